@@ -1,0 +1,37 @@
+//! Randomness of the operating system.
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::error::{Error, ErrorKind};
+
+/// A nonce as the PHP SDK makes them: 32 letters and digits, each equally likely.
+pub(crate) fn nonce() -> Result<String, Error> {
+    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    const LENGTH: usize = 32;
+    let random = SystemRandom::new();
+    let mut nonce = String::with_capacity(LENGTH);
+    let mut bytes = [0u8; LENGTH + 8];
+    while nonce.len() < LENGTH {
+        random
+            .fill(&mut bytes)
+            .map_err(|_| Error::new(ErrorKind::Sign, "the operating system gives no random bytes for the nonce"))?;
+        // Bytes past the last whole multiple of 62 would make some letters likelier.
+        let letters = bytes.iter().filter(|byte| **byte < 62 * 4);
+        nonce.extend(letters.take(LENGTH - nonce.len()).map(|byte| char::from(ALPHABET[usize::from(byte % 62)])));
+    }
+    Ok(nonce)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_and_digits_never_twice() {
+        let some: std::collections::HashSet<_> = (0..1000).map(|_| nonce().expect("nonce")).collect();
+        assert_eq!(some.len(), 1000);
+        assert!(some.iter().all(|n| n.len() == 32 && n.bytes().all(|b| b.is_ascii_alphanumeric())));
+        let letters: std::collections::HashSet<_> = some.iter().flat_map(|n| n.bytes()).collect();
+        assert_eq!(letters.len(), 62);
+    }
+}

@@ -1,0 +1,53 @@
+//! The stack that every request passes, outermost first, and why in this order:
+//!
+//! ```text
+//! the caller's layers   see the request before it is signed and the answer after it was verified,
+//!                       so they may change the one and must be able to trust the other
+//! verify                right outside of sign: nothing but this crate touches an answer before it is checked
+//! sign                  innermost: the body is final, and each attempt has its own timestamp and nonce
+//! transport             sends the signed bytes as they are
+//! ```
+
+pub(crate) mod sign;
+pub(crate) mod verify;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tower::util::BoxCloneSyncService;
+use tower::{Layer, Service, ServiceExt};
+
+use crate::BoxFuture;
+use crate::error::{BoxError, Error};
+use crate::transport::Transport;
+use sign::Sign;
+use verify::Verify;
+
+/// What a [layer](crate::ClientBuilder::layer) wraps: requests and answers with whole bodies.
+pub type BoxService = BoxCloneSyncService<http::Request<Bytes>, http::Response<Bytes>, Error>;
+
+pub(crate) type Answer = BoxFuture<'static, Result<http::Response<Bytes>, Error>>;
+pub(crate) type Wrap = Arc<dyn Fn(BoxService) -> BoxService + Send + Sync>;
+
+/// The stack, from the outermost layer to the innermost.
+pub(crate) fn stack(outer: &[Wrap], verify: Verify, sign: Sign, transport: Transport) -> BoxService {
+    let checked = BoxService::new(verify.layer(sign.layer(transport)));
+    outer.iter().rev().fold(checked, |inner, wrap| wrap(inner))
+}
+
+/// Makes a [`Wrap`] of a layer. Its error may be of any type: one of this crate passes through, another becomes its source.
+pub(crate) fn wrap<L>(layer: L) -> Wrap
+where
+    L: Layer<BoxService> + Send + Sync + 'static,
+    L::Service: Service<http::Request<Bytes>, Response = http::Response<Bytes>> + Clone + Send + Sync + 'static,
+    <L::Service as Service<http::Request<Bytes>>>::Error: Into<BoxError>,
+    <L::Service as Service<http::Request<Bytes>>>::Future: Send + 'static,
+{
+    Arc::new(move |inner| {
+        let outer = layer.layer(inner).map_err(|error| match error.into().downcast::<Error>() {
+            Ok(ours) => *ours,
+            Err(other) => Error::layer(other),
+        });
+        BoxService::new(outer)
+    })
+}

@@ -1,0 +1,178 @@
+//! Signs each request: adds `Authorization`, made anew for every attempt.
+//!
+//! A company whose keys stay inside a signing service replaces the merchant's key by a [`Signer`]:
+//!
+//! ```
+//! use wechatpay_chain::{BoxError, BoxFuture, Client, Signature, Signer};
+//!
+//! struct SigningService;
+//!
+//! impl Signer for SigningService {
+//!     fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
+//!         Box::pin(async move {
+//!             let (serial, bytes) = ask_the_service(message).await?;
+//!             Ok(Signature::new(serial, bytes))
+//!         })
+//!     }
+//! }
+//!
+//! let client = Client::builder().mchid("1900000109").signer(SigningService);
+//! # async fn ask_the_service(_: &[u8]) -> Result<(String, Vec<u8>), BoxError> { unimplemented!() }
+//! ```
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HeaderValue};
+use tower::Service;
+
+use super::Answer;
+use crate::BoxFuture;
+use crate::crypto::{PrivateKey, random};
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::proto::authorization::Authorization;
+use crate::proto::message;
+use crate::proto::target::Base;
+use crate::proto::verify::SERIAL;
+
+/// Makes the signature of a request.
+pub trait Signer: Send + Sync + 'static {
+    /// Signs `message`, the five lines of the request, with RSA PKCS#1 v1.5 and SHA-256.
+    fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>>;
+}
+
+/// A signature and the serial number of the merchant certificate whose key made it.
+#[derive(Clone)]
+pub struct Signature {
+    serial: Arc<str>,
+    bytes: Vec<u8>,
+}
+
+impl Signature {
+    /// `serial` is the merchant certificate's serial number in hexadecimal; `bytes` the raw signature, not base64.
+    pub fn new(serial: impl Into<Arc<str>>, bytes: Vec<u8>) -> Self {
+        Signature { serial: serial.into(), bytes }
+    }
+}
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signature").field("serial", &self.serial).finish_non_exhaustive()
+    }
+}
+
+/// The default signer: the merchant's key in this process.
+pub(crate) struct LocalKey {
+    pub(crate) serial: Arc<str>,
+    pub(crate) key: PrivateKey,
+}
+
+impl Signer for LocalKey {
+    fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
+        Box::pin(async move { Ok(Signature::new(Arc::clone(&self.serial), self.key.sign(message)?)) })
+    }
+}
+
+/// Where the request of a call may go; travels with the request through the layers.
+#[derive(Clone)]
+pub(crate) struct Destination(pub(crate) Base);
+
+/// What signing needs, shared by all calls of a client.
+pub(crate) struct Credential {
+    pub(crate) mchid: String,
+    pub(crate) signer: Arc<dyn Signer>,
+    pub(crate) base: Base,
+    /// In public-key mode the id of the platform's key, so that the service answers with that key and not a certificate's.
+    pub(crate) platform_key_id: Option<HeaderValue>,
+}
+
+/// The layer.
+#[derive(Clone)]
+pub(crate) struct Sign(pub(crate) Arc<Credential>);
+
+impl Sign {
+    pub(crate) fn layer<S>(self, inner: S) -> SignService<S> {
+        SignService { credential: self.0, inner }
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct SignService<S> {
+    credential: Arc<Credential>,
+    inner: S,
+}
+
+impl<S> Service<http::Request<Bytes>> for SignService<S>
+where
+    S: Service<http::Request<Bytes>, Response = http::Response<Bytes>, Error = Error> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = http::Response<Bytes>;
+    type Error = Error;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: http::Request<Bytes>) -> Answer {
+        let credential = Arc::clone(&self.credential);
+        // The service that was made ready is the one to call; a clone of it takes its place.
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        Box::pin(async move {
+            credential.authorize(&mut request).await?;
+            inner.call(request).await
+        })
+    }
+}
+
+impl Credential {
+    async fn authorize(&self, request: &mut http::Request<Bytes>) -> Result<(), Error> {
+        let destination = request.extensions().get::<Destination>();
+        let base = destination.map_or(&self.base, |Destination(base)| base);
+        if !base.may_send_to(request.uri()) {
+            return Err(Error::path(format!(
+                "a layer sends the request to {:?}, which must not be given the merchant's credential",
+                request.uri().host().unwrap_or_default()
+            )));
+        }
+        if let Some(id) = &self.platform_key_id {
+            request.headers_mut().entry(SERIAL).or_insert_with(|| id.clone());
+        }
+        let nonce = random::nonce()?;
+        let header = self.header(request, now(), &nonce).await?;
+        request.headers_mut().insert(AUTHORIZATION, header);
+        Ok(())
+    }
+
+    async fn header(&self, request: &http::Request<Bytes>, timestamp: i64, nonce: &str) -> Result<HeaderValue, Error> {
+        let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+        let message = message::request(request.method().as_str(), target, timestamp, nonce, request.body());
+        let signature = self.signer.sign(&message).await.map_err(|source| {
+            Error::new(ErrorKind::Sign, format!("the request could not be signed: {source}")).with_source(source)
+        })?;
+        let header = Authorization {
+            mchid: &self.mchid,
+            serial: &signature.serial,
+            timestamp,
+            nonce,
+            signature: &BASE64_STANDARD.encode(&signature.bytes),
+        };
+        let mut value = HeaderValue::try_from(header.build()).map_err(|_| {
+            Error::new(ErrorKind::Sign, "the signer's serial number holds characters that no header takes")
+        })?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+}
+
+/// Seconds since 1970 by this machine's clock; before 1970, the service will say that the clock is wrong.
+pub(crate) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}

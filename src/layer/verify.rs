@@ -1,0 +1,116 @@
+//! Verifies each answer before anybody sees it.
+//!
+//! Every 2xx answer must carry a good signature, but for the paths in the table of `proto/verify.rs`. An answer other than 2xx
+//! becomes an error either way; its signature is checked where there is one.
+//!
+//! A company whose platform keys are kept elsewhere replaces the map of keys by a [`Verifier`]:
+//!
+//! ```
+//! use wechatpay_chain::{BoxError, BoxFuture, Client, Verifier};
+//!
+//! struct KeyService;
+//!
+//! impl Verifier for KeyService {
+//!     fn verify<'a>(&'a self, serial: &'a str, message: &'a [u8], signature: &'a [u8]) -> BoxFuture<'a, Result<(), BoxError>> {
+//!         Box::pin(async move {
+//!             let key: wechatpay_chain::PublicKey = fetch_key(serial).await?;
+//!             key.verify(message, signature).then_some(()).ok_or_else(|| "the signature does not hold".into())
+//!         })
+//!     }
+//! }
+//!
+//! let client = Client::builder().mchid("1900000109").verifier(KeyService);
+//! # async fn fetch_key(_: &str) -> Result<wechatpay_chain::PublicKey, BoxError> { unimplemented!() }
+//! ```
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tower::Service;
+
+use super::Answer;
+use super::sign::now;
+use crate::BoxFuture;
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::proto::verify;
+use crate::response::Response;
+
+/// Checks the signature of an answer.
+pub trait Verifier: Send + Sync + 'static {
+    /// Whether `signature` (raw, RSA PKCS#1 v1.5 with SHA-256) of the platform key `serial` covers `message`, the three lines
+    /// of the answer. The error says why not.
+    fn verify<'a>(
+        &'a self,
+        serial: &'a str,
+        message: &'a [u8],
+        signature: &'a [u8],
+    ) -> BoxFuture<'a, Result<(), BoxError>>;
+}
+
+/// Marks an answer whose signature was there and held.
+#[derive(Clone, Copy)]
+pub(crate) struct Verified;
+
+/// The layer.
+#[derive(Clone)]
+pub(crate) struct Verify(pub(crate) Arc<dyn Verifier>);
+
+impl Verify {
+    pub(crate) fn layer<S>(self, inner: S) -> VerifyService<S> {
+        VerifyService { verifier: self.0, inner }
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct VerifyService<S> {
+    verifier: Arc<dyn Verifier>,
+    inner: S,
+}
+
+impl<S> Service<http::Request<Bytes>> for VerifyService<S>
+where
+    S: Service<http::Request<Bytes>, Response = http::Response<Bytes>, Error = Error>,
+    S::Future: Send + 'static,
+{
+    type Response = http::Response<Bytes>;
+    type Error = Error;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: http::Request<Bytes>) -> Answer {
+        let verifier = Arc::clone(&self.verifier);
+        let unsigned = verify::is_unsigned(request.uri().path());
+        let sent = self.inner.call(request);
+        Box::pin(async move {
+            let mut answer = sent.await?;
+            // Set by this layer alone; nothing below could have, but an answer must not vouch for itself.
+            answer.extensions_mut().remove::<Verified>();
+            let success = answer.status().is_success();
+            if (success && !unsigned) || verify::is_signed(answer.headers()) {
+                match check(&*verifier, &answer).await {
+                    Ok(()) => {
+                        answer.extensions_mut().insert(Verified);
+                    }
+                    Err(said) if success => {
+                        let error = Error::new(
+                            ErrorKind::Verification,
+                            format!("the answer is not to be trusted, as its signature does not hold: {said}"),
+                        );
+                        return Err(error.with_response(Response::new(answer, false)));
+                    }
+                    Err(_) => {}
+                }
+            }
+            Ok(answer)
+        })
+    }
+}
+
+async fn check(verifier: &dyn Verifier, answer: &http::Response<Bytes>) -> Result<(), BoxError> {
+    let signed = verify::read(answer.headers(), answer.body(), now())?;
+    verifier.verify(signed.serial, &signed.message, &signed.signature).await
+}

@@ -1,0 +1,36 @@
+#![doc = include_str!("../README.md")]
+
+mod chain;
+mod client;
+mod config;
+mod connect;
+mod crypto;
+mod error;
+mod index;
+mod layer;
+mod options;
+mod platform;
+mod promise;
+mod proto;
+mod response;
+mod runtime;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
+mod secret;
+mod transport;
+
+pub use chain::Chain;
+pub use client::Client;
+pub use config::ClientBuilder;
+pub use crypto::{PrivateKey, PublicKey};
+pub use error::{BoxError, Error, ErrorKind};
+pub use layer::BoxService;
+pub use layer::sign::{Signature, Signer};
+pub use layer::verify::Verifier;
+pub use options::Options;
+pub use promise::Promise;
+pub use response::Response;
+pub use secret::Secret;
+
+/// The future that the methods of [`Signer`] and [`Verifier`] return, so that the traits can be used as objects.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,15 @@
+//! The pure half: bytes and values in, bytes and values out. No socket, clock, randomness or async in here; time and nonce
+//! are arguments, so everything can be tested against fixed vectors.
+
+pub(crate) mod authorization;
+pub(crate) mod message;
+pub(crate) mod path;
+pub(crate) mod query;
+pub(crate) mod request;
+pub(crate) mod scalar;
+pub(crate) mod target;
+pub(crate) mod template;
+pub(crate) mod verify;
+
+#[cfg(test)]
+mod template_tests;

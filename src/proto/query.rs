@@ -1,0 +1,126 @@
+//! The `query` option as PHP's `http_build_query(.., PHP_QUERY_RFC3986)` writes it, the form that the signature covers.
+
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
+use super::scalar::scalar_text;
+
+/// Everything but RFC 3986's unreserved characters.
+const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What may not stand raw in a query that was given as text; a lone `%` is handled apart.
+const TEXT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// Writes a map of values.
+///
+/// ```text
+/// {"a": "x y", "b": true, "c": false}   a=x%20y&b=1&c=0
+/// {"a": ["x", "y"]}                     a%5B0%5D=x&a%5B1%5D=y
+/// {"a": {"b": {"c": 1}}}                a%5Bb%5D%5Bc%5D=1
+/// {"a": null, "b": [], "c": ""}         c=
+/// ```
+pub(crate) fn from_map<'a>(pairs: impl IntoIterator<Item = (&'a String, &'a Value)>) -> String {
+    let mut out = String::new();
+    for (name, value) in pairs {
+        let name = utf8_percent_encode(name, COMPONENT).to_string();
+        append(&mut out, &name, value);
+    }
+    out
+}
+
+fn append(out: &mut String, name: &str, value: &Value) {
+    match value {
+        Value::Null => {}
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                append(out, &format!("{name}%5B{index}%5D"), item);
+            }
+        }
+        Value::Object(members) => {
+            for (key, member) in members {
+                let key = utf8_percent_encode(key, COMPONENT);
+                append(out, &format!("{name}%5B{key}%5D"), member);
+            }
+        }
+        scalar => {
+            if !out.is_empty() {
+                out.push('&');
+            }
+            out.push_str(name);
+            out.push('=');
+            match scalar {
+                // Elsewhere PHP writes false as nothing; a query has 0.
+                Value::Bool(false) => out.push('0'),
+                scalar => {
+                    let text = scalar_text(scalar).unwrap_or_default();
+                    out.extend(utf8_percent_encode(&text, COMPONENT));
+                }
+            }
+        }
+    }
+}
+
+/// Takes a query as it is; only what may not stand in one is encoded.
+pub(crate) fn from_text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    encode_illegal(&mut out, text, TEXT);
+    out
+}
+
+/// Copies `text`, encoding the characters of `illegal`, whatever is no ASCII, and each `%` that begins no triplet.
+pub(crate) fn encode_illegal(out: &mut String, text: &str, illegal: &'static AsciiSet) {
+    let mut rest = text;
+    while let Some(at) = rest.find('%') {
+        let (head, tail) = rest.split_at(at);
+        out.extend(utf8_percent_encode(head, illegal));
+        let triplet = tail.as_bytes().get(1..3);
+        let valid = triplet.is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
+        out.push_str(if valid { "%" } else { "%25" });
+        rest = tail.get(1..).unwrap_or_default();
+    }
+    out.extend(utf8_percent_encode(rest, illegal));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn maps_as_php_writes_them() {
+        for (map, query) in [
+            (json!({"a": "x y+z", "b": true, "c": false}), "a=x%20y%2Bz&b=1&c=0"),
+            (json!({"a": ["x", "y"]}), "a%5B0%5D=x&a%5B1%5D=y"),
+            (json!({"a": {"b": {"c": 1}}}), "a%5Bb%5D%5Bc%5D=1"),
+            (json!({"a": null, "b": [], "c": "", "d": {}}), "c="),
+            (json!({"a": 1.0, "b": 1e25, "c": -3}), "a=1&b=1.0E%2B25&c=-3"),
+            (json!({"k y": "中*'():"}), "k%20y=%E4%B8%AD%2A%27%28%29%3A"),
+            (json!({"a": "-._~"}), "a=-._~"),
+            (json!({}), ""),
+        ] {
+            let Value::Object(members) = map else { unreachable!() };
+            assert_eq!(from_map(&members), query);
+        }
+    }
+
+    #[test]
+    fn text_is_kept_but_for_what_is_illegal() {
+        assert_eq!(from_text("a=b&c=%E4%b8&d=中 \"[]"), "a=b&c=%E4%b8&d=%E4%B8%AD%20%22%5B%5D");
+        assert_eq!(from_text("100%&x=%zz&y=%4"), "100%25&x=%25zz&y=%254");
+        assert_eq!(from_text("?a=b"), "?a=b");
+        assert_eq!(from_text("a\r\nb"), "a%0D%0Ab");
+    }
+}

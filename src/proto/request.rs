@@ -1,0 +1,253 @@
+//! A template and its options become one `http::Request<Bytes>`: what is built here is what is signed and sent.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use http::{Method, Request};
+use serde_json::Value;
+
+use super::query;
+use super::target::Base;
+use super::template::{Modifier, Operator, Template, Variable};
+use crate::error::Error;
+use crate::options::{self, Options, Query};
+
+/// What the PHP SDK's v3 client accepts.
+const V3_ACCEPT: HeaderValue = HeaderValue::from_static(
+    "application/json, text/plain, application/x-gzip, application/pdf, image/png, image/*;q=0.5",
+);
+/// With a `json` option.
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Without a body.
+const JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("wechatpay-chain/", env!("CARGO_PKG_VERSION")));
+
+/// Placeholders that stand for nothing, so that a chain can end with a slash: `v3/ecommerce/applyments/{empty}`.
+const TRAILING_SLASH: [&str; 2] = ["empty", "stub"];
+
+/// Parses the text of a chain, and refuses variables that the options could never fill.
+pub(crate) fn template(text: &str) -> Result<Template, Error> {
+    let template = Template::parse(text).map_err(|source| Error::path(source.to_string()))?;
+    for (_, variables) in template.expressions() {
+        if let Some(variable) = variables.iter().find(|variable| options::is_reserved(&variable.name)) {
+            return Err(Error::path(format!(
+                "the variable {:?} has the name of a request option, and the options hold both: give it another name",
+                variable.name
+            )));
+        }
+    }
+    Ok(template)
+}
+
+/// Builds the request of one call: everything but the signature.
+pub(crate) fn build(
+    method: Method,
+    template: &Template,
+    options: &Options,
+    base: &Base,
+) -> Result<Request<Bytes>, Error> {
+    check_variables(template, options)?;
+    let reference =
+        template.expand(|name| options.variables.get(name)).map_err(|source| Error::options(source.to_string()))?;
+    if reference.get(..3).is_some_and(|head| head.eq_ignore_ascii_case("v2/")) {
+        return Err(Error::path("APIv2 (\"v2/...\") is not in this version yet: it speaks APIv3"));
+    }
+    let query = options.query.as_ref().map(|query| match query {
+        Query::Map(members) => query::from_map(members),
+        Query::Text(text) => query::from_text(text),
+    });
+    let uri = base.join(&reference, query.as_deref())?;
+    let (body, content_type) = match &options.json {
+        Some(json) => {
+            let body = serde_json::to_vec(json)
+                .map_err(|source| Error::options("the option \"json\" does not serialise").with_source(source))?;
+            (Bytes::from(body), JSON)
+        }
+        None => (Bytes::new(), JSON_UTF8),
+    };
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(ACCEPT, V3_ACCEPT);
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(USER_AGENT, AGENT);
+    for name in options.headers.keys() {
+        headers.remove(name);
+        for value in options.headers.get_all(name) {
+            headers.append(name, value.clone());
+        }
+    }
+    let mut request = Request::new(body);
+    *request.method_mut() = method;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// A variable of its own in the path must have a value: without one PHP sends `//`, or another endpoint's path.
+fn check_variables(template: &Template, options: &Options) -> Result<(), Error> {
+    for key in options.variables.keys() {
+        if !template.uses(key) {
+            return Err(unknown(key, template, options));
+        }
+    }
+    for (operator, variables) in template.expressions() {
+        // The other operators bring their own separator, and nothing where the value is missing; that is what they are for.
+        if !matches!(operator, Operator::Simple | Operator::Reserved) {
+            continue;
+        }
+        for variable in variables {
+            check_variable(variable, template, options)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_variable(variable: &Variable, template: &Template, options: &Options) -> Result<(), Error> {
+    let name = &*variable.name;
+    let value = options.variables.get(name);
+    let empty = match value {
+        None if is_trailing_slash(name, template) => return Ok(()),
+        None => {
+            return Err(Error::options(format!(
+                "the variable {name:?} of the path is missing: add it to the options, json!({{{name:?}: \"...\"}})"
+            )));
+        }
+        Some(Value::Null) => Some("null"),
+        Some(Value::Bool(false)) => Some("false, which is written as nothing"),
+        Some(Value::String(text)) if text.is_empty() => Some("an empty string"),
+        Some(Value::Array(items)) if items.is_empty() => Some("an empty array"),
+        Some(Value::Object(members)) if members.is_empty() => Some("an empty object"),
+        Some(Value::String(text)) if matches!(variable.modifier, Modifier::None) && (text == "." || text == "..") => {
+            return Err(Error::options(format!(
+                "the variable {name:?} of the path is {text:?}, which would lead to another endpoint: give the real value"
+            )));
+        }
+        Some(_) => None,
+    };
+    match empty {
+        Some(what) => Err(Error::options(format!(
+            "the variable {name:?} of the path is {what}, which would lead to another endpoint: give the real value"
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn is_trailing_slash(name: &str, template: &Template) -> bool {
+    TRAILING_SLASH.contains(&name)
+        && [("{", "}"), ("<", ">")]
+            .iter()
+            .any(|(open, close)| template.source().ends_with(&format!("/{open}{name}{close}")))
+}
+
+fn unknown(key: &str, template: &Template, options: &Options) -> Error {
+    let variables: Vec<&str> =
+        template.expressions().flat_map(|(_, variables)| variables.iter().map(|variable| &*variable.name)).collect();
+    let shown = crate::error::excerpt(key);
+    let close = variables
+        .iter()
+        .copied()
+        .filter(|name| options.variables.get(*name).is_none_or(Value::is_null))
+        .chain(options::reserved())
+        .map(|name| (strsim::normalized_damerau_levenshtein(key, name), name))
+        .filter(|(likeness, _)| *likeness >= 0.6)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let way_out = if let Some((_, name)) = close {
+        format!("did you mean {name:?}?")
+    } else if template.source().split('/').any(|segment| segment == format!("_{key}_")) {
+        format!("inside a path a variable is written {{{key}}}, not _{key}_")
+    } else {
+        let reserved: Vec<_> = options::reserved().collect();
+        format!(
+            "it is neither a variable of the path ({}) nor a request option ({}); a field of the body belongs into \"json\"",
+            if variables.is_empty() { "which has none".to_owned() } else { variables.join(", ") },
+            reserved.join(", ")
+        )
+    };
+    Error::options(format!("the option {shown:?} is not known: {way_out}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const CARDS: &str = "v3/marketing/membercard-open/cards/{card_id}/permission-tokens";
+
+    fn built(text: &str, options: Value) -> Result<Request<Bytes>, String> {
+        let base = Base::parse(Base::DEFAULT)?;
+        let options = Options::from(options).checked().map_err(|e| e.to_string())?;
+        template(text).and_then(|template| build(Method::POST, &template, &options, &base)).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_reference_call() {
+        let request = built(
+            CARDS,
+            json!({"card_id": "pbLatjvWOibDc5-TBnbUk1pD12o0", "json": {"b": "中/", "a": 1}, "headers": {"Accept": "x/y"}}),
+        )
+        .expect("request");
+        assert_eq!(
+            request.uri(),
+            "https://api.mch.weixin.qq.com/v3/marketing/membercard-open/cards/pbLatjvWOibDc5-TBnbUk1pD12o0/permission-tokens"
+        );
+        assert_eq!(&request.body()[..], r#"{"b":"中/","a":1}"#.as_bytes());
+        assert_eq!(request.headers()["content-type"], "application/json");
+        assert_eq!(request.headers().get_all("accept").iter().collect::<Vec<_>>(), ["x/y"]);
+    }
+
+    #[test]
+    fn without_a_body() {
+        let request = built("v3/certificates", json!({"query": {"a": true}})).expect("request");
+        assert_eq!(request.uri().path_and_query().map(|p| p.as_str()), Some("/v3/certificates?a=1"));
+        assert_eq!(request.headers()["content-type"], "application/json; charset=utf-8");
+        assert!(request.body().is_empty());
+        let request = built("v3/x{?a,b}", json!({"a": 1})).expect("request");
+        assert_eq!(request.uri().path_and_query().map(|p| p.as_str()), Some("/v3/x?a=1"));
+    }
+
+    #[test]
+    fn a_trailing_slash() {
+        for (text, target) in [
+            ("v3/ecommerce/applyments/{empty}", "/v3/ecommerce/applyments/"),
+            ("v3/ecommerce/applyments/<stub>", "/v3/ecommerce/applyments/"),
+        ] {
+            assert_eq!(built(text, json!({})).expect(text).uri().path(), target);
+        }
+        assert_eq!(built("v3/a/{empty}", json!({"empty": "x"})).expect("request").uri().path(), "/v3/a/x");
+        assert!(built("v3/{empty}/a", json!({})).expect_err("middle").contains("\"empty\" of the path is missing"));
+        assert!(built("v3/a{empty}", json!({})).is_err());
+    }
+
+    #[test]
+    fn each_wrong_call_has_its_words() {
+        for (text, options, words) in [
+            (CARDS, json!({}), "\"card_id\" of the path is missing"),
+            (CARDS, json!({"card_id": null}), "is null"),
+            (CARDS, json!({"card_id": ""}), "is an empty string"),
+            (CARDS, json!({"card_id": false}), "is false"),
+            (CARDS, json!({"card_id": []}), "is an empty array"),
+            (CARDS, json!({"card_id": {}}), "is an empty object"),
+            (CARDS, json!({"card_id": "."}), "is \".\""),
+            (CARDS, json!({"card_id": ".."}), "is \"..\""),
+            (CARDS, json!({"card_id": [["x"]]}), "card_id"),
+            ("v3/{a}{b}", json!({"a": ".", "b": "."}), "is \".\""),
+            ("v3/{a:1}{b:1}", json!({"a": ".x", "b": ".y"}), "segment"),
+            ("v3/{+a}", json!({"a": "x/../y"}), "segment"),
+            ("v3/{+a}", json!({"a": ""}), "is an empty string"),
+            ("v3{/a*}", json!({"a": ["x", ".."]}), "segment"),
+            ("{+a}", json!({"a": "https://evil.example/v3"}), "must not be given"),
+            ("{+a}", json!({"a": "//evil.example/v3"}), "must not be given"),
+            ("v3/{#a}", json!({"a": "x"}), "fragment"),
+            (CARDS, json!({"card_id": "x", "jsom": {}}), "did you mean \"json\"?"),
+            (CARDS, json!({"cardid": "x"}), "did you mean \"card_id\"?"),
+            (CARDS, json!({"card_id": "x", "activate_type": "A"}), "belongs into \"json\""),
+            ("v3/_id_/x", json!({"id": "1"}), "written {id}, not _id_"),
+            ("v3/{query}", json!({}), "name of a request option"),
+            ("v3/{verify}", json!({}), "name of a request option"),
+            ("v2/pay/unifiedorder", json!({}), "APIv2"),
+            ("V2/pay", json!({}), "APIv2"),
+        ] {
+            let said = built(text, options.clone()).expect_err(text);
+            assert!(said.contains(words), "{text} {options}: {words:?} not in {said:?}");
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! URI templates: RFC 6570, all four levels, parsed once and expanded many times.
+//!
+//! Two things go beyond the RFC: `<name>` means the same as `{name}`, so that a path inside `format!`
+//! needs no doubled braces, and names may hold `-` and non-ASCII letters.
+//!
+//! ```text
+//! v3/certificates/{serial}{?mode,tags*}
+//!     serial = "a/b", mode = null, tags = ["x", "y"]
+//! v3/certificates/a%2Fb?tags=x&tags=y
+//! ```
+
+use std::fmt;
+use std::slice::from_ref;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
+use super::scalar::scalar_text;
+
+/// What a value loses in most expressions: all but RFC 3986 `unreserved`.
+#[rustfmt::skip] // in columns, the two sets would take 30 lines
+const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// All but `unreserved` and `reserved`. Whether a `%` stays is decided by [`push_reserved`].
+#[rustfmt::skip]
+const NOT_RESERVED: &AsciiSet = &NOT_UNRESERVED
+    .remove(b':').remove(b'/').remove(b'?').remove(b'#').remove(b'[').remove(b']').remove(b'@')
+    .remove(b'!').remove(b'$').remove(b'&').remove(b'\'').remove(b'(').remove(b')')
+    .remove(b'*').remove(b'+').remove(b',').remove(b';').remove(b'=');
+
+/// How much longer than its template an expansion may be without a second allocation. Identifiers
+/// have up to 32 bytes, of which the placeholder itself already makes up a part.
+const VALUE_ROOM: usize = 64;
+
+/// A parsed URI template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Template {
+    source: String,
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    /// Text that is already percent-encoded.
+    Literal(String),
+    /// With its text as written, brackets included: errors show it.
+    Expression(String, Operator, Vec<Variable>),
+}
+
+/// The character after `{`, which decides how an expression joins and encodes its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operator {
+    /// `{x}`
+    Simple,
+    /// `{+x}`: keeps reserved characters and percent triplets.
+    Reserved,
+    /// `{#x}`: like `Reserved`, after a `#`.
+    Fragment,
+    /// `{.x}`
+    Label,
+    /// `{/x}`
+    Path,
+    /// `{;x}`: `;x=1`, and `;x` when the value is empty.
+    Parameter,
+    /// `{?x}`: `?x=1`
+    Query,
+    /// `{&x}`: `&x=1`
+    Continuation,
+}
+
+/// One name in an expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Variable {
+    /// The name as written: percent triplets in it are not decoded (RFC 6570, 2.3).
+    pub(crate) name: String,
+    /// What follows the name.
+    pub(crate) modifier: Modifier,
+}
+
+/// What may follow a variable's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Modifier {
+    /// `{x}`
+    None,
+    /// `{x:3}`: the first characters only, 1 to 9999.
+    Prefix(u16),
+    /// `{x*}`: each member of a list or map by itself.
+    Explode,
+}
+
+/// A template that cannot be parsed, or a value that does not fit its expression.
+///
+/// The text names the expression and the variable, never a value: values may be personal data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TemplateError {
+    /// The expression or literal.
+    text: String,
+    /// What is wrong with it, and what is allowed instead.
+    problem: String,
+}
+
+impl fmt::Display for TemplateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let TemplateError { text, problem } = self;
+        // With escapes, so that a control character in the template cannot break a log line.
+        write!(f, "URI template: {problem} (in {text:?})")
+    }
+}
+
+impl std::error::Error for TemplateError {}
+
+impl Template {
+    /// Parses a template. Each mistake has its own message.
+    pub(crate) fn parse(source: &str) -> Result<Template, TemplateError> {
+        let (mut parts, mut rest) = (Vec::new(), source);
+        while let Some((literal, bracket, after)) = cut(rest, &['{', '}', '<', '>']) {
+            parts.push(parse_literal(literal)?);
+            let (text, parsed, next) = match bracket {
+                '{' => match cut(after, &['{', '}']) {
+                    Some((body, '}', next)) => (format!("{{{body}}}"), parse_body(body), next),
+                    Some((body, ..)) => (format!("{{{body}{{"), Err(NESTED_BRACE.into()), ""),
+                    None => (format!("{{{after}"), Err(OPEN_BRACE.into()), ""),
+                },
+                '<' => match after.split_once('>') {
+                    Some((name, next)) => (format!("<{name}>"), parse_angled(name), next),
+                    None => (format!("<{after}"), Err(OPEN_ANGLE.into()), ""),
+                },
+                '}' => (format!("{literal}}}"), Err(STRAY_BRACE.into()), ""),
+                _ => (format!("{literal}>"), Err(STRAY_ANGLE.into()), ""),
+            };
+            parts.push(match parsed {
+                Ok((operator, variables)) => Part::Expression(text, operator, variables),
+                Err(problem) => return Err(TemplateError { text, problem }),
+            });
+            rest = next;
+        }
+        parts.push(parse_literal(rest)?);
+        let source = source.to_owned();
+        Ok(Template { source, parts })
+    }
+
+    /// The text that was parsed.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The expressions, in order.
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = (Operator, &[Variable])> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Literal(_) => None,
+            Part::Expression(_, operator, variables) => Some((*operator, variables.as_slice())),
+        })
+    }
+
+    /// Whether an expression holds the variable `name`.
+    pub(crate) fn uses(&self, name: &str) -> bool {
+        let mut variables = self.expressions().flat_map(|(_, variables)| variables);
+        variables.any(|variable| variable.name == name)
+    }
+
+    /// Expands the template. A name is undefined when `lookup` has nothing or null for it; then it
+    /// leaves no trace in the result, and so does an empty list or map.
+    pub(crate) fn expand<'v>(&self, lookup: impl Fn(&str) -> Option<&'v Value>) -> Result<String, TemplateError> {
+        let mut out = String::with_capacity(self.source.len() + VALUE_ROOM);
+        for part in &self.parts {
+            match part {
+                Part::Literal(text) => out.push_str(text),
+                Part::Expression(text, operator, variables) => {
+                    let (mut joint, _) = operator.joints();
+                    for variable in variables {
+                        let Some(value) = lookup(&variable.name) else {
+                            continue;
+                        };
+                        let appended = variable.append(*operator, &mut joint, value, &mut out);
+                        appended.map_err(|problem| {
+                            let text = text.clone();
+                            TemplateError { text, problem }
+                        })?;
+                    }
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+impl Operator {
+    fn from_char(character: char) -> Option<Operator> {
+        Some(match character {
+            '+' => Self::Reserved,
+            '#' => Self::Fragment,
+            '.' => Self::Label,
+            '/' => Self::Path,
+            ';' => Self::Parameter,
+            '?' => Self::Query,
+            '&' => Self::Continuation,
+            _ => return None,
+        })
+    }
+
+    /// What stands before the first variable, and what between variables (RFC 6570, appendix A).
+    fn joints(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Simple | Self::Reserved => ("", ","),
+            Self::Fragment => ("#", ","),
+            Self::Label => (".", "."),
+            Self::Path => ("/", "/"),
+            Self::Parameter => (";", ";"),
+            Self::Query => ("?", "&"),
+            Self::Continuation => ("&", "&"),
+        }
+    }
+
+    /// Whether values are written as `name=value`.
+    fn named(self) -> bool {
+        matches!(self, Self::Parameter | Self::Query | Self::Continuation)
+    }
+
+    /// What stands between a name and its value: an empty parameter has no `=`.
+    fn assignment(self, value: &str) -> &'static str {
+        let bare = self == Self::Parameter && value.is_empty();
+        if bare { "" } else { "=" }
+    }
+
+    fn push_value(self, out: &mut String, text: &str) {
+        match self {
+            Self::Reserved | Self::Fragment => push_reserved(out, text),
+            _ => out.extend(utf8_percent_encode(text, NOT_UNRESERVED)),
+        }
+    }
+}
+
+impl Variable {
+    /// Appends the joint and the value, or nothing when the value is undefined. The joint becomes the
+    /// one for the next variable.
+    fn append(&self, op: Operator, joint: &mut &str, value: &Value, out: &mut String) -> Result<(), String> {
+        let name = &self.name;
+        let explode = self.modifier == Modifier::Explode;
+        // `apart`: each member with its own joint and name, as opposed to one value with commas in it.
+        let (list, map, apart) = match value {
+            Value::Array(list) => (list.as_slice(), None, explode),
+            Value::Object(map) => (&[][..], Some(map), explode),
+            // The RFC's rules give a scalar the form of an exploded list of one.
+            scalar => (from_ref(scalar), None, true),
+        };
+        let items = list.iter().map(|member| (None, member));
+        let pairs = map.into_iter().flatten();
+        let members = items.chain(pairs.map(|(key, member)| (Some(key), member)));
+        let mut first = true;
+        for (key, member) in members.filter(|(_, member)| !member.is_null()) {
+            let Some(text) = scalar_text(member) else {
+                return Err(format!("variable {name:?} is nested; use scalars in it"));
+            };
+            let text = match self.modifier {
+                // Counts code points, before encoding: what is cut is the value.
+                Modifier::Prefix(count) if apart => first_chars(&text, count.into()),
+                Modifier::Prefix(_) => {
+                    return Err(format!("list or map {name:?} has a prefix; use a scalar"));
+                }
+                Modifier::None | Modifier::Explode => &text,
+            };
+            out.push_str(if apart || first { joint } else { "," });
+            if op.named() && (if apart { key.is_none() } else { first }) {
+                push_reserved(out, name);
+                out.push_str(if apart { op.assignment(text) } else { "=" });
+            }
+            if let Some(key) = key {
+                // The RFC lets a key keep its reserved characters in `{?x*}`. But a key is data like
+                // the value: a `&` in it must not begin another parameter.
+                op.push_value(out, key);
+                out.push_str(if apart { op.assignment(text) } else { "," });
+            }
+            op.push_value(out, text);
+            (_, *joint) = op.joints();
+            first = false;
+        }
+        Ok(())
+    }
+}
+
+const OPEN_BRACE: &str = "'{' is never closed; write {name}, or %7B for the character";
+const NESTED_BRACE: &str = "'{' inside an expression; close the first one with '}'";
+const STRAY_BRACE: &str = "'}' has no '{' before it; write {name}, or %7D for the character";
+const OPEN_ANGLE: &str = "'<' is never closed; write <name>, or %3C for the character";
+const STRAY_ANGLE: &str = "'>' has no '<' before it; write <name>, or %3E for the character";
+const ANGLED: &str = "'<' and '>' are illegal in a literal, and only one variable name may stand \
+                      between them; write {...}, or %3C and %3E for the characters";
+
+/// Splits at the first of `delimiters`: the text before, the delimiter, the text after.
+fn cut<'t>(text: &'t str, delimiters: &[char]) -> Option<(&'t str, char, &'t str)> {
+    let (before, from) = text.split_at_checked(text.find(delimiters)?)?;
+    let mut characters = from.chars();
+    Some((before, characters.next()?, characters.as_str()))
+}
+
+/// Encodes a literal here, so that expanding only copies it.
+fn parse_literal(text: &str) -> Result<Part, TemplateError> {
+    if let Some(c) = text.chars().find(char::is_ascii_control) {
+        let problem = format!("control character {c:?} in a literal; write its %XX form");
+        let text = text.to_owned();
+        return Err(TemplateError { text, problem });
+    }
+    let mut encoded = String::with_capacity(text.len());
+    push_reserved(&mut encoded, text);
+    Ok(Part::Literal(encoded))
+}
+
+/// Parses what stands between `{` and `}`.
+fn parse_body(body: &str) -> Result<(Operator, Vec<Variable>), String> {
+    let mut characters = body.chars();
+    let (operator, list) = match characters.next() {
+        None => return Err("the expression is empty; write a variable name in it".into()),
+        Some(op @ ('=' | ',' | '!' | '@' | '|')) => {
+            return Err(format!("{op:?} is a reserved operator; use + # . / ; ? &"));
+        }
+        Some(character) => match Operator::from_char(character) {
+            Some(operator) => (operator, characters.as_str()),
+            None => (Operator::Simple, body),
+        },
+    };
+    let variables: Result<_, _> = list.split(',').map(parse_variable).collect();
+    Ok((operator, variables?))
+}
+
+/// Parses what stands between `<` and `>`. A valid name begins with no operator and has no modifier.
+fn parse_angled(name: &str) -> Result<(Operator, Vec<Variable>), String> {
+    check_name(name).map_err(|_| ANGLED)?;
+    parse_body(name)
+}
+
+/// Parses one name with its modifier.
+fn parse_variable(text: &str) -> Result<Variable, String> {
+    let (name, modifier) = match (text.split_once(':'), text.strip_suffix('*')) {
+        (None, None) => (text, Modifier::None),
+        (None, Some(name)) => (name, Modifier::Explode),
+        (Some((name, count)), None) if !name.ends_with('*') => (name, Modifier::Prefix(parse_prefix(count)?)),
+        _ => return Err(format!("{text:?} has both modifiers; use ':' or '*'")),
+    };
+    check_name(name)?;
+    let name = name.to_owned();
+    Ok(Variable { name, modifier })
+}
+
+/// Parses what follows a `:`.
+fn parse_prefix(count: &str) -> Result<u16, String> {
+    if count.is_empty() {
+        return Err("':' without a prefix length; use 1 to 9999".into());
+    }
+    // Checked first because `parse` accepts a '+'.
+    if !count.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!("prefix {count:?} is no number; use 1 to 9999"));
+    }
+    match count.parse() {
+        Ok(length @ 1..=9999) if !count.starts_with('0') => Ok(length),
+        _ => Err(format!("prefix {count} is out of range; use 1 to 9999")),
+    }
+}
+
+/// Checks a variable's name.
+fn check_name(name: &str) -> Result<(), String> {
+    let legal = |c: char| c.is_alphabetic() || c.is_ascii_digit() || "_-.%".contains(c);
+    if name.is_empty() {
+        return Err("a variable name is empty; use one comma between two names".into());
+    }
+    if let Some(c) = name.chars().find(|c| !legal(*c)) {
+        return Err(format!("{c:?} in a name; use letters, digits, _ - . %XX"));
+    }
+    if !name.split('%').skip(1).all(is_hex_pair) {
+        return Err("'%' in a name; use %XX with two hexadecimal digits".into());
+    }
+    if name.split('.').any(str::is_empty) {
+        return Err("'.' in a name; use one between two other characters".into());
+    }
+    Ok(())
+}
+
+/// Appends `text` as literals and `{+x}` do: reserved characters and valid percent triplets stay,
+/// and a `%` that begins no triplet becomes `%25`.
+fn push_reserved(out: &mut String, text: &str) {
+    for (index, piece) in text.split('%').enumerate() {
+        if index > 0 {
+            out.push_str(if is_hex_pair(piece) { "%" } else { "%25" });
+        }
+        out.extend(utf8_percent_encode(piece, NOT_RESERVED));
+    }
+}
+
+/// Whether `text` begins with what follows the `%` of a triplet.
+fn is_hex_pair(text: &str) -> bool {
+    matches!(text.as_bytes(), [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
+}
+
+fn first_chars(text: &str, count: usize) -> &str {
+    let end = text.char_indices().nth(count).map(|(end, _)| end);
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
+}

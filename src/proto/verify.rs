@@ -1,0 +1,200 @@
+//! The checks on a v3 answer that need no key, and the table of answers that carry no signature.
+//!
+//! Source: WeChat Pay, "签名验证"; the table is the PHP SDK's.
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use http::HeaderMap;
+
+use super::message;
+
+/// How far the answer's clock may be from ours, in seconds, either way.
+pub(crate) const MAX_CLOCK_OFFSET: i64 = 300;
+
+/// Wrong signatures that the service sends now and then, to see whether they are refused, begin so.
+const PROBE: &str = "WECHATPAY/SIGNTEST/";
+
+pub(crate) const SERIAL: &str = "wechatpay-serial";
+pub(crate) const SIGNATURE: &str = "wechatpay-signature";
+pub(crate) const TIMESTAMP: &str = "wechatpay-timestamp";
+pub(crate) const NONCE: &str = "wechatpay-nonce";
+
+/// What is left to do with a key: whether `signature` of the platform key `serial` covers `message`.
+pub(crate) struct Signed<'a> {
+    pub(crate) serial: &'a str,
+    pub(crate) signature: Vec<u8>,
+    pub(crate) message: Vec<u8>,
+}
+
+/// Whether any of the four signature headers is there: answers of gateways in front of the service have none.
+pub(crate) fn is_signed(headers: &HeaderMap) -> bool {
+    [SERIAL, SIGNATURE, TIMESTAMP, NONCE].iter().any(|name| headers.contains_key(*name))
+}
+
+/// Reads the four headers of an answer received at `now` (seconds since 1970). The error is a sentence.
+pub(crate) fn read<'a>(headers: &'a HeaderMap, body: &[u8], now: i64) -> Result<Signed<'a>, String> {
+    let serial = only(headers, SERIAL)?;
+    let signature = only(headers, SIGNATURE)?;
+    let timestamp = only(headers, TIMESTAMP)?;
+    let nonce = only(headers, NONCE)?;
+    if signature.starts_with(PROBE) {
+        return Err("it carries a probe of the service's, a wrong signature on purpose; call again".to_owned());
+    }
+    let signature =
+        BASE64_STANDARD.decode(signature).map_err(|_| "the header Wechatpay-Signature is no base64".to_owned())?;
+    if timestamp.is_empty() || !timestamp.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("the header Wechatpay-Timestamp is no number of seconds".to_owned());
+    }
+    let signed_at: i64 = timestamp.parse().map_err(|_| "the header Wechatpay-Timestamp is out of range".to_owned())?;
+    let offset = i128::from(signed_at) - i128::from(now);
+    if offset.abs() > i128::from(MAX_CLOCK_OFFSET) {
+        let side = if offset < 0 { "behind" } else { "ahead of" };
+        return Err(format!(
+            "it was signed {} s {side} this machine's clock, and {MAX_CLOCK_OFFSET} s is the most: an old answer repeated, \
+             or this clock is wrong (compare it with the answer's Date header)",
+            offset.abs()
+        ));
+    }
+    Ok(Signed { serial, signature, message: message::response(timestamp, nonce, body) })
+}
+
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, String> {
+    let shown = || {
+        let mut name = name.replace("wechatpay-", "Wechatpay-");
+        if let Some(letter) = name.get_mut(10..11) {
+            letter.make_ascii_uppercase();
+        }
+        name
+    };
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().ok_or_else(|| format!("the header {} is missing", shown()))?;
+    if values.next().is_some() {
+        return Err(format!("the header {} stands twice", shown()));
+    }
+    match value.to_str() {
+        Ok("") => Err(format!("the header {} is empty", shown())),
+        Ok(value) => Ok(value),
+        Err(_) => Err(format!("the header {} is no plain text", shown())),
+    }
+}
+
+/// How a path of the table is compared with the path of the request.
+enum Rule {
+    Exact(&'static str),
+    Under(&'static str),
+    Not(&'static str),
+}
+
+/// The 2xx answers that carry no signature. The first rule that fits decides.
+const UNSIGNED: &[(Rule, bool, &str)] = &[
+    (
+        Rule::Exact("/v3/billdownload/file"),
+        true,
+        "a file; its digest came with the signed answer that held the download_url",
+    ),
+    (
+        Rule::Exact("/v3/transferdownload/elecvoucherfile"),
+        true,
+        "a file; its digest came with the signed answer that held the download_url",
+    ),
+    (
+        Rule::Exact("/v3/transferdownload/signfile"),
+        true,
+        "a file; its digest came with the signed answer that held the download_url",
+    ),
+    (
+        Rule::Not("/v3/merchant-service/images/upload"),
+        false,
+        "an upload is answered with signed JSON, although it stands below the images",
+    ),
+    (Rule::Under("/v3/merchant-service/images/"), true, "a picture out of a complaint"),
+];
+
+/// Whether the service answers this path without a signature.
+pub(crate) fn is_unsigned(path: &str) -> bool {
+    UNSIGNED
+        .iter()
+        .find(|(rule, _, _)| match rule {
+            Rule::Exact(exact) | Rule::Not(exact) => path == *exact,
+            Rule::Under(prefix) => path.starts_with(prefix),
+        })
+        .is_some_and(|(_, unsigned, _)| *unsigned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn headers() -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [(SERIAL, "S"), (SIGNATURE, "c2ln"), (TIMESTAMP, "1000"), (NONCE, "N")] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn what_is_left_for_the_key() {
+        let headers = headers();
+        let signed = read(&headers, b"{}", 1000).expect("good headers");
+        assert_eq!((signed.serial, &signed.signature[..]), ("S", &b"sig"[..]));
+        assert_eq!(signed.message, b"1000\nN\n{}\n");
+    }
+
+    #[test]
+    fn each_wrong_header_has_its_words() {
+        for (name, value, words) in [
+            (SERIAL, None, "Wechatpay-Serial is missing"),
+            (SIGNATURE, None, "Wechatpay-Signature is missing"),
+            (TIMESTAMP, None, "Wechatpay-Timestamp is missing"),
+            (NONCE, None, "Wechatpay-Nonce is missing"),
+            (SERIAL, Some(""), "Wechatpay-Serial is empty"),
+            (SIGNATURE, Some("c2l"), "no base64"),
+            (SIGNATURE, Some("WECHATPAY/SIGNTEST/x"), "probe"),
+            (TIMESTAMP, Some("+1000"), "no number"),
+            (TIMESTAMP, Some("99999999999999999999"), "out of range"),
+            (NONCE, Some("\u{e4}"), "no plain text"),
+        ] {
+            let mut headers = headers();
+            headers.remove(name);
+            if let Some(value) = value {
+                headers.insert(name, HeaderValue::from_bytes(value.as_bytes()).expect("value"));
+            }
+            let said = read(&headers, b"", 1000).err().unwrap_or_default();
+            assert!(said.contains(words), "{words:?} not in {said:?}");
+        }
+        for name in [SERIAL, SIGNATURE, TIMESTAMP, NONCE] {
+            let mut headers = headers();
+            headers.append(name, headers[name].clone());
+            assert!(read(&headers, b"", 1000).err().unwrap_or_default().contains("twice"));
+        }
+    }
+
+    #[test]
+    fn five_minutes_either_way() {
+        let headers = headers();
+        for (now, holds) in
+            [(700, true), (699, false), (1300, true), (1301, false), (i64::MIN, false), (i64::MAX, false)]
+        {
+            assert_eq!(read(&headers, b"", now).is_ok(), holds, "{now}");
+        }
+    }
+
+    #[test]
+    fn the_table_of_unsigned_answers() {
+        for (path, unsigned) in [
+            ("/v3/billdownload/file", true),
+            ("/v3/billdownload/file/x", false),
+            ("/v3/transferdownload/signfile", true),
+            ("/v3/transferdownload/elecvoucherfile", true),
+            ("/v3/merchant-service/images/abc", true),
+            ("/v3/merchant-service/images/upload", false),
+            ("/v3/merchant-service/images", false),
+            ("/hk/v3/billdownload/file", false),
+            ("/v3/pay/transactions/native", false),
+        ] {
+            assert_eq!(is_unsigned(path), unsigned, "{path}");
+        }
+        assert!(UNSIGNED.iter().all(|(_, _, reason)| !reason.is_empty()));
+    }
+}

@@ -1,0 +1,127 @@
+//! The answer to a call.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde_json::Value;
+
+use crate::error::{Error, ErrorKind, excerpt};
+
+/// The answer to a call: status, headers and the whole body, as it came over the wire.
+///
+/// A clone shares the body.
+#[derive(Clone)]
+pub struct Response {
+    parts: http::Response<Bytes>,
+    verified: bool,
+}
+
+impl Response {
+    pub(crate) fn new(parts: http::Response<Bytes>, verified: bool) -> Self {
+        Response { parts, verified }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.parts.status()
+    }
+
+    /// The HTTP headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        self.parts.headers()
+    }
+
+    /// The `Request-ID` header, which WeChat Pay's support asks for.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.headers().get("request-id")?.to_str().ok()
+    }
+
+    /// The raw body.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        self.parts.body()
+    }
+
+    /// The body as text; bytes that are no UTF-8 become `U+FFFD`. [`body`](Self::body) has them as they are.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.body())
+    }
+
+    /// The body as JSON, keys in the service's order.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Decode`] when the body is no JSON; an empty body, as `204 No Content` has, is none.
+    pub fn json(&self) -> Result<Value, Error> {
+        self.json_as()
+    }
+
+    /// The body as JSON, in a type of the caller's.
+    ///
+    /// ```
+    /// # fn show(response: wechatpay_chain::Response) -> Result<(), wechatpay_chain::Error> {
+    /// #[derive(serde::Deserialize)]
+    /// struct Token { permission_token: String }
+    /// let token: Token = response.json_as()?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Decode`] when the body is no JSON, or not of that type.
+    pub fn json_as<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(self.body()).map_err(|source| {
+            Error::new(
+                ErrorKind::Decode,
+                format!("the body is not the JSON that was expected ({source}): {}", excerpt(&self.text())),
+            )
+            .with_source(source)
+        })
+    }
+
+    /// Whether the service's signature on this answer was there and held.
+    ///
+    /// A 2xx answer that is handed out is always verified, but for the few documented paths that answer unsigned. An answer
+    /// other than 2xx is handed out either way: gateways in front of the service do not sign.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        self.verified
+    }
+}
+
+/// Headers that a log may show; the others are counted. The answer's signature is not among them.
+const SHOWN: [&str; 6] =
+    ["content-type", "content-length", "date", "request-id", "wechatpay-serial", "wechatpay-timestamp"];
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        struct Headers<'a>(&'a HeaderMap);
+        impl fmt::Debug for Headers<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let mut map = f.debug_map();
+                let mut hidden = 0;
+                for (name, value) in self.0 {
+                    if SHOWN.contains(&name.as_str()) {
+                        map.entry(&name.as_str(), value);
+                    } else {
+                        hidden += 1;
+                    }
+                }
+                if hidden > 0 {
+                    map.entry(&"...", &format_args!("{hidden} more"));
+                }
+                map.finish()
+            }
+        }
+        f.debug_struct("Response")
+            .field("status", &self.status())
+            .field("headers", &Headers(self.headers()))
+            .field("body", &format_args!("{} bytes", self.body().len()))
+            .field("verified", &self.verified)
+            .finish()
+    }
+}

@@ -1,0 +1,57 @@
+//! Where I/O runs when the caller has no runtime to run it on.
+//!
+//! A connection lives and dies with the tokio runtime that opened it. An asynchronous call uses the runtime it is polled on.
+//! A synchronous call blocks its thread, perhaps the only thread of the caller's runtime, so its I/O must run elsewhere: on
+//! one background thread of the process, started at the first such call. The calling thread still does everything but the
+//! I/O, so many threads sign on many cores.
+
+use std::future::Future;
+use std::sync::Mutex;
+use std::thread::{self, ThreadId};
+
+use tokio::runtime::{Builder, Handle};
+
+use crate::error::{Error, ErrorKind};
+
+struct Background {
+    handle: Handle,
+    thread: ThreadId,
+}
+
+/// Started once and kept: a runtime must not be dropped inside async code, and nobody can tell who is last to need it.
+static BACKGROUND: Mutex<Option<Background>> = Mutex::new(None);
+
+/// The background runtime, started now if it is not running.
+pub(crate) fn background() -> Result<Handle, Error> {
+    let failed = |source: std::io::Error| {
+        Error::new(ErrorKind::Connect, format!("the thread for network traffic cannot be started: {source}"))
+            .with_source(source)
+    };
+    let mut slot = BACKGROUND.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if let Some(background) = &*slot {
+        if background.thread == thread::current().id() {
+            return Err(Error::new(
+                ErrorKind::Connect,
+                "a synchronous call on the client's own network thread would wait for itself: use the _async twin there",
+            ));
+        }
+        return Ok(background.handle.clone());
+    }
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let handle = runtime.handle().clone();
+    let thread = thread::Builder::new()
+        .name("wechatpay-io".to_owned())
+        .spawn(move || runtime.block_on(std::future::pending::<()>()))
+        .map_err(failed)?;
+    *slot = Some(Background { handle: handle.clone(), thread: thread.thread().id() });
+    Ok(handle)
+}
+
+/// Runs a future to its end on this thread, its I/O on the background thread. Works on any thread, also inside async code.
+pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let handle = background()?;
+    // Whatever the future asks of tokio (sockets, timers, tasks) now belongs to the background runtime, even on a thread that
+    // has a runtime of its own, which cannot move while this thread is blocked.
+    let _context = handle.enter();
+    pollster::block_on(future)
+}

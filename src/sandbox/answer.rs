@@ -1,0 +1,72 @@
+//! The shapes of the service's answers, and their signature.
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::keys::Keys;
+use crate::crypto::random;
+use crate::error::Error;
+use crate::proto::authorization::SCHEME;
+use crate::proto::{message, verify};
+
+/// A refusal in the service's JSON: `{"code", "message", "detail"}`.
+#[derive(Debug, PartialEq)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    pub(super) detail: Value,
+}
+
+impl Refusal {
+    /// 400 `PARAM_ERROR` on one field, named by its JSON pointer.
+    pub(super) fn param(location: &str, field: &str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Refusal {
+            status: StatusCode::BAD_REQUEST,
+            code: "PARAM_ERROR",
+            detail: json!({ "field": field, "issue": message, "location": location }),
+            message,
+        }
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let mut body = json!({ "code": self.code, "message": self.message });
+        if !self.detail.is_null() {
+            body["detail"] = self.detail.clone();
+        }
+        body
+    }
+}
+
+pub(super) fn json_answer(status: StatusCode, body: &Value) -> Response<Bytes> {
+    // 204 has no body.
+    let body = if body.is_null() { Bytes::new() } else { body.to_string().into() };
+    let mut answer = Response::new(body);
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    answer
+}
+
+/// Signs an answer as the platform does, at `timestamp`, under the id `serial`.
+pub(super) fn sign(answer: &mut Response<Bytes>, keys: &Keys, timestamp: i64, serial: &str) -> Result<(), Error> {
+    let timestamp = timestamp.to_string();
+    let nonce = random::nonce()?;
+    let signature = keys.platform.sign(&message::response(&timestamp, &nonce, answer.body()))?;
+    let signature = BASE64_STANDARD.encode(signature);
+    for (name, value) in [
+        (verify::TIMESTAMP, timestamp.as_str()),
+        (verify::NONCE, &nonce),
+        (verify::SIGNATURE, &signature),
+        (verify::SERIAL, serial),
+        ("wechatpay-signature-type", SCHEME),
+    ] {
+        let value =
+            HeaderValue::from_str(value).map_err(|source| Error::config("no header value").with_source(source))?;
+        answer.headers_mut().insert(name, value);
+    }
+    Ok(())
+}

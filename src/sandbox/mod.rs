@@ -1,0 +1,224 @@
+//! A local WeChat Pay: verifies requests as the service does, answers signed, and refuses in the service's own words.
+//!
+//! It is the test server of this crate and of whoever uses it. Calls are made over a real socket on the loopback address; the
+//! keys are made anew for each process, so nothing of it is worth stealing.
+//!
+//! ```
+//! use serde_json::json;
+//! use wechatpay_chain::sandbox::Sandbox;
+//!
+//! let sandbox = Sandbox::start()?;
+//! let client = sandbox.client()?;
+//! let response = client.chain("v3/marketing/membercard-open/cards/{card_id}/permission-tokens").post(json!({
+//!     "card_id": "pbLatjvWOibDc5-TBnbUk1pD12o0",
+//!     "json": { "activate_type": "AUTO_ACTIVATE" },
+//! }))?;
+//! assert!(response.is_verified());
+//! assert!(response.json()?["permission_token"].is_string());
+//! assert_eq!(sandbox.requests().len(), 1);
+//! # Ok::<(), wechatpay_chain::Error>(())
+//! ```
+
+mod answer;
+mod check;
+mod fault;
+mod keys;
+mod routes;
+mod server;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use crate::client::Client;
+use crate::config::ClientBuilder;
+use crate::crypto::{PrivateKey, PublicKey};
+use crate::error::Error;
+pub use fault::{Fault, Tamper};
+use keys::Keys;
+
+/// The merchant that the sandbox knows.
+pub const MCHID: &str = "1900000109";
+/// The serial number of that merchant's certificate.
+pub const SERIAL: &str = "3775B6A45ACD588826D15E583A95F5DDC0FFEE00";
+/// The id of the platform's public key.
+pub const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_0119000001092026010100000000000000";
+
+/// A running sandbox. Dropping it ends it, and panics if a request made it panic.
+pub struct Sandbox {
+    state: Arc<State>,
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the server's tasks share.
+struct State {
+    keys: &'static Keys,
+    book: Mutex<Book>,
+    panicked: AtomicBool,
+}
+
+#[derive(Default)]
+struct Book {
+    received: Vec<Received>,
+    faults: VecDeque<Fault>,
+    stubs: Vec<routes::Stub>,
+}
+
+impl State {
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request as the sandbox received it.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Received {
+    /// The HTTP method.
+    pub method: Method,
+    /// Path and query, as in the request line.
+    pub target: String,
+    /// The headers, `Authorization` among them.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// The status of the answer.
+    pub status: StatusCode,
+}
+
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Received")
+            .field("method", &self.method)
+            .field("target", &self.target)
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sandbox {
+    /// Starts a sandbox on a free port of the loopback address, on a thread of its own.
+    ///
+    /// The first one of a process makes two RSA keys, which takes some tenths of a second.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when there is no key, port or thread to be had.
+    pub fn start() -> Result<Self, Error> {
+        let state = Arc::new(State { keys: keys::get()?, book: Mutex::default(), panicked: AtomicBool::new(false) });
+        let (stop, stopped) = oneshot::channel();
+        let (address, thread) = server::start(Arc::clone(&state), stopped)?;
+        Ok(Sandbox { state, address, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Where it listens: `127.0.0.1` and the port.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The `base_uri` of its clients: `http://127.0.0.1:.../`.
+    #[must_use]
+    pub fn base_uri(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+
+    /// The settings of its merchant in the form of [`Client::factory`], keys as PEM text.
+    #[must_use]
+    pub fn settings(&self) -> Value {
+        json!({
+            "mchid": MCHID,
+            "serial": SERIAL,
+            "privateKey": self.state.keys.merchant_pem,
+            "certs": { PUBLIC_KEY_ID: self.state.keys.platform_public_pem },
+            "base_uri": self.base_uri(),
+            "proxy": "",
+        })
+    }
+
+    /// The settings of its merchant, to be changed or built.
+    pub fn builder(&self) -> ClientBuilder {
+        Client::builder()
+            .mchid(MCHID)
+            .serial(SERIAL)
+            .private_key(self.merchant_key())
+            .platform_key(PUBLIC_KEY_ID, self.platform_key())
+            .base_uri(self.base_uri())
+            .no_proxy()
+    }
+
+    /// A client of its merchant.
+    ///
+    /// # Errors
+    /// Those of [`ClientBuilder::build`], none of which these settings cause.
+    pub fn client(&self) -> Result<Client, Error> {
+        self.builder().build()
+    }
+
+    /// The merchant's private key.
+    #[must_use]
+    pub fn merchant_key(&self) -> PrivateKey {
+        self.state.keys.merchant.clone()
+    }
+
+    /// The platform's public key, whose id is [`PUBLIC_KEY_ID`].
+    #[must_use]
+    pub fn platform_key(&self) -> PublicKey {
+        self.state.keys.platform.public_key()
+    }
+
+    /// The requests so far, oldest first, refused ones too.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Received> {
+        self.state.book().received.clone()
+    }
+
+    /// Puts a fault into the next answer. Faults wait in a queue: each answer takes one.
+    pub fn inject(&self, fault: Fault) {
+        self.state.book().faults.push_back(fault);
+    }
+
+    /// Answers an endpoint that the sandbox does not know: `template` is its path, with variables as `{x}`.
+    ///
+    /// ```
+    /// # use serde_json::json;
+    /// # use wechatpay_chain::sandbox::Sandbox;
+    /// # let sandbox = Sandbox::start()?;
+    /// sandbox.stub("GET", "v3/certificates/{serial}", 200, json!({ "data": [] }));
+    /// let response = sandbox.client()?.chain("v3/certificates/{serial}").get(json!({ "serial": "1" }))?;
+    /// assert_eq!(response.json()?, json!({ "data": [] }));
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
+    pub fn stub(&self, method: &str, template: &str, status: u16, response: Value) {
+        let stub = routes::Stub::new(method, template, status, response);
+        self.state.book().stubs.push(stub);
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let ended = self.thread.take().map(JoinHandle::join);
+        let panicked = self.state.panicked.load(Ordering::SeqCst) || ended.is_some_and(|ended| ended.is_err());
+        // A fault of the sandbox must not look like one of the code under test.
+        if panicked && !std::thread::panicking() {
+            std::panic::resume_unwind(Box::new("the sandbox panicked while it answered; its message is above"));
+        }
+    }
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox").field("address", &self.address).finish_non_exhaustive()
+    }
+}

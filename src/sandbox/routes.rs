@@ -1,0 +1,165 @@
+//! What the sandbox answers to which path.
+//!
+//! To add an endpoint: one line in [`ROUTES`] and its function, which gets the path's variables and the body and returns the
+//! answer or a [`Refusal`].
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+
+use super::answer::Refusal;
+use crate::crypto::random;
+
+/// A request that has passed the signature check.
+struct Asked {
+    /// The path's variables, in order.
+    variables: Vec<String>,
+    body: Value,
+}
+
+type Handler = fn(&Asked) -> Result<Value, Refusal>;
+
+const ROUTES: &[(&str, &str, Handler)] =
+    &[("POST", "v3/marketing/membercard-open/cards/{card_id}/permission-tokens", permission_token)];
+
+/// An answer that a user of the sandbox gave for an endpoint.
+pub(super) struct Stub {
+    method: String,
+    template: String,
+    status: StatusCode,
+    response: Value,
+}
+
+impl Stub {
+    pub(super) fn new(method: &str, template: &str, status: u16, response: Value) -> Self {
+        Stub {
+            method: method.to_ascii_uppercase(),
+            template: template.trim_matches('/').to_owned(),
+            status: StatusCode::from_u16(status).unwrap_or(StatusCode::OK),
+            response,
+        }
+    }
+}
+
+/// Answers a request whose signature held.
+pub(super) fn answer(request: &Request<Bytes>, stubs: &[Stub]) -> Result<(StatusCode, Value), Refusal> {
+    let (method, path) = (request.method(), request.uri().path());
+    if let Some(stub) =
+        stubs.iter().rev().find(|stub| method == stub.method.as_str() && matched(&stub.template, path).is_some())
+    {
+        return Ok((stub.status, stub.response.clone()));
+    }
+    let mut known = false;
+    for (of, template, handler) in ROUTES {
+        let Some(variables) = matched(template, path) else { continue };
+        known = true;
+        if method == *of {
+            let body = body(request)?;
+            return handler(&Asked { variables, body }).map(|answer| (StatusCode::OK, answer));
+        }
+    }
+    Err(unknown(method, path, known))
+}
+
+fn unknown(method: &Method, path: &str, known: bool) -> Refusal {
+    let (status, code) = if known {
+        (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED")
+    } else {
+        (StatusCode::NOT_FOUND, "RESOURCE_NOT_EXISTS")
+    };
+    Refusal {
+        status,
+        code,
+        message: format!(
+            "the sandbox does not know {method} {path}: give its answer with sandbox.stub({:?}, {:?}, 200, json!({{...}}))",
+            method.as_str(),
+            path.trim_start_matches('/')
+        ),
+        detail: Value::Null,
+    }
+}
+
+/// The variables of a path that fits the template, percent-decoded.
+fn matched(template: &str, path: &str) -> Option<Vec<String>> {
+    let path = path.strip_prefix('/')?;
+    let mut names = template.split('/');
+    let mut variables = Vec::new();
+    for segment in path.split('/') {
+        let name = names.next()?;
+        if name.starts_with('{') && name.ends_with('}') {
+            variables.push(percent_decode_str(segment).decode_utf8().ok()?.into_owned());
+        } else if name != segment {
+            return None;
+        }
+    }
+    names.next().is_none().then_some(variables)
+}
+
+fn body(request: &Request<Bytes>) -> Result<Value, Refusal> {
+    let content_type = request.headers().get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = content_type.and_then(|value| value.split(';').next());
+    if media_type != Some("application/json") {
+        return Err(Refusal::param("header", "Content-Type", "Http头Content-Type应为application/json"));
+    }
+    let body: Value = serde_json::from_slice(request.body())
+        .map_err(|error| Refusal::param("body", "", format!("请求body不是合法的JSON: {error}")))?;
+    if !body.is_object() {
+        return Err(Refusal::param("body", "", "请求body应为JSON对象"));
+    }
+    Ok(body)
+}
+
+/// What a field of a body must be.
+#[derive(Clone, Copy)]
+enum Kind {
+    Text,
+    Boolean,
+}
+
+fn check_fields(body: &Value, fields: &[(&str, Kind, bool)]) -> Result<(), Refusal> {
+    for (name, kind, required) in fields {
+        let pointer = format!("/{name}");
+        let Some(value) = body.get(*name) else {
+            if *required {
+                return Err(Refusal::param("body", &pointer, format!("缺少必填参数 {name}")));
+            }
+            continue;
+        };
+        let (fits, wanted) = match kind {
+            Kind::Text => (value.as_str().is_some_and(|text| !text.is_empty()), "非空字符串"),
+            Kind::Boolean => (value.is_boolean(), "布尔值"),
+        };
+        if !fits {
+            return Err(Refusal::param("body", &pointer, format!("参数 {name} 应为{wanted}")));
+        }
+    }
+    Ok(())
+}
+
+/// Member-card pre-authorisation.
+fn permission_token(asked: &Asked) -> Result<Value, Refusal> {
+    use Kind::{Boolean, Text};
+    let card_id = asked.variables.first().map_or("", String::as_str);
+    if card_id.is_empty() || !card_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+        return Err(Refusal::param("path", "card_id", "参数 card_id 不合法"));
+    }
+    check_fields(
+        &asked.body,
+        &[
+            ("activate_type", Text, true),
+            ("navigate_back_previous_page", Boolean, false),
+            ("activate_url", Text, false),
+            ("activate_appid", Text, false),
+            ("activate_path", Text, false),
+            ("outer_str", Text, false),
+        ],
+    )?;
+    let token = random::nonce().map_err(|error| Refusal {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        code: "SYSTEM_ERROR",
+        message: error.to_string(),
+        detail: Value::Null,
+    })?;
+    Ok(json!({ "permission_token": token }))
+}
