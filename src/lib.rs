@@ -4,6 +4,8 @@ mod chain;
 mod client;
 mod config;
 mod connect;
+#[cfg(test)]
+mod corpus_tests;
 mod crypto;
 mod error;
 mod index;

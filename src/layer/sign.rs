@@ -150,7 +150,13 @@ impl Credential {
         Ok(())
     }
 
-    async fn header(&self, request: &http::Request<Bytes>, timestamp: i64, nonce: &str) -> Result<HeaderValue, Error> {
+    /// The `Authorization` of a request for a given time (seconds since 1970) and nonce.
+    pub(crate) async fn header(
+        &self,
+        request: &http::Request<Bytes>,
+        timestamp: i64,
+        nonce: &str,
+    ) -> Result<HeaderValue, Error> {
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
         let message = message::request(request.method().as_str(), target, timestamp, nonce, request.body());
         let signature = self.signer.sign(&message).await.map_err(|source| {

@@ -1,0 +1,66 @@
+//! Requests of documented calls, compared with what the PHP SDK sent. Skipped aloud where the corpus is absent.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use http::Method;
+use serde_json::Value;
+
+use crate::crypto::PrivateKey;
+use crate::layer::sign::{Credential, LocalKey};
+use crate::options::Options;
+use crate::proto::request;
+use crate::proto::target::Base;
+
+/// The folder of the shared data, where it is present.
+fn shared() -> Option<PathBuf> {
+    let folder = std::env::var_os("WECHATPAY_CORPUS")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
+    let present = folder.join("corpus/endpoints.jsonl").exists();
+    if !present {
+        eprintln!("SKIPPED: no corpus at {} (name its folder in WECHATPAY_CORPUS)", folder.display());
+    }
+    present.then_some(folder)
+}
+
+/// The whole header, for the corpus's key, nonce and timestamp.
+#[test]
+fn authorization_of_every_get_row() {
+    let Some(folder) = shared() else { return };
+    let rows = std::fs::read_to_string(folder.join("corpus/endpoints.jsonl")).expect("endpoints.jsonl");
+    let key = format!("file://{}", folder.join("corpus/keys/apiclient_key.pem").display());
+    let credential = Credential {
+        mchid: "1900000109".to_owned(),
+        signer: Arc::new(LocalKey {
+            serial: "3775B6A45ACD588826D15E583A95F5DD00000001".into(),
+            key: PrivateKey::from_pem(&key).expect("key"),
+        }),
+        base: Base::official(),
+        platform_key_id: None,
+    };
+    let mut compared = 0;
+    for row in rows.lines().map(|line| serde_json::from_str::<Value>(line).expect("a row of JSON")) {
+        if row["api"] != "v3" || row["method"] != "GET" || row.get("slip").is_some() {
+            continue;
+        }
+        let id = &row["id"];
+        let mut options = row.get("options").cloned().unwrap_or_else(|| serde_json::json!({}));
+        if let Some(options) = options.as_object_mut() {
+            // Where the answer goes does not change the request.
+            options.remove("sink");
+        }
+        let options = Options::from(options).checked().unwrap_or_else(|error| panic!("{id}: {error}"));
+        let base = options.base_uri.clone().unwrap_or_else(Base::official);
+        let template = request::template(row["template"].as_str().expect("template")).expect("template");
+        let request = request::build(Method::GET, &template, &options, &base).unwrap_or_else(|e| panic!("{id}: {e}"));
+        assert_eq!(request.uri().path_and_query().map(|p| p.as_str()), row["expect"]["target"].as_str(), "{id}");
+        // Rows that the documentation left empty were filled afterwards and have no header.
+        let Some(expected) = row["expect"]["authorization"].as_str() else { continue };
+        let header = credential.header(&request, 1_700_000_000, "0123456789ABCDEFGHIJKLMNOPQRSTUV");
+        let header = pollster::block_on(header).expect("header");
+        assert_eq!(header.to_str().ok(), Some(expected), "{id}");
+        compared += 1;
+    }
+    assert!(compared > 200, "only {compared} GET rows");
+    println!("{compared} Authorization headers equal");
+}

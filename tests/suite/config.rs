@@ -1,0 +1,152 @@
+//! Each setting that is missing or wrong has its own message.
+
+use serde_json::{Value, json};
+use wechatpay_chain::sandbox::Sandbox;
+use wechatpay_chain::{Client, ErrorKind, PrivateKey, PublicKey};
+
+use crate::support::{CARDS, options, sandbox};
+
+fn said(settings: Value) -> String {
+    let error = Client::factory(settings).expect_err("refused");
+    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+    error.to_string()
+}
+
+fn with(sandbox: &Sandbox, key: &str, value: Value) -> Value {
+    let mut settings = sandbox.settings();
+    settings[key] = value;
+    settings
+}
+
+#[test]
+fn the_map_of_php_builds_a_client() {
+    let sandbox = sandbox();
+    let mut settings = sandbox.settings();
+    // What else stands in such a map.
+    settings["secret"] = json!("apiv2-key");
+    settings["merchant"] = json!({ "cert": "file:///x.pem", "key": "file:///y.pem" });
+    settings["timeout"] = json!(12.5);
+    settings["connect_timeout"] = json!(3);
+    settings["serial"] = json!(sandbox.settings()["serial"].as_str().expect("serial").to_lowercase());
+    let client = Client::factory(settings).expect("client");
+    assert!(client.chain(CARDS).post(options()).expect("answer").is_verified());
+    assert!(format!("{client:?}").contains("12.5s"), "{client:?}");
+}
+
+#[test]
+fn keys_from_files() {
+    let sandbox = sandbox();
+    let folder = std::env::temp_dir().join(format!("wechatpay-chain-keys-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("folder");
+    let mut settings = sandbox.settings();
+    let file = |name: &str, text: &Value| {
+        let path = folder.join(name);
+        std::fs::write(&path, text.as_str().expect("pem")).expect("written");
+        json!(format!("file://{}", path.display()))
+    };
+    settings["privateKey"] = file("key.pem", &settings["privateKey"]);
+    let certs = settings["certs"].as_object().expect("certs").clone();
+    for (id, pem) in certs {
+        settings["certs"][&id] = file("pub.pem", &pem);
+    }
+    let outcome = Client::factory(settings).expect("client").chain(CARDS).post(options());
+    std::fs::remove_dir_all(&folder).expect("removed");
+    assert!(outcome.expect("answer").is_verified());
+}
+
+#[test]
+fn each_missing_or_wrong_setting() {
+    let sandbox = sandbox();
+    let private = sandbox.settings()["privateKey"].clone();
+    let public = sandbox.settings()["certs"].as_object().expect("certs").values().next().expect("one").clone();
+    let mut messages = Vec::new();
+    for key in ["mchid", "serial", "privateKey", "certs"] {
+        let mut settings = sandbox.settings();
+        settings.as_object_mut().expect("object").remove(key);
+        messages.push((said(settings), "is missing"));
+    }
+    for (key, value, words) in [
+        ("mchid", json!(""), "mchid is missing"),
+        ("mchid", json!("19 00"), "more than letters and digits"),
+        ("mchid", json!(["x"]), "mchid: an array"),
+        ("serial", json!("3F:A0"), "no hexadecimal number"),
+        ("serial", json!(7), "serial: a number"),
+        ("privateKey", json!("not a key"), "no PEM"),
+        ("privateKey", json!("file:///no/such/file.pem"), "cannot be read"),
+        ("privateKey", public.clone(), "a public key where the merchant's private key belongs"),
+        ("privateKey", json!(null), "privateKey: null"),
+        (
+            "privateKey",
+            json!("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"),
+            "passphrase",
+        ),
+        ("privateKey", json!("-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n"), "elliptic"),
+        ("privateKey", json!("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), "no RSA private key"),
+        ("certs", json!({}), "platform_key (certs) is missing"),
+        ("certs", json!("x"), "certs: a string"),
+        ("certs", json!({ "PUB_KEY_ID_1": null }), "certs: null"),
+        ("certs", json!({ "PUB_KEY_ID_1": private }), "a private key where WeChat Pay's public key belongs"),
+        ("certs", json!({ "PUB KEY": public }), "has the id \"PUB KEY\""),
+        ("certs", json!({ wechatpay_chain::sandbox::SERIAL: public }), "the merchant's own serial"),
+        ("certs", json!({ "1": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" }), "no X.509"),
+        ("certs", json!({ "1": "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n" }), "no SPKI"),
+        ("base_uri", json!("api.mch.weixin.qq.com"), "lacks scheme or host"),
+        ("base_uri", json!("https://api.mch.weixin.qq.com/hk"), "must end with"),
+        ("timeout", json!("5"), "timeout: a string"),
+        ("timeout", json!(-1), "timeout: -1"),
+        ("proxy", json!("gopher://x"), "no URL of a proxy"),
+        ("proxy", json!({ "ftp": "x" }), "none of http, https and no"),
+        ("mchId", json!("1"), "did you mean \"mchid\"?"),
+        ("private_key", json!("1"), "did you mean \"privateKey\"?"),
+        ("colour", json!("1"), "the settings are mchid"),
+    ] {
+        messages.push((said(with(&sandbox, key, value)), words));
+    }
+    messages.push((said(json!([])), "an array where an object"));
+    for (said, words) in &messages {
+        assert!(said.contains(words), "{words:?} not in {said:?}");
+        assert!(!said.contains("MII"), "no key material in {said:?}");
+    }
+}
+
+#[test]
+fn contradictions() {
+    use wechatpay_chain::{BoxError, BoxFuture, Signature, Signer, Verifier};
+    struct Own;
+    impl Signer for Own {
+        fn sign<'a>(&'a self, _: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
+            unreachable!("nothing is sent")
+        }
+    }
+    impl Verifier for Own {
+        fn verify<'a>(&'a self, _: &'a str, _: &'a [u8], _: &'a [u8]) -> BoxFuture<'a, Result<(), BoxError>> {
+            unreachable!("nothing is sent")
+        }
+    }
+    let sandbox = sandbox();
+    for (builder, words) in [
+        (sandbox.builder().signer(Own), "signer replaces private_key"),
+        (sandbox.builder().verifier(Own), "verifier replaces platform_key"),
+        (sandbox.builder().root_certificate("x"), "no certificate in PEM"),
+        (sandbox.builder().proxy("socks4://h:1"), "no URL of a proxy"),
+    ] {
+        let error = builder.build().expect_err(words);
+        assert!(error.to_string().contains(words), "{error}");
+    }
+}
+
+#[test]
+fn keys_sign_and_verify() {
+    let sandbox = sandbox();
+    let settings = sandbox.settings();
+    let key = PrivateKey::from_pem(settings["privateKey"].as_str().expect("pem")).expect("key");
+    let signature = key.sign(b"message").expect("signature");
+    let public: PublicKey = key.public_key();
+    assert!(public.verify(b"message", &signature));
+    assert!(!public.verify(b"Message", &signature));
+    assert!(!sandbox.platform_key().verify(b"message", &signature));
+    assert!(!public.verify(b"message", b""));
+    // A file from another system: CRLF, text around the envelope.
+    let crlf = format!("Bag Attributes\r\n{}", settings["privateKey"].as_str().expect("pem").replace('\n', "\r\n"));
+    assert!(PrivateKey::from_pem(&crlf).is_ok());
+}

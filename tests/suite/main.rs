@@ -1,0 +1,16 @@
+//! Integration tests: real sockets, and at the other end the sandbox, which verifies.
+//!
+//! One binary, since linking many takes longer than running them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may end by a panic")]
+
+mod config;
+mod forms;
+mod layers;
+mod network;
+mod refused_after;
+mod refused_before;
+mod runtimes;
+mod secrets;
+mod structure;
+mod support;

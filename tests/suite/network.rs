@@ -1,0 +1,169 @@
+//! TLS, proxies, and connections that cannot be made.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use wechatpay_chain::ErrorKind;
+use wechatpay_chain::sandbox::Sandbox;
+
+use crate::support::{CARDS, options, relay, sandbox, server};
+
+/// TLS in front of the sandbox, with a certificate of a private authority: its address, and the authority as PEM.
+fn tls_in_front_of(sandbox: &Sandbox) -> (SocketAddr, String) {
+    let ca_key = KeyPair::generate().expect("key");
+    let mut ca = CertificateParams::new(Vec::new()).expect("params");
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = ca.self_signed(&ca_key).expect("authority").pem();
+    let issuer = Issuer::new(ca, ca_key);
+    let key = KeyPair::generate().expect("key");
+    let leaf = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).expect("params");
+    let leaf = leaf.signed_by(&key, &issuer).expect("certificate");
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+        .expect("config");
+    let (acceptor, target) = (TlsAcceptor::from(Arc::new(config)), sandbox.address());
+    let address = server(move |stream| {
+        let acceptor = acceptor.clone();
+        async move { relay(acceptor.accept(stream).await?, target).await }
+    });
+    (address, authority)
+}
+
+#[test]
+fn a_private_authority_is_refused_by_default_and_accepted_as_a_root() {
+    let sandbox = sandbox();
+    let (address, authority) = tls_in_front_of(&sandbox);
+    for host in ["localhost", "127.0.0.1"] {
+        let at = || sandbox.builder().base_uri(format!("https://{host}:{}/", address.port()));
+        let error = at().build().expect("client").chain(CARDS).post(options()).expect_err("not trusted");
+        assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
+        assert!(error.is_before_send() && error.to_string().contains("root_certificate"), "{error}");
+        let trusting = at().root_certificate(&authority).build().expect("client");
+        assert!(trusting.chain(CARDS).post(options()).expect("trusted").is_verified());
+    }
+    assert_eq!(sandbox.requests().len(), 2);
+}
+
+#[test]
+fn the_roots_of_the_web_stay_trusted_and_names_are_checked() {
+    let sandbox = sandbox();
+    let (address, authority) = tls_in_front_of(&sandbox);
+    let wrong_name = sandbox.builder().base_uri(format!("https://127.0.0.2:{}/", address.port()));
+    let error = wrong_name.root_certificate(&authority).build().expect("client").chain(CARDS).post(options());
+    let error = error.expect_err("the certificate is for another address");
+    assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
+}
+
+#[test]
+fn plain_http_only_where_base_uri_says_so() {
+    let sandbox = sandbox();
+    let client = sandbox.builder().base_uri("https://api.mch.weixin.qq.com/").build().expect("client");
+    let error = client.chain("http://api.mch.weixin.qq.com/v3/certificates").get(()).expect_err("plain HTTP");
+    assert_eq!(error.kind(), ErrorKind::Path, "{error}");
+    // A TLS client at a port that speaks plain HTTP: no connection, and no request.
+    let https = sandbox.builder().base_uri(sandbox.base_uri().replace("http:", "https:")).build().expect("client");
+    assert_eq!(https.chain(CARDS).post(options()).expect_err("no TLS there").kind(), ErrorKind::Connect);
+    assert!(sandbox.requests().is_empty());
+}
+
+/// A proxy on the loopback: notes the head of each request and passes everything on to `target`.
+fn proxy(target: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let heads = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&heads);
+    let address = server(move |mut stream: TcpStream| {
+        let noted = Arc::clone(&noted);
+        async move {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await?);
+            }
+            let text = String::from_utf8_lossy(&head).into_owned();
+            noted.lock().expect("heads").push(text.clone());
+            if text.starts_with("CONNECT ") {
+                stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
+                return relay(stream, target).await;
+            }
+            let mut to = TcpStream::connect(target).await?;
+            // A proxy turns the absolute form back into a path.
+            let path = text.replacen(&format!("http://{target}"), "", 1);
+            to.write_all(path.as_bytes()).await?;
+            tokio::io::copy_bidirectional(&mut stream, &mut to).await.map(|_| ())
+        }
+    });
+    (address, heads)
+}
+
+#[test]
+fn tls_goes_through_a_tunnel_and_plain_http_by_its_whole_url() {
+    let sandbox = sandbox();
+    let (tls, authority) = tls_in_front_of(&sandbox);
+    let (proxy_at, heads) = proxy(tls);
+    let client = sandbox
+        .builder()
+        .base_uri(format!("https://localhost:{}/", tls.port()))
+        .root_certificate(&authority)
+        .proxy(format!("http://user:pa55@{proxy_at}"))
+        .build()
+        .expect("client");
+    assert!(client.chain(CARDS).post(options()).expect("tunnelled").is_verified());
+    let head = heads.lock().expect("heads").join("");
+    assert!(head.starts_with(&format!("CONNECT localhost:{} HTTP/1.1\r\n", tls.port())), "{head}");
+    assert!(head.contains("Proxy-Authorization: Basic dXNlcjpwYTU1"), "{head}");
+    assert!(!head.contains("WECHATPAY2"), "the tunnel sees no signature");
+
+    let (proxy_at, heads) = proxy(sandbox.address());
+    let client = sandbox.builder().proxy(format!("http://user:pa55@{proxy_at}")).build().expect("client");
+    assert!(client.chain(CARDS).post(options()).expect("proxied").is_verified());
+    let head = heads.lock().expect("heads").join("");
+    assert!(head.starts_with(&format!("POST http://{}/v3/marketing/", sandbox.address())), "{head}");
+    assert!(head.contains("proxy-authorization: Basic dXNlcjpwYTU1"), "{head}");
+    // Signed over the path, whatever the request line looked like on the way.
+    assert!(sandbox.requests()[1].target.starts_with("/v3/marketing/"));
+}
+
+#[test]
+fn proxies_of_the_map_and_exceptions() {
+    let sandbox = sandbox();
+    let (proxy_at, heads) = proxy(sandbox.address());
+    let mut settings = sandbox.settings();
+    settings["proxy"] = serde_json::json!({ "http": format!("http://{proxy_at}"), "no": ["127.0.0.1"] });
+    let client = wechatpay_chain::Client::factory(settings.clone()).expect("client");
+    client.chain(CARDS).post(options()).expect("directly");
+    assert!(heads.lock().expect("heads").is_empty());
+    settings["proxy"]["no"] = serde_json::json!("other.example");
+    wechatpay_chain::Client::factory(settings).expect("client").chain(CARDS).post(options()).expect("proxied");
+    assert_eq!(heads.lock().expect("heads").len(), 1);
+}
+
+#[test]
+fn connections_that_cannot_be_made() {
+    let sandbox = sandbox();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address");
+    for (base_uri, words) in
+        [(format!("http://{free}/"), "refused"), ("http://no-such-host.invalid/".to_owned(), "no-such-host.invalid")]
+    {
+        let client = sandbox.builder().base_uri(base_uri).build().expect("client");
+        let error = client.chain(CARDS).post(options()).expect_err(words);
+        assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
+        assert!(error.is_connect() && error.to_string().contains(words), "{error}");
+    }
+    // A server that accepts and never speaks TLS.
+    let silent = server(|stream| async move {
+        let _kept = stream;
+        std::future::pending().await
+    });
+    let client = sandbox.builder().base_uri(format!("https://{silent}/"));
+    let client = client.connect_timeout(std::time::Duration::from_millis(200)).build().expect("client");
+    let error = client.chain(CARDS).post(options()).expect_err("silent");
+    assert!(error.is_connect() && error.is_timeout(), "{error:?}");
+}

@@ -1,0 +1,213 @@
+//! Answers that are not to be trusted, and answers that are errors.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Response as Answer, StatusCode};
+use serde_json::{Value, json};
+use wechatpay_chain::sandbox::{Fault, Sandbox};
+use wechatpay_chain::{Error, ErrorKind};
+
+use crate::support::{CARDS, options, run, sandbox};
+
+fn tamper(change: impl Fn(&mut Answer<Bytes>) + Send + Sync + 'static) -> Fault {
+    Fault::Tamper(Box::new(change))
+}
+
+fn set(name: &'static str, value: &'static str) -> Fault {
+    tamper(move |answer| {
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    })
+}
+
+/// Changes one character of a header to another of the same kind.
+fn flip_header(name: &'static str) -> Fault {
+    tamper(move |answer| {
+        let mut text = answer.headers()[name].as_bytes().to_vec();
+        let at = text.len() / 2;
+        text[at] = match text[at] {
+            b'1' => b'2',
+            byte if byte.is_ascii_digit() => b'1',
+            b'A' => b'B',
+            _ => b'A',
+        };
+        answer.headers_mut().insert(name, HeaderValue::from_bytes(&text).expect("text"));
+    })
+}
+
+fn call(sandbox: &Sandbox, fault: Fault) -> Result<Value, Error> {
+    sandbox.inject(fault);
+    sandbox.client()?.chain(CARDS).post(options())?.json()
+}
+
+#[test]
+fn signatures_that_do_not_hold() {
+    let sandbox = sandbox();
+    let mut cases: Vec<(Fault, &str)> = vec![
+        (set("wechatpay-signature", "%%%"), "no base64"),
+        (set("wechatpay-signature", "c2hvcnQ="), "did not make it"),
+        (set("wechatpay-signature", "WECHATPAY/SIGNTEST/abc"), "probe"),
+        (set("wechatpay-timestamp", "soon"), "no number"),
+        (set("wechatpay-nonce", ""), "is empty"),
+        (Fault::Clock(-301), "behind"),
+        (Fault::Clock(302), "ahead"),
+        (Fault::UnknownSerial, "the settings know PUB_KEY_ID_"),
+        (flip_header("wechatpay-nonce"), "did not make it"),
+        (flip_header("wechatpay-signature"), "did not make it"),
+        (
+            tamper(|answer| {
+                let mut body = answer.body().to_vec();
+                body[10] ^= 1;
+                *answer.body_mut() = body.into();
+            }),
+            "did not make it",
+        ),
+        (
+            tamper(|answer| {
+                let shorter = answer.body().slice(..answer.body().len() - 1);
+                *answer.body_mut() = shorter;
+            }),
+            "did not make it",
+        ),
+        (
+            // One second later: the window still holds, the signature does not.
+            tamper(|answer| {
+                let time: i64 =
+                    answer.headers()["wechatpay-timestamp"].to_str().expect("text").parse().expect("number");
+                answer.headers_mut().insert("wechatpay-timestamp", HeaderValue::from(time + 1));
+            }),
+            "did not make it",
+        ),
+    ];
+    for name in ["wechatpay-serial", "wechatpay-signature", "wechatpay-timestamp", "wechatpay-nonce"] {
+        cases.push((tamper(move |answer| drop(answer.headers_mut().remove(name))), "is missing"));
+        cases.push((
+            tamper(move |answer| {
+                let twice = answer.headers()[name].clone();
+                answer.headers_mut().append(name, twice);
+            }),
+            "stands twice",
+        ));
+    }
+    let count = cases.len();
+    for (fault, words) in cases {
+        let shown = format!("{fault:?}");
+        let error = call(&sandbox, fault).expect_err(words);
+        assert_eq!(error.kind(), ErrorKind::Verification, "{shown}: {error}");
+        assert!(error.to_string().contains(words), "{words:?} not in {error}");
+        // The answer is there to be looked at, and says what it is.
+        assert!(error.response().is_some_and(|response| !response.is_verified()), "{shown}");
+    }
+    assert_eq!(sandbox.requests().len(), count, "each was sent once");
+    // `http_errors: false` skips no check.
+    sandbox.inject(Fault::UnknownSerial);
+    let mut options = options();
+    options["http_errors"] = json!(false);
+    let error = sandbox.client().expect("client").chain(CARDS).post(options).expect_err("unknown serial");
+    assert_eq!(error.kind(), ErrorKind::Verification);
+}
+
+#[test]
+fn clocks_within_five_minutes_are_fine() {
+    let sandbox = sandbox();
+    // A second of slack, for the clock moves while the call does.
+    for offset in [-299, 0, 299] {
+        assert!(call(&sandbox, Fault::Clock(offset)).is_ok(), "{offset}");
+    }
+}
+
+#[test]
+fn broken_connections() {
+    let sandbox = sandbox();
+    for fault in [Fault::CutBody(5), Fault::CutBody(0), Fault::Hangup] {
+        let shown = format!("{fault:?}");
+        let error = call(&sandbox, fault).expect_err("broken");
+        assert_eq!(error.kind(), ErrorKind::Transport, "{shown}: {error}");
+        assert!(!error.is_before_send() && error.response().is_none());
+    }
+    assert_eq!(sandbox.requests().len(), 3, "nothing was repeated");
+}
+
+#[test]
+fn time_runs_out() {
+    let sandbox = sandbox();
+    sandbox.inject(Fault::Delay(Duration::from_secs(5)));
+    sandbox.inject(Fault::Delay(Duration::from_secs(5)));
+    let client = sandbox.client().expect("client");
+    let mut options = options();
+    options["timeout"] = json!(0.2);
+    let sync = client.chain(CARDS).post(options.clone()).expect_err("too slow");
+    let r#async = run(async { client.chain(CARDS).post_async(options).await }).expect_err("too slow");
+    for error in [sync, r#async] {
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert!(error.is_timeout() && error.to_string().contains("200ms"), "{error}");
+    }
+}
+
+#[test]
+fn refusals_of_the_service() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    let mut wrong = options();
+    wrong["json"] = json!({ "activate_type": 7 });
+    let error = client.chain(CARDS).post(wrong.clone()).expect_err("PARAM_ERROR");
+    assert_eq!(error.kind(), ErrorKind::ClientError);
+    assert_eq!((error.status(), error.code()), (Some(StatusCode::BAD_REQUEST), Some("PARAM_ERROR")));
+    assert!(error.message().contains("activate_type"), "{error}");
+    let response = error.response().expect("kept");
+    assert!(response.is_verified(), "refusals are signed");
+    assert_eq!(error.request_id(), response.headers()["request-id"].to_str().ok());
+    assert_eq!(response.json().expect("json")["detail"]["field"], "/activate_type");
+    assert!(error.to_string().contains(error.request_id().expect("id")), "{error}");
+
+    wrong["http_errors"] = json!(false);
+    let response = client.chain(CARDS).post(wrong).expect("http_errors is off");
+    assert_eq!(response.status(), 400);
+    assert!(response.is_verified());
+
+    let error = client.chain("v3/no/such/thing").get(()).expect_err("404");
+    assert_eq!(error.code(), Some("RESOURCE_NOT_EXISTS"));
+    sandbox.stub("GET", "v3/moved", 302, json!({}));
+    assert_eq!(client.chain("v3/moved").get(()).expect_err("302").kind(), ErrorKind::Redirect);
+}
+
+#[test]
+fn an_answer_that_is_no_json_is_kept_whole() {
+    let sandbox = sandbox();
+    let html = "<html>\r\n<head><title>502 Bad Gateway</title></head></html>";
+    let gateway = Answer::builder().status(502).header("content-type", "text/html").header("request-id", "08F");
+    let error = call(&sandbox, Fault::Gateway(gateway.body(Bytes::from(html)).expect("answer"))).expect_err("502");
+    assert_eq!(error.kind(), ErrorKind::ServerError);
+    assert_eq!((error.status(), error.code(), error.request_id()), (Some(StatusCode::BAD_GATEWAY), None, Some("08F")));
+    let response = error.response().expect("kept");
+    assert_eq!(response.text(), html);
+    assert_eq!(response.headers()["content-type"], "text/html");
+    assert!(!response.is_verified());
+    assert!(error.to_string().contains("502 Bad Gateway"), "{error}");
+    assert!(response.json().is_err_and(|error| error.kind() == ErrorKind::Decode));
+    // A 200 of a gateway is no answer of the service.
+    let gateway = Answer::builder().status(200).body(Bytes::from("{}")).expect("answer");
+    assert_eq!(call(&sandbox, Fault::Gateway(gateway)).expect_err("unsigned").kind(), ErrorKind::Verification);
+}
+
+#[test]
+fn the_table_of_unsigned_answers() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    let file = || Answer::builder().status(200).body(Bytes::from_static(b"\x1f\x8bfile")).expect("answer");
+    sandbox.stub("GET", "v3/billdownload/file", 200, json!({}));
+    sandbox.inject(Fault::Gateway(file()));
+    let response =
+        client.chain("v3/billdownload/file").get(json!({ "query": { "token": "x" } })).expect("unsigned is fine");
+    assert!(!response.is_verified());
+    assert_eq!(&response.body()[..], b"\x1f\x8bfile");
+    // Signed all the same: then it says so.
+    assert!(client.chain("v3/billdownload/file").get(()).expect("signed").is_verified());
+}
+
+#[test]
+fn an_answer_without_end_is_cut_off() {
+    let sandbox = sandbox();
+    let huge = Answer::builder().status(200).body(Bytes::from(vec![b' '; 17 * 1024 * 1024])).expect("answer");
+    assert_eq!(call(&sandbox, Fault::Gateway(huge)).expect_err("huge").kind(), ErrorKind::TooLarge);
+}

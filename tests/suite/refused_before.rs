@@ -1,0 +1,104 @@
+//! What is refused before anything is sent, each with its own message.
+
+use serde_json::{Value, json};
+use wechatpay_chain::{Error, ErrorKind, Options, chain};
+
+use crate::support::{CARDS, options, sandbox};
+
+fn with(key: &str, value: Value) -> Value {
+    let mut options = options();
+    options[key] = value;
+    options
+}
+
+#[test]
+fn wrong_calls_never_leave() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    let mut missing = options();
+    missing.as_object_mut().expect("object").remove("card_id");
+    let mut typo = options();
+    typo["jsn"] = typo["json"].clone();
+    let cases: Vec<(&str, Value, ErrorKind, &str)> = vec![
+        (CARDS, missing, ErrorKind::Options, "the variable \"card_id\" of the path is missing"),
+        (CARDS, with("card_id", json!(null)), ErrorKind::Options, "\"card_id\" of the path is null"),
+        (CARDS, with("card_id", json!("")), ErrorKind::Options, "\"card_id\" of the path is an empty string"),
+        (CARDS, with("card_id", json!(".")), ErrorKind::Options, "\"card_id\" of the path is \".\""),
+        (CARDS, with("card_id", json!("..")), ErrorKind::Options, "\"card_id\" of the path is \"..\""),
+        (CARDS, typo, ErrorKind::Options, "the option \"jsn\" is not known: did you mean \"json\"?"),
+        (CARDS, with("cardId", json!("x")), ErrorKind::Options, "the option \"cardId\" is not known"),
+        (CARDS, json!([1]), ErrorKind::Options, "the options are an array where an object is needed"),
+        (CARDS, json!("x"), ErrorKind::Options, "the options are a string where an object is needed"),
+        (
+            "v3/marketing/membercard-open/cards/pbLatjvWOibDc5-TBnbUk1pD12o0/permission-tokens",
+            json!({}),
+            ErrorKind::Path,
+            "the path segment \"pbLatjvWOibDc5-TBnbUk1pD12o0\" looks like a value",
+        ),
+        (
+            CARDS,
+            with("headers", json!({"X-Note": "a\r\nAuthorization: x"})),
+            ErrorKind::Options,
+            "\"X-Note\" has a line break",
+        ),
+        (CARDS, with("headers", json!({"Authorization": "x"})), ErrorKind::Options, "the signer makes it"),
+        ("https://evil.example/v3/x", json!({}), ErrorKind::Path, "the path leads to \"https://evil.example\""),
+        ("//evil.example/v3/x", json!({}), ErrorKind::Path, "the path leads to"),
+        ("{+url}", json!({"url": "https://evil.example/"}), ErrorKind::Path, "the path leads to"),
+        ("v3/a/../b", json!({}), ErrorKind::Path, "\"..\" segment"),
+        ("v3/{a", json!({}), ErrorKind::Path, "never closed"),
+        ("v3/{}", json!({}), ErrorKind::Path, "empty"),
+        ("", json!({}), ErrorKind::Path, "is empty"),
+        ("v3/{timeout}", json!({"timeout": 1}), ErrorKind::Path, "has the name of a request option"),
+        ("v2/pay/unifiedorder", json!({}), ErrorKind::Path, "APIv2"),
+        ("v3/x", json!({"verify": false}), ErrorKind::Options, "TLS is always verified"),
+        ("v3/x", json!({"base_uri": "https://h/hk"}), ErrorKind::Options, "must end with"),
+    ];
+    let mut messages = Vec::new();
+    for (path, options, kind, words) in cases {
+        let error = client.chain(path).post(options.clone()).expect_err(words);
+        let said = error.to_string();
+        assert_eq!(error.kind(), kind, "{path} {options}: {said}");
+        assert!(said.contains(words), "{path} {options}: {words:?} not in {said:?}");
+        assert!(error.is_before_send() && error.response().is_none(), "{said}");
+        messages.push(error.message().to_owned());
+    }
+    assert!(client.request("NOT A METHOD", "v3/x", ()).is_err_and(|error| error.kind() == ErrorKind::Options));
+    assert_eq!(sandbox.requests().len(), 0, "nothing was sent");
+}
+
+#[test]
+fn an_error_names_its_call_by_the_template() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    let error = client.chain(CARDS).post(with("card_id", json!(null))).expect_err("null");
+    assert!(error.to_string().starts_with(&format!("POST {CARDS}: ")), "{error}");
+    assert_eq!(error.call(), Some(&*format!("POST {CARDS}")));
+    // Every verb of a wrong chain says so, each time.
+    let chain = client.seg("v3").seg("ABC").seg("x");
+    for _ in 0..2 {
+        assert!(chain.get(()).is_err_and(|error| error.message().contains("\"ABC\" looks like a value")));
+    }
+    assert!(chain.template().is_err());
+}
+
+#[test]
+fn a_body_that_does_not_serialise() {
+    let sandbox = sandbox();
+    let odd = std::collections::HashMap::from([((1, 2), 3)]);
+    let options = Options::new().with("card_id", "x").json(&odd);
+    let error = sandbox.client().expect("client").chain(CARDS).post(options).expect_err("keys must be strings");
+    assert_eq!(error.kind(), ErrorKind::Options);
+}
+
+#[test]
+fn promises_carry_errors_past_then() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    let outcome: Result<&str, Error> = chain!(client->v3->ABC)
+        .get_async(())
+        .then(|_| panic!("there is no answer"))
+        .otherwise(|error| if error.kind() == ErrorKind::Path { "refused" } else { "other" })
+        .wait();
+    assert_eq!(outcome.expect("handled"), "refused");
+}

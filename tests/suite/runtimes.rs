@@ -1,0 +1,187 @@
+//! One client on any thread and any runtime: no panic, no hang, no failed call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wechatpay_chain::{Chain, Client, Error, Options, Promise, Response, Signer, Verifier};
+
+use crate::support::{CARDS, options, run, sandbox};
+
+fn call(client: &Client) {
+    let response = client.chain(CARDS).post(options()).expect("answer");
+    assert!(response.is_verified());
+}
+
+async fn call_async(client: &Client) {
+    let response = client.chain(CARDS).post_async(options()).await.expect("answer");
+    assert!(response.is_verified());
+}
+
+#[test]
+fn built_without_a_runtime_and_used_on_fifty_in_turn() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    for turn in 0..50 {
+        let runtime = if turn % 2 == 0 {
+            tokio::runtime::Builder::new_current_thread().enable_all().build()
+        } else {
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+        };
+        runtime.expect("runtime").block_on(async {
+            call_async(&client).await;
+            call_async(&client).await;
+        });
+    }
+    call(&client);
+    assert_eq!(sandbox.requests().len(), 101);
+}
+
+#[test]
+fn two_runtimes_at_once() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                run(async {
+                    for _ in 0..10 {
+                        call_async(&client).await;
+                    }
+                });
+            });
+        }
+    });
+    assert_eq!(sandbox.requests().len(), 40);
+}
+
+#[test]
+fn eight_plain_threads_at_once() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| (0..10).for_each(|_| call(&client)));
+        }
+    });
+    assert_eq!(sandbox.requests().len(), 80);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn synchronous_inside_of_a_single_threaded_runtime() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    call(&client);
+    call_async(&client).await;
+    call(&client);
+    tokio::task::spawn_blocking(move || call(&client)).await.expect("joined");
+    assert_eq!(sandbox.requests().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn synchronous_inside_of_a_multi_threaded_runtime() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    call(&client);
+    // As many blocked tasks as there are workers, and more.
+    let tasks: Vec<_> = (0..6)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { call(&client) })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("joined");
+    }
+    call_async(&client).await;
+    assert_eq!(sandbox.requests().len(), 8);
+}
+
+#[test]
+fn under_another_executor() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    futures_executor::block_on(call_async(&client));
+    futures_executor::block_on(async { call(&client) });
+    assert_eq!(sandbox.requests().len(), 2);
+}
+
+#[test]
+fn dropped_inside_of_async_code() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    call(&client);
+    run(async move {
+        call_async(&client).await;
+        drop(client);
+    });
+    // A promise that nobody awaits sends nothing.
+    drop(sandbox.client().expect("client").chain(CARDS).post_async(options()));
+    assert_eq!(sandbox.requests().len(), 2);
+}
+
+#[test]
+fn a_cancelled_call_harms_no_other() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    run(async {
+        for _ in 0..20 {
+            let slow = client.chain(CARDS).post_async(options());
+            let _ = tokio::time::timeout(Duration::from_micros(300), slow).await;
+        }
+        call_async(&client).await;
+    });
+}
+
+#[test]
+fn a_call_begun_on_one_runtime_ends_with_a_clear_error_when_that_runtime_ends() {
+    let sandbox = sandbox();
+    sandbox.inject(wechatpay_chain::sandbox::Fault::Delay(Duration::from_secs(30)));
+    let client = sandbox.client().expect("client");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("runtime");
+    let mut begun = Box::pin(client.chain(CARDS).post_async(options()));
+    runtime.block_on(async {
+        assert!(tokio::time::timeout(Duration::from_millis(100), &mut begun).await.is_err());
+    });
+    drop(runtime);
+    let error = run(begun).expect_err("its connection is gone");
+    assert!(!error.is_before_send(), "{error}");
+    call(&client);
+}
+
+#[test]
+fn connections_are_kept() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let sandbox = sandbox();
+    let (count, target) = (Arc::new(AtomicUsize::new(0)), sandbox.address());
+    let counted = Arc::clone(&count);
+    let relay = crate::support::server(move |stream| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        crate::support::relay(stream, target)
+    });
+    let client = sandbox.builder().base_uri(format!("http://{relay}/")).build().expect("client");
+    (0..5).for_each(|_| call(&client));
+    assert_eq!(count.load(Ordering::SeqCst), 1, "one connection for all synchronous calls");
+    run(async {
+        for _ in 0..5 {
+            call_async(&client).await;
+        }
+    });
+    assert_eq!(count.load(Ordering::SeqCst), 2, "and one for all of a runtime");
+}
+
+#[test]
+fn what_may_cross_threads() {
+    fn everywhere<T: Send + Sync + 'static>() {}
+    fn cheap<T: Clone + Send + Sync + 'static>() {}
+    fn sendable<T: Send + 'static>() {}
+    cheap::<Client>();
+    cheap::<Chain>();
+    cheap::<Response>();
+    everywhere::<Error>();
+    everywhere::<Options>();
+    sendable::<Promise<Response>>();
+    everywhere::<Box<dyn Signer>>();
+    everywhere::<Box<dyn Verifier>>();
+    everywhere::<wechatpay_chain::ClientBuilder>();
+    everywhere::<wechatpay_chain::sandbox::Sandbox>();
+}

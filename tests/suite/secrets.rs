@@ -1,0 +1,112 @@
+//! No key and no signature in anything that can be formatted.
+
+use std::fmt::{Debug, Display};
+
+use wechatpay_chain::sandbox::{self, Fault};
+use wechatpay_chain::{Client, Options, PrivateKey, Secret, Signature, chain};
+
+use crate::support::{CARDS, options, sandbox};
+
+/// Everything that was formatted.
+#[derive(Default)]
+struct Shown(String);
+
+impl Shown {
+    fn debug(&mut self, value: &dyn Debug) {
+        self.0 += &format!("{value:?}\n{value:#?}\n");
+    }
+
+    fn display(&mut self, value: &dyn Display) {
+        self.0 += &format!("{value}\n");
+    }
+}
+
+#[test]
+fn every_public_type() {
+    let sandbox = sandbox();
+    let settings = sandbox.settings();
+    let pem = settings["privateKey"].as_str().expect("pem");
+    let mut shown = Shown::default();
+
+    let builder = sandbox.builder().proxy("http://user:pr0xy-pa55word@127.0.0.1:1");
+    shown.debug(&builder);
+    let broken = Client::builder().private_key(pem.replace("MII", "AII")).build().expect_err("damaged");
+    shown.debug(&broken);
+    shown.display(&broken);
+    let userinfo = sandbox.builder().base_uri("https://user:pr0xy-pa55word@h/");
+    shown.debug(&userinfo);
+    let broken = userinfo.build().expect_err("userinfo");
+    shown.debug(&broken);
+    shown.display(&broken);
+    let broken = sandbox.builder().proxy("gopher://user:pr0xy-pa55word@h").build().expect_err("proxy");
+    shown.debug(&broken);
+    shown.display(&broken);
+
+    let client = sandbox.client().expect("client");
+    shown.debug(&client);
+    let promise = chain!(client->v3->certificates).get_async(());
+    shown.debug(&promise);
+    shown.debug(&client.chain(CARDS));
+    shown.debug(&client["v3/certificates"]);
+    let key: PrivateKey = pem.try_into().expect("key");
+    shown.debug(&key);
+    shown.debug(&key.public_key());
+    shown.debug(&Secret::from("s3cret"));
+    shown.display(&Secret::from("s3cret".to_owned()));
+    shown.debug(&Signature::new("SERIAL", b"s3cret".to_vec()));
+    let secretive = Options::from(
+        serde_json::json!({ "headers": { "X-Key": "s3cret" }, "json": { "k": "s3cret" }, "id": "s3cret" }),
+    );
+    shown.debug(&secretive);
+
+    let answer = client.chain(CARDS).post(options()).expect("answer");
+    shown.debug(&answer);
+    let signature = answer.headers()["wechatpay-signature"].to_str().expect("text").to_owned();
+    for fault in [Fault::UnknownSerial, Fault::CutBody(3), Fault::Clock(900)] {
+        shown.debug(&fault);
+        sandbox.inject(fault);
+        let error = client.chain(CARDS).post(options()).expect_err("fault");
+        shown.debug(&error);
+        shown.display(&error);
+        shown.debug(&error.kind());
+        shown.display(&error.kind());
+    }
+    let stranger = Client::builder()
+        .mchid(sandbox::MCHID)
+        .serial(sandbox::SERIAL)
+        .private_key(other_key())
+        .platform_key(sandbox::PUBLIC_KEY_ID, sandbox.platform_key())
+        .base_uri(sandbox.base_uri())
+        .no_proxy()
+        .build()
+        .expect("client");
+    let refused = stranger.chain(CARDS).post(options()).expect_err("SIGN_ERROR");
+    assert_eq!(refused.code(), Some("SIGN_ERROR"));
+    shown.debug(&refused);
+    shown.display(&refused);
+    shown.debug(&sandbox);
+    for request in sandbox.requests() {
+        shown.debug(&request);
+        let header = request.headers["authorization"].to_str().expect("text");
+        let ours = header.split("signature=\"").nth(1).expect("signature").trim_end_matches('"');
+        assert!(!shown.0.contains(ours), "a request's signature was shown");
+    }
+
+    assert!(shown.0.len() > 2000, "something was formatted");
+    assert!(!shown.0.contains(&signature), "an answer's signature was shown");
+    for line in pem.lines().filter(|line| !line.starts_with("-----")) {
+        assert!(!shown.0.contains(line) && !shown.0.contains(&line[..20]), "a key was shown");
+    }
+    for word in ["s3cret", "pr0xy-pa55word", "WECHATPAY2-SHA256-RSA2048 mchid"] {
+        assert!(!shown.0.contains(word), "{word} was shown in {}", shown.0);
+    }
+}
+
+/// A key that is not the merchant's: a throwaway of 2048 bits.
+fn other_key() -> PrivateKey {
+    let key = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).expect("key");
+    let der = aws_lc_rs::encoding::AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&key).expect("der");
+    let text = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, der.as_ref());
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n");
+    PrivateKey::from_pem(&pem).expect("key")
+}
