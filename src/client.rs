@@ -10,19 +10,24 @@ use http::Method;
 use serde_json::Value;
 use tower::ServiceExt;
 
+use crate::body::Patience;
 use crate::chain::Chain;
 use crate::config::ClientBuilder;
+use crate::download::Download;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::index::Index;
 use crate::layer::BoxService;
 use crate::layer::sign::Destination;
 use crate::layer::verify::Verified;
-use crate::options::Options;
+use crate::options::{Options, Redirects};
 use crate::promise::Promise;
+use crate::proto::redirect;
 use crate::proto::request;
 use crate::proto::target::Base;
 use crate::proto::template::Template;
 use crate::response::Response;
+use crate::sink::{OpenSink, Writing};
+use crate::transport::{Delivery, Exchange, Slot};
 
 /// A merchant's client of the WeChat Pay OpenAPI.
 ///
@@ -69,6 +74,8 @@ struct Call {
     template: String,
     request: http::Request<Bytes>,
     timeout: Duration,
+    redirects: Redirects,
+    sink: Option<Slot<OpenSink>>,
     http_errors: bool,
 }
 
@@ -89,15 +96,39 @@ impl Core {
     }
 
     fn prepare(&self, method: &Method, template: &Template, options: Options) -> Result<Call, Error> {
-        let options = options.checked()?;
+        let mut options = options.checked()?;
         let base = options.base_uri.as_ref().unwrap_or(&self.base);
         let mut request = request::build(method.clone(), template, &options, base)?;
         request.extensions_mut().insert(Destination(base.clone()));
+
+        let stream = options.stream == Some(true);
+        let sink = match options.sink.take() {
+            Some(sink) => Some(Slot::new(sink.open(options.progress.take(), options.digest.take())?)),
+            None => None,
+        };
+        // A download takes as long as it takes, as long as it goes on.
+        let long = stream || sink.is_some();
+        let timeout = options.timeout.unwrap_or(if long { Duration::ZERO } else { self.timeout });
+        let silence = options.read_timeout.unwrap_or(if long { self.timeout } else { Duration::ZERO });
+        let delivery = match &sink {
+            Some(sink) => Delivery::Sink(sink.clone()),
+            None if stream => Delivery::Stream,
+            None => Delivery::Collect,
+        };
+        request.extensions_mut().insert(Exchange {
+            connect_timeout: options.connect_timeout,
+            patience: Patience { silence, until: None },
+            proxy: options.proxy.take(),
+            debug: options.debug.unwrap_or(false),
+            delivery,
+        });
         Ok(Call {
             method: method.clone(),
             template: template.source().to_owned(),
             request,
-            timeout: options.timeout.unwrap_or(self.timeout),
+            timeout,
+            redirects: options.redirects.unwrap_or_default(),
+            sink,
             http_errors: options.http_errors.unwrap_or(true),
         })
     }
@@ -105,27 +136,66 @@ impl Core {
     /// Sends a request through the stack and makes a [`Response`] or an [`Error`] of what comes back.
     ///
     /// Every request of every verb, synchronous or not, passes here, and nothing else calls the stack.
-    async fn send(&self, call: Call) -> Result<Response, Error> {
-        let Call { method, template, request, timeout, http_errors } = call;
-        let sending = self.stack.clone().oneshot(request);
-        let answer = if timeout.is_zero() {
-            sending.await
+    async fn send(&self, mut call: Call) -> Result<Response, Error> {
+        let (method, template) = (call.method.clone(), std::mem::take(&mut call.template));
+        let answered = if call.timeout.is_zero() {
+            self.exchange(call).await
         } else {
-            tokio::time::timeout(timeout, sending).await.unwrap_or_else(|_| {
+            let timeout = call.timeout;
+            if let Some(exchange) = call.request.extensions_mut().get_mut::<Exchange>() {
+                // A body that is streamed outlives this function.
+                exchange.patience.until = Some(tokio::time::Instant::now() + timeout);
+            }
+            tokio::time::timeout(timeout, self.exchange(call)).await.unwrap_or_else(|_| {
                 Err(Error::new(
                     ErrorKind::Timeout,
                     format!("no answer after {timeout:?}; the request may have arrived, so query before repeating it"),
                 ))
             })
         };
-        let answer = answer.map_err(|error| error.with_call(&method, &template))?;
+        answered.map_err(|error| error.with_call(&method, &template))
+    }
+
+    async fn exchange(&self, call: Call) -> Result<Response, Error> {
+        let Call { mut request, mut redirects, sink, http_errors, .. } = call;
+        let answer = loop {
+            let again = (redirects.left > 0).then(|| request.clone());
+            let answer = self.stack.clone().oneshot(request).await?;
+            match again {
+                Some(again) if answer.status().is_redirection() => {
+                    redirects.left -= 1;
+                    request = redirect::next(&again, &answer, redirects.strict).map_err(|said| {
+                        let said = format!("the service redirects, which is not followed: {said}");
+                        Error::new(ErrorKind::Redirect, said).with_response(Response::new(answer, false))
+                    })?;
+                }
+                _ => break answer,
+            }
+        };
         let verified = answer.extensions().get::<Verified>().is_some();
-        let response = Response::new(answer, verified);
-        if http_errors && !response.status().is_success() {
-            return Err(Error::answer(response).with_call(&method, &template));
+        let mut response = Response::new(answer, verified);
+        if response.status().is_success() {
+            if let Some(sink) = sink.and_then(|sink| sink.take()) {
+                response = keep(response, sink).await?;
+            }
+        } else if http_errors {
+            return Err(Error::answer(response));
         }
         Ok(response)
     }
+}
+
+/// Gives the verified answer of a call with a sink to that sink.
+async fn keep(response: Response, mut sink: OpenSink) -> Result<Response, Error> {
+    if !response.is_delivered() {
+        let mut writing = Writing::start(sink);
+        let body = response.body().clone();
+        let length = body.len() as u64;
+        writing.write(body, Some(length)).await;
+        sink = writing.finish().await?;
+    }
+    sink.keep()?;
+    Ok(response.without_body())
 }
 
 impl Client {
@@ -182,6 +252,15 @@ impl Client {
     #[must_use]
     pub fn chain(&self, path: &str) -> Chain {
         Chain::root(&self.core).chain(path)
+    }
+
+    /// The file that an answer announces by `download_url`, `hash_type` and `hash_value`, as `v3/bill/tradebill` and
+    /// `v3/bill/fundflowbill` do.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Options`]: the answer announces no file, or a digest that cannot be checked.
+    pub fn download(&self, answer: &Response) -> Result<Download, Error> {
+        Download::new(self, answer)
     }
 
     /// Sends a request to a path given as it is: a template whose names are not turned into kebab-case.

@@ -22,7 +22,7 @@ use crate::error::{BoxError, Error};
 use crate::layer::sign::{Credential, LocalKey, Sign, Signer};
 use crate::layer::verify::{Verifier, Verify};
 use crate::layer::{self, BoxService, Wrap};
-use crate::options::{kind, seconds};
+use crate::options::{kind, seconds, text};
 use crate::platform::PlatformKeys;
 use crate::proto::target::Base;
 use crate::transport::Transport;
@@ -329,7 +329,7 @@ const SETTINGS: &[(&str, Set)] = &[
     ("timeout", |builder, value| Ok(builder.timeout(seconds(&value)?))),
     ("connect_timeout", |builder, value| Ok(builder.connect_timeout(seconds(&value)?))),
     ("proxy", |mut builder, value| {
-        builder.proxy = proxy(value)?;
+        builder.proxy = Proxy::from_value(value)?;
         Ok(builder)
     }),
     // APIv2's settings stand in the same map; a map carried over from PHP must not be refused for them.
@@ -350,38 +350,6 @@ fn unknown(key: &str) -> Error {
             format!("the setting {key:?} is not known: the settings are {}", names().collect::<Vec<_>>().join(", "))
         }
     })
-}
-
-fn text(value: Value) -> Result<String, String> {
-    match value {
-        Value::String(text) => Ok(text),
-        other => Err(format!("{} where a string is needed", kind(&other))),
-    }
-}
-
-/// Guzzle's `proxy`: a URL, or an object of `http`, `https` and `no` (a list or text with commas).
-fn proxy(value: Value) -> Result<Proxy, String> {
-    let members = match value {
-        Value::String(url) if url.is_empty() => return Ok(Proxy::Off),
-        Value::String(url) => return Ok(Proxy::All(url)),
-        Value::Object(members) => members,
-        other => return Err(format!("{} where a URL or an object is needed", kind(&other))),
-    };
-    let (mut http, mut https, mut no) = (String::new(), String::new(), String::new());
-    for (key, value) in members {
-        match key.as_str() {
-            "http" => http = text(value)?,
-            "https" => https = text(value)?,
-            "no" => {
-                no = match value {
-                    Value::Array(hosts) => hosts.into_iter().map(text).collect::<Result<Vec<_>, _>>()?.join(","),
-                    other => text(other)?,
-                }
-            }
-            other => return Err(format!("the key {other:?} is none of http, https and no")),
-        }
-    }
-    Ok(Proxy::Split { http, https, no })
 }
 
 fn roots(setting: &str) -> Result<Vec<CertificateDer<'static>>, String> {

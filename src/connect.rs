@@ -15,13 +15,15 @@ use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
+use serde_json::Value;
 use tower::{Service, ServiceExt};
 
 use crate::BoxFuture;
 use crate::error::{BoxError, Error};
+use crate::options::{kind, text};
 
 /// Which proxy leads to which address.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) enum Proxy {
     /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, as curl reads them.
     #[default]
@@ -35,6 +37,31 @@ pub(crate) enum Proxy {
 }
 
 impl Proxy {
+    /// Guzzle's `proxy`: a URL, or an object of `http`, `https` and `no` (a list or text with commas).
+    pub(crate) fn from_value(value: Value) -> Result<Self, String> {
+        let members = match value {
+            Value::String(url) if url.is_empty() => return Ok(Proxy::Off),
+            Value::String(url) => return Ok(Proxy::All(url)),
+            Value::Object(members) => members,
+            other => return Err(format!("{} where a URL or an object is needed", kind(&other))),
+        };
+        let (mut http, mut https, mut no) = (String::new(), String::new(), String::new());
+        for (key, value) in members {
+            match key.as_str() {
+                "http" => http = text(value)?,
+                "https" => https = text(value)?,
+                "no" => {
+                    no = match value {
+                        Value::Array(hosts) => hosts.into_iter().map(text).collect::<Result<Vec<_>, _>>()?.join(","),
+                        other => text(other)?,
+                    }
+                }
+                other => return Err(format!("the key {other:?} is none of http, https and no")),
+            }
+        }
+        Ok(Proxy::Split { http, https, no })
+    }
+
     fn matcher(&self) -> Result<Matcher, Error> {
         let (matcher, urls) = match self {
             Proxy::Environment => return Ok(Matcher::from_env()),
@@ -63,6 +90,12 @@ impl Proxy {
     }
 }
 
+tokio::task_local! {
+    /// The connect timeout of the call for which a connection is being made, where the call has its own. The pool calls the
+    /// connector with nothing but an address.
+    pub(crate) static CONNECT_TIMEOUT: Duration;
+}
+
 /// Makes connections for the pool. A clone shares everything.
 #[derive(Clone)]
 pub(crate) struct Connector(Arc<Shared>);
@@ -81,6 +114,13 @@ impl Connector {
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(Duration::from_secs(60)));
         Ok(Connector(Arc::new(Shared { proxies: proxy.matcher()?, tcp, tls: Arc::new(tls(roots)?), timeout })))
+    }
+
+    /// The same, through another proxy.
+    pub(crate) fn through(&self, proxy: &Proxy) -> Result<Self, Error> {
+        let Shared { tcp, tls, timeout, .. } = &*self.0;
+        let shared = Shared { proxies: proxy.matcher()?, tcp: tcp.clone(), tls: Arc::clone(tls), timeout: *timeout };
+        Ok(Connector(Arc::new(shared)))
     }
 
     /// The `Proxy-Authorization` of a request that goes through a proxy without a tunnel, as plain HTTP does.
@@ -120,15 +160,14 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, target: Uri) -> Self::Future {
         let shared = Arc::clone(&self.0);
+        let timeout = CONNECT_TIMEOUT.try_with(|timeout| *timeout).unwrap_or(shared.timeout);
         Box::pin(async move {
             // Covers DNS, TCP, the proxy's answer and the TLS handshake.
             let connecting = shared.connect(target);
-            if shared.timeout.is_zero() {
+            if timeout.is_zero() {
                 return connecting.await;
             }
-            tokio::time::timeout(shared.timeout, connecting)
-                .await
-                .unwrap_or_else(|_| Err(Box::new(ConnectTimeout(shared.timeout))))
+            tokio::time::timeout(timeout, connecting).await.unwrap_or_else(|_| Err(Box::new(ConnectTimeout(timeout))))
         })
     }
 }

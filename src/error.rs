@@ -33,7 +33,9 @@ pub enum ErrorKind {
     Transport,
     /// The answer was longer than the client accepts.
     TooLarge,
-    /// The answer's signature does not hold. The answer is not to be trusted; it is still at [`Error::response`].
+    /// The answer could not be written to where it should go. The call itself was answered.
+    Sink,
+    /// The answer's signature, or a file's digest, does not hold. The answer is not to be trusted; it is still at [`Error::response`].
     Verification,
     /// The service answered with a redirect, which is not followed.
     Redirect,
@@ -60,6 +62,7 @@ impl ErrorKind {
             ErrorKind::Timeout => "timeout",
             ErrorKind::Transport => "transport",
             ErrorKind::TooLarge => "too large",
+            ErrorKind::Sink => "sink",
             ErrorKind::Verification => "verification",
             ErrorKind::Redirect => "redirect",
             ErrorKind::ClientError => "client error",
@@ -144,10 +147,8 @@ impl Error {
             s if s.is_server_error() => ErrorKind::ServerError,
             _ => ErrorKind::Redirect,
         };
-        let field = |name: &str| {
-            let json = response.json().ok()?;
-            json.get(name)?.as_str().map(str::to_owned)
-        };
+        let json = response.json().ok();
+        let field = |name: &str| json.as_ref()?.get(name)?.as_str().map(str::to_owned);
         let (code, message) = (field("code"), field("message"));
         let mut error = match message {
             Some(message) => Error::new(kind, message),

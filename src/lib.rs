@@ -1,15 +1,20 @@
 #![doc = include_str!("../README.md")]
 
+mod body;
 mod chain;
 mod client;
+mod clock;
 mod config;
 mod connect;
 #[cfg(test)]
 mod corpus_tests;
 mod crypto;
+mod debug;
+mod download;
 mod error;
 mod index;
 mod layer;
+mod media;
 mod options;
 mod platform;
 mod promise;
@@ -19,16 +24,20 @@ mod runtime;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod secret;
+mod sink;
 mod transport;
 
+pub use body::BodyStream;
 pub use chain::Chain;
 pub use client::Client;
 pub use config::ClientBuilder;
 pub use crypto::{PrivateKey, PublicKey};
+pub use download::Download;
 pub use error::{BoxError, Error, ErrorKind};
 pub use layer::BoxService;
 pub use layer::sign::{Signature, Signer};
 pub use layer::verify::Verifier;
+pub use media::Media;
 pub use options::Options;
 pub use promise::Promise;
 pub use response::Response;

@@ -5,8 +5,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::runtime::Handle;
-
 use crate::error::Error;
 use crate::{BoxFuture, runtime};
 
@@ -58,16 +56,7 @@ impl<T> Future for Promise<T> {
     type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if Handle::try_current().is_ok() {
-            return self.0.as_mut().poll(context);
-        }
-        match runtime::background() {
-            Ok(handle) => {
-                let _context = handle.enter();
-                self.0.as_mut().poll(context)
-            }
-            Err(error) => Poll::Ready(Err(error)),
-        }
+        runtime::poll(self.0.as_mut(), context)
     }
 }
 

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
+use crate::body::BodyStream;
 use crate::error::{Error, ErrorKind, excerpt};
+use crate::transport::Delivered;
 
 /// The answer to a call: status, headers and the whole body, as it came over the wire.
 ///
@@ -21,6 +23,15 @@ pub struct Response {
 impl Response {
     pub(crate) fn new(parts: http::Response<Bytes>, verified: bool) -> Self {
         Response { parts, verified }
+    }
+
+    /// Whether the body went into a sink or a stream as it came.
+    pub(crate) fn is_delivered(&self) -> bool {
+        self.parts.extensions().get::<Delivered>().is_some()
+    }
+
+    pub(crate) fn without_body(self) -> Self {
+        Response { parts: self.parts.map(|_| Bytes::new()), ..self }
     }
 
     /// The HTTP status.
@@ -81,6 +92,19 @@ impl Response {
             )
             .with_source(source)
         })
+    }
+
+    /// The body as it comes, of a call with the option `stream`; of any other call the body that is already there.
+    ///
+    /// Only answers whose signature does not cover their body come piece by piece: bills, vouchers, pictures, overseas
+    /// statements. All others are verified first, and are then one piece. A clone of a response that was taken here streams
+    /// nothing.
+    #[must_use]
+    pub fn into_stream(self) -> BodyStream {
+        match self.parts.extensions().get() {
+            Some(Delivered::Stream(slot)) => slot.take().unwrap_or_else(|| BodyStream::whole(Bytes::new())),
+            Some(Delivered::Sink) | None => BodyStream::whole(self.parts.into_body()),
+        }
     }
 
     /// Whether the service's signature on this answer was there and held.

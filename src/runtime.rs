@@ -6,7 +6,9 @@
 //! I/O, so many threads sign on many cores.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Mutex;
+use std::task::{Context, Poll};
 use std::thread::{self, ThreadId};
 
 use tokio::runtime::{Builder, Handle};
@@ -45,6 +47,23 @@ pub(crate) fn background() -> Result<Handle, Error> {
         .map_err(failed)?;
     *slot = Some(Background { handle: handle.clone(), thread: thread.thread().id() });
     Ok(handle)
+}
+
+/// Polls a future on the tokio runtime of this thread, or, under another executor, with the background runtime for its I/O.
+pub(crate) fn poll<T>(
+    future: Pin<&mut (impl Future<Output = Result<T, Error>> + ?Sized)>,
+    context: &mut Context<'_>,
+) -> Poll<Result<T, Error>> {
+    if Handle::try_current().is_ok() {
+        return future.poll(context);
+    }
+    match background() {
+        Ok(handle) => {
+            let _context = handle.enter();
+            future.poll(context)
+        }
+        Err(error) => Poll::Ready(Err(error)),
+    }
 }
 
 /// Runs a future to its end on this thread, its I/O on the background thread. Works on any thread, also inside async code.

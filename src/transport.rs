@@ -1,22 +1,27 @@
-//! Sends signed bytes as they are and collects the answer: hyper's pooled client, one pool for each tokio runtime.
+//! Sends signed bytes as they are and takes the answer in: hyper's pooled client, one pool for each tokio runtime.
 
-use std::error::Error as StdError;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::PROXY_AUTHORIZATION;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
 use hyper_util::client::legacy::{Client as Pool, Error as PoolError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
 use tower::Service;
 
-use crate::connect::{ConnectTimeout, Connector};
+use crate::BoxFuture;
+use crate::body::{BodyStream, Patience, next_data, root};
+use crate::connect::{CONNECT_TIMEOUT, ConnectTimeout, Connector, Proxy};
+use crate::crypto::digest::{Algorithm, FileDigest};
+use crate::debug;
 use crate::error::{Error, ErrorKind};
-use crate::layer::Answer;
+use crate::proto::verify::{self, Covers};
+use crate::sink::{OpenSink, Writing};
 
 /// Idle connections are closed after this, before middle boxes forget them.
 const IDLE: Duration = Duration::from_secs(60);
@@ -24,6 +29,65 @@ const IDLE: Duration = Duration::from_secs(60);
 const MOST_IDLE: usize = 64;
 /// The longest answer that is collected, in bytes.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// Proxies that calls named themselves and whose connections are kept.
+const MOST_PROXIES: usize = 16;
+
+/// What a layer's service returns.
+pub(crate) type Answer = BoxFuture<'static, Result<http::Response<Bytes>, Error>>;
+
+/// How one request is sent and what becomes of its answer; travels with the request through the layers.
+#[derive(Clone, Default)]
+pub(crate) struct Exchange {
+    pub(crate) connect_timeout: Option<Duration>,
+    pub(crate) patience: Patience,
+    pub(crate) proxy: Option<Proxy>,
+    pub(crate) debug: bool,
+    pub(crate) delivery: Delivery,
+}
+
+/// Where the body of a 2xx answer goes, if its signature does not cover it. Any other is collected, since nobody may see it
+/// before it is verified.
+#[derive(Clone, Default)]
+pub(crate) enum Delivery {
+    #[default]
+    Collect,
+    Sink(Slot<OpenSink>),
+    Stream,
+}
+
+/// A thing that can be taken out once, and can travel in the extensions of a request or an answer meanwhile.
+pub(crate) struct Slot<T>(Arc<Mutex<Option<T>>>);
+
+impl<T> Slot<T> {
+    pub(crate) fn new(thing: T) -> Self {
+        Slot(Arc::new(Mutex::new(Some(thing))))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn take(&self) -> Option<T> {
+        self.lock().take()
+    }
+
+    fn put(&self, thing: T) {
+        *self.lock() = Some(thing);
+    }
+}
+
+impl<T> Clone for Slot<T> {
+    fn clone(&self) -> Self {
+        Slot(Arc::clone(&self.0))
+    }
+}
+
+/// Marks an answer whose body went elsewhere as it came: into the sink, or into this stream.
+#[derive(Clone)]
+pub(crate) enum Delivered {
+    Sink,
+    Stream(Slot<BodyStream>),
+}
 
 /// The innermost service of the stack. A clone shares the pools.
 #[derive(Clone)]
@@ -32,6 +96,8 @@ pub(crate) struct Transport(Arc<Shared>);
 struct Shared {
     connector: Connector,
     pools: RwLock<Vec<RuntimePool>>,
+    /// For calls that name a proxy of their own; the one used last is at the end.
+    proxied: Mutex<Vec<(Proxy, Arc<Shared>)>>,
 }
 
 /// The connections that one runtime drives. They die with it, so they must not be handed to a call on another.
@@ -44,11 +110,29 @@ struct RuntimePool {
 
 impl Transport {
     pub(crate) fn new(connector: Connector) -> Self {
-        Transport(Arc::new(Shared { connector, pools: RwLock::new(Vec::new()) }))
+        Transport(Shared::new(connector))
     }
 }
 
 impl Shared {
+    fn new(connector: Connector) -> Arc<Self> {
+        Arc::new(Shared { connector, pools: RwLock::default(), proxied: Mutex::default() })
+    }
+
+    /// The transport through a proxy that a call named.
+    fn through(&self, proxy: &Proxy) -> Result<Arc<Shared>, Error> {
+        let mut proxied = self.proxied.lock().unwrap_or_else(PoisonError::into_inner);
+        let (proxy, shared) = match proxied.iter().position(|(known, _)| known == proxy) {
+            Some(at) => proxied.remove(at),
+            None => (proxy.clone(), Shared::new(self.connector.through(proxy)?)),
+        };
+        if proxied.len() >= MOST_PROXIES {
+            proxied.remove(0);
+        }
+        proxied.push((proxy, Arc::clone(&shared)));
+        Ok(shared)
+    }
+
     /// The pool of the runtime this is polled on.
     fn pool(self: &Arc<Self>) -> Result<Pool<Connector, Full<Bytes>>, Error> {
         let handle = Handle::try_current().map_err(|source| {
@@ -84,22 +168,109 @@ impl Shared {
     }
 
     async fn send(self: Arc<Self>, mut request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Error> {
-        if let Some(authorization) = self.connector.proxy_authorization(request.uri()) {
+        let exchange = request.extensions_mut().remove::<Exchange>().unwrap_or_default();
+        let shared = match &exchange.proxy {
+            Some(proxy) => self.through(proxy)?,
+            None => self,
+        };
+        if let Some(authorization) = shared.connector.proxy_authorization(request.uri()) {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
         }
-        let host = request.uri().host().unwrap_or_default().to_owned();
-        let answer = self.pool()?.request(request.map(Full::new)).await;
+        let (host, path) = (request.uri().host().unwrap_or_default().to_owned(), request.uri().path().to_owned());
+        let began = Instant::now();
+        if exchange.debug {
+            debug::print(&debug::request(&request));
+        }
+        let sending = shared.pool()?.request(request.map(Full::new));
+        let answer = match exchange.connect_timeout {
+            Some(timeout) => CONNECT_TIMEOUT.scope(timeout, sending).await,
+            None => sending.await,
+        };
         let (parts, body) = answer.map_err(|source| not_sent(&host, source))?.into_parts();
-        let body = Limited::new(body, MOST_BYTES).collect().await.map_err(|source| {
-            let (kind, said) = if source.is::<LengthLimitError>() {
-                (ErrorKind::TooLarge, format!("the answer is longer than {MOST_BYTES} bytes"))
-            } else {
-                (ErrorKind::Transport, format!("the answer broke off: {}", root(&*source)))
-            };
-            Error::new(kind, said).with_source(source)
-        })?;
-        Ok(http::Response::from_parts(parts, body.to_bytes()))
+        if exchange.debug {
+            debug::print(&debug::answer(&parts, began.elapsed()));
+        }
+        receive(parts, body, &path, exchange).await
     }
+}
+
+/// Takes the answer in, to where it is to go.
+async fn receive(
+    mut parts: http::response::Parts,
+    mut body: Incoming,
+    path: &str,
+    exchange: Exchange,
+) -> Result<http::Response<Bytes>, Error> {
+    let covers = verify::covers(path, &parts.headers);
+    let delivery = match exchange.delivery {
+        delivery if parts.status.is_success() && covers != Covers::Body => delivery,
+        _ => Delivery::Collect,
+    };
+    let digest = match covers {
+        // A header that stands twice or is no text is the verifying layer's to refuse.
+        Covers::StatementSha1 => {
+            verify::statement(&parts.headers).ok().map(|(sha1, _)| FileDigest::new(Algorithm::Sha1, sha1))
+        }
+        _ => None,
+    };
+    let collected = match delivery {
+        Delivery::Collect => collect(&mut body, exchange.patience).await?,
+        Delivery::Stream => {
+            let stream = BodyStream::new(body, exchange.patience, digest);
+            parts.extensions.insert(Delivered::Stream(Slot::new(stream)));
+            Bytes::new()
+        }
+        Delivery::Sink(slot) => {
+            let mut sink = slot
+                .take()
+                .ok_or_else(|| Error::new(ErrorKind::Sink, "a layer repeated a call whose sink is used up"))?;
+            if let Some(digest) = digest {
+                sink.check(digest);
+            }
+            slot.put(write(sink, &mut body, exchange.patience).await?);
+            parts.extensions.insert(Delivered::Sink);
+            Bytes::new()
+        }
+    };
+    Ok(http::Response::from_parts(parts, collected))
+}
+
+async fn collect(body: &mut Incoming, patience: Patience) -> Result<Bytes, Error> {
+    let Some(first) = next_data(body, patience).await? else { return Ok(Bytes::new()) };
+    if body.is_end_stream() {
+        // Most answers come in one piece, which needs no copy.
+        return within(first.len()).map(|()| first);
+    }
+    let announced = body.size_hint().exact().and_then(|rest| usize::try_from(rest).ok()).unwrap_or(0);
+    within(announced)?;
+    let mut whole = BytesMut::with_capacity(first.len() + announced);
+    whole.extend_from_slice(&first);
+    while let Some(piece) = next_data(body, patience).await? {
+        within(whole.len() + piece.len())?;
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.freeze())
+}
+
+fn within(length: usize) -> Result<(), Error> {
+    if length <= MOST_BYTES {
+        return Ok(());
+    }
+    let said = format!("the answer is longer than {MOST_BYTES} bytes, the most that is held in memory");
+    Err(Error::new(ErrorKind::TooLarge, said))
+}
+
+async fn write(sink: OpenSink, body: &mut Incoming, patience: Patience) -> Result<OpenSink, Error> {
+    let mut writing = Writing::start(sink);
+    let mut received = 0;
+    while let Some(piece) = next_data(body, patience).await? {
+        received += piece.len() as u64;
+        let total = body.size_hint().exact().map(|rest| received + rest);
+        if !writing.write(piece, total).await {
+            break;
+        }
+    }
+    writing.finish().await
 }
 
 struct RuntimeEnd {
@@ -136,22 +307,10 @@ fn not_sent(host: &str, source: PoolError) -> Error {
             ),
         )
     };
-    let timed_out = root.is::<ConnectTimeout>() || root.downcast_ref::<std::io::Error>().is_some_and(is_timeout);
+    let timed_out = root.is::<ConnectTimeout>()
+        || root.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut);
     let error = Error::new(kind, said).with_source(source);
     if timed_out { error.timed_out() } else { error }
-}
-
-fn is_timeout(error: &std::io::Error) -> bool {
-    error.kind() == std::io::ErrorKind::TimedOut
-}
-
-/// The innermost error: the others only say that something below failed.
-fn root<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
-    let mut root = error;
-    while let Some(source) = root.source() {
-        root = source;
-    }
-    root
 }
 
 impl Service<http::Request<Bytes>> for Transport {

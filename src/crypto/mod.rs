@@ -1,5 +1,6 @@
 //! Keys and signatures: thin over the libraries.
 
+pub(crate) mod digest;
 mod pem;
 pub(crate) mod random;
 mod rsa;

@@ -17,7 +17,6 @@ use bytes::Bytes;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
 
-use crate::BoxFuture;
 use crate::error::{BoxError, Error};
 use crate::transport::Transport;
 use sign::Sign;
@@ -26,7 +25,6 @@ use verify::Verify;
 /// What a [layer](crate::ClientBuilder::layer) wraps: requests and answers with whole bodies.
 pub type BoxService = BoxCloneSyncService<http::Request<Bytes>, http::Response<Bytes>, Error>;
 
-pub(crate) type Answer = BoxFuture<'static, Result<http::Response<Bytes>, Error>>;
 pub(crate) type Wrap = Arc<dyn Fn(BoxService) -> BoxService + Send + Sync>;
 
 /// The stack, from the outermost layer to the innermost.

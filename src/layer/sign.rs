@@ -23,21 +23,22 @@
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderValue};
 use tower::Service;
 
-use super::Answer;
 use crate::BoxFuture;
+use crate::clock::now;
 use crate::crypto::{PrivateKey, random};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::proto::authorization::Authorization;
 use crate::proto::message;
+use crate::proto::request::SignedBody;
 use crate::proto::target::Base;
 use crate::proto::verify::SERIAL;
+use crate::transport::Answer;
 
 /// Makes the signature of a request.
 pub trait Signer: Send + Sync + 'static {
@@ -158,7 +159,9 @@ impl Credential {
         nonce: &str,
     ) -> Result<HeaderValue, Error> {
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-        let message = message::request(request.method().as_str(), target, timestamp, nonce, request.body());
+        let signed = request.extensions().get::<SignedBody>();
+        let body = signed.map_or(request.body(), |SignedBody(meta)| meta);
+        let message = message::request(request.method().as_str(), target, timestamp, nonce, body);
         let signature = self.signer.sign(&message).await.map_err(|source| {
             Error::new(ErrorKind::Sign, format!("the request could not be signed: {source}")).with_source(source)
         })?;
@@ -175,10 +178,4 @@ impl Credential {
         value.set_sensitive(true);
         Ok(value)
     }
-}
-
-/// Seconds since 1970 by this machine's clock; before 1970, the service will say that the clock is wrong.
-pub(crate) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }

@@ -29,12 +29,13 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use tower::Service;
 
-use super::Answer;
-use super::sign::now;
 use crate::BoxFuture;
+use crate::clock::now;
+use crate::crypto::digest::{Algorithm, FileDigest};
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::proto::verify;
+use crate::proto::verify::{self, Covers};
 use crate::response::Response;
+use crate::transport::{Answer, Delivered};
 
 /// Checks the signature of an answer.
 pub trait Verifier: Send + Sync + 'static {
@@ -83,19 +84,21 @@ where
 
     fn call(&mut self, request: http::Request<Bytes>) -> Answer {
         let verifier = Arc::clone(&self.verifier);
-        let unsigned = verify::is_unsigned(request.uri().path());
+        let path = request.uri().path().to_owned();
         let sent = self.inner.call(request);
         Box::pin(async move {
             let mut answer = sent.await?;
             // Set by this layer alone; nothing below could have, but an answer must not vouch for itself.
             answer.extensions_mut().remove::<Verified>();
             let success = answer.status().is_success();
-            if (success && !unsigned) || verify::is_signed(answer.headers()) {
-                match check(&*verifier, &answer).await {
+            let covers = if success { verify::covers(&path, answer.headers()) } else { Covers::Body };
+            let must = success && covers != Covers::Nothing;
+            if must || verify::is_signed(answer.headers()) {
+                match check(&*verifier, &answer, covers).await {
                     Ok(()) => {
                         answer.extensions_mut().insert(Verified);
                     }
-                    Err(said) if success => {
+                    Err(said) if must => {
                         let error = Error::new(
                             ErrorKind::Verification,
                             format!("the answer is not to be trusted, as its signature does not hold: {said}"),
@@ -110,7 +113,19 @@ where
     }
 }
 
-async fn check(verifier: &dyn Verifier, answer: &http::Response<Bytes>) -> Result<(), BoxError> {
-    let signed = verify::read(answer.headers(), answer.body(), now())?;
+async fn check(verifier: &dyn Verifier, answer: &http::Response<Bytes>, covers: Covers) -> Result<(), BoxError> {
+    let headers = answer.headers();
+    let signed = if covers == Covers::StatementSha1 {
+        let (sha1, covered) = verify::statement(headers)?;
+        // A file that went elsewhere is compared by who took it there.
+        if answer.extensions().get::<Delivered>().is_none() {
+            let mut digest = FileDigest::new(Algorithm::Sha1, sha1);
+            digest.update(answer.body());
+            digest.finish()?;
+        }
+        verify::read(headers, covered.as_bytes(), now())?
+    } else {
+        verify::read(headers, answer.body(), now())?
+    };
     verifier.verify(signed.serial, &signed.message, &signed.signature).await
 }

@@ -3,8 +3,10 @@
 
 pub(crate) mod authorization;
 pub(crate) mod message;
+pub(crate) mod multipart;
 pub(crate) mod path;
 pub(crate) mod query;
+pub(crate) mod redirect;
 pub(crate) mod request;
 pub(crate) mod scalar;
 pub(crate) mod target;

@@ -1,7 +1,7 @@
 //! The `query` option as PHP's `http_build_query(.., PHP_QUERY_RFC3986)` writes it, the form that the signature covers.
 
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::scalar::scalar_text;
 
@@ -32,13 +32,19 @@ const TEXT: &AsciiSet = &CONTROLS
 /// {"a": {"b": {"c": 1}}}                a%5Bb%5D%5Bc%5D=1
 /// {"a": null, "b": [], "c": ""}         c=
 /// ```
-pub(crate) fn from_map<'a>(pairs: impl IntoIterator<Item = (&'a String, &'a Value)>) -> String {
+pub(crate) fn from_map(pairs: &Map<String, Value>) -> String {
     let mut out = String::new();
     for (name, value) in pairs {
         let name = utf8_percent_encode(name, COMPONENT).to_string();
         append(&mut out, &name, value);
     }
     out
+}
+
+/// The `form_params` option, as `http_build_query(.., PHP_QUERY_RFC1738)` writes it: like a query, but a blank is `+` and a
+/// tilde is encoded.
+pub(crate) fn form(pairs: &Map<String, Value>) -> String {
+    from_map(pairs).replace("%20", "+").replace('~', "%7E")
 }
 
 fn append(out: &mut String, name: &str, value: &Value) {
@@ -114,6 +120,12 @@ mod tests {
             let Value::Object(members) = map else { unreachable!() };
             assert_eq!(from_map(&members), query);
         }
+    }
+
+    #[test]
+    fn forms_as_php_writes_them() {
+        let Value::Object(members) = json!({"a b": "x y+~%20", "c": [true]}) else { unreachable!() };
+        assert_eq!(form(&members), "a+b=x+y%2B%7E%2520&c%5B0%5D=1");
     }
 
     #[test]

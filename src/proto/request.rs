@@ -5,11 +5,12 @@ use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use http::{Method, Request};
 use serde_json::Value;
 
+use super::multipart::Multipart;
 use super::query;
 use super::target::Base;
 use super::template::{Modifier, Operator, Template, Variable};
 use crate::error::Error;
-use crate::options::{self, Options, Query};
+use crate::options::{self, Body, Options, Query};
 
 /// What the PHP SDK's v3 client accepts.
 const V3_ACCEPT: HeaderValue = HeaderValue::from_static(
@@ -19,6 +20,9 @@ const V3_ACCEPT: HeaderValue = HeaderValue::from_static(
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Without a body.
 const JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+/// With `form_params`.
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("wechatpay-chain/", env!("CARGO_PKG_VERSION")));
 
@@ -57,14 +61,7 @@ pub(crate) fn build(
         Query::Text(text) => query::from_text(text),
     });
     let uri = base.join(&reference, query.as_deref())?;
-    let (body, content_type) = match &options.json {
-        Some(json) => {
-            let body = serde_json::to_vec(json)
-                .map_err(|source| Error::options("the option \"json\" does not serialise").with_source(source))?;
-            (Bytes::from(body), JSON)
-        }
-        None => (Bytes::new(), JSON_UTF8),
-    };
+    let Encoded { bytes, content_type, signed } = encode(options)?;
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(ACCEPT, V3_ACCEPT);
     headers.insert(CONTENT_TYPE, content_type);
@@ -75,11 +72,67 @@ pub(crate) fn build(
             headers.append(name, value.clone());
         }
     }
-    let mut request = Request::new(body);
+    let mut request = Request::new(bytes);
+    if let Some(signed) = signed {
+        request.extensions_mut().insert(SignedBody(signed));
+    }
     *request.method_mut() = method;
     *request.uri_mut() = uri;
     *request.headers_mut() = headers;
     Ok(request)
+}
+
+/// What the signature covers where it is not the body: the `meta` of an upload. Travels with the request to the signer.
+#[derive(Clone)]
+pub(crate) struct SignedBody(pub(crate) Bytes);
+
+struct Encoded {
+    bytes: Bytes,
+    content_type: HeaderValue,
+    signed: Option<Bytes>,
+}
+
+/// The body in bytes, once: these are signed, and these are sent.
+fn encode(options: &Options) -> Result<Encoded, Error> {
+    let plain = |bytes, content_type| Encoded { bytes, content_type, signed: None };
+    Ok(match &options.body {
+        None => plain(Bytes::new(), JSON_UTF8),
+        Some(Body::Raw(bytes)) => plain(bytes.clone(), JSON_UTF8),
+        Some(Body::Form(members)) => plain(query::form(members).into(), FORM),
+        Some(Body::Json(json)) => {
+            let body = serde_json::to_vec(json)
+                .map_err(|source| Error::options("the option \"json\" does not serialise").with_source(source))?;
+            plain(body.into(), JSON)
+        }
+        Some(Body::Multipart(multipart)) => {
+            let multipart = match callers_boundary(options)? {
+                Some(boundary) => &Multipart { boundary, parts: multipart.parts.clone() },
+                None => multipart,
+            };
+            let content_type = HeaderValue::try_from(multipart.content_type())
+                .map_err(|source| Error::options("the boundary fits into no header").with_source(source))?;
+            Encoded { bytes: multipart.encode(), content_type, signed: multipart.signed() }
+        }
+    })
+}
+
+/// The boundary that the caller's own `Content-Type` names, as code carried over from PHP has it.
+fn callers_boundary(options: &Options) -> Result<Option<String>, Error> {
+    let Some(given) = options.headers.get(CONTENT_TYPE) else { return Ok(None) };
+    let boundary = given.to_str().ok().and_then(|text| {
+        let parameters = text.strip_prefix("multipart/form-data")?;
+        let boundary = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("boundary="))?;
+        Some(boundary.trim_matches('"'))
+    });
+    let fits = |text: &&str| {
+        matches!(text.len(), 1..=70) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"'()+_,-./:=?".contains(&b))
+    };
+    match boundary.filter(fits) {
+        Some(boundary) => Ok(Some(boundary.to_owned())),
+        None => Err(Error::options(
+            "the header Content-Type of an upload is no \"multipart/form-data; boundary=...\": leave it out, it follows from the parts",
+        )),
+    }
 }
 
 /// A variable of its own in the path must have a value: without one PHP sends `//`, or another endpoint's path.

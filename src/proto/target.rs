@@ -165,7 +165,7 @@ fn is_wechat_pay(authority: &str) -> bool {
 }
 
 /// Servers and proxies resolve `.` and `..`, encoded or not, after the signature was made.
-fn has_dot_segment(path: &str) -> bool {
+pub(crate) fn has_dot_segment(path: &str) -> bool {
     path.split('/').any(|segment| {
         matches!(segment.len(), 1..=6) && {
             let segment = segment.to_ascii_lowercase().replace("%2e", ".");

@@ -59,11 +59,12 @@ pub(crate) fn read<'a>(headers: &'a HeaderMap, body: &[u8], now: i64) -> Result<
 
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, String> {
     let shown = || {
-        let mut name = name.replace("wechatpay-", "Wechatpay-");
-        if let Some(letter) = name.get_mut(10..11) {
-            letter.make_ascii_uppercase();
-        }
-        name
+        // As the service's documentation writes it.
+        let words = name.split('-').map(|word| {
+            let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
+            first.to_ascii_uppercase() + rest
+        });
+        words.collect::<Vec<_>>().join("-")
     };
     let mut values = headers.get_all(name).iter();
     let value = values.next().ok_or_else(|| format!("the header {} is missing", shown()))?;
@@ -77,47 +78,75 @@ fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, String> {
     }
 }
 
+/// What the signature of a 2xx answer covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Covers {
+    /// The body.
+    Body,
+    /// Nothing: there is no signature.
+    Nothing,
+    /// `{"sha1":"..."}` with the value of the header [`STATEMENT_SHA1`], which is the SHA-1 of the file in the body.
+    StatementSha1,
+}
+
+/// The SHA-1 of an overseas statement, in hexadecimal.
+pub(crate) const STATEMENT_SHA1: &str = "wechatpay-statement-sha1";
+
 /// How a path of the table is compared with the path of the request.
 enum Rule {
     Exact(&'static str),
     Under(&'static str),
-    Not(&'static str),
 }
 
-/// The 2xx answers that carry no signature. The first rule that fits decides.
-const UNSIGNED: &[(Rule, bool, &str)] = &[
+/// The answers whose signature does not cover their body. The first rule that fits decides; every other answer is signed over
+/// its body.
+const TABLE: &[(Rule, Covers, &str)] = &[
     (
         Rule::Exact("/v3/billdownload/file"),
-        true,
+        Covers::Nothing,
         "a file; its digest came with the signed answer that held the download_url",
     ),
     (
         Rule::Exact("/v3/transferdownload/elecvoucherfile"),
-        true,
+        Covers::Nothing,
         "a file; its digest came with the signed answer that held the download_url",
     ),
     (
         Rule::Exact("/v3/transferdownload/signfile"),
-        true,
+        Covers::Nothing,
         "a file; its digest came with the signed answer that held the download_url",
     ),
     (
-        Rule::Not("/v3/merchant-service/images/upload"),
-        false,
+        Rule::Exact("/v3/merchant-service/images/upload"),
+        Covers::Body,
         "an upload is answered with signed JSON, although it stands below the images",
     ),
-    (Rule::Under("/v3/merchant-service/images/"), true, "a picture out of a complaint"),
+    (Rule::Under("/v3/merchant-service/images/"), Covers::Nothing, "a picture out of a complaint"),
+    (
+        Rule::Exact("/hk/v3/statements"),
+        Covers::StatementSha1,
+        "a file too long to be signed whole; where the header is missing, as on an error, the body is covered",
+    ),
+    (Rule::Exact("/v3/global/statements"), Covers::StatementSha1, "the same at its newer address"),
 ];
 
-/// Whether the service answers this path without a signature.
-pub(crate) fn is_unsigned(path: &str) -> bool {
-    UNSIGNED
-        .iter()
-        .find(|(rule, _, _)| match rule {
-            Rule::Exact(exact) | Rule::Not(exact) => path == *exact,
-            Rule::Under(prefix) => path.starts_with(prefix),
-        })
-        .is_some_and(|(_, unsigned, _)| *unsigned)
+/// What the signature of a 2xx answer to a request for `path` covers.
+pub(crate) fn covers(path: &str, headers: &HeaderMap) -> Covers {
+    let row = TABLE.iter().find(|(rule, _, _)| match rule {
+        Rule::Exact(exact) => path == *exact,
+        Rule::Under(prefix) => path.starts_with(prefix),
+    });
+    match row {
+        Some((_, Covers::StatementSha1, _)) if !headers.contains_key(STATEMENT_SHA1) => Covers::Body,
+        Some((_, covers, _)) => *covers,
+        None => Covers::Body,
+    }
+}
+
+/// The one value of the statement header, and the text that the signature covers instead of the body.
+pub(crate) fn statement(headers: &HeaderMap) -> Result<(&str, String), String> {
+    let sha1 = only(headers, STATEMENT_SHA1)?;
+    Ok((sha1, format!("{{\"sha1\":\"{sha1}\"}}")))
 }
 
 #[cfg(test)]
@@ -181,20 +210,28 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_unsigned_answers() {
-        for (path, unsigned) in [
-            ("/v3/billdownload/file", true),
-            ("/v3/billdownload/file/x", false),
-            ("/v3/transferdownload/signfile", true),
-            ("/v3/transferdownload/elecvoucherfile", true),
-            ("/v3/merchant-service/images/abc", true),
-            ("/v3/merchant-service/images/upload", false),
-            ("/v3/merchant-service/images", false),
-            ("/hk/v3/billdownload/file", false),
-            ("/v3/pay/transactions/native", false),
+    fn the_table_of_what_is_covered() {
+        let mut headers = HeaderMap::new();
+        headers.insert(STATEMENT_SHA1, HeaderValue::from_static("a9993e36"));
+        for (path, expected) in [
+            ("/v3/billdownload/file", Covers::Nothing),
+            ("/v3/billdownload/file/x", Covers::Body),
+            ("/v3/transferdownload/signfile", Covers::Nothing),
+            ("/v3/transferdownload/elecvoucherfile", Covers::Nothing),
+            ("/v3/merchant-service/images/abc", Covers::Nothing),
+            ("/v3/merchant-service/images/upload", Covers::Body),
+            ("/v3/merchant-service/images", Covers::Body),
+            ("/v3/global/merchant-service/images/abc", Covers::Body),
+            ("/hk/v3/billdownload/file", Covers::Body),
+            ("/v3/pay/transactions/native", Covers::Body),
+            ("/hk/v3/statements", Covers::StatementSha1),
+            ("/v3/global/statements", Covers::StatementSha1),
+            ("/v3/statements", Covers::Body),
         ] {
-            assert_eq!(is_unsigned(path), unsigned, "{path}");
+            assert_eq!(covers(path, &headers), expected, "{path}");
         }
-        assert!(UNSIGNED.iter().all(|(_, _, reason)| !reason.is_empty()));
+        assert_eq!(covers("/hk/v3/statements", &HeaderMap::new()), Covers::Body);
+        assert_eq!(statement(&headers).expect("one"), ("a9993e36", "{\"sha1\":\"a9993e36\"}".to_owned()));
+        assert!(TABLE.iter().all(|(_, _, reason)| !reason.is_empty()));
     }
 }

@@ -51,11 +51,17 @@ pub(super) fn json_answer(status: StatusCode, body: &Value) -> Response<Bytes> {
     answer
 }
 
-/// Signs an answer as the platform does, at `timestamp`, under the id `serial`.
-pub(super) fn sign(answer: &mut Response<Bytes>, keys: &Keys, timestamp: i64, serial: &str) -> Result<(), Error> {
+/// Signs an answer over `covered` as the platform does, at `timestamp`, under the id `serial`.
+pub(super) fn sign(
+    answer: &mut Response<Bytes>,
+    covered: &[u8],
+    keys: &Keys,
+    timestamp: i64,
+    serial: &str,
+) -> Result<(), Error> {
     let timestamp = timestamp.to_string();
     let nonce = random::nonce()?;
-    let signature = keys.platform.sign(&message::response(&timestamp, &nonce, answer.body()))?;
+    let signature = keys.platform.sign(&message::response(&timestamp, &nonce, covered))?;
     let signature = BASE64_STANDARD.encode(signature);
     for (name, value) in [
         (verify::TIMESTAMP, timestamp.as_str()),

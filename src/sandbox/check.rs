@@ -17,8 +17,9 @@ const MAX_AGE: u64 = 300;
 /// How much of the signed message an answer shows.
 const SHOWN: usize = 512;
 
-/// Verifies the `Authorization` of a request received at `now`, over the bytes that came.
-pub(super) fn authorization(request: &Request<Bytes>, key: &PublicKey, now: i64) -> Result<(), Refusal> {
+/// Verifies the `Authorization` of a request received at `now`, over the bytes that came: those of the body, or of the `meta`
+/// of an upload.
+pub(super) fn authorization(request: &Request<Bytes>, signed: &[u8], key: &PublicKey, now: i64) -> Result<(), Refusal> {
     let headers = request.headers();
     if !headers.contains_key(ACCEPT) || !headers.contains_key(USER_AGENT) {
         return Err(Refusal::param("header", "Accept", "Http头缺少Accept或User-Agent"));
@@ -51,7 +52,7 @@ pub(super) fn authorization(request: &Request<Bytes>, key: &PublicKey, now: i64)
         ));
     }
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    let message = message::request(request.method().as_str(), target, fields.timestamp, fields.nonce, request.body());
+    let message = message::request(request.method().as_str(), target, fields.timestamp, fields.nonce, signed);
     let holds = BASE64_STANDARD.decode(fields.signature).is_ok_and(|signature| key.verify(&message, &signature));
     if holds {
         return Ok(());

@@ -23,8 +23,10 @@ mod answer;
 mod check;
 mod fault;
 mod keys;
+mod reply;
 mod routes;
 mod server;
+mod upload;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -131,6 +133,16 @@ impl Sandbox {
     #[must_use]
     pub fn base_uri(&self) -> String {
         format!("http://{}/", self.address)
+    }
+
+    /// Offers a file of `length` bytes at a path, unsigned as bills are, and returns its SHA-1 in hexadecimal. The bytes are made
+    /// as they are sent, so that a file of any size costs no memory.
+    ///
+    /// See [`Download`](crate::Download) for its use.
+    pub fn file(&self, template: &str, length: u64) -> String {
+        let stub = routes::Stub::file(template, length);
+        self.state.book().stubs.push(stub);
+        reply::file_sha1(length)
     }
 
     /// The settings of its merchant in the form of [`Client::factory`], keys as PEM text.

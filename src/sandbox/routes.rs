@@ -6,22 +6,32 @@
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use percent_encoding::percent_decode_str;
+use ring::digest::SHA1_FOR_LEGACY_USE_ONLY;
 use serde_json::{Value, json};
 
 use super::answer::Refusal;
+use super::upload::Upload;
+use crate::crypto::digest::{hex, sha256_hex};
 use crate::crypto::random;
 
 /// A request that has passed the signature check.
-struct Asked {
+struct Asked<'a> {
+    request: &'a Request<Bytes>,
+    upload: Option<&'a Upload>,
     /// The path's variables, in order.
     variables: Vec<String>,
-    body: Value,
 }
 
-type Handler = fn(&Asked) -> Result<Value, Refusal>;
+type Handler = fn(&Asked<'_>) -> Result<Answered, Refusal>;
 
-const ROUTES: &[(&str, &str, Handler)] =
-    &[("POST", "v3/marketing/membercard-open/cards/{card_id}/permission-tokens", permission_token)];
+const ROUTES: &[(&str, &str, Handler)] = &[
+    ("POST", "v3/marketing/membercard-open/cards/{card_id}/permission-tokens", permission_token),
+    ("POST", "v3/merchant/media/upload", media_id),
+    ("POST", "v3/merchant/media/video_upload", media_id),
+    ("POST", "v3/merchant-service/images/upload", media_id),
+    ("GET", "v3/global/statements", statement),
+    ("GET", "hk/v3/statements", statement),
+];
 
 /// An answer that a user of the sandbox gave for an endpoint.
 pub(super) struct Stub {
@@ -29,6 +39,17 @@ pub(super) struct Stub {
     template: String,
     status: StatusCode,
     response: Value,
+    /// The length of the file that is the answer instead.
+    file: Option<u64>,
+}
+
+/// What is answered to a request.
+pub(super) enum Answered {
+    Json(StatusCode, Value),
+    /// A file of that length, unsigned.
+    File(u64),
+    /// A file and its SHA-1, which is what is signed.
+    Statement(Bytes, String),
 }
 
 impl Stub {
@@ -38,25 +59,32 @@ impl Stub {
             template: template.trim_matches('/').to_owned(),
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::OK),
             response,
+            file: None,
         }
+    }
+
+    pub(super) fn file(template: &str, length: u64) -> Self {
+        Stub { file: Some(length), ..Stub::new("GET", template, 200, Value::Null) }
     }
 }
 
 /// Answers a request whose signature held.
-pub(super) fn answer(request: &Request<Bytes>, stubs: &[Stub]) -> Result<(StatusCode, Value), Refusal> {
+pub(super) fn answer(request: &Request<Bytes>, upload: Option<&Upload>, stubs: &[Stub]) -> Result<Answered, Refusal> {
     let (method, path) = (request.method(), request.uri().path());
     if let Some(stub) =
         stubs.iter().rev().find(|stub| method == stub.method.as_str() && matched(&stub.template, path).is_some())
     {
-        return Ok((stub.status, stub.response.clone()));
+        return Ok(match stub.file {
+            Some(length) => Answered::File(length),
+            None => Answered::Json(stub.status, stub.response.clone()),
+        });
     }
     let mut known = false;
     for (of, template, handler) in ROUTES {
         let Some(variables) = matched(template, path) else { continue };
         known = true;
         if method == *of {
-            let body = body(request)?;
-            return handler(&Asked { variables, body }).map(|answer| (StatusCode::OK, answer));
+            return handler(&Asked { request, upload, variables });
         }
     }
     Err(unknown(method, path, known))
@@ -138,14 +166,14 @@ fn check_fields(body: &Value, fields: &[(&str, Kind, bool)]) -> Result<(), Refus
 }
 
 /// Member-card pre-authorisation.
-fn permission_token(asked: &Asked) -> Result<Value, Refusal> {
+fn permission_token(asked: &Asked<'_>) -> Result<Answered, Refusal> {
     use Kind::{Boolean, Text};
     let card_id = asked.variables.first().map_or("", String::as_str);
     if card_id.is_empty() || !card_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
         return Err(Refusal::param("path", "card_id", "参数 card_id 不合法"));
     }
     check_fields(
-        &asked.body,
+        &body(asked.request)?,
         &[
             ("activate_type", Text, true),
             ("navigate_back_previous_page", Boolean, false),
@@ -155,11 +183,36 @@ fn permission_token(asked: &Asked) -> Result<Value, Refusal> {
             ("outer_str", Text, false),
         ],
     )?;
-    let token = random::nonce().map_err(|error| Refusal {
+    Ok(Answered::Json(StatusCode::OK, json!({ "permission_token": id()? })))
+}
+
+/// Pictures and videos: the digest in the `meta` must be the file's.
+fn media_id(asked: &Asked<'_>) -> Result<Answered, Refusal> {
+    let upload = asked
+        .upload
+        .ok_or_else(|| Refusal::param("header", "Content-Type", "Http头Content-Type应为multipart/form-data"))?;
+    let meta: Value = serde_json::from_slice(&upload.meta)
+        .map_err(|error| Refusal::param("body", "/meta", format!("meta不是合法的JSON: {error}")))?;
+    check_fields(&meta, &[("filename", Kind::Text, true), ("sha256", Kind::Text, true)])?;
+    if meta["sha256"] != sha256_hex(&upload.file) {
+        return Err(Refusal::param("body", "/meta/sha256", "图片文件的sha256与meta中的sha256不一致"));
+    }
+    Ok(Answered::Json(StatusCode::OK, json!({ "media_id": id()? })))
+}
+
+/// An overseas statement, which is signed by its SHA-1.
+fn statement(asked: &Asked<'_>) -> Result<Answered, Refusal> {
+    let file = format!("Transaction time,Amount\n`{},`0.01\n", asked.request.uri().query().unwrap_or_default());
+    let sha1 = hex(ring::digest::digest(&SHA1_FOR_LEGACY_USE_ONLY, file.as_bytes()).as_ref());
+    Ok(Answered::Statement(file.into(), sha1))
+}
+
+/// A new opaque id.
+fn id() -> Result<String, Refusal> {
+    random::nonce().map_err(|error| Refusal {
         status: StatusCode::INTERNAL_SERVER_ERROR,
         code: "SYSTEM_ERROR",
         message: error.to_string(),
         detail: Value::Null,
-    })?;
-    Ok(json!({ "permission_token": token }))
+    })
 }

@@ -1,28 +1,29 @@
 //! The sandbox's HTTP server: a thread, a socket, and the way of a request through it.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HeaderValue};
+use http::header::HeaderValue;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::oneshot;
 
-use super::answer::{self, Refusal};
 use super::fault::Fault;
-use super::{Received, State, check, routes};
+use super::keys::Keys;
+use super::reply::Reply;
+use super::routes::Answered;
+use super::{Received, State, answer, check, routes, upload};
+use crate::clock::now;
 use crate::crypto::random;
 use crate::error::{BoxError, Error};
-use crate::layer::sign::now;
+use crate::proto::verify::STATEMENT_SHA1;
 use crate::sandbox::PUBLIC_KEY_ID;
 
 /// The longest request body, in bytes.
@@ -83,14 +84,7 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response
     let body = Limited::new(body, MOST_BYTES).collect().await?.to_bytes();
     let request = Request::from_parts(parts, body);
 
-    let outcome = check::authorization(&request, &state.keys.merchant.public_key(), now())
-        .and_then(|()| routes::answer(&request, &state.book().stubs));
-    let mut answer = match &outcome {
-        Ok((status, body)) => answer::json_answer(*status, body),
-        Err(refusal) => answer::json_answer(refusal.status, &Refusal::json(refusal)),
-    };
-    answer.headers_mut().insert("request-id", HeaderValue::try_from(random::nonce()?)?);
-
+    let mut outcome = judge(&state, &request).await;
     let fault = {
         let mut book = state.book();
         let (parts, body) = request.into_parts();
@@ -99,7 +93,7 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response
             method: parts.method,
             headers: parts.headers,
             body,
-            status: answer.status(),
+            status: outcome.status(),
         });
         book.faults.pop_front()
     };
@@ -108,53 +102,73 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response
         Some(Fault::UnknownSerial) => (now(), "PUB_KEY_ID_0000000000000000000000000000000000"),
         _ => (now(), PUBLIC_KEY_ID),
     };
-    answer::sign(&mut answer, state.keys, timestamp, serial)?;
+    outcome.sign(state.keys, timestamp, serial)?;
+    let mut answer = outcome.answer;
+    answer.headers_mut().insert("request-id", HeaderValue::try_from(random::nonce()?)?);
+    let mut cut = None;
     match fault {
         Some(Fault::Tamper(tamper)) => tamper(&mut answer),
         Some(Fault::Gateway(instead)) => answer = instead,
         Some(Fault::Hangup) => return Err("hung up as told".into()),
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
-        Some(Fault::CutBody(after)) => {
-            let length = answer.body().len();
-            answer.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
-            return Ok(answer.map(|body| Reply {
-                rest: Some(body.slice(..after.min(length))),
-                length,
-                cut: after < length,
-            }));
-        }
+        Some(Fault::CutBody(after)) => cut = Some(after),
         Some(Fault::Clock(_) | Fault::UnknownSerial) | None => {}
     }
-    if answer.status() == StatusCode::NO_CONTENT {
-        *answer.body_mut() = Bytes::new();
-    }
-    Ok(answer.map(|body| Reply { length: body.len(), rest: Some(body), cut: false }))
-}
-
-/// A body that may end before its announced length.
-struct Reply {
-    rest: Option<Bytes>,
-    length: usize,
-    cut: bool,
-}
-
-impl Body for Reply {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.rest.take() {
-            Some(rest) if !rest.is_empty() => Poll::Ready(Some(Ok(Frame::data(rest)))),
-            _ if self.cut => Poll::Ready(Some(Err("cut as told".into()))),
-            _ => Poll::Ready(None),
+    Ok(answer.map(|body| {
+        let reply = outcome.file.map_or_else(|| Reply::bytes(body), Reply::file);
+        match cut {
+            Some(after) => reply.cut(after),
+            None => reply,
         }
+    }))
+}
+
+/// What is answered, before it is signed.
+struct Outcome {
+    answer: Response<Bytes>,
+    /// What the signature covers where it is not the body.
+    covered: Option<Bytes>,
+    /// The length of the file that is sent instead of the body, unsigned.
+    file: Option<u64>,
+}
+
+impl Outcome {
+    fn json(status: StatusCode, body: &serde_json::Value) -> Self {
+        Outcome { answer: answer::json_answer(status, body), covered: None, file: None }
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.rest.as_ref().is_none_or(Bytes::is_empty) && !self.cut
+    fn status(&self) -> StatusCode {
+        self.answer.status()
     }
 
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.length as u64)
+    fn sign(&mut self, keys: &Keys, timestamp: i64, serial: &str) -> Result<(), Error> {
+        if self.file.is_some() {
+            return Ok(());
+        }
+        let covered = self.covered.clone().unwrap_or_else(|| self.answer.body().clone());
+        answer::sign(&mut self.answer, &covered, keys, timestamp, serial)
+    }
+}
+
+/// Checks a request and finds its answer.
+async fn judge(state: &State, request: &Request<Bytes>) -> Outcome {
+    let upload = upload::read(request).await;
+    let answered = upload.and_then(|upload| {
+        let signed = upload.as_ref().map_or(request.body(), |upload| &upload.meta);
+        check::authorization(request, signed, &state.keys.merchant.public_key(), now())?;
+        routes::answer(request, upload.as_ref(), &state.book().stubs)
+    });
+    match answered {
+        Ok(Answered::Json(status, body)) => Outcome::json(status, &body),
+        Ok(Answered::File(length)) => Outcome { file: Some(length), answer: Response::default(), covered: None },
+        Ok(Answered::Statement(file, sha1)) => {
+            let mut answer = Response::new(file);
+            let covered = Some(format!("{{\"sha1\":\"{sha1}\"}}").into());
+            if let Ok(value) = HeaderValue::try_from(sha1) {
+                answer.headers_mut().insert(STATEMENT_SHA1, value);
+            }
+            Outcome { answer, covered, file: None }
+        }
+        Err(refusal) => Outcome::json(refusal.status, &refusal.json()),
     }
 }

@@ -178,7 +178,7 @@ fn what_may_cross_threads() {
     cheap::<Chain>();
     cheap::<Response>();
     everywhere::<Error>();
-    everywhere::<Options>();
+    sendable::<Options>();
     sendable::<Promise<Response>>();
     everywhere::<Box<dyn Signer>>();
     everywhere::<Box<dyn Verifier>>();

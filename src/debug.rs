@@ -1,0 +1,91 @@
+//! The `debug` option: the exchange on standard error, without what must stay secret.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HeaderMap};
+
+/// Headers whose values are shown. Any other may hold what the caller or a proxy wants kept to itself.
+const SHOWN: [&str; 14] = [
+    "accept",
+    "accept-encoding",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "date",
+    "idempotency-key",
+    "location",
+    "request-id",
+    "retry-after",
+    "server",
+    "user-agent",
+    "wechatpay-serial",
+    "wechatpay-timestamp",
+];
+
+/// The request as it is sent.
+pub(crate) fn request(request: &http::Request<Bytes>) -> String {
+    let mut out = format!("> {} {} {:?}\n", request.method(), request.uri(), request.version());
+    headers(&mut out, '>', request.headers());
+    let _ = writeln!(out, "> ({} bytes)", request.body().len());
+    out
+}
+
+/// The head of the answer as it came.
+pub(crate) fn answer(parts: &http::response::Parts, after: Duration) -> String {
+    let mut out = format!("< {:?} {} (after {after:.1?})\n", parts.version, parts.status);
+    headers(&mut out, '<', &parts.headers);
+    out
+}
+
+fn headers(out: &mut String, side: char, headers: &HeaderMap) {
+    for (name, value) in headers {
+        let shown = match value.to_str() {
+            Ok(text) if name == AUTHORIZATION => authorization(text),
+            Ok(text) if SHOWN.contains(&name.as_str()) => text.to_owned(),
+            _ => "***".to_owned(),
+        };
+        let _ = writeln!(out, "{side} {name}: {shown}");
+    }
+}
+
+/// Everything of the header but the signature: merchant id, serial number, timestamp and nonce are what one looks for.
+fn authorization(value: &str) -> String {
+    match value.split_once("signature=\"") {
+        Some((head, _)) if value.starts_with(crate::proto::authorization::SCHEME) => format!("{head}signature=\"***\""),
+        _ => "***".to_owned(),
+    }
+}
+
+/// Prints what [`request`] or [`answer`] made.
+pub(crate) fn print(text: &str) {
+    eprint!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn secrets_are_left_out() {
+        let sent = http::Request::post("https://h/v3/x?a=b")
+            .header("authorization", "WECHATPAY2-SHA256-RSA2048 mchid=\"1\",nonce_str=\"N\",signature=\"s3cret\"")
+            .header("content-type", "application/json")
+            .header("x-own", "s3cret")
+            .body(Bytes::from_static(b"s3cret"))
+            .expect("request");
+        assert_eq!(
+            request(&sent),
+            "> POST https://h/v3/x?a=b HTTP/1.1\n\
+             > authorization: WECHATPAY2-SHA256-RSA2048 mchid=\"1\",nonce_str=\"N\",signature=\"***\"\n\
+             > content-type: application/json\n> x-own: ***\n> (6 bytes)\n"
+        );
+        let mut odd = HeaderMap::new();
+        odd.insert(AUTHORIZATION, HeaderValue::from_static("Basic signature=\"s3cret\""));
+        let mut out = String::new();
+        headers(&mut out, '>', &odd);
+        assert_eq!(out, "> authorization: ***\n");
+    }
+}

@@ -1,0 +1,178 @@
+//! From JSON to the value of an option. Each error says what it got and what is needed.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Map, Value};
+
+use super::{Query, Redirects};
+use crate::error::excerpt;
+use crate::media;
+use crate::proto::multipart::{Multipart, Part};
+use crate::proto::target::Base;
+
+/// The type of a JSON value in a sentence.
+pub(crate) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+pub(crate) fn text(value: Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text),
+        other => Err(format!("{} where a string is needed", kind(&other))),
+    }
+}
+
+pub(super) fn object(value: Value) -> Result<Map<String, Value>, String> {
+    match value {
+        Value::Object(members) => Ok(members),
+        other => Err(format!("{} where an object is needed", kind(&other))),
+    }
+}
+
+pub(super) fn boolean(value: &Value) -> Result<bool, String> {
+    value.as_bool().ok_or_else(|| format!("{} where true or false is needed", kind(value)))
+}
+
+pub(crate) fn seconds(value: &Value) -> Result<Duration, String> {
+    let needed = "a number of seconds is needed, such as 2.5, or 0 for no limit";
+    let number = value.as_f64().ok_or_else(|| format!("{}, where {needed}", kind(value)))?;
+    Duration::try_from_secs_f64(number).map_err(|_| format!("{number}, where {needed}"))
+}
+
+pub(super) fn base_uri(value: &Value) -> Result<Base, String> {
+    Base::parse(value.as_str().ok_or_else(|| format!("{} where a string is needed", kind(value)))?)
+}
+
+pub(super) fn query(value: Value) -> Result<Option<Query>, String> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Object(members) => Ok(Some(Query::Map(members))),
+        // PHP's empty array.
+        Value::Array(items) if items.is_empty() => Ok(Some(Query::Text(String::new()))),
+        Value::String(text) => Ok(Some(Query::Text(text))),
+        other => Err(format!("{} where an object or a string is needed", kind(&other))),
+    }
+}
+
+/// Guzzle's `allow_redirects`: a boolean, or an object with `max` and `strict`.
+pub(super) fn redirects(value: &Value) -> Result<Redirects, String> {
+    const MAX: u8 = 5;
+    let members = match value {
+        Value::Bool(follow) => return Ok(Redirects { left: if *follow { MAX } else { 0 }, strict: false }),
+        Value::Object(members) => members,
+        other => return Err(format!("{} where true, false or an object is needed", kind(other))),
+    };
+    let mut redirects = Redirects { left: MAX, strict: false };
+    for (key, value) in members {
+        match key.as_str() {
+            "max" => {
+                let max = value.as_u64().and_then(|max| u8::try_from(max).ok());
+                redirects.left = max.filter(|max| *max <= 20).ok_or("\"max\" is no number from 0 to 20")?;
+            }
+            "strict" => redirects.strict = boolean(value)?,
+            other => return Err(format!("the key {other:?} is none of \"max\" and \"strict\"")),
+        }
+    }
+    Ok(redirects)
+}
+
+/// Headers that would break signature or framing if a caller set them.
+const OWN_HEADERS: &[(&str, &str)] = &[
+    ("authorization", "the signer makes it; replace the signer with ClientBuilder::signer"),
+    ("host", "it follows from base_uri"),
+    ("content-length", "it follows from the body"),
+    ("transfer-encoding", "bodies are sent with a known length"),
+    ("connection", "the connection pool keeps connections"),
+    ("upgrade", "calls go over HTTP/1.1"),
+    ("expect", "bodies are sent at once"),
+];
+
+pub(super) fn headers(value: Value, into: &mut HeaderMap) -> Result<(), String> {
+    for (name, values) in object(value)? {
+        let values = match values {
+            Value::Array(values) => values,
+            one => vec![one],
+        };
+        let shown = excerpt(&name).into_owned();
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{shown:?} is no name of a header"))?;
+        if let Some((_, why)) = OWN_HEADERS.iter().find(|(own, _)| name == *own) {
+            return Err(format!("the header {shown:?} cannot be given: {why}"));
+        }
+        into.remove(&name);
+        for value in values {
+            into.append(&name, header_value(&shown, &value)?);
+        }
+    }
+    Ok(())
+}
+
+fn header_value(name: &str, value: &Value) -> Result<HeaderValue, String> {
+    let text = match value {
+        Value::String(text) => text.trim_matches([' ', '\t']).to_owned(),
+        Value::Number(number) => number.to_string(),
+        other => return Err(format!("the header {name:?} is {} where a string is needed", kind(other))),
+    };
+    // The text may be a secret of the caller's, so the message does not show it.
+    HeaderValue::from_maybe_shared(text.into_bytes()).map_err(|_| {
+        format!("the header {name:?} has a line break or another control character, which would smuggle in a second header: take it out")
+    })
+}
+
+/// Guzzle's `multipart`: a list of `{"name", "contents", "filename"?, "headers"?}`.
+pub(super) fn multipart(value: Value) -> Result<Multipart, String> {
+    let Value::Array(items) = value else {
+        return Err(format!("{} where a list of parts is needed", kind(&value)));
+    };
+    if items.is_empty() {
+        return Err("the list of parts is empty".to_owned());
+    }
+    let parts = items.into_iter().map(part).collect::<Result<_, _>>()?;
+    Ok(Multipart { boundary: media::boundary().map_err(|error| error.to_string())?, parts })
+}
+
+fn part(value: Value) -> Result<Part, String> {
+    let (mut name, mut contents, mut part_headers, mut filename) = (None, None, Vec::new(), None);
+    for (key, value) in object(value)? {
+        match key.as_str() {
+            "name" => name = Some(text(value)?),
+            "contents" => {
+                contents = Some(match value {
+                    Value::String(text) => Bytes::from(text),
+                    Value::Number(number) => Bytes::from(number.to_string()),
+                    other => return Err(format!("\"contents\" is {} where a string is needed", kind(&other))),
+                });
+            }
+            "filename" => filename = Some(text(value)?),
+            "headers" => {
+                let mut checked = HeaderMap::new();
+                headers(value.clone(), &mut checked)?;
+                if checked.contains_key("content-disposition") {
+                    return Err("the Content-Disposition of a part follows from \"name\" and \"filename\"".to_owned());
+                }
+                for (name, value) in object(value)? {
+                    part_headers.push((name, text(value)?));
+                }
+            }
+            other => {
+                return Err(format!(
+                    "the key {other:?} of a part is none of \"name\", \"contents\", \"filename\" and \"headers\""
+                ));
+            }
+        }
+    }
+    Ok(Part {
+        name: name.ok_or("a part has no \"name\"")?,
+        contents: contents.ok_or("a part has no \"contents\"")?,
+        filename,
+        headers: part_headers,
+    })
+}

@@ -1,0 +1,150 @@
+//! Where a download goes: a file that appears under its name only when it is complete, or a writer.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use tempfile::NamedTempFile;
+use tokio::sync::mpsc;
+
+use crate::crypto::digest::FileDigest;
+use crate::error::{Error, ErrorKind};
+
+/// Told the bytes so far, and the length of the whole where it is known.
+pub(crate) type Progress = Box<dyn FnMut(u64, Option<u64>) + Send>;
+
+/// Where a download is to go.
+pub(crate) enum Sink {
+    Path(PathBuf),
+    Writer(Box<dyn Write + Send>),
+}
+
+/// A sink that takes bytes.
+pub(crate) struct OpenSink {
+    target: Target,
+    progress: Option<Progress>,
+    digests: Vec<FileDigest>,
+    written: u64,
+}
+
+enum Target {
+    /// Beside the final name, gone unless it is kept.
+    File(NamedTempFile, PathBuf),
+    Writer(Box<dyn Write + Send>),
+}
+
+impl Sink {
+    /// Opens the sink, before anything is sent: a folder that is not there should not cost a call.
+    pub(crate) fn open(self, progress: Option<Progress>, digest: Option<FileDigest>) -> Result<OpenSink, Error> {
+        let target = match self {
+            Sink::Writer(writer) => Target::Writer(writer),
+            Sink::Path(path) => {
+                let file = temporary(&path).map_err(|source| {
+                    Error::options(format!("the option \"sink\": {} cannot be written: {source}", path.display()))
+                        .with_source(source)
+                })?;
+                Target::File(file, path)
+            }
+        };
+        Ok(OpenSink { target, progress, digests: digest.into_iter().collect(), written: 0 })
+    }
+}
+
+fn temporary(path: &Path) -> io::Result<NamedTempFile> {
+    if path.is_dir() {
+        return Err(io::Error::other("it is a folder"));
+    }
+    let name = path.file_name().ok_or_else(|| io::Error::other("it names no file"))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut builder = tempfile::Builder::new();
+    let prefix = format!(".{}.", name.to_string_lossy());
+    builder.prefix(&prefix).suffix(".part");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // As any new file: what the umask leaves.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder.unwrap_or(Path::new(".")))
+}
+
+impl OpenSink {
+    /// Checks a digest of all that is written, at the end.
+    pub(crate) fn check(&mut self, digest: FileDigest) {
+        self.digests.push(digest);
+    }
+
+    /// Writes one piece of an answer that is `total` bytes long, where that is known.
+    pub(crate) fn write(&mut self, bytes: &[u8], total: Option<u64>) -> io::Result<()> {
+        match &mut self.target {
+            Target::File(file, _) => file.write_all(bytes)?,
+            Target::Writer(writer) => writer.write_all(bytes)?,
+        }
+        for digest in &mut self.digests {
+            digest.update(bytes);
+        }
+        self.written += bytes.len() as u64;
+        if let Some(progress) = &mut self.progress {
+            progress(self.written, total);
+        }
+        Ok(())
+    }
+
+    /// Checks the digests and gives the file its name. Without this call there is no file.
+    pub(crate) fn keep(mut self) -> Result<(), Error> {
+        for digest in self.digests {
+            digest.finish().map_err(|said| {
+                Error::new(ErrorKind::Verification, format!("the file is not the one the service announced: {said}"))
+            })?;
+        }
+        match &mut self.target {
+            Target::Writer(writer) => writer.flush().map_err(not_written),
+            Target::File(file, _) => file.flush().map_err(not_written),
+        }?;
+        if let Target::File(file, path) = self.target {
+            file.persist(&path).map_err(|failed| not_written(failed.error))?;
+        }
+        Ok(())
+    }
+}
+
+fn not_written(source: io::Error) -> Error {
+    Error::new(ErrorKind::Sink, format!("the answer came, but could not be written: {source}")).with_source(source)
+}
+
+/// Hands the pieces of an answer to a thread that may block on writing them. Few are under way at a time, so a slow disk slows
+/// the connection down and not the runtime, and memory stays bounded.
+pub(crate) struct Writing {
+    pieces: mpsc::Sender<(Bytes, Option<u64>)>,
+    thread: tokio::task::JoinHandle<io::Result<OpenSink>>,
+}
+
+impl Writing {
+    pub(crate) fn start(mut sink: OpenSink) -> Self {
+        let (pieces, mut coming) = mpsc::channel::<(Bytes, Option<u64>)>(4);
+        let thread = tokio::task::spawn_blocking(move || {
+            while let Some((piece, total)) = coming.blocking_recv() {
+                sink.write(&piece, total)?;
+            }
+            Ok(sink)
+        });
+        Writing { pieces, thread }
+    }
+
+    /// Queues a piece; `false` when writing has failed, and [`finish`](Self::finish) will tell why.
+    pub(crate) async fn write(&mut self, piece: Bytes, total: Option<u64>) -> bool {
+        self.pieces.send((piece, total)).await.is_ok()
+    }
+
+    /// Waits until all is written, and gives the sink back.
+    pub(crate) async fn finish(self) -> Result<OpenSink, Error> {
+        drop(self.pieces);
+        match self.thread.await {
+            Ok(written) => written.map_err(not_written),
+            Err(panicked) if panicked.is_panic() => std::panic::resume_unwind(panicked.into_panic()),
+            Err(ended) => {
+                Err(Error::new(ErrorKind::Sink, "the runtime ended while the answer was written").with_source(ended))
+            }
+        }
+    }
+}
