@@ -52,6 +52,13 @@ struct Path {
     template: OnceLock<Option<Template>>,
 }
 
+/// The template text of names that are written one after the other.
+#[cfg(feature = "cli")]
+pub(crate) fn text<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<String, Error> {
+    let root = Path { text: Ok(String::new()), template: OnceLock::new() };
+    names.into_iter().fold(root, |path, name| path.join(name)).text.map_err(Error::path)
+}
+
 impl Path {
     /// Joins a name to what is there, with one slash between them.
     fn join(&self, name: &str) -> Path {
@@ -100,7 +107,8 @@ impl Chain {
         self.path.text.as_deref().map_err(Error::path)
     }
 
-    fn send(&self, method: Method, options: Options) -> Promise<Response> {
+    /// Sends by a method that was chosen at run time.
+    pub(crate) fn send(&self, method: Method, options: Options) -> Promise<Response> {
         let shown = self.path.text.as_deref().unwrap_or("(a path that is not valid)");
         self.core.call(method, shown, self.path.template(), options)
     }

@@ -26,7 +26,7 @@ use crate::proto::request;
 use crate::proto::target::Base;
 use crate::proto::template::Template;
 use crate::response::Response;
-use crate::sink::{OpenSink, Writing};
+use crate::sink::{OpenSink, Unfinished, Writing};
 use crate::transport::{Delivery, Exchange, Slot};
 
 /// A merchant's client of the WeChat Pay OpenAPI.
@@ -75,7 +75,7 @@ struct Call {
     request: http::Request<Bytes>,
     timeout: Duration,
     redirects: Redirects,
-    sink: Option<Slot<OpenSink>>,
+    sink: Option<(Slot<OpenSink>, Unfinished)>,
     http_errors: bool,
 }
 
@@ -89,13 +89,13 @@ impl Core {
         options: Options,
     ) -> Promise<Response> {
         let call = template
-            .and_then(|template| self.prepare(&method, template, options))
+            .and_then(|template| self.prepare(&method, shown, template, options))
             .map_err(|error| error.with_call(&method, shown));
         let core = Arc::clone(self);
         Promise::new(async move { core.send(call?).await })
     }
 
-    fn prepare(&self, method: &Method, template: &Template, options: Options) -> Result<Call, Error> {
+    fn prepare(&self, method: &Method, shown: &str, template: &Template, options: Options) -> Result<Call, Error> {
         let mut options = options.checked()?;
         let base = options.base_uri.as_ref().unwrap_or(&self.base);
         let mut request = request::build(method.clone(), template, &options, base)?;
@@ -103,7 +103,10 @@ impl Core {
 
         let stream = options.stream == Some(true);
         let sink = match options.sink.take() {
-            Some(sink) => Some(Slot::new(sink.open(options.progress.take(), options.digest.take())?)),
+            Some(sink) => {
+                let (open, unfinished) = sink.open(options.progress.take(), options.digest.take())?;
+                Some((Slot::new(open), unfinished))
+            }
             None => None,
         };
         // A download takes as long as it takes, as long as it goes on.
@@ -111,7 +114,7 @@ impl Core {
         let timeout = options.timeout.unwrap_or(if long { Duration::ZERO } else { self.timeout });
         let silence = options.read_timeout.unwrap_or(if long { self.timeout } else { Duration::ZERO });
         let delivery = match &sink {
-            Some(sink) => Delivery::Sink(sink.clone()),
+            Some((sink, _)) => Delivery::Sink(sink.clone()),
             None if stream => Delivery::Stream,
             None => Delivery::Collect,
         };
@@ -124,7 +127,7 @@ impl Core {
         });
         Ok(Call {
             method: method.clone(),
-            template: template.source().to_owned(),
+            template: shown.to_owned(),
             request,
             timeout,
             redirects: options.redirects.unwrap_or_default(),
@@ -175,8 +178,11 @@ impl Core {
         let verified = answer.extensions().get::<Verified>().is_some();
         let mut response = Response::new(answer, verified);
         if response.status().is_success() {
-            if let Some(sink) = sink.and_then(|sink| sink.take()) {
-                response = keep(response, sink).await?;
+            if let Some((slot, unfinished)) = sink {
+                if let Some(open) = slot.take() {
+                    response = deliver(response, open).await?;
+                    unfinished.keep()?;
+                }
             }
         } else if http_errors {
             return Err(Error::answer(response));
@@ -185,8 +191,8 @@ impl Core {
     }
 }
 
-/// Gives the verified answer of a call with a sink to that sink.
-async fn keep(response: Response, mut sink: OpenSink) -> Result<Response, Error> {
+/// Gives the verified answer of a call with a sink to that sink, unless it went there as it came.
+async fn deliver(response: Response, mut sink: OpenSink) -> Result<Response, Error> {
     if !response.is_delivered() {
         let mut writing = Writing::start(sink);
         let body = response.body().clone();
@@ -194,7 +200,7 @@ async fn keep(response: Response, mut sink: OpenSink) -> Result<Response, Error>
         writing.write(body, Some(length)).await;
         sink = writing.finish().await?;
     }
-    sink.keep()?;
+    sink.finish()?;
     Ok(response.without_body())
 }
 
@@ -292,8 +298,13 @@ impl Client {
                 return Promise::new(async move { Err(error) });
             }
         };
+        self.call_uri(method, uri, uri, options.into())
+    }
+
+    /// Calls a template that is taken as it is, and shown as `shown` in messages.
+    pub(crate) fn call_uri(&self, method: Method, uri: &str, shown: &str, options: Options) -> Promise<Response> {
         let template = request::template(uri);
-        self.core.call(method, uri, template.as_ref().map_err(|error| Error::path(error.message())), options.into())
+        self.core.call(method, shown, template.as_ref().map_err(|error| Error::path(error.message())), options)
     }
 }
 

@@ -23,7 +23,7 @@ use crate::layer::sign::{Credential, LocalKey, Sign, Signer};
 use crate::layer::verify::{Verifier, Verify};
 use crate::layer::{self, BoxService, Wrap};
 use crate::options::{kind, seconds, text};
-use crate::platform::PlatformKeys;
+use crate::platform::{PlatformKeys, public_key_id};
 use crate::proto::target::Base;
 use crate::transport::Transport;
 
@@ -204,20 +204,38 @@ impl ClientBuilder {
     /// # Errors
     /// [`ErrorKind::Config`](crate::ErrorKind::Config): the first setting that is missing or wrong.
     pub fn build(mut self) -> Result<Client, Error> {
+        let base = self.base()?;
+        let credential = self.credential(&base)?;
+        let verifier = self.checked_verifier()?;
+        let connector = Connector::new(&self.proxy, &self.roots, self.connect_timeout)?;
+        let mchid = credential.mchid.clone();
+        let stack = layer::stack(&self.layers, Verify(verifier), Sign(Arc::new(credential)), Transport::new(connector));
+        Ok(Client::new(Core { mchid, stack, base, timeout: self.timeout }))
+    }
+
+    /// The checked `base_uri`, or the service's own.
+    pub(crate) fn base(&mut self) -> Result<Base, Error> {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
-        let base = match &self.base_uri {
-            Some(uri) => Base::parse(uri).map_err(|said| Error::config(format!("the setting base_uri: {said}")))?,
-            None => Base::official(),
+        match &self.base_uri {
+            Some(uri) => Base::parse(uri).map_err(|said| Error::config(format!("the setting base_uri: {said}"))),
+            None => Ok(Base::official()),
+        }
+    }
+
+    /// What signs; the keys that verify are not needed for it.
+    pub(crate) fn credential(&mut self, base: &Base) -> Result<Credential, Error> {
+        let id = match (&self.verifier, public_key_id(&self.platform_keys)) {
+            (None, Some(id)) => HeaderValue::from_str(id).ok(),
+            _ => None,
         };
-        let mchid = self.checked_mchid()?;
-        let signer = self.checked_signer()?;
-        let (verifier, platform_key_id) = self.checked_verifier()?;
-        let connector = Connector::new(&self.proxy, &self.roots, self.connect_timeout)?;
-        let credential = Credential { mchid: mchid.clone(), signer, base: base.clone(), platform_key_id };
-        let stack = layer::stack(&self.layers, Verify(verifier), Sign(Arc::new(credential)), Transport::new(connector));
-        Ok(Client::new(Core { mchid, stack, base, timeout: self.timeout }))
+        Ok(Credential {
+            mchid: self.checked_mchid()?,
+            signer: self.checked_signer()?,
+            base: base.clone(),
+            platform_key_id: id,
+        })
     }
 
     fn checked_mchid(&mut self) -> Result<String, Error> {
@@ -262,11 +280,11 @@ impl ClientBuilder {
         }
     }
 
-    fn checked_verifier(&mut self) -> Result<(Arc<dyn Verifier>, Option<HeaderValue>), Error> {
+    fn checked_verifier(&mut self) -> Result<Arc<dyn Verifier>, Error> {
         let keys = std::mem::take(&mut self.platform_keys);
         if let Some(verifier) = self.verifier.take() {
             if keys.is_empty() {
-                return Ok((verifier, None));
+                return Ok(verifier);
             }
             return Err(Error::config(
                 "the setting verifier replaces platform_key (certs): give either the one or the other",
@@ -284,16 +302,14 @@ impl ClientBuilder {
                 "the setting platform_key (certs) has the id {id:?}: give PUB_KEY_ID_... or the certificate's serial number"
             )));
         }
-        let keys = PlatformKeys(keys);
-        let id = keys.public_key_id().and_then(|id| HeaderValue::from_str(id).ok());
-        Ok((Arc::new(keys), id))
+        Ok(Arc::new(PlatformKeys(keys)))
     }
 
     /// PHP's map.
     pub(crate) fn from_settings(settings: Value) -> Result<Self, Error> {
         let Value::Object(members) = settings else {
             return Err(Error::config(format!(
-                "the settings are {} where an object is needed, such as json!({{\"mchid\": \"...\", ...}})",
+                "the settings are {} where an object is needed, such as {{\"mchid\": \"...\", ...}}",
                 kind(&settings)
             )));
         };

@@ -2,6 +2,9 @@
 
 mod body;
 mod chain;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 mod client;
 mod clock;
 mod config;

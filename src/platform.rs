@@ -13,16 +13,16 @@ pub(crate) struct PlatformKeys(pub(crate) BTreeMap<String, PublicKey>);
 /// Ids of public keys begin so; the other serials are those of platform certificates.
 const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_";
 
-impl PlatformKeys {
-    /// The id to send as `Wechatpay-Serial`, in public-key mode: the one public key where there is no other key.
-    pub(crate) fn public_key_id(&self) -> Option<&str> {
-        let mut ids = self.0.keys();
-        match (ids.next(), ids.next()) {
-            (Some(id), None) if id.starts_with(PUBLIC_KEY_ID) => Some(id),
-            _ => None,
-        }
+/// The id to send as `Wechatpay-Serial`, in public-key mode: the one public key where there is no other key.
+pub(crate) fn public_key_id(keys: &BTreeMap<String, PublicKey>) -> Option<&str> {
+    let mut ids = keys.keys();
+    match (ids.next(), ids.next()) {
+        (Some(id), None) if id.starts_with(PUBLIC_KEY_ID) => Some(id),
+        _ => None,
     }
+}
 
+impl PlatformKeys {
     fn check(&self, serial: &str, message: &[u8], signature: &[u8]) -> Result<(), BoxError> {
         let Some(key) = self.0.get(serial) else {
             let known: Vec<_> = self.0.keys().map(String::as_str).collect();

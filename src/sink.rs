@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 use tokio::sync::mpsc;
 
 use crate::crypto::digest::FileDigest;
@@ -19,34 +19,38 @@ pub(crate) enum Sink {
     Writer(Box<dyn Write + Send>),
 }
 
-/// A sink that takes bytes.
+/// A sink that takes bytes, on whatever thread.
 pub(crate) struct OpenSink {
-    target: Target,
+    writer: Box<dyn Write + Send>,
     progress: Option<Progress>,
     digests: Vec<FileDigest>,
     written: u64,
 }
 
-enum Target {
-    /// Beside the final name, gone unless it is kept.
-    File(NamedTempFile, PathBuf),
-    Writer(Box<dyn Write + Send>),
-}
+/// The name that the file is to get, and its place until then; stays with the call. Dropped, it takes the file away at once,
+/// whatever the writing thread is still doing.
+pub(crate) struct Unfinished(Option<(TempPath, PathBuf)>);
 
 impl Sink {
     /// Opens the sink, before anything is sent: a folder that is not there should not cost a call.
-    pub(crate) fn open(self, progress: Option<Progress>, digest: Option<FileDigest>) -> Result<OpenSink, Error> {
-        let target = match self {
-            Sink::Writer(writer) => Target::Writer(writer),
+    pub(crate) fn open(
+        self,
+        progress: Option<Progress>,
+        digest: Option<FileDigest>,
+    ) -> Result<(OpenSink, Unfinished), Error> {
+        let (writer, unfinished): (Box<dyn Write + Send>, _) = match self {
+            Sink::Writer(writer) => (writer, None),
             Sink::Path(path) => {
                 let file = temporary(&path).map_err(|source| {
                     Error::options(format!("the option \"sink\": {} cannot be written: {source}", path.display()))
                         .with_source(source)
                 })?;
-                Target::File(file, path)
+                let (file, temporary) = file.into_parts();
+                (Box::new(file), Some((temporary, path)))
             }
         };
-        Ok(OpenSink { target, progress, digests: digest.into_iter().collect(), written: 0 })
+        let sink = OpenSink { writer, progress, digests: digest.into_iter().collect(), written: 0 };
+        Ok((sink, Unfinished(unfinished)))
     }
 }
 
@@ -76,10 +80,7 @@ impl OpenSink {
 
     /// Writes one piece of an answer that is `total` bytes long, where that is known.
     pub(crate) fn write(&mut self, bytes: &[u8], total: Option<u64>) -> io::Result<()> {
-        match &mut self.target {
-            Target::File(file, _) => file.write_all(bytes)?,
-            Target::Writer(writer) => writer.write_all(bytes)?,
-        }
+        self.writer.write_all(bytes)?;
         for digest in &mut self.digests {
             digest.update(bytes);
         }
@@ -90,21 +91,24 @@ impl OpenSink {
         Ok(())
     }
 
-    /// Checks the digests and gives the file its name. Without this call there is no file.
-    pub(crate) fn keep(mut self) -> Result<(), Error> {
+    /// Checks the digests of what was written.
+    pub(crate) fn finish(mut self) -> Result<(), Error> {
         for digest in self.digests {
             digest.finish().map_err(|said| {
                 Error::new(ErrorKind::Verification, format!("the file is not the one the service announced: {said}"))
             })?;
         }
-        match &mut self.target {
-            Target::Writer(writer) => writer.flush().map_err(not_written),
-            Target::File(file, _) => file.flush().map_err(not_written),
-        }?;
-        if let Target::File(file, path) = self.target {
-            file.persist(&path).map_err(|failed| not_written(failed.error))?;
+        self.writer.flush().map_err(not_written)
+    }
+}
+
+impl Unfinished {
+    /// Gives the file its name. Without this call there is no file.
+    pub(crate) fn keep(self) -> Result<(), Error> {
+        match self.0 {
+            Some((temporary, path)) => temporary.persist(path).map_err(|failed| not_written(failed.error)),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

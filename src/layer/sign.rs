@@ -126,16 +126,24 @@ where
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         Box::pin(async move {
-            credential.authorize(&mut request).await?;
+            let destination = request.extensions().get::<Destination>();
+            let base = destination.map_or_else(|| credential.base.clone(), |Destination(base)| base.clone());
+            let nonce = random::nonce()?;
+            credential.authorize(&mut request, &base, now(), &nonce).await?;
             inner.call(request).await
         })
     }
 }
 
 impl Credential {
-    async fn authorize(&self, request: &mut http::Request<Bytes>) -> Result<(), Error> {
-        let destination = request.extensions().get::<Destination>();
-        let base = destination.map_or(&self.base, |Destination(base)| base);
+    /// Adds the headers that identify the merchant, for a given time (seconds since 1970) and nonce.
+    pub(crate) async fn authorize(
+        &self,
+        request: &mut http::Request<Bytes>,
+        base: &Base,
+        timestamp: i64,
+        nonce: &str,
+    ) -> Result<(), Error> {
         if !base.may_send_to(request.uri()) {
             return Err(Error::path(format!(
                 "a layer sends the request to {:?}, which must not be given the merchant's credential",
@@ -145,8 +153,7 @@ impl Credential {
         if let Some(id) = &self.platform_key_id {
             request.headers_mut().entry(SERIAL).or_insert_with(|| id.clone());
         }
-        let nonce = random::nonce()?;
-        let header = self.header(request, now(), &nonce).await?;
+        let header = self.header(request, timestamp, nonce).await?;
         request.headers_mut().insert(AUTHORIZATION, header);
         Ok(())
     }

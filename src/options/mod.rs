@@ -233,7 +233,7 @@ impl From<Value> for Options {
                 }
             }
             other => options.fail(Error::options(format!(
-                "the options are {} where an object is needed, such as json!({{\"json\": {{...}}}}); give () where there are none",
+                "the options are {} where an object is needed, such as {{\"json\": {{...}}}}; give () where there are none",
                 kind(&other)
             ))),
         }

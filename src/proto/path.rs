@@ -51,7 +51,7 @@ fn kebab(name: &str) -> Result<String, Error> {
         } else if in_query {
             return Err(Error::path(format!(
                 "the query in the path {:?} has capitals, which a path does not keep: give it as an option, \
-                 json!({{\"query\": {{\"name\": \"value\"}}}})",
+                 {{\"query\": {{\"name\": \"value\"}}}}",
                 excerpt(name)
             )));
         } else {
@@ -85,7 +85,7 @@ fn looks_like_a_value(name: &str, at: usize) -> Error {
     let segment = excerpt(segment);
     Error::path(format!(
         "the path segment {segment:?} looks like a value, or is no camelCase word, and capitals would be lost from it: \
-         write a variable in its place, such as \"{{id}}\", and give the value in the options, json!({{\"id\": {segment:?}}})"
+         write a variable in its place, such as \"{{id}}\", and give the value in the options, {{\"id\": {segment:?}}}"
     ))
 }
 

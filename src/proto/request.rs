@@ -161,7 +161,7 @@ fn check_variable(variable: &Variable, template: &Template, options: &Options) -
         None if is_trailing_slash(name, template) => return Ok(()),
         None => {
             return Err(Error::options(format!(
-                "the variable {name:?} of the path is missing: add it to the options, json!({{{name:?}: \"...\"}})"
+                "the variable {name:?} of the path is missing: add it to the options, {{{name:?}: \"...\"}}"
             )));
         }
         Some(Value::Null) => Some("null"),

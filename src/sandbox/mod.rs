@@ -117,9 +117,17 @@ impl Sandbox {
     /// # Errors
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) when there is no key, port or thread to be had.
     pub fn start() -> Result<Self, Error> {
+        Sandbox::start_on(0)
+    }
+
+    /// [`start`](Self::start) on this port of the loopback address; 0 picks a free one.
+    ///
+    /// # Errors
+    /// Those of [`start`](Self::start); another process may hold the port.
+    pub fn start_on(port: u16) -> Result<Self, Error> {
         let state = Arc::new(State { keys: keys::get()?, book: Mutex::default(), panicked: AtomicBool::new(false) });
         let (stop, stopped) = oneshot::channel();
-        let (address, thread) = server::start(Arc::clone(&state), stopped)?;
+        let (address, thread) = server::start(port, Arc::clone(&state), stopped)?;
         Ok(Sandbox { state, address, stop: Some(stop), thread: Some(thread) })
     }
 

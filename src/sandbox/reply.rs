@@ -1,11 +1,14 @@
 //! The bodies of answers: whole, made as they are sent, or cut short.
 
+use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use ring::digest::{Context as Hasher, SHA1_FOR_LEGACY_USE_ONLY};
+use tokio::time::Sleep;
 
 use crate::error::BoxError;
 
@@ -22,6 +25,8 @@ pub(super) struct Reply {
     length: u64,
     /// What is sent; less than announced where the answer is cut.
     left: u64,
+    /// Gives what was sent time to reach the other side before the connection ends.
+    cutting: Option<Pin<Box<Sleep>>>,
 }
 
 enum Source {
@@ -32,11 +37,11 @@ enum Source {
 impl Reply {
     pub(super) fn bytes(body: Bytes) -> Self {
         let length = body.len() as u64;
-        Reply { source: Source::Bytes(body), length, left: length }
+        Reply { source: Source::Bytes(body), length, left: length, cutting: None }
     }
 
     pub(super) fn file(length: u64) -> Self {
-        Reply { source: Source::Lines(LINE.repeat(LINES).into()), length, left: length }
+        Reply { source: Source::Lines(LINE.repeat(LINES).into()), length, left: length, cutting: None }
     }
 
     /// Ends the connection after so many bytes, if more were announced.
@@ -59,12 +64,14 @@ impl Body for Reply {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         if self.left > 0 {
             let piece = self.next();
             self.length -= piece.len() as u64;
             Poll::Ready(Some(Ok(Frame::data(piece))))
         } else if self.length > 0 {
+            let pause = self.cutting.get_or_insert_with(|| Box::pin(tokio::time::sleep(Duration::from_millis(20))));
+            ready!(pause.as_mut().poll(context));
             Poll::Ready(Some(Err("cut as told".into())))
         } else {
             Poll::Ready(None)

@@ -30,10 +30,15 @@ use crate::sandbox::PUBLIC_KEY_ID;
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// Listens, and serves on a thread of its own until `stopped` resolves.
-pub(super) fn start(state: Arc<State>, stopped: oneshot::Receiver<()>) -> Result<(SocketAddr, JoinHandle<()>), Error> {
-    let failed =
-        |source: std::io::Error| Error::config(format!("the sandbox cannot start: {source}")).with_source(source);
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
+pub(super) fn start(
+    port: u16,
+    state: Arc<State>,
+    stopped: oneshot::Receiver<()>,
+) -> Result<(SocketAddr, JoinHandle<()>), Error> {
+    let failed = |source: std::io::Error| {
+        Error::config(format!("the sandbox cannot listen on port {port}: {source}")).with_source(source)
+    };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
@@ -103,19 +108,19 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response
         _ => (now(), PUBLIC_KEY_ID),
     };
     outcome.sign(state.keys, timestamp, serial)?;
-    let mut answer = outcome.answer;
+    let (mut answer, mut file) = (outcome.answer, outcome.file);
     answer.headers_mut().insert("request-id", HeaderValue::try_from(random::nonce()?)?);
     let mut cut = None;
     match fault {
         Some(Fault::Tamper(tamper)) => tamper(&mut answer),
-        Some(Fault::Gateway(instead)) => answer = instead,
+        Some(Fault::Gateway(instead)) => (answer, file) = (instead, None),
         Some(Fault::Hangup) => return Err("hung up as told".into()),
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
         Some(Fault::CutBody(after)) => cut = Some(after),
         Some(Fault::Clock(_) | Fault::UnknownSerial) | None => {}
     }
     Ok(answer.map(|body| {
-        let reply = outcome.file.map_or_else(|| Reply::bytes(body), Reply::file);
+        let reply = file.map_or_else(|| Reply::bytes(body), Reply::file);
         match cut {
             Some(after) => reply.cut(after),
             None => reply,

@@ -4,7 +4,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may end by a panic")]
 
+#[cfg(feature = "cli")]
+mod cli;
 mod config;
+mod corpus;
 mod forms;
 mod layers;
 mod network;
@@ -14,3 +17,4 @@ mod runtimes;
 mod secrets;
 mod structure;
 mod support;
+mod transfers;

@@ -1,0 +1,129 @@
+//! The arguments. Their comments are the text of `--help`.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// What the exit codes mean; part of `--help`.
+pub(super) const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the answer could not be used: too large, or not what it should be
+  2  arguments, settings or options are wrong; nothing was sent
+  3  no connection; nothing was sent
+  4  the outcome is unknown: time ran out, or the connection broke; query before repeating
+  5  the service refused, with an answer other than 2xx
+  6  the signature of the answer, or the digest of a file, does not hold
+  7  a file of this machine could not be read or written";
+
+/// The settings, in `--help`.
+const SETTINGS: &str = "\
+Settings come from a TOML file and from the environment, which wins. Secrets are never arguments.
+  mchid = \"1900000109\"                                WXPAY_MCHID
+  serial = \"3775B6A4...\"                              WXPAY_SERIAL
+  private_key = \"file://apiclient_key.pem\"            WXPAY_PRIVATE_KEY
+  apiv3_key = \"...\"                                   WXPAY_APIV3_KEY
+  secret = \"...\"                                      WXPAY_SECRET
+  base_uri = \"https://api.mch.weixin.qq.com/\"         WXPAY_BASE_URI
+  [certs]
+  PUB_KEY_ID_0119... = \"file://pub_key.pem\"           WXPAY_PLATFORM_KEY_ID and WXPAY_PLATFORM_KEY
+A relative file:// path is taken from the folder of the TOML file.";
+
+/// Calls the WeChat Pay OpenAPI from the shell.
+#[derive(Parser)]
+#[command(name = "wxpay", version, after_help = EXIT_CODES, after_long_help = format!("{SETTINGS}\n\n{EXIT_CODES}"))]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) settings: SettingsFile,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(clap::Args)]
+pub(super) struct SettingsFile {
+    /// The settings, a TOML file
+    #[arg(long, value_name = "FILE", env = "WXPAY_CONFIG", global = true)]
+    pub(super) config: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    Req(Req),
+    Wire(Wire),
+    #[cfg(feature = "sandbox")]
+    Sandbox(Sandbox),
+}
+
+/// Call an endpoint and print the verified answer
+///
+/// The path is a template, v3/pay/transactions/id/{id}, or a chain with dots, v3.pay.transactions.id._id_
+#[derive(clap::Args)]
+#[command(after_help = EXIT_CODES)]
+pub(super) struct Req {
+    /// A path, v3/certificates, or a chain, v3.certificates
+    pub(super) path: String,
+    /// The method; GET, or POST when there is a body
+    #[arg(short = 'X', long, value_name = "METHOD")]
+    pub(super) method: Option<String>,
+    /// The JSON body: text, @FILE, or - for standard input
+    #[arg(long, value_name = "JSON")]
+    pub(super) json: Option<String>,
+    /// A part of the query; may be given many times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) query: Vec<String>,
+    /// A variable of the path; may be given many times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) var: Vec<String>,
+    /// A header; may be given many times
+    #[arg(short = 'H', long, value_name = "NAME: VALUE")]
+    pub(super) header: Vec<String>,
+    /// A file to upload
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub(super) upload: Option<PathBuf>,
+    /// The meta of the upload, in JSON; the default has filename and sha256
+    #[arg(long, value_name = "JSON", requires = "upload")]
+    pub(super) meta: Option<String>,
+    /// Write the answer's body to this file, complete or not at all
+    #[arg(long, value_name = "FILE")]
+    pub(super) sink: Option<PathBuf>,
+    /// The time for the whole call, in seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) timeout: Option<f64>,
+    /// Print the exchange to standard error, secrets left out
+    #[arg(short, long)]
+    pub(super) debug: bool,
+}
+
+/// Print what would be sent, without sending it
+///
+/// Reads JSON Lines on standard input: {"method": "POST", "template": "v3/x/{y}", "options": {...}}, or "chain": ["v3", "x", "_y_"]
+/// in place of the template; a line may carry its own "mchid". Writes a line for each: {"method", "uri", "target", "headers",
+/// "body"}, or {"error": {"kind", "message"}}. A body that is no UTF-8 is written as "body_base64". Host and Content-Length
+/// follow from uri and body and are left out.
+#[derive(clap::Args)]
+pub(super) struct Wire {
+    /// Leave the signature out; then no settings are needed
+    #[arg(long)]
+    pub(super) unsigned: bool,
+    /// Sign with this nonce instead of a random one
+    #[arg(long, value_name = "TEXT")]
+    pub(super) nonce: Option<String>,
+    /// Sign with this time instead of now, in seconds since 1970
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub(super) timestamp: Option<i64>,
+}
+
+/// Run a local WeChat Pay that verifies requests and answers signed
+///
+/// Writes the settings of its merchant to DIR/wxpay.toml, so that other commands reach it with --config. The keys are new
+/// at each start.
+#[cfg(feature = "sandbox")]
+#[derive(clap::Args)]
+pub(super) struct Sandbox {
+    /// The port on 127.0.0.1; 0 picks a free one
+    #[arg(long, default_value_t = 8090)]
+    pub(super) port: u16,
+    /// Where the settings are written
+    #[arg(long, value_name = "DIR", default_value = "wxpay-sandbox")]
+    pub(super) dir: PathBuf,
+}

@@ -1,0 +1,68 @@
+//! The commands of `wxpay`.
+
+mod args;
+mod output;
+mod req;
+#[cfg(feature = "sandbox")]
+mod sandbox;
+mod settings;
+mod wire;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::error::{Error, ErrorKind};
+use args::{Args, Command};
+
+/// Runs the command that the arguments ask for.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    let outcome = match &args.command {
+        Command::Req(req) => req::run(&args.settings, req),
+        Command::Wire(wire) => wire::run(&args.settings, wire),
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(sandbox) => sandbox::run(sandbox),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::paragraph(&failure.said);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+/// Why a command ends with another code than 0. The codes are listed in [`args::EXIT_CODES`].
+struct Failure {
+    code: u8,
+    said: String,
+}
+
+impl Failure {
+    /// The arguments or the settings are wrong, and nothing was sent.
+    fn usage(said: impl Into<String>) -> Self {
+        Failure { code: 2, said: said.into() }
+    }
+
+    /// A file or a stream of this machine cannot be read or written.
+    fn local(said: impl Into<String>) -> Self {
+        Failure { code: 7, said: said.into() }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let code = match error.kind() {
+            ErrorKind::Config | ErrorKind::Path | ErrorKind::Options | ErrorKind::Sign => 2,
+            ErrorKind::Connect => 3,
+            ErrorKind::Timeout | ErrorKind::Transport => 4,
+            ErrorKind::ClientError | ErrorKind::ServerError | ErrorKind::Redirect => 5,
+            ErrorKind::Verification => 6,
+            ErrorKind::Sink => 7,
+            ErrorKind::TooLarge | ErrorKind::Decode | ErrorKind::Layer => 1,
+        };
+        Failure { code, said: error.to_string() }
+    }
+}

@@ -1,0 +1,39 @@
+//! What is printed for people.
+
+use std::io::{self, Write};
+
+use serde_json::Value;
+
+/// The width of a paragraph where the terminal does not say, in columns.
+const WIDTH: usize = 100;
+
+/// Prints an error as one paragraph on standard error. Text from outside cannot move the cursor.
+pub(super) fn paragraph(said: &str) {
+    let mut out = String::from("wxpay:");
+    let mut column = out.len();
+    for word in said.split_whitespace() {
+        let word: String = word.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        let width = word.chars().count();
+        if column + 1 + width > WIDTH && column > 0 {
+            out.push_str("\n  ");
+            column = 2;
+        } else {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(&word);
+        column += width;
+    }
+    // Nothing can be told when standard error is gone.
+    let _ = writeln!(io::stderr(), "{out}");
+}
+
+/// Prints the body of an answer: JSON in a readable layout, anything else as it is.
+pub(super) fn body(body: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match serde_json::from_slice::<Value>(body) {
+        Ok(json) => writeln!(out, "{json:#}")?,
+        Err(_) => out.write_all(body)?,
+    }
+    out.flush()
+}

@@ -1,0 +1,167 @@
+//! `wxpay req`: a call from the shell.
+
+use std::io::{IsTerminal, Read};
+use std::path::Path;
+use std::time::Duration;
+
+use http::Method;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Map, Value};
+
+use super::args::{Req, SettingsFile};
+use super::{Failure, output, settings};
+use crate::chain::Chain;
+use crate::client::Client;
+use crate::media::Media;
+use crate::options::Options;
+
+pub(super) fn run(from: &SettingsFile, req: &Req) -> Result<(), Failure> {
+    let options = options(req)?;
+    let client = settings::builder(from)?.build()?;
+    let has_body = req.json.is_some() || req.upload.is_some();
+    let method = req.method.as_deref().unwrap_or(if has_body { "POST" } else { "GET" });
+    let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
+        .map_err(|_| Failure::usage(format!("{method:?} is no name of an HTTP method")))?;
+    let chain = chain(&client, &req.path);
+    let bar = req.sink.as_ref().filter(|_| std::io::stderr().is_terminal()).map(|_| progress_bar());
+    let options = match bar.clone() {
+        Some(bar) => options.progress(move |received, total| {
+            if let Some(total) = total {
+                bar.set_length(total);
+            }
+            bar.set_position(received);
+        }),
+        None => options,
+    };
+    let outcome = chain.send(method, options).wait();
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    match outcome {
+        Ok(response) => match &req.sink {
+            Some(path) => {
+                let size = std::fs::metadata(path).map_or(0, |file| file.len());
+                eprintln!("wxpay: {} bytes in {}", size, path.display());
+                Ok(())
+            }
+            None => print(response.body()),
+        },
+        Err(error) => {
+            // What the service said is an answer too, for whoever pipes it on.
+            if let Some(response) = error.response().filter(|_| error.is_answer()) {
+                print(response.body())?;
+            }
+            Err(error.into())
+        }
+    }
+}
+
+fn print(body: &[u8]) -> Result<(), Failure> {
+    output::body(body).map_err(|error| Failure::local(format!("standard output: {error}")))
+}
+
+/// `v3/x/{y}` is a path, `v3.x._y_` a chain.
+fn chain(client: &Client, path: &str) -> Chain {
+    if path.contains('/') || !path.contains('.') {
+        return client.chain(path);
+    }
+    let mut names = path.split('.');
+    let first = client.seg(names.next().unwrap_or_default());
+    names.fold(first, |chain, name| chain.seg(name))
+}
+
+fn options(req: &Req) -> Result<Options, Failure> {
+    let mut map = Map::new();
+    for pair in &req.var {
+        let (name, value) = split(pair, "--var", '=')?;
+        map.insert(name.to_owned(), Value::String(value.to_owned()));
+    }
+    if let Some(reserved) = map.keys().find(|name| crate::options::is_reserved(name)) {
+        return Err(Failure::usage(format!(
+            "--var {reserved:?} has the name of a request option and is no variable of a path"
+        )));
+    }
+    let mut query = Map::new();
+    for pair in &req.query {
+        let (name, value) = split(pair, "--query", '=')?;
+        repeat(&mut query, name, value);
+    }
+    if !query.is_empty() {
+        map.insert("query".to_owned(), Value::Object(query));
+    }
+    let mut headers = Map::new();
+    for pair in &req.header {
+        let (name, value) = split(pair, "--header", ':')?;
+        repeat(&mut headers, name, value.trim());
+    }
+    if !headers.is_empty() {
+        map.insert("headers".to_owned(), Value::Object(headers));
+    }
+    if let Some(text) = &req.json {
+        map.insert("json".to_owned(), json("--json", text)?);
+    }
+    if let Some(path) = &req.sink {
+        let path = path.to_str().ok_or_else(|| Failure::usage("--sink is no UTF-8"))?;
+        map.insert("sink".to_owned(), path.into());
+    }
+    if let Some(seconds) = req.timeout {
+        map.insert("timeout".to_owned(), seconds.into());
+    }
+    if req.debug {
+        map.insert("debug".to_owned(), true.into());
+    }
+    let options = Options::from(Value::Object(map));
+    let Some(path) = &req.upload else { return Ok(options) };
+    let media = Media::from_path(path)?;
+    Ok(options.media(match &req.meta {
+        Some(meta) => media.meta(json("--meta", meta)?),
+        None => media,
+    }))
+}
+
+fn split<'a>(pair: &'a str, argument: &str, by: char) -> Result<(&'a str, &'a str), Failure> {
+    pair.split_once(by)
+        .filter(|(name, _)| !name.is_empty())
+        .ok_or_else(|| Failure::usage(format!("{argument} {pair:?} is no KEY{by}VALUE")))
+}
+
+/// A name given twice becomes a list.
+fn repeat(map: &mut Map<String, Value>, name: &str, value: &str) {
+    match map.get_mut(name) {
+        None => {
+            map.insert(name.to_owned(), value.into());
+        }
+        Some(Value::Array(values)) => values.push(value.into()),
+        Some(one) => *one = Value::Array(vec![one.take(), value.into()]),
+    }
+}
+
+/// JSON as text, `@FILE`, or `-` for standard input.
+fn json(argument: &str, text: &str) -> Result<Value, Failure> {
+    let read;
+    let (from, text) = if text == "-" {
+        let mut all = String::new();
+        std::io::stdin()
+            .read_to_string(&mut all)
+            .map_err(|error| Failure::local(format!("standard input: {error}")))?;
+        read = all;
+        ("standard input".to_owned(), read.as_str())
+    } else if let Some(path) = text.strip_prefix('@') {
+        read = std::fs::read_to_string(Path::new(path))
+            .map_err(|error| Failure::local(format!("the file {path:?} cannot be read: {error}")))?;
+        (format!("the file {path:?}"), read.as_str())
+    } else {
+        (argument.to_owned(), text)
+    };
+    serde_json::from_str(text).map_err(|error| Failure::usage(format!("{from} is no JSON: {error}")))
+}
+
+fn progress_bar() -> ProgressBar {
+    let bar = ProgressBar::no_length();
+    let style = ProgressStyle::with_template("{bytes} {wide_bar} {total_bytes} {bytes_per_sec} {eta}");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

@@ -1,0 +1,99 @@
+//! The settings of the commands: a TOML file, and the environment over it.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::Failure;
+use super::args::SettingsFile;
+use crate::config::ClientBuilder;
+
+/// The file; every value is optional, since the environment may hold it.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    mchid: Option<String>,
+    serial: Option<String>,
+    private_key: Option<String>,
+    apiv3_key: Option<String>,
+    secret: Option<String>,
+    base_uri: Option<String>,
+    #[serde(default)]
+    certs: std::collections::BTreeMap<String, String>,
+}
+
+/// The builder with all settings in it.
+pub(super) fn builder(from: &SettingsFile) -> Result<ClientBuilder, Failure> {
+    let mut settings = match &from.config {
+        Some(path) => read(path)?,
+        None => Settings::default(),
+    };
+    for (slot, name) in [
+        (&mut settings.mchid, "WXPAY_MCHID"),
+        (&mut settings.serial, "WXPAY_SERIAL"),
+        (&mut settings.private_key, "WXPAY_PRIVATE_KEY"),
+        (&mut settings.apiv3_key, "WXPAY_APIV3_KEY"),
+        (&mut settings.secret, "WXPAY_SECRET"),
+        (&mut settings.base_uri, "WXPAY_BASE_URI"),
+    ] {
+        if let Some(value) = variable(name)? {
+            *slot = Some(value);
+        }
+    }
+    match (variable("WXPAY_PLATFORM_KEY_ID")?, variable("WXPAY_PLATFORM_KEY")?) {
+        (Some(id), Some(key)) => {
+            settings.certs.insert(id, key);
+        }
+        (None, None) => {}
+        _ => {
+            return Err(Failure::usage(
+                "WXPAY_PLATFORM_KEY_ID and WXPAY_PLATFORM_KEY belong together: set both, or neither",
+            ));
+        }
+    }
+    let mut map = Map::new();
+    for (key, value) in [
+        ("mchid", settings.mchid),
+        ("serial", settings.serial),
+        ("privateKey", settings.private_key),
+        ("secret", settings.secret),
+        ("base_uri", settings.base_uri),
+    ] {
+        if let Some(value) = value {
+            map.insert(key.to_owned(), Value::String(value));
+        }
+    }
+    if !settings.certs.is_empty() {
+        let certs = settings.certs.into_iter().map(|(id, key)| (id, Value::String(key)));
+        map.insert("certs".to_owned(), Value::Object(certs.collect()));
+    }
+    Ok(ClientBuilder::from_settings(Value::Object(map))?)
+}
+
+fn variable(name: &str) -> Result<Option<String>, Failure> {
+    match std::env::var(name) {
+        Ok(value) if value.is_empty() => Ok(None),
+        Ok(value) => Ok(Some(value)),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(Failure::usage(format!("{name} is no UTF-8"))),
+    }
+}
+
+fn read(path: &Path) -> Result<Settings, Failure> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("the settings file {shown} cannot be read: {error}")))?;
+    // The library's own message quotes the line, which may hold a key.
+    let mut settings: Settings = toml::from_str(&text).map_err(|error| {
+        let line = error.span().map_or(1, |span| 1 + text.get(..span.start).unwrap_or_default().matches('\n').count());
+        Failure::usage(format!("the settings file {shown}, line {line}: {}", error.message()))
+    })?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    for value in settings.private_key.iter_mut().chain(settings.certs.values_mut()) {
+        if let Some(relative) = value.trim().strip_prefix("file://").filter(|path| Path::new(path).is_relative()) {
+            *value = format!("file://{}", folder.join(relative).display());
+        }
+    }
+    Ok(settings)
+}

@@ -1,0 +1,176 @@
+//! `wxpay wire`: what would be sent, without sending it.
+
+use std::io::{self, BufRead, BufWriter, Write};
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use bytes::Bytes;
+use http::{Method, Request};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::args::{SettingsFile, Wire};
+use super::{Failure, settings};
+use crate::chain;
+use crate::clock;
+use crate::crypto::random;
+use crate::error::Error;
+use crate::layer::sign::Credential;
+use crate::options::Options;
+use crate::proto::request;
+use crate::proto::target::Base;
+
+/// One line of the input.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    method: String,
+    template: Option<String>,
+    chain: Option<Vec<String>>,
+    #[serde(default)]
+    options: Option<Value>,
+    mchid: Option<String>,
+    /// Anything the caller wants to find the line by; it comes back.
+    id: Option<Value>,
+}
+
+/// One line of the output.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Out {
+    Sent {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<Value>,
+        method: String,
+        uri: String,
+        target: String,
+        headers: Map<String, Value>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        body: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        body_base64: Option<String>,
+    },
+    Refused {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<Value>,
+        error: Refused,
+    },
+}
+
+#[derive(Serialize)]
+struct Refused {
+    kind: &'static str,
+    message: String,
+}
+
+/// What signs the lines.
+struct Signing {
+    credential: Credential,
+    nonce: Option<String>,
+    timestamp: Option<i64>,
+}
+
+pub(super) fn run(from: &SettingsFile, wire: &Wire) -> Result<(), Failure> {
+    let mut builder = settings::builder(from)?;
+    let base = builder.base()?;
+    let mut signing = if wire.unsigned {
+        None
+    } else {
+        let credential = builder.credential(&base)?;
+        Some(Signing { credential, nonce: wire.nonce.clone(), timestamp: wire.timestamp })
+    };
+    let output = |error: io::Error| Failure::local(format!("standard output: {error}"));
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let mut input = io::stdin().lock();
+    let mut line = String::new();
+    loop {
+        line.clear();
+        let read = input.read_line(&mut line).map_err(|error| Failure::local(format!("standard input: {error}")))?;
+        if read == 0 {
+            break;
+        }
+        if line.trim().is_empty() {
+            continue;
+        }
+        let answer = answer(&line, &base, signing.as_mut());
+        serde_json::to_writer(&mut out, &answer).map_err(|error| output(error.into()))?;
+        out.write_all(b"\n").map_err(output)?;
+    }
+    out.flush().map_err(output)
+}
+
+fn answer(line: &str, base: &Base, signing: Option<&mut Signing>) -> Out {
+    let parsed = serde_json::from_str::<Line>(line)
+        .map_err(|source| Error::options(format!("the line is not what wire reads: {source}")));
+    let mut id = None;
+    let sent = parsed.and_then(|mut line| {
+        id = line.id.take();
+        sent(line, base, signing)
+    });
+    match sent {
+        Ok(request) => shown(id, request),
+        Err(error) => Out::Refused { id, error: Refused { kind: error.kind().as_str(), message: error.to_string() } },
+    }
+}
+
+fn sent(line: Line, base: &Base, signing: Option<&mut Signing>) -> Result<Request<Bytes>, Error> {
+    let method = Method::from_bytes(line.method.to_ascii_uppercase().as_bytes())
+        .map_err(|_| Error::options(format!("{:?} is no name of an HTTP method", line.method)))?;
+    let text = match (&line.template, &line.chain) {
+        (Some(template), None) => chain::text([template.as_str()]),
+        (None, Some(names)) => chain::text(names.iter().map(String::as_str)),
+        _ => return Err(Error::options("the line needs either \"template\" or \"chain\"")),
+    };
+    let shown = line.template.unwrap_or_else(|| line.chain.unwrap_or_default().join("/"));
+    let named = |error: Error| error.with_call(&method, &shown);
+    let template = text.and_then(|text| request::template(&text)).map_err(named)?;
+    let options = match line.options {
+        Some(options) => Options::from(options),
+        None => Options::new(),
+    };
+    let options = options.checked().map_err(named)?;
+    let base = options.base_uri.as_ref().unwrap_or(base);
+    let mut request = request::build(method.clone(), &template, &options, base).map_err(named)?;
+    if let Some(Signing { credential, nonce, timestamp }) = signing {
+        let nonce = match nonce {
+            Some(nonce) => nonce.clone(),
+            None => random::nonce()?,
+        };
+        let timestamp = timestamp.unwrap_or_else(clock::now);
+        let own = line.mchid.map(|mchid| std::mem::replace(&mut credential.mchid, mchid));
+        let signed = pollster::block_on(credential.authorize(&mut request, base, timestamp, &nonce));
+        if let Some(own) = own {
+            credential.mchid = own;
+        }
+        signed.map_err(named)?;
+    }
+    Ok(request)
+}
+
+fn shown(id: Option<Value>, request: Request<Bytes>) -> Out {
+    let (parts, body) = request.into_parts();
+    let mut headers = Map::new();
+    for name in parts.headers.keys() {
+        let mut values =
+            parts.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let value = match (values.next(), values.next()) {
+            (Some(first), Some(second)) => {
+                Value::Array([first, second].into_iter().chain(values).map(Value::String).collect())
+            }
+            (first, _) => Value::String(first.unwrap_or_default()),
+        };
+        headers.insert(name.as_str().to_owned(), value);
+    }
+    let (body, body_base64) = match std::str::from_utf8(&body) {
+        Ok(text) => (Some(text.to_owned()), None),
+        Err(_) => (None, Some(BASE64_STANDARD.encode(&body))),
+    };
+    Out::Sent {
+        id,
+        method: parts.method.to_string(),
+        target: parts.uri.path_and_query().map_or_else(String::new, ToString::to_string),
+        uri: parts.uri.to_string(),
+        headers,
+        body,
+        body_base64,
+    }
+}

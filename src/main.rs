@@ -1,0 +1,5 @@
+//! The command `wxpay`; its parts are in `src/cli/`.
+
+fn main() -> std::process::ExitCode {
+    wechatpay_chain::cli::main()
+}
