@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use hyper::body::{Body, Incoming};
+use tokio::runtime::{Handle, Id, RuntimeFlavor};
 use tokio::time::Instant;
 
 use crate::crypto::digest::FileDigest;
@@ -46,6 +47,8 @@ pub struct BodyStream {
     digest: Option<FileDigest>,
     /// What [`Read`] has not handed out yet.
     rest: Bytes,
+    /// The runtime that drives the connection.
+    runtime: Option<Id>,
 }
 
 enum Source {
@@ -56,11 +59,18 @@ enum Source {
 
 impl BodyStream {
     pub(crate) fn new(incoming: Incoming, patience: Patience, digest: Option<FileDigest>) -> Self {
-        BodyStream { source: Source::Incoming(incoming), patience, digest, rest: Bytes::new() }
+        let runtime = Handle::try_current().ok().map(|handle| handle.id());
+        BodyStream { source: Source::Incoming(incoming), patience, digest, rest: Bytes::new(), runtime }
     }
 
     pub(crate) fn whole(body: Bytes) -> Self {
-        BodyStream { source: Source::Whole(body), patience: Patience::default(), digest: None, rest: Bytes::new() }
+        BodyStream {
+            source: Source::Whole(body),
+            patience: Patience::default(),
+            digest: None,
+            rest: Bytes::new(),
+            runtime: None,
+        }
     }
 
     /// The next piece, or `None` at the end. After an error there is nothing more.
@@ -155,8 +165,22 @@ pub(crate) fn root<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError
     root
 }
 
+impl BodyStream {
+    /// Whether blocking this thread would stop the very runtime that the bytes come through.
+    fn would_wait_for_itself(&self) -> bool {
+        Handle::try_current().is_ok_and(|handle| {
+            self.runtime == Some(handle.id()) && handle.runtime_flavor() == RuntimeFlavor::CurrentThread
+        })
+    }
+}
+
 impl Read for BodyStream {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.rest.is_empty() && self.would_wait_for_itself() {
+            return Err(io::Error::other(
+                "reading would block the runtime that the answer comes through: await next() here",
+            ));
+        }
         while self.rest.is_empty() {
             let next = runtime::block_on(self.next_piece());
             match next.map_err(io::Error::other)? {

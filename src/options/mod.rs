@@ -348,6 +348,24 @@ mod tests {
     }
 
     #[test]
+    fn what_means_nothing_here_says_what_to_use_instead() {
+        for (key, instead) in keys::ELSEWHERE {
+            let mut options = Map::new();
+            options.insert((*key).to_owned(), json!(true));
+            assert!(said(Value::Object(options)).ends_with(&format!("has no meaning here: {instead}")), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_readmes_have_the_table_of_keys() {
+        for readme in [include_str!("../../README.md"), include_str!("../../docs/README.zh-CN.md")] {
+            for key in reserved() {
+                assert!(readme.contains(&format!("| `{key}` |")), "{key} is not in a table of {}", &readme[..20]);
+            }
+        }
+    }
+
+    #[test]
     fn no_key_stands_twice() {
         let mut names: Vec<_> = reserved().chain(keys::ELSEWHERE.iter().map(|(name, _)| *name)).collect();
         names.sort_unstable();

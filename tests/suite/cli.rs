@@ -170,7 +170,10 @@ fn exit_codes_and_errors_that_can_be_read() {
     std::fs::write(settings.path("broken.toml"), "mchid = \"1\"\nprivate_key = \"s3cret\nx\"\n").expect("written");
     let output = finish(wxpay(&["--config", &settings.path("broken.toml"), "req", "v3/x"]), "");
     let said = text(&output.stderr);
-    assert!(output.status.code() == Some(2) && said.contains("broken.toml, line ") && !said.contains("s3cret"), "{said}");
+    assert!(
+        output.status.code() == Some(2) && said.contains("broken.toml, line ") && !said.contains("s3cret"),
+        "{said}"
+    );
     let output = finish(wxpay(&["req", "v3/x"]), "");
     assert!(output.status.code() == Some(2) && text(&output.stderr).contains("mchid is missing"));
     assert!(text(&finish(wxpay(&["--help"]), "").stdout).contains("Exit codes:"));

@@ -174,11 +174,8 @@ fn split<'a>(body: &'a str, boundary: &str) -> Vec<(&'a str, &'a str)> {
     let end = format!("\r\n--{boundary}--\r\n");
     let body =
         body.strip_prefix(&format!("--{boundary}\r\n")).and_then(|body| body.strip_suffix(&end)).expect("multipart");
-    let parts = body
-        .split(&format!("\r\n--{boundary}\r\n"))
-        .map(|part| part.split_once("\r\n\r\n").expect("head"))
-        .collect::<Vec<_>>();
-    parts
+    let separator = format!("\r\n--{boundary}\r\n");
+    body.split(&separator).map(|part| part.split_once("\r\n\r\n").expect("head")).collect()
 }
 
 #[test]

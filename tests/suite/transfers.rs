@@ -252,6 +252,13 @@ fn writers_progress_and_streams() {
     sandbox.inject(Fault::CutBody(100_000));
     let mut stream = client.chain(FILE).get(json!({ "stream": true })).expect("head").into_stream();
     assert!(stream.read_to_end(&mut Vec::new()).is_err());
+    // Blocking the one thread that would bring the bytes is an error, not a hang.
+    let blocked =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime").block_on(async {
+            let response = client.chain(FILE).get_async(json!({ "stream": true })).await.expect("head");
+            response.into_stream().read_to_end(&mut Vec::new())
+        });
+    assert!(blocked.expect_err("would hang").to_string().contains("await next()"));
     // A signed answer is verified first, and then one piece.
     let mut body = String::new();
     let mut options = crate::support::options();
