@@ -39,7 +39,7 @@ impl PrivateKey {
     /// Reads a key in PEM, PKCS#8 or PKCS#1, given as text or as `file://` and a path.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](ErrorKind::Config): the file cannot be read, it is no PEM, no RSA private key, or shorter than
+    /// [`ErrorKind::Config`]: the file cannot be read, it is no PEM, no RSA private key, or shorter than
     /// 2048 bits.
     pub fn from_pem(setting: &str) -> Result<Self, Error> {
         let pair = match pem::read(setting)? {
@@ -126,7 +126,7 @@ impl PublicKey {
     /// Reads a public key (SPKI or PKCS#1) or a certificate in PEM, given as text or as `file://` and a path.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](ErrorKind::Config): the file cannot be read, it is no PEM, a private key, no RSA key, or shorter
+    /// [`ErrorKind::Config`]: the file cannot be read, it is no PEM, a private key, no RSA key, or shorter
     /// than 2048 bits.
     pub fn from_pem(setting: &str) -> Result<Self, Error> {
         match pem::read(setting)? {
