@@ -34,7 +34,7 @@ pub use body::BodyStream;
 pub use chain::Chain;
 pub use client::Client;
 pub use config::ClientBuilder;
-pub use crypto::{PrivateKey, PublicKey};
+pub use crypto::{Apiv3Key, Certificate, PrivateKey, PublicKey};
 pub use download::Download;
 pub use error::{BoxError, Error, ErrorKind};
 pub use layer::BoxService;

@@ -1,8 +1,12 @@
 //! Keys and signatures: thin over the libraries.
 
+mod aes;
+mod certificate;
 pub(crate) mod digest;
-mod pem;
+mod load;
 pub(crate) mod random;
 mod rsa;
 
+pub use aes::Apiv3Key;
+pub use certificate::Certificate;
 pub use rsa::{PrivateKey, PublicKey};

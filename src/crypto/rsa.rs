@@ -1,19 +1,25 @@
-//! RSA keys: the merchant's, which signs requests, and the platform's, which verifies answers.
+//! RSA keys: the merchant's, which signs requests and decrypts, and the platform's, which verifies answers and encrypts.
 
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "aws-lc-rs")]
+use aws_lc_rs::rsa::{
+    OAEP_SHA1_MGF1SHA1, OaepPrivateDecryptingKey, OaepPublicEncryptingKey, PrivateDecryptingKey, PublicEncryptingKey,
+};
+#[cfg(feature = "aws-lc-rs")]
+use base64::prelude::{BASE64_STANDARD, Engine};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
-use x509_cert::Certificate;
-use x509_cert::der::asn1::UintRef;
-use x509_cert::der::{Decode, Encode, Reader, SliceReader};
 use x509_cert::spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 
-use super::pem::{self, Der};
+use super::certificate::Certificate;
+use super::load::{self, Der};
 use crate::error::{Error, ErrorKind};
+#[cfg(feature = "passphrase")]
+use crate::secret::Secret;
 
 #[cfg(feature = "aws-lc-rs")]
-use aws_lc_rs::{rand::SystemRandom, signature as backend};
+use aws_lc_rs::{encoding::AsDer, rand::SystemRandom, signature as backend};
 #[cfg(not(feature = "aws-lc-rs"))]
 use ring::{rand::SystemRandom, signature as backend};
 
@@ -36,15 +42,56 @@ struct Pair {
 }
 
 impl PrivateKey {
-    /// Reads a key in PEM, PKCS#8 or PKCS#1, given as text or as `file://` and a path.
+    /// Reads a key in PKCS#8 or PKCS#1, given as PEM text however it was pasted, as `file://` and a path, as bare base64, or in
+    /// PHP's forms `private.pkcs8://` and `private.pkcs1://`.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`]: the file cannot be read, it is no PEM, no RSA private key, or shorter than
-    /// 2048 bits.
+    /// [`ErrorKind::Config`]: the file cannot be read, it is no RSA private key, it is shorter than 2048 bits, or protected by a
+    /// passphrase.
     pub fn from_pem(setting: &str) -> Result<Self, Error> {
-        let pair = match pem::read(setting)? {
+        PrivateKey::of(load::text(setting)?)
+    }
+
+    /// Reads a key in DER, PKCS#8 or PKCS#1.
+    ///
+    /// # Errors
+    /// Those of [`from_pem`](Self::from_pem).
+    pub fn from_der(der: &[u8]) -> Result<Self, Error> {
+        PrivateKey::of(load::der(der)?)
+    }
+
+    /// Reads a key that a passphrase protects (`BEGIN ENCRYPTED PRIVATE KEY`, PKCS#8 with PBES2).
+    ///
+    /// # Errors
+    /// Those of [`from_pem`](Self::from_pem); [`ErrorKind::Config`] when the passphrase does not open it.
+    #[cfg(feature = "passphrase")]
+    pub fn from_encrypted_pem(setting: &str, passphrase: &Secret) -> Result<Self, Error> {
+        use pkcs8::EncryptedPrivateKeyInfoRef;
+        let Der::EncryptedPkcs8(der) = load::text(setting)? else {
+            // PHP takes a passphrase that is not needed, too.
+            return PrivateKey::from_pem(setting);
+        };
+        let damaged = |_| Error::config("the encrypted private key is damaged: it is no PKCS#8");
+        let closed = EncryptedPrivateKeyInfoRef::try_from(der.as_slice()).map_err(damaged)?;
+        let open = closed.decrypt(passphrase.expose()).map_err(|_| {
+            Error::config(
+                "the passphrase does not open the private key, or it is encrypted in a way that is not supported (PBES2 with \
+                 AES is): openssl pkcs8 -topk8 -v2 aes256 -in old.pem -out new.pem",
+            )
+        })?;
+        PrivateKey::of(load::der(open.as_bytes())?)
+    }
+
+    fn of(der: Der) -> Result<Self, Error> {
+        let pair = match der {
             Der::Pkcs8(der) => backend::RsaKeyPair::from_pkcs8(&der),
             Der::Pkcs1(der) => backend::RsaKeyPair::from_der(&der),
+            Der::EncryptedPkcs8(_) => {
+                return Err(Error::config(
+                    "the private key is protected by a passphrase: open it with PrivateKey::from_encrypted_pem, or take the \
+                     passphrase off, openssl pkcs8 -in key.pem -out plain.pem",
+                ));
+            }
             other => {
                 return Err(Error::config(format!(
                     "it is {} where the merchant's private key belongs: give apiclient_key.pem",
@@ -66,7 +113,7 @@ impl PrivateKey {
         Ok(PrivateKey(Arc::new(Pair { pair, public })))
     }
 
-    /// Signs with RSA PKCS#1 v1.5 and SHA-256, the one signature of APIv3.
+    /// Signs with RSA PKCS#1 v1.5 and SHA-256, the one signature of APIv3. The service takes it in base64.
     ///
     /// # Errors
     /// [`ErrorKind::Sign`] when the library refuses, which it does for no key that it has parsed.
@@ -77,6 +124,28 @@ impl PrivateKey {
         pair.sign(&backend::RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
             .map_err(|_| Error::new(ErrorKind::Sign, "the RSA library refused to sign"))?;
         Ok(signature)
+    }
+
+    /// Decrypts a sensitive field that the service encrypted for this merchant: base64 of RSA-OAEP with SHA-1 and MGF1.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Decode`]: it is no base64, or was encrypted for another key.
+    #[cfg(feature = "aws-lc-rs")]
+    pub fn decrypt(&self, ciphertext: &str) -> Result<Vec<u8>, Error> {
+        let wrong = || {
+            Error::new(
+                ErrorKind::Decode,
+                "the field does not decrypt: it was encrypted for another key than this merchant's, or it is no ciphertext",
+            )
+        };
+        let ciphertext = BASE64_STANDARD.decode(ciphertext.trim()).map_err(|_| wrong())?;
+        let der = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&self.0.pair).map_err(|_| wrong())?;
+        let key = PrivateDecryptingKey::from_pkcs8(der.as_ref()).map_err(|_| wrong())?;
+        let key = OaepPrivateDecryptingKey::new(key).map_err(|_| wrong())?;
+        let mut plaintext = vec![0; key.min_output_size()];
+        let length = key.decrypt(&OAEP_SHA1_MGF1SHA1, &ciphertext, &mut plaintext, None).map_err(|_| wrong())?.len();
+        plaintext.truncate(length);
+        Ok(plaintext)
     }
 
     /// The public half.
@@ -106,7 +175,7 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
-/// A platform's public key: what verifies answers. Clones share it.
+/// A platform's public key: what verifies answers and encrypts sensitive fields. Clones share it.
 ///
 /// WeChat Pay gives it as `pub_key.pem` with an id (`PUB_KEY_ID_...`), or inside a platform certificate with a serial number.
 ///
@@ -123,21 +192,29 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// Reads a public key (SPKI or PKCS#1) or a certificate in PEM, given as text or as `file://` and a path.
+    /// Reads a public key (SPKI or PKCS#1), or the one in a certificate, given as PEM text however it was pasted, as `file://`
+    /// and a path, as bare base64, or in PHP's forms `public.spki://` and `public.pkcs1://`.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`]: the file cannot be read, it is no PEM, a private key, no RSA key, or shorter
-    /// than 2048 bits.
+    /// [`ErrorKind::Config`]: the file cannot be read, it is no public key, a private key, no RSA key, or shorter than 2048
+    /// bits.
     pub fn from_pem(setting: &str) -> Result<Self, Error> {
-        match pem::read(setting)? {
+        PublicKey::of(load::text(setting)?)
+    }
+
+    /// Reads a public key or a certificate in DER.
+    ///
+    /// # Errors
+    /// Those of [`from_pem`](Self::from_pem).
+    pub fn from_der(der: &[u8]) -> Result<Self, Error> {
+        PublicKey::of(load::der(der)?)
+    }
+
+    fn of(der: Der) -> Result<Self, Error> {
+        match der {
             Der::Spki(der) => PublicKey::from_spki(&der),
             Der::Pkcs1Public(der) => PublicKey::from_pkcs1(&der),
-            Der::Certificate(der) => {
-                let damaged = |_| Error::config("the certificate is damaged: it is no X.509");
-                let certificate = Certificate::from_der(&der).map_err(damaged)?;
-                let key = certificate.tbs_certificate().subject_public_key_info().to_der();
-                PublicKey::from_spki(&key.map_err(damaged)?)
-            }
+            Der::Certificate(der) => Certificate::parse(der).map(|certificate| certificate.public_key().clone()),
             other => Err(Error::config(format!(
                 "it is {} where WeChat Pay's public key belongs: give pub_key.pem, or the platform certificate, and keep \
                  private keys out of here",
@@ -146,7 +223,7 @@ impl PublicKey {
         }
     }
 
-    fn from_spki(der: &[u8]) -> Result<Self, Error> {
+    pub(super) fn from_spki(der: &[u8]) -> Result<Self, Error> {
         let damaged = || Error::config("the public key is damaged: it is no SPKI");
         let spki = SubjectPublicKeyInfoRef::try_from(der).map_err(|_| damaged())?;
         if spki.algorithm.oid != RSA_ENCRYPTION {
@@ -157,7 +234,7 @@ impl PublicKey {
 
     pub(crate) fn from_pkcs1(der: &[u8]) -> Result<Self, Error> {
         let modulus_len =
-            modulus(der).map_err(|_| Error::config("the public key is damaged: it is no RSA public key"))?;
+            load::modulus_len(der).map_err(|_| Error::config("the public key is damaged: it is no RSA public key"))?;
         let bits = modulus_len * 8;
         if bits < MIN_BITS {
             return Err(Error::config(format!("the public key has {bits} bits: WeChat Pay's have {MIN_BITS}")));
@@ -165,23 +242,46 @@ impl PublicKey {
         Ok(PublicKey { pkcs1: der.into(), modulus_len })
     }
 
-    /// Whether `signature` (RSA PKCS#1 v1.5 with SHA-256) covers `message`.
+    /// Whether `signature` (RSA PKCS#1 v1.5 with SHA-256, not base64) covers `message`.
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &self.pkcs1).verify(message, signature).is_ok()
     }
-}
 
-/// The length in bytes of the modulus of `RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }`.
-fn modulus(der: &[u8]) -> Result<usize, x509_cert::der::Error> {
-    let mut reader = SliceReader::new(der)?;
-    let length = reader.sequence(|key| {
-        let modulus = UintRef::decode(key)?;
-        UintRef::decode(key)?;
-        Ok::<_, x509_cert::der::Error>(modulus.as_bytes().len())
-    })?;
-    reader.finish()?;
-    Ok(length)
+    /// Encrypts a sensitive field for the platform: base64 of RSA-OAEP with SHA-1 and MGF1. At most 214 bytes with a key of
+    /// 2048 bits.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Options`]: the text is too long.
+    #[cfg(feature = "aws-lc-rs")]
+    pub fn encrypt(&self, plaintext: &[u8]) -> Result<String, Error> {
+        let refused = |_| Error::options("the RSA library refused to encrypt");
+        let key = PublicEncryptingKey::from_der(&self.spki()).map_err(|_| refused(()))?;
+        let key = OaepPublicEncryptingKey::new(key).map_err(|_| refused(()))?;
+        let most = key.max_plaintext_size(&OAEP_SHA1_MGF1SHA1);
+        if plaintext.len() > most {
+            return Err(Error::options(format!(
+                "the field to encrypt has {} bytes, and RSA takes {most} at most",
+                plaintext.len()
+            )));
+        }
+        let mut ciphertext = vec![0; key.ciphertext_size()];
+        let length = key.encrypt(&OAEP_SHA1_MGF1SHA1, plaintext, &mut ciphertext, None).map_err(|_| refused(()))?.len();
+        ciphertext.truncate(length);
+        Ok(BASE64_STANDARD.encode(ciphertext))
+    }
+
+    /// The key as SPKI, in DER: PHP's `pkcs1ToSpki`.
+    #[must_use]
+    pub fn spki(&self) -> Vec<u8> {
+        use x509_cert::der::asn1::BitStringRef;
+        use x509_cert::der::{AnyRef, Encode};
+        let algorithm = x509_cert::spki::AlgorithmIdentifierRef { oid: RSA_ENCRYPTION, parameters: Some(AnyRef::NULL) };
+        let spki = BitStringRef::from_bytes(&self.pkcs1)
+            .and_then(|key| SubjectPublicKeyInfoRef { algorithm, subject_public_key: key }.to_der());
+        // Only a key of gigabytes could fail here, and this one was read from less.
+        spki.unwrap_or_default()
+    }
 }
 
 impl TryFrom<&str> for PublicKey {
@@ -195,6 +295,12 @@ impl TryFrom<String> for PublicKey {
     type Error = Error;
     fn try_from(setting: String) -> Result<Self, Error> {
         PublicKey::from_pem(&setting)
+    }
+}
+
+impl From<&Certificate> for PublicKey {
+    fn from(certificate: &Certificate) -> Self {
+        certificate.public_key().clone()
     }
 }
 

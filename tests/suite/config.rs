@@ -71,7 +71,7 @@ fn each_missing_or_wrong_setting() {
         ("mchid", json!(["x"]), "mchid: an array"),
         ("serial", json!("3F:A0"), "no hexadecimal number"),
         ("serial", json!(7), "serial: a number"),
-        ("privateKey", json!("not a key"), "no PEM"),
+        ("privateKey", json!("not a key"), "it is no key"),
         ("privateKey", json!("file:///no/such/file.pem"), "cannot be read"),
         ("privateKey", public.clone(), "a public key where the merchant's private key belongs"),
         ("privateKey", json!(null), "privateKey: null"),

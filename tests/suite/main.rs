@@ -9,6 +9,7 @@ mod cli;
 mod config;
 mod corpus;
 mod forms;
+mod keys;
 mod layers;
 mod network;
 mod refused_after;

@@ -1,0 +1,90 @@
+//! AES-256-GCM with an APIv3 key: what seals notifications and platform certificates.
+//!
+//! Source: WeChat Pay, "证书和回调报文解密".
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+
+use crate::error::{Error, ErrorKind};
+use crate::secret::Secret;
+
+/// An APIv3 key: 32 bytes, set by the merchant on the merchant platform.
+///
+/// ```
+/// use wechatpay_chain::Apiv3Key;
+/// let key = Apiv3Key::new("0123456789abcdef0123456789abcdef")?;
+/// let sealed = key.encrypt(b"plain", "0123456789ab", "transaction")?;
+/// assert_eq!(key.decrypt(&sealed, "0123456789ab", "transaction")?, b"plain");
+/// assert!(key.decrypt(&sealed, "0123456789ab", "refund").is_err());
+/// # Ok::<(), wechatpay_chain::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Apiv3Key(Secret);
+
+impl Apiv3Key {
+    /// # Errors
+    /// [`ErrorKind::Config`]: it is not 32 bytes long.
+    pub fn new(key: impl Into<Secret>) -> Result<Self, Error> {
+        let key = key.into();
+        match key.expose().len() {
+            32 => Ok(Apiv3Key(key)),
+            length => Err(Error::config(format!(
+                "the APIv3 key has {length} bytes and needs 32: it is the one set on the merchant platform under API security, \
+                 not the APIv2 key and no certificate"
+            ))),
+        }
+    }
+
+    /// Opens what the service sealed: `ciphertext` in base64 with its tag at the end, the nonce of 12 bytes and the associated
+    /// data as they stand beside it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Decode`]: it was sealed with another key, nonce or associated data, or was changed.
+    pub fn decrypt(&self, ciphertext: &str, nonce: &str, associated_data: &str) -> Result<Vec<u8>, Error> {
+        let wrong = || {
+            Error::new(
+                ErrorKind::Decode,
+                "the resource does not open with this APIv3 key: compare the key with the one on the merchant platform",
+            )
+        };
+        let mut bytes = BASE64_STANDARD.decode(ciphertext).map_err(|_| wrong())?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce.as_bytes()).map_err(|_| wrong())?;
+        let aad = Aad::from(associated_data.as_bytes());
+        let length = self.key()?.open_in_place(nonce, aad, &mut bytes).map_err(|_| wrong())?.len();
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+
+    /// Seals as the service does. A nonce of 12 bytes must never serve twice with the same key.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Options`]: the nonce is not 12 bytes long.
+    pub fn encrypt(&self, plaintext: &[u8], nonce: &str, associated_data: &str) -> Result<String, Error> {
+        let wrong = |_| Error::options("the nonce of AES-256-GCM has 12 bytes");
+        let nonce = Nonce::try_assume_unique_for_key(nonce.as_bytes()).map_err(wrong)?;
+        let mut bytes = plaintext.to_vec();
+        self.key()?
+            .seal_in_place_append_tag(nonce, Aad::from(associated_data.as_bytes()), &mut bytes)
+            .map_err(|_| Error::options("the text is too long for AES-256-GCM"))?;
+        Ok(BASE64_STANDARD.encode(bytes))
+    }
+
+    fn key(&self) -> Result<LessSafeKey, Error> {
+        let key = UnboundKey::new(&AES_256_GCM, self.0.expose());
+        key.map(LessSafeKey::new).map_err(|_| Error::config("the APIv3 key does not have 32 bytes"))
+    }
+}
+
+impl TryFrom<&str> for Apiv3Key {
+    type Error = Error;
+    fn try_from(key: &str) -> Result<Self, Error> {
+        Apiv3Key::new(key)
+    }
+}
+
+impl TryFrom<String> for Apiv3Key {
+    type Error = Error;
+    fn try_from(key: String) -> Result<Self, Error> {
+        Apiv3Key::new(key)
+    }
+}

@@ -1,0 +1,271 @@
+//! Keys and certificates in every form they come in, and what `openssl` makes of them.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use wechatpay_chain::{Apiv3Key, Certificate, Error, PrivateKey, PublicKey, Secret};
+
+/// A folder with keys that `openssl` made: removed at the end. `None` where there is no openssl.
+struct Made(PathBuf);
+
+impl Made {
+    fn new(name: &str) -> Option<Self> {
+        if Command::new("openssl").arg("version").output().is_err() {
+            eprintln!("SKIPPED: no openssl on this machine");
+            return None;
+        }
+        let folder = std::env::temp_dir().join(format!("wechatpay-chain-openssl-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("folder");
+        let made = Made(folder);
+        made.openssl("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out key.pem");
+        Some(made)
+    }
+
+    /// Runs openssl in the folder; arguments have no blanks in them.
+    fn openssl(&self, arguments: &str) -> Vec<u8> {
+        let output = Command::new("openssl").args(arguments.split(' ')).current_dir(&self.0).output().expect("openssl");
+        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.0.join(name)).expect(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        String::from_utf8(self.read(name)).expect("text")
+    }
+
+    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        std::fs::write(self.0.join(name), bytes).expect("written");
+    }
+
+    fn url(&self, name: &str) -> String {
+        format!("file://{}", self.0.join(name).display())
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn base64_of(pem: &str) -> String {
+    pem.lines().filter(|line| !line.starts_with("-----")).collect()
+}
+
+#[test]
+fn private_keys_in_every_form() {
+    let Some(made) = Made::new("private") else { return };
+    made.openssl("rsa -in key.pem -traditional -out pkcs1.pem");
+    made.openssl("pkcs8 -topk8 -nocrypt -in key.pem -outform DER -out pkcs8.der");
+    made.openssl("rsa -in key.pem -traditional -outform DER -out pkcs1.der");
+    made.openssl("pkcs8 -topk8 -v2 aes256 -in key.pem -passout pass:open-sesame -out locked.pem");
+    let (pkcs8, pkcs1) = (made.text("key.pem"), made.text("pkcs1.pem"));
+    made.write("bare.txt", base64_of(&pkcs8));
+    made.write("bom.pem", format!("\u{feff}{}", pkcs8.replace('\n', "\r\n")));
+    let key = PrivateKey::from_pem(&pkcs8).expect("PKCS#8");
+    let public = key.public_key();
+    let forms: Vec<(&str, Result<PrivateKey, Error>)> = vec![
+        ("PKCS#1", PrivateKey::from_pem(&pkcs1)),
+        ("file", PrivateKey::from_pem(&made.url("pkcs1.pem"))),
+        ("file of DER", PrivateKey::from_pem(&made.url("pkcs8.der"))),
+        ("file of base64", PrivateKey::from_pem(&made.url("bare.txt"))),
+        ("BOM and CRLF", PrivateKey::from_pem(&made.url("bom.pem"))),
+        ("DER PKCS#8", PrivateKey::from_der(&made.read("pkcs8.der"))),
+        ("DER PKCS#1", PrivateKey::from_der(&made.read("pkcs1.der"))),
+        ("base64 PKCS#8", PrivateKey::from_pem(&base64_of(&pkcs8))),
+        ("base64 PKCS#1", PrivateKey::from_pem(&base64_of(&pkcs1))),
+        ("scheme PKCS#8", PrivateKey::from_pem(&format!("private.pkcs8://{}", base64_of(&pkcs8)))),
+        ("scheme PKCS#1", PrivateKey::from_pem(&format!("private.pkcs1://{}", base64_of(&pkcs1)))),
+        ("one line", PrivateKey::from_pem(&pkcs8.replace('\n', ""))),
+        ("backslash n", PrivateKey::from_pem(&pkcs8.replace('\n', "\\n"))),
+        ("no last line feed", PrivateKey::from_pem(pkcs8.trim_end())),
+        ("text around it", PrivateKey::from_pem(&format!("Bag Attributes\n  a: b\n{pkcs8}after"))),
+        ("indented", PrivateKey::from_pem(&pkcs8.replace('\n', "\n    "))),
+        ("passphrase", PrivateKey::from_encrypted_pem(&made.url("locked.pem"), &Secret::from("open-sesame"))),
+        ("passphrase not needed", PrivateKey::from_encrypted_pem(&pkcs8, &Secret::from("x"))),
+    ];
+    for (form, loaded) in forms {
+        let signature = loaded.unwrap_or_else(|error| panic!("{form}: {error}")).sign(b"message").expect("signature");
+        assert!(public.verify(b"message", &signature), "{form}");
+    }
+    let wrong =
+        PrivateKey::from_encrypted_pem(&made.url("locked.pem"), &Secret::from("open barley")).expect_err("closed");
+    assert!(wrong.to_string().contains("does not open") && !wrong.to_string().contains("barley"), "{wrong}");
+}
+
+#[test]
+fn public_keys_in_every_form() {
+    let Some(made) = Made::new("public") else { return };
+    made.openssl("rsa -in key.pem -pubout -out spki.pem");
+    made.openssl("rsa -in key.pem -RSAPublicKey_out -out pkcs1.pem");
+    made.openssl("rsa -in key.pem -pubout -outform DER -out spki.der");
+    made.openssl("req -x509 -key key.pem -subj /O=Tenpay.com/CN=Tenpay.com -days 30 -out cert.pem -set_serial 0x7132D72A03E93CDD");
+    made.openssl("x509 -in cert.pem -outform DER -out cert.der");
+    let key = PrivateKey::from_pem(&made.text("key.pem")).expect("key").public_key();
+    let (spki, pkcs1, cert) = (made.text("spki.pem"), made.text("pkcs1.pem"), made.text("cert.pem"));
+    for (form, loaded) in [
+        ("SPKI", PublicKey::from_pem(&spki)),
+        ("PKCS#1", PublicKey::from_pem(&pkcs1)),
+        ("certificate", PublicKey::from_pem(&cert)),
+        ("file of DER", PublicKey::from_pem(&made.url("spki.der"))),
+        ("DER SPKI", PublicKey::from_der(&made.read("spki.der"))),
+        ("DER certificate", PublicKey::from_der(&made.read("cert.der"))),
+        ("base64 SPKI", PublicKey::from_pem(&base64_of(&spki))),
+        ("base64 PKCS#1", PublicKey::from_pem(&base64_of(&pkcs1))),
+        ("base64 certificate", PublicKey::from_pem(&base64_of(&cert))),
+        ("scheme SPKI", PublicKey::from_pem(&format!("public.spki://{}", base64_of(&spki)))),
+        ("scheme PKCS#1", PublicKey::from_pem(&format!("public.pkcs1://{}", base64_of(&pkcs1)))),
+    ] {
+        assert_eq!(loaded.unwrap_or_else(|error| panic!("{form}: {error}")), key, "{form}");
+    }
+    assert_eq!(key.spki(), made.read("spki.der"), "PHP's pkcs1ToSpki");
+}
+
+#[test]
+fn each_wrong_key_has_its_words() {
+    let Some(made) = Made::new("wrong") else { return };
+    made.openssl("rsa -in key.pem -pubout -out spki.pem");
+    made.openssl("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out short.pem");
+    made.openssl("rsa -in short.pem -pubout -out short-pub.pem");
+    made.openssl("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ec.pem");
+    made.openssl("ec -in ec.pem -out sec1.pem");
+    made.openssl("ec -in ec.pem -pubout -out ec-pub.pem");
+    made.openssl("rsa -in key.pem -traditional -aes256 -passout pass:x -out old.pem");
+    made.openssl("pkcs8 -topk8 -v2 aes256 -in key.pem -passout pass:x -out locked.pem");
+    made.openssl("req -x509 -key ec.pem -subj /CN=x -days 30 -out ec-cert.pem");
+    made.openssl("req -new -key key.pem -subj /CN=x -out request.pem");
+    let private = |setting: &str| PrivateKey::from_pem(setting).expect_err(setting).to_string();
+    let public = |setting: &str| PublicKey::from_pem(setting).expect_err(setting).to_string();
+    let pem = made.text("key.pem");
+    for (said, words) in [
+        (private(&made.url("spki.pem")), "a public key where the merchant's private key"),
+        (private(&made.url("short.pem")), "no RSA private key of 2048"),
+        (private(&made.url("ec.pem")), "no RSA private key"),
+        (private(&made.url("sec1.pem")), "elliptic curves"),
+        (private(&made.url("old.pem")), "old format"),
+        (private(&made.url("locked.pem")), "protected by a passphrase"),
+        (private(&made.url("request.pem")), "neither a key nor a certificate"),
+        (private(&made.url("missing.pem")), "cannot be read"),
+        (private("file://"), "cannot be read"),
+        (private(""), "it is no key"),
+        (private("hunter2"), "it is no key"),
+        (private("private.pkcs8://%%%"), "no base64"),
+        (private(&pem.replace("-----END", "END")), "breaks off"),
+        (private(&pem.replacen('M', "*", 1)), "no base64"),
+        (private(&pem.replace("MII", "MIJ")), "no RSA private key"),
+        (public(&made.url("key.pem")), "a private key where WeChat Pay's public key"),
+        (public(&made.url("short-pub.pem")), "has 1024 bits"),
+        (public(&made.url("ec-pub.pem")), "no RSA public key"),
+        (public(&made.url("ec-cert.pem")), "no RSA public key"),
+        (Certificate::from_pem(&pem).expect_err("key").to_string(), "a private key where a certificate"),
+        (Certificate::from_der(b"0\x00").expect_err("empty").to_string(), "neither an RSA key nor a certificate"),
+        (PublicKey::from_der(b"").expect_err("empty").to_string(), "neither an RSA key nor a certificate"),
+    ] {
+        assert!(said.contains(words), "{words:?} not in {said:?}");
+        assert!(!said.contains("MII") && !said.contains("hunter2"), "{said}");
+    }
+}
+
+#[test]
+fn signatures_both_ways() {
+    let Some(made) = Made::new("sign") else { return };
+    made.openssl("rsa -in key.pem -pubout -out spki.pem");
+    let key = PrivateKey::from_pem(&made.url("key.pem")).expect("key");
+    made.write("message", "GET\n/v3/certificates\n1\nN\n\n");
+    made.write("ours", key.sign(&made.read("message")).expect("signature"));
+    let verified = made.openssl("dgst -sha256 -verify spki.pem -signature ours message");
+    assert_eq!(verified, b"Verified OK\n");
+    let theirs = made.openssl("dgst -sha256 -sign key.pem message");
+    let public = PublicKey::from_pem(&made.url("spki.pem")).expect("key");
+    assert!(public.verify(&made.read("message"), &theirs));
+    assert!(!public.verify(b"another", &theirs));
+    // RSA PKCS#1 v1.5 leaves nothing to chance.
+    assert_eq!(theirs, key.sign(&made.read("message")).expect("signature"));
+}
+
+#[test]
+fn encryption_both_ways() {
+    let Some(made) = Made::new("oaep") else { return };
+    made.openssl("rsa -in key.pem -pubout -out spki.pem");
+    let key = PrivateKey::from_pem(&made.url("key.pem")).expect("key");
+    let public = PublicKey::from_pem(&made.url("spki.pem")).expect("key");
+    let oaep = "-pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha1 -pkeyopt rsa_mgf1_md:sha1";
+    for text in ["13000000000", "", "张三·李四", &"x".repeat(214)] {
+        made.write("plain", text);
+        made.write(
+            "ours",
+            BASE64_STANDARD.decode(public.encrypt(text.as_bytes()).expect("encrypted")).expect("base64"),
+        );
+        assert_eq!(made.openssl(&format!("pkeyutl -decrypt -inkey key.pem -in ours {oaep}")), text.as_bytes());
+        let theirs = made.openssl(&format!("pkeyutl -encrypt -pubin -inkey spki.pem -in plain {oaep}"));
+        assert_eq!(key.decrypt(&BASE64_STANDARD.encode(theirs)).expect("decrypted"), text.as_bytes());
+    }
+    assert!(public.encrypt(&[b'x'; 215]).expect_err("too long").to_string().contains("215 bytes, and RSA takes 214"));
+    let other = PrivateKey::from_pem(&made.text("key.pem")).expect("key");
+    assert_eq!(other.decrypt(&public.encrypt(b"x").expect("encrypted")).expect("same key"), b"x");
+    for wrong in ["", "%%%", "QUJD", &BASE64_STANDARD.encode([7; 256])] {
+        assert!(key.decrypt(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn certificates() {
+    let Some(made) = Made::new("certificate") else { return };
+    for (serial, shown) in [
+        ("0x7132D72A03E93CDD", "7132D72A03E93CDD"),
+        ("0xF132D72A03E93CDD", "F132D72A03E93CDD"),
+        ("1", "01"),
+        ("0x0A0B", "0A0B"),
+    ] {
+        made.openssl(&format!("req -x509 -key key.pem -subj /O=微信商户系统/CN=1900000109 -utf8 -days 30 -out cert.pem -set_serial {serial}"));
+        let openssl = String::from_utf8(made.openssl("x509 -in cert.pem -noout -serial")).expect("text");
+        let certificate = Certificate::from_pem(&made.url("cert.pem")).expect("certificate");
+        assert_eq!(certificate.serial(), shown);
+        assert_eq!(format!("serial={}\n", certificate.serial()), openssl);
+        assert_eq!(certificate.common_name(), Some("1900000109"));
+        assert!(certificate.subject().contains("1900000109"), "{}", certificate.subject());
+        let now = std::time::SystemTime::now();
+        assert!(certificate.is_valid_at(now));
+        let month = std::time::Duration::from_secs(31 * 86_400);
+        assert!(!certificate.is_valid_at(now + month) && !certificate.is_valid_at(now - month));
+        assert_eq!(
+            certificate.not_after().duration_since(certificate.not_before()).expect("order").as_secs(),
+            30 * 86_400
+        );
+        assert_eq!(certificate.public_key(), &PrivateKey::from_pem(&made.url("key.pem")).expect("key").public_key());
+    }
+}
+
+#[test]
+fn the_apiv3_key() {
+    // Test case 14 of the GCM specification.
+    let zeros = Apiv3Key::new(vec![0; 32]).expect("key");
+    let sealed = BASE64_STANDARD.decode(zeros.encrypt(&[0; 16], &"\0".repeat(12), "").expect("sealed")).expect("base64");
+    let hex: String = sealed.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919");
+    let key = Apiv3Key::new("0123456789abcdef0123456789abcdef").expect("key");
+    let sealed = key.encrypt("中 text".as_bytes(), "0123456789ab", "certificate").expect("sealed");
+    assert_eq!(key.decrypt(&sealed, "0123456789ab", "certificate").expect("opened"), "中 text".as_bytes());
+    let empty = key.encrypt(b"", "0123456789ab", "").expect("sealed");
+    assert_eq!(key.decrypt(&empty, "0123456789ab", "").expect("opened"), b"");
+    for (ciphertext, nonce, aad) in [
+        (sealed.as_str(), "0123456789ab", "transaction"),
+        (&sealed, "0123456789ac", "certificate"),
+        (&sealed, "short", "certificate"),
+        (&sealed[4..], "0123456789ab", "certificate"),
+        ("", "0123456789ab", "certificate"),
+        ("%%", "0123456789ab", "certificate"),
+    ] {
+        assert!(key.decrypt(ciphertext, nonce, aad).is_err());
+    }
+    let other = Apiv3Key::new("another key of thirty-two bytes!").expect("key");
+    assert!(other.decrypt(&sealed, "0123456789ab", "certificate").is_err());
+    assert!(key.encrypt(b"", "short", "").is_err());
+    let short = Apiv3Key::new("too short, s3cret").expect_err("short").to_string();
+    assert!(short.contains("has 17 bytes and needs 32") && !short.contains("s3cret"), "{short}");
+    assert!(!format!("{key:?}").contains("0123"));
+}
