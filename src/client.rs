@@ -13,6 +13,7 @@ use tower::ServiceExt;
 use crate::body::Patience;
 use crate::chain::Chain;
 use crate::config::ClientBuilder;
+use crate::crypto::{Certificate, PrivateKey};
 use crate::download::Download;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::index::Index;
@@ -20,6 +21,7 @@ use crate::layer::BoxService;
 use crate::layer::sign::Destination;
 use crate::layer::verify::Verified;
 use crate::options::{Options, Redirects};
+use crate::platform::Platform;
 use crate::promise::Promise;
 use crate::proto::redirect;
 use crate::proto::request;
@@ -65,6 +67,9 @@ pub(crate) struct Core {
     pub(crate) base: Base,
     /// The whole call's time where the call does not say; zero is no limit.
     pub(crate) timeout: Duration,
+    pub(crate) platform: Arc<Platform>,
+    /// What decrypts; a merchant whose keys are elsewhere has none here.
+    pub(crate) merchant_key: Option<PrivateKey>,
 }
 
 /// One call on its way: the request, and what is done around it.
@@ -222,6 +227,7 @@ impl Client {
     /// | `serial` | serial number of the merchant certificate, hexadecimal |
     /// | `privateKey` | the merchant's private key: PEM text or `file://` |
     /// | `certs` | platform keys: an object of `PUB_KEY_ID_...` or serial number to PEM text or `file://` |
+    /// | `apiv3_key` | the APIv3 key, which PHP's map does not have: fetches the platform's certificates |
     /// | `base_uri` | default `https://api.mch.weixin.qq.com/` |
     /// | `timeout`, `connect_timeout` | seconds, `0` for no limit |
     /// | `proxy` | a URL, or an object with `http`, `https` and `no` |
@@ -258,6 +264,23 @@ impl Client {
     #[must_use]
     pub fn chain(&self, path: &str) -> Chain {
         Chain::root(&self.core).chain(path)
+    }
+
+    /// Fetches the platform's certificates now, verified by the answer's signature and the seal of the APIv3 key.
+    ///
+    /// Calls do this by themselves when they meet a new serial number; this is for looking at them, or for warming up.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] without the setting `apiv3_key`; those of a call; [`ErrorKind::Decode`] when the APIv3 key is not
+    /// the merchant's.
+    pub fn certificates(&self) -> Result<Vec<Certificate>, Error> {
+        self.certificates_async().wait()
+    }
+
+    /// [`certificates`](Self::certificates), asynchronously.
+    pub fn certificates_async(&self) -> Promise<Vec<Certificate>> {
+        let platform = Arc::clone(&self.core.platform);
+        Promise::new(async move { platform.fetch_now().await })
     }
 
     /// The file that an answer announces by `download_url`, `hash_type` and `hash_value`, as `v3/bill/tradebill` and

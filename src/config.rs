@@ -17,13 +17,13 @@ use tower::{Layer, Service};
 
 use crate::client::{Client, Core};
 use crate::connect::{Connector, Proxy};
-use crate::crypto::{PrivateKey, PublicKey};
+use crate::crypto::{Apiv3Key, PrivateKey, PublicKey};
 use crate::error::{BoxError, Error};
 use crate::layer::sign::{Credential, LocalKey, Sign, Signer};
 use crate::layer::verify::{Verifier, Verify};
 use crate::layer::{self, BoxService, Wrap};
 use crate::options::{kind, seconds, text};
-use crate::platform::{PlatformKeys, public_key_id};
+use crate::platform::{self, Platform, PlatformVerifier, Source, public_key_id};
 use crate::proto::target::Base;
 use crate::transport::Transport;
 
@@ -42,6 +42,8 @@ pub struct ClientBuilder {
     serial: Option<String>,
     private_key: Option<PrivateKey>,
     platform_keys: BTreeMap<String, PublicKey>,
+    apiv3_key: Option<Apiv3Key>,
+    refresh: Duration,
     signer: Option<Arc<dyn Signer>>,
     verifier: Option<Arc<dyn Verifier>>,
     layers: Vec<Wrap>,
@@ -61,6 +63,8 @@ impl ClientBuilder {
             serial: None,
             private_key: None,
             platform_keys: BTreeMap::new(),
+            apiv3_key: None,
+            refresh: platform::REFRESH,
             signer: None,
             verifier: None,
             layers: Vec::new(),
@@ -115,6 +119,29 @@ impl ClientBuilder {
             }
             Err(error) => self.fail(&format!("platform_key (certs) {id:?}"), &Error::from(error)),
         }
+        self
+    }
+
+    /// The APIv3 key, 32 bytes, as set on the merchant platform: an [`Apiv3Key`] or its text.
+    ///
+    /// With it the platform's certificates are fetched by themselves: when an answer names a serial number that is not known (one
+    /// fetch for all calls that wait, and no more than one a minute), and twice a day in the background. Then no
+    /// [`platform_key`](Self::platform_key) is needed; those that are given are used besides.
+    pub fn apiv3_key<K>(mut self, key: K) -> Self
+    where
+        K: TryInto<Apiv3Key>,
+        Error: From<K::Error>,
+    {
+        match key.try_into() {
+            Ok(key) => self.apiv3_key = Some(key),
+            Err(error) => self.fail("apiv3_key", &Error::from(error)),
+        }
+        self
+    }
+
+    /// How often the platform's certificates are fetched anew in the background; default 12 hours.
+    pub fn refresh_certificates_every(mut self, time: Duration) -> Self {
+        self.refresh = time;
         self
     }
 
@@ -205,12 +232,18 @@ impl ClientBuilder {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config): the first setting that is missing or wrong.
     pub fn build(mut self) -> Result<Client, Error> {
         let base = self.base()?;
-        let credential = self.credential(&base)?;
-        let verifier = self.checked_verifier()?;
+        let merchant_key = self.private_key.clone();
+        let sign = Sign(Arc::new(self.credential(&base)?));
         let connector = Connector::new(&self.proxy, &self.roots, self.connect_timeout)?;
-        let mchid = credential.mchid.clone();
-        let stack = layer::stack(&self.layers, Verify(verifier), Sign(Arc::new(credential)), Transport::new(connector));
-        Ok(Client::new(Core { mchid, stack, base, timeout: self.timeout }))
+        let transport = Transport::new(connector);
+        let platform = self.checked_platform(&base, &sign, &transport)?;
+        let verifier = match (self.verifier.take(), &platform) {
+            (Some(verifier), _) => verifier,
+            (None, platform) => Arc::new(PlatformVerifier(Arc::clone(platform))),
+        };
+        let mchid = sign.0.mchid.clone();
+        let stack = layer::stack(&self.layers, Verify(verifier), sign, transport);
+        Ok(Client::new(Core { mchid, stack, base, timeout: self.timeout, platform, merchant_key }))
     }
 
     /// The checked `base_uri`, or the service's own.
@@ -280,20 +313,19 @@ impl ClientBuilder {
         }
     }
 
-    fn checked_verifier(&mut self) -> Result<Arc<dyn Verifier>, Error> {
+    fn checked_platform(&mut self, base: &Base, sign: &Sign, transport: &Transport) -> Result<Arc<Platform>, Error> {
         let keys = std::mem::take(&mut self.platform_keys);
-        if let Some(verifier) = self.verifier.take() {
-            if keys.is_empty() {
-                return Ok(verifier);
-            }
+        let key = self.apiv3_key.take();
+        if self.verifier.is_some() && !keys.is_empty() {
             return Err(Error::config(
                 "the setting verifier replaces platform_key (certs): give either the one or the other",
             ));
         }
-        if keys.is_empty() {
+        if self.verifier.is_none() && keys.is_empty() && key.is_none() {
             return Err(Error::config(
                 "the setting platform_key (certs) is missing: without WeChat Pay's public key or platform certificate no \
-                 answer can be verified; give its id (PUB_KEY_ID_... or serial) and pub_key.pem or the certificate",
+                 answer can be verified; give its id (PUB_KEY_ID_... or serial) and pub_key.pem or the certificate, or the \
+                 apiv3_key, with which certificates are fetched",
             ));
         }
         let is_id = |id: &String| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -302,7 +334,13 @@ impl ClientBuilder {
                 "the setting platform_key (certs) has the id {id:?}: give PUB_KEY_ID_... or the certificate's serial number"
             )));
         }
-        Ok(Arc::new(PlatformKeys(keys)))
+        let source = key.map(|key| Source {
+            stack: layer::unverified(sign.clone(), transport.clone()),
+            base: base.clone(),
+            key,
+            every: self.refresh,
+        });
+        Ok(Platform::new(keys, source))
     }
 
     /// PHP's map.
@@ -341,6 +379,7 @@ const SETTINGS: &[(&str, Set)] = &[
         };
         members.into_iter().try_fold(builder, |builder, (id, key)| Ok(builder.platform_key(id, text(key)?)))
     }),
+    ("apiv3_key", |builder, value| Ok(builder.apiv3_key(text(value)?))),
     ("base_uri", |builder, value| Ok(builder.base_uri(text(value)?))),
     ("timeout", |builder, value| Ok(builder.timeout(seconds(&value)?))),
     ("connect_timeout", |builder, value| Ok(builder.connect_timeout(seconds(&value)?))),

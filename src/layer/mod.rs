@@ -33,6 +33,11 @@ pub(crate) fn stack(outer: &[Wrap], verify: Verify, sign: Sign, transport: Trans
     outer.iter().rev().fold(checked, |inner, wrap| wrap(inner))
 }
 
+/// The stack for the one request whose answer cannot be verified by it: the platform's certificates, which bring the key.
+pub(crate) fn unverified(sign: Sign, transport: Transport) -> BoxService {
+    BoxService::new(sign.layer(transport))
+}
+
 /// Makes a [`Wrap`] of a layer. Its error may be of any type: one of this crate passes through, another becomes its source.
 pub(crate) fn wrap<L>(layer: L) -> Wrap
 where

@@ -6,8 +6,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::keys::Keys;
-use crate::crypto::random;
+use crate::crypto::{PrivateKey, random};
 use crate::error::Error;
 use crate::proto::authorization::SCHEME;
 use crate::proto::{message, verify};
@@ -51,17 +50,17 @@ pub(super) fn json_answer(status: StatusCode, body: &Value) -> Response<Bytes> {
     answer
 }
 
-/// Signs an answer over `covered` as the platform does, at `timestamp`, under the id `serial`.
+/// Signs an answer over `covered` as the platform does, at `timestamp`, with a key of the id `serial`.
 pub(super) fn sign(
     answer: &mut Response<Bytes>,
     covered: &[u8],
-    keys: &Keys,
+    key: &PrivateKey,
     timestamp: i64,
     serial: &str,
 ) -> Result<(), Error> {
     let timestamp = timestamp.to_string();
     let nonce = random::nonce()?;
-    let signature = keys.platform.sign(&message::response(&timestamp, &nonce, covered))?;
+    let signature = key.sign(&message::response(&timestamp, &nonce, covered))?;
     let signature = BASE64_STANDARD.encode(signature);
     for (name, value) in [
         (verify::TIMESTAMP, timestamp.as_str()),

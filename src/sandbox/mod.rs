@@ -22,7 +22,7 @@
 mod answer;
 mod check;
 mod fault;
-mod keys;
+pub(crate) mod keys;
 mod reply;
 mod routes;
 mod server;
@@ -42,10 +42,10 @@ use tokio::sync::oneshot;
 
 use crate::client::Client;
 use crate::config::ClientBuilder;
-use crate::crypto::{PrivateKey, PublicKey};
+use crate::crypto::{Apiv3Key, Certificate, PrivateKey, PublicKey};
 use crate::error::Error;
 pub use fault::{Fault, Tamper};
-use keys::Keys;
+use keys::{Issued, Keys};
 
 /// The merchant that the sandbox knows.
 pub const MCHID: &str = "1900000109";
@@ -74,6 +74,18 @@ struct Book {
     received: Vec<Received>,
     faults: VecDeque<Fault>,
     stubs: Vec<routes::Stub>,
+    /// The platform's certificates in force, oldest first; the last one signs, where there is any.
+    certificates: Vec<&'static Issued>,
+}
+
+impl Book {
+    /// The key that signs an answer to a request that names `asked` as `Wechatpay-Serial`, and its id.
+    fn signing_key(&self, keys: &Keys, asked: Option<&str>) -> (PrivateKey, String) {
+        match self.certificates.last() {
+            Some(newest) if asked != Some(PUBLIC_KEY_ID) => (newest.key.clone(), newest.serial.clone()),
+            _ => (keys.platform.clone(), PUBLIC_KEY_ID.to_owned()),
+        }
+    }
 }
 
 impl State {
@@ -161,6 +173,7 @@ impl Sandbox {
             "serial": SERIAL,
             "privateKey": self.state.keys.merchant_pem,
             "certs": { PUBLIC_KEY_ID: self.state.keys.platform_public_pem },
+            "apiv3_key": self.state.keys.apiv3_text,
             "base_uri": self.base_uri(),
             "proxy": "",
         })
@@ -183,6 +196,26 @@ impl Sandbox {
     /// Those of [`ClientBuilder::build`], none of which these settings cause.
     pub fn client(&self) -> Result<Client, Error> {
         self.builder().build()
+    }
+
+    /// Issues a platform certificate and signs with it from now on, unless a request names the public key: a merchant in
+    /// platform-certificate mode. Called again it is a rotation; the older certificates stay in force.
+    ///
+    /// Returns the new certificate. The first ones of a process take some tenths of a second each.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when no key can be made.
+    pub fn rotate_certificate(&self) -> Result<Certificate, Error> {
+        let number = self.state.book().certificates.len();
+        let issued = keys::certificate(number)?;
+        self.state.book().certificates.push(issued);
+        Certificate::from_pem(&issued.pem)
+    }
+
+    /// The merchant's APIv3 key.
+    #[must_use]
+    pub fn apiv3_key(&self) -> Apiv3Key {
+        self.state.keys.apiv3_key.clone()
     }
 
     /// The merchant's private key.

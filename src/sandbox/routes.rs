@@ -3,21 +3,26 @@
 //! To add an endpoint: one line in [`ROUTES`] and its function, which gets the path's variables and the body and returns the
 //! answer or a [`Refusal`].
 
+use std::time::SystemTime;
+
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use percent_encoding::percent_decode_str;
 use ring::digest::SHA1_FOR_LEGACY_USE_ONLY;
 use serde_json::{Value, json};
 
+use super::State;
 use super::answer::Refusal;
 use super::upload::Upload;
 use crate::crypto::digest::{hex, sha256_hex};
-use crate::crypto::random;
+use crate::crypto::{Certificate, random};
+use crate::error::Error;
 
 /// A request that has passed the signature check.
 struct Asked<'a> {
     request: &'a Request<Bytes>,
     upload: Option<&'a Upload>,
+    state: &'a State,
     /// The path's variables, in order.
     variables: Vec<String>,
 }
@@ -29,6 +34,7 @@ const ROUTES: &[(&str, &str, Handler)] = &[
     ("POST", "v3/merchant/media/upload", media_id),
     ("POST", "v3/merchant/media/video_upload", media_id),
     ("POST", "v3/merchant-service/images/upload", media_id),
+    ("GET", "v3/certificates", certificates),
     ("GET", "v3/global/statements", statement),
     ("GET", "hk/v3/statements", statement),
 ];
@@ -69,10 +75,14 @@ impl Stub {
 }
 
 /// Answers a request whose signature held.
-pub(super) fn answer(request: &Request<Bytes>, upload: Option<&Upload>, stubs: &[Stub]) -> Result<Answered, Refusal> {
+pub(super) fn answer(request: &Request<Bytes>, upload: Option<&Upload>, state: &State) -> Result<Answered, Refusal> {
     let (method, path) = (request.method(), request.uri().path());
-    if let Some(stub) =
-        stubs.iter().rev().find(|stub| method == stub.method.as_str() && matched(&stub.template, path).is_some())
+    if let Some(stub) = state
+        .book()
+        .stubs
+        .iter()
+        .rev()
+        .find(|stub| method == stub.method.as_str() && matched(&stub.template, path).is_some())
     {
         return Ok(match stub.file {
             Some(length) => Answered::File(length),
@@ -84,7 +94,7 @@ pub(super) fn answer(request: &Request<Bytes>, upload: Option<&Upload>, stubs: &
         let Some(variables) = matched(template, path) else { continue };
         known = true;
         if method == *of {
-            return handler(&Asked { request, upload, variables });
+            return handler(&Asked { request, upload, variables, state });
         }
     }
     Err(unknown(method, path, known))
@@ -200,6 +210,44 @@ fn media_id(asked: &Asked<'_>) -> Result<Answered, Refusal> {
     Ok(Answered::Json(StatusCode::OK, json!({ "media_id": id()? })))
 }
 
+/// The platform's certificates, sealed with the APIv3 key.
+fn certificates(asked: &Asked<'_>) -> Result<Answered, Refusal> {
+    let issued = asked.state.book().certificates.clone();
+    if issued.is_empty() {
+        return Err(Refusal {
+            status: StatusCode::NOT_FOUND,
+            code: "RESOURCE_NOT_EXISTS",
+            message: "无可用的平台证书，请在商户平台-API安全申请使用微信支付公钥".to_owned(),
+            detail: Value::Null,
+        });
+    }
+    let rows = issued.iter().map(|issued| {
+        let certificate = Certificate::from_pem(&issued.pem)?;
+        let nonce: String = random::nonce()?.chars().take(12).collect();
+        Ok(json!({
+            "serial_no": issued.serial,
+            "effective_time": rfc3339(certificate.not_before()),
+            "expire_time": rfc3339(certificate.not_after()),
+            "encrypt_certificate": {
+                "algorithm": "AEAD_AES_256_GCM",
+                "nonce": nonce,
+                "associated_data": "certificate",
+                "ciphertext": asked.state.keys.apiv3_key.encrypt(issued.pem.as_bytes(), &nonce, "certificate")?,
+            },
+        }))
+    });
+    let rows: Vec<Value> = rows.collect::<Result<_, Error>>().map_err(|error| system_error(&error))?;
+    Ok(Answered::Json(StatusCode::OK, json!({ "data": rows })))
+}
+
+/// A time as the service writes it, in China's time zone.
+fn rfc3339(time: SystemTime) -> String {
+    let china = time::UtcOffset::from_hms(8, 0, 0).unwrap_or(time::UtcOffset::UTC);
+    let time = time::OffsetDateTime::from(time).to_offset(china);
+    let (hours, minutes, _) = time.offset().as_hms();
+    format!("{}T{:02}:{:02}:{:02}{hours:+03}:{minutes:02}", time.date(), time.hour(), time.minute(), time.second())
+}
+
 /// An overseas statement, which is signed by its SHA-1.
 fn statement(asked: &Asked<'_>) -> Result<Answered, Refusal> {
     let file = format!("Transaction time,Amount\n`{},`0.01\n", asked.request.uri().query().unwrap_or_default());
@@ -207,12 +255,16 @@ fn statement(asked: &Asked<'_>) -> Result<Answered, Refusal> {
     Ok(Answered::Statement(file.into(), sha1))
 }
 
-/// A new opaque id.
-fn id() -> Result<String, Refusal> {
-    random::nonce().map_err(|error| Refusal {
+fn system_error(error: &Error) -> Refusal {
+    Refusal {
         status: StatusCode::INTERNAL_SERVER_ERROR,
         code: "SYSTEM_ERROR",
         message: error.to_string(),
         detail: Value::Null,
-    })
+    }
+}
+
+/// A new opaque id.
+fn id() -> Result<String, Refusal> {
+    random::nonce().map_err(|error| system_error(&error))
 }

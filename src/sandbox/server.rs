@@ -16,15 +16,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::oneshot;
 
 use super::fault::Fault;
-use super::keys::Keys;
 use super::reply::Reply;
 use super::routes::Answered;
 use super::{Received, State, answer, check, routes, upload};
 use crate::clock::now;
-use crate::crypto::random;
+use crate::crypto::{PrivateKey, random};
 use crate::error::{BoxError, Error};
-use crate::proto::verify::STATEMENT_SHA1;
-use crate::sandbox::PUBLIC_KEY_ID;
+use crate::proto::verify::{self, STATEMENT_SHA1};
 
 /// The longest request body, in bytes.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -90,7 +88,8 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response
     let request = Request::from_parts(parts, body);
 
     let mut outcome = judge(&state, &request).await;
-    let fault = {
+    let asked = request.headers().get(verify::SERIAL).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let (fault, (key, mut serial)) = {
         let mut book = state.book();
         let (parts, body) = request.into_parts();
         book.received.push(Received {
@@ -100,14 +99,15 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response
             body,
             status: outcome.status(),
         });
-        book.faults.pop_front()
+        (book.faults.pop_front(), book.signing_key(state.keys, asked.as_deref()))
     };
-    let (timestamp, serial) = match &fault {
-        Some(Fault::Clock(seconds)) => (now().saturating_add(*seconds), PUBLIC_KEY_ID),
-        Some(Fault::UnknownSerial) => (now(), "PUB_KEY_ID_0000000000000000000000000000000000"),
-        _ => (now(), PUBLIC_KEY_ID),
-    };
-    outcome.sign(state.keys, timestamp, serial)?;
+    let mut timestamp = now();
+    match &fault {
+        Some(Fault::Clock(seconds)) => timestamp = timestamp.saturating_add(*seconds),
+        Some(Fault::UnknownSerial) => serial = "PUB_KEY_ID_0000000000000000000000000000000000".to_owned(),
+        _ => {}
+    }
+    outcome.sign(&key, timestamp, &serial)?;
     let (mut answer, mut file) = (outcome.answer, outcome.file);
     answer.headers_mut().insert("request-id", HeaderValue::try_from(random::nonce()?)?);
     let mut cut = None;
@@ -146,12 +146,12 @@ impl Outcome {
         self.answer.status()
     }
 
-    fn sign(&mut self, keys: &Keys, timestamp: i64, serial: &str) -> Result<(), Error> {
+    fn sign(&mut self, key: &PrivateKey, timestamp: i64, serial: &str) -> Result<(), Error> {
         if self.file.is_some() {
             return Ok(());
         }
         let covered = self.covered.clone().unwrap_or_else(|| self.answer.body().clone());
-        answer::sign(&mut self.answer, &covered, keys, timestamp, serial)
+        answer::sign(&mut self.answer, &covered, key, timestamp, serial)
     }
 }
 
@@ -161,7 +161,7 @@ async fn judge(state: &State, request: &Request<Bytes>) -> Outcome {
     let answered = upload.and_then(|upload| {
         let signed = upload.as_ref().map_or(request.body(), |upload| &upload.meta);
         check::authorization(request, signed, &state.keys.merchant.public_key(), now())?;
-        routes::answer(request, upload.as_ref(), &state.book().stubs)
+        routes::answer(request, upload.as_ref(), state)
     });
     match answered {
         Ok(Answered::Json(status, body)) => Outcome::json(status, &body),

@@ -244,7 +244,8 @@ fn certificates() {
 fn the_apiv3_key() {
     // Test case 14 of the GCM specification.
     let zeros = Apiv3Key::new(vec![0; 32]).expect("key");
-    let sealed = BASE64_STANDARD.decode(zeros.encrypt(&[0; 16], &"\0".repeat(12), "").expect("sealed")).expect("base64");
+    let sealed =
+        BASE64_STANDARD.decode(zeros.encrypt(&[0; 16], &"\0".repeat(12), "").expect("sealed")).expect("base64");
     let hex: String = sealed.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hex, "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919");
     let key = Apiv3Key::new("0123456789abcdef0123456789abcdef").expect("key");

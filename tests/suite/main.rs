@@ -12,6 +12,7 @@ mod forms;
 mod keys;
 mod layers;
 mod network;
+mod platform;
 mod refused_after;
 mod refused_before;
 mod runtimes;
