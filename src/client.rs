@@ -42,7 +42,7 @@ use crate::transport::{Delivery, Exchange, Slot};
 ///
 /// let client = Client::builder()
 ///     .mchid("1900000109")
-///     .serial("3775B6A45ACD588826D15E583A95F5DD********")
+///     .serial("3775B6A45ACD588826D15E583A95F5DD40E3FF01")
 ///     .private_key("file:///etc/wechatpay/apiclient_key.pem")
 ///     .platform_key("PUB_KEY_ID_0119000001092024111100326200001234", "file:///etc/wechatpay/pub_key.pem")
 ///     .build()?;
@@ -239,7 +239,7 @@ impl Client {
     ///
     /// let client = Client::factory(json!({
     ///     "mchid": "1900000109",
-    ///     "serial": "3775B6A45ACD588826D15E583A95F5DD********",
+    ///     "serial": "3775B6A45ACD588826D15E583A95F5DD40E3FF01",
     ///     "privateKey": "file:///etc/wechatpay/apiclient_key.pem",
     ///     "certs": {
     ///         "PUB_KEY_ID_0119000001092024111100326200001234": "file:///etc/wechatpay/pub_key.pem",

@@ -1,7 +1,7 @@
-//! The settings of a client: the builder, and PHP's map.
+//! The settings of a client: the builder.
 //!
 //! To add a setting: a field of [`ClientBuilder`], its method, its use in `build`, and, where PHP's map has it, one line in
-//! [`SETTINGS`].
+//! `settings.rs`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +12,6 @@ use bytes::Bytes;
 use http::header::HeaderValue;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use serde_json::Value;
 use tower::{Layer, Service};
 
 use crate::client::{Client, Core};
@@ -22,7 +21,6 @@ use crate::error::{BoxError, Error};
 use crate::layer::sign::{Credential, LocalKey, Sign, Signer};
 use crate::layer::verify::{Verifier, Verify};
 use crate::layer::{self, BoxService, Wrap};
-use crate::options::{kind, seconds, text};
 use crate::platform::{self, Platform, PlatformVerifier, Source, public_key_id};
 use crate::proto::target::Base;
 use crate::transport::Transport;
@@ -50,7 +48,7 @@ pub struct ClientBuilder {
     base_uri: Option<String>,
     timeout: Duration,
     connect_timeout: Duration,
-    proxy: Proxy,
+    pub(crate) proxy: Proxy,
     roots: Vec<CertificateDer<'static>>,
     /// The first thing that was wrong.
     error: Option<Error>,
@@ -112,7 +110,11 @@ impl ClientBuilder {
         K: TryInto<PublicKey>,
         Error: From<K::Error>,
     {
-        let id = id.into();
+        let mut id = id.into();
+        if id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            // As the service writes serial numbers.
+            id.make_ascii_uppercase();
+        }
         match key.try_into() {
             Ok(key) => {
                 self.platform_keys.insert(id, key);
@@ -236,7 +238,7 @@ impl ClientBuilder {
         let sign = Sign(Arc::new(self.credential(&base)?));
         let connector = Connector::new(&self.proxy, &self.roots, self.connect_timeout)?;
         let transport = Transport::new(connector);
-        let platform = self.checked_platform(&base, &sign, &transport)?;
+        let platform = self.checked_platform(&base, &sign, &transport, merchant_key.as_ref())?;
         let verifier = match (self.verifier.take(), &platform) {
             (Some(verifier), _) => verifier,
             (None, platform) => Arc::new(PlatformVerifier(Arc::clone(platform))),
@@ -257,17 +259,22 @@ impl ClientBuilder {
         }
     }
 
-    /// What signs; the keys that verify are not needed for it.
-    pub(crate) fn credential(&mut self, base: &Base) -> Result<Credential, Error> {
-        let id = match (&self.verifier, public_key_id(&self.platform_keys)) {
+    /// The id of the platform's public key, in public-key mode.
+    pub(crate) fn platform_key_id(&self) -> Option<HeaderValue> {
+        match (&self.verifier, public_key_id(&self.platform_keys)) {
             (None, Some(id)) => HeaderValue::from_str(id).ok(),
             _ => None,
-        };
+        }
+    }
+
+    /// What signs; the keys that verify are not needed for it.
+    pub(crate) fn credential(&mut self, base: &Base) -> Result<Credential, Error> {
+        let platform_key_id = self.platform_key_id();
         Ok(Credential {
             mchid: self.checked_mchid()?,
             signer: self.checked_signer()?,
             base: base.clone(),
-            platform_key_id: id,
+            platform_key_id,
         })
     }
 
@@ -313,7 +320,13 @@ impl ClientBuilder {
         }
     }
 
-    fn checked_platform(&mut self, base: &Base, sign: &Sign, transport: &Transport) -> Result<Arc<Platform>, Error> {
+    fn checked_platform(
+        &mut self,
+        base: &Base,
+        sign: &Sign,
+        transport: &Transport,
+        merchant_key: Option<&PrivateKey>,
+    ) -> Result<Arc<Platform>, Error> {
         let keys = std::mem::take(&mut self.platform_keys);
         let key = self.apiv3_key.take();
         if self.verifier.is_some() && !keys.is_empty() {
@@ -328,83 +341,23 @@ impl ClientBuilder {
                  apiv3_key, with which certificates are fetched",
             ));
         }
-        let is_id = |id: &String| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if let Some(id) = keys.keys().find(|id| !is_id(id)) {
-            return Err(Error::config(format!(
-                "the setting platform_key (certs) has the id {id:?}: give PUB_KEY_ID_... or the certificate's serial number"
-            )));
+        for (id, key) in &keys {
+            platform::check_id(id, key)
+                .map_err(|said| Error::config(format!("the setting platform_key (certs) {id:?}: {said}")))?;
+            if merchant_key.is_some_and(|merchant| merchant.public_key() == *key) {
+                return Err(Error::config(format!(
+                    "the setting platform_key (certs) {id:?} is the merchant's own key or certificate: the platform's belongs there"
+                )));
+            }
         }
         let source = key.map(|key| Source {
-            stack: layer::unverified(sign.clone(), transport.clone()),
+            unverified: layer::unverified(sign.clone(), transport.clone()),
             base: base.clone(),
             key,
             every: self.refresh,
         });
         Ok(Platform::new(keys, source))
     }
-
-    /// PHP's map.
-    pub(crate) fn from_settings(settings: Value) -> Result<Self, Error> {
-        let Value::Object(members) = settings else {
-            return Err(Error::config(format!(
-                "the settings are {} where an object is needed, such as {{\"mchid\": \"...\", ...}}",
-                kind(&settings)
-            )));
-        };
-        let mut builder = ClientBuilder::new();
-        for (key, value) in members {
-            let Some((_, set)) = SETTINGS.iter().find(|(name, _)| *name == key) else {
-                return Err(unknown(&key));
-            };
-            builder = set(builder, value).map_err(|said| Error::config(format!("the setting {key}: {said}")))?;
-        }
-        Ok(builder)
-    }
-}
-
-type Set = fn(ClientBuilder, Value) -> Result<ClientBuilder, String>;
-
-/// The keys of PHP's `Builder::factory`.
-const SETTINGS: &[(&str, Set)] = &[
-    ("mchid", |builder, value| match value {
-        Value::Number(number) if number.is_u64() => Ok(builder.mchid(number.to_string())),
-        other => Ok(builder.mchid(text(other)?)),
-    }),
-    ("serial", |builder, value| Ok(builder.serial(text(value)?))),
-    ("privateKey", |builder, value| Ok(builder.private_key(text(value)?))),
-    ("certs", |builder, value| {
-        let members = match value {
-            Value::Object(members) => members,
-            other => return Err(format!("{} where an object of serial and key is needed", kind(&other))),
-        };
-        members.into_iter().try_fold(builder, |builder, (id, key)| Ok(builder.platform_key(id, text(key)?)))
-    }),
-    ("apiv3_key", |builder, value| Ok(builder.apiv3_key(text(value)?))),
-    ("base_uri", |builder, value| Ok(builder.base_uri(text(value)?))),
-    ("timeout", |builder, value| Ok(builder.timeout(seconds(&value)?))),
-    ("connect_timeout", |builder, value| Ok(builder.connect_timeout(seconds(&value)?))),
-    ("proxy", |mut builder, value| {
-        builder.proxy = Proxy::from_value(value)?;
-        Ok(builder)
-    }),
-    // APIv2's settings stand in the same map; a map carried over from PHP must not be refused for them.
-    ("secret", |builder, value| text(value).map(|_| builder)),
-    ("merchant", |builder, value| match value {
-        Value::Object(_) => Ok(builder),
-        other => Err(format!("{} where an object with cert and key is needed", kind(&other))),
-    }),
-];
-
-fn unknown(key: &str) -> Error {
-    let names = || SETTINGS.iter().map(|(name, _)| *name);
-    let close = names()
-        .find(|name| strsim::damerau_levenshtein(&name.to_lowercase(), &key.to_lowercase().replace('_', "")) <= 2);
-    Error::config(match close {
-        Some(name) => format!("the setting {key:?} is not known: did you mean {name:?}?"),
-        None => {
-            format!("the setting {key:?} is not known: the settings are {}", names().collect::<Vec<_>>().join(", "))
-        }
-    })
 }
 
 fn roots(setting: &str) -> Result<Vec<CertificateDer<'static>>, String> {

@@ -82,6 +82,9 @@ impl Proxy {
     }
 
     fn is_readable(url: &str) -> bool {
+        if !url.contains("://") && !url.contains(':') {
+            return false;
+        }
         let probe = Matcher::builder().all(url.to_owned()).build();
         let intercept = probe.intercept(&Uri::from_static("https://api.mch.weixin.qq.com"));
         intercept.is_some_and(|intercept| {
@@ -121,6 +124,12 @@ impl Connector {
         let Shared { tcp, tls, timeout, .. } = &*self.0;
         let shared = Shared { proxies: proxy.matcher()?, tcp: tcp.clone(), tls: Arc::clone(tls), timeout: *timeout };
         Ok(Connector(Arc::new(shared)))
+    }
+
+    /// The proxy on the way to an address, without its password, for messages.
+    pub(crate) fn proxy_for(&self, target: &Uri) -> Option<String> {
+        let proxy = self.0.proxies.intercept(target)?;
+        Some(proxy.uri().to_string().trim_end_matches('/').to_owned())
     }
 
     /// The `Proxy-Authorization` of a request that goes through a proxy without a tunnel, as plain HTTP does.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap};
 
 /// Headers whose values are shown. Any other may hold what the caller or a proxy wants kept to itself.
-const SHOWN: [&str; 14] = [
+const SHOWN: [&str; 16] = [
     "accept",
     "accept-encoding",
     "content-encoding",
@@ -20,13 +20,15 @@ const SHOWN: [&str; 14] = [
     "retry-after",
     "server",
     "user-agent",
+    "wechatpay-nonce",
     "wechatpay-serial",
+    "wechatpay-signature-type",
     "wechatpay-timestamp",
 ];
 
 /// The request as it is sent.
 pub(crate) fn request(request: &http::Request<Bytes>) -> String {
-    let mut out = format!("> {} {} {:?}\n", request.method(), request.uri(), request.version());
+    let mut out = format!("> {} {} {:?}\n", request.method(), without_token(request.uri()), request.version());
     headers(&mut out, '>', request.headers());
     let _ = writeln!(out, "> ({} bytes)", request.body().len());
     out
@@ -37,6 +39,20 @@ pub(crate) fn answer(parts: &http::response::Parts, after: Duration) -> String {
     let mut out = format!("< {:?} {} (after {after:.1?})\n", parts.version, parts.status);
     headers(&mut out, '<', &parts.headers);
     out
+}
+
+/// The address, but for tokens in its query: whoever has one has the file.
+fn without_token(uri: &http::Uri) -> String {
+    let text = uri.to_string();
+    let Some((path, query)) = text.split_once('?') else { return text };
+    let shown: Vec<_> = query
+        .split('&')
+        .map(|pair| match pair.split_once('=') {
+            Some((name, _)) if name.to_ascii_lowercase().contains("token") => format!("{name}=***"),
+            _ => pair.to_owned(),
+        })
+        .collect();
+    format!("{path}?{}", shown.join("&"))
 }
 
 fn headers(out: &mut String, side: char, headers: &HeaderMap) {
@@ -70,7 +86,7 @@ mod tests {
 
     #[test]
     fn secrets_are_left_out() {
-        let sent = http::Request::post("https://h/v3/x?a=b")
+        let sent = http::Request::post("https://h/v3/x?a=b&token=s3cret")
             .header("authorization", "WECHATPAY2-SHA256-RSA2048 mchid=\"1\",nonce_str=\"N\",signature=\"s3cret\"")
             .header("content-type", "application/json")
             .header("x-own", "s3cret")
@@ -78,7 +94,7 @@ mod tests {
             .expect("request");
         assert_eq!(
             request(&sent),
-            "> POST https://h/v3/x?a=b HTTP/1.1\n\
+            "> POST https://h/v3/x?a=b&token=*** HTTP/1.1\n\
              > authorization: WECHATPAY2-SHA256-RSA2048 mchid=\"1\",nonce_str=\"N\",signature=\"***\"\n\
              > content-type: application/json\n> x-own: ***\n> (6 bytes)\n"
         );

@@ -27,6 +27,7 @@ mod runtime;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod secret;
+mod settings;
 mod sink;
 mod transport;
 

@@ -52,7 +52,7 @@ pub(crate) struct Platform {
 /// Where certificates come from.
 pub(crate) struct Source {
     /// Signs and sends, and verifies nothing: the first answer is verified with the certificate in it.
-    pub(crate) stack: BoxService,
+    pub(crate) unverified: BoxService,
     pub(crate) base: Base,
     pub(crate) key: Apiv3Key,
     pub(crate) every: Duration,
@@ -94,6 +94,26 @@ pub(crate) fn public_key_id(keys: &BTreeMap<String, PublicKey>) -> Option<&str> 
     match (ids.next(), ids.next()) {
         (Some(id), None) if id.starts_with(PUBLIC_KEY_ID) => Some(id),
         _ => None,
+    }
+}
+
+/// Whether an id fits the key under it. The error says what is wrong.
+pub(crate) fn check_id(id: &str, key: &PublicKey) -> Result<(), String> {
+    let is_public_key_id = id
+        .strip_prefix(PUBLIC_KEY_ID)
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric()));
+    let is_serial = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match key.certificate_serial() {
+        _ if !is_public_key_id && !is_serial => {
+            Err("it is neither PUB_KEY_ID_... nor the serial number of a certificate in hexadecimal".to_owned())
+        }
+        Some(serial) if is_public_key_id => Err(format!(
+            "a certificate stands under the id of a public key: give pub_key.pem, or the certificate under its serial number {serial}"
+        )),
+        Some(serial) if !serial.eq_ignore_ascii_case(id) => {
+            Err(format!("the certificate there has the serial number {serial}"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -257,7 +277,7 @@ impl Source {
     async fn fetch(&self, platform: &Platform) -> Result<Vec<Certificate>, Error> {
         let template = request::template(CERTIFICATES)?;
         let request = request::build(Method::GET, &template, &Options::new(), &self.base)?;
-        let answer = self.stack.clone().oneshot(request).await?;
+        let answer = self.unverified.clone().oneshot(request).await?;
         if !answer.status().is_success() {
             return Err(Error::answer(Response::new(answer, false)));
         }

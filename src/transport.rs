@@ -176,7 +176,8 @@ impl Shared {
         if let Some(authorization) = shared.connector.proxy_authorization(request.uri()) {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
         }
-        let (host, path) = (request.uri().host().unwrap_or_default().to_owned(), request.uri().path().to_owned());
+        let path = request.uri().path().to_owned();
+        let target = request.uri().clone();
         let began = Instant::now();
         if exchange.debug {
             debug::print(&debug::request(&request));
@@ -186,7 +187,7 @@ impl Shared {
             Some(timeout) => CONNECT_TIMEOUT.scope(timeout, sending).await,
             None => sending.await,
         };
-        let (parts, body) = answer.map_err(|source| not_sent(&host, source))?.into_parts();
+        let (parts, body) = answer.map_err(|source| not_sent(&target, &shared.connector, source))?.into_parts();
         if exchange.debug {
             debug::print(&debug::answer(&parts, began.elapsed()));
         }
@@ -289,8 +290,12 @@ impl Drop for RuntimeEnd {
     }
 }
 
-fn not_sent(host: &str, source: PoolError) -> Error {
+fn not_sent(target: &http::Uri, connector: &Connector, source: PoolError) -> Error {
     let root = root(&source);
+    let host = match connector.proxy_for(target) {
+        Some(proxy) => format!("{} through the proxy {proxy}", target.host().unwrap_or_default()),
+        None => target.host().unwrap_or_default().to_owned(),
+    };
     let (kind, said) = if source.is_connect() {
         let hint = match root.to_string() {
             said if said.contains("UnknownIssuer") => {

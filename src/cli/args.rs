@@ -9,12 +9,12 @@ pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  the answer could not be used: too large, or not what it should be
-  2  arguments, settings or options are wrong; nothing was sent
+  2  arguments, settings or options are wrong, or a file that they name; nothing was sent
   3  no connection; nothing was sent
   4  the outcome is unknown: time ran out, or the connection broke; query before repeating
   5  the service refused, with an answer other than 2xx
   6  the signature of the answer, or the digest of a file, does not hold
-  7  a file of this machine could not be read or written";
+  7  the answer, or standard input or output, could not be read or written";
 
 /// The settings, in `--help`.
 const SETTINGS: &str = "\
@@ -25,6 +25,8 @@ Settings come from a TOML file and from the environment, which wins. Secrets are
   apiv3_key = \"...\"                                   WXPAY_APIV3_KEY
   secret = \"...\"                                      WXPAY_SECRET
   base_uri = \"https://api.mch.weixin.qq.com/\"         WXPAY_BASE_URI
+  timeout = 30                                        seconds; also connect_timeout
+  proxy = \"http://proxy.example:3128\"                 else HTTPS_PROXY and the like
   [certs]
   PUB_KEY_ID_0119... = \"file://pub_key.pem\"           WXPAY_PLATFORM_KEY_ID and WXPAY_PLATFORM_KEY
 A relative file:// path is taken from the folder of the TOML file.";
@@ -98,7 +100,8 @@ pub(super) struct Req {
 ///
 /// Reads JSON Lines on standard input: {"method": "POST", "template": "v3/x/{y}", "options": {...}}, or "chain": ["v3", "x", "_y_"]
 /// in place of the template; a line may carry its own "mchid". Writes a line for each: {"method", "uri", "target", "headers",
-/// "body"}, or {"error": {"kind", "message"}}. A body that is no UTF-8 is written as "body_base64". Host and Content-Length
+/// "body"}, or {"error": {"kind", "message"}}; an "id" in a line comes back in its answer. A line that is wrong does not change
+/// the exit code. A body that is no UTF-8 is written as "body_base64". Host and Content-Length
 /// follow from uri and body and are left out.
 #[derive(clap::Args)]
 pub(super) struct Wire {
@@ -106,10 +109,10 @@ pub(super) struct Wire {
     #[arg(long)]
     pub(super) unsigned: bool,
     /// Sign with this nonce instead of a random one
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", conflicts_with = "unsigned")]
     pub(super) nonce: Option<String>,
     /// Sign with this time instead of now, in seconds since 1970
-    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, conflicts_with = "unsigned")]
     pub(super) timestamp: Option<i64>,
 }
 

@@ -46,7 +46,7 @@ impl Failure {
         Failure { code: 2, said: said.into() }
     }
 
-    /// A file or a stream of this machine cannot be read or written.
+    /// Standard input or output, or a folder of this machine, cannot be read or written.
     fn local(said: impl Into<String>) -> Self {
         Failure { code: 7, said: said.into() }
     }
@@ -63,6 +63,16 @@ impl From<Error> for Failure {
             ErrorKind::Sink => 7,
             ErrorKind::TooLarge | ErrorKind::Decode | ErrorKind::Layer => 1,
         };
-        Failure { code, said: error.to_string() }
+        let mut said = error.to_string();
+        match error.kind() {
+            ErrorKind::Config => {
+                said.push_str(" (settings come from --config FILE or WXPAY_... variables, see wxpay --help)")
+            }
+            ErrorKind::Options | ErrorKind::Path if said.contains("variable") => {
+                said.push_str(" (here a variable is given by --var NAME=VALUE)");
+            }
+            _ => {}
+        }
+        Failure { code, said }
     }
 }

@@ -1,20 +1,22 @@
 //! What is printed for people.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use serde_json::Value;
 
 /// The width of a paragraph where the terminal does not say, in columns.
 const WIDTH: usize = 100;
 
-/// Prints an error as one paragraph on standard error. Text from outside cannot move the cursor.
+/// Prints an error as one paragraph on standard error, in lines for a terminal and as one line for a log. Text from outside
+/// cannot move the cursor.
 pub(super) fn paragraph(said: &str) {
     let mut out = String::from("wxpay:");
     let mut column = out.len();
+    let most = if io::stderr().is_terminal() { WIDTH } else { usize::MAX };
     for word in said.split_whitespace() {
         let word: String = word.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
         let width = word.chars().count();
-        if column + 1 + width > WIDTH && column > 0 {
+        if column.saturating_add(1 + width) > most {
             out.push_str("\n  ");
             column = 2;
         } else {

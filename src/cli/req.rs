@@ -44,7 +44,12 @@ pub(super) fn run(from: &SettingsFile, req: &Req) -> Result<(), Failure> {
                 eprintln!("wxpay: {} bytes in {}", size, path.display());
                 Ok(())
             }
-            None => print(response.body()),
+            None => {
+                if !response.is_verified() {
+                    eprintln!("wxpay: the service does not sign this answer");
+                }
+                print(response.body())
+            }
         },
         Err(error) => {
             // What the service said is an answer too, for whoever pipes it on.
@@ -122,7 +127,7 @@ fn options(req: &Req) -> Result<Options, Failure> {
 fn split<'a>(pair: &'a str, argument: &str, by: char) -> Result<(&'a str, &'a str), Failure> {
     pair.split_once(by)
         .filter(|(name, _)| !name.is_empty())
-        .ok_or_else(|| Failure::usage(format!("{argument} {pair:?} is no KEY{by}VALUE")))
+        .ok_or_else(|| Failure::usage(format!("{argument} {pair:?} is no NAME{by}VALUE")))
 }
 
 /// A name given twice becomes a list.
@@ -148,7 +153,7 @@ fn json(argument: &str, text: &str) -> Result<Value, Failure> {
         ("standard input".to_owned(), read.as_str())
     } else if let Some(path) = text.strip_prefix('@') {
         read = std::fs::read_to_string(Path::new(path))
-            .map_err(|error| Failure::local(format!("the file {path:?} cannot be read: {error}")))?;
+            .map_err(|error| Failure::usage(format!("the file {path:?} cannot be read: {error}")))?;
         (format!("the file {path:?}"), read.as_str())
     } else {
         (argument.to_owned(), text)

@@ -19,6 +19,9 @@ struct Settings {
     apiv3_key: Option<String>,
     secret: Option<String>,
     base_uri: Option<String>,
+    timeout: Option<f64>,
+    connect_timeout: Option<f64>,
+    proxy: Option<String>,
     #[serde(default)]
     certs: std::collections::BTreeMap<String, String>,
 }
@@ -57,11 +60,18 @@ pub(super) fn builder(from: &SettingsFile) -> Result<ClientBuilder, Failure> {
         ("mchid", settings.mchid),
         ("serial", settings.serial),
         ("privateKey", settings.private_key),
+        ("apiv3_key", settings.apiv3_key),
         ("secret", settings.secret),
+        ("proxy", settings.proxy),
         ("base_uri", settings.base_uri),
     ] {
-        if let Some(value) = value {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
             map.insert(key.to_owned(), Value::String(value));
+        }
+    }
+    for (key, value) in [("timeout", settings.timeout), ("connect_timeout", settings.connect_timeout)] {
+        if let Some(value) = value {
+            map.insert(key.to_owned(), value.into());
         }
     }
     if !settings.certs.is_empty() {
@@ -82,8 +92,11 @@ fn variable(name: &str) -> Result<Option<String>, Failure> {
 
 fn read(path: &Path) -> Result<Settings, Failure> {
     let shown = path.display();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("the settings file {shown} cannot be read: {error}")))?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::usage(format!(
+            "the settings file {shown} cannot be read: {error} (wxpay sandbox writes one as it starts)"
+        ))
+    })?;
     // The library's own message quotes the line, which may hold a key.
     let mut settings: Settings = toml::from_str(&text).map_err(|error| {
         let line = error.span().map_or(1, |span| 1 + text.get(..span.start).unwrap_or_default().matches('\n').count());

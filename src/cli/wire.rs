@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufWriter, Write};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
-use http::{Method, Request};
+use http::{HeaderValue, Method, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -18,6 +18,7 @@ use crate::layer::sign::Credential;
 use crate::options::Options;
 use crate::proto::request;
 use crate::proto::target::Base;
+use crate::proto::verify::SERIAL;
 
 /// One line of the input.
 #[derive(Deserialize)]
@@ -78,11 +79,14 @@ pub(super) fn run(from: &SettingsFile, wire: &Wire) -> Result<(), Failure> {
         let credential = builder.credential(&base)?;
         Some(Signing { credential, nonce: wire.nonce.clone(), timestamp: wire.timestamp })
     };
+    let platform_key_id = builder.platform_key_id();
     let output = |error: io::Error| Failure::local(format!("standard output: {error}"));
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let mut input = io::stdin().lock();
     let mut line = String::new();
+    let mut number = 0u64;
     loop {
+        number += 1;
         line.clear();
         let read = input.read_line(&mut line).map_err(|error| Failure::local(format!("standard input: {error}")))?;
         if read == 0 {
@@ -91,20 +95,23 @@ pub(super) fn run(from: &SettingsFile, wire: &Wire) -> Result<(), Failure> {
         if line.trim().is_empty() {
             continue;
         }
-        let answer = answer(&line, &base, signing.as_mut());
+        let answer = answer(number, &line, &base, platform_key_id.as_ref(), signing.as_mut());
         serde_json::to_writer(&mut out, &answer).map_err(|error| output(error.into()))?;
         out.write_all(b"\n").map_err(output)?;
     }
     out.flush().map_err(output)
 }
 
-fn answer(line: &str, base: &Base, signing: Option<&mut Signing>) -> Out {
-    let parsed = serde_json::from_str::<Line>(line)
-        .map_err(|source| Error::options(format!("the line is not what wire reads: {source}")));
+fn answer(number: u64, line: &str, base: &Base, key_id: Option<&HeaderValue>, signing: Option<&mut Signing>) -> Out {
+    let parsed = serde_json::from_str::<Line>(line).map_err(|source| {
+        // The library counts the lines of one JSON text, which is always the first.
+        let said = source.to_string().replace(" at line 1 column", ", at column");
+        Error::options(format!("line {number} is not what wire reads: {said}"))
+    });
     let mut id = None;
     let sent = parsed.and_then(|mut line| {
         id = line.id.take();
-        sent(line, base, signing)
+        sent(line, base, key_id, signing)
     });
     match sent {
         Ok(request) => shown(id, request),
@@ -112,13 +119,18 @@ fn answer(line: &str, base: &Base, signing: Option<&mut Signing>) -> Out {
     }
 }
 
-fn sent(line: Line, base: &Base, signing: Option<&mut Signing>) -> Result<Request<Bytes>, Error> {
+fn sent(
+    line: Line,
+    base: &Base,
+    key_id: Option<&HeaderValue>,
+    signing: Option<&mut Signing>,
+) -> Result<Request<Bytes>, Error> {
     let method = Method::from_bytes(line.method.to_ascii_uppercase().as_bytes())
         .map_err(|_| Error::options(format!("{:?} is no name of an HTTP method", line.method)))?;
     let text = match (&line.template, &line.chain) {
         (Some(template), None) => chain::text([template.as_str()]),
         (None, Some(names)) => chain::text(names.iter().map(String::as_str)),
-        _ => return Err(Error::options("the line needs either \"template\" or \"chain\"")),
+        _ => return Err(Error::options("the line needs \"template\" or \"chain\", one of them and not both")),
     };
     let shown = line.template.unwrap_or_else(|| line.chain.unwrap_or_default().join("/"));
     let named = |error: Error| error.with_call(&method, &shown);
@@ -130,6 +142,9 @@ fn sent(line: Line, base: &Base, signing: Option<&mut Signing>) -> Result<Reques
     let options = options.checked().map_err(named)?;
     let base = options.base_uri.as_ref().unwrap_or(base);
     let mut request = request::build(method.clone(), &template, &options, base).map_err(named)?;
+    if let Some(id) = key_id {
+        request.headers_mut().entry(SERIAL).or_insert_with(|| id.clone());
+    }
     if let Some(Signing { credential, nonce, timestamp }) = signing {
         let nonce = match nonce {
             Some(nonce) => nonce.clone(),

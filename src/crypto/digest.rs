@@ -22,6 +22,13 @@ impl Algorithm {
         }
     }
 
+    fn name(self) -> &'static str {
+        match self {
+            Algorithm::Sha1 => "SHA1",
+            Algorithm::Sha256 => "SHA256",
+        }
+    }
+
     fn context(self) -> Hasher {
         Hasher(Context::new(match self {
             Algorithm::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
@@ -127,8 +134,8 @@ impl FileDigest {
             return Ok(());
         }
         Err(format!(
-            "its {:?} is {}, and the service named {}",
-            self.algorithm,
+            "its {} is {}, and the service named {}",
+            self.algorithm.name(),
             plain.as_deref().unwrap_or(&raw),
             self.expected
         ))

@@ -67,6 +67,12 @@ fn file(path: &Path) -> Result<Der, Error> {
             .with_source(source)
     })?;
     let bytes = Zeroizing::new(bytes);
+    // PKCS#12 is a SEQUENCE that begins with the version, 3.
+    if let [0x30, 0x82, _, _, 0x02, 0x01, 0x03, ..] = bytes[..] {
+        return Err(Error::config(format!(
+            "the file {shown} is PKCS#12: take the key out of it, openssl pkcs12 -in apiclient_cert.p12 -nodes -nocerts -out apiclient_key.pem"
+        )));
+    }
     // Text and DER are told apart by the first byte: a DER structure is a SEQUENCE.
     let read =
         if bytes.first() == Some(&0x30) && std::str::from_utf8(&bytes).is_err() { der(&bytes) } else { parse(&bytes) };
@@ -74,6 +80,10 @@ fn file(path: &Path) -> Result<Der, Error> {
 }
 
 fn parse(bytes: &[u8]) -> Result<Der, Error> {
+    let trimmed = std::str::from_utf8(bytes).unwrap_or_default().trim();
+    if trimmed.starts_with('/') && Path::new(trimmed).exists() {
+        return Err(Error::config(format!("it is a path: write file://{trimmed}")));
+    }
     let nothing = || {
         Error::config(
             "it is no key: give PEM, which begins with a line such as -----BEGIN PRIVATE KEY-----, its base64 alone, or \

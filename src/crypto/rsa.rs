@@ -184,12 +184,23 @@ impl fmt::Debug for PrivateKey {
 /// let key: PublicKey = "file:///etc/wechatpay/pub_key.pem".try_into()?;
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct PublicKey {
     // The form that ring takes: PKCS#1, neither SPKI nor X.509.
     pkcs1: Arc<[u8]>,
     modulus_len: usize,
+    /// The serial number of the certificate it came in.
+    serial: Option<Arc<str>>,
 }
+
+/// Two are equal when the keys are, wherever they came from.
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.pkcs1 == other.pkcs1
+    }
+}
+
+impl Eq for PublicKey {}
 
 impl PublicKey {
     /// Reads a public key (SPKI or PKCS#1), or the one in a certificate, given as PEM text however it was pasted, as `file://`
@@ -239,7 +250,17 @@ impl PublicKey {
         if bits < MIN_BITS {
             return Err(Error::config(format!("the public key has {bits} bits: WeChat Pay's have {MIN_BITS}")));
         }
-        Ok(PublicKey { pkcs1: der.into(), modulus_len })
+        Ok(PublicKey { pkcs1: der.into(), modulus_len, serial: None })
+    }
+
+    /// The serial number of the certificate this key came in, upper-case hexadecimal; `None` for a bare key.
+    #[must_use]
+    pub fn certificate_serial(&self) -> Option<&str> {
+        self.serial.as_deref()
+    }
+
+    pub(super) fn with_serial(self, serial: &str) -> Self {
+        PublicKey { serial: Some(serial.into()), ..self }
     }
 
     /// Whether `signature` (RSA PKCS#1 v1.5 with SHA-256, not base64) covers `message`.

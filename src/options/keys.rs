@@ -75,6 +75,11 @@ pub(crate) fn is_reserved(name: &str) -> bool {
     reserved().any(|key| key == name) || ELSEWHERE.iter().any(|(key, _)| *key == name)
 }
 
+/// What to use instead of an option of Guzzle that means nothing here.
+pub(crate) fn elsewhere(name: &str) -> Option<&'static str> {
+    ELSEWHERE.iter().find(|(key, _)| *key == name).map(|(_, instead)| *instead)
+}
+
 fn put<T, V: Into<Option<T>>>(slot: &mut Option<T>, value: Result<V, String>) -> Result<(), String> {
     *slot = value?.into();
     Ok(())

@@ -23,7 +23,7 @@ use crate::media::Media;
 use crate::proto::multipart::Multipart;
 use crate::proto::target::Base;
 use crate::sink::{Progress, Sink};
-pub(crate) use keys::{is_reserved, reserved};
+pub(crate) use keys::{elsewhere, is_reserved, reserved};
 pub(crate) use read::{kind, seconds, text};
 
 /// What a call carries: the values of the path's variables, the body, the query, headers and how to send it.
@@ -163,7 +163,7 @@ impl Options {
     fn set(&mut self, key: String, value: Value) {
         if let Some(reserved) = keys::KEYS.iter().find(|reserved| reserved.name == key) {
             self.note(reserved.name, |options| (reserved.set)(options, value));
-        } else if let Some((_, instead)) = keys::ELSEWHERE.iter().find(|(name, _)| *name == key) {
+        } else if let Some(instead) = elsewhere(&key) {
             self.fail(Error::options(format!("the option {key:?} has no meaning here: {instead}")));
         } else {
             self.variables.insert(key, value);
@@ -173,7 +173,9 @@ impl Options {
     fn set_body(&mut self, body: Body) -> Result<(), String> {
         match self.body.replace(body) {
             None => Ok(()),
-            Some(_) => Err("there are two bodies, and a request has one".to_owned()),
+            Some(_) => {
+                Err("there are two bodies, and a request has one: give json, body, form_params or multipart".to_owned())
+            }
         }
     }
 
@@ -238,6 +240,12 @@ impl From<Value> for Options {
             ))),
         }
         options
+    }
+}
+
+impl From<Map<String, Value>> for Options {
+    fn from(members: Map<String, Value>) -> Self {
+        Options::from(Value::Object(members))
     }
 }
 

@@ -205,8 +205,6 @@ fn unknown(key: &str, template: &Template, options: &Options) -> Error {
         .max_by(|a, b| a.0.total_cmp(&b.0));
     let way_out = if let Some((_, name)) = close {
         format!("did you mean {name:?}?")
-    } else if template.source().split('/').any(|segment| segment == format!("_{key}_")) {
-        format!("inside a path a variable is written {{{key}}}, not _{key}_")
     } else {
         let reserved: Vec<_> = options::reserved().collect();
         format!(
@@ -293,7 +291,6 @@ mod tests {
             (CARDS, json!({"card_id": "x", "jsom": {}}), "did you mean \"json\"?"),
             (CARDS, json!({"cardid": "x"}), "did you mean \"card_id\"?"),
             (CARDS, json!({"card_id": "x", "activate_type": "A"}), "belongs into \"json\""),
-            ("v3/_id_/x", json!({"id": "1"}), "written {id}, not _id_"),
             ("v3/{query}", json!({}), "name of a request option"),
             ("v3/{verify}", json!({}), "name of a request option"),
             ("v2/pay/unifiedorder", json!({}), "APIv2"),

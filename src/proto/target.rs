@@ -57,6 +57,12 @@ impl Base {
         if authority.host().is_empty() {
             return Err(format!("{:?} has no host", show()));
         }
+        if scheme == "http" && is_wechat_pay(&authority.as_str().to_ascii_lowercase()) {
+            return Err(
+                "WeChat Pay's own hosts are called over https: plain http would show every call to the network"
+                    .to_owned(),
+            );
+        }
         if uri.query().is_some() || text.contains('#') {
             return Err(format!("{:?} has a query or fragment: give queries with the call", show()));
         }
@@ -260,6 +266,7 @@ mod tests {
             ("/v3/", "lacks scheme"),
             ("ftp://api.mch.weixin.qq.com/", "no scheme of HTTP"),
             ("https://u:secret@host/", "user name"),
+            ("http://api.mch.weixin.qq.com/", "over https"),
             ("https://host/?a=b", "query"),
             ("https://host/hk", "must end with"),
             ("https://host/../", "segment"),

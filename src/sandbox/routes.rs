@@ -62,7 +62,11 @@ impl Stub {
     pub(super) fn new(method: &str, template: &str, status: u16, response: Value) -> Self {
         Stub {
             method: method.to_ascii_uppercase(),
-            template: template.trim_matches('/').to_owned(),
+            // The names of a stub are written as those of a chain.
+            template: match crate::proto::path::normalize(template.trim_matches('/')) {
+                Ok(template) => template.into_owned(),
+                Err(_) => template.trim_matches('/').to_owned(),
+            },
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::OK),
             response,
             file: None,

@@ -34,7 +34,8 @@ pub(super) fn start(
     stopped: oneshot::Receiver<()>,
 ) -> Result<(SocketAddr, JoinHandle<()>), Error> {
     let failed = |source: std::io::Error| {
-        Error::config(format!("the sandbox cannot listen on port {port}: {source}")).with_source(source)
+        Error::config(format!("the sandbox cannot listen on port {port} ({source}): port 0 picks a free one"))
+            .with_source(source)
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;

@@ -141,14 +141,14 @@ fn exit_codes_and_errors_that_can_be_read() {
             said.split_whitespace().collect::<Vec<_>>().join(" ").contains(words),
             "{arguments:?}: {words:?} not in {said:?}"
         );
-        assert!(said.lines().all(|line| line.chars().count() < 160), "{said}");
+        assert!(said.is_empty() || said.ends_with('\n'), "{said}");
         output
     };
     expect(0, "", &["req", "v3/x"], None);
     expect(2, "the variable \"id\" of the path is missing", &["req", "v3/x/{id}"], None);
     expect(2, "did you mean \"id\"?", &["req", "v3/x/{id}", "--var", "idd=1"], None);
     expect(2, "--json is no JSON", &["req", "v3/x", "--json", "{"], None);
-    expect(2, "is no KEY=VALUE", &["req", "v3/x", "--query", "a"], None);
+    expect(2, "is no NAME=VALUE", &["req", "v3/x", "--query", "a"], None);
     expect(2, "unexpected argument", &["req", "v3/x", "--secret", "s"], None);
     expect(2, "name of a request option", &["req", "v3/x", "--var", "json=1"], None);
     expect(4, "broke before the answer came", &["req", "v3/x"], Some(Fault::Hangup));
@@ -159,7 +159,7 @@ fn exit_codes_and_errors_that_can_be_read() {
         Some(Fault::Delay(std::time::Duration::from_secs(9))),
     );
     expect(6, "its signature does not hold", &["req", "v3/x"], Some(Fault::UnknownSerial));
-    expect(7, "cannot be read", &["req", "v3/x", "--json", "@/no/such/file"], None);
+    expect(2, "cannot be read", &["req", "v3/x", "--json", "@/no/such/file"], None);
     let output = expect(5, "404 RESOURCE_NOT_EXISTS", &["req", "v3/none"], None);
     assert!(text(&output.stdout).contains("RESOURCE_NOT_EXISTS"), "the service's answer is printed");
     let mut elsewhere = wxpay(&["--config", &settings.path("wxpay.toml"), "req", "v3/x"]);

@@ -6,6 +6,13 @@ use wechatpay_chain::{Client, ErrorKind, PrivateKey, PublicKey};
 
 use crate::support::{CARDS, options, sandbox};
 
+/// The sandbox's settings without the APIv3 key, which would stand in for the platform keys.
+fn settings_of(sandbox: &Sandbox) -> Value {
+    let mut settings = sandbox.settings();
+    settings.as_object_mut().expect("object").remove("apiv3_key");
+    settings
+}
+
 fn said(settings: Value) -> String {
     let error = Client::factory(settings).expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::Config, "{error}");
@@ -13,7 +20,7 @@ fn said(settings: Value) -> String {
 }
 
 fn with(sandbox: &Sandbox, key: &str, value: Value) -> Value {
-    let mut settings = sandbox.settings();
+    let mut settings = settings_of(sandbox);
     settings[key] = value;
     settings
 }
@@ -59,9 +66,11 @@ fn each_missing_or_wrong_setting() {
     let sandbox = sandbox();
     let private = sandbox.settings()["privateKey"].clone();
     let public = sandbox.settings()["certs"].as_object().expect("certs").values().next().expect("one").clone();
+    let certificate = pem("CERTIFICATE", sandbox.rotate_certificate().expect("certificate").der());
+    let own = pem("PUBLIC KEY", &sandbox.merchant_key().public_key().spki());
     let mut messages = Vec::new();
     for key in ["mchid", "serial", "privateKey", "certs"] {
-        let mut settings = sandbox.settings();
+        let mut settings = settings_of(&sandbox);
         settings.as_object_mut().expect("object").remove(key);
         messages.push((said(settings), "is missing"));
     }
@@ -84,9 +93,16 @@ fn each_missing_or_wrong_setting() {
         ("privateKey", json!("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), "no RSA private key"),
         ("certs", json!({}), "platform_key (certs) is missing"),
         ("certs", json!("x"), "certs: a string"),
-        ("certs", json!({ "PUB_KEY_ID_1": null }), "certs: null"),
         ("certs", json!({ "PUB_KEY_ID_1": private }), "a private key where WeChat Pay's public key belongs"),
-        ("certs", json!({ "PUB KEY": public }), "has the id \"PUB KEY\""),
+        ("certs", json!({ "PUB KEY": public }), "neither PUB_KEY_ID_... nor the serial number"),
+        ("certs", json!({ "PUB_KEY_ID_": public }), "neither PUB_KEY_ID_... nor the serial number"),
+        ("certs", json!({ "any": null }), "give the apiv3_key here"),
+        ("certs", json!({ "DEADBEEF": certificate }), "has the serial number 7132D72A"),
+        ("certs", json!({ "PUB_KEY_ID_1": certificate }), "a certificate stands under the id of a public key"),
+        ("certs", json!({ "PUB_KEY_ID_1": own }), "the merchant's own key or certificate"),
+        ("verify", json!(false), "TLS is always verified"),
+        ("headers", json!({}), "is an option of a call here"),
+        ("proxy", json!("nope"), "no URL of a proxy"),
         ("certs", json!({ wechatpay_chain::sandbox::SERIAL: public }), "the merchant's own serial"),
         ("certs", json!({ "1": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" }), "no X.509"),
         ("certs", json!({ "1": "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n" }), "no SPKI"),
@@ -107,6 +123,11 @@ fn each_missing_or_wrong_setting() {
         assert!(said.contains(words), "{words:?} not in {said:?}");
         assert!(!said.contains("MII"), "no key material in {said:?}");
     }
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, der);
+    format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Keys and certificates in every form they come in, and what `openssl` makes of them.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -12,7 +13,7 @@ struct Made(PathBuf);
 impl Made {
     fn new(name: &str) -> Option<Self> {
         if Command::new("openssl").arg("version").output().is_err() {
-            eprintln!("SKIPPED: no openssl on this machine");
+            let _ = writeln!(std::io::stderr(), "SKIPPED: no openssl on this machine");
             return None;
         }
         let folder = std::env::temp_dir().join(format!("wechatpay-chain-openssl-{name}-{}", std::process::id()));

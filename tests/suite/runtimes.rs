@@ -159,14 +159,21 @@ fn connections_are_kept() {
         crate::support::relay(stream, target)
     });
     let client = sandbox.builder().base_uri(format!("http://{relay}/")).build().expect("client");
-    (0..5).for_each(|_| call(&client));
-    assert_eq!(count.load(Ordering::SeqCst), 1, "one connection for all synchronous calls");
+    // A connection that is on its way back to the pool when the next call begins costs a new one; never one for each call.
+    (0..40).for_each(|_| call(&client));
+    let synchronous = count.load(Ordering::SeqCst);
+    assert!(synchronous <= 8, "{synchronous} connections for 40 synchronous calls");
     run(async {
-        for _ in 0..5 {
+        for _ in 0..40 {
             call_async(&client).await;
         }
     });
-    assert_eq!(count.load(Ordering::SeqCst), 2, "and one for all of a runtime");
+    let all = count.load(Ordering::SeqCst);
+    assert!(
+        (1..=8).contains(&(all - synchronous)),
+        "{} connections for 40 calls of another runtime",
+        all - synchronous
+    );
 }
 
 #[test]
