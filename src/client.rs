@@ -6,19 +6,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+#[cfg(feature = "aws-lc-rs")]
+use http::HeaderValue;
 use http::Method;
 use serde_json::Value;
 use tower::ServiceExt;
 
 use crate::body::Patience;
 use crate::chain::Chain;
+use crate::clock;
 use crate::config::ClientBuilder;
-use crate::crypto::{Certificate, PrivateKey};
+use crate::crypto::{Certificate, PrivateKey, random};
 use crate::download::Download;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::index::Index;
+use crate::invoke;
 use crate::layer::BoxService;
-use crate::layer::sign::Destination;
+use crate::layer::sign::{Credential, Destination};
 use crate::layer::verify::Verified;
 use crate::options::{Options, Redirects};
 use crate::platform::Platform;
@@ -30,6 +34,8 @@ use crate::proto::template::Template;
 use crate::response::Response;
 use crate::sink::{OpenSink, Unfinished, Writing};
 use crate::transport::{Delivery, Exchange, Slot};
+#[cfg(feature = "aws-lc-rs")]
+use crate::{options::Body, proto::verify::SERIAL};
 
 /// A merchant's client of the WeChat Pay OpenAPI.
 ///
@@ -62,13 +68,14 @@ pub struct Client {
 
 /// What all chains of a client share.
 pub(crate) struct Core {
-    pub(crate) mchid: String,
+    pub(crate) credential: Arc<Credential>,
     pub(crate) stack: BoxService,
     pub(crate) base: Base,
     /// The whole call's time where the call does not say; zero is no limit.
     pub(crate) timeout: Duration,
     pub(crate) platform: Arc<Platform>,
     /// What decrypts; a merchant whose keys are elsewhere has none here.
+    #[cfg_attr(not(feature = "aws-lc-rs"), allow(dead_code, reason = "ring does not decrypt"))]
     pub(crate) merchant_key: Option<PrivateKey>,
 }
 
@@ -93,11 +100,45 @@ impl Core {
         template: Result<&Template, Error>,
         options: Options,
     ) -> Promise<Response> {
-        let call = template
-            .and_then(|template| self.prepare(&method, shown, template, options))
-            .map_err(|error| error.with_call(&method, shown));
-        let core = Arc::clone(self);
-        Promise::new(async move { core.send(call?).await })
+        if options.encrypt.is_empty() {
+            let call = template.and_then(|template| self.prepare(&method, shown, template, options));
+            let call = call.map_err(|error| error.with_call(&method, shown));
+            let core = Arc::clone(self);
+            return Promise::new(async move { core.send(call?).await });
+        }
+        // The key to encrypt with may have to be fetched first.
+        let (core, shown) = (Arc::clone(self), shown.to_owned());
+        let template = template.cloned();
+        Promise::new(async move {
+            let named = |error: Error| error.with_call(&method, &shown);
+            let template = template.map_err(named)?;
+            let options = core.encrypted(options).await.map_err(named)?;
+            let call = core.prepare(&method, &shown, &template, options).map_err(named)?;
+            core.send(call).await
+        })
+    }
+
+    /// The options with the fields that `encrypt` names encrypted, and the key's id in `Wechatpay-Serial`.
+    #[cfg(feature = "aws-lc-rs")]
+    async fn encrypted(&self, options: Options) -> Result<Options, Error> {
+        let mut options = options.checked()?;
+        let (id, key) = self.platform.encryption_key().await?;
+        if let Some(Body::Json(json)) = &mut options.body {
+            key.encrypt_fields(json, options.encrypt.iter().map(String::as_str))?;
+        }
+        let id = HeaderValue::try_from(id).map_err(|_| Error::config("the platform key's id fits into no header"))?;
+        if options.headers.get(SERIAL).is_some_and(|given| *given != id) {
+            return Err(Error::options(
+                "the header Wechatpay-Serial names another key than the one that \"encrypt\" uses: leave it out",
+            ));
+        }
+        options.headers.insert(SERIAL, id);
+        Ok(options)
+    }
+
+    #[cfg(not(feature = "aws-lc-rs"))]
+    async fn encrypted(&self, _: Options) -> Result<Options, Error> {
+        Err(Error::config("the option \"encrypt\" needs the feature aws-lc-rs of this crate: ring has no RSA-OAEP"))
     }
 
     fn prepare(&self, method: &Method, shown: &str, template: &Template, options: Options) -> Result<Call, Error> {
@@ -266,6 +307,87 @@ impl Client {
         Chain::root(&self.core).chain(path)
     }
 
+    /// Encrypts one text for the platform, and names the key: what goes into a sensitive field and into `Wechatpay-Serial`.
+    ///
+    /// The option `encrypt` does this for the fields of a body.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Options`]: the text is longer than RSA takes; those of fetching the certificates, where that is needed.
+    #[cfg(feature = "aws-lc-rs")]
+    pub fn encrypt(&self, text: &str) -> Result<(String, String), Error> {
+        self.encrypt_async(text).wait()
+    }
+
+    /// [`encrypt`](Self::encrypt), asynchronously.
+    #[cfg(feature = "aws-lc-rs")]
+    pub fn encrypt_async(&self, text: &str) -> Promise<(String, String)> {
+        let (platform, text) = (Arc::clone(&self.core.platform), text.to_owned());
+        Promise::new(async move {
+            let (id, key) = platform.encryption_key().await?;
+            Ok((key.encrypt(text.as_bytes())?, id))
+        })
+    }
+
+    /// Decrypts one text that the service encrypted for this merchant.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] without a private key in this process; [`ErrorKind::Decode`] when it does not decrypt.
+    #[cfg(feature = "aws-lc-rs")]
+    pub fn decrypt(&self, ciphertext: &str) -> Result<String, Error> {
+        let key = self.core.merchant_key.as_ref().ok_or_else(|| {
+            Error::config("the setting private_key is missing: with a signer of your own, decrypt where the key is")
+        })?;
+        String::from_utf8(key.decrypt(ciphertext)?)
+            .map_err(|_| Error::new(ErrorKind::Decode, "the field decrypts to bytes that are no text in UTF-8"))
+    }
+
+    /// The parameters that open the payment in a page (JSAPI) or a mini program: `appId`, `timeStamp`, `nonceStr`, `package`,
+    /// `signType` and `paySign`, signed with the merchant's key.
+    ///
+    /// ```
+    /// # let client = wechatpay_chain::sandbox::Sandbox::start()?.client()?;
+    /// let parameters = client.jsapi_payment("wx8888888888888888", "wx201410272009395522657a690389285100")?;
+    /// assert_eq!(parameters["package"], "prepay_id=wx201410272009395522657a690389285100");
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Sign`]: the signer refused.
+    pub fn jsapi_payment(&self, appid: &str, prepay_id: &str) -> Result<Value, Error> {
+        self.jsapi_payment_async(appid, prepay_id).wait()
+    }
+
+    /// [`jsapi_payment`](Self::jsapi_payment), asynchronously.
+    pub fn jsapi_payment_async(&self, appid: &str, prepay_id: &str) -> Promise<Value> {
+        let (core, appid, package) = (Arc::clone(&self.core), appid.to_owned(), format!("prepay_id={prepay_id}"));
+        Promise::new(async move {
+            let (timestamp, nonce) = (clock::now().to_string(), random::nonce()?);
+            let message = invoke::jsapi_message(&appid, &timestamp, &nonce, &package);
+            let sign = core.credential.sign(message.as_bytes()).await?.1;
+            Ok(invoke::jsapi(&appid, &timestamp, &nonce, &package, &sign))
+        })
+    }
+
+    /// The parameters that open the payment in an app: `appid`, `partnerid`, `prepayid`, `package`, `noncestr`, `timestamp` and
+    /// `sign`. `partnerid` is this client's merchant id; a partner puts the sub-merchant's id in its place.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Sign`]: the signer refused.
+    pub fn app_payment(&self, appid: &str, prepay_id: &str) -> Result<Value, Error> {
+        self.app_payment_async(appid, prepay_id).wait()
+    }
+
+    /// [`app_payment`](Self::app_payment), asynchronously.
+    pub fn app_payment_async(&self, appid: &str, prepay_id: &str) -> Promise<Value> {
+        let (core, appid, prepay_id) = (Arc::clone(&self.core), appid.to_owned(), prepay_id.to_owned());
+        Promise::new(async move {
+            let (timestamp, nonce) = (clock::now().to_string(), random::nonce()?);
+            let message = invoke::app_message(&appid, &timestamp, &nonce, &prepay_id);
+            let sign = core.credential.sign(message.as_bytes()).await?.1;
+            Ok(invoke::app(&appid, &core.credential.mchid, &prepay_id, &timestamp, &nonce, &sign))
+        })
+    }
+
     /// Fetches the platform's certificates now, verified by the answer's signature and the seal of the APIv3 key.
     ///
     /// Calls do this by themselves when they meet a new serial number; this is for looking at them, or for warming up.
@@ -344,7 +466,7 @@ impl ops::Index<&'static str> for Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("mchid", &self.core.mchid)
+            .field("mchid", &self.core.credential.mchid)
             .field("base_uri", &self.core.base)
             .field("timeout", &self.core.timeout)
             .finish_non_exhaustive()

@@ -243,9 +243,9 @@ impl ClientBuilder {
             (Some(verifier), _) => verifier,
             (None, platform) => Arc::new(PlatformVerifier(Arc::clone(platform))),
         };
-        let mchid = sign.0.mchid.clone();
+        let credential = Arc::clone(&sign.0);
         let stack = layer::stack(&self.layers, Verify(verifier), sign, transport);
-        Ok(Client::new(Core { mchid, stack, base, timeout: self.timeout, platform, merchant_key }))
+        Ok(Client::new(Core { credential, stack, base, timeout: self.timeout, platform, merchant_key }))
     }
 
     /// The checked `base_uri`, or the service's own.

@@ -15,7 +15,9 @@ mod crypto;
 mod debug;
 mod download;
 mod error;
+pub mod formatter;
 mod index;
+mod invoke;
 mod layer;
 mod media;
 mod options;
@@ -27,6 +29,8 @@ mod runtime;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod secret;
+#[cfg(feature = "aws-lc-rs")]
+mod sensitive;
 mod settings;
 mod sink;
 mod transport;
@@ -38,6 +42,7 @@ pub use config::ClientBuilder;
 pub use crypto::{Apiv3Key, Certificate, PrivateKey, PublicKey};
 pub use download::Download;
 pub use error::{BoxError, Error, ErrorKind};
+pub use invoke::voucher_sign;
 pub use layer::BoxService;
 pub use layer::sign::{Signature, Signer};
 pub use layer::verify::Verifier;

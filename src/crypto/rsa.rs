@@ -17,6 +17,8 @@ use super::load::{self, Der};
 use crate::error::{Error, ErrorKind};
 #[cfg(feature = "passphrase")]
 use crate::secret::Secret;
+#[cfg(feature = "aws-lc-rs")]
+use crate::sensitive;
 
 #[cfg(feature = "aws-lc-rs")]
 use aws_lc_rs::{encoding::AsDer, rand::SystemRandom, signature as backend};
@@ -146,6 +148,34 @@ impl PrivateKey {
         let length = key.decrypt(&OAEP_SHA1_MGF1SHA1, &ciphertext, &mut plaintext, None).map_err(|_| wrong())?.len();
         plaintext.truncate(length);
         Ok(plaintext)
+    }
+
+    /// Decrypts the fields that are named by their paths, `payer.name`, in place; see [`decrypt`](Self::decrypt). Where a path
+    /// meets a list, it means the field in each of its elements.
+    ///
+    /// ```
+    /// # use serde_json::json;
+    /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+    /// # let key = sandbox.merchant_key();
+    /// # let cipher = key.public_key().encrypt("张三".as_bytes())?;
+    /// let mut answer = json!({ "payer": { "name": cipher } });
+    /// key.decrypt_fields(&mut answer, ["payer.name"])?;
+    /// assert_eq!(answer, json!({ "payer": { "name": "张三" } }));
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Options`]: a path names no field, or a field does not decrypt.
+    #[cfg(feature = "aws-lc-rs")]
+    pub fn decrypt_fields<'a>(
+        &self,
+        json: &mut serde_json::Value,
+        paths: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), Error> {
+        let mut open = |text: &str| {
+            String::from_utf8(self.decrypt(text)?).map_err(|_| Error::options("what it holds is no text in UTF-8"))
+        };
+        paths.into_iter().try_for_each(|path| sensitive::replace(json, path, &mut open))
     }
 
     /// The public half.
@@ -290,6 +320,21 @@ impl PublicKey {
         let length = key.encrypt(&OAEP_SHA1_MGF1SHA1, plaintext, &mut ciphertext, None).map_err(|_| refused(()))?.len();
         ciphertext.truncate(length);
         Ok(BASE64_STANDARD.encode(ciphertext))
+    }
+
+    /// Encrypts the fields that are named by their paths in place; see [`encrypt`](Self::encrypt). The option `encrypt` of a call
+    /// does this with the right key.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Options`]: a path names no field, or a field is too long or no text.
+    #[cfg(feature = "aws-lc-rs")]
+    pub fn encrypt_fields<'a>(
+        &self,
+        json: &mut serde_json::Value,
+        paths: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), Error> {
+        let mut close = |text: &str| self.encrypt(text.as_bytes());
+        paths.into_iter().try_for_each(|path| sensitive::replace(json, path, &mut close))
     }
 
     /// The key as SPKI, in DER: PHP's `pkcs1ToSpki`.

@@ -158,6 +158,14 @@ impl Credential {
         Ok(())
     }
 
+    /// Signs any message: the certificate's serial number, and the signature in base64.
+    pub(crate) async fn sign(&self, message: &[u8]) -> Result<(Arc<str>, String), Error> {
+        let signature = self.signer.sign(message).await.map_err(|source| {
+            Error::new(ErrorKind::Sign, format!("the signer refused: {source}")).with_source(source)
+        })?;
+        Ok((signature.serial, BASE64_STANDARD.encode(&signature.bytes)))
+    }
+
     /// The `Authorization` of a request for a given time (seconds since 1970) and nonce.
     pub(crate) async fn header(
         &self,
@@ -169,16 +177,8 @@ impl Credential {
         let signed = request.extensions().get::<SignedBody>();
         let body = signed.map_or(request.body(), |SignedBody(meta)| meta);
         let message = message::request(request.method().as_str(), target, timestamp, nonce, body);
-        let signature = self.signer.sign(&message).await.map_err(|source| {
-            Error::new(ErrorKind::Sign, format!("the request could not be signed: {source}")).with_source(source)
-        })?;
-        let header = Authorization {
-            mchid: &self.mchid,
-            serial: &signature.serial,
-            timestamp,
-            nonce,
-            signature: &BASE64_STANDARD.encode(&signature.bytes),
-        };
+        let (serial, signature) = self.sign(&message).await?;
+        let header = Authorization { mchid: &self.mchid, serial: &serial, timestamp, nonce, signature: &signature };
         let mut value = HeaderValue::try_from(header.build()).map_err(|_| {
             Error::new(ErrorKind::Sign, "the signer's serial number holds characters that no header takes")
         })?;

@@ -19,6 +19,7 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "body", set: |o, v| o.set_body(Body::Raw(read::text(v)?.into())) },
     Key { name: "form_params", set: |o, v| o.set_body(Body::Form(read::object(v)?)) },
     Key { name: "multipart", set: |o, v| o.set_body(Body::Multipart(read::multipart(v)?)) },
+    Key { name: "encrypt", set: |o, v| read::texts(v).map(|paths| o.encrypt = paths) },
     // The request.
     Key { name: "query", set: |o, v| put(&mut o.query, read::query(v)) },
     Key { name: "headers", set: |o, v| read::headers(v, &mut o.headers) },

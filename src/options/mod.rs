@@ -54,6 +54,8 @@ pub struct Options {
     /// Values of the path's variables, by name.
     pub(crate) variables: Map<String, Value>,
     pub(crate) body: Option<Body>,
+    /// Paths of the fields in the JSON body that are encrypted before it is sent.
+    pub(crate) encrypt: Vec<String>,
     pub(crate) query: Option<Query>,
     /// The caller's headers, which win over the client's own.
     pub(crate) headers: HeaderMap,
@@ -214,6 +216,11 @@ impl Options {
         if self.sink.is_some() && self.stream == Some(true) {
             return Err(Error::options(
                 "the options hold both \"sink\" and \"stream\", and an answer can go only one way",
+            ));
+        }
+        if !self.encrypt.is_empty() && !matches!(self.body, Some(Body::Json(_))) {
+            return Err(Error::options(
+                "the option \"encrypt\" names fields of the JSON body, and there is no \"json\"",
             ));
         }
         if self.sink.is_none() && self.progress.is_some() {

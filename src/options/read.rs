@@ -31,6 +31,14 @@ pub(crate) fn text(value: Value) -> Result<String, String> {
     }
 }
 
+/// A text, or a list of texts.
+pub(super) fn texts(value: Value) -> Result<Vec<String>, String> {
+    match value {
+        Value::Array(items) => items.into_iter().map(text).collect(),
+        one => text(one).map(|one| vec![one]).map_err(|said| format!("{said}, or a list of them")),
+    }
+}
+
 pub(super) fn object(value: Value) -> Result<Map<String, Value>, String> {
     match value {
         Value::Object(members) => Ok(members),

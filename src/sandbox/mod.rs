@@ -218,6 +218,22 @@ impl Sandbox {
         self.state.keys.apiv3_key.clone()
     }
 
+    /// Decrypts a sensitive field that was encrypted for the platform key `id`: the public key's, or a certificate's serial number.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Options`](crate::ErrorKind::Options): no platform key has that id;
+    /// [`ErrorKind::Decode`](crate::ErrorKind::Decode): the field was not encrypted for it.
+    pub fn decrypt(&self, id: &str, ciphertext: &str) -> Result<String, Error> {
+        let issued = self.state.book().certificates.iter().find(|issued| issued.serial == id).copied();
+        let key = match issued {
+            Some(issued) => &issued.key,
+            None if id == PUBLIC_KEY_ID => &self.state.keys.platform,
+            None => return Err(Error::options(format!("the sandbox has no platform key {id:?}"))),
+        };
+        let text = key.decrypt(ciphertext)?;
+        String::from_utf8(text).map_err(|_| Error::new(crate::ErrorKind::Decode, "the field is no text in UTF-8"))
+    }
+
     /// The merchant's private key.
     #[must_use]
     pub fn merchant_key(&self) -> PrivateKey {

@@ -8,6 +8,7 @@
 mod cli;
 mod config;
 mod corpus;
+mod fields;
 mod forms;
 mod keys;
 mod layers;

@@ -1,0 +1,159 @@
+//! Sensitive fields, and the parameters of front ends.
+
+use std::process::Command;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use serde_json::{Value, json};
+use wechatpay_chain::sandbox::{self, Sandbox};
+use wechatpay_chain::{Client, ErrorKind, Options, Secret, voucher_sign};
+
+use crate::support::{run, sandbox};
+
+const PATH: &str = "v3/merchants";
+
+fn body() -> Value {
+    json!({
+        "name": "张三",
+        "contact": { "mobile_phone": "13000000000", "email": "" },
+        "members": [{ "name": "李四", "age": 3 }, { "name": "王五" }],
+    })
+}
+
+const FIELDS: [&str; 4] = ["name", "contact.mobile_phone", "contact.email", "members.name"];
+
+/// Sends the body and returns what the platform reads of it.
+fn sent(sandbox: &Sandbox, client: &Client) -> (String, Value) {
+    sandbox.stub("POST", PATH, 200, json!({}));
+    client.chain(PATH).post(json!({ "json": body(), "encrypt": FIELDS })).expect("answer");
+    let request = sandbox.requests().pop().expect("received");
+    let id = request.headers["wechatpay-serial"].to_str().expect("text").to_owned();
+    let mut json: Value = serde_json::from_slice(&request.body).expect("JSON");
+    let open = |field: &Value| json!(sandbox.decrypt(&id, field.as_str().expect("cipher")).expect("decrypted"));
+    let opened = [
+        open(&json["name"]),
+        open(&json["contact"]["mobile_phone"]),
+        open(&json["members"][0]["name"]),
+        open(&json["members"][1]["name"]),
+    ];
+    let [name, phone, first, second] = opened;
+    (json["name"], json["contact"]["mobile_phone"]) = (name, phone);
+    (json["members"][0]["name"], json["members"][1]["name"]) = (first, second);
+    (id, json)
+}
+
+#[test]
+fn fields_are_encrypted_with_the_key_that_the_request_names() {
+    let sandbox = sandbox();
+    assert_eq!(sent(&sandbox, &sandbox.client().expect("client")), (sandbox::PUBLIC_KEY_ID.to_owned(), body()));
+    // In certificate mode the certificate is fetched first.
+    let certificate = sandbox.rotate_certificate().expect("certificate");
+    let by_certificate = || {
+        Client::builder()
+            .mchid(sandbox::MCHID)
+            .serial(sandbox::SERIAL)
+            .private_key(sandbox.merchant_key())
+            .apiv3_key(sandbox.apiv3_key())
+            .base_uri(sandbox.base_uri())
+            .no_proxy()
+            .build()
+            .expect("client")
+    };
+    assert_eq!(sent(&sandbox, &by_certificate()), (certificate.serial().to_owned(), body()));
+    let (cipher, id) = run(by_certificate().encrypt_async("张三")).expect("encrypted");
+    assert_eq!(sandbox.decrypt(&id, &cipher).expect("decrypted"), "张三");
+}
+
+#[test]
+fn what_cannot_be_encrypted_does_not_leave() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    for (options, words) in [
+        (json!({ "json": body(), "encrypt": "nmae" }), "\"nmae\" is not in the JSON"),
+        (json!({ "json": body(), "encrypt": ["members.age"] }), "is no text"),
+        (json!({ "json": body(), "encrypt": 1 }), "a number where a string is needed, or a list"),
+        (json!({ "json": { "name": "x".repeat(300) }, "encrypt": "name" }), "300 bytes"),
+        (json!({ "encrypt": "name" }), "there is no \"json\""),
+        (json!({ "json": body(), "encrypt": "name", "headers": { "Wechatpay-Serial": "OTHER" } }), "names another key"),
+    ] {
+        let error = client.chain(PATH).post(options).expect_err(words);
+        assert!(error.kind() == ErrorKind::Options && error.to_string().contains(words), "{words:?} not in {error}");
+        assert!(error.to_string().starts_with("POST v3/merchants: "), "{error}");
+    }
+    assert!(sandbox.requests().is_empty());
+}
+
+#[test]
+fn answers_are_decrypted_with_the_merchants_key() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    let public = sandbox.merchant_key().public_key();
+    let cipher = |text: &str| public.encrypt(text.as_bytes()).expect("encrypted");
+    sandbox.stub("GET", PATH, 200, json!({ "list": [{ "name": cipher("张三") }, { "name": cipher("李四") }] }));
+    let mut answer = client.chain(PATH).get(()).expect("answer").json().expect("JSON");
+    assert_eq!(client.decrypt(answer["list"][0]["name"].as_str().expect("cipher")).expect("decrypted"), "张三");
+    sandbox.merchant_key().decrypt_fields(&mut answer, ["list.name"]).expect("decrypted");
+    assert_eq!(answer, json!({ "list": [{ "name": "张三" }, { "name": "李四" }] }));
+    assert_eq!(client.decrypt("QUJD").expect_err("no cipher").kind(), ErrorKind::Decode);
+    assert!(sandbox.merchant_key().decrypt_fields(&mut answer, ["list.name"]).is_err(), "no longer encrypted");
+}
+
+#[test]
+fn payment_parameters_are_signed_over_their_lines() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    let public = sandbox.merchant_key().public_key();
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let holds = |lines: [&str; 4], sign: &Value| {
+        let message = lines.map(|line| format!("{line}\n")).concat();
+        public.verify(message.as_bytes(), &BASE64_STANDARD.decode(text(sign)).expect("base64"))
+    };
+    for p in [
+        client.jsapi_payment("wx8888888888888888", "wx2014").expect("parameters"),
+        run(client.jsapi_payment_async("wx8888888888888888", "wx2014")).expect("parameters"),
+    ] {
+        assert_eq!(
+            p.as_object().expect("object").keys().collect::<Vec<_>>(),
+            ["appId", "timeStamp", "nonceStr", "package", "signType", "paySign"]
+        );
+        assert_eq!((text(&p["package"]), text(&p["signType"])), ("prepay_id=wx2014".to_owned(), "RSA".to_owned()));
+        assert!(holds(
+            [&text(&p["appId"]), &text(&p["timeStamp"]), &text(&p["nonceStr"]), "prepay_id=wx2014"],
+            &p["paySign"]
+        ));
+    }
+    let p = client.app_payment("wx8888888888888888", "wx2014").expect("parameters");
+    assert_eq!((text(&p["partnerid"]), text(&p["package"])), (sandbox::MCHID.to_owned(), "Sign=WXPay".to_owned()));
+    assert!(holds(["wx8888888888888888", &text(&p["timestamp"]), &text(&p["noncestr"]), "wx2014"], &p["sign"]));
+}
+
+#[test]
+fn vouchers_are_signed_as_openssl_signs() {
+    let parameters = [
+        ("stock_id0", "1234567891"),
+        ("send_coupon_merchant", "10016226"),
+        ("out_request_no0", "abc123"),
+        ("coupon_code0", ""),
+        ("sign", "x"),
+    ];
+    let sign = voucher_sign(parameters, &Secret::from("corpusApiv2Key0123456789abcdefgh"));
+    let message = "out_request_no0=abc123&send_coupon_merchant=10016226&stock_id0=1234567891&key=corpusApiv2Key0123456789abcdefgh";
+    let file = std::env::temp_dir().join(format!("wechatpay-chain-voucher-{}", std::process::id()));
+    std::fs::write(&file, message).expect("written");
+    let output = Command::new("openssl")
+        .args(["dgst", "-sha256", "-hmac", "corpusApiv2Key0123456789abcdefgh"])
+        .arg(&file)
+        .output();
+    std::fs::remove_file(&file).expect("removed");
+    let Ok(output) = output else { return };
+    let printed = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(printed.trim().rsplit("= ").next().expect("hash").to_uppercase(), sign);
+}
+
+#[test]
+fn options_by_the_builder_encrypt_too() {
+    let sandbox = sandbox();
+    sandbox.stub("POST", PATH, 200, json!({}));
+    let options = Options::new().json(&body()).with("encrypt", json!(["name"]));
+    sandbox.client().expect("client").chain(PATH).post(options).expect("answer");
+    assert!(!String::from_utf8_lossy(&sandbox.requests()[0].body).contains("张三"));
+}
