@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use hyper::body::{Body, Incoming};
-use tokio::runtime::{Handle, Id, RuntimeFlavor};
 use tokio::time::Instant;
 
 use crate::crypto::digest::FileDigest;
@@ -47,8 +46,6 @@ pub struct BodyStream {
     digest: Option<FileDigest>,
     /// What [`Read`] has not handed out yet.
     rest: Bytes,
-    /// The runtime that drives the connection.
-    runtime: Option<Id>,
 }
 
 enum Source {
@@ -59,18 +56,11 @@ enum Source {
 
 impl BodyStream {
     pub(crate) fn new(incoming: Incoming, patience: Patience, digest: Option<FileDigest>) -> Self {
-        let runtime = Handle::try_current().ok().map(|handle| handle.id());
-        BodyStream { source: Source::Incoming(incoming), patience, digest, rest: Bytes::new(), runtime }
+        BodyStream { source: Source::Incoming(incoming), patience, digest, rest: Bytes::new() }
     }
 
     pub(crate) fn whole(body: Bytes) -> Self {
-        BodyStream {
-            source: Source::Whole(body),
-            patience: Patience::default(),
-            digest: None,
-            rest: Bytes::new(),
-            runtime: None,
-        }
+        BodyStream { source: Source::Whole(body), patience: Patience::default(), digest: None, rest: Bytes::new() }
     }
 
     /// The next piece, or `None` at the end. After an error there is nothing more.
@@ -148,7 +138,7 @@ pub(crate) async fn next_data(incoming: &mut Incoming, patience: Patience) -> Re
 
 impl Patience {
     fn deadline(self) -> Option<Instant> {
-        let silent = (!self.silence.is_zero()).then(|| Instant::now() + self.silence);
+        let silent = Instant::now().checked_add(self.silence).filter(|_| !self.silence.is_zero());
         match (silent, self.until) {
             (Some(silent), Some(until)) => Some(silent.min(until)),
             (one, other) => one.or(other),
@@ -165,30 +155,16 @@ pub(crate) fn root<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError
     root
 }
 
-impl BodyStream {
-    /// Whether blocking this thread would stop the very runtime that the bytes come through.
-    fn would_wait_for_itself(&self) -> bool {
-        Handle::try_current().is_ok_and(|handle| {
-            self.runtime == Some(handle.id()) && handle.runtime_flavor() == RuntimeFlavor::CurrentThread
-        })
-    }
-}
-
 impl Read for BodyStream {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.rest.is_empty() && self.would_wait_for_itself() {
-            return Err(io::Error::other(
-                "reading would block the runtime that the answer comes through: await next() here",
-            ));
-        }
         while self.rest.is_empty() {
             let next = runtime::block_on(self.next_piece());
+            if !matches!(next, Ok(Some(_))) {
+                self.source = Source::Done;
+            }
             match next.map_err(io::Error::other)? {
                 Some(piece) => self.rest = piece,
-                None => {
-                    self.source = Source::Done;
-                    return Ok(0);
-                }
+                None => return Ok(0),
             }
         }
         let count = into.len().min(self.rest.len());

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use http::Method;
 
-use crate::client::Core;
+use crate::call::Core;
 use crate::error::Error;
 use crate::index::Index;
 use crate::options::Options;

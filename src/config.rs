@@ -14,7 +14,8 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tower::{Layer, Service};
 
-use crate::client::{Client, Core};
+use crate::call::Core;
+use crate::client::Client;
 use crate::connect::{Connector, Proxy};
 use crate::crypto::{Apiv3Key, PrivateKey, PublicKey};
 use crate::error::{BoxError, Error};
@@ -303,10 +304,11 @@ impl ClientBuilder {
                 Err(missing("serial is missing: the serial number of the merchant certificate apiclient_cert.pem"))
             }
             (None, Some(key), Some(serial)) => {
-                if serial.is_empty() || !serial.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                if serial.is_empty() || serial.len() > 64 || !serial.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                     return Err(Error::config(format!(
-                        "the setting serial is {serial:?}, which is no hexadecimal number: take it from \
-                         openssl x509 -in apiclient_cert.pem -noout -serial, without \"serial=\" and colons"
+                        "the setting serial is no hexadecimal number ({} characters): take it from \
+                         openssl x509 -in apiclient_cert.pem -noout -serial, without \"serial=\" and colons",
+                        serial.chars().count()
                     )));
                 }
                 if self.platform_keys.keys().any(|id| id.eq_ignore_ascii_case(&serial)) {
@@ -363,6 +365,7 @@ impl ClientBuilder {
 fn roots(setting: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let read;
     let pem = match setting.trim().strip_prefix("file://") {
+        Some(path) if path.contains('\n') => return Err("what follows file:// is no path".to_owned()),
         Some(path) => {
             read = std::fs::read(path).map_err(|error| format!("the file {path:?} cannot be read ({error})"))?;
             &read[..]
@@ -380,7 +383,10 @@ impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
             .field("mchid", &self.mchid)
-            .field("serial", &self.serial)
+            .field(
+                "serial",
+                &self.serial.as_deref().filter(|serial| serial.bytes().all(|byte| byte.is_ascii_hexdigit())),
+            )
             .field("private_key", &self.private_key)
             .field("platform_keys", &self.platform_keys.keys().collect::<Vec<_>>())
             .field("base_uri", &self.base_uri.as_deref().map(crate::proto::target::without_userinfo))

@@ -64,7 +64,18 @@ impl Proxy {
 
     fn matcher(&self) -> Result<Matcher, Error> {
         let (matcher, urls) = match self {
-            Proxy::Environment => return Ok(Matcher::from_env()),
+            Proxy::Environment => {
+                for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+                    let value = std::env::var(name).unwrap_or_default();
+                    if !value.is_empty() && !Proxy::is_readable(&value) {
+                        return Err(Error::config(format!(
+                            "the variable {name} of the environment is no URL of a proxy, and calls would go out without one: correct \
+                             it, or set proxy (\"\" for none)"
+                        )));
+                    }
+                }
+                return Ok(Matcher::from_env());
+            }
             Proxy::Off => return Ok(Matcher::builder().build()),
             Proxy::All(url) => (Matcher::builder().all(url.clone()), [url, url]),
             Proxy::Split { http, https, no } => {

@@ -1,13 +1,14 @@
 //! The `debug` option: the exchange on standard error, without what must stay secret.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderMap};
+use http::header::{AUTHORIZATION, HeaderMap, LOCATION};
 
 /// Headers whose values are shown. Any other may hold what the caller or a proxy wants kept to itself.
-const SHOWN: [&str; 16] = [
+const SHOWN: [&str; 15] = [
     "accept",
     "accept-encoding",
     "content-encoding",
@@ -15,7 +16,6 @@ const SHOWN: [&str; 16] = [
     "content-type",
     "date",
     "idempotency-key",
-    "location",
     "request-id",
     "retry-after",
     "server",
@@ -28,7 +28,8 @@ const SHOWN: [&str; 16] = [
 
 /// The request as it is sent.
 pub(crate) fn request(request: &http::Request<Bytes>) -> String {
-    let mut out = format!("> {} {} {:?}\n", request.method(), without_token(request.uri()), request.version());
+    let mut out =
+        format!("> {} {} {:?}\n", request.method(), without_token(&request.uri().to_string()), request.version());
     headers(&mut out, '>', request.headers());
     let _ = writeln!(out, "> ({} bytes)", request.body().len());
     out
@@ -42,9 +43,8 @@ pub(crate) fn answer(parts: &http::response::Parts, after: Duration) -> String {
 }
 
 /// The address, but for tokens in its query: whoever has one has the file.
-fn without_token(uri: &http::Uri) -> String {
-    let text = uri.to_string();
-    let Some((path, query)) = text.split_once('?') else { return text };
+fn without_token(text: &str) -> String {
+    let Some((path, query)) = text.split_once('?') else { return text.to_owned() };
     let shown: Vec<_> = query
         .split('&')
         .map(|pair| match pair.split_once('=') {
@@ -59,6 +59,7 @@ fn headers(out: &mut String, side: char, headers: &HeaderMap) {
     for (name, value) in headers {
         let shown = match value.to_str() {
             Ok(text) if name == AUTHORIZATION => authorization(text),
+            Ok(text) if name == LOCATION => without_token(text),
             Ok(text) if SHOWN.contains(&name.as_str()) => text.to_owned(),
             _ => "***".to_owned(),
         };
@@ -76,7 +77,8 @@ fn authorization(value: &str) -> String {
 
 /// Prints what [`request`] or [`answer`] made.
 pub(crate) fn print(text: &str) {
-    eprint!("{text}");
+    // The call must not end because nobody reads standard error.
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 #[cfg(test)]

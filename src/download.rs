@@ -48,6 +48,11 @@ pub struct Download {
 
 impl Download {
     pub(crate) fn new(client: &Client, answer: &Response) -> Result<Self, Error> {
+        if !answer.is_verified() {
+            return Err(Error::options(
+                "the answer is not verified, and the digest in it would prove nothing: take the answer of a call that succeeded",
+            ));
+        }
         let json = answer.json()?;
         let field = |name: &str| {
             let text = json.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -74,9 +79,15 @@ impl Download {
         self
     }
 
-    /// Other options of the call, such as `timeout`.
+    /// Another option of the call: `timeout`, `connect_timeout`, `read_timeout`, `proxy`, `headers` or `debug`.
     pub fn with(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.options = self.options.with(key, value);
+        let key = key.into();
+        self.options = match key.as_str() {
+            "timeout" | "connect_timeout" | "read_timeout" | "proxy" | "headers" | "debug" => {
+                self.options.with(key, value)
+            }
+            _ => self.options.refuse(format!("the option {key:?} does not fit a download of a file that is announced")),
+        };
         self
     }
 

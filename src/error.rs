@@ -37,6 +37,10 @@ pub enum ErrorKind {
     Sink,
     /// The answer's signature, or a file's digest, does not hold. The answer is not to be trusted; it is still at [`Error::response`].
     Verification,
+    /// A notification of the service's with a wrong signature on purpose, to see whether it is refused.
+    Probe,
+    /// A notification that was seen before.
+    Replay,
     /// The service answered with a redirect, which is not followed.
     Redirect,
     /// The service answered 4xx: the request is wrong, or not allowed. [`Error::code`] says why.
@@ -64,6 +68,8 @@ impl ErrorKind {
             ErrorKind::TooLarge => "too large",
             ErrorKind::Sink => "sink",
             ErrorKind::Verification => "verification",
+            ErrorKind::Probe => "probe",
+            ErrorKind::Replay => "replay",
             ErrorKind::Redirect => "redirect",
             ErrorKind::ClientError => "client error",
             ErrorKind::ServerError => "server error",
@@ -176,6 +182,14 @@ impl Error {
         self
     }
 
+    /// An error of a connection that came after another request of the same call had left.
+    pub(crate) fn after_sending(mut self) -> Self {
+        if self.0.kind == ErrorKind::Connect {
+            self.0.kind = ErrorKind::Transport;
+        }
+        self
+    }
+
     /// Names the call the error happened to, unless it is named already.
     pub(crate) fn with_call(mut self, method: &http::Method, template: &str) -> Self {
         if self.0.call.is_none() {
@@ -263,18 +277,18 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(call) = self.call() {
-            write!(f, "{call}: ")?;
+            write!(f, "{}: ", one_line(call, 300))?;
         }
         if let Some(status) = self.status() {
             write!(f, "{} ", status.as_u16())?;
             match self.code() {
-                Some(code) => write!(f, "{code}: ")?,
+                Some(code) => write!(f, "{}: ", one_line(code, 64))?,
                 None => write!(f, "{}: ", status.canonical_reason().unwrap_or("answer"))?,
             }
         }
-        f.write_str(self.message())?;
+        f.write_str(&one_line(self.message(), 2000))?;
         if let Some(id) = self.request_id() {
-            write!(f, " (Request-ID {id})")?;
+            write!(f, " (Request-ID {})", one_line(id, 64))?;
         }
         Ok(())
     }
@@ -315,16 +329,22 @@ impl From<std::convert::Infallible> for Error {
 
 /// The beginning of a text that came from outside, on one line.
 pub(crate) fn excerpt(text: &str) -> Cow<'_, str> {
-    const MOST: usize = 120;
-    let text = text.trim();
-    if text.is_empty() {
-        return Cow::Borrowed("(empty)");
+    match text.trim() {
+        "" => Cow::Borrowed("(empty)"),
+        text => one_line(text, 120),
     }
-    if text.chars().nth(MOST).is_none() && !text.contains(char::is_control) {
+}
+
+/// At most so many characters of a text, without what would begin another line of a log or move a cursor.
+fn one_line(text: &str, most: usize) -> Cow<'_, str> {
+    let longer = text.chars().nth(most).is_some();
+    if !longer && !text.contains(char::is_control) {
         return Cow::Borrowed(text);
     }
-    let mut line: String = text.chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    line.push('…');
+    let mut line: String = text.chars().take(most).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if longer {
+        line.push('…');
+    }
     Cow::Owned(line)
 }
 
@@ -347,7 +367,7 @@ mod tests {
     #[test]
     fn an_excerpt_cuts_between_characters() {
         assert_eq!(excerpt("  "), "(empty)");
-        assert_eq!(excerpt("a\nb"), "a b…");
+        assert_eq!(excerpt("a\nb"), "a b");
         assert_eq!(excerpt(&"微".repeat(500)).chars().count(), 121);
     }
 }

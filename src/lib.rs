@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod body;
+mod call;
 mod chain;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
@@ -20,6 +21,7 @@ mod index;
 mod invoke;
 mod layer;
 mod media;
+pub mod notify;
 mod options;
 mod platform;
 mod promise;

@@ -23,6 +23,7 @@ use crate::options::Options;
 use crate::proto::target::Base;
 use crate::proto::{request, verify};
 use crate::response::Response;
+use crate::transport::Exchange;
 
 /// Ids of public keys begin so; the other serials are those of platform certificates.
 const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_";
@@ -95,6 +96,10 @@ pub(crate) fn public_key_id(keys: &BTreeMap<String, PublicKey>) -> Option<&str> 
         (Some(id), None) if id.starts_with(PUBLIC_KEY_ID) => Some(id),
         _ => None,
     }
+}
+
+fn missing(what_for: &str) -> Error {
+    Error::config(format!("the setting apiv3_key is missing: {what_for}"))
 }
 
 /// Whether an id fits the key under it. The error says what is wrong.
@@ -204,11 +209,14 @@ impl Platform {
         newest.or_else(|| self.settings.iter().next().map(own))
     }
 
+    pub(crate) fn apiv3_key(&self) -> Result<Apiv3Key, Error> {
+        let source = self.source.as_ref().ok_or_else(|| missing("notifications come sealed with it"))?;
+        Ok(source.key.clone())
+    }
+
     /// Fetches the certificates now, and returns those that the platform has.
     pub(crate) async fn fetch_now(self: &Arc<Self>) -> Result<Vec<Certificate>, Error> {
-        let source = self.source.as_ref().ok_or_else(|| {
-            Error::config("the setting apiv3_key is missing: the platform's certificates come sealed with it")
-        })?;
+        let source = self.source.as_ref().ok_or_else(|| missing("the platform's certificates come sealed with it"))?;
         let mut flight = self.flight.lock().await;
         self.fetch(source, &mut flight).await
     }
@@ -276,7 +284,8 @@ impl Platform {
 impl Source {
     async fn fetch(&self, platform: &Platform) -> Result<Vec<Certificate>, Error> {
         let template = request::template(CERTIFICATES)?;
-        let request = request::build(Method::GET, &template, &Options::new(), &self.base)?;
+        let mut request = request::build(Method::GET, &template, &Options::new(), &self.base)?;
+        request.extensions_mut().insert(Exchange::default());
         let answer = self.unverified.clone().oneshot(request).await?;
         if !answer.status().is_success() {
             return Err(Error::answer(Response::new(answer, false)));

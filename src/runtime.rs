@@ -18,6 +18,8 @@ use crate::error::{Error, ErrorKind};
 struct Background {
     handle: Handle,
     thread: ThreadId,
+    /// A process that was forked off has no threads but the one that forked, so it needs its own.
+    process: u32,
 }
 
 /// Started once and kept: a runtime must not be dropped inside async code, and nobody can tell who is last to need it.
@@ -29,8 +31,15 @@ pub(crate) fn background() -> Result<Handle, Error> {
         Error::new(ErrorKind::Connect, format!("the thread for network traffic cannot be started: {source}"))
             .with_source(source)
     };
+    if Handle::try_current().is_err_and(|error| error.is_thread_local_destroyed()) {
+        return Err(Error::new(
+            ErrorKind::Connect,
+            "this thread is ending, and no call can be made from its destructors",
+        ));
+    }
+    let process = std::process::id();
     let mut slot = BACKGROUND.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    if let Some(background) = &*slot {
+    if let Some(background) = slot.as_ref().filter(|background| background.process == process) {
         if background.thread == thread::current().id() {
             return Err(Error::new(
                 ErrorKind::Connect,
@@ -45,7 +54,7 @@ pub(crate) fn background() -> Result<Handle, Error> {
         .name("wechatpay-io".to_owned())
         .spawn(move || runtime.block_on(std::future::pending::<()>()))
         .map_err(failed)?;
-    *slot = Some(Background { handle: handle.clone(), thread: thread.thread().id() });
+    *slot = Some(Background { handle: handle.clone(), thread: thread.thread().id(), process });
     Ok(handle)
 }
 
@@ -64,6 +73,17 @@ pub(crate) fn poll<T>(
         }
         Err(error) => Poll::Ready(Err(error)),
     }
+}
+
+/// A future whose I/O runs on the background runtime, whatever it is polled on.
+pub(crate) async fn in_background<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let handle = background()?;
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|context| {
+        let _context = handle.enter();
+        future.as_mut().poll(context)
+    })
+    .await
 }
 
 /// Runs a future to its end on this thread, its I/O on the background thread. Works on any thread, also inside async code.

@@ -41,10 +41,12 @@ impl Sink {
         let (writer, unfinished): (Box<dyn Write + Send>, _) = match self {
             Sink::Writer(writer) => (writer, None),
             Sink::Path(path) => {
-                let file = temporary(&path).map_err(|source| {
+                let failed = |source: io::Error| {
                     Error::options(format!("the option \"sink\": {} cannot be written: {source}", path.display()))
                         .with_source(source)
-                })?;
+                };
+                let path = regular(&path).map_err(failed)?;
+                let file = temporary(&path).map_err(failed)?;
                 let (file, temporary) = file.into_parts();
                 (Box::new(file), Some((temporary, path)))
             }
@@ -54,15 +56,21 @@ impl Sink {
     }
 }
 
-fn temporary(path: &Path) -> io::Result<NamedTempFile> {
-    if path.is_dir() {
-        return Err(io::Error::other("it is a folder"));
+/// The file that a path means: the target of a link, and never a device or a pipe, which a rename would replace.
+fn regular(path: &Path) -> io::Result<PathBuf> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => regular(&std::fs::canonicalize(path)?),
+        Ok(found) if found.is_dir() => Err(io::Error::other("it is a folder")),
+        Ok(found) if !found.is_file() => Err(io::Error::other("it is no regular file; write to it with Options::sink")),
+        _ => Ok(path.to_owned()),
     }
-    let name = path.file_name().ok_or_else(|| io::Error::other("it names no file"))?;
+}
+
+fn temporary(path: &Path) -> io::Result<NamedTempFile> {
+    path.file_name().ok_or_else(|| io::Error::other("it names no file"))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut builder = tempfile::Builder::new();
-    let prefix = format!(".{}.", name.to_string_lossy());
-    builder.prefix(&prefix).suffix(".part");
+    builder.prefix(".wechatpay-").suffix(".part");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -92,13 +100,13 @@ impl OpenSink {
     }
 
     /// Checks the digests of what was written.
-    pub(crate) fn finish(mut self) -> Result<(), Error> {
+    pub(crate) fn finish(self) -> Result<(), Error> {
         for digest in self.digests {
             digest.finish().map_err(|said| {
                 Error::new(ErrorKind::Verification, format!("the file is not the one the service announced: {said}"))
             })?;
         }
-        self.writer.flush().map_err(not_written)
+        Ok(())
     }
 }
 
@@ -130,6 +138,7 @@ impl Writing {
             while let Some((piece, total)) = coming.blocking_recv() {
                 sink.write(&piece, total)?;
             }
+            sink.writer.flush()?;
             Ok(sink)
         });
         Writing { pieces, thread }

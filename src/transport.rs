@@ -5,7 +5,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::header::PROXY_AUTHORIZATION;
+use http::Method;
+use http::header::{CONTENT_LENGTH, HeaderValue, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper_util::client::legacy::{Client as Pool, Error as PoolError};
@@ -21,6 +22,7 @@ use crate::crypto::digest::{Algorithm, FileDigest};
 use crate::debug;
 use crate::error::{Error, ErrorKind};
 use crate::proto::verify::{self, Covers};
+use crate::response::Response;
 use crate::sink::{OpenSink, Writing};
 
 /// Idle connections are closed after this, before middle boxes forget them.
@@ -168,7 +170,11 @@ impl Shared {
     }
 
     async fn send(self: Arc<Self>, mut request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Error> {
-        let exchange = request.extensions_mut().remove::<Exchange>().unwrap_or_default();
+        let exchange = request.extensions_mut().remove::<Exchange>().ok_or_else(|| {
+            Error::layer(
+                "a layer made the request anew without its extensions, and how it is to be sent is lost: keep them",
+            )
+        })?;
         let shared = match &exchange.proxy {
             Some(proxy) => self.through(proxy)?,
             None => self,
@@ -178,20 +184,38 @@ impl Shared {
         }
         let path = request.uri().path().to_owned();
         let target = request.uri().clone();
+        if request.body().is_empty() && matches!(*request.method(), Method::POST | Method::PUT) {
+            // As PHP sends it; some gateways refuse a POST that does not say its length.
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        let method = request.method().clone();
         let began = Instant::now();
         if exchange.debug {
             debug::print(&debug::request(&request));
         }
         let sending = shared.pool()?.request(request.map(Full::new));
-        let answer = match exchange.connect_timeout {
-            Some(timeout) => CONNECT_TIMEOUT.scope(timeout, sending).await,
-            None => sending.await,
+        let sending = async {
+            match exchange.connect_timeout {
+                Some(timeout) => CONNECT_TIMEOUT.scope(timeout, sending).await,
+                None => sending.await,
+            }
+        };
+        let silence = exchange.patience.silence;
+        let answer = if silence.is_zero() {
+            sending.await
+        } else {
+            tokio::time::timeout(silence, sending).await.map_err(|_| {
+                let said = format!(
+                    "no answer began within {silence:?}; the request may have arrived, so query before repeating it"
+                );
+                Error::new(ErrorKind::Timeout, said)
+            })?
         };
         let (parts, body) = answer.map_err(|source| not_sent(&target, &shared.connector, source))?.into_parts();
         if exchange.debug {
             debug::print(&debug::answer(&parts, began.elapsed()));
         }
-        receive(parts, body, &path, exchange).await
+        receive(parts, body, &method, &path, exchange).await
     }
 }
 
@@ -199,14 +223,20 @@ impl Shared {
 async fn receive(
     mut parts: http::response::Parts,
     mut body: Incoming,
+    method: &Method,
     path: &str,
     exchange: Exchange,
 ) -> Result<http::Response<Bytes>, Error> {
-    let covers = verify::covers(path, &parts.headers);
+    let covers = verify::covers(method, path, &parts.headers);
     let delivery = match exchange.delivery {
         delivery if parts.status.is_success() && covers != Covers::Body => delivery,
         _ => Delivery::Collect,
     };
+    if covers == Covers::Nothing && parts.status.is_success() && !has_end(&parts, &body) {
+        // Nothing would tell half of this file from the whole.
+        let said = "the answer does not say where it ends, and is not signed either, so that a part of it could pass for the whole";
+        return Err(Error::new(ErrorKind::Transport, said));
+    }
     let digest = match covers {
         // A header that stands twice or is no text is the verifying layer's to refuse.
         Covers::StatementSha1 => {
@@ -215,7 +245,15 @@ async fn receive(
         _ => None,
     };
     let collected = match delivery {
-        Delivery::Collect => collect(&mut body, exchange.patience).await?,
+        Delivery::Collect => match collect(&mut body, exchange.patience).await {
+            Ok(collected) => collected,
+            // The status is an answer, even where the rest of it is lost.
+            Err(error) if !parts.status.is_success() => {
+                let head = http::Response::from_parts(parts, Bytes::new());
+                return Err(error.with_response(Response::new(head, false)));
+            }
+            Err(error) => return Err(error),
+        },
         Delivery::Stream => {
             let stream = BodyStream::new(body, exchange.patience, digest);
             parts.extensions.insert(Delivered::Stream(Slot::new(stream)));
@@ -234,6 +272,12 @@ async fn receive(
         }
     };
     Ok(http::Response::from_parts(parts, collected))
+}
+
+/// Whether a body that breaks off can be told from one that ends.
+fn has_end(parts: &http::response::Parts, body: &Incoming) -> bool {
+    let chunked = parts.headers.get(TRANSFER_ENCODING).is_some_and(|value| value.as_bytes().ends_with(b"chunked"));
+    chunked || body.size_hint().exact().is_some() || body.is_end_stream()
 }
 
 async fn collect(body: &mut Incoming, patience: Patience) -> Result<Bytes, Error> {

@@ -30,6 +30,11 @@ pub(super) fn paragraph(said: &str) {
     let _ = writeln!(io::stderr(), "{out}");
 }
 
+/// Prints a line besides the answer, on standard error.
+pub(super) fn note(said: &str) {
+    let _ = writeln!(io::stderr(), "wxpay: {said}");
+}
+
 /// Prints the body of an answer: JSON in a readable layout, anything else as it is.
 pub(super) fn body(body: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use http::Method;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value};
 
@@ -41,12 +42,12 @@ pub(super) fn run(from: &SettingsFile, req: &Req) -> Result<(), Failure> {
         Ok(response) => match &req.sink {
             Some(path) => {
                 let size = std::fs::metadata(path).map_or(0, |file| file.len());
-                eprintln!("wxpay: {} bytes in {}", size, path.display());
+                output::note(&format!("{size} bytes in {}", path.display()));
                 Ok(())
             }
             None => {
                 if !response.is_verified() {
-                    eprintln!("wxpay: the service does not sign this answer");
+                    output::note("the service does not sign this answer");
                 }
                 print(response.body())
             }
@@ -102,9 +103,7 @@ fn options(req: &Req) -> Result<Options, Failure> {
     if !headers.is_empty() {
         map.insert("headers".to_owned(), Value::Object(headers));
     }
-    if let Some(text) = &req.json {
-        map.insert("json".to_owned(), json("--json", text)?);
-    }
+    let body = req.json.as_ref().map(|text| text_of("--json", text)).transpose()?;
     if let Some(path) = &req.sink {
         let path = path.to_str().ok_or_else(|| Failure::usage("--sink is no UTF-8"))?;
         map.insert("sink".to_owned(), path.into());
@@ -115,7 +114,14 @@ fn options(req: &Req) -> Result<Options, Failure> {
     if req.debug {
         map.insert("debug".to_owned(), true.into());
     }
-    let options = Options::from(Value::Object(map));
+    let mut options = Options::from(Value::Object(map));
+    if let Some(body) = body {
+        // As it was typed: reading and writing it would round numbers and drop what stands twice.
+        if !options.headers.contains_key(CONTENT_TYPE) {
+            options.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        options = options.body(body);
+    }
     let Some(path) = &req.upload else { return Ok(options) };
     let media = Media::from_path(path)?;
     Ok(options.media(match &req.meta {
@@ -141,24 +147,30 @@ fn repeat(map: &mut Map<String, Value>, name: &str, value: &str) {
     }
 }
 
-/// JSON as text, `@FILE`, or `-` for standard input.
-fn json(argument: &str, text: &str) -> Result<Value, Failure> {
-    let read;
+/// JSON as text, `@FILE`, or `-` for standard input; the text, once it is known to be JSON.
+fn text_of(argument: &str, text: &str) -> Result<String, Failure> {
     let (from, text) = if text == "-" {
         let mut all = String::new();
         std::io::stdin()
             .read_to_string(&mut all)
             .map_err(|error| Failure::local(format!("standard input: {error}")))?;
-        read = all;
-        ("standard input".to_owned(), read.as_str())
+        ("standard input".to_owned(), all)
     } else if let Some(path) = text.strip_prefix('@') {
-        read = std::fs::read_to_string(Path::new(path))
+        let read = std::fs::read_to_string(Path::new(path))
             .map_err(|error| Failure::usage(format!("the file {path:?} cannot be read: {error}")))?;
-        (format!("the file {path:?}"), read.as_str())
+        (format!("the file {path:?}"), read)
     } else {
-        (argument.to_owned(), text)
+        (argument.to_owned(), text.to_owned())
     };
-    serde_json::from_str(text).map_err(|error| Failure::usage(format!("{from} is no JSON: {error}")))
+    match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
+        Ok(_) => Ok(text.trim().to_owned()),
+        Err(error) => Err(Failure::usage(format!("{from} is no JSON: {error}"))),
+    }
+}
+
+fn json(argument: &str, text: &str) -> Result<Value, Failure> {
+    let text = text_of(argument, text)?;
+    serde_json::from_str(&text).map_err(|error| Failure::usage(format!("{argument} is no JSON: {error}")))
 }
 
 fn progress_bar() -> ProgressBar {

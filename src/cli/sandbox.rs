@@ -31,13 +31,14 @@ fn write(sandbox: &Sandbox, folder: &Path) -> std::io::Result<std::path::PathBuf
     private(&folder.join("apiclient_key.pem"), &text(&settings["privateKey"]))?;
     fs::write(folder.join("pub_key.pem"), text(&settings["certs"][PUBLIC_KEY_ID]))?;
     let config = folder.join("wxpay.toml");
-    fs::write(
+    private(
         &config,
-        format!(
-            "mchid = {:?}\nserial = {:?}\nprivate_key = \"file://apiclient_key.pem\"\nbase_uri = {:?}\n\n[certs]\n{PUBLIC_KEY_ID} = \"file://pub_key.pem\"\n",
+        &format!(
+            "mchid = {:?}\nserial = {:?}\nprivate_key = \"file://apiclient_key.pem\"\nbase_uri = {:?}\nproxy = \"\"\napiv3_key = {:?}\n\n[certs]\n{PUBLIC_KEY_ID} = \"file://pub_key.pem\"\n",
             text(&settings["mchid"]),
             text(&settings["serial"]),
             text(&settings["base_uri"]),
+            text(&settings["apiv3_key"]),
         ),
     )?;
     Ok(config)
@@ -49,5 +50,8 @@ fn private(path: &Path, text: &str) -> std::io::Result<()> {
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(text.as_bytes())
+    let mut file = options.open(path)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    file.write_all(text.as_bytes())
 }

@@ -65,7 +65,8 @@ pub(super) fn builder(from: &SettingsFile) -> Result<ClientBuilder, Failure> {
         ("proxy", settings.proxy),
         ("base_uri", settings.base_uri),
     ] {
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
+        // An empty proxy is none; any other empty value is a missing one.
+        if let Some(value) = value.filter(|value| !value.is_empty() || key == "proxy") {
             map.insert(key.to_owned(), Value::String(value));
         }
     }
@@ -97,10 +98,15 @@ fn read(path: &Path) -> Result<Settings, Failure> {
             "the settings file {shown} cannot be read: {error} (wxpay sandbox writes one as it starts)"
         ))
     })?;
-    // The library's own message quotes the line, which may hold a key.
+    // The library's own message quotes the value, which may be a key.
     let mut settings: Settings = toml::from_str(&text).map_err(|error| {
         let line = error.span().map_or(1, |span| 1 + text.get(..span.start).unwrap_or_default().matches('\n').count());
-        Failure::usage(format!("the settings file {shown}, line {line}: {}", error.message()))
+        let said = match error.message() {
+            said if said.starts_with("unknown field") || said.starts_with("duplicate") => said,
+            said if said.starts_with("invalid type") => "the value is of the wrong type",
+            _ => "it is no TOML",
+        };
+        Failure::usage(format!("the settings file {shown}, line {line}: {said}"))
     })?;
     let folder = path.parent().unwrap_or(Path::new(""));
     for value in settings.private_key.iter_mut().chain(settings.certs.values_mut()) {

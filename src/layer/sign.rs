@@ -38,7 +38,7 @@ use crate::proto::message;
 use crate::proto::request::SignedBody;
 use crate::proto::target::Base;
 use crate::proto::verify::SERIAL;
-use crate::transport::Answer;
+use crate::transport::{Answer, Exchange};
 
 /// Makes the signature of a request.
 pub trait Signer: Send + Sync + 'static {
@@ -129,7 +129,17 @@ where
             let destination = request.extensions().get::<Destination>();
             let base = destination.map_or_else(|| credential.base.clone(), |Destination(base)| base.clone());
             let nonce = random::nonce()?;
-            credential.authorize(&mut request, &base, now(), &nonce).await?;
+            let silence =
+                request.extensions().get::<Exchange>().map(|exchange| exchange.patience.silence).unwrap_or_default();
+            let signing = credential.authorize(&mut request, &base, now(), &nonce);
+            if silence.is_zero() {
+                signing.await?;
+            } else {
+                tokio::time::timeout(silence, signing).await.map_err(|_| {
+                    Error::new(ErrorKind::Sign, format!("the signer did not sign within {silence:?}; nothing was sent"))
+                        .timed_out()
+                })??;
+            }
             inner.call(request).await
         })
     }

@@ -151,7 +151,8 @@ impl Options {
     /// of an answer that breaks off stays written: to a file, give its path as the option `"sink"` instead.
     #[must_use]
     pub fn sink(mut self, writer: impl Write + Send + 'static) -> Self {
-        self.sink = Some(Sink::Writer(Box::new(writer)));
+        let sink = Sink::Writer(Box::new(writer));
+        self.note("sink", |options| options.one_sink(sink));
         self
     }
 
@@ -185,8 +186,19 @@ impl Options {
         if path.is_empty() {
             return Err("the path is empty".to_owned());
         }
-        self.set_path(path.into());
-        Ok(())
+        self.one_sink(Sink::Path(path.into()))
+    }
+
+    fn one_sink(&mut self, sink: Sink) -> Result<(), String> {
+        match self.sink.replace(sink) {
+            None => Ok(()),
+            Some(_) => Err("there are two sinks, and an answer goes into one".to_owned()),
+        }
+    }
+
+    pub(crate) fn refuse(mut self, said: String) -> Self {
+        self.fail(Error::options(said));
+        self
     }
 
     pub(crate) fn set_path(&mut self, path: PathBuf) {
@@ -344,6 +356,13 @@ mod tests {
             (json!({"multipart": [{"name": "a", "contents": []}]}), "\"contents\" is an array"),
             (json!({"multipart": [{"name": "a", "contents": "", "x": 1}]}), "the key \"x\" of a part"),
             (json!({"multipart": [{"name": "a", "contents": "", "headers": {"X": "a\r\nb"}}]}), "line break"),
+            (json!({"headers": {"X-A": "1", "x-a": "2"}}), "stands twice"),
+            (json!({"headers": {"X-A": []}}), "has no value"),
+            (json!({"headers": {"TE": "trailers"}}), "cannot be given"),
+            (
+                json!({"multipart": [{"name": "a", "contents": "", "headers": {"Content-Disposition": "x"}}]}),
+                "follows from",
+            ),
             (json!({"sink": 1}), "a number where a string"),
             (json!({"sink": ""}), "is empty"),
             (json!({"sink": "x", "stream": true}), "both \"sink\" and \"stream\""),

@@ -102,6 +102,10 @@ const OWN_HEADERS: &[(&str, &str)] = &[
     ("connection", "the connection pool keeps connections"),
     ("upgrade", "calls go over HTTP/1.1"),
     ("expect", "bodies are sent at once"),
+    ("keep-alive", "the connection pool keeps connections"),
+    ("proxy-authorization", "a proxy's user and password stand in the URL of \"proxy\""),
+    ("te", "answers are taken as they come"),
+    ("trailer", "bodies are sent with a known length"),
 ];
 
 pub(super) fn headers(value: Value, into: &mut HeaderMap) -> Result<(), String> {
@@ -115,7 +119,12 @@ pub(super) fn headers(value: Value, into: &mut HeaderMap) -> Result<(), String> 
         if let Some((_, why)) = OWN_HEADERS.iter().find(|(own, _)| name == *own) {
             return Err(format!("the header {shown:?} cannot be given: {why}"));
         }
-        into.remove(&name);
+        if into.contains_key(&name) {
+            return Err(format!("the header {shown:?} stands twice, in capitals and not"));
+        }
+        if values.is_empty() {
+            return Err(format!("the header {shown:?} has no value: leave it out"));
+        }
         for value in values {
             into.append(&name, header_value(&shown, &value)?);
         }

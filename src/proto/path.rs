@@ -52,7 +52,7 @@ fn kebab(name: &str) -> Result<String, Error> {
         return Err(Error::path(format!(
             "the query in the path {:?} has capitals, which a path does not keep: give it as an option, \
              {{\"query\": {{\"name\": \"value\"}}}}",
-            excerpt(name)
+            excerpt(path)
         )));
     }
     let mut out = String::with_capacity(name.len() + 8);
@@ -77,6 +77,11 @@ fn kebab(name: &str) -> Result<String, Error> {
     }
     out.push_str(query);
     Ok(out)
+}
+
+/// A path without its query, for messages.
+pub(crate) fn before_query(name: &str) -> &str {
+    split_query(name).and_then(|at| name.get(..at)).unwrap_or(name)
 }
 
 /// Where the query of a path begins: the first `?` outside of placeholders.

@@ -1,8 +1,10 @@
 //! Where a redirect leads: only asked for, only on the same origin, and never with another method without a word.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, LOCATION};
+use http::header::{CONTENT_TYPE, HeaderMap, LOCATION};
 use http::{Method, Request, Response, StatusCode, Uri};
+
+use super::verify;
 
 /// The request that follows a redirect, unsigned. The error says why it is not followed.
 ///
@@ -16,6 +18,11 @@ pub(crate) fn next(request: &Request<Bytes>, answer: &Response<Bytes>, strict: b
     let location = location.to_str().map_err(|_| "its Location is no plain text")?;
     let mut next = request.clone();
     *next.uri_mut() = resolve(request.uri(), location)?;
+    // Where the answer of this path must be signed, nobody can lead to one that need not be.
+    let covers = |path: &str| verify::covers(&Method::GET, path, &HeaderMap::new());
+    if covers(next.uri().path()) != covers(request.uri().path()) {
+        return Err("it leads to a path whose answers are signed in another way".to_owned());
+    }
     match answer.status() {
         StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => {}
         StatusCode::SEE_OTHER => {
@@ -79,6 +86,25 @@ mod tests {
         let answer = answer.body(Bytes::new()).expect("answer");
         let next = next(&request.expect("request"), &answer, strict)?;
         Ok((next.method().to_string(), next.uri().to_string(), next.body().len()))
+    }
+
+    #[test]
+    fn never_to_a_path_that_answers_unsigned() {
+        let request = Request::get("https://h/v3/pay/transactions/id/1").body(Bytes::new()).expect("request");
+        for location in ["/v3/billdownload/file", "/v3/merchant-service/images/x"] {
+            let answer =
+                Response::builder().status(302).header("location", location).body(Bytes::new()).expect("answer");
+            assert!(next(&request, &answer, false).expect_err("unsigned").contains("signed in another way"));
+        }
+    }
+
+    #[test]
+    fn a_303_leaves_the_upload_behind() {
+        let mut request = Request::post("https://h/a").body(Bytes::from_static(b"xyz")).expect("request");
+        request.extensions_mut().insert(super::super::request::SignedBody(Bytes::from_static(b"meta")));
+        let answer = Response::builder().status(303).header("location", "/b").body(Bytes::new()).expect("answer");
+        let next = next(&request, &answer, false).expect("followed");
+        assert!(next.extensions().get::<super::super::request::SignedBody>().is_none() && next.body().is_empty());
     }
 
     #[test]

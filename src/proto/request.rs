@@ -5,7 +5,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use http::{Method, Request};
 use serde_json::Value;
 
-use super::multipart::Multipart;
+use super::multipart::{Multipart, Part};
 use super::query;
 use super::target::Base;
 use super::template::{Modifier, Operator, Template, Variable};
@@ -105,7 +105,7 @@ fn encode(options: &Options) -> Result<Encoded, Error> {
             plain(body.into(), JSON)
         }
         Some(Body::Multipart(multipart)) => {
-            let multipart = match callers_boundary(options)? {
+            let multipart = match callers_boundary(options, &multipart.parts)? {
                 Some(boundary) => &Multipart { boundary, parts: multipart.parts.clone() },
                 None => multipart,
             };
@@ -117,7 +117,7 @@ fn encode(options: &Options) -> Result<Encoded, Error> {
 }
 
 /// The boundary that the caller's own `Content-Type` names, as code carried over from PHP has it.
-fn callers_boundary(options: &Options) -> Result<Option<String>, Error> {
+fn callers_boundary(options: &Options, parts: &[Part]) -> Result<Option<String>, Error> {
     let Some(given) = options.headers.get(CONTENT_TYPE) else { return Ok(None) };
     let boundary = given.to_str().ok().and_then(|text| {
         let parameters = text.strip_prefix("multipart/form-data")?;
@@ -125,12 +125,18 @@ fn callers_boundary(options: &Options) -> Result<Option<String>, Error> {
         Some(boundary.trim_matches('"'))
     });
     let fits = |text: &&str| {
-        matches!(text.len(), 1..=70) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"'()+_,-./:=?".contains(&b))
+        let inside = |contents: &[u8]| {
+            contents.windows(text.len() + 2).any(|window| window == [b"--", text.as_bytes()].concat())
+        };
+        !parts.iter().any(|part| inside(&part.contents))
+            && matches!(text.len(), 1..=70)
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"'()+_,-./:=?".contains(&b))
     };
     match boundary.filter(fits) {
         Some(boundary) => Ok(Some(boundary.to_owned())),
         None => Err(Error::options(
-            "the header Content-Type of an upload is no \"multipart/form-data; boundary=...\": leave it out, it follows from the parts",
+            "the header Content-Type of an upload is no \"multipart/form-data; boundary=...\", or its boundary stands in the contents: \
+             leave it out, it follows from the parts",
         )),
     }
 }
@@ -169,6 +175,8 @@ fn check_variable(variable: &Variable, template: &Template, options: &Options) -
         Some(Value::String(text)) if text.is_empty() => Some("an empty string"),
         Some(Value::Array(items)) if items.is_empty() => Some("an empty array"),
         Some(Value::Object(members)) if members.is_empty() => Some("an empty object"),
+        Some(Value::Array(items)) if items.iter().any(is_nothing) => Some("a list with an empty member"),
+        Some(Value::Object(members)) if members.values().any(is_nothing) => Some("an object with an empty member"),
         Some(Value::String(text)) if matches!(variable.modifier, Modifier::None) && (text == "." || text == "..") => {
             return Err(Error::options(format!(
                 "the variable {name:?} of the path is {text:?}, which would lead to another endpoint: give the real value"
@@ -184,8 +192,20 @@ fn check_variable(variable: &Variable, template: &Template, options: &Options) -
     }
 }
 
+/// Whether a member of a list would be written as nothing.
+fn is_nothing(member: &Value) -> bool {
+    match member {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        _ => false,
+    }
+}
+
 fn is_trailing_slash(name: &str, template: &Template) -> bool {
+    let uses =
+        template.expressions().flat_map(|(_, variables)| variables).filter(|variable| variable.name == name).count();
     TRAILING_SLASH.contains(&name)
+        && uses == 1
         && [("{", "}"), ("<", ">")]
             .iter()
             .any(|(open, close)| template.source().ends_with(&format!("/{open}{name}{close}")))
@@ -200,7 +220,7 @@ fn unknown(key: &str, template: &Template, options: &Options) -> Error {
         .copied()
         .filter(|name| options.variables.get(*name).is_none_or(Value::is_null))
         .chain(options::reserved())
-        .map(|name| (strsim::normalized_damerau_levenshtein(key, name), name))
+        .map(|name| (strsim::normalized_damerau_levenshtein(&key.to_lowercase(), &name.to_lowercase()), name))
         .filter(|(likeness, _)| *likeness >= 0.6)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     let way_out = if let Some((_, name)) = close {
@@ -277,6 +297,11 @@ mod tests {
             (CARDS, json!({"card_id": false}), "is false"),
             (CARDS, json!({"card_id": []}), "is an empty array"),
             (CARDS, json!({"card_id": {}}), "is an empty object"),
+            (CARDS, json!({"card_id": [null]}), "a list with an empty member"),
+            (CARDS, json!({"card_id": ["a", ""]}), "a list with an empty member"),
+            (CARDS, json!({"card_id": {"a": false}}), "an object with an empty member"),
+            ("v3/{empty}/x/{empty}", json!({}), "\"empty\" of the path is missing"),
+            (CARDS, json!({"CARD_ID": "x"}), "did you mean \"card_id\"?"),
             (CARDS, json!({"card_id": "."}), "is \".\""),
             (CARDS, json!({"card_id": ".."}), "is \"..\""),
             (CARDS, json!({"card_id": [["x"]]}), "card_id"),

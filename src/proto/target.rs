@@ -182,6 +182,10 @@ pub(crate) fn has_dot_segment(path: &str) -> bool {
 
 /// A URI for an error message: a password in it must not be shown.
 pub(crate) fn without_userinfo(uri: &str) -> String {
+    if uri.len() > 512 || uri.contains(char::is_control) {
+        // Whatever it is, it is no URI, and may be a key in the wrong place.
+        return "***".to_owned();
+    }
     match (uri.find("://"), uri.rfind('@')) {
         (Some(scheme), Some(at)) if scheme + 3 <= at => format!("{}***{}", &uri[..scheme + 3], &uri[at..]),
         (None, Some(at)) => format!("***{}", &uri[at..]),

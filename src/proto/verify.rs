@@ -3,7 +3,7 @@
 //! Source: WeChat Pay, "签名验证"; the table is the PHP SDK's.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 
 use super::message;
 
@@ -28,6 +28,11 @@ pub(crate) struct Signed<'a> {
 /// Whether any of the four signature headers is there: answers of gateways in front of the service have none.
 pub(crate) fn is_signed(headers: &HeaderMap) -> bool {
     [SERIAL, SIGNATURE, TIMESTAMP, NONCE].iter().any(|name| headers.contains_key(*name))
+}
+
+/// Whether the signature is one of the service's deliberately wrong ones.
+pub(crate) fn is_probe(headers: &HeaderMap) -> bool {
+    headers.get(SIGNATURE).is_some_and(|value| value.as_bytes().starts_with(PROBE.as_bytes()))
 }
 
 /// Reads the four headers of an answer received at `now` (seconds since 1970). The error is a sentence.
@@ -95,10 +100,11 @@ pub(crate) const STATEMENT_SHA1: &str = "wechatpay-statement-sha1";
 /// How a path of the table is compared with the path of the request.
 enum Rule {
     Exact(&'static str),
-    Under(&'static str),
+    /// One segment below, whatever it is.
+    Child(&'static str),
 }
 
-/// The answers whose signature does not cover their body. The first rule that fits decides; every other answer is signed over
+/// The answers to GET whose signature does not cover their body. The first rule that fits decides; every other answer is signed over
 /// its body.
 const TABLE: &[(Rule, Covers, &str)] = &[
     (
@@ -116,12 +122,7 @@ const TABLE: &[(Rule, Covers, &str)] = &[
         Covers::Nothing,
         "a file; its digest came with the signed answer that held the download_url",
     ),
-    (
-        Rule::Exact("/v3/merchant-service/images/upload"),
-        Covers::Body,
-        "an upload is answered with signed JSON, although it stands below the images",
-    ),
-    (Rule::Under("/v3/merchant-service/images/"), Covers::Nothing, "a picture out of a complaint"),
+    (Rule::Child("/v3/merchant-service/images/"), Covers::Nothing, "a picture out of a complaint"),
     (
         Rule::Exact("/hk/v3/statements"),
         Covers::StatementSha1,
@@ -130,11 +131,14 @@ const TABLE: &[(Rule, Covers, &str)] = &[
     (Rule::Exact("/v3/global/statements"), Covers::StatementSha1, "the same at its newer address"),
 ];
 
-/// What the signature of a 2xx answer to a request for `path` covers.
-pub(crate) fn covers(path: &str, headers: &HeaderMap) -> Covers {
+/// What the signature of a 2xx answer to such a request covers. Uploads, which stand at the same paths, are no GET.
+pub(crate) fn covers(method: &Method, path: &str, headers: &HeaderMap) -> Covers {
+    if *method != Method::GET {
+        return Covers::Body;
+    }
     let row = TABLE.iter().find(|(rule, _, _)| match rule {
         Rule::Exact(exact) => path == *exact,
-        Rule::Under(prefix) => path.starts_with(prefix),
+        Rule::Child(folder) => path.strip_prefix(folder).is_some_and(|name| !name.is_empty() && !name.contains('/')),
     });
     match row {
         Some((_, Covers::StatementSha1, _)) if !headers.contains_key(STATEMENT_SHA1) => Covers::Body,
@@ -219,7 +223,9 @@ mod tests {
             ("/v3/transferdownload/signfile", Covers::Nothing),
             ("/v3/transferdownload/elecvoucherfile", Covers::Nothing),
             ("/v3/merchant-service/images/abc", Covers::Nothing),
-            ("/v3/merchant-service/images/upload", Covers::Body),
+            ("/v3/merchant-service/images/", Covers::Body),
+            ("/v3/merchant-service/images/a/b", Covers::Body),
+            ("/v3/merchant-service/images//a", Covers::Body),
             ("/v3/merchant-service/images", Covers::Body),
             ("/v3/global/merchant-service/images/abc", Covers::Body),
             ("/hk/v3/billdownload/file", Covers::Body),
@@ -228,9 +234,10 @@ mod tests {
             ("/v3/global/statements", Covers::StatementSha1),
             ("/v3/statements", Covers::Body),
         ] {
-            assert_eq!(covers(path, &headers), expected, "{path}");
+            assert_eq!(covers(&Method::GET, path, &headers), expected, "{path}");
+            assert_eq!(covers(&Method::POST, path, &headers), Covers::Body, "{path}");
         }
-        assert_eq!(covers("/hk/v3/statements", &HeaderMap::new()), Covers::Body);
+        assert_eq!(covers(&Method::GET, "/hk/v3/statements", &HeaderMap::new()), Covers::Body);
         assert_eq!(statement(&headers).expect("one"), ("a9993e36", "{\"sha1\":\"a9993e36\"}".to_owned()));
         assert!(TABLE.iter().all(|(_, _, reason)| !reason.is_empty()));
     }

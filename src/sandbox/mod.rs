@@ -23,6 +23,7 @@ mod answer;
 mod check;
 mod fault;
 pub(crate) mod keys;
+mod notification;
 mod reply;
 mod routes;
 mod server;
@@ -216,6 +217,29 @@ impl Sandbox {
     #[must_use]
     pub fn apiv3_key(&self) -> Apiv3Key {
         self.state.keys.apiv3_key.clone()
+    }
+
+    /// A notification as the service would send it now: signed, its resource sealed with the APIv3 key.
+    ///
+    /// # Errors
+    /// Those of the libraries for random bytes and RSA, which have no reason to fail.
+    pub fn notification(
+        &self,
+        event_type: &str,
+        original_type: &str,
+        resource: &Value,
+    ) -> Result<http::Request<Bytes>, Error> {
+        let (key, serial) = self.state.book().signing_key(self.state.keys, None);
+        notification::make(&self.state.keys.apiv3_key, &key, &serial, event_type, original_type, resource)
+    }
+
+    /// Sends a notification to a `notify_url` and returns the answer. The address must be on this machine: 127.0.0.1, `[::1]` or
+    /// `localhost`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Options`](crate::ErrorKind::Options): the URL is none, or of another machine; those of a connection.
+    pub fn notify(&self, url: &str, notification: http::Request<Bytes>) -> Result<http::Response<Bytes>, Error> {
+        notification::send(url, notification)
     }
 
     /// Decrypts a sensitive field that was encrypted for the platform key `id`: the public key's, or a certificate's serial number.

@@ -245,7 +245,7 @@ fn certificates(asked: &Asked<'_>) -> Result<Answered, Refusal> {
 }
 
 /// A time as the service writes it, in China's time zone.
-fn rfc3339(time: SystemTime) -> String {
+pub(super) fn rfc3339(time: SystemTime) -> String {
     let china = time::UtcOffset::from_hms(8, 0, 0).unwrap_or(time::UtcOffset::UTC);
     let time = time::OffsetDateTime::from(time).to_offset(china);
     let (hours, minutes, _) = time.offset().as_hms();

@@ -1,0 +1,49 @@
+//! A shop's notify_url with axum, and the sandbox that calls it: `cargo run --example notifications`.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::routing::post;
+use serde_json::json;
+use wechatpay_chain::notify::{Notification, Reply};
+use wechatpay_chain::sandbox::Sandbox;
+
+/// The handler sees genuine notifications only; the extractor answers all others.
+async fn paid(notification: Notification) -> Reply {
+    println!(
+        "  the shop: {} {} of order {}",
+        notification.id(),
+        notification.event_type(),
+        notification.resource()["out_trade_no"]
+    );
+    Reply::success()
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let sandbox = Sandbox::start()?;
+    let client = sandbox.builder().apiv3_key(sandbox.apiv3_key()).build()?;
+    let shop = Router::new().route("/notify", post(paid)).with_state(client.notifications()?);
+
+    let runtime = tokio::runtime::Runtime::new()?;
+    let listener = runtime.block_on(tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))))?;
+    let notify_url = format!("http://{}/notify", listener.local_addr()?);
+    runtime.spawn(async move { axum::serve(listener, shop).await });
+
+    let paid = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &json!({ "out_trade_no": "20261123001" }))?;
+    println!("a genuine notification:");
+    println!("  {}", sandbox.notify(&notify_url, paid.clone())?.status());
+
+    println!("the same once more, replayed by somebody on the way: answered, and not handled again");
+    println!("  {}", sandbox.notify(&notify_url, paid)?.status());
+
+    println!("one whose body was changed:");
+    let mut forged = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &json!({ "out_trade_no": "2" }))?;
+    *forged.body_mut() = String::from_utf8_lossy(forged.body()).replace("SUCCESS", "CLOSED").into();
+    println!("  {}", sandbox.notify(&notify_url, forged)?.status());
+
+    println!("a probe of the service's, which must be refused:");
+    let mut probe = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &json!({}))?;
+    probe.headers_mut().insert("wechatpay-signature", http::HeaderValue::from_static("WECHATPAY/SIGNTEST/x"));
+    println!("  {}", sandbox.notify(&notify_url, probe)?.status());
+    Ok(())
+}

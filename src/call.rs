@@ -1,0 +1,245 @@
+//! One call: how it is prepared, sent and answered; and the one function through which every request passes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+#[cfg(feature = "aws-lc-rs")]
+use http::HeaderValue;
+use http::Method;
+use tower::ServiceExt;
+
+use crate::body::Patience;
+use crate::crypto::PrivateKey;
+use crate::error::{Error, ErrorKind};
+use crate::layer::BoxService;
+use crate::layer::sign::{Credential, Destination};
+use crate::layer::verify::Verified;
+use crate::options::{Options, Redirects};
+use crate::platform::Platform;
+use crate::promise::Promise;
+use crate::proto::path;
+use crate::proto::redirect;
+use crate::proto::request;
+use crate::proto::target::Base;
+use crate::proto::template::Template;
+use crate::response::Response;
+use crate::runtime;
+use crate::sink::{OpenSink, Unfinished, Writing};
+use crate::transport::{Delivered, Delivery, Exchange, Slot};
+#[cfg(feature = "aws-lc-rs")]
+use crate::{options::Body, proto::verify::SERIAL};
+
+/// What all chains of a client share.
+pub(crate) struct Core {
+    pub(crate) credential: Arc<Credential>,
+    pub(crate) stack: BoxService,
+    pub(crate) base: Base,
+    /// The whole call's time where the call does not say; zero is no limit.
+    pub(crate) timeout: Duration,
+    pub(crate) platform: Arc<Platform>,
+    /// What decrypts; a merchant whose keys are elsewhere has none here.
+    #[cfg_attr(not(feature = "aws-lc-rs"), allow(dead_code, reason = "ring does not decrypt"))]
+    pub(crate) merchant_key: Option<PrivateKey>,
+}
+
+/// One call on its way: the request, and what is done around it.
+struct Call {
+    method: Method,
+    /// For messages: never with the values filled in.
+    template: String,
+    request: http::Request<Bytes>,
+    timeout: Duration,
+    redirects: Redirects,
+    sink: Option<(Slot<OpenSink>, Unfinished)>,
+    stream: bool,
+    http_errors: bool,
+}
+
+impl Core {
+    /// Prepares a call at once and returns the future that sends it; a mistake is the future's error.
+    pub(crate) fn call(
+        self: &Arc<Self>,
+        method: Method,
+        shown: &str,
+        template: Result<&Template, Error>,
+        options: Options,
+    ) -> Promise<Response> {
+        // A query may hold a token, and messages are not the place for it.
+        let shown = path::before_query(shown);
+        if options.encrypt.is_empty() {
+            let call = template.and_then(|template| self.prepare(&method, shown, template, options));
+            let call = call.map_err(|error| error.with_call(&method, shown));
+            let core = Arc::clone(self);
+            return Promise::new(async move { core.send(call?).await });
+        }
+        // The key to encrypt with may have to be fetched first.
+        let (core, shown) = (Arc::clone(self), shown.to_owned());
+        let template = template.cloned();
+        Promise::new(async move {
+            let named = |error: Error| error.with_call(&method, &shown);
+            let template = template.map_err(named)?;
+            let options = core.encrypted(options).await.map_err(named)?;
+            let call = core.prepare(&method, &shown, &template, options).map_err(named)?;
+            core.send(call).await
+        })
+    }
+
+    /// The options with the fields that `encrypt` names encrypted, and the key's id in `Wechatpay-Serial`.
+    #[cfg(feature = "aws-lc-rs")]
+    async fn encrypted(&self, options: Options) -> Result<Options, Error> {
+        let mut options = options.checked()?;
+        let (id, key) = self.platform.encryption_key().await?;
+        if let Some(Body::Json(json)) = &mut options.body {
+            key.encrypt_fields(json, options.encrypt.iter().map(String::as_str))?;
+        }
+        let id = HeaderValue::try_from(id).map_err(|_| Error::config("the platform key's id fits into no header"))?;
+        if options.headers.get(SERIAL).is_some_and(|given| *given != id) {
+            return Err(Error::options(
+                "the header Wechatpay-Serial names another key than the one that \"encrypt\" uses: leave it out",
+            ));
+        }
+        options.headers.insert(SERIAL, id);
+        Ok(options)
+    }
+
+    #[cfg(not(feature = "aws-lc-rs"))]
+    async fn encrypted(&self, _: Options) -> Result<Options, Error> {
+        Err(Error::config("the option \"encrypt\" needs the feature aws-lc-rs of this crate: ring has no RSA-OAEP"))
+    }
+
+    fn prepare(&self, method: &Method, shown: &str, template: &Template, options: Options) -> Result<Call, Error> {
+        let mut options = options.checked()?;
+        let base = options.base_uri.as_ref().unwrap_or(&self.base);
+        let mut request = request::build(method.clone(), template, &options, base)?;
+        request.extensions_mut().insert(Destination(base.clone()));
+
+        let stream = options.stream == Some(true);
+        let sink = match options.sink.take() {
+            Some(sink) => {
+                let (open, unfinished) = sink.open(options.progress.take(), options.digest.take())?;
+                Some((Slot::new(open), unfinished))
+            }
+            None => None,
+        };
+        // A download takes as long as it takes, as long as it goes on.
+        let long = stream || sink.is_some();
+        let timeout = options.timeout.unwrap_or(if long { Duration::ZERO } else { self.timeout });
+        let silence = options.read_timeout.unwrap_or(if long { self.timeout } else { Duration::ZERO });
+        let delivery = match &sink {
+            Some((sink, _)) => Delivery::Sink(sink.clone()),
+            None if stream => Delivery::Stream,
+            None => Delivery::Collect,
+        };
+        request.extensions_mut().insert(Exchange {
+            connect_timeout: options.connect_timeout,
+            patience: Patience { silence, until: None },
+            proxy: options.proxy.take(),
+            debug: options.debug.unwrap_or(false),
+            delivery,
+        });
+        Ok(Call {
+            method: method.clone(),
+            template: shown.to_owned(),
+            request,
+            timeout,
+            redirects: options.redirects.unwrap_or_default(),
+            sink,
+            stream,
+            http_errors: options.http_errors.unwrap_or(true),
+        })
+    }
+
+    /// Sends a request through the stack and makes a [`Response`] or an [`Error`] of what comes back.
+    ///
+    /// Every request of every verb, synchronous or not, passes here, and nothing else calls the stack.
+    async fn send(&self, call: Call) -> Result<Response, Error> {
+        if call.stream {
+            // Whoever reads the stream may block the runtime of this call; the connection must not wait for it.
+            return runtime::in_background(self.timed(call)).await;
+        }
+        self.timed(call).await
+    }
+
+    async fn timed(&self, mut call: Call) -> Result<Response, Error> {
+        let (method, template) = (call.method.clone(), std::mem::take(&mut call.template));
+        let answered = if call.timeout.is_zero() {
+            self.exchange(call).await
+        } else {
+            let timeout = call.timeout;
+            if let Some(exchange) = call.request.extensions_mut().get_mut::<Exchange>() {
+                // A body that is streamed outlives this function.
+                exchange.patience.until = tokio::time::Instant::now().checked_add(timeout);
+            }
+            tokio::time::timeout(timeout, self.exchange(call)).await.unwrap_or_else(|_| {
+                Err(Error::new(
+                    ErrorKind::Timeout,
+                    format!("no answer after {timeout:?}; the request may have arrived, so query before repeating it"),
+                ))
+            })
+        };
+        answered.map_err(|error| error.with_call(&method, &template))
+    }
+
+    async fn exchange(&self, call: Call) -> Result<Response, Error> {
+        let Call { mut request, mut redirects, sink, stream, http_errors, .. } = call;
+        let mut followed = false;
+        let answer = loop {
+            let again = (redirects.left > 0).then(|| request.clone());
+            let answer = self.stack.clone().oneshot(request).await.map_err(|error| {
+                // A redirect was followed, so the request did leave.
+                if followed { error.after_sending() } else { error }
+            })?;
+            match again {
+                Some(again) if answer.status().is_redirection() => {
+                    redirects.left -= 1;
+                    followed = true;
+                    request = redirect::next(&again, &answer, redirects.strict).map_err(|said| {
+                        let said = format!("the service redirects, which is not followed: {said}");
+                        Error::new(ErrorKind::Redirect, said).with_response(Response::new(answer, false))
+                    })?;
+                }
+                _ => break answer,
+            }
+        };
+        if stream && answer.status().is_success() && !is_verified(&answer) && !is_delivered(&answer) {
+            return Err(Error::layer(
+                "a layer made the answer anew without its extensions, and the stream in them is lost",
+            ));
+        }
+        let verified = is_verified(&answer);
+        let mut response = Response::new(answer, verified);
+        if response.status().is_success() {
+            if let Some((slot, unfinished)) = sink {
+                if let Some(open) = slot.take() {
+                    response = deliver(response, open).await?;
+                    unfinished.keep()?;
+                }
+            }
+        } else if http_errors {
+            return Err(Error::answer(response));
+        }
+        Ok(response)
+    }
+}
+
+fn is_verified(answer: &http::Response<Bytes>) -> bool {
+    answer.extensions().get::<Verified>().is_some()
+}
+
+fn is_delivered(answer: &http::Response<Bytes>) -> bool {
+    answer.extensions().get::<Delivered>().is_some()
+}
+
+/// Gives the verified answer of a call with a sink to that sink, unless it went there as it came.
+async fn deliver(response: Response, mut sink: OpenSink) -> Result<Response, Error> {
+    if !response.is_delivered() {
+        let mut writing = Writing::start(sink);
+        let body = response.body().clone();
+        let length = body.len() as u64;
+        writing.write(body, Some(length)).await;
+        sink = writing.finish().await?;
+    }
+    sink.finish()?;
+    Ok(response.without_body())
+}

@@ -1,0 +1,407 @@
+//! Notifications: what WeChat Pay sends to the merchant's `notify_url`, verified over the raw body, decrypted, and answered.
+//!
+//! Source: WeChat Pay, "通知规则" and "回调验签".
+//!
+//! ```
+//! use wechatpay_chain::notify::{Notifications, Reply};
+//! # use serde_json::json;
+//! # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+//! # let (platform_key, apiv3_key) = (sandbox.platform_key(), sandbox.apiv3_key());
+//! # let id = wechatpay_chain::sandbox::PUBLIC_KEY_ID;
+//! # let request = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &json!({ "out_trade_no": "1" }))?;
+//! # let (headers, body) = (request.headers(), request.body());
+//! let notifications = Notifications::new([(id, platform_key)], apiv3_key);
+//!
+//! // In the handler of the notify_url, with the headers and the raw body of the request:
+//! let reply = match notifications.verify(headers, body) {
+//!     Ok(notification) => {
+//!         println!("{} {}", notification.event_type(), notification.resource()["out_trade_no"]);
+//!         Reply::success()
+//!     }
+//!     Err(error) => Reply::to(&error),
+//! };
+//! assert_eq!(reply.status(), 204);
+//! # Ok::<(), wechatpay_chain::Error>(())
+//! ```
+
+use std::collections::{HashSet, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+
+use crate::BoxFuture;
+use crate::clock;
+use crate::crypto::{Apiv3Key, PublicKey};
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::layer::verify::Verifier;
+use crate::platform::{Platform, PlatformVerifier};
+use crate::promise::Promise;
+use crate::proto::verify;
+
+/// The longest body that is looked at, in bytes.
+const MOST_BYTES: usize = 1024 * 1024;
+/// Notifications that the store in memory remembers. Only genuine ones get there, each for as long as its timestamp is accepted.
+const MOST_SEEN: usize = 100_000;
+/// The one algorithm of APIv3.
+const ALGORITHM: &str = "AEAD_AES_256_GCM";
+
+/// Verifies and opens notifications. A clone is cheap and shares everything.
+///
+/// A notification is accepted when its four headers are there once, its clock is within five minutes of ours, a platform key that is
+/// known signed the raw body, it was not seen before, and the APIv3 key opens its resource.
+#[derive(Clone)]
+pub struct Notifications(Arc<Inner>);
+
+struct Inner {
+    verifier: Arc<dyn Verifier>,
+    key: Apiv3Key,
+    seen: Arc<dyn ReplayStore>,
+    clock: Arc<dyn Fn() -> i64 + Send + Sync>,
+}
+
+impl Notifications {
+    /// With platform keys by their id, `PUB_KEY_ID_...` or a certificate's serial number. [`Client::notifications`] uses those of a
+    /// client instead, fetched certificates among them.
+    ///
+    /// [`Client::notifications`]: crate::Client::notifications
+    pub fn new(keys: impl IntoIterator<Item = (impl Into<String>, PublicKey)>, apiv3_key: Apiv3Key) -> Self {
+        let keys = keys.into_iter().map(|(id, key)| (id.into(), key)).collect();
+        Notifications::with(Arc::new(PlatformVerifier(Platform::new(keys, None))), apiv3_key)
+    }
+
+    pub(crate) fn with(verifier: Arc<dyn Verifier>, key: Apiv3Key) -> Self {
+        let seen = Arc::new(Memory(Mutex::default()));
+        Notifications(Arc::new(Inner { verifier, key, seen, clock: Arc::new(clock::now) }))
+    }
+
+    fn inner(self) -> Inner {
+        Arc::try_unwrap(self.0).unwrap_or_else(|shared| Inner {
+            verifier: Arc::clone(&shared.verifier),
+            key: shared.key.clone(),
+            seen: Arc::clone(&shared.seen),
+            clock: Arc::clone(&shared.clock),
+        })
+    }
+
+    /// Replaces the store that remembers notifications, as several instances behind one `notify_url` need.
+    #[must_use]
+    pub fn replay_store(self, store: impl ReplayStore) -> Self {
+        Notifications(Arc::new(Inner { seen: Arc::new(store), ..self.inner() }))
+    }
+
+    /// Replaces the clock: seconds since 1970.
+    #[must_use]
+    pub fn clock(self, clock: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
+        Notifications(Arc::new(Inner { clock: Arc::new(clock), ..self.inner() }))
+    }
+
+    /// Verifies the headers and the raw body of a request, and opens it. Blocks this thread only if a certificate has to be
+    /// fetched, or the store of the caller's takes its time.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Probe`]: the service tests whether wrong signatures are refused; [`ErrorKind::Verification`]: a header is
+    /// missing or wrong, the clock is off, the signature does not hold; [`ErrorKind::Replay`]: it was seen before;
+    /// [`ErrorKind::TooLarge`]: the body is longer than 1 MiB; [`ErrorKind::Decode`]: it is no JSON, or the APIv3 key does not
+    /// open it. [`Reply::to`] makes the right answer of each.
+    pub fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<Notification, Error> {
+        self.verify_async(headers, body).wait()
+    }
+
+    /// [`verify`](Self::verify), asynchronously.
+    pub fn verify_async(&self, headers: &HeaderMap, body: &[u8]) -> Promise<Notification> {
+        let (inner, headers, body) = (Arc::clone(&self.0), headers.clone(), Bytes::copy_from_slice(body));
+        Promise::new(async move { inner.verify(&headers, body).await })
+    }
+}
+
+impl Inner {
+    async fn verify(&self, headers: &HeaderMap, body: Bytes) -> Result<Notification, Error> {
+        if body.len() > MOST_BYTES {
+            return Err(Error::new(ErrorKind::TooLarge, format!("the notification is longer than {MOST_BYTES} bytes")));
+        }
+        if verify::is_probe(headers) {
+            return Err(Error::new(
+                ErrorKind::Probe,
+                "the service tests whether wrong signatures are refused (WECHATPAY/SIGNTEST): refuse it, and nothing is wrong",
+            ));
+        }
+        let forged =
+            |said: &str| Error::new(ErrorKind::Verification, format!("the notification is not to be trusted: {said}"));
+        let now = (self.clock)();
+        let signed = verify::read(headers, &body, now).map_err(|said| forged(&said))?;
+        let held = self.verifier.verify(signed.serial, &signed.message, &signed.signature).await;
+        held.map_err(|said| forged(&said.to_string()))?;
+        // Only what is genuine is remembered, so that nobody can fill the store.
+        let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let seen = format!("{} {}", value(verify::TIMESTAMP), value(verify::NONCE));
+        let until = now.saturating_add(2 * verify::MAX_CLOCK_OFFSET);
+        let new = self.seen.insert(&seen, until).await.map_err(|source| {
+            Error::new(ErrorKind::Replay, format!("the store of notifications failed: {source}")).with_source(source)
+        })?;
+        if !new {
+            return Err(Error::new(
+                ErrorKind::Replay,
+                "the notification with this timestamp and nonce was seen before",
+            ));
+        }
+        self.open(body)
+    }
+
+    fn open(&self, body: Bytes) -> Result<Notification, Error> {
+        let wrong = |said: String| Error::new(ErrorKind::Decode, said);
+        let json: Value =
+            serde_json::from_slice(&body).map_err(|error| wrong(format!("the notification is no JSON: {error}")))?;
+        let sealed = &json["resource"];
+        let field = |name: &str| {
+            let text = sealed.get(name).and_then(Value::as_str);
+            text.ok_or_else(|| wrong(format!("the notification's resource has no {name}")))
+        };
+        let algorithm = field("algorithm")?;
+        if algorithm != ALGORITHM {
+            return Err(wrong(format!(
+                "the notification's resource is sealed by {algorithm:?}, and {ALGORITHM} is what APIv3 has"
+            )));
+        }
+        let associated_data = sealed.get("associated_data").and_then(Value::as_str).unwrap_or_default();
+        let plain = self.key.decrypt(field("ciphertext")?, field("nonce")?, associated_data)?;
+        let resource = serde_json::from_slice(&plain)
+            .map_err(|error| wrong(format!("the notification's resource is no JSON: {error}")))?;
+        Ok(Notification { json, resource, body })
+    }
+}
+
+/// A genuine notification, its resource in the clear.
+///
+/// WeChat Pay delivers one again, with the same [`id`](Self::id), until it is answered with success: whoever acts on it remembers
+/// the id.
+#[derive(Clone)]
+pub struct Notification {
+    json: Value,
+    resource: Value,
+    body: Bytes,
+}
+
+impl Notification {
+    fn text(&self, name: &str) -> &str {
+        self.json.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The notification's id, the same in each delivery.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.text("id")
+    }
+
+    /// What happened, such as `TRANSACTION.SUCCESS`.
+    #[must_use]
+    pub fn event_type(&self) -> &str {
+        self.text("event_type")
+    }
+
+    /// What happened, in words.
+    #[must_use]
+    pub fn summary(&self) -> &str {
+        self.text("summary")
+    }
+
+    /// When, as RFC 3339.
+    #[must_use]
+    pub fn create_time(&self) -> &str {
+        self.text("create_time")
+    }
+
+    /// What the resource is, such as `transaction`.
+    #[must_use]
+    pub fn original_type(&self) -> &str {
+        self.json["resource"].get("original_type").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// What it happened to, decrypted.
+    #[must_use]
+    pub fn resource(&self) -> &Value {
+        &self.resource
+    }
+
+    /// The resource in a type of the caller's.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Decode`] when it is not of that type.
+    pub fn resource_as<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
+        T::deserialize(&self.resource).map_err(|source| {
+            Error::new(ErrorKind::Decode, format!("the resource is not of the type that was expected: {source}"))
+                .with_source(source)
+        })
+    }
+
+    /// The whole notification as it came, its resource sealed.
+    #[must_use]
+    pub fn json(&self) -> &Value {
+        &self.json
+    }
+
+    /// The raw body.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+}
+
+/// Without the resource, which is personal.
+impl fmt::Debug for Notification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Notification")
+            .field("id", &self.id())
+            .field("event_type", &self.event_type())
+            .field("create_time", &self.create_time())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Notifications {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Notifications")
+    }
+}
+
+/// The answer to a notification. Anything but success makes WeChat Pay deliver it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    status: StatusCode,
+    body: String,
+}
+
+impl Reply {
+    /// It was taken: 204 without a body.
+    #[must_use]
+    pub fn success() -> Self {
+        Reply { status: StatusCode::NO_CONTENT, body: String::new() }
+    }
+
+    /// It could not be taken now, and is to be delivered again: 500, with a message for the service's records.
+    #[must_use]
+    pub fn fail(message: &str) -> Self {
+        Reply::refuse(StatusCode::INTERNAL_SERVER_ERROR, message)
+    }
+
+    /// The answer to a notification that was not accepted: 401 for a signature that does not hold, a probe among them, 413 for a
+    /// body that is too long, 400 for what cannot be read, success for what was seen before.
+    #[must_use]
+    pub fn to(error: &Error) -> Self {
+        match error.kind() {
+            ErrorKind::Verification | ErrorKind::Probe => {
+                Reply::refuse(StatusCode::UNAUTHORIZED, "the signature does not hold")
+            }
+            ErrorKind::TooLarge => Reply::refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long"),
+            ErrorKind::Decode => Reply::refuse(StatusCode::BAD_REQUEST, "the notification cannot be read"),
+            // A delivery that got here twice by the network's doing needs no third.
+            ErrorKind::Replay if std::error::Error::source(error).is_none() => Reply::success(),
+            _ => Reply::fail("try again later"),
+        }
+    }
+
+    fn refuse(status: StatusCode, message: &str) -> Self {
+        Reply { status, body: json!({ "code": "FAIL", "message": message }).to_string() }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The body: empty, or the service's JSON, `{"code": "FAIL", "message": "..."}`.
+    #[must_use]
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+}
+
+impl From<Reply> for http::Response<Bytes> {
+    fn from(reply: Reply) -> Self {
+        let mut response = http::Response::new(Bytes::from(reply.body));
+        *response.status_mut() = reply.status;
+        if !response.body().is_empty() {
+            let json = http::HeaderValue::from_static("application/json");
+            response.headers_mut().insert(http::header::CONTENT_TYPE, json);
+        }
+        response
+    }
+}
+
+/// Remembers which notifications were seen.
+pub trait ReplayStore: Send + Sync + 'static {
+    /// Remembers `seen` until the time `until`, in seconds since 1970; `false` if it was there already. Must be atomic: of two that
+    /// ask at the same time one is told `true`.
+    fn insert<'a>(&'a self, seen: &'a str, until: i64) -> BoxFuture<'a, Result<bool, BoxError>>;
+}
+
+/// The store of one process, bounded.
+struct Memory(Mutex<Seen>);
+
+#[derive(Default)]
+struct Seen {
+    set: HashSet<String>,
+    order: VecDeque<(i64, String)>,
+}
+
+impl ReplayStore for Memory {
+    fn insert<'a>(&'a self, seen: &'a str, until: i64) -> BoxFuture<'a, Result<bool, BoxError>> {
+        let mut store = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = until.saturating_sub(2 * verify::MAX_CLOCK_OFFSET);
+        while store.order.front().is_some_and(|(until, _)| *until < now) || store.order.len() >= MOST_SEEN {
+            let Some((_, oldest)) = store.order.pop_front() else { break };
+            store.set.remove(&oldest);
+        }
+        let new = store.set.insert(seen.to_owned());
+        if new {
+            store.order.push_back((until, seen.to_owned()));
+        }
+        Box::pin(std::future::ready(Ok(new)))
+    }
+}
+
+#[cfg(feature = "axum")]
+mod extract {
+    //! The axum extractor.
+
+    use axum_core::body::Body;
+    use axum_core::extract::{FromRef, FromRequest, Request};
+    use axum_core::response::{IntoResponse, Response};
+    use http_body_util::BodyExt;
+
+    use super::{MOST_BYTES, Notification, Notifications, Reply};
+    use crate::error::{Error, ErrorKind};
+
+    /// Takes a genuine notification out of an axum request whose state has [`Notifications`]; the others it answers by itself.
+    impl<S> FromRequest<S> for Notification
+    where
+        Notifications: FromRef<S>,
+        S: Send + Sync,
+    {
+        type Rejection = Reply;
+
+        async fn from_request(request: Request, state: &S) -> Result<Self, Reply> {
+            let notifications = Notifications::from_ref(state);
+            let (parts, body) = request.into_parts();
+            let body = http_body_util::Limited::new(body, MOST_BYTES).collect().await.map_err(|source| {
+                let kind = if source.is::<http_body_util::LengthLimitError>() {
+                    ErrorKind::TooLarge
+                } else {
+                    ErrorKind::Transport
+                };
+                Reply::to(&Error::new(kind, "the body did not come whole"))
+            })?;
+            let verified = notifications.verify_async(&parts.headers, &body.to_bytes()).await;
+            verified.map_err(|error| Reply::to(&error))
+        }
+    }
+
+    impl IntoResponse for Reply {
+        fn into_response(self) -> Response {
+            http::Response::<bytes::Bytes>::from(self).map(Body::from)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Notifications as the service sends them.
+
+use std::time::SystemTime;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderValue, Method, Request, Response, Uri};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::routes::rfc3339;
+use crate::clock::now;
+use crate::connect::{Connector, Proxy};
+use crate::crypto::{Apiv3Key, PrivateKey, random};
+use crate::error::Error;
+use crate::proto::authorization::SCHEME;
+use crate::proto::{message, verify};
+use crate::runtime;
+use crate::transport::{Exchange, Transport};
+
+/// Makes a notification of `resource`, signed with a key of the id `serial`.
+pub(super) fn make(
+    apiv3_key: &Apiv3Key,
+    key: &PrivateKey,
+    serial: &str,
+    event_type: &str,
+    original_type: &str,
+    resource: &Value,
+) -> Result<Request<Bytes>, Error> {
+    let sealing: String = random::nonce()?.chars().take(12).collect();
+    let body = json!({
+        "id": random::nonce()?,
+        "create_time": rfc3339(SystemTime::now()),
+        "resource_type": "encrypt-resource",
+        "event_type": event_type,
+        "summary": event_type,
+        "resource": {
+            "original_type": original_type,
+            "algorithm": "AEAD_AES_256_GCM",
+            "ciphertext": apiv3_key.encrypt(resource.to_string().as_bytes(), &sealing, original_type)?,
+            "associated_data": original_type,
+            "nonce": sealing,
+        },
+    });
+    let body = Bytes::from(body.to_string());
+    let (timestamp, nonce) = (now().to_string(), random::nonce()?);
+    let signature = BASE64_STANDARD.encode(key.sign(&message::response(&timestamp, &nonce, &body))?);
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    let headers = request.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(USER_AGENT, HeaderValue::from_static("Mozilla/4.0"));
+    for (name, value) in [
+        (verify::TIMESTAMP, timestamp.as_str()),
+        (verify::NONCE, &nonce),
+        (verify::SIGNATURE, &signature),
+        (verify::SERIAL, serial),
+        ("wechatpay-signature-type", SCHEME),
+    ] {
+        let value =
+            HeaderValue::from_str(value).map_err(|source| Error::config("no header value").with_source(source))?;
+        headers.insert(name, value);
+    }
+    Ok(request)
+}
+
+/// Sends it, to this machine only.
+pub(super) fn send(url: &str, mut notification: Request<Bytes>) -> Result<Response<Bytes>, Error> {
+    let uri: Uri = url.parse().map_err(|source: http::uri::InvalidUri| {
+        Error::options(format!("the notify_url {url:?} is no URL")).with_source(source)
+    })?;
+    if !matches!(uri.host(), Some("127.0.0.1" | "localhost" | "[::1]")) {
+        return Err(Error::options(format!(
+            "the notify_url {url:?} is not on this machine, and the sandbox sends to no other"
+        )));
+    }
+    *notification.uri_mut() = uri;
+    notification.extensions_mut().insert(Exchange::default());
+    let connector = Connector::new(&Proxy::Off, &[], std::time::Duration::from_secs(5))?;
+    runtime::block_on(Transport::new(connector).oneshot(notification))
+}
