@@ -52,6 +52,7 @@ pub(super) struct SettingsFile {
 pub(super) enum Command {
     Req(Req),
     Wire(Wire),
+    Certs(Certs),
     #[cfg(feature = "sandbox")]
     Sandbox(Sandbox),
 }
@@ -116,6 +117,30 @@ pub(super) struct Wire {
     pub(super) timestamp: Option<i64>,
 }
 
+/// Download the platform's certificates as PEM files
+///
+/// Prints the serial number and the validity of each. The options are those of PHP's CertificateDownloader, but for its key: the
+/// APIv3 key is a secret and comes from the settings.
+#[derive(clap::Args)]
+#[command(after_help = EXIT_CODES)]
+pub(super) struct Certs {
+    /// The merchant id
+    #[arg(short, long, value_name = "ID")]
+    pub(super) mchid: Option<String>,
+    /// The serial number of the merchant certificate
+    #[arg(short, long, value_name = "HEX")]
+    pub(super) serialno: Option<String>,
+    /// The merchant's private key
+    #[arg(short = 'f', long, value_name = "FILE")]
+    pub(super) privatekey: Option<PathBuf>,
+    /// Where the files go
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    pub(super) output: PathBuf,
+    /// Where calls go
+    #[arg(short = 'u', long, value_name = "URL")]
+    pub(super) baseuri: Option<String>,
+}
+
 /// Run a local WeChat Pay that verifies requests and answers signed
 ///
 /// Writes the settings of its merchant to DIR/wxpay.toml, so that other commands reach it with --config. The keys are new
@@ -126,6 +151,9 @@ pub(super) struct Sandbox {
     /// The port on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = 8090)]
     pub(super) port: u16,
+    /// Also issue a platform certificate, as for a merchant in platform-certificate mode
+    #[arg(long)]
+    pub(super) certificates: bool,
     /// Where the settings are written
     #[arg(long, value_name = "DIR", default_value = "wxpay-sandbox")]
     pub(super) dir: PathBuf,

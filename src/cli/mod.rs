@@ -1,6 +1,7 @@
 //! The commands of `wxpay`.
 
 mod args;
+mod certs;
 mod output;
 mod req;
 #[cfg(feature = "sandbox")]
@@ -21,6 +22,7 @@ pub fn main() -> ExitCode {
     let args = Args::parse();
     let outcome = match &args.command {
         Command::Req(req) => req::run(&args.settings, req),
+        Command::Certs(certs) => certs::run(&args.settings, certs),
         Command::Wire(wire) => wire::run(&args.settings, wire),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(sandbox) => sandbox::run(sandbox),

@@ -10,6 +10,9 @@ use crate::sandbox::{PUBLIC_KEY_ID, Sandbox};
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let sandbox = Sandbox::start_on(arguments.port)?;
+    if arguments.certificates {
+        sandbox.rotate_certificate()?;
+    }
     let config = write(&sandbox, &arguments.dir)
         .map_err(|error| Failure::local(format!("the folder {}: {error}", arguments.dir.display())))?;
     println!("A local WeChat Pay listens at {}", sandbox.base_uri());

@@ -180,6 +180,50 @@ fn exit_codes_and_errors_that_can_be_read() {
 }
 
 #[test]
+fn certificates_as_files() {
+    let sandbox = sandbox();
+    let certificate = sandbox.rotate_certificate().expect("certificate");
+    let settings = Settings::of(&sandbox, "certs");
+    let output = settings.path("out");
+    let mut command = wxpay(&["--config", &settings.path("wxpay.toml"), "certs", "--output", &output]);
+    command.env("WXPAY_APIV3_KEY", sandbox.settings()["apiv3_key"].as_str().expect("key"));
+    let done = finish(command, "");
+    let said = text(&done.stdout);
+    assert!(
+        done.status.success() && said.contains(certificate.serial()) && said.contains("valid to   20"),
+        "{said}{}",
+        text(&done.stderr)
+    );
+    let path = format!("file://{output}/wechatpay_{}.pem", certificate.serial());
+    assert_eq!(wechatpay_chain::Certificate::from_pem(&path).expect("PEM"), certificate);
+    // PHP's options; the key is no argument.
+    let key = settings.path("key.pem");
+    let arguments = [
+        "certs",
+        "-m",
+        wechatpay_chain::sandbox::MCHID,
+        "-s",
+        wechatpay_chain::sandbox::SERIAL,
+        "-f",
+        &key,
+        "-o",
+        &output,
+        "-u",
+        &sandbox.base_uri(),
+    ];
+    let mut command = wxpay(&arguments);
+    command.env("WXPAY_APIV3_KEY", sandbox.settings()["apiv3_key"].as_str().expect("key"));
+    assert!(finish(command, "").status.success());
+    let without = finish(wxpay(&arguments), "");
+    assert!(
+        without.status.code() == Some(2) && text(&without.stderr).contains("apiv3_key"),
+        "{}",
+        text(&without.stderr)
+    );
+    assert_eq!(finish(wxpay(&["certs", "--key", "x"]), "").status.code(), Some(2));
+}
+
+#[test]
 fn settings_from_the_environment() {
     let sandbox = sandbox();
     sandbox.stub("GET", "v3/x", 200, json!({}));

@@ -1,0 +1,64 @@
+//! `wxpay certs`: the platform's certificates as PEM files.
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+
+use super::args::{Certs, SettingsFile};
+use super::{Failure, settings};
+use crate::crypto::Certificate;
+
+pub(super) fn run(from: &SettingsFile, certs: &Certs) -> Result<(), Failure> {
+    let mut builder = settings::builder(from)?;
+    if let Some(mchid) = &certs.mchid {
+        builder = builder.mchid(mchid);
+    }
+    if let Some(serial) = &certs.serialno {
+        builder = builder.serial(serial);
+    }
+    if let Some(path) = &certs.privatekey {
+        builder = builder.private_key(format!("file://{}", path.display()));
+    }
+    if let Some(uri) = &certs.baseuri {
+        builder = builder.base_uri(uri);
+    }
+    let certificates = builder.build()?.certificates()?;
+    let failed = |error: std::io::Error| Failure::local(format!("the folder {}: {error}", certs.output.display()));
+    std::fs::create_dir_all(&certs.output).map_err(failed)?;
+    for certificate in &certificates {
+        let path = write(certificate, &certs.output).map_err(failed)?;
+        let days = |time: SystemTime| match time.duration_since(SystemTime::now()) {
+            Ok(ahead) => format!("in {} days", ahead.as_secs() / 86_400),
+            Err(past) => format!("{} days ago", past.duration().as_secs() / 86_400),
+        };
+        println!("{}", path.display());
+        println!("  serial     {}", certificate.serial());
+        println!("  subject    {}", certificate.subject());
+        println!("  valid from {} ({})", rfc3339(certificate.not_before()), days(certificate.not_before()));
+        println!("  valid to   {} ({})", rfc3339(certificate.not_after()), days(certificate.not_after()));
+    }
+    Ok(())
+}
+
+/// Writes `wechatpay_SERIAL.pem`, as PHP's downloader names it.
+fn write(certificate: &Certificate, folder: &std::path::Path) -> std::io::Result<PathBuf> {
+    let path = folder.join(format!("wechatpay_{}.pem", certificate.serial()));
+    let text = BASE64_STANDARD.encode(certificate.der());
+    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(64));
+        pem.extend([line, "\n"]);
+        rest = after;
+    }
+    pem.push_str("-----END CERTIFICATE-----\n");
+    std::fs::write(&path, pem)?;
+    Ok(path)
+}
+
+/// A time in UTC.
+fn rfc3339(time: SystemTime) -> String {
+    let time = time::OffsetDateTime::from(time);
+    format!("{}T{:02}:{:02}:{:02}Z", time.date(), time.hour(), time.minute(), time.second())
+}
