@@ -405,3 +405,23 @@ mod extract {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_store_in_memory_is_bounded_and_forgets_what_is_over() {
+        let store = Memory(Mutex::default());
+        let insert = |seen: &str, until| pollster::block_on(store.insert(seen, until)).expect("memory");
+        for number in 0..MOST_SEEN + 10_000 {
+            assert!(insert(&number.to_string(), 1000));
+        }
+        let held = |store: &Memory| store.0.lock().map(|seen| (seen.set.len(), seen.order.len())).expect("lock");
+        assert_eq!(held(&store), (MOST_SEEN, MOST_SEEN));
+        assert!(!insert(&(MOST_SEEN + 9_999).to_string(), 1000), "the newest is remembered");
+        // Long after, all of these are over.
+        assert!(insert("new", 1000 + 2 * verify::MAX_CLOCK_OFFSET + 1));
+        assert_eq!(held(&store), (1, 1));
+    }
+}

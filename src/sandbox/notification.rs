@@ -53,6 +53,7 @@ pub(super) fn make(
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     headers.insert(USER_AGENT, HeaderValue::from_static("Mozilla/4.0"));
     for (name, value) in [
+        ("request-id", random::nonce()?.as_str()),
         (verify::TIMESTAMP, timestamp.as_str()),
         (verify::NONCE, &nonce),
         (verify::SIGNATURE, &signature),

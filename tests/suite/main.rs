@@ -14,6 +14,7 @@ mod forms;
 mod keys;
 mod layers;
 mod network;
+mod notify;
 mod platform;
 mod refused_after;
 mod refused_before;
