@@ -12,6 +12,7 @@ use tower::ServiceExt;
 use crate::body::Patience;
 use crate::crypto::PrivateKey;
 use crate::error::{Error, ErrorKind};
+use crate::exchange::{Delivered, Delivery, Exchange, Slot};
 use crate::layer::BoxService;
 use crate::layer::sign::{Credential, Destination};
 use crate::layer::verify::Verified;
@@ -26,7 +27,6 @@ use crate::proto::template::Template;
 use crate::response::Response;
 use crate::runtime;
 use crate::sink::{OpenSink, Unfinished, Writing};
-use crate::transport::{Delivered, Delivery, Exchange, Slot};
 #[cfg(feature = "aws-lc-rs")]
 use crate::{options::Body, proto::verify::SERIAL};
 

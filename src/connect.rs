@@ -15,12 +15,10 @@ use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
-use serde_json::Value;
 use tower::{Service, ServiceExt};
 
 use crate::BoxFuture;
 use crate::error::{BoxError, Error};
-use crate::options::{kind, text};
 
 /// Which proxy leads to which address.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -37,31 +35,6 @@ pub(crate) enum Proxy {
 }
 
 impl Proxy {
-    /// Guzzle's `proxy`: a URL, or an object of `http`, `https` and `no` (a list or text with commas).
-    pub(crate) fn from_value(value: Value) -> Result<Self, String> {
-        let members = match value {
-            Value::String(url) if url.is_empty() => return Ok(Proxy::Off),
-            Value::String(url) => return Ok(Proxy::All(url)),
-            Value::Object(members) => members,
-            other => return Err(format!("{} where a URL or an object is needed", kind(&other))),
-        };
-        let (mut http, mut https, mut no) = (String::new(), String::new(), String::new());
-        for (key, value) in members {
-            match key.as_str() {
-                "http" => http = text(value)?,
-                "https" => https = text(value)?,
-                "no" => {
-                    no = match value {
-                        Value::Array(hosts) => hosts.into_iter().map(text).collect::<Result<Vec<_>, _>>()?.join(","),
-                        other => text(other)?,
-                    }
-                }
-                other => return Err(format!("the key {other:?} is none of http, https and no")),
-            }
-        }
-        Ok(Proxy::Split { http, https, no })
-    }
-
     fn matcher(&self) -> Result<Matcher, Error> {
         let (matcher, urls) = match self {
             Proxy::Environment => {

@@ -16,6 +16,7 @@ mod crypto;
 mod debug;
 mod download;
 mod error;
+mod exchange;
 pub mod formatter;
 mod index;
 mod invoke;

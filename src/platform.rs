@@ -17,13 +17,13 @@ use crate::BoxFuture;
 use crate::clock::now;
 use crate::crypto::{Apiv3Key, Certificate, PublicKey};
 use crate::error::{BoxError, Error, ErrorKind, excerpt};
+use crate::exchange::Exchange;
 use crate::layer::BoxService;
 use crate::layer::verify::Verifier;
 use crate::options::Options;
 use crate::proto::target::Base;
 use crate::proto::{request, verify};
 use crate::response::Response;
-use crate::transport::Exchange;
 
 /// Ids of public keys begin so; the other serials are those of platform certificates.
 const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_";

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::body::BodyStream;
 use crate::error::{Error, ErrorKind, excerpt};
-use crate::transport::Delivered;
+use crate::exchange::Delivered;
 
 /// The answer to a call: status, headers and the whole body, as it came over the wire.
 ///

@@ -3,9 +3,8 @@
 use serde_json::Value;
 
 use crate::config::ClientBuilder;
-use crate::connect::Proxy;
 use crate::error::Error;
-use crate::options::{self, kind, seconds, text};
+use crate::options::{self, kind, proxy, seconds, text};
 
 impl ClientBuilder {
     /// PHP's map.
@@ -56,7 +55,7 @@ const SETTINGS: &[(&str, Set)] = &[
     ("timeout", |builder, value| Ok(builder.timeout(seconds(&value)?))),
     ("connect_timeout", |builder, value| Ok(builder.connect_timeout(seconds(&value)?))),
     ("proxy", |mut builder, value| {
-        builder.proxy = Proxy::from_value(value)?;
+        builder.proxy = proxy(value)?;
         Ok(builder)
     }),
     // APIv2's settings stand in the same map; a map carried over from PHP must not be refused for them.

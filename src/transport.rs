@@ -1,6 +1,6 @@
 //! Sends signed bytes as they are and takes the answer in: hyper's pooled client, one pool for each tokio runtime.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use crate::connect::{CONNECT_TIMEOUT, ConnectTimeout, Connector, Proxy};
 use crate::crypto::digest::{Algorithm, FileDigest};
 use crate::debug;
 use crate::error::{Error, ErrorKind};
+use crate::exchange::{Delivered, Delivery, Exchange, Slot};
 use crate::proto::verify::{self, Covers};
 use crate::response::Response;
 use crate::sink::{OpenSink, Writing};
@@ -36,60 +37,6 @@ const MOST_PROXIES: usize = 16;
 
 /// What a layer's service returns.
 pub(crate) type Answer = BoxFuture<'static, Result<http::Response<Bytes>, Error>>;
-
-/// How one request is sent and what becomes of its answer; travels with the request through the layers.
-#[derive(Clone, Default)]
-pub(crate) struct Exchange {
-    pub(crate) connect_timeout: Option<Duration>,
-    pub(crate) patience: Patience,
-    pub(crate) proxy: Option<Proxy>,
-    pub(crate) debug: bool,
-    pub(crate) delivery: Delivery,
-}
-
-/// Where the body of a 2xx answer goes, if its signature does not cover it. Any other is collected, since nobody may see it
-/// before it is verified.
-#[derive(Clone, Default)]
-pub(crate) enum Delivery {
-    #[default]
-    Collect,
-    Sink(Slot<OpenSink>),
-    Stream,
-}
-
-/// A thing that can be taken out once, and can travel in the extensions of a request or an answer meanwhile.
-pub(crate) struct Slot<T>(Arc<Mutex<Option<T>>>);
-
-impl<T> Slot<T> {
-    pub(crate) fn new(thing: T) -> Self {
-        Slot(Arc::new(Mutex::new(Some(thing))))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn take(&self) -> Option<T> {
-        self.lock().take()
-    }
-
-    fn put(&self, thing: T) {
-        *self.lock() = Some(thing);
-    }
-}
-
-impl<T> Clone for Slot<T> {
-    fn clone(&self) -> Self {
-        Slot(Arc::clone(&self.0))
-    }
-}
-
-/// Marks an answer whose body went elsewhere as it came: into the sink, or into this stream.
-#[derive(Clone)]
-pub(crate) enum Delivered {
-    Sink,
-    Stream(Slot<BodyStream>),
-}
 
 /// The innermost service of the stack. A clone shares the pools.
 #[derive(Clone)]

@@ -33,12 +33,13 @@ use crate::BoxFuture;
 use crate::clock::now;
 use crate::crypto::{PrivateKey, random};
 use crate::error::{BoxError, Error, ErrorKind};
+use crate::exchange::Exchange;
 use crate::proto::authorization::Authorization;
 use crate::proto::message;
 use crate::proto::request::SignedBody;
 use crate::proto::target::Base;
 use crate::proto::verify::SERIAL;
-use crate::transport::{Answer, Exchange};
+use crate::transport::Answer;
 
 /// Makes the signature of a request.
 pub trait Signer: Send + Sync + 'static {

@@ -33,9 +33,10 @@ use crate::BoxFuture;
 use crate::clock::now;
 use crate::crypto::digest::{Algorithm, FileDigest};
 use crate::error::{BoxError, Error, ErrorKind};
+use crate::exchange::Delivered;
 use crate::proto::verify::{self, Covers};
 use crate::response::Response;
-use crate::transport::{Answer, Delivered};
+use crate::transport::Answer;
 
 /// Checks the signature of an answer.
 pub trait Verifier: Send + Sync + 'static {

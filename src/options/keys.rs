@@ -5,7 +5,6 @@
 use serde_json::Value;
 
 use super::{Body, Options, read};
-use crate::connect::Proxy;
 
 /// One reserved key and how its JSON is read. The error says what was expected instead.
 pub(super) struct Key {
@@ -28,7 +27,7 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "timeout", set: |o, v| put(&mut o.timeout, read::seconds(&v)) },
     Key { name: "connect_timeout", set: |o, v| put(&mut o.connect_timeout, read::seconds(&v)) },
     Key { name: "read_timeout", set: |o, v| put(&mut o.read_timeout, read::seconds(&v)) },
-    Key { name: "proxy", set: |o, v| put(&mut o.proxy, Proxy::from_value(v)) },
+    Key { name: "proxy", set: |o, v| put(&mut o.proxy, read::proxy(v)) },
     Key { name: "allow_redirects", set: |o, v| put(&mut o.redirects, read::redirects(&v)) },
     // The answer.
     Key { name: "sink", set: |o, v| o.set_sink(read::text(v)?) },

@@ -7,6 +7,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
 use super::{Query, Redirects};
+use crate::connect::Proxy;
 use crate::error::excerpt;
 use crate::media;
 use crate::proto::multipart::{Multipart, Part};
@@ -91,6 +92,31 @@ pub(super) fn redirects(value: &Value) -> Result<Redirects, String> {
         }
     }
     Ok(redirects)
+}
+
+/// Guzzle's `proxy`: a URL, or an object of `http`, `https` and `no` (a list or text with commas).
+pub(crate) fn proxy(value: Value) -> Result<Proxy, String> {
+    let members = match value {
+        Value::String(url) if url.is_empty() => return Ok(Proxy::Off),
+        Value::String(url) => return Ok(Proxy::All(url)),
+        Value::Object(members) => members,
+        other => return Err(format!("{} where a URL or an object is needed", kind(&other))),
+    };
+    let (mut http, mut https, mut no) = (String::new(), String::new(), String::new());
+    for (key, value) in members {
+        match key.as_str() {
+            "http" => http = text(value)?,
+            "https" => https = text(value)?,
+            "no" => {
+                no = match value {
+                    Value::Array(hosts) => hosts.into_iter().map(text).collect::<Result<Vec<_>, _>>()?.join(","),
+                    other => text(other)?,
+                }
+            }
+            other => return Err(format!("the key {other:?} is none of http, https and no")),
+        }
+    }
+    Ok(Proxy::Split { http, https, no })
 }
 
 /// Headers that would break signature or framing if a caller set them.

@@ -9,7 +9,7 @@ use super::scalar::scalar_text;
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What may not stand raw in a query that was given as text; a lone `%` is handled apart.
-const TEXT: &AsciiSet = &CONTROLS
+pub(super) const TEXT: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
     .add(b'#')

@@ -1,27 +1,13 @@
 //! Where a call goes: the path joined to `base_uri`, and the hosts that may be given the credential.
 
 use http::Uri;
-use percent_encoding::{AsciiSet, CONTROLS};
+use percent_encoding::AsciiSet;
 
-use super::query::encode_illegal;
+use super::query::{self, encode_illegal};
 use crate::error::Error;
 
 /// What the PHP SDK's HTTP library encodes in a path: all but unreserved, sub-delims, `:`, `@`, `%` and `/`.
-const PATH: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'[')
-    .add(b'\\')
-    .add(b']')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
+const PATH: &AsciiSet = &query::TEXT.add(b'?');
 
 /// A checked `base_uri`: scheme, host, port and a path that ends with `/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +95,7 @@ impl Base {
         match (query, own_query) {
             (Some(""), _) | (None, None) => {}
             (Some(query), _) => target.extend(["?", query]),
-            (None, Some(query)) => target.extend(["?", &super::query::from_text(query)]),
+            (None, Some(query)) => target.extend(["?", &query::from_text(query)]),
         }
         target
             .try_into()

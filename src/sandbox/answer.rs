@@ -3,7 +3,7 @@
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::crypto::{PrivateKey, random};
@@ -50,9 +50,9 @@ pub(super) fn json_answer(status: StatusCode, body: &Value) -> Response<Bytes> {
     answer
 }
 
-/// Signs an answer over `covered` as the platform does, at `timestamp`, with a key of the id `serial`.
+/// Adds the four headers of an answer or a notification: signed over `covered` at `timestamp`, with a key of the id `serial`.
 pub(super) fn sign(
-    answer: &mut Response<Bytes>,
+    headers: &mut HeaderMap,
     covered: &[u8],
     key: &PrivateKey,
     timestamp: i64,
@@ -60,8 +60,7 @@ pub(super) fn sign(
 ) -> Result<(), Error> {
     let timestamp = timestamp.to_string();
     let nonce = random::nonce()?;
-    let signature = key.sign(&message::response(&timestamp, &nonce, covered))?;
-    let signature = BASE64_STANDARD.encode(signature);
+    let signature = BASE64_STANDARD.encode(key.sign(&message::response(&timestamp, &nonce, covered))?);
     for (name, value) in [
         (verify::TIMESTAMP, timestamp.as_str()),
         (verify::NONCE, &nonce),
@@ -71,7 +70,7 @@ pub(super) fn sign(
     ] {
         let value =
             HeaderValue::from_str(value).map_err(|source| Error::config("no header value").with_source(source))?;
-        answer.headers_mut().insert(name, value);
+        headers.insert(name, value);
     }
     Ok(())
 }

@@ -2,22 +2,21 @@
 
 use std::time::SystemTime;
 
-use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderValue, Method, Request, Response, Uri};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use super::answer;
 use super::routes::rfc3339;
 use crate::clock::now;
 use crate::connect::{Connector, Proxy};
 use crate::crypto::{Apiv3Key, PrivateKey, random};
 use crate::error::Error;
-use crate::proto::authorization::SCHEME;
-use crate::proto::{message, verify};
+use crate::exchange::Exchange;
 use crate::runtime;
-use crate::transport::{Exchange, Transport};
+use crate::transport::Transport;
 
 /// Makes a notification of `resource`, signed with a key of the id `serial`.
 pub(super) fn make(
@@ -44,26 +43,18 @@ pub(super) fn make(
         },
     });
     let body = Bytes::from(body.to_string());
-    let (timestamp, nonce) = (now().to_string(), random::nonce()?);
-    let signature = BASE64_STANDARD.encode(key.sign(&message::response(&timestamp, &nonce, &body))?);
-    let mut request = Request::new(body);
+    let mut request = Request::new(body.clone());
     *request.method_mut() = Method::POST;
     let headers = request.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     headers.insert(USER_AGENT, HeaderValue::from_static("Mozilla/4.0"));
-    for (name, value) in [
-        ("request-id", random::nonce()?.as_str()),
-        (verify::TIMESTAMP, timestamp.as_str()),
-        (verify::NONCE, &nonce),
-        (verify::SIGNATURE, &signature),
-        (verify::SERIAL, serial),
-        ("wechatpay-signature-type", SCHEME),
-    ] {
-        let value =
-            HeaderValue::from_str(value).map_err(|source| Error::config("no header value").with_source(source))?;
-        headers.insert(name, value);
-    }
+    headers.insert(
+        "request-id",
+        HeaderValue::try_from(random::nonce()?)
+            .map_err(|source| Error::config("no header value").with_source(source))?,
+    );
+    answer::sign(headers, &body, key, now(), serial)?;
     Ok(request)
 }
 

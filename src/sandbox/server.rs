@@ -152,7 +152,7 @@ impl Outcome {
             return Ok(());
         }
         let covered = self.covered.clone().unwrap_or_else(|| self.answer.body().clone());
-        answer::sign(&mut self.answer, &covered, key, timestamp, serial)
+        answer::sign(self.answer.headers_mut(), &covered, key, timestamp, serial)
     }
 }
 
