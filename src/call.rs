@@ -1,6 +1,6 @@
 //! One call: how it is prepared, sent and answered; and the one function through which every request passes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use crate::exchange::{Delivered, Delivery, Exchange, Slot};
 use crate::layer::BoxService;
 use crate::layer::sign::{Credential, Destination};
 use crate::layer::verify::Verified;
+use crate::notify::Notifications;
 use crate::options::{Options, Redirects};
 use crate::platform::Platform;
 use crate::promise::Promise;
@@ -38,6 +39,8 @@ pub(crate) struct Core {
     /// The whole call's time where the call does not say; zero is no limit.
     pub(crate) timeout: Duration,
     pub(crate) platform: Arc<Platform>,
+    /// Made once, so that what was seen is remembered for all who ask.
+    pub(crate) notifications: OnceLock<Notifications>,
     /// What decrypts; a merchant whose keys are elsewhere has none here.
     #[cfg_attr(not(feature = "aws-lc-rs"), allow(dead_code, reason = "ring does not decrypt"))]
     pub(crate) merchant_key: Option<PrivateKey>,

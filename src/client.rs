@@ -110,12 +110,14 @@ impl Client {
     }
 
     /// What verifies and opens notifications, with this client's platform keys, fetched certificates among them, and its APIv3 key.
+    /// All that this client and its clones return share what they have seen.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] without the setting `apiv3_key`.
     pub fn notifications(&self) -> Result<Notifications, Error> {
         let key = self.core.platform.apiv3_key()?;
-        Ok(Notifications::with(Arc::new(PlatformVerifier(Arc::clone(&self.core.platform))), key))
+        let make = || Notifications::with(Arc::new(PlatformVerifier(Arc::clone(&self.core.platform))), key);
+        Ok(self.core.notifications.get_or_init(make).clone())
     }
 
     /// Encrypts one text for the platform, and names the key: what goes into a sensitive field and into `Wechatpay-Serial`.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -246,7 +246,15 @@ impl ClientBuilder {
         };
         let credential = Arc::clone(&sign.0);
         let stack = layer::stack(&self.layers, Verify(verifier), sign, transport);
-        Ok(Client::new(Core { credential, stack, base, timeout: self.timeout, platform, merchant_key }))
+        Ok(Client::new(Core {
+            credential,
+            stack,
+            base,
+            timeout: self.timeout,
+            platform,
+            notifications: OnceLock::new(),
+            merchant_key,
+        }))
     }
 
     /// The checked `base_uri`, or the service's own.

@@ -359,7 +359,7 @@ impl Verifier for PlatformVerifier {
                 return Ok(());
             }
             Err(format!(
-                "the key {:?} did not make it: the answer was changed on its way, or the key in the settings is not the one of that id",
+                "it does not hold under the key {:?}: the message was changed on its way, or the key in the settings is not the one of that id",
                 excerpt(serial)
             )
             .into())

@@ -23,7 +23,7 @@ Settings come from a TOML file and from the environment, which wins. Secrets are
   serial = \"3775B6A4...\"                              WXPAY_SERIAL
   private_key = \"file://apiclient_key.pem\"            WXPAY_PRIVATE_KEY
   apiv3_key = \"...\"                                   WXPAY_APIV3_KEY
-  secret = \"...\"                                      WXPAY_SECRET
+  secret = \"...\"                                      WXPAY_SECRET (APIv2, not used yet)
   base_uri = \"https://api.mch.weixin.qq.com/\"         WXPAY_BASE_URI
   timeout = 30                                        seconds; also connect_timeout
   proxy = \"http://proxy.example:3128\"                 else HTTPS_PROXY and the like
@@ -43,8 +43,8 @@ pub(super) struct Args {
 
 #[derive(clap::Args)]
 pub(super) struct SettingsFile {
-    /// The settings, a TOML file
-    #[arg(long, value_name = "FILE", env = "WXPAY_CONFIG", global = true)]
+    /// The settings, a TOML file; default WXPAY_CONFIG
+    #[arg(long, value_name = "FILE", global = true)]
     pub(super) config: Option<PathBuf>,
 }
 
@@ -130,7 +130,7 @@ pub(super) struct Certs {
     /// The serial number of the merchant certificate
     #[arg(short, long, value_name = "HEX")]
     pub(super) serialno: Option<String>,
-    /// The merchant's private key
+    /// The merchant's private key, a path
     #[arg(short = 'f', long, value_name = "FILE")]
     pub(super) privatekey: Option<PathBuf>,
     /// Where the files go

@@ -28,7 +28,8 @@ struct Settings {
 
 /// The builder with all settings in it.
 pub(super) fn builder(from: &SettingsFile) -> Result<ClientBuilder, Failure> {
-    let mut settings = match &from.config {
+    let by_variable = variable("WXPAY_CONFIG")?.map(std::path::PathBuf::from);
+    let mut settings = match from.config.as_ref().or(by_variable.as_ref()) {
         Some(path) => read(path)?,
         None => Settings::default(),
     };

@@ -86,8 +86,8 @@ fn file(path: &Path) -> Result<Der, Error> {
 
 fn parse(bytes: &[u8]) -> Result<Der, Error> {
     let trimmed = std::str::from_utf8(bytes).unwrap_or_default().trim();
-    if trimmed.starts_with('/') && Path::new(trimmed).exists() {
-        return Err(Error::config(format!("it is a path: write file://{trimmed}")));
+    if trimmed.len() < 1024 && Path::new(trimmed).is_file() {
+        return Err(Error::config(format!("it is the path of a file: write file://{trimmed}")));
     }
     let nothing = || {
         Error::config(

@@ -63,9 +63,9 @@ impl Stub {
         Stub {
             method: method.to_ascii_uppercase(),
             // The names of a stub are written as those of a chain.
-            template: match crate::proto::path::normalize(template.trim_matches('/')) {
+            template: match crate::proto::path::normalize(template.trim_start_matches('/')) {
                 Ok(template) => template.into_owned(),
-                Err(_) => template.trim_matches('/').to_owned(),
+                Err(_) => template.trim_start_matches('/').to_owned(),
             },
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::OK),
             response,
@@ -114,7 +114,7 @@ fn unknown(method: &Method, path: &str, known: bool) -> Refusal {
         status,
         code,
         message: format!(
-            "the sandbox does not know {method} {path}: give its answer with sandbox.stub({:?}, {:?}, 200, json!({{...}}))",
+            "the sandbox does not know {method} {path}: give its answer with sandbox.stub({:?}, {:?}, 200, json!({{...}})), variables written as {{x}}",
             method.as_str(),
             path.trim_start_matches('/')
         ),

@@ -45,29 +45,29 @@ fn signatures_that_do_not_hold() {
     let sandbox = sandbox();
     let mut cases: Vec<(Fault, &str)> = vec![
         (set("wechatpay-signature", "%%%"), "no base64"),
-        (set("wechatpay-signature", "c2hvcnQ="), "did not make it"),
+        (set("wechatpay-signature", "c2hvcnQ="), "does not hold under the key"),
         (set("wechatpay-signature", "WECHATPAY/SIGNTEST/abc"), "probe"),
         (set("wechatpay-timestamp", "soon"), "no number"),
         (set("wechatpay-nonce", ""), "is empty"),
         (Fault::Clock(-301), "behind"),
         (Fault::Clock(302), "ahead"),
         (Fault::UnknownSerial, "the settings know PUB_KEY_ID_"),
-        (flip_header("wechatpay-nonce"), "did not make it"),
-        (flip_header("wechatpay-signature"), "did not make it"),
+        (flip_header("wechatpay-nonce"), "does not hold under the key"),
+        (flip_header("wechatpay-signature"), "does not hold under the key"),
         (
             tamper(|answer| {
                 let mut body = answer.body().to_vec();
                 body[10] ^= 1;
                 *answer.body_mut() = body.into();
             }),
-            "did not make it",
+            "does not hold under the key",
         ),
         (
             tamper(|answer| {
                 let shorter = answer.body().slice(..answer.body().len() - 1);
                 *answer.body_mut() = shorter;
             }),
-            "did not make it",
+            "does not hold under the key",
         ),
         (
             // One second later: the window still holds, the signature does not.
@@ -76,7 +76,7 @@ fn signatures_that_do_not_hold() {
                     answer.headers()["wechatpay-timestamp"].to_str().expect("text").parse().expect("number");
                 answer.headers_mut().insert("wechatpay-timestamp", HeaderValue::from(time + 1));
             }),
-            "did not make it",
+            "does not hold under the key",
         ),
     ];
     for name in ["wechatpay-serial", "wechatpay-signature", "wechatpay-timestamp", "wechatpay-nonce"] {
