@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("a genuine notification:");
     println!("  {}", sandbox.notify(&notify_url, paid.clone())?.status());
 
-    println!("the same once more, replayed by somebody on the way: answered, and not handled again");
+    println!("the same once more, replayed by somebody on the way: refused, and not handled again");
     println!("  {}", sandbox.notify(&notify_url, paid)?.status());
 
     println!("one whose body was changed:");

@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::exchange::{Delivered, Delivery, Exchange, Slot};
 use crate::layer::BoxService;
 use crate::layer::sign::{Credential, Destination};
-use crate::layer::verify::Verified;
+use crate::layer::verify::{Verified, Verifier};
 use crate::notify::Notifications;
 use crate::options::{Options, Redirects};
 use crate::platform::Platform;
@@ -39,6 +39,7 @@ pub(crate) struct Core {
     /// The whole call's time where the call does not say; zero is no limit.
     pub(crate) timeout: Duration,
     pub(crate) platform: Arc<Platform>,
+    pub(crate) verifier: Arc<dyn Verifier>,
     /// Made once, so that what was seen is remembered for all who ask.
     pub(crate) notifications: OnceLock<Notifications>,
     /// What decrypts; a merchant whose keys are elsewhere has none here.

@@ -13,12 +13,13 @@ use crate::clock;
 use crate::config::ClientBuilder;
 use crate::crypto::{Certificate, random};
 use crate::download::Download;
-use crate::error::{BoxError, Error, ErrorKind};
+#[cfg(feature = "aws-lc-rs")]
+use crate::error::ErrorKind;
+use crate::error::{BoxError, Error};
 use crate::index::Index;
 use crate::invoke;
 use crate::notify::Notifications;
 use crate::options::Options;
-use crate::platform::PlatformVerifier;
 use crate::promise::Promise;
 use crate::proto::request;
 use crate::response::Response;
@@ -116,7 +117,7 @@ impl Client {
     /// [`ErrorKind::Config`] without the setting `apiv3_key`.
     pub fn notifications(&self) -> Result<Notifications, Error> {
         let key = self.core.platform.apiv3_key()?;
-        let make = || Notifications::with(Arc::new(PlatformVerifier(Arc::clone(&self.core.platform))), key);
+        let make = || Notifications::with(Arc::clone(&self.core.verifier), key);
         Ok(self.core.notifications.get_or_init(make).clone())
     }
 

@@ -15,6 +15,7 @@ use rustls_pki_types::pem::PemObject;
 use tower::{Layer, Service};
 
 use crate::call::Core;
+use crate::certificates::Source;
 use crate::client::Client;
 use crate::connect::{Connector, Proxy};
 use crate::crypto::{Apiv3Key, PrivateKey, PublicKey};
@@ -22,7 +23,7 @@ use crate::error::{BoxError, Error};
 use crate::layer::sign::{Credential, LocalKey, Sign, Signer};
 use crate::layer::verify::{Verifier, Verify};
 use crate::layer::{self, BoxService, Wrap};
-use crate::platform::{self, Platform, PlatformVerifier, Source, public_key_id};
+use crate::platform::{self, Platform, PlatformVerifier, public_key_id};
 use crate::proto::target::Base;
 use crate::transport::Transport;
 
@@ -111,11 +112,7 @@ impl ClientBuilder {
         K: TryInto<PublicKey>,
         Error: From<K::Error>,
     {
-        let mut id = id.into();
-        if id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            // As the service writes serial numbers.
-            id.make_ascii_uppercase();
-        }
+        let id = platform::normal_id(id.into());
         match key.try_into() {
             Ok(key) => {
                 self.platform_keys.insert(id, key);
@@ -245,13 +242,14 @@ impl ClientBuilder {
             (None, platform) => Arc::new(PlatformVerifier(Arc::clone(platform))),
         };
         let credential = Arc::clone(&sign.0);
-        let stack = layer::stack(&self.layers, Verify(verifier), sign, transport);
+        let stack = layer::stack(&self.layers, Verify(Arc::clone(&verifier)), sign, transport);
         Ok(Client::new(Core {
             credential,
             stack,
             base,
             timeout: self.timeout,
             platform,
+            verifier,
             notifications: OnceLock::new(),
             merchant_key,
         }))

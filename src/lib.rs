@@ -2,6 +2,7 @@
 
 mod body;
 mod call;
+mod certificates;
 mod chain;
 #[cfg(feature = "cli")]
 #[doc(hidden)]

@@ -10,7 +10,7 @@
 //! # let id = wechatpay_chain::sandbox::PUBLIC_KEY_ID;
 //! # let request = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &json!({ "out_trade_no": "1" }))?;
 //! # let (headers, body) = (request.headers(), request.body());
-//! let notifications = Notifications::new([(id, platform_key)], apiv3_key);
+//! let notifications = Notifications::new([(id, platform_key)], apiv3_key)?;
 //!
 //! // In the handler of the notify_url, with the headers and the raw body of the request:
 //! let reply = match notifications.verify(headers, body) {
@@ -24,7 +24,7 @@
 //! # Ok::<(), wechatpay_chain::Error>(())
 //! ```
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -37,7 +37,7 @@ use crate::clock;
 use crate::crypto::{Apiv3Key, PublicKey};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::layer::verify::Verifier;
-use crate::platform::{Platform, PlatformVerifier};
+use crate::platform::{self, Platform, PlatformVerifier};
 use crate::promise::Promise;
 use crate::proto::verify;
 
@@ -67,9 +67,23 @@ impl Notifications {
     /// client instead, fetched certificates among them.
     ///
     /// [`Client::notifications`]: crate::Client::notifications
-    pub fn new(keys: impl IntoIterator<Item = (impl Into<String>, PublicKey)>, apiv3_key: Apiv3Key) -> Self {
-        let keys = keys.into_iter().map(|(id, key)| (id.into(), key)).collect();
-        Notifications::with(Arc::new(PlatformVerifier(Platform::new(keys, None))), apiv3_key)
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`]: there is no key, or one does not fit its id.
+    pub fn new(
+        keys: impl IntoIterator<Item = (impl Into<String>, PublicKey)>,
+        apiv3_key: Apiv3Key,
+    ) -> Result<Self, Error> {
+        let mut checked = BTreeMap::new();
+        for (id, key) in keys {
+            let id = platform::normal_id(id.into());
+            platform::check_id(&id, &key).map_err(|said| Error::config(format!("the platform key {id:?}: {said}")))?;
+            checked.insert(id, key);
+        }
+        if checked.is_empty() {
+            return Err(Error::config("without a platform key no notification can be verified: give at least one"));
+        }
+        Ok(Notifications::with(Arc::new(PlatformVerifier(Platform::new(checked, None))), apiv3_key))
     }
 
     pub(crate) fn with(verifier: Arc<dyn Verifier>, key: Apiv3Key) -> Self {
@@ -112,7 +126,9 @@ impl Notifications {
 
     /// [`verify`](Self::verify), asynchronously.
     pub fn verify_async(&self, headers: &HeaderMap, body: &[u8]) -> Promise<Notification> {
-        let (inner, headers, body) = (Arc::clone(&self.0), headers.clone(), Bytes::copy_from_slice(body));
+        // A body that is too long is not copied, only counted.
+        let body = Bytes::copy_from_slice(body.get(..=MOST_BYTES).unwrap_or(body));
+        let (inner, headers) = (Arc::clone(&self.0), headers.clone());
         Promise::new(async move { inner.verify(&headers, body).await })
     }
 }
@@ -134,6 +150,8 @@ impl Inner {
         let signed = verify::read(headers, &body, now).map_err(|said| forged(&said))?;
         let held = self.verifier.verify(signed.serial, &signed.message, &signed.signature).await;
         held.map_err(|said| forged(&said.to_string()))?;
+        // What cannot be opened is not taken, and may come again when the key is right.
+        let notification = self.open(body)?;
         // Only what is genuine is remembered, so that nobody can fill the store.
         let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let seen = format!("{} {}", value(verify::TIMESTAMP), value(verify::NONCE));
@@ -147,7 +165,7 @@ impl Inner {
                 "the notification with this timestamp and nonce was seen before",
             ));
         }
-        self.open(body)
+        Ok(notification)
     }
 
     fn open(&self, body: Bytes) -> Result<Notification, Error> {
@@ -287,7 +305,7 @@ impl Reply {
     }
 
     /// The answer to a notification that was not accepted: 401 for a signature that does not hold, a probe among them, 413 for a
-    /// body that is too long, 400 for what cannot be read, success for what was seen before.
+    /// body that is too long, 400 for what cannot be read, 409 for what was seen before.
     #[must_use]
     pub fn to(error: &Error) -> Self {
         match error.kind() {
@@ -296,8 +314,10 @@ impl Reply {
             }
             ErrorKind::TooLarge => Reply::refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long"),
             ErrorKind::Decode => Reply::refuse(StatusCode::BAD_REQUEST, "the notification cannot be read"),
-            // A delivery that got here twice by the network's doing needs no third.
-            ErrorKind::Replay if std::error::Error::source(error).is_none() => Reply::success(),
+            // Not success: if the first one was not handled to the end, the service must deliver it again, which it signs anew.
+            ErrorKind::Replay if std::error::Error::source(error).is_none() => {
+                Reply::refuse(StatusCode::CONFLICT, "this delivery was seen before")
+            }
             _ => Reply::fail("try again later"),
         }
     }

@@ -5,30 +5,21 @@
 //! keys that are there stay.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
 use http::Method;
-use serde_json::Value;
-use tower::ServiceExt;
+use tokio::sync::watch;
 
 use crate::BoxFuture;
-use crate::clock::now;
+use crate::certificates::{CERTIFICATES, Source};
 use crate::crypto::{Apiv3Key, Certificate, PublicKey};
 use crate::error::{BoxError, Error, ErrorKind, excerpt};
-use crate::exchange::Exchange;
-use crate::layer::BoxService;
 use crate::layer::verify::Verifier;
-use crate::options::Options;
-use crate::proto::target::Base;
-use crate::proto::{request, verify};
-use crate::response::Response;
+use crate::runtime;
 
 /// Ids of public keys begin so; the other serials are those of platform certificates.
 const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_";
-/// The path of the certificates.
-const CERTIFICATES: &str = "v3/certificates";
 /// After a fetch that did not bring the serial it was made for, the next waits so long: a serial that nobody knows must not
 /// become a request for each call.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -46,23 +37,21 @@ pub(crate) struct Platform {
     settings: BTreeMap<String, PublicKey>,
     fetched: RwLock<Fetched>,
     source: Option<Source>,
-    /// Held by the one who fetches; the others wait and then look again.
-    flight: tokio::sync::Mutex<Option<Attempt>>,
-}
-
-/// Where certificates come from.
-pub(crate) struct Source {
-    /// Signs and sends, and verifies nothing: the first answer is verified with the certificate in it.
-    pub(crate) unverified: BoxService,
-    pub(crate) base: Base,
-    pub(crate) key: Apiv3Key,
-    pub(crate) every: Duration,
+    flight: Mutex<Flight>,
 }
 
 #[derive(Default)]
 struct Fetched {
     certificates: Vec<Certificate>,
     at: Option<Instant>,
+}
+
+/// The fetch that is under way, for those who wait, and the last one. A fetch is a task of its own on the background runtime: it
+/// neither ends with the call that began it nor stands still with that call's runtime.
+#[derive(Default)]
+struct Flight {
+    under_way: Option<watch::Receiver<bool>>,
+    last: Option<Attempt>,
 }
 
 /// The last fetch.
@@ -102,6 +91,14 @@ fn missing(what_for: &str) -> Error {
     Error::config(format!("the setting apiv3_key is missing: {what_for}"))
 }
 
+/// An id as the service writes it: serial numbers in capitals.
+pub(crate) fn normal_id(mut id: String) -> String {
+    if id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        id.make_ascii_uppercase();
+    }
+    id
+}
+
 /// Whether an id fits the key under it. The error says what is wrong.
 pub(crate) fn check_id(id: &str, key: &PublicKey) -> Result<(), String> {
     let is_public_key_id = id
@@ -124,7 +121,7 @@ pub(crate) fn check_id(id: &str, key: &PublicKey) -> Result<(), String> {
 
 impl Platform {
     pub(crate) fn new(settings: BTreeMap<String, PublicKey>, source: Option<Source>) -> Arc<Self> {
-        Arc::new(Platform { settings, fetched: RwLock::default(), source, flight: tokio::sync::Mutex::new(None) })
+        Arc::new(Platform { settings, fetched: RwLock::default(), source, flight: Mutex::default() })
     }
 
     fn find(&self, serial: &str) -> Option<PublicKey> {
@@ -203,10 +200,15 @@ impl Platform {
         }
         let now = SystemTime::now();
         let fetched = self.fetched.read().unwrap_or_else(PoisonError::into_inner);
-        let valid = fetched.certificates.iter().filter(|certificate| certificate.is_valid_at(now));
-        let newest = valid.max_by_key(|certificate| certificate.not_after());
-        let newest = newest.map(|certificate| (certificate.serial().to_owned(), certificate.public_key().clone()));
-        newest.or_else(|| self.settings.iter().next().map(own))
+        let fetched = fetched.certificates.iter().map(|one| (one.serial().to_owned(), one.public_key().clone()));
+        // A bare key under a serial number has no end that could be known, and is used where there is nothing better.
+        let valid = self
+            .settings
+            .iter()
+            .map(own)
+            .chain(fetched)
+            .filter(|(_, key)| key.not_after().is_none_or(|end| end >= now));
+        valid.max_by_key(|(_, key)| key.not_after())
     }
 
     pub(crate) fn apiv3_key(&self) -> Result<Apiv3Key, Error> {
@@ -216,38 +218,83 @@ impl Platform {
 
     /// Fetches the certificates now, and returns those that the platform has.
     pub(crate) async fn fetch_now(self: &Arc<Self>) -> Result<Vec<Certificate>, Error> {
-        let source = self.source.as_ref().ok_or_else(|| missing("the platform's certificates come sealed with it"))?;
-        let mut flight = self.flight.lock().await;
-        self.fetch(source, &mut flight).await
+        if self.source.is_none() {
+            return Err(missing("the platform's certificates come sealed with it"));
+        }
+        let platform = Arc::clone(self);
+        let fetching = runtime::spawn(async move { platform.fetch().await })?;
+        fetching.await.map_err(|ended| {
+            Error::new(ErrorKind::Transport, "fetching the certificates ended early").with_source(ended)
+        })?
     }
 
-    /// Fetches unless `done` says that somebody else has, or it was tried a moment ago.
+    fn flight(&self) -> MutexGuard<'_, Flight> {
+        self.flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a fetch, its own or another's, unless one was made a moment ago.
     async fn refresh(self: &Arc<Self>, done: impl Fn() -> bool) -> Result<(), String> {
-        let Some(source) = &self.source else { return Ok(()) };
-        let mut flight = self.flight.lock().await;
-        if done() {
-            return Ok(());
+        let mut under_way = {
+            let mut flight = self.flight();
+            if done() {
+                return Ok(());
+            }
+            match (&flight.under_way, &flight.last) {
+                (Some(under_way), _) => under_way.clone(),
+                (None, Some(last)) if last.at.elapsed() < last.pause() => {
+                    return match &last.outcome {
+                        Outcome::Failed(said) => Err(said.clone()),
+                        Outcome::Helped | Outcome::StillUnknown => Ok(()),
+                    };
+                }
+                (None, _) => self.begin(&mut flight).map_err(|error| error.to_string())?,
+            }
+        };
+        // A little longer than a fetch can take; the sender is dropped only if the task panicked.
+        let arrived =
+            tokio::time::timeout(TIMEOUT + Duration::from_secs(5), under_way.wait_for(|arrived| *arrived)).await;
+        if !matches!(arrived, Ok(Ok(_))) {
+            self.flight().under_way = None;
+            return Err("the fetch ended without a result".to_owned());
         }
-        if let Some(last) = flight.as_ref().filter(|last| last.at.elapsed() < last.pause()) {
-            return match &last.outcome {
-                Outcome::Failed(said) => Err(said.clone()),
-                Outcome::Helped | Outcome::StillUnknown => Ok(()),
-            };
+        let found = done();
+        let mut flight = self.flight();
+        match &mut flight.last {
+            Some(Attempt { outcome: Outcome::Failed(said), .. }) if !found => Err(said.clone()),
+            Some(last) if !found => {
+                last.outcome = Outcome::StillUnknown;
+                Ok(())
+            }
+            _ => Ok(()),
         }
-        self.fetch(source, &mut flight).await.map_err(|error| error.to_string())?;
-        if !done() {
-            *flight = Some(Attempt { at: Instant::now(), outcome: Outcome::StillUnknown });
-        }
-        Ok(())
     }
 
-    async fn fetch(&self, source: &Source, flight: &mut Option<Attempt>) -> Result<Vec<Certificate>, Error> {
-        let fetched = tokio::time::timeout(TIMEOUT, source.fetch(self)).await.unwrap_or_else(|_| {
-            Err(Error::new(ErrorKind::Timeout, format!("the platform's certificates did not come within {TIMEOUT:?}")))
-        });
+    /// Begins a fetch.
+    fn begin(self: &Arc<Self>, flight: &mut Flight) -> Result<watch::Receiver<bool>, Error> {
+        let (arrived, under_way) = watch::channel(false);
+        let platform = Arc::clone(self);
+        runtime::spawn(async move {
+            let fetched = platform.fetch().await;
+            drop(fetched);
+            platform.flight().under_way = None;
+            let _ = arrived.send(true);
+        })?;
+        flight.under_way = Some(under_way.clone());
+        Ok(under_way)
+    }
+
+    async fn fetch(&self) -> Result<Vec<Certificate>, Error> {
+        let Some(source) = &self.source else { return Ok(Vec::new()) };
+        let fetched =
+            tokio::time::timeout(TIMEOUT, source.fetch(|serial| self.find(serial))).await.unwrap_or_else(|_| {
+                Err(Error::new(
+                    ErrorKind::Timeout,
+                    format!("the platform's certificates did not come within {TIMEOUT:?}"),
+                ))
+            });
         let fetched = fetched.map_err(|error| error.with_call(&Method::GET, CERTIFICATES));
         let outcome = fetched.as_ref().map_or_else(|error| Outcome::Failed(error.to_string()), |_| Outcome::Helped);
-        *flight = Some(Attempt { at: Instant::now(), outcome });
+        self.flight().last = Some(Attempt { at: Instant::now(), outcome });
         let certificates = fetched?;
         let mut kept = self.fetched.write().unwrap_or_else(PoisonError::into_inner);
         let now = SystemTime::now();
@@ -259,88 +306,22 @@ impl Platform {
         Ok(certificates)
     }
 
-    /// Fetches in a task of its own when the last fetch is long ago. Nobody waits for it, and its failure changes nothing.
+    /// Begins a fetch when the last one is long ago. Nobody waits for it, and its failure changes nothing.
     fn refresh_in_background(self: &Arc<Self>) {
         let Some(source) = &self.source else { return };
         let due = {
             let fetched = self.fetched.read().unwrap_or_else(PoisonError::into_inner);
             fetched.at.is_some_and(|at| at.elapsed() >= source.every)
         };
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        if !due || self.flight.try_lock().is_err() {
+        if !due {
             return;
         }
-        let platform = Arc::clone(self);
-        runtime.spawn(async move {
-            let Some(source) = &platform.source else { return };
-            let Ok(mut flight) = platform.flight.try_lock() else { return };
-            if flight.as_ref().is_none_or(|last| last.at.elapsed() >= last.pause().min(source.every)) {
-                let _ = platform.fetch(source, &mut flight).await;
-            }
-        });
-    }
-}
-
-impl Source {
-    async fn fetch(&self, platform: &Platform) -> Result<Vec<Certificate>, Error> {
-        let template = request::template(CERTIFICATES)?;
-        let mut request = request::build(Method::GET, &template, &Options::new(), &self.base)?;
-        request.extensions_mut().insert(Exchange::default());
-        let answer = self.unverified.clone().oneshot(request).await?;
-        if !answer.status().is_success() {
-            return Err(Error::answer(Response::new(answer, false)));
+        let mut flight = self.flight();
+        let rested = flight.last.as_ref().is_none_or(|last| last.at.elapsed() >= last.pause().min(source.every));
+        if flight.under_way.is_none() && rested {
+            // Without a thread to fetch on there is no refresh, and the keys stay as they are.
+            let _ = self.begin(&mut flight);
         }
-        let certificates = self.open(answer.body())?;
-        self.verify(platform, &answer, &certificates)?;
-        Ok(certificates)
-    }
-
-    /// The certificates in an answer, out of the seal that only the APIv3 key opens.
-    fn open(&self, body: &Bytes) -> Result<Vec<Certificate>, Error> {
-        let wrong = |said: String| Error::new(ErrorKind::Decode, said);
-        let json: Value = serde_json::from_slice(body)
-            .map_err(|error| wrong(format!("the answer with the platform's certificates is no JSON: {error}")))?;
-        let rows = json.get("data").and_then(Value::as_array).filter(|rows| !rows.is_empty());
-        let rows = rows.ok_or_else(|| wrong("the answer has no platform certificates".to_owned()))?;
-        let mut certificates = Vec::with_capacity(rows.len());
-        for row in rows {
-            let sealed = &row["encrypt_certificate"];
-            let field = |name: &str| {
-                let text = sealed.get(name).and_then(Value::as_str);
-                text.ok_or_else(|| wrong(format!("a platform certificate comes without {name}")))
-            };
-            let pem = self.key.decrypt(
-                field("ciphertext")?,
-                field("nonce")?,
-                sealed.get("associated_data").and_then(Value::as_str).unwrap_or_default(),
-            )?;
-            let pem = String::from_utf8(pem).map_err(|_| wrong("a platform certificate is no text".to_owned()))?;
-            let certificate = Certificate::from_pem(&pem)?;
-            if row["serial_no"].as_str().is_none_or(|serial| !serial.eq_ignore_ascii_case(certificate.serial())) {
-                return Err(wrong(format!(
-                    "the platform certificate {} comes under another serial number",
-                    certificate.serial()
-                )));
-            }
-            certificates.push(certificate);
-        }
-        Ok(certificates)
-    }
-
-    /// The answer is signed by a key that is known, or by one of the certificates in it.
-    fn verify(&self, platform: &Platform, answer: &http::Response<Bytes>, new: &[Certificate]) -> Result<(), Error> {
-        let untrusted = |said: String| {
-            let said = format!("the answer with the platform's certificates is not to be trusted: {said}");
-            Error::new(ErrorKind::Verification, said)
-        };
-        let signed = verify::read(answer.headers(), answer.body(), now()).map_err(untrusted)?;
-        let found = new.iter().find(|certificate| certificate.serial() == signed.serial);
-        let key = found.map(|certificate| certificate.public_key().clone()).or_else(|| platform.find(signed.serial));
-        let key = key.ok_or_else(|| untrusted("it is signed by a key that it does not hold".to_owned()))?;
-        if key.verify(&signed.message, &signed.signature) {
-            return Ok(());
-        }
-        Err(untrusted("its signature does not hold".to_owned()))
     }
 }
 

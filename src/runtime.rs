@@ -25,8 +25,27 @@ struct Background {
 /// Started once and kept: a runtime must not be dropped inside async code, and nobody can tell who is last to need it.
 static BACKGROUND: Mutex<Option<Background>> = Mutex::new(None);
 
-/// The background runtime, started now if it is not running.
+/// The background runtime, for a call that will block the calling thread.
 pub(crate) fn background() -> Result<Handle, Error> {
+    let (handle, thread) = start()?;
+    if thread == thread::current().id() {
+        return Err(Error::new(
+            ErrorKind::Connect,
+            "a synchronous call on the client's own network thread would wait for itself: use the _async twin there",
+        ));
+    }
+    Ok(handle)
+}
+
+/// Runs a task on the background runtime: it goes on whatever becomes of the call that began it.
+pub(crate) fn spawn<T: Send + 'static>(
+    task: impl Future<Output = T> + Send + 'static,
+) -> Result<tokio::task::JoinHandle<T>, Error> {
+    Ok(start()?.0.spawn(task))
+}
+
+/// The background runtime, started now if it is not running.
+fn start() -> Result<(Handle, ThreadId), Error> {
     let failed = |source: std::io::Error| {
         Error::new(ErrorKind::Connect, format!("the thread for network traffic cannot be started: {source}"))
             .with_source(source)
@@ -40,13 +59,7 @@ pub(crate) fn background() -> Result<Handle, Error> {
     let process = std::process::id();
     let mut slot = BACKGROUND.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some(background) = slot.as_ref().filter(|background| background.process == process) {
-        if background.thread == thread::current().id() {
-            return Err(Error::new(
-                ErrorKind::Connect,
-                "a synchronous call on the client's own network thread would wait for itself: use the _async twin there",
-            ));
-        }
-        return Ok(background.handle.clone());
+        return Ok((background.handle.clone(), background.thread));
     }
     let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let handle = runtime.handle().clone();
@@ -54,8 +67,9 @@ pub(crate) fn background() -> Result<Handle, Error> {
         .name("wechatpay-io".to_owned())
         .spawn(move || runtime.block_on(std::future::pending::<()>()))
         .map_err(failed)?;
-    *slot = Some(Background { handle: handle.clone(), thread: thread.thread().id(), process });
-    Ok(handle)
+    let thread = thread.thread().id();
+    *slot = Some(Background { handle: handle.clone(), thread, process });
+    Ok((handle, thread))
 }
 
 /// Polls a future on the tokio runtime of this thread, or, under another executor, with the background runtime for its I/O.

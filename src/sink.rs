@@ -74,8 +74,9 @@ fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // As any new file: what the umask leaves.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
+        // As the file that is replaced, or as any new file: what the umask leaves.
+        let existing = std::fs::metadata(path).map(|file| file.permissions());
+        builder.permissions(existing.unwrap_or_else(|_| std::fs::Permissions::from_mode(0o666)));
     }
     builder.tempfile_in(folder.unwrap_or(Path::new(".")))
 }

@@ -65,13 +65,14 @@ impl Certificate {
         let common_name = subject.common_name().ok().flatten().map(|name| name.value().to_string());
         // DER keeps numbers positive with a zero byte in front, which is no part of the number.
         let serial = hex(content.serial_number().as_bytes()).trim_start_matches("00").to_ascii_uppercase();
-        let public_key = PublicKey::from_spki(&spki)?.with_serial(&serial);
+        let not_after = content.validity().not_after.to_system_time();
+        let public_key = PublicKey::from_spki(&spki)?.of_certificate(&serial, not_after);
         Ok(Certificate {
             serial,
             subject: subject.to_string(),
             common_name,
             not_before: content.validity().not_before.to_system_time(),
-            not_after: content.validity().not_after.to_system_time(),
+            not_after,
             public_key,
             der,
         })

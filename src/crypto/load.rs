@@ -62,12 +62,16 @@ pub(crate) fn der(bytes: &[u8]) -> Result<Der, Error> {
 
 fn file(path: &Path) -> Result<Der, Error> {
     let text = path.to_string_lossy();
-    if text.contains("-----BEGIN") || text.contains('\n') || text.len() > 4096 {
+    if text.contains("-----BEGIN") || text.contains('\n') {
         // Whatever it is, it is no path, and a key must not be shown.
         return Err(Error::config("what follows file:// is no path: give PEM text without file://"));
     }
     let shown = path.display();
     let bytes = std::fs::read(path).map_err(|source| {
+        if text.len() > 255 || text.contains("://") {
+            // Longer than most paths, and as long as keys are.
+            return Error::config("what follows file:// is no path that can be read: give PEM text without file://");
+        }
         Error::config(format!("the file {shown} cannot be read ({source}): give an existing file as file:///path"))
             .with_source(source)
     })?;

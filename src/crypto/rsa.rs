@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 #[cfg(feature = "aws-lc-rs")]
 use aws_lc_rs::rsa::{
@@ -150,7 +151,7 @@ impl PrivateKey {
         Ok(plaintext)
     }
 
-    /// Decrypts the fields that are named by their paths, `payer.name`, in place; see [`decrypt`](Self::decrypt). Where a path
+    /// Decrypts the fields that are named by their paths, `payer.name`, in place, all or none; see [`decrypt`](Self::decrypt). Where a path
     /// meets a list, it means the field in each of its elements.
     ///
     /// ```
@@ -175,7 +176,10 @@ impl PrivateKey {
         let mut open = |text: &str| {
             String::from_utf8(self.decrypt(text)?).map_err(|_| Error::options("what it holds is no text in UTF-8"))
         };
-        paths.into_iter().try_for_each(|path| sensitive::replace(json, path, &mut open))
+        let mut changed = json.clone();
+        paths.into_iter().try_for_each(|path| sensitive::replace(&mut changed, path, &mut open))?;
+        *json = changed;
+        Ok(())
     }
 
     /// The public half.
@@ -219,8 +223,8 @@ pub struct PublicKey {
     // The form that ring takes: PKCS#1, neither SPKI nor X.509.
     pkcs1: Arc<[u8]>,
     modulus_len: usize,
-    /// The serial number of the certificate it came in.
-    serial: Option<Arc<str>>,
+    /// The serial number of the certificate it came in, and the end of its validity.
+    certificate: Option<(Arc<str>, SystemTime)>,
 }
 
 /// Two are equal when the keys are, wherever they came from.
@@ -280,17 +284,23 @@ impl PublicKey {
         if bits < MIN_BITS {
             return Err(Error::config(format!("the public key has {bits} bits: WeChat Pay's have {MIN_BITS}")));
         }
-        Ok(PublicKey { pkcs1: der.into(), modulus_len, serial: None })
+        Ok(PublicKey { pkcs1: der.into(), modulus_len, certificate: None })
     }
 
     /// The serial number of the certificate this key came in, upper-case hexadecimal; `None` for a bare key.
     #[must_use]
     pub fn certificate_serial(&self) -> Option<&str> {
-        self.serial.as_deref()
+        self.certificate.as_ref().map(|(serial, _)| &**serial)
     }
 
-    pub(super) fn with_serial(self, serial: &str) -> Self {
-        PublicKey { serial: Some(serial.into()), ..self }
+    /// The end of the validity of that certificate.
+    #[cfg_attr(not(feature = "aws-lc-rs"), allow(dead_code, reason = "decides which key encrypts"))]
+    pub(crate) fn not_after(&self) -> Option<SystemTime> {
+        self.certificate.as_ref().map(|(_, end)| *end)
+    }
+
+    pub(super) fn of_certificate(self, serial: &str, not_after: SystemTime) -> Self {
+        PublicKey { certificate: Some((serial.into(), not_after)), ..self }
     }
 
     /// Whether `signature` (RSA PKCS#1 v1.5 with SHA-256, not base64) covers `message`.
@@ -322,7 +332,7 @@ impl PublicKey {
         Ok(BASE64_STANDARD.encode(ciphertext))
     }
 
-    /// Encrypts the fields that are named by their paths in place; see [`encrypt`](Self::encrypt). The option `encrypt` of a call
+    /// Encrypts the fields that are named by their paths in place, all or none; see [`encrypt`](Self::encrypt). The option `encrypt` of a call
     /// does this with the right key.
     ///
     /// # Errors
@@ -334,7 +344,10 @@ impl PublicKey {
         paths: impl IntoIterator<Item = &'a str>,
     ) -> Result<(), Error> {
         let mut close = |text: &str| self.encrypt(text.as_bytes());
-        paths.into_iter().try_for_each(|path| sensitive::replace(json, path, &mut close))
+        let mut changed = json.clone();
+        paths.into_iter().try_for_each(|path| sensitive::replace(&mut changed, path, &mut close))?;
+        *json = changed;
+        Ok(())
     }
 
     /// The key as SPKI, in DER: PHP's `pkcs1ToSpki`.

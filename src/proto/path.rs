@@ -139,7 +139,9 @@ fn is_camel_case(segment: &str, at_start: bool) -> bool {
         match byte {
             b'a'..=b'z' => capital_before = false,
             b'A'..=b'Z' if at == 0 => {
-                if !at_start || !bytes.peek().is_some_and(|(_, next)| next.is_ascii_lowercase()) {
+                if !at_start
+                    || !bytes.peek().is_some_and(|(_, next)| next.is_ascii_lowercase() || next.is_ascii_digit())
+                {
                     return false;
                 }
             }
@@ -191,6 +193,8 @@ mod tests {
             ("nQualifications", "n-qualifications"),
             ("transferToQqWalletBills", "transfer-to-qq-wallet-bills"),
             ("MerchantService", "merchant-service"),
+            ("V3", "v3"),
+            ("V3/pay", "v3/pay"),
             ("aggracctBc", "aggracct-bc"),
             ("planB", "plan-b"),
             ("_card_id_", "{card_id}"),

@@ -283,6 +283,8 @@ fn a_key_in_the_wrong_place_is_not_shown() {
     let mut shown = String::new();
     for (key, value) in [
         ("privateKey", format!("file://{pem}")),
+        ("privateKey", format!("file://{}", pem.lines().filter(|line| !line.starts_with('-')).collect::<String>())),
+        ("privateKey", format!("file://private.pkcs8://{line}")),
         ("serial", pem.to_owned()),
         ("mchid", pem.to_owned()),
         ("base_uri", pem.to_owned()),

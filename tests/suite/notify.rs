@@ -18,7 +18,7 @@ fn resource() -> Value {
 }
 
 fn of(sandbox: &Sandbox) -> Notifications {
-    Notifications::new([(PUBLIC_KEY_ID, sandbox.platform_key())], sandbox.apiv3_key())
+    Notifications::new([(PUBLIC_KEY_ID, sandbox.platform_key())], sandbox.apiv3_key()).expect("keys")
 }
 
 fn genuine(sandbox: &Sandbox) -> Request<Bytes> {
@@ -141,6 +141,30 @@ fn replays_are_refused_and_deliveries_are_not() {
     for _ in 0..10_000 {
         assert_eq!(kind(&notifications.clone(), &request), Err(ErrorKind::Replay));
     }
+    assert_eq!(Reply::to(&notifications.verify(request.headers(), request.body()).expect_err("replay")).status(), 409);
+    // What could not be opened was not taken, and may come again.
+    let other =
+        Notifications::new([(PUBLIC_KEY_ID, sandbox.platform_key())], Apiv3Key::new("x".repeat(32)).expect("key"));
+    let other = other.expect("keys");
+    for _ in 0..2 {
+        assert_eq!(kind(&other, &request), Err(ErrorKind::Decode));
+    }
+    // From a clock that is ahead: remembered for as long as its timestamp is accepted.
+    let ahead = genuine(&sandbox);
+    let signed: i64 = ahead.headers()["wechatpay-timestamp"].to_str().expect("text").parse().expect("number");
+    let now = Arc::new(AtomicI64::new(signed - 299));
+    let clock = Arc::clone(&now);
+    let notifications_ahead = of(&sandbox).clock(move || clock.load(Ordering::SeqCst));
+    assert_eq!(kind(&notifications_ahead, &ahead), Ok(()));
+    now.store(signed + 299, Ordering::SeqCst);
+    let later = genuine(&sandbox);
+    assert_eq!(kind(&notifications_ahead, &later), Ok(()), "which lets the store forget what is over");
+    assert_eq!(kind(&notifications_ahead, &ahead), Err(ErrorKind::Replay));
+    // Keys that do not fit their ids, or none.
+    for id in ["garbage id", "", "PUB_KEY_ID_"] {
+        assert!(Notifications::new([(id, sandbox.platform_key())], sandbox.apiv3_key()).is_err(), "{id}");
+    }
+    assert!(Notifications::new(Vec::<(String, wechatpay_chain::PublicKey)>::new(), sandbox.apiv3_key()).is_err());
     // Delivered again by the service: another nonce, so it passes, with whatever id it has.
     let again = genuine(&sandbox);
     assert_eq!(kind(&notifications, &again), Ok(()));
@@ -174,7 +198,8 @@ fn each_refusal_has_its_reply() {
     let error = notifications.verify(genuine(&sandbox).headers(), &vec![b' '; 2 << 20]).expect_err("long");
     assert_eq!((error.kind(), Reply::to(&error).status().as_u16()), (ErrorKind::TooLarge, 413));
     let other =
-        Notifications::new([(PUBLIC_KEY_ID, sandbox.platform_key())], Apiv3Key::new("x".repeat(32)).expect("key"));
+        Notifications::new([(PUBLIC_KEY_ID, sandbox.platform_key())], Apiv3Key::new("x".repeat(32)).expect("key"))
+            .expect("keys");
     let request = genuine(&sandbox);
     let error = other.verify(request.headers(), request.body()).expect_err("another key");
     assert_eq!((error.kind(), Reply::to(&error).status().as_u16()), (ErrorKind::Decode, 400));
@@ -206,7 +231,7 @@ fn axum_hands_on_genuine_ones_only() {
     let send = |request: Request<Bytes>| sandbox.notify(&url, request).expect("answer").status().as_u16();
     let request = genuine(&sandbox);
     assert_eq!(send(request.clone()), 204);
-    assert_eq!(send(request.clone()), 204, "a replay is answered and not handled");
+    assert_eq!(send(request.clone()), 409, "a replay is refused and not handled");
     let mut changed = genuine(&sandbox);
     *changed.body_mut() = Bytes::from_static(b"{}");
     assert_eq!(send(changed), 401);

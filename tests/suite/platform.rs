@@ -183,3 +183,47 @@ fn public_key_and_certificates_side_by_side() {
     client.chain(CARDS).post(by_certificate).expect("by a certificate that is fetched");
     assert_eq!(fetches(&sandbox), 1);
 }
+
+#[test]
+fn a_fetch_stands_still_with_nobodys_runtime() {
+    let (sandbox, client) = start();
+    sandbox.inject(Fault::Delay(Duration::ZERO)); // the call's own answer
+    sandbox.inject(Fault::Delay(Duration::from_millis(300))); // the certificates
+    // A call that is fetching, and that nobody polls any more.
+    let parked = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+    let mut begun = Box::pin(client.chain(CARDS).post_async(options()));
+    parked.block_on(async {
+        assert!(tokio::time::timeout(Duration::from_millis(100), &mut begun).await.is_err());
+    });
+    // Synchronous calls, on this thread and inside of a runtime of one thread that awaits the same.
+    assert!(client.chain(CARDS).post(options()).expect("not held up").is_verified());
+    let (other, request) =
+        (by_certificate(&sandbox).build().expect("client"), sandbox.notification("A", "b", &json!({})).expect("made"));
+    let notifications = other.notifications().expect("key");
+    sandbox.inject(Fault::Delay(Duration::from_millis(300)));
+    parked.block_on(async {
+        let waiting = tokio::spawn(notifications.verify_async(request.headers(), request.body()));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let second = sandbox.notification("A", "b", &json!({})).expect("made");
+        notifications.verify(second.headers(), second.body()).expect("not held up");
+        waiting.await.expect("task").expect("not held up");
+    });
+    assert!(parked.block_on(begun).expect("polled again").is_verified());
+    assert_eq!(fetches(&sandbox), 2, "one for each client");
+}
+
+#[test]
+fn a_cancelled_call_does_not_cancel_the_fetch() {
+    let (sandbox, client) = start();
+    sandbox.inject(Fault::Delay(Duration::ZERO));
+    sandbox.inject(Fault::Delay(Duration::from_millis(600)));
+    let impatient = |client: &Client| {
+        let mut options = options();
+        options["timeout"] = json!(0.2);
+        client.chain(CARDS).post(options)
+    };
+    assert!(impatient(&client).expect_err("too slow").is_timeout());
+    std::thread::sleep(Duration::from_millis(700));
+    assert!(impatient(&client).expect("the key has come meanwhile").is_verified());
+    assert_eq!(fetches(&sandbox), 1);
+}

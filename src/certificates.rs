@@ -1,0 +1,109 @@
+//! The platform's certificates: one fetch of them, opened and verified.
+//!
+//! Source: WeChat Pay, "获取平台证书列表".
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::Method;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use crate::clock::now;
+use crate::crypto::{Apiv3Key, Certificate, PublicKey};
+use crate::error::{Error, ErrorKind};
+use crate::exchange::Exchange;
+use crate::layer::BoxService;
+use crate::options::Options;
+use crate::proto::target::Base;
+use crate::proto::{request, verify};
+use crate::response::Response;
+
+/// The path of the certificates.
+pub(crate) const CERTIFICATES: &str = "v3/certificates";
+/// Where certificates come from.
+pub(crate) struct Source {
+    /// Signs and sends, and verifies nothing: the first answer is verified with the certificate in it.
+    pub(crate) unverified: BoxService,
+    pub(crate) base: Base,
+    pub(crate) key: Apiv3Key,
+    pub(crate) every: Duration,
+}
+
+impl Source {
+    pub(crate) async fn fetch(&self, known: impl Fn(&str) -> Option<PublicKey>) -> Result<Vec<Certificate>, Error> {
+        let template = request::template(CERTIFICATES)?;
+        let mut request = request::build(Method::GET, &template, &Options::new(), &self.base)?;
+        request.extensions_mut().insert(Exchange::default());
+        let answer = self.unverified.clone().oneshot(request).await?;
+        if !answer.status().is_success() {
+            return Err(Error::answer(Response::new(answer, false)));
+        }
+        let certificates = self.open(answer.body())?;
+        self.verify(known, &answer, &certificates)?;
+        Ok(certificates)
+    }
+
+    /// The certificates in an answer, out of the seal that only the APIv3 key opens.
+    fn open(&self, body: &Bytes) -> Result<Vec<Certificate>, Error> {
+        let wrong = |said: String| Error::new(ErrorKind::Decode, said);
+        let json: Value = serde_json::from_slice(body)
+            .map_err(|error| wrong(format!("the answer with the platform's certificates is no JSON: {error}")))?;
+        let rows = json.get("data").and_then(Value::as_array).filter(|rows| !rows.is_empty());
+        let rows = rows.ok_or_else(|| wrong("the answer has no platform certificates".to_owned()))?;
+        let mut certificates = Vec::with_capacity(rows.len());
+        for row in rows {
+            let sealed = &row["encrypt_certificate"];
+            let field = |name: &str| {
+                let text = sealed.get(name).and_then(Value::as_str);
+                text.ok_or_else(|| wrong(format!("a platform certificate comes without {name}")))
+            };
+            let pem = self.key.decrypt(
+                field("ciphertext")?,
+                field("nonce")?,
+                sealed.get("associated_data").and_then(Value::as_str).unwrap_or_default(),
+            )?;
+            let pem = String::from_utf8(pem).map_err(|_| wrong("a platform certificate is no text".to_owned()))?;
+            // A row of another kind of key, as a national algorithm's, is not for this client, and must not take the others along.
+            let Some(certificate) =
+                Some(&pem).filter(|pem| pem.contains("-----BEGIN ")).and_then(|pem| Certificate::from_pem(pem).ok())
+            else {
+                continue;
+            };
+            if row["serial_no"].as_str().is_none_or(|serial| !serial.eq_ignore_ascii_case(certificate.serial())) {
+                return Err(wrong(format!(
+                    "the platform certificate {} comes under another serial number",
+                    certificate.serial()
+                )));
+            }
+            certificates.push(certificate);
+        }
+        if certificates.is_empty() {
+            return Err(wrong("the answer has no platform certificate with an RSA key".to_owned()));
+        }
+        Ok(certificates)
+    }
+
+    /// The answer is signed by a key that is known, or by one of the certificates in it.
+    fn verify(
+        &self,
+        known: impl Fn(&str) -> Option<PublicKey>,
+        answer: &http::Response<Bytes>,
+        new: &[Certificate],
+    ) -> Result<(), Error> {
+        let untrusted = |said: String| {
+            let said = format!("the answer with the platform's certificates is not to be trusted: {said}");
+            Error::new(ErrorKind::Verification, said)
+        };
+        let signed = verify::read(answer.headers(), answer.body(), now()).map_err(untrusted)?;
+        let now = SystemTime::now();
+        let found =
+            new.iter().find(|certificate| certificate.serial() == signed.serial && certificate.is_valid_at(now));
+        let key = found.map(|certificate| certificate.public_key().clone()).or_else(|| known(signed.serial));
+        let key = key.ok_or_else(|| untrusted("it is signed by a key that it does not hold".to_owned()))?;
+        if key.verify(&signed.message, &signed.signature) {
+            return Ok(());
+        }
+        Err(untrusted("its signature does not hold".to_owned()))
+    }
+}
