@@ -352,7 +352,8 @@ impl ClientBuilder {
         for (id, key) in &keys {
             platform::check_id(id, key)
                 .map_err(|said| Error::config(format!("the setting platform_key (certs) {id:?}: {said}")))?;
-            if merchant_key.is_some_and(|merchant| merchant.public_key() == *key) {
+            let is_merchants = merchant_key.is_some_and(|merchant| merchant.public_key() == *key);
+            if is_merchants || key.common_name() == Some(sign.0.mchid.as_str()) {
                 return Err(Error::config(format!(
                     "the setting platform_key (certs) {id:?} is the merchant's own key or certificate: the platform's belongs there"
                 )));

@@ -243,6 +243,13 @@ impl Notification {
         &self.resource
     }
 
+    /// What it happened to, taken out, such as to decrypt its sensitive fields with
+    /// [`PrivateKey::decrypt_fields`](crate::PrivateKey::decrypt_fields).
+    #[must_use]
+    pub fn into_resource(self) -> Value {
+        self.resource
+    }
+
     /// The resource in a type of the caller's.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use x509_cert::certificate::{CertificateInner, Rfc5280};
 use x509_cert::der::{Decode, Encode};
 
 use super::load::{self, Der};
-use super::rsa::PublicKey;
+use super::rsa::{Origin, PublicKey};
 use crate::crypto::digest::hex;
 use crate::error::Error;
 
@@ -66,7 +66,8 @@ impl Certificate {
         // DER keeps numbers positive with a zero byte in front, which is no part of the number.
         let serial = hex(content.serial_number().as_bytes()).trim_start_matches("00").to_ascii_uppercase();
         let not_after = content.validity().not_after.to_system_time();
-        let public_key = PublicKey::from_spki(&spki)?.of_certificate(&serial, not_after);
+        let origin = Origin { serial: serial.clone(), common_name: common_name.clone(), not_after };
+        let public_key = PublicKey::from_spki(&spki)?.of_certificate(origin);
         Ok(Certificate {
             serial,
             subject: subject.to_string(),

@@ -223,8 +223,14 @@ pub struct PublicKey {
     // The form that ring takes: PKCS#1, neither SPKI nor X.509.
     pkcs1: Arc<[u8]>,
     modulus_len: usize,
-    /// The serial number of the certificate it came in, and the end of its validity.
-    certificate: Option<(Arc<str>, SystemTime)>,
+    certificate: Option<Arc<Origin>>,
+}
+
+/// The certificate that a key came in.
+pub(super) struct Origin {
+    pub(super) serial: String,
+    pub(super) common_name: Option<String>,
+    pub(super) not_after: SystemTime,
 }
 
 /// Two are equal when the keys are, wherever they came from.
@@ -290,17 +296,22 @@ impl PublicKey {
     /// The serial number of the certificate this key came in, upper-case hexadecimal; `None` for a bare key.
     #[must_use]
     pub fn certificate_serial(&self) -> Option<&str> {
-        self.certificate.as_ref().map(|(serial, _)| &**serial)
+        self.certificate.as_ref().map(|origin| origin.serial.as_str())
     }
 
     /// The end of the validity of that certificate.
     #[cfg_attr(not(feature = "aws-lc-rs"), allow(dead_code, reason = "decides which key encrypts"))]
     pub(crate) fn not_after(&self) -> Option<SystemTime> {
-        self.certificate.as_ref().map(|(_, end)| *end)
+        self.certificate.as_ref().map(|origin| origin.not_after)
     }
 
-    pub(super) fn of_certificate(self, serial: &str, not_after: SystemTime) -> Self {
-        PublicKey { certificate: Some((serial.into(), not_after)), ..self }
+    /// The common name of that certificate: of a merchant's it is the merchant id.
+    pub(crate) fn common_name(&self) -> Option<&str> {
+        self.certificate.as_ref().and_then(|origin| origin.common_name.as_deref())
+    }
+
+    pub(super) fn of_certificate(self, origin: Origin) -> Self {
+        PublicKey { certificate: Some(Arc::new(origin)), ..self }
     }
 
     /// Whether `signature` (RSA PKCS#1 v1.5 with SHA-256, not base64) covers `message`.

@@ -93,6 +93,12 @@ fn answers_are_decrypted_with_the_merchants_key() {
     assert_eq!(client.decrypt(answer["list"][0]["name"].as_str().expect("cipher")).expect("decrypted"), "张三");
     sandbox.merchant_key().decrypt_fields(&mut answer, ["list.name"]).expect("decrypted");
     assert_eq!(answer, json!({ "list": [{ "name": "张三" }, { "name": "李四" }] }));
+    let sealed = sandbox.notification("A", "b", &json!({ "user_name": cipher("张三") })).expect("made");
+    let notifications =
+        sandbox.builder().apiv3_key(sandbox.apiv3_key()).build().expect("client").notifications().expect("key");
+    let mut resource = notifications.verify(sealed.headers(), sealed.body()).expect("genuine").into_resource();
+    sandbox.merchant_key().decrypt_fields(&mut resource, ["user_name"]).expect("decrypted");
+    assert_eq!(resource, json!({ "user_name": "张三" }));
     assert_eq!(client.decrypt("QUJD").expect_err("no cipher").kind(), ErrorKind::Decode);
     assert!(sandbox.merchant_key().decrypt_fields(&mut answer, ["list.name"]).is_err(), "no longer encrypted");
 }

@@ -228,6 +228,16 @@ fn certificates() {
         assert_eq!(certificate.serial(), shown);
         assert_eq!(format!("serial={}\n", certificate.serial()), openssl);
         assert_eq!(certificate.common_name(), Some("1900000109"));
+        // A merchant's certificate is no platform key, whatever signs the requests.
+        let builder = wechatpay_chain::Client::builder()
+            .mchid("1900000109")
+            .serial("1")
+            .platform_key(certificate.serial(), &certificate);
+        let other = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).expect("key");
+        let der = aws_lc_rs::encoding::AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&other).expect("der");
+        let refused =
+            builder.private_key(PrivateKey::from_der(der.as_ref()).expect("key")).build().expect_err("the merchant's");
+        assert!(refused.to_string().contains("the merchant's own key or certificate"), "{refused}");
         assert!(certificate.subject().contains("1900000109"), "{}", certificate.subject());
         let now = std::time::SystemTime::now();
         assert!(certificate.is_valid_at(now));

@@ -65,11 +65,12 @@ fn a_rotation_in_the_middle_of_ten_thousand_calls_fails_none() {
     run(async {
         let mut rotated = 0;
         for batch in 0..100 {
+            let calls: Vec<_> = (0..100).map(|_| tokio::spawn(client.chain(CARDS).post_async(options()))).collect();
             if batch == 50 {
+                // While a hundred are on their way, and more are before and after.
                 sandbox.rotate_certificate().expect("certificate");
                 rotated += 1;
             }
-            let calls: Vec<_> = (0..100).map(|_| tokio::spawn(client.chain(CARDS).post_async(options()))).collect();
             for call in calls {
                 assert!(call.await.expect("task").expect("answer").is_verified());
             }
