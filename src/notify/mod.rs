@@ -24,27 +24,31 @@
 //! # Ok::<(), wechatpay_chain::Error>(())
 //! ```
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+#[cfg(feature = "axum")]
+mod extract;
+mod reply;
+mod store;
+
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
-use serde_json::{Value, json};
+use http::HeaderMap;
+use serde_json::Value;
 
-use crate::BoxFuture;
 use crate::clock;
 use crate::crypto::{Apiv3Key, PublicKey};
-use crate::error::{BoxError, Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use crate::layer::verify::Verifier;
 use crate::platform::{self, Platform, PlatformVerifier};
 use crate::promise::Promise;
 use crate::proto::verify;
+pub use reply::Reply;
+pub use store::ReplayStore;
 
 /// The longest body that is looked at, in bytes.
 const MOST_BYTES: usize = 1024 * 1024;
-/// Notifications that the store in memory remembers. Only genuine ones get there, each for as long as its timestamp is accepted.
-const MOST_SEEN: usize = 100_000;
 /// The one algorithm of APIv3.
 const ALGORITHM: &str = "AEAD_AES_256_GCM";
 
@@ -87,7 +91,7 @@ impl Notifications {
     }
 
     pub(crate) fn with(verifier: Arc<dyn Verifier>, key: Apiv3Key) -> Self {
-        let seen = Arc::new(Memory(Mutex::default()));
+        let seen = Arc::new(store::Memory::default());
         Notifications(Arc::new(Inner { verifier, key, seen, clock: Arc::new(clock::now) }))
     }
 
@@ -288,167 +292,5 @@ impl fmt::Debug for Notification {
 impl fmt::Debug for Notifications {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Notifications")
-    }
-}
-
-/// The answer to a notification. Anything but success makes WeChat Pay deliver it again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
-    status: StatusCode,
-    body: String,
-}
-
-impl Reply {
-    /// It was taken: 204 without a body.
-    #[must_use]
-    pub fn success() -> Self {
-        Reply { status: StatusCode::NO_CONTENT, body: String::new() }
-    }
-
-    /// It could not be taken now, and is to be delivered again: 500, with a message for the service's records.
-    #[must_use]
-    pub fn fail(message: &str) -> Self {
-        Reply::refuse(StatusCode::INTERNAL_SERVER_ERROR, message)
-    }
-
-    /// The answer to a notification that was not accepted: 401 for a signature that does not hold, a probe among them, 413 for a
-    /// body that is too long, 400 for what cannot be read, 409 for what was seen before.
-    #[must_use]
-    pub fn to(error: &Error) -> Self {
-        match error.kind() {
-            ErrorKind::Verification | ErrorKind::Probe => {
-                Reply::refuse(StatusCode::UNAUTHORIZED, "the signature does not hold")
-            }
-            ErrorKind::TooLarge => Reply::refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long"),
-            ErrorKind::Decode => Reply::refuse(StatusCode::BAD_REQUEST, "the notification cannot be read"),
-            // Not success: if the first one was not handled to the end, the service must deliver it again, which it signs anew.
-            ErrorKind::Replay if std::error::Error::source(error).is_none() => {
-                Reply::refuse(StatusCode::CONFLICT, "this delivery was seen before")
-            }
-            _ => Reply::fail("try again later"),
-        }
-    }
-
-    fn refuse(status: StatusCode, message: &str) -> Self {
-        Reply { status, body: json!({ "code": "FAIL", "message": message }).to_string() }
-    }
-
-    /// The HTTP status.
-    #[must_use]
-    pub fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    /// The body: empty, or the service's JSON, `{"code": "FAIL", "message": "..."}`.
-    #[must_use]
-    pub fn body(&self) -> &str {
-        &self.body
-    }
-}
-
-impl From<Reply> for http::Response<Bytes> {
-    fn from(reply: Reply) -> Self {
-        let mut response = http::Response::new(Bytes::from(reply.body));
-        *response.status_mut() = reply.status;
-        if !response.body().is_empty() {
-            let json = http::HeaderValue::from_static("application/json");
-            response.headers_mut().insert(http::header::CONTENT_TYPE, json);
-        }
-        response
-    }
-}
-
-/// Remembers which notifications were seen.
-pub trait ReplayStore: Send + Sync + 'static {
-    /// Remembers `seen` until the time `until`, in seconds since 1970; `false` if it was there already. Must be atomic: of two that
-    /// ask at the same time one is told `true`.
-    fn insert<'a>(&'a self, seen: &'a str, until: i64) -> BoxFuture<'a, Result<bool, BoxError>>;
-}
-
-/// The store of one process, bounded.
-struct Memory(Mutex<Seen>);
-
-#[derive(Default)]
-struct Seen {
-    set: HashSet<String>,
-    order: VecDeque<(i64, String)>,
-}
-
-impl ReplayStore for Memory {
-    fn insert<'a>(&'a self, seen: &'a str, until: i64) -> BoxFuture<'a, Result<bool, BoxError>> {
-        let mut store = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = until.saturating_sub(2 * verify::MAX_CLOCK_OFFSET);
-        while store.order.front().is_some_and(|(until, _)| *until < now) || store.order.len() >= MOST_SEEN {
-            let Some((_, oldest)) = store.order.pop_front() else { break };
-            store.set.remove(&oldest);
-        }
-        let new = store.set.insert(seen.to_owned());
-        if new {
-            store.order.push_back((until, seen.to_owned()));
-        }
-        Box::pin(std::future::ready(Ok(new)))
-    }
-}
-
-#[cfg(feature = "axum")]
-mod extract {
-    //! The axum extractor.
-
-    use axum_core::body::Body;
-    use axum_core::extract::{FromRef, FromRequest, Request};
-    use axum_core::response::{IntoResponse, Response};
-    use http_body_util::BodyExt;
-
-    use super::{MOST_BYTES, Notification, Notifications, Reply};
-    use crate::error::{Error, ErrorKind};
-
-    /// Takes a genuine notification out of an axum request whose state has [`Notifications`]; the others it answers by itself.
-    impl<S> FromRequest<S> for Notification
-    where
-        Notifications: FromRef<S>,
-        S: Send + Sync,
-    {
-        type Rejection = Reply;
-
-        async fn from_request(request: Request, state: &S) -> Result<Self, Reply> {
-            let notifications = Notifications::from_ref(state);
-            let (parts, body) = request.into_parts();
-            let body = http_body_util::Limited::new(body, MOST_BYTES).collect().await.map_err(|source| {
-                let kind = if source.is::<http_body_util::LengthLimitError>() {
-                    ErrorKind::TooLarge
-                } else {
-                    ErrorKind::Transport
-                };
-                Reply::to(&Error::new(kind, "the body did not come whole"))
-            })?;
-            let verified = notifications.verify_async(&parts.headers, &body.to_bytes()).await;
-            verified.map_err(|error| Reply::to(&error))
-        }
-    }
-
-    impl IntoResponse for Reply {
-        fn into_response(self) -> Response {
-            http::Response::<bytes::Bytes>::from(self).map(Body::from)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_store_in_memory_is_bounded_and_forgets_what_is_over() {
-        let store = Memory(Mutex::default());
-        let insert = |seen: &str, until| pollster::block_on(store.insert(seen, until)).expect("memory");
-        for number in 0..MOST_SEEN + 10_000 {
-            assert!(insert(&number.to_string(), 1000));
-        }
-        let held = |store: &Memory| store.0.lock().map(|seen| (seen.set.len(), seen.order.len())).expect("lock");
-        assert_eq!(held(&store), (MOST_SEEN, MOST_SEEN));
-        assert!(!insert(&(MOST_SEEN + 9_999).to_string(), 1000), "the newest is remembered");
-        // Long after, all of these are over.
-        assert!(insert("new", 1000 + 2 * verify::MAX_CLOCK_OFFSET + 1));
-        assert_eq!(held(&store), (1, 1));
     }
 }
