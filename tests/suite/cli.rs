@@ -180,6 +180,30 @@ fn exit_codes_and_errors_that_can_be_read() {
 }
 
 #[test]
+fn proxies_of_the_environment() {
+    let sandbox = sandbox();
+    sandbox.stub("GET", "v3/x", 200, json!({}));
+    let settings = Settings::of(&sandbox, "proxy");
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address");
+    let call = |variables: &[(&str, &str)]| {
+        let mut command = wxpay(&["--config", &settings.path("wxpay.toml"), "req", "v3/x"]);
+        command.envs(variables.iter().copied());
+        let output = finish(command, "");
+        (output.status.code(), text(&output.stderr))
+    };
+    let proxy = format!("http://user:pa55@{gone}");
+    let (code, said) = call(&[("HTTP_PROXY", &proxy)]);
+    assert!(
+        code == Some(3) && said.contains(&format!("through the proxy http://{gone}")) && !said.contains("pa55"),
+        "{said}"
+    );
+    assert_eq!(call(&[("HTTP_PROXY", &proxy), ("NO_PROXY", "127.0.0.1")]).0, Some(0));
+    assert_eq!(call(&[("HTTPS_PROXY", &proxy)]).0, Some(0), "that one is for https");
+    let (code, said) = call(&[("http_proxy", ":::garbage")]);
+    assert!(code == Some(2) && said.contains("the variable http_proxy of the environment"), "{said}");
+}
+
+#[test]
 fn certificates_as_files() {
     let sandbox = sandbox();
     let certificate = sandbox.rotate_certificate().expect("certificate");

@@ -41,6 +41,22 @@ fn the_map_of_php_builds_a_client() {
 }
 
 #[test]
+fn times_have_defaults_and_are_taken_from_the_map() {
+    let sandbox = sandbox();
+    assert!(format!("{:?}", sandbox.builder()).contains("timeout: 30s, connect_timeout: 10s"));
+    assert!(format!("{:?}", sandbox.client().expect("client")).contains("timeout: 30s"));
+    let silent = crate::support::server(|stream| async move {
+        let _kept = stream;
+        std::future::pending().await
+    });
+    let mut settings = sandbox.settings();
+    settings["base_uri"] = json!(format!("https://{silent}/"));
+    settings["connect_timeout"] = json!(0.2);
+    let error = Client::factory(settings).expect("client").chain(CARDS).post(options()).expect_err("silent");
+    assert!(error.is_connect() && error.is_timeout() && error.to_string().contains("200ms"), "{error}");
+}
+
+#[test]
 fn keys_from_files() {
     let sandbox = sandbox();
     let folder = std::env::temp_dir().join(format!("wechatpay-chain-keys-{}", std::process::id()));
