@@ -215,10 +215,9 @@ impl Core {
         let mut response = Response::new(answer, verified);
         if response.status().is_success() {
             if let Some((slot, unfinished)) = sink {
-                if let Some(open) = slot.take() {
-                    response = deliver(response, open).await?;
-                    unfinished.keep()?;
-                }
+                let open = slot.take().ok_or_else(|| Error::layer("a layer used up the sink of the call"))?;
+                response = deliver(response, open).await?;
+                unfinished.keep()?;
             }
         } else if http_errors {
             return Err(Error::answer(response));

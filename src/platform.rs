@@ -234,20 +234,29 @@ impl Platform {
 
     /// Waits for a fetch, its own or another's, unless one was made a moment ago.
     async fn refresh(self: &Arc<Self>, done: impl Fn() -> bool) -> Result<(), String> {
-        let mut under_way = {
+        if self.join(&done).await? {
+            // The fetch of another may have begun before the platform had the key that is missing here.
+            self.join(&done).await?;
+        }
+        Ok(())
+    }
+
+    /// Joins the fetch that is under way, or begins one; whether it was another's and did not help.
+    async fn join(self: &Arc<Self>, done: &impl Fn() -> bool) -> Result<bool, String> {
+        let (mut under_way, anothers) = {
             let mut flight = self.flight();
             if done() {
-                return Ok(());
+                return Ok(false);
             }
             match (&flight.under_way, &flight.last) {
-                (Some(under_way), _) => under_way.clone(),
+                (Some(under_way), _) => (under_way.clone(), true),
                 (None, Some(last)) if last.at.elapsed() < last.pause() => {
                     return match &last.outcome {
                         Outcome::Failed(said) => Err(said.clone()),
-                        Outcome::Helped | Outcome::StillUnknown => Ok(()),
+                        Outcome::Helped | Outcome::StillUnknown => Ok(false),
                     };
                 }
-                (None, _) => self.begin(&mut flight).map_err(|error| error.to_string())?,
+                (None, _) => (self.begin(&mut flight).map_err(|error| error.to_string())?, false),
             }
         };
         // A little longer than a fetch can take; the sender is dropped only if the task panicked.
@@ -257,16 +266,15 @@ impl Platform {
             self.flight().under_way = None;
             return Err("the fetch ended without a result".to_owned());
         }
-        let found = done();
-        let mut flight = self.flight();
-        match &mut flight.last {
-            Some(Attempt { outcome: Outcome::Failed(said), .. }) if !found => Err(said.clone()),
-            Some(last) if !found => {
-                last.outcome = Outcome::StillUnknown;
-                Ok(())
-            }
-            _ => Ok(()),
+        if done() {
+            return Ok(false);
         }
+        match &mut self.flight().last {
+            Some(Attempt { outcome: Outcome::Failed(said), .. }) => return Err(said.clone()),
+            Some(last) if !anothers => last.outcome = Outcome::StillUnknown,
+            _ => {}
+        }
+        Ok(anothers)
     }
 
     /// Begins a fetch.
