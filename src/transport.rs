@@ -129,7 +129,6 @@ impl Shared {
         if let Some(authorization) = shared.connector.proxy_authorization(request.uri()) {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
         }
-        let path = request.uri().path().to_owned();
         let target = request.uri().clone();
         if request.body().is_empty() && matches!(*request.method(), Method::POST | Method::PUT) {
             // As PHP sends it; some gateways refuse a POST that does not say its length.
@@ -162,7 +161,7 @@ impl Shared {
         if exchange.debug {
             debug::print(&debug::answer(&parts, began.elapsed()));
         }
-        receive(parts, body, &method, &path, exchange).await
+        receive(parts, body, &method, target.path(), exchange).await
     }
 }
 

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use base64::prelude::{BASE64_STANDARD, Engine};
+use time::UtcOffset;
 
 use super::args::{Certs, SettingsFile};
 use super::{Failure, settings};
+use crate::clock::rfc3339;
 use crate::crypto::Certificate;
 
 pub(super) fn run(from: &SettingsFile, certs: &Certs) -> Result<(), Failure> {
@@ -35,8 +36,16 @@ pub(super) fn run(from: &SettingsFile, certs: &Certs) -> Result<(), Failure> {
         println!("{}", path.display());
         println!("  serial     {}", certificate.serial());
         println!("  subject    {}", certificate.subject());
-        println!("  valid from {} ({})", rfc3339(certificate.not_before()), days(certificate.not_before()));
-        println!("  valid to   {} ({})", rfc3339(certificate.not_after()), days(certificate.not_after()));
+        println!(
+            "  valid from {} ({})",
+            rfc3339(certificate.not_before(), UtcOffset::UTC),
+            days(certificate.not_before())
+        );
+        println!(
+            "  valid to   {} ({})",
+            rfc3339(certificate.not_after(), UtcOffset::UTC),
+            days(certificate.not_after())
+        );
     }
     Ok(())
 }
@@ -44,21 +53,6 @@ pub(super) fn run(from: &SettingsFile, certs: &Certs) -> Result<(), Failure> {
 /// Writes `wechatpay_SERIAL.pem`, as PHP's downloader names it.
 fn write(certificate: &Certificate, folder: &std::path::Path) -> std::io::Result<PathBuf> {
     let path = folder.join(format!("wechatpay_{}.pem", certificate.serial()));
-    let text = BASE64_STANDARD.encode(certificate.der());
-    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-    let mut rest = text.as_str();
-    while !rest.is_empty() {
-        let (line, after) = rest.split_at(rest.len().min(64));
-        pem.extend([line, "\n"]);
-        rest = after;
-    }
-    pem.push_str("-----END CERTIFICATE-----\n");
-    std::fs::write(&path, pem)?;
+    std::fs::write(&path, certificate.pem())?;
     Ok(path)
-}
-
-/// A time in UTC.
-fn rfc3339(time: SystemTime) -> String {
-    let time = time::OffsetDateTime::from(time);
-    format!("{}T{:02}:{:02}:{:02}Z", time.date(), time.hour(), time.minute(), time.second())
 }

@@ -121,6 +121,12 @@ impl Certificate {
         &self.public_key
     }
 
+    /// The certificate in PEM.
+    #[must_use]
+    pub fn pem(&self) -> String {
+        load::to_pem("CERTIFICATE", &self.der)
+    }
+
     /// The certificate in DER.
     #[must_use]
     pub fn der(&self) -> &[u8] {

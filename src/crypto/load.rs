@@ -4,6 +4,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::prelude::BASE64_STANDARD;
 use x509_cert::der::asn1::{AnyRef, UintRef};
 use x509_cert::der::{Decode, Header, Reader, SliceReader, Tag, Tagged};
 use zeroize::Zeroizing;
@@ -194,6 +195,20 @@ fn sniff(bytes: &[u8]) -> Option<Der> {
         [Tag::Integer, Tag::Integer, Tag::Integer] => Der::Pkcs1(bytes.to_vec().into()),
         _ => return None,
     })
+}
+
+/// DER in a PEM envelope, lines of 64 characters.
+pub(crate) fn to_pem(label: &str, der: &[u8]) -> String {
+    let text = BASE64_STANDARD.encode(der);
+    let mut pem = format!("-----BEGIN {label}-----\n");
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(64));
+        pem.extend([line, "\n"]);
+        rest = after;
+    }
+    pem.push_str(&format!("-----END {label}-----\n"));
+    pem
 }
 
 /// The length in bytes of the modulus of `RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }`.

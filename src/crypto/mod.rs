@@ -9,4 +9,6 @@ mod rsa;
 
 pub use aes::Apiv3Key;
 pub use certificate::Certificate;
+#[cfg(feature = "sandbox")]
+pub(crate) use load::to_pem;
 pub use rsa::{PrivateKey, PublicKey};

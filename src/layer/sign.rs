@@ -127,12 +127,12 @@ where
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         Box::pin(async move {
-            let destination = request.extensions().get::<Destination>();
-            let base = destination.map_or_else(|| credential.base.clone(), |Destination(base)| base.clone());
+            let destination = request.extensions_mut().remove::<Destination>();
+            let base = destination.as_ref().map_or(&credential.base, |Destination(base)| base);
             let nonce = random::nonce()?;
             let silence =
                 request.extensions().get::<Exchange>().map(|exchange| exchange.patience.silence).unwrap_or_default();
-            let signing = credential.authorize(&mut request, &base, now(), &nonce);
+            let signing = credential.authorize(&mut request, base, now(), &nonce);
             if silence.is_zero() {
                 signing.await?;
             } else {

@@ -85,14 +85,14 @@ where
 
     fn call(&mut self, request: http::Request<Bytes>) -> Answer {
         let verifier = Arc::clone(&self.verifier);
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let sent = self.inner.call(request);
         Box::pin(async move {
             let mut answer = sent.await?;
             // Set by this layer alone; nothing below could have, but an answer must not vouch for itself.
             answer.extensions_mut().remove::<Verified>();
             let success = answer.status().is_success();
-            let covers = if success { verify::covers(&method, &path, answer.headers()) } else { Covers::Body };
+            let covers = if success { verify::covers(&method, uri.path(), answer.headers()) } else { Covers::Body };
             let must = success && covers != Covers::Nothing;
             if must || verify::is_signed(answer.headers()) {
                 match check(&*verifier, &answer, covers).await {

@@ -37,12 +37,12 @@ fn suite(file: &str) -> Option<String> {
 }
 
 fn run_suite(file: &str, text: &str) -> usize {
-    let suite: Value = serde_json::from_str(text).unwrap();
+    let suite: Value = serde_json::from_str(text).expect("the suite is JSON");
     let mut count = 0;
-    for (section, body) in suite.as_object().unwrap() {
-        for case in body["testcases"].as_array().unwrap() {
-            let template = case[0].as_str().unwrap();
-            let actual = Value::from(expand(template, &body["variables"]).unwrap());
+    for (section, body) in suite.as_object().expect("sections") {
+        for case in body["testcases"].as_array().expect("cases") {
+            let template = case[0].as_str().expect("a template");
+            let actual = Value::from(expand(template, &body["variables"]).expect(template));
             let matches = match &case[1] {
                 Value::Array(alternatives) => alternatives.contains(&actual),
                 expected => *expected == actual,
@@ -203,7 +203,7 @@ fn value_errors_name_the_variable_and_hide_the_value() {
 
 #[test]
 fn a_template_can_be_inspected() {
-    let template = Template::parse("v3/<a>/{+b:12}{?c*,d}").unwrap();
+    let template = Template::parse("v3/<a>/{+b:12}{?c*,d}").expect("valid");
     let listed: Vec<_> = template
         .expressions()
         .map(|(op, list)| (op, list.iter().map(|v| (v.name.as_str(), v.modifier)).collect()))
@@ -218,7 +218,7 @@ fn a_template_can_be_inspected() {
     assert!(template.uses("a") && template.uses("d"));
     assert!(!template.uses("v3") && !template.uses("b:12"));
 
-    let operators = Template::parse("{a}{+a}{#a}{.a}{/a}{;a}{?a}{&a}").unwrap();
+    let operators = Template::parse("{a}{+a}{#a}{.a}{/a}{;a}{?a}{&a}").expect("valid");
     assert_eq!(
         operators.expressions().map(|(operator, _)| operator).collect::<Vec<_>>(),
         [

@@ -6,11 +6,10 @@ use std::time::{Duration, SystemTime};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;
-use base64::prelude::{BASE64_STANDARD, Engine};
 use rcgen::{CertificateParams, DnType, PKCS_RSA_SHA256, SerialNumber};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 
-use crate::crypto::{Apiv3Key, PrivateKey, random};
+use crate::crypto::{Apiv3Key, PrivateKey, random, to_pem};
 use crate::error::Error;
 
 pub(super) struct Keys {
@@ -64,7 +63,7 @@ pub(crate) fn issue(number: usize, until: SystemTime) -> Result<Issued, Error> {
     Ok(Issued {
         key: PrivateKey::new(pair)?,
         serial: crate::crypto::digest::hex(&serial).to_ascii_uppercase(),
-        pem: pem("CERTIFICATE", certificate.der()),
+        pem: to_pem("CERTIFICATE", certificate.der()),
     })
 }
 
@@ -84,10 +83,10 @@ pub(super) fn get() -> Result<&'static Keys, Error> {
         let merchant = merchant.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Ok::<_, Error>((merchant?, platform?))
     })?;
-    let merchant_pem = pem("PRIVATE KEY", AsDer::<Pkcs8V1Der<'_>>::as_der(&merchant).map_err(failed)?.as_ref());
+    let merchant_pem = to_pem("PRIVATE KEY", AsDer::<Pkcs8V1Der<'_>>::as_der(&merchant).map_err(failed)?.as_ref());
     let public = platform.public_key();
     let public = AsDer::<PublicKeyX509Der<'_>>::as_der(public).map_err(failed)?;
-    let platform_public_pem = pem("PUBLIC KEY", public.as_ref());
+    let platform_public_pem = to_pem("PUBLIC KEY", public.as_ref());
     let apiv3_text = random::nonce()?;
     let keys = Keys {
         apiv3_key: Apiv3Key::new(apiv3_text.as_str())?,
@@ -98,17 +97,4 @@ pub(super) fn get() -> Result<&'static Keys, Error> {
         platform_public_pem,
     };
     Ok(slot.insert(Box::leak(Box::new(keys))))
-}
-
-fn pem(label: &str, der: &[u8]) -> String {
-    let text = BASE64_STANDARD.encode(der);
-    let mut pem = format!("-----BEGIN {label}-----\n");
-    let mut rest = text.as_str();
-    while !rest.is_empty() {
-        let (line, after) = rest.split_at(rest.len().min(64));
-        pem.extend([line, "\n"]);
-        rest = after;
-    }
-    pem.push_str(&format!("-----END {label}-----\n"));
-    pem
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::answer;
-use super::routes::rfc3339;
+use super::routes::china_time;
 use crate::clock::now;
 use crate::connect::{Connector, Proxy};
 use crate::crypto::{Apiv3Key, PrivateKey, random};
@@ -30,7 +30,7 @@ pub(super) fn make(
     let sealing: String = random::nonce()?.chars().take(12).collect();
     let body = json!({
         "id": random::nonce()?,
-        "create_time": rfc3339(SystemTime::now()),
+        "create_time": china_time(SystemTime::now()),
         "resource_type": "encrypt-resource",
         "event_type": event_type,
         "summary": event_type,

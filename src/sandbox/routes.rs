@@ -10,10 +10,12 @@ use http::{Method, Request, StatusCode};
 use percent_encoding::percent_decode_str;
 use ring::digest::SHA1_FOR_LEGACY_USE_ONLY;
 use serde_json::{Value, json};
+use time::UtcOffset;
 
 use super::State;
 use super::answer::Refusal;
 use super::upload::Upload;
+use crate::clock::rfc3339;
 use crate::crypto::digest::{hex, sha256_hex};
 use crate::crypto::{Certificate, random};
 use crate::error::Error;
@@ -230,8 +232,8 @@ fn certificates(asked: &Asked<'_>) -> Result<Answered, Refusal> {
         let nonce: String = random::nonce()?.chars().take(12).collect();
         Ok(json!({
             "serial_no": issued.serial,
-            "effective_time": rfc3339(certificate.not_before()),
-            "expire_time": rfc3339(certificate.not_after()),
+            "effective_time": china_time(certificate.not_before()),
+            "expire_time": china_time(certificate.not_after()),
             "encrypt_certificate": {
                 "algorithm": "AEAD_AES_256_GCM",
                 "nonce": nonce,
@@ -245,11 +247,8 @@ fn certificates(asked: &Asked<'_>) -> Result<Answered, Refusal> {
 }
 
 /// A time as the service writes it, in China's time zone.
-pub(super) fn rfc3339(time: SystemTime) -> String {
-    let china = time::UtcOffset::from_hms(8, 0, 0).unwrap_or(time::UtcOffset::UTC);
-    let time = time::OffsetDateTime::from(time).to_offset(china);
-    let (hours, minutes, _) = time.offset().as_hms();
-    format!("{}T{:02}:{:02}:{:02}{hours:+03}:{minutes:02}", time.date(), time.hour(), time.minute(), time.second())
+pub(super) fn china_time(time: SystemTime) -> String {
+    rfc3339(time, UtcOffset::from_hms(8, 0, 0).unwrap_or(UtcOffset::UTC))
 }
 
 /// An overseas statement, which is signed by its SHA-1.

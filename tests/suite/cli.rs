@@ -214,7 +214,10 @@ fn certificates_as_files() {
     let done = finish(command, "");
     let said = text(&done.stdout);
     assert!(
-        done.status.success() && said.contains(certificate.serial()) && said.contains("valid to   20"),
+        done.status.success()
+            && said.contains(certificate.serial())
+            && said.contains("valid to   20")
+            && said.contains("Z (in "),
         "{said}{}",
         text(&done.stderr)
     );

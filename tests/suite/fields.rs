@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{self, Sandbox};
 use wechatpay_chain::{Client, ErrorKind, Options, Secret, voucher_sign};
 
-use crate::support::{run, sandbox};
+use crate::support::{by_certificate, run, sandbox};
 
 const PATH: &str = "v3/merchants";
 
@@ -47,17 +47,7 @@ fn fields_are_encrypted_with_the_key_that_the_request_names() {
     assert_eq!(sent(&sandbox, &sandbox.client().expect("client")), (sandbox::PUBLIC_KEY_ID.to_owned(), body()));
     // In certificate mode the certificate is fetched first.
     let certificate = sandbox.rotate_certificate().expect("certificate");
-    let by_certificate = || {
-        Client::builder()
-            .mchid(sandbox::MCHID)
-            .serial(sandbox::SERIAL)
-            .private_key(sandbox.merchant_key())
-            .apiv3_key(sandbox.apiv3_key())
-            .base_uri(sandbox.base_uri())
-            .no_proxy()
-            .build()
-            .expect("client")
-    };
+    let by_certificate = || by_certificate(&sandbox).build().expect("client");
     assert_eq!(sent(&sandbox, &by_certificate()), (certificate.serial().to_owned(), body()));
     let (cipher, id) = run(by_certificate().encrypt_async("张三")).expect("encrypted");
     assert_eq!(sandbox.decrypt(&id, &cipher).expect("decrypted"), "张三");

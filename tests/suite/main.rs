@@ -20,6 +20,8 @@ mod refused_after;
 mod refused_before;
 mod runtimes;
 mod secrets;
+mod sending;
+mod strictness;
 mod structure;
 mod support;
 mod transfers;

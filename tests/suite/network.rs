@@ -167,3 +167,60 @@ fn connections_that_cannot_be_made() {
     let error = client.chain(CARDS).post(options()).expect_err("silent");
     assert!(error.is_connect() && error.is_timeout(), "{error:?}");
 }
+
+#[test]
+fn through_a_socks_proxy() {
+    let sandbox = sandbox();
+    let (target, asked) = (sandbox.address(), Arc::new(Mutex::new(Vec::new())));
+    let noted = Arc::clone(&asked);
+    let socks = server(move |mut stream| {
+        let noted = Arc::clone(&noted);
+        async move {
+            let methods = (stream.read_u8().await?, stream.read_u8().await?);
+            assert_eq!(methods.0, 5);
+            let mut offered = vec![0; methods.1.into()];
+            stream.read_exact(&mut offered).await?;
+            assert!(offered.contains(&2), "user and password are offered");
+            stream.write_all(&[5, 2]).await?;
+            let mut text = Vec::new();
+            stream.read_u8().await?;
+            for _ in 0..2 {
+                let mut part = vec![0; stream.read_u8().await?.into()];
+                stream.read_exact(&mut part).await?;
+                text.push(String::from_utf8(part).expect("text"));
+            }
+            stream.write_all(&[1, 0]).await?;
+            let mut head = [0; 4];
+            stream.read_exact(&mut head).await?;
+            let address = match head[3] {
+                3 => {
+                    let mut name = vec![0; stream.read_u8().await?.into()];
+                    stream.read_exact(&mut name).await?;
+                    String::from_utf8(name).expect("text")
+                }
+                1 => {
+                    let mut ip = [0; 4];
+                    stream.read_exact(&mut ip).await?;
+                    std::net::Ipv4Addr::from(ip).to_string()
+                }
+                _ => {
+                    let mut ip = [0; 16];
+                    stream.read_exact(&mut ip).await?;
+                    std::net::Ipv6Addr::from(ip).to_string()
+                }
+            };
+            stream.read_u16().await?;
+            noted.lock().expect("asked").push(format!("{} {} {address}", text[0], text[1]));
+            stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
+            crate::support::relay(stream, target).await
+        }
+    });
+    for scheme in ["socks5h", "socks5"] {
+        let proxied = sandbox.builder().proxy(format!("{scheme}://user:pa55@{socks}"));
+        let client = proxied.base_uri(format!("http://localhost:{}/", target.port())).build().expect("client");
+        client.chain(CARDS).post(options()).expect("through the proxy");
+    }
+    let asked = asked.lock().expect("asked").clone();
+    assert_eq!(asked[0], "user pa55 localhost", "socks5h leaves the name to the proxy");
+    assert!(asked[1] == "user pa55 127.0.0.1" || asked[1] == "user pa55 ::1", "socks5 resolves it here: {}", asked[1]);
+}

@@ -5,21 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response as Answer;
 use serde_json::json;
-use wechatpay_chain::sandbox::{self, Fault, Sandbox};
-use wechatpay_chain::{Client, ClientBuilder, ErrorKind};
+use wechatpay_chain::sandbox::{Fault, Sandbox};
+use wechatpay_chain::{Client, ErrorKind};
 
-use crate::support::{CARDS, options, run, sandbox};
-
-/// A merchant in platform-certificate mode, who has nothing but the APIv3 key.
-fn by_certificate(sandbox: &Sandbox) -> ClientBuilder {
-    Client::builder()
-        .mchid(sandbox::MCHID)
-        .serial(sandbox::SERIAL)
-        .private_key(sandbox.merchant_key())
-        .apiv3_key(sandbox.apiv3_key())
-        .base_uri(sandbox.base_uri())
-        .no_proxy()
-}
+use crate::support::{CARDS, by_certificate, options, run, sandbox};
 
 fn start() -> (Sandbox, Client) {
     let sandbox = sandbox();

@@ -2,8 +2,9 @@
 
 use std::fmt::{Debug, Display};
 
+use serde_json::json;
 use wechatpay_chain::sandbox::{self, Fault};
-use wechatpay_chain::{Client, Options, PrivateKey, Secret, Signature, chain};
+use wechatpay_chain::{Client, Media, Options, PrivateKey, Secret, Signature, chain};
 
 use crate::support::{CARDS, options, sandbox};
 
@@ -109,4 +110,43 @@ fn other_key() -> PrivateKey {
     let text = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, der.as_ref());
     let pem = format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n");
     PrivateKey::from_pem(&pem).expect("key")
+}
+
+#[test]
+fn a_key_in_the_wrong_place_is_not_shown() {
+    let sandbox = sandbox();
+    let settings = sandbox.settings();
+    let pem = settings["privateKey"].as_str().expect("pem");
+    let line = pem.lines().nth(1).expect("line");
+    let mut shown = String::new();
+    for (key, value) in [
+        ("privateKey", format!("file://{pem}")),
+        ("privateKey", format!("file://{}", pem.lines().filter(|line| !line.starts_with('-')).collect::<String>())),
+        ("privateKey", format!("file://private.pkcs8://{line}")),
+        ("serial", pem.to_owned()),
+        ("mchid", pem.to_owned()),
+        ("base_uri", pem.to_owned()),
+        ("proxy", pem.to_owned()),
+        ("apiv3_key", pem.to_owned()),
+    ] {
+        let mut settings = settings.clone();
+        settings[key] = json!(value);
+        shown += &format!("{:?}\n", Client::factory(settings).expect_err(key));
+    }
+    shown += &format!("{:?}", sandbox.builder().serial(pem));
+    shown += &format!("{:?}", sandbox.builder().root_certificate(&format!("file://{pem}")));
+    assert!(!shown.contains(line), "{shown}");
+    // A download's token is as good as the file.
+    sandbox.stub("GET", "v3/bill/tradebill", 200, json!({
+        "download_url": format!("{}v3/none?token=T0KEN", sandbox.base_uri()), "hash_type": "SHA1", "hash_value": "00",
+    }));
+    let client = sandbox.client().expect("client");
+    let answer = client.chain("v3/bill/tradebill").get(()).expect("answer");
+    let download = client.download(&answer).expect("announced");
+    let mut shown = format!("{download:?}");
+    shown += &download.save(std::env::temp_dir().join("wechatpay-chain-token")).expect_err("404").to_string();
+    shown +=
+        &client.request("GET", &format!("{}v3/none?token=T0KEN", sandbox.base_uri()), ()).expect_err("404").to_string();
+    shown += &format!("{:?}", Media::from_bytes("a.png", b"T0KEN".as_slice()));
+    assert!(!shown.contains("T0KEN"), "{shown}");
 }

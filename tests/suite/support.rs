@@ -6,7 +6,8 @@ use std::io;
 use serde_json::{Value, json};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
-use wechatpay_chain::sandbox::Sandbox;
+use wechatpay_chain::sandbox::{self, Sandbox};
+use wechatpay_chain::{Client, ClientBuilder};
 
 /// The reference call's path.
 pub(crate) const CARDS: &str = "v3/marketing/membercard-open/cards/{card_id}/permission-tokens";
@@ -28,6 +29,24 @@ pub(crate) fn options() -> Value {
 
 pub(crate) fn sandbox() -> Sandbox {
     Sandbox::start().expect("a sandbox")
+}
+
+/// A merchant in platform-certificate mode, who has nothing but the APIv3 key.
+pub(crate) fn by_certificate(sandbox: &Sandbox) -> ClientBuilder {
+    Client::builder()
+        .mchid(sandbox::MCHID)
+        .serial(sandbox::SERIAL)
+        .private_key(sandbox.merchant_key())
+        .apiv3_key(sandbox.apiv3_key())
+        .base_uri(sandbox.base_uri())
+        .no_proxy()
+}
+
+/// A sandbox and a client of its merchant.
+pub(crate) fn start() -> (Sandbox, Client) {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    (sandbox, client)
 }
 
 /// Runs a future on a runtime of its own.
