@@ -107,3 +107,30 @@ impl Source {
         Err(untrusted("its signature does not hold".to_owned()))
     }
 }
+
+#[cfg(all(test, feature = "sandbox"))]
+mod tests {
+    use super::*;
+    use crate::sandbox::keys;
+    use serde_json::json;
+
+    #[test]
+    fn a_row_of_another_kind_of_key_takes_no_other_along() {
+        let key = Apiv3Key::new("0123456789abcdef0123456789abcdef").expect("key");
+        let row = |serial: &str, text: &str| {
+            let ciphertext = key.encrypt(text.as_bytes(), "0123456789ab", "certificate").expect("sealed");
+            let sealed = json!({ "ciphertext": ciphertext, "nonce": "0123456789ab", "associated_data": "certificate" });
+            json!({ "serial_no": serial, "encrypt_certificate": sealed })
+        };
+        let rsa = keys::issue(901, SystemTime::now() + Duration::from_secs(60)).expect("issued");
+        let elliptic = rcgen::generate_simple_self_signed(vec!["x".to_owned()]).expect("certificate").cert.pem();
+        let unverified = BoxService::new(tower::service_fn(|_| std::future::ready(Err(Error::layer("not called")))));
+        let source = Source { unverified, base: Base::official(), key: key.clone(), every: Duration::ZERO };
+        let open = |rows: Vec<Value>| source.open(&json!({ "data": rows }).to_string().into());
+        let rsa_serial = Certificate::from_pem(&rsa.pem).expect("certificate").serial().to_owned();
+        let both = open(vec![row("00", &elliptic), row("01", "file:///etc/hostname"), row(&rsa_serial, &rsa.pem)]);
+        assert_eq!(both.expect("one is left").len(), 1);
+        let none = open(vec![row("00", &elliptic)]).expect_err("none is left").to_string();
+        assert!(none.contains("no platform certificate with an RSA key"), "{none}");
+    }
+}

@@ -377,6 +377,12 @@ mod tests {
             assert_eq!(platform.find(&serial).is_some(), found);
             #[cfg(feature = "aws-lc-rs")]
             assert_eq!(platform.newest().is_some(), found);
+            // The same from the settings: it verifies what the merchant says it verifies, and encrypts only while it is valid.
+            let key = platform.fetched.read().expect("lock").certificates[0].public_key().clone();
+            let settings = Platform::new(BTreeMap::from([(serial.clone(), key)]), None);
+            assert!(settings.find(&serial).is_some());
+            #[cfg(feature = "aws-lc-rs")]
+            assert_eq!(settings.newest().is_some(), found);
         }
     }
 }

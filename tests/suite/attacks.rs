@@ -259,6 +259,11 @@ fn sinks_are_regular_files() {
         std::os::unix::fs::symlink(folder.join("target"), folder.join("link")).expect("link");
         client.chain(FILE).get(json!({ "sink": folder.join("link").to_str() })).expect("answer");
         assert!(folder.join("link").is_symlink());
+        // A file that others could not read stays so.
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(folder.join("target"), std::fs::Permissions::from_mode(0o600)).expect("mode");
+        client.chain(FILE).get(json!({ "sink": folder.join("target").to_str() })).expect("answer");
+        assert_eq!(std::fs::metadata(folder.join("target")).expect("target").permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::metadata(folder.join("target")).expect("target").len(), 100);
     }
     let long = folder.join("x".repeat(250));
@@ -312,6 +317,30 @@ fn a_sink_is_flushed_and_long_downloads_have_no_total() {
     client.chain(FILE).get(Options::new().sink(Flushed(Arc::clone(&flushed)))).expect("it goes on, so it may");
     assert!(began.elapsed() > Duration::from_millis(150), "{:?}", began.elapsed());
     assert!(*flushed.lock().expect("flag"));
+}
+
+#[test]
+fn a_slow_flush_holds_up_its_own_call_only() {
+    struct Slow;
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            std::thread::sleep(Duration::from_secs(2));
+            Ok(())
+        }
+    }
+    let sandbox = sandbox();
+    sandbox.file(FILE, 10);
+    let client = sandbox.client().expect("client");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+    runtime.block_on(async {
+        let download = client.chain(FILE).get_async(Options::from(json!({ "timeout": 0.3 })).sink(Slow));
+        let began = Instant::now();
+        assert!(download.await.expect_err("too slow").is_timeout());
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    });
 }
 
 #[test]

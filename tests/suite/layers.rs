@@ -158,6 +158,25 @@ async fn signer_and_verifier_of_the_callers_own() {
 }
 
 #[test]
+fn a_verifier_of_the_callers_own_verifies_notifications_too() {
+    let (sandbox, log) = (sandbox(), Log::default());
+    let client = Client::builder()
+        .mchid(sandbox::MCHID)
+        .signer(Remote(sandbox.merchant_key()))
+        .verifier(Lookup(sandbox.platform_key(), Arc::clone(&log)))
+        .apiv3_key(sandbox.apiv3_key())
+        .build()
+        .expect("client");
+    let request = sandbox.notification("A", "b", &json!({ "c": 1 })).expect("made");
+    let verified = client.notifications().expect("key").verify(request.headers(), request.body()).expect("genuine");
+    assert_eq!(verified.resource(), &json!({ "c": 1 }));
+    assert_eq!(noted(&log), [sandbox::PUBLIC_KEY_ID]);
+    // What one has seen, all of the client's have seen.
+    let again = client.clone().notifications().expect("key").verify(request.headers(), request.body());
+    assert_eq!(again.expect_err("seen").kind(), ErrorKind::Replay);
+}
+
+#[test]
 fn a_signer_that_refuses() {
     struct Refuse;
     impl Signer for Refuse {
