@@ -13,7 +13,7 @@ mod config;
 mod connect;
 #[cfg(test)]
 mod corpus_tests;
-mod crypto;
+pub mod crypto;
 mod debug;
 mod download;
 mod error;
@@ -35,7 +35,6 @@ pub mod sandbox;
 mod secret;
 #[cfg(feature = "aws-lc-rs")]
 mod sensitive;
-mod settings;
 mod sink;
 mod transport;
 
@@ -47,6 +46,8 @@ pub use crypto::{Apiv3Key, Certificate, PrivateKey, PublicKey};
 pub use download::Download;
 pub use error::{BoxError, Error, ErrorKind};
 pub use invoke::voucher_sign;
+#[cfg(feature = "v2")]
+pub use invoke::workwx_sign;
 pub use layer::BoxService;
 pub use layer::sign::{Signature, Signer};
 pub use layer::verify::Verifier;

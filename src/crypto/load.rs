@@ -5,6 +5,8 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::BASE64_STANDARD;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use x509_cert::der::asn1::{AnyRef, UintRef};
 use x509_cert::der::{Decode, Header, Reader, SliceReader, Tag, Tagged};
 use zeroize::Zeroizing;
@@ -195,6 +197,27 @@ fn sniff(bytes: &[u8]) -> Option<Der> {
         [Tag::Integer, Tag::Integer, Tag::Integer] => Der::Pkcs1(bytes.to_vec().into()),
         _ => return None,
     })
+}
+
+/// All certificates of a PEM text, or of the file that `file://` and a path name. The error completes a sentence.
+pub(crate) fn certificates(setting: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let read;
+    let pem = match setting.trim().strip_prefix("file://") {
+        // Whatever it is, it is no path, and a key must not be shown.
+        Some(path) if path.contains('\n') || path.len() > 255 => {
+            return Err("what follows file:// is no path that can be read".to_owned());
+        }
+        Some(path) => {
+            read = std::fs::read(path).map_err(|error| format!("the file {path:?} cannot be read ({error})"))?;
+            &read[..]
+        }
+        None => setting.as_bytes(),
+    };
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match certificates {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        _ => Err("no certificate in PEM: it begins with the line -----BEGIN CERTIFICATE-----".to_owned()),
+    }
 }
 
 /// DER in a PEM envelope, lines of 64 characters.

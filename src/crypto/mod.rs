@@ -1,14 +1,18 @@
-//! Keys and signatures: thin over the libraries.
+//! Keys, signatures and ciphers: thin over the libraries.
 
-mod aes;
+#[cfg(feature = "v2")]
+pub mod aes_ecb;
+mod aes_gcm;
 mod certificate;
 pub(crate) mod digest;
-mod load;
+#[cfg(feature = "v2")]
+pub mod hash;
+#[cfg(feature = "v2")]
+pub(crate) mod identity;
+pub(crate) mod load;
 pub(crate) mod random;
 mod rsa;
 
-pub use aes::Apiv3Key;
+pub use aes_gcm::Apiv3Key;
 pub use certificate::Certificate;
-#[cfg(feature = "sandbox")]
-pub(crate) use load::to_pem;
 pub use rsa::{PrivateKey, PublicKey};

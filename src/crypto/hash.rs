@@ -1,0 +1,108 @@
+//! What APIv2 signs with: MD5 and HMAC-SHA256 over `key=value` pairs, and the comparison that takes the same time wherever two
+//! signatures differ. The names are those of the PHP SDK's `Crypto\Hash`.
+//!
+//! Source: WeChat Pay, "安全规范".
+//!
+//! ```
+//! use wechatpay_chain::Secret;
+//! use wechatpay_chain::crypto::hash;
+//! use wechatpay_chain::formatter::{ksort, query_string_like};
+//!
+//! let key = Secret::from("192006250b4c09247ec02edce69f6a2d");
+//! let signed = query_string_like(ksort([
+//!     ("body", "test"), ("appid", "wxd930ea5d5a258f4f"), ("mch_id", "10000100"), ("device_info", "1000"),
+//!     ("nonce_str", "ibuaiVcKdpRxkhJA"), ("sign", ""),
+//! ]));
+//! let sign = hash::sign(hash::MD5, &signed, &key)?;
+//! assert!(hash::equals("9A0A8659F005D6984697E2CA0A9CF3B7", &sign));
+//! # Ok::<(), wechatpay_chain::Error>(())
+//! ```
+
+use md5::{Digest, Md5};
+use ring::hmac as ring_hmac;
+use subtle::ConstantTimeEq;
+
+use super::digest::hex;
+use crate::error::{Error, excerpt};
+use crate::secret::Secret;
+
+/// The default `sign_type`.
+pub const MD5: &str = "MD5";
+/// The better `sign_type`.
+pub const HMAC_SHA256: &str = "HMAC-SHA256";
+
+/// MD5 in lower-case hexadecimal.
+#[must_use]
+pub fn md5(thing: impl AsRef<[u8]>) -> String {
+    hex(&Md5::digest(thing))
+}
+
+/// MD5 of `thing`, `&secret=` and the secret of a WeChat Work agent, in lower-case hexadecimal.
+#[must_use]
+pub fn md5_agency(thing: &str, secret: &Secret) -> String {
+    md5_keyed(thing, "&secret=", secret)
+}
+
+fn md5_keyed(thing: &str, name: &str, key: &Secret) -> String {
+    let mut hasher = Md5::new();
+    for piece in [thing.as_bytes(), name.as_bytes(), key.expose()] {
+        hasher.update(piece);
+    }
+    hex(&hasher.finalize())
+}
+
+/// HMAC-SHA256 of `thing`, `&key=` and the key, under the key, in lower-case hexadecimal.
+#[must_use]
+pub fn hmac(thing: &str, key: &Secret) -> String {
+    let mut context = ring_hmac::Context::with_key(&ring_hmac::Key::new(ring_hmac::HMAC_SHA256, key.expose()));
+    for piece in [thing.as_bytes(), b"&key=", key.expose()] {
+        context.update(piece);
+    }
+    hex(context.sign().as_ref())
+}
+
+/// The `sign` of APIv2 over `data` (sorted pairs, as [`formatter`](crate::formatter) makes them), in upper-case hexadecimal.
+/// `sign_type` is [`MD5`] or [`HMAC_SHA256`].
+///
+/// # Errors
+/// [`ErrorKind::Options`](crate::ErrorKind::Options): the sign type is neither. PHP signs with nothing then.
+pub fn sign(sign_type: &str, data: &str, key: &Secret) -> Result<String, Error> {
+    let mut sign = match sign_type {
+        MD5 => md5_keyed(data, "&key=", key),
+        HMAC_SHA256 => hmac(data, key),
+        other => {
+            return Err(Error::options(format!(
+                "the sign_type {:?} is none of APIv2's: it is \"MD5\", the default, or \"HMAC-SHA256\"",
+                excerpt(other)
+            )));
+        }
+    };
+    sign.make_ascii_uppercase();
+    Ok(sign)
+}
+
+/// Whether two signatures are the same, in a time that does not depend on where they differ.
+#[must_use]
+pub fn equals(known: &str, given: &str) -> bool {
+    known.as_bytes().ct_eq(given.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_answers() {
+        assert_eq!(md5("abc"), "900150983cd24fb0d6963f7d28e17f72");
+        // The example of WeChat Pay's own documentation.
+        let example = "appid=wxd930ea5d5a258f4f&body=test&device_info=1000&mch_id=10000100&nonce_str=ibuaiVcKdpRxkhJA";
+        let key = Secret::from("192006250b4c09247ec02edce69f6a2d");
+        assert_eq!(sign(MD5, example, &key).expect("sign"), "9A0A8659F005D6984697E2CA0A9CF3B7");
+        assert_eq!(
+            sign(HMAC_SHA256, example, &key).expect("sign"),
+            "6A9AE1657590FD6257D693A078E1C3E4BB6BA4DC30B23E0EE2496E54170DACD6"
+        );
+        assert!(sign("md5", example, &key).expect_err("lower case").message().contains("\"md5\""));
+        assert!(equals("a", "a") && !equals("a", "b") && !equals("a", "ab") && equals("", ""));
+    }
+}

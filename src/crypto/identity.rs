@@ -1,0 +1,56 @@
+//! A client certificate with its private key: what APIv2 demands over TLS for refunds, red packets and the like.
+
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer};
+
+use super::load::{self, Der};
+use crate::error::Error;
+#[cfg(feature = "pkcs12")]
+use crate::secret::Secret;
+
+/// The certificate, its chain, and the key.
+pub(crate) struct Identity {
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) key: PrivateKeyDer<'static>,
+}
+
+impl Identity {
+    /// From `apiclient_cert.pem` and `apiclient_key.pem`: PEM text, or `file://` and a path.
+    pub(crate) fn from_pem(cert: &str, key: &str) -> Result<Self, Error> {
+        let chain = load::certificates(cert).map_err(|said| Error::config(format!("the certificate: {said}")))?;
+        let key = match load::text(key).map_err(|error| Error::config(format!("the key: {}", error.message())))? {
+            Der::Pkcs8(der) => PrivatePkcs8KeyDer::from(der.to_vec()).into(),
+            Der::Pkcs1(der) => PrivatePkcs1KeyDer::from(der.to_vec()).into(),
+            Der::EncryptedPkcs8(_) => {
+                return Err(Error::config(
+                    "the key is protected by a passphrase: take it off, openssl pkcs8 -in key.pem -out plain.pem, or give the PKCS#12 \
+                     file instead",
+                ));
+            }
+            other => {
+                return Err(Error::config(format!("the key: it is {} where apiclient_key.pem belongs", other.name())));
+            }
+        };
+        Ok(Identity { chain, key })
+    }
+
+    /// From the bytes of `apiclient_cert.p12`, whose passphrase is the merchant id unless it was changed.
+    #[cfg(feature = "pkcs12")]
+    pub(crate) fn from_pkcs12(bytes: &[u8], passphrase: &Secret) -> Result<Self, Error> {
+        use p12_keystore::{KeyStore, Pkcs12ImportPolicy};
+        let passphrase = std::str::from_utf8(passphrase.expose())
+            .map_err(|_| Error::config("the passphrase is no text in UTF-8"))?;
+        let store = KeyStore::from_pkcs12(bytes, passphrase, Pkcs12ImportPolicy::Relaxed).map_err(|source| {
+            Error::config(
+                "it is no PKCS#12 file, or the passphrase does not open it: unless it was changed, it is the merchant id",
+            )
+            .with_source(source)
+        })?;
+        let (_, chain) =
+            store.private_key_chain().ok_or_else(|| Error::config("the PKCS#12 file holds no private key"))?;
+        let certs: Vec<_> = chain.certs().iter().map(|cert| CertificateDer::from(cert.as_der().to_vec())).collect();
+        if certs.is_empty() {
+            return Err(Error::config("the PKCS#12 file holds no certificate for its key"));
+        }
+        Ok(Identity { chain: certs, key: PrivatePkcs8KeyDer::from(chain.key().as_der().to_vec()).into() })
+    }
+}
