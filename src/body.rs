@@ -49,13 +49,13 @@ pub struct BodyStream {
 }
 
 enum Source {
-    Incoming(Incoming),
+    Incoming(Answering),
     Whole(Bytes),
     Done,
 }
 
 impl BodyStream {
-    pub(crate) fn new(incoming: Incoming, patience: Patience, digest: Option<FileDigest>) -> Self {
+    pub(crate) fn new(incoming: Answering, patience: Patience, digest: Option<FileDigest>) -> Self {
         BodyStream { source: Source::Incoming(incoming), patience, digest, rest: Bytes::new() }
     }
 
@@ -83,7 +83,7 @@ impl BodyStream {
     #[must_use]
     pub fn remaining(&self) -> Option<u64> {
         match &self.source {
-            Source::Incoming(incoming) => incoming.size_hint().exact(),
+            Source::Incoming(answering) => answering.remaining(),
             Source::Whole(body) => Some(body.len() as u64),
             Source::Done => Some(0),
         }
@@ -91,7 +91,7 @@ impl BodyStream {
 
     pub(crate) async fn next_piece(&mut self) -> Result<Option<Bytes>, Error> {
         let piece = match &mut self.source {
-            Source::Incoming(incoming) => next_data(incoming, self.patience).await?,
+            Source::Incoming(answering) => answering.next(self.patience).await?,
             Source::Whole(body) => Some(std::mem::take(body)).filter(|body| !body.is_empty()),
             Source::Done => return Ok(None),
         };
@@ -111,8 +111,60 @@ impl BodyStream {
     }
 }
 
+/// A body on its way, whose beginning may be looked at.
+pub(crate) struct Answering {
+    incoming: Incoming,
+    /// What was looked at and not taken.
+    seen: Bytes,
+}
+
+impl Answering {
+    pub(crate) fn new(incoming: Incoming) -> Self {
+        Answering { incoming, seen: Bytes::new() }
+    }
+
+    /// The next piece of data within the patience.
+    pub(crate) async fn next(&mut self, patience: Patience) -> Result<Option<Bytes>, Error> {
+        if !self.seen.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.seen)));
+        }
+        next_data(&mut self.incoming, patience).await
+    }
+
+    /// Whether the body begins like XML or a page, as no file of the service does.
+    #[cfg(feature = "v2")]
+    pub(crate) async fn begins_with_markup(&mut self, patience: Patience) -> Result<bool, Error> {
+        let text = |seen: &Bytes| seen.iter().copied().find(|byte| !byte.is_ascii_whitespace() && !BOM.contains(byte));
+        while text(&self.seen).is_none() && self.seen.len() < MOST_SEEN {
+            match next_data(&mut self.incoming, patience).await? {
+                Some(piece) if self.seen.is_empty() => self.seen = piece,
+                Some(piece) => self.seen = [&self.seen[..], &piece].concat().into(),
+                None => break,
+            }
+        }
+        Ok(text(&self.seen) == Some(b'<'))
+    }
+
+    /// The length of what is still to come, where it is known.
+    pub(crate) fn remaining(&self) -> Option<u64> {
+        Some(self.incoming.size_hint().exact()? + self.seen.len() as u64)
+    }
+
+    /// Whether nothing comes after what was taken.
+    pub(crate) fn is_end(&self) -> bool {
+        self.seen.is_empty() && self.incoming.is_end_stream()
+    }
+}
+
+/// The mark of UTF-8 that bills begin with.
+#[cfg(feature = "v2")]
+const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
+/// Blanks that are passed over in search of the first letter, in bytes.
+#[cfg(feature = "v2")]
+const MOST_SEEN: usize = 64;
+
 /// The next piece of data, skipping trailers, within the patience.
-pub(crate) async fn next_data(incoming: &mut Incoming, patience: Patience) -> Result<Option<Bytes>, Error> {
+async fn next_data(incoming: &mut Incoming, patience: Patience) -> Result<Option<Bytes>, Error> {
     loop {
         let frame = std::future::poll_fn(|context| Pin::new(&mut *incoming).poll_frame(context));
         let frame = match patience.deadline() {

@@ -12,7 +12,7 @@ use tower::ServiceExt;
 use crate::body::Patience;
 use crate::crypto::PrivateKey;
 use crate::error::{Error, ErrorKind};
-use crate::exchange::{Delivered, Delivery, Exchange, Slot};
+use crate::exchange::{Delivery, Exchange, Slot};
 use crate::layer::BoxService;
 use crate::layer::sign::{Credential, Destination};
 use crate::layer::verify::{Verified, Verifier};
@@ -25,6 +25,8 @@ use crate::proto::redirect;
 use crate::proto::request;
 use crate::proto::target::Base;
 use crate::proto::template::Template;
+#[cfg(feature = "v2")]
+use crate::proto::{v2, v2::Unsigned, xml};
 use crate::response::Response;
 use crate::runtime;
 use crate::sink::{OpenSink, Unfinished, Writing};
@@ -34,6 +36,8 @@ use crate::{options::Body, proto::verify::SERIAL};
 /// What all chains of a client share.
 pub(crate) struct Core {
     pub(crate) credential: Arc<Credential>,
+    #[cfg(feature = "v2")]
+    pub(crate) v2: Arc<crate::layer::v2::Settings>,
     pub(crate) stack: BoxService,
     pub(crate) base: Base,
     /// The whole call's time where the call does not say; zero is no limit.
@@ -57,6 +61,8 @@ struct Call {
     redirects: Redirects,
     sink: Option<(Slot<OpenSink>, Unfinished)>,
     stream: bool,
+    #[cfg(feature = "v2")]
+    v2: bool,
     http_errors: bool,
 }
 
@@ -118,6 +124,8 @@ impl Core {
         let mut request = request::build(method.clone(), template, &options, base)?;
         request.extensions_mut().insert(Destination(base.clone()));
 
+        #[cfg(feature = "v2")]
+        let v2 = request.extensions().get::<Unsigned>().is_some();
         let stream = options.stream == Some(true);
         let sink = match options.sink.take() {
             Some(sink) => {
@@ -140,6 +148,10 @@ impl Core {
             patience: Patience { silence, until: None },
             proxy: options.proxy.take(),
             debug: options.debug.unwrap_or(false),
+            #[cfg(feature = "v2")]
+            v2,
+            #[cfg(feature = "v2")]
+            security: options.security.unwrap_or(false),
             delivery,
         });
         Ok(Call {
@@ -150,6 +162,8 @@ impl Core {
             redirects: options.redirects.unwrap_or_default(),
             sink,
             stream,
+            #[cfg(feature = "v2")]
+            v2,
             http_errors: options.http_errors.unwrap_or(true),
         })
     }
@@ -186,6 +200,8 @@ impl Core {
     }
 
     async fn exchange(&self, call: Call) -> Result<Response, Error> {
+        #[cfg(feature = "v2")]
+        let v2 = call.v2;
         let Call { mut request, mut redirects, sink, stream, http_errors, .. } = call;
         let mut followed = false;
         let answer = loop {
@@ -206,13 +222,20 @@ impl Core {
                 _ => break answer,
             }
         };
-        if stream && answer.status().is_success() && !is_verified(&answer) && !is_delivered(&answer) {
+        let verified = is_verified(&answer);
+        let mut response = Response::new(answer, verified);
+        #[cfg(feature = "v2")]
+        if v2 && response.status().is_success() && !response.is_delivered() {
+            // What is no XML says nothing of a failure: a bill, or a page.
+            if let Some(failure) = xml::read(response.body()).ok().and_then(|fields| v2::failure(&fields)) {
+                return if http_errors { Err(Error::fail(failure, response)) } else { Ok(response) };
+            }
+        }
+        if stream && response.status().is_success() && !verified && !response.is_delivered() {
             return Err(Error::layer(
                 "a layer made the answer anew without its extensions, and the stream in them is lost",
             ));
         }
-        let verified = is_verified(&answer);
-        let mut response = Response::new(answer, verified);
         if response.status().is_success() {
             if let Some((slot, unfinished)) = sink {
                 let open = slot.take().ok_or_else(|| Error::layer("a layer used up the sink of the call"))?;
@@ -228,10 +251,6 @@ impl Core {
 
 fn is_verified(answer: &http::Response<Bytes>) -> bool {
     answer.extensions().get::<Verified>().is_some()
-}
-
-fn is_delivered(answer: &http::Response<Bytes>) -> bool {
-    answer.extensions().get::<Delivered>().is_some()
 }
 
 /// Gives the verified answer of a call with a sink to that sink, unless it went there as it came.

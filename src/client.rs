@@ -75,7 +75,8 @@ impl Client {
     /// | `base_uri` | default `https://api.mch.weixin.qq.com/` |
     /// | `timeout`, `connect_timeout` | seconds, `0` for no limit |
     /// | `proxy` | a URL, or an object with `http`, `https` and `no` |
-    /// | `secret`, `merchant` | APIv2's; accepted and not used by this version, which speaks APIv3 |
+    /// | `secret` | the APIv2 key, for calls of APIv2 |
+    /// | `merchant` | the certificate that APIv2 demands with `security`: an object of `cert` and `key` (paths or PEM text), or of `pkcs12` (a path) and `passphrase` |
     ///
     /// ```no_run
     /// use serde_json::json;
@@ -119,6 +120,16 @@ impl Client {
         let key = self.core.platform.apiv3_key()?;
         let make = || Notifications::with(Arc::clone(&self.core.verifier), key);
         Ok(self.core.notifications.get_or_init(make).clone())
+    }
+
+    /// What verifies and opens notifications of APIv2, with this client's APIv2 key, and its APIv3 key where it has one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] without the setting `secret`.
+    #[cfg(feature = "v2")]
+    pub fn notifications_v2(&self) -> Result<crate::notify::v2::Notifications, Error> {
+        let credential = self.core.v2.credential()?.clone();
+        Ok(crate::notify::v2::Notifications::with(credential, self.core.platform.apiv3_key().ok()))
     }
 
     /// Encrypts one text for the platform, and names the key: what goes into a sensitive field and into `Wechatpay-Serial`.

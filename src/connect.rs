@@ -13,11 +13,14 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use rustls::client::WantsClientCert;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use tower::{Service, ServiceExt};
 
 use crate::BoxFuture;
+#[cfg(feature = "v2")]
+use crate::crypto::identity::Identity;
 use crate::error::{BoxError, Error};
 
 /// Which proxy leads to which address.
@@ -35,7 +38,7 @@ pub(crate) enum Proxy {
 }
 
 impl Proxy {
-    fn matcher(&self) -> Result<Matcher, Error> {
+    fn matcher(&self) -> Result<Arc<Matcher>, Error> {
         let (matcher, urls) = match self {
             Proxy::Environment => {
                 for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
@@ -47,9 +50,9 @@ impl Proxy {
                         )));
                     }
                 }
-                return Ok(Matcher::from_env());
+                return Ok(Arc::new(Matcher::from_env()));
             }
-            Proxy::Off => return Ok(Matcher::builder().build()),
+            Proxy::Off => return Ok(Arc::new(Matcher::builder().build())),
             Proxy::All(url) => (Matcher::builder().all(url.clone()), [url, url]),
             Proxy::Split { http, https, no } => {
                 (Matcher::builder().http(http.clone()).https(https.clone()).no(no.clone()), [http, https])
@@ -62,7 +65,7 @@ impl Proxy {
                 "the proxy is no URL of a proxy: write it like \"http://proxy.example:3128\", with http, https, socks5 or socks5h",
             ));
         }
-        Ok(matcher.build())
+        Ok(Arc::new(matcher.build()))
     }
 
     fn is_readable(url: &str) -> bool {
@@ -87,10 +90,14 @@ tokio::task_local! {
 #[derive(Clone)]
 pub(crate) struct Connector(Arc<Shared>);
 
+#[derive(Clone)]
 struct Shared {
-    proxies: Matcher,
+    proxies: Arc<Matcher>,
     tcp: HttpConnector,
+    /// To a proxy.
     tls: Arc<ClientConfig>,
+    /// To the service; with a client certificate where the settings have one and the call asks for it.
+    tls_to_target: Arc<ClientConfig>,
     timeout: Duration,
 }
 
@@ -100,14 +107,24 @@ impl Connector {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(Duration::from_secs(60)));
-        Ok(Connector(Arc::new(Shared { proxies: proxy.matcher()?, tcp, tls: Arc::new(tls(roots)?), timeout })))
+        let tls = Arc::new(trusting(roots)?.with_no_client_auth());
+        let tls_to_target = Arc::clone(&tls);
+        Ok(Connector(Arc::new(Shared { proxies: proxy.matcher()?, tcp, tls, tls_to_target, timeout })))
+    }
+
+    /// The same, presenting a client certificate to the service, and never to a proxy.
+    #[cfg(feature = "v2")]
+    pub(crate) fn presenting(&self, roots: &[CertificateDer<'static>], identity: Identity) -> Result<Self, Error> {
+        let tls = trusting(roots)?.with_client_auth_cert(identity.chain, identity.key).map_err(|source| {
+            Error::config(format!("the certificate and the key do not belong together, or are damaged: {source}"))
+                .with_source(source)
+        })?;
+        Ok(Connector(Arc::new(Shared { tls_to_target: Arc::new(tls), ..Shared::clone(&self.0) })))
     }
 
     /// The same, through another proxy.
     pub(crate) fn through(&self, proxy: &Proxy) -> Result<Self, Error> {
-        let Shared { tcp, tls, timeout, .. } = &*self.0;
-        let shared = Shared { proxies: proxy.matcher()?, tcp: tcp.clone(), tls: Arc::clone(tls), timeout: *timeout };
-        Ok(Connector(Arc::new(shared)))
+        Ok(Connector(Arc::new(Shared { proxies: proxy.matcher()?, ..Shared::clone(&self.0) })))
     }
 
     /// The proxy on the way to an address, without its password, for messages.
@@ -128,7 +145,7 @@ impl Connector {
 }
 
 /// The usual roots of the web, and those of the caller's.
-fn tls(roots: &[CertificateDer<'static>]) -> Result<ClientConfig, Error> {
+fn trusting(roots: &[CertificateDer<'static>]) -> Result<rustls::ConfigBuilder<ClientConfig, WantsClientCert>, Error> {
     let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     for root in roots {
         store.add(root.clone()).map_err(|source| {
@@ -139,7 +156,7 @@ fn tls(roots: &[CertificateDer<'static>]) -> Result<ClientConfig, Error> {
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|source| Error::config(format!("TLS cannot be set up: {source}")).with_source(source))?;
-    Ok(config.with_root_certificates(store).with_no_client_auth())
+    Ok(config.with_root_certificates(store))
 }
 
 impl Service<Uri> for Connector {
@@ -210,7 +227,7 @@ impl Shared {
         C::Future: Send + 'static,
         C::Error: Into<BoxError>,
     {
-        let stream = HttpsConnector::from((below, Arc::clone(&self.tls))).oneshot(target).await?;
+        let stream = HttpsConnector::from((below, Arc::clone(&self.tls_to_target))).oneshot(target).await?;
         Ok(Stream { io: Box::new(stream), proxied: false })
     }
 }

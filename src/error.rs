@@ -47,6 +47,9 @@ pub enum ErrorKind {
     ClientError,
     /// The service answered 5xx: it failed. Query the state, then repeat with the same business number.
     ServerError,
+    /// The service answered 200 and says in the fields of APIv2 that the call failed: `return_code` or `result_code` is not `SUCCESS`.
+    /// [`Error::code`] is the `err_code`; `SYSTEMERROR`, `BANKERROR` and `USERPAYING` leave the outcome open, so query it.
+    Fail,
     /// The answer is not what it was asked to be read as, such as JSON.
     Decode,
     /// An error of a layer that the caller added.
@@ -73,6 +76,7 @@ impl ErrorKind {
             ErrorKind::Redirect => "redirect",
             ErrorKind::ClientError => "client error",
             ErrorKind::ServerError => "server error",
+            ErrorKind::Fail => "fail",
             ErrorKind::Decode => "decode",
             ErrorKind::Layer => "layer",
         }
@@ -167,6 +171,14 @@ impl Error {
         error.with_response(response)
     }
 
+    /// An answer of APIv2 with the status 2xx that says that the call failed.
+    #[cfg(feature = "v2")]
+    pub(crate) fn fail(failure: crate::proto::v2::Failure, response: Response) -> Self {
+        let mut error = Error::new(ErrorKind::Fail, failure.message);
+        error.0.code = Some(failure.code);
+        error.with_response(response)
+    }
+
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.0.source = Some(source.into());
         self
@@ -246,10 +258,10 @@ impl Error {
         self.response().and_then(Response::request_id)
     }
 
-    /// The service answered, with another status than 2xx.
+    /// The service answered that it did not do it: with another status than 2xx, or a failure in the fields of APIv2.
     #[must_use]
     pub fn is_answer(&self) -> bool {
-        matches!(self.kind(), ErrorKind::ClientError | ErrorKind::ServerError | ErrorKind::Redirect)
+        matches!(self.kind(), ErrorKind::ClientError | ErrorKind::ServerError | ErrorKind::Redirect | ErrorKind::Fail)
     }
 
     /// The call ran out of time: while connecting ([`is_connect`](Self::is_connect) too, nothing was sent) or later.

@@ -14,6 +14,12 @@ pub(crate) struct Exchange {
     pub(crate) patience: Patience,
     pub(crate) proxy: Option<Proxy>,
     pub(crate) debug: bool,
+    /// A call of APIv2, whose answers say where they failed in XML even where a file was asked for.
+    #[cfg(feature = "v2")]
+    pub(crate) v2: bool,
+    /// Whether the client certificate is presented.
+    #[cfg(feature = "v2")]
+    pub(crate) security: bool,
     pub(crate) delivery: Delivery,
 }
 

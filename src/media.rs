@@ -10,11 +10,16 @@ use serde_json::{Map, Value, json};
 use crate::crypto::{digest, random};
 use crate::error::Error;
 use crate::proto::multipart::{Multipart, Part};
+#[cfg(feature = "v2")]
+use crate::{crypto::hash, options::kind, proto::scalar::scalar_text, proto::v2};
 
 /// A file to upload, with its `meta`. Only the `meta` is signed; the file is sent with a known length.
 ///
 /// The default `meta` is `{"filename": "...", "sha256": "..."}`, the digest in lower-case hexadecimal. Endpoints that want
 /// another give it with [`meta`](Self::meta).
+///
+/// On a path of APIv2 (`v2/secapi/mch/uploadmedia`) the file is the part `media`, and the `meta` are the fields beside it, by default
+/// `media_hash` (MD5) and `sign_type`; `mch_id` and `sign` are added.
 ///
 /// ```
 /// # use wechatpay_chain::sandbox::Sandbox;
@@ -103,7 +108,8 @@ impl Media {
         json!({ "filename": self.filename, "sha256": self.sha256 })
     }
 
-    pub(crate) fn into_multipart(self) -> Result<Multipart, Error> {
+    /// The parts of APIv3: `meta`, which is signed, and `file`.
+    pub(crate) fn multipart(&self, boundary: &str) -> Multipart {
         let meta = self.meta.clone().unwrap_or_else(|| self.default_meta());
         let meta = Part {
             name: "meta".to_owned(),
@@ -113,11 +119,35 @@ impl Media {
         };
         let file = Part {
             name: "file".to_owned(),
-            filename: Some(self.filename),
+            filename: Some(self.filename.clone()),
             headers: Vec::new(),
-            contents: self.contents,
+            contents: self.contents.clone(),
         };
-        Ok(Multipart { boundary: boundary()?, parts: vec![meta, file] })
+        Multipart { boundary: boundary.to_owned(), parts: vec![meta, file] }
+    }
+
+    /// The parts of APIv2: fields, which are signed, and `media`. Without a `meta` the fields are the digest and the sign type.
+    #[cfg(feature = "v2")]
+    pub(crate) fn multipart_v2(&self, boundary: &str) -> Result<Multipart, Error> {
+        let default = json!({ "media_hash": hash::md5(&self.contents), "sign_type": hash::HMAC_SHA256 });
+        let meta = self.meta.as_ref().unwrap_or(&default);
+        let fields = meta
+            .as_object()
+            .ok_or_else(|| Error::options("the meta of an upload to APIv2 is an object of its fields"))?;
+        let mut parts = Vec::with_capacity(fields.len() + 3);
+        for (name, value) in fields {
+            let value = scalar_text(value).ok_or_else(|| {
+                Error::options(format!("the field {name:?} of the upload is {} where a string is needed", kind(value)))
+            })?;
+            parts.push(v2::fields_part(name, &value));
+        }
+        parts.push(Part {
+            name: "media".to_owned(),
+            filename: Some(self.filename.clone()),
+            headers: Vec::new(),
+            contents: self.contents.clone(),
+        });
+        Ok(Multipart { boundary: boundary.to_owned(), parts })
     }
 }
 

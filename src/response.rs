@@ -10,6 +10,8 @@ use serde_json::Value;
 use crate::body::BodyStream;
 use crate::error::{Error, ErrorKind, excerpt};
 use crate::exchange::Delivered;
+#[cfg(feature = "v2")]
+use crate::proto::xml;
 
 /// The answer to a call: status, headers and the whole body, as it came over the wire.
 ///
@@ -92,6 +94,33 @@ impl Response {
             )
             .with_source(source)
         })
+    }
+
+    /// The body of an APIv2 answer: the fields below its root, each a string, in the service's order. An element with elements is an
+    /// object, a name that stands several times an array. Characters that XML forbids, as nicknames have them, are taken out.
+    ///
+    /// ```
+    /// # use serde_json::json;
+    /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+    /// # let client = sandbox.client()?;
+    /// let order = client.chain("v2/pay/unifiedorder").post(json!({ "xml": {
+    ///     "appid": "wx8888888888888888", "mch_id": "1900000109", "body": "a book", "out_trade_no": "1217752501201407033233368018",
+    ///     "total_fee": 888, "spbill_create_ip": "123.12.12.123", "notify_url": "https://example.com/notify", "trade_type": "NATIVE",
+    /// }}))?;
+    /// assert!(order.xml()?["code_url"].as_str().is_some_and(|url| url.starts_with("weixin://")));
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Decode`] when the body is no XML, has a document type, or is larger than any answer of the service.
+    #[cfg(feature = "v2")]
+    pub fn xml(&self) -> Result<Value, Error> {
+        let fields = xml::read(self.body()).map_err(|said| {
+            Error::new(ErrorKind::Decode, format!("the body is not the XML that was expected: {said}"))
+        })?;
+        let mut fields = Value::Object(fields);
+        xml::sanitize(&mut fields);
+        Ok(fields)
     }
 
     /// The body as it comes, of a call with the option `stream`; of any other call the body that is already there.

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http::Method;
 use http::header::{CONTENT_LENGTH, HeaderValue, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
 use http_body_util::Full;
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client as Pool, Error as PoolError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::runtime::{Handle, Id};
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tower::Service;
 
 use crate::BoxFuture;
-use crate::body::{BodyStream, Patience, next_data, root};
+use crate::body::{Answering, BodyStream, Patience, root};
 use crate::connect::{CONNECT_TIMEOUT, ConnectTimeout, Connector, Proxy};
 use crate::crypto::digest::{Algorithm, FileDigest};
 use crate::debug;
@@ -40,7 +40,12 @@ pub(crate) type Answer = BoxFuture<'static, Result<http::Response<Bytes>, Error>
 
 /// The innermost service of the stack. A clone shares the pools.
 #[derive(Clone)]
-pub(crate) struct Transport(Arc<Shared>);
+pub(crate) struct Transport {
+    plain: Arc<Shared>,
+    /// Connections that present the client certificate are never shared with calls that do not.
+    #[cfg(feature = "v2")]
+    secured: Option<Arc<Shared>>,
+}
 
 struct Shared {
     connector: Connector,
@@ -59,7 +64,45 @@ struct RuntimePool {
 
 impl Transport {
     pub(crate) fn new(connector: Connector) -> Self {
-        Transport(Shared::new(connector))
+        Transport {
+            plain: Shared::new(connector),
+            #[cfg(feature = "v2")]
+            secured: None,
+        }
+    }
+
+    /// Adds the connections for the calls that present the client certificate.
+    #[cfg(feature = "v2")]
+    pub(crate) fn secured(mut self, connector: Connector) -> Self {
+        self.secured = Some(Shared::new(connector));
+        self
+    }
+
+    #[cfg(feature = "v2")]
+    fn of(&self, exchange: &Exchange) -> Result<&Arc<Shared>, Error> {
+        if !exchange.security {
+            return Ok(&self.plain);
+        }
+        self.secured.as_ref().ok_or_else(|| {
+            Error::config(
+                "the option \"security\" presents the merchant's certificate, and the settings have none: add merchant (cert and key), or \
+                 ClientBuilder::merchant_certificate",
+            )
+        })
+    }
+
+    #[cfg(not(feature = "v2"))]
+    fn of(&self, _: &Exchange) -> Result<&Arc<Shared>, Error> {
+        Ok(&self.plain)
+    }
+
+    async fn send(self, mut request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Error> {
+        let exchange = request.extensions_mut().remove::<Exchange>().ok_or_else(|| {
+            Error::layer(
+                "a layer made the request anew without its extensions, and how it is to be sent is lost: keep them",
+            )
+        })?;
+        Arc::clone(self.of(&exchange)?).send(request, exchange).await
     }
 }
 
@@ -116,12 +159,11 @@ impl Shared {
         Ok(pool)
     }
 
-    async fn send(self: Arc<Self>, mut request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Error> {
-        let exchange = request.extensions_mut().remove::<Exchange>().ok_or_else(|| {
-            Error::layer(
-                "a layer made the request anew without its extensions, and how it is to be sent is lost: keep them",
-            )
-        })?;
+    async fn send(
+        self: Arc<Self>,
+        mut request: http::Request<Bytes>,
+        exchange: Exchange,
+    ) -> Result<http::Response<Bytes>, Error> {
         let shared = match &exchange.proxy {
             Some(proxy) => self.through(proxy)?,
             None => self,
@@ -168,13 +210,18 @@ impl Shared {
 /// Takes the answer in, to where it is to go.
 async fn receive(
     mut parts: http::response::Parts,
-    mut body: Incoming,
+    body: Incoming,
     method: &Method,
     path: &str,
     exchange: Exchange,
 ) -> Result<http::Response<Bytes>, Error> {
-    let covers = verify::covers(method, path, &parts.headers);
+    let patience = exchange.patience;
+    let mut body = Answering::new(body);
+    let covers = covers(method, path, &parts, &exchange);
     let delivery = match exchange.delivery {
+        // Where APIv2 answers with a file, it says in XML that there is none.
+        #[cfg(feature = "v2")]
+        _ if exchange.v2 && covers == Covers::Nothing && body.begins_with_markup(patience).await? => Delivery::Collect,
         delivery if parts.status.is_success() && covers != Covers::Body => delivery,
         _ => Delivery::Collect,
     };
@@ -191,7 +238,7 @@ async fn receive(
         _ => None,
     };
     let collected = match delivery {
-        Delivery::Collect => match collect(&mut body, exchange.patience).await {
+        Delivery::Collect => match collect(&mut body, patience).await {
             Ok(collected) => collected,
             // The status is an answer, even where the rest of it is lost.
             Err(error) if !parts.status.is_success() => {
@@ -201,7 +248,7 @@ async fn receive(
             Err(error) => return Err(error),
         },
         Delivery::Stream => {
-            let stream = BodyStream::new(body, exchange.patience, digest);
+            let stream = BodyStream::new(body, patience, digest);
             parts.extensions.insert(Delivered::Stream(Slot::new(stream)));
             Bytes::new()
         }
@@ -212,7 +259,7 @@ async fn receive(
             if let Some(digest) = digest {
                 sink.check(digest);
             }
-            slot.put(write(sink, &mut body, exchange.patience).await?);
+            slot.put(write(sink, &mut body, patience).await?);
             parts.extensions.insert(Delivered::Sink);
             Bytes::new()
         }
@@ -220,23 +267,34 @@ async fn receive(
     Ok(http::Response::from_parts(parts, collected))
 }
 
-/// Whether a body that breaks off can be told from one that ends.
-fn has_end(parts: &http::response::Parts, body: &Incoming) -> bool {
-    let chunked = parts.headers.get(TRANSFER_ENCODING).is_some_and(|value| value.as_bytes().ends_with(b"chunked"));
-    chunked || body.size_hint().exact().is_some() || body.is_end_stream()
+/// What the answer's signature covers, and so what may be handed on as it comes.
+fn covers(method: &Method, path: &str, parts: &http::response::Parts, exchange: &Exchange) -> Covers {
+    #[cfg(feature = "v2")]
+    if exchange.v2 {
+        return if crate::proto::v2::is_unsigned(path) { Covers::Nothing } else { Covers::Body };
+    }
+    #[cfg(not(feature = "v2"))]
+    let _ = exchange;
+    verify::covers(method, path, &parts.headers)
 }
 
-async fn collect(body: &mut Incoming, patience: Patience) -> Result<Bytes, Error> {
-    let Some(first) = next_data(body, patience).await? else { return Ok(Bytes::new()) };
-    if body.is_end_stream() {
+/// Whether a body that breaks off can be told from one that ends.
+fn has_end(parts: &http::response::Parts, body: &Answering) -> bool {
+    let chunked = parts.headers.get(TRANSFER_ENCODING).is_some_and(|value| value.as_bytes().ends_with(b"chunked"));
+    chunked || body.remaining().is_some() || body.is_end()
+}
+
+async fn collect(body: &mut Answering, patience: Patience) -> Result<Bytes, Error> {
+    let Some(first) = body.next(patience).await? else { return Ok(Bytes::new()) };
+    if body.is_end() {
         // Most answers come in one piece, which needs no copy.
         return within(first.len()).map(|()| first);
     }
-    let announced = body.size_hint().exact().and_then(|rest| usize::try_from(rest).ok()).unwrap_or(0);
+    let announced = body.remaining().and_then(|rest| usize::try_from(rest).ok()).unwrap_or(0);
     within(announced)?;
     let mut whole = BytesMut::with_capacity(first.len() + announced);
     whole.extend_from_slice(&first);
-    while let Some(piece) = next_data(body, patience).await? {
+    while let Some(piece) = body.next(patience).await? {
         within(whole.len() + piece.len())?;
         whole.extend_from_slice(&piece);
     }
@@ -251,12 +309,12 @@ fn within(length: usize) -> Result<(), Error> {
     Err(Error::new(ErrorKind::TooLarge, said))
 }
 
-async fn write(sink: OpenSink, body: &mut Incoming, patience: Patience) -> Result<OpenSink, Error> {
+async fn write(sink: OpenSink, body: &mut Answering, patience: Patience) -> Result<OpenSink, Error> {
     let mut writing = Writing::start(sink);
     let mut received = 0;
-    while let Some(piece) = next_data(body, patience).await? {
+    while let Some(piece) = body.next(patience).await? {
         received += piece.len() as u64;
-        let total = body.size_hint().exact().map(|rest| received + rest);
+        let total = body.remaining().map(|rest| received + rest);
         if !writing.write(piece, total).await {
             break;
         }
@@ -318,6 +376,6 @@ impl Service<http::Request<Bytes>> for Transport {
     }
 
     fn call(&mut self, request: http::Request<Bytes>) -> Answer {
-        Box::pin(Arc::clone(&self.0).send(request))
+        Box::pin(self.clone().send(request))
     }
 }

@@ -3,12 +3,15 @@
 //! ```text
 //! the caller's layers   see the request before it is signed and the answer after it was verified,
 //!                       so they may change the one and must be able to trust the other
+//! v2                    calls of APIv2 leave here: signed and verified in their own way, then straight to the transport
 //! verify                right outside of sign: nothing but this crate touches an answer before it is checked
 //! sign                  innermost: the body is final, and each attempt has its own timestamp and nonce
 //! transport             sends the signed bytes as they are
 //! ```
 
 pub(crate) mod sign;
+#[cfg(feature = "v2")]
+pub(crate) mod v2;
 pub(crate) mod verify;
 
 use std::sync::Arc;
@@ -28,7 +31,16 @@ pub type BoxService = BoxCloneSyncService<http::Request<Bytes>, http::Response<B
 pub(crate) type Wrap = Arc<dyn Fn(BoxService) -> BoxService + Send + Sync>;
 
 /// The stack, from the outermost layer to the innermost.
-pub(crate) fn stack(outer: &[Wrap], verify: Verify, sign: Sign, transport: Transport) -> BoxService {
+pub(crate) fn stack(
+    outer: &[Wrap],
+    #[cfg(feature = "v2")] v2: v2::V2,
+    verify: Verify,
+    sign: Sign,
+    transport: Transport,
+) -> BoxService {
+    #[cfg(feature = "v2")]
+    let checked = BoxService::new(v2.layer(verify.layer(sign.layer(transport.clone())), transport));
+    #[cfg(not(feature = "v2"))]
     let checked = BoxService::new(verify.layer(sign.layer(transport)));
     outer.iter().rev().fold(checked, |inner, wrap| wrap(inner))
 }

@@ -86,7 +86,8 @@ pub(crate) struct Destination(pub(crate) Base);
 /// What signing needs, shared by all calls of a client.
 pub(crate) struct Credential {
     pub(crate) mchid: String,
-    pub(crate) signer: Arc<dyn Signer>,
+    /// A merchant who makes calls of APIv2 only has none.
+    pub(crate) signer: Option<Arc<dyn Signer>>,
     pub(crate) base: Base,
     /// In public-key mode the id of the platform's key, so that the service answers with that key and not a certificate's.
     pub(crate) platform_key_id: Option<HeaderValue>,
@@ -155,12 +156,7 @@ impl Credential {
         timestamp: i64,
         nonce: &str,
     ) -> Result<(), Error> {
-        if !base.may_send_to(request.uri()) {
-            return Err(Error::path(format!(
-                "a layer sends the request to {:?}, which must not be given the merchant's credential",
-                request.uri().host().unwrap_or_default()
-            )));
-        }
+        base.check(request.uri())?;
         if let Some(id) = &self.platform_key_id {
             request.headers_mut().entry(SERIAL).or_insert_with(|| id.clone());
         }
@@ -171,7 +167,10 @@ impl Credential {
 
     /// Signs any message: the certificate's serial number, and the signature in base64.
     pub(crate) async fn sign(&self, message: &[u8]) -> Result<(Arc<str>, String), Error> {
-        let signature = self.signer.sign(message).await.map_err(|source| {
+        let signer = self.signer.as_ref().ok_or_else(|| {
+            Error::config("the settings private_key and serial are missing, and APIv3 signs with them: without, there is APIv2 only")
+        })?;
+        let signature = signer.sign(message).await.map_err(|source| {
             Error::new(ErrorKind::Sign, format!("the signer refused: {source}")).with_source(source)
         })?;
         Ok((signature.serial, BASE64_STANDARD.encode(&signature.bytes)))

@@ -99,19 +99,19 @@ where
                     Ok(()) => {
                         answer.extensions_mut().insert(Verified);
                     }
-                    Err(said) if must => {
-                        let error = Error::new(
-                            ErrorKind::Verification,
-                            format!("the answer is not to be trusted, as its signature does not hold: {said}"),
-                        );
-                        return Err(error.with_response(Response::new(answer, false)));
-                    }
+                    Err(said) if must => return Err(untrusted(&said.to_string(), answer)),
                     Err(_) => {}
                 }
             }
             Ok(answer)
         })
     }
+}
+
+/// The error for an answer whose signature does not hold; it keeps the answer.
+pub(super) fn untrusted(said: &str, answer: http::Response<Bytes>) -> Error {
+    let said = format!("the answer is not to be trusted, as its signature does not hold: {said}");
+    Error::new(ErrorKind::Verification, said).with_response(Response::new(answer, false))
 }
 
 async fn check(verifier: &dyn Verifier, answer: &http::Response<Bytes>, covers: Covers) -> Result<(), BoxError> {

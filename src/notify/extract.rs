@@ -1,10 +1,13 @@
-//! The axum extractor.
+//! The axum extractors.
 
 use axum_core::body::Body;
 use axum_core::extract::{FromRef, FromRequest, Request};
 use axum_core::response::{IntoResponse, Response};
-use http_body_util::BodyExt;
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 
+#[cfg(feature = "v2")]
+use super::v2;
 use super::{MOST_BYTES, Notification, Notifications, Reply};
 use crate::error::{Error, ErrorKind};
 
@@ -19,21 +22,45 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, Reply> {
         let notifications = Notifications::from_ref(state);
         let (parts, body) = request.into_parts();
-        let body = http_body_util::Limited::new(body, MOST_BYTES).collect().await.map_err(|source| {
-            let kind = if source.is::<http_body_util::LengthLimitError>() {
-                ErrorKind::TooLarge
-            } else {
-                ErrorKind::Transport
-            };
-            Reply::to(&Error::new(kind, "the body did not come whole"))
-        })?;
-        let verified = notifications.verify_async(&parts.headers, &body.to_bytes()).await;
+        let body = whole(body).await.map_err(|error| Reply::to(&error))?;
+        let verified = notifications.verify_async(&parts.headers, &body).await;
         verified.map_err(|error| Reply::to(&error))
     }
 }
 
+/// Takes a genuine notification of APIv2 out of an axum request whose state has [`v2::Notifications`].
+#[cfg(feature = "v2")]
+impl<S> FromRequest<S> for v2::Notification
+where
+    v2::Notifications: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = v2::Reply;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, v2::Reply> {
+        let notifications = v2::Notifications::from_ref(state);
+        let body = whole(request.into_body()).await;
+        body.and_then(|body| notifications.verify(&body)).map_err(|error| v2::Reply::to(&error))
+    }
+}
+
+async fn whole(body: Body) -> Result<Bytes, Error> {
+    let collected = Limited::new(body, MOST_BYTES).collect().await.map_err(|source| {
+        let kind = if source.is::<LengthLimitError>() { ErrorKind::TooLarge } else { ErrorKind::Transport };
+        Error::new(kind, "the body did not come whole")
+    })?;
+    Ok(collected.to_bytes())
+}
+
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
-        http::Response::<bytes::Bytes>::from(self).map(Body::from)
+        http::Response::<Bytes>::from(self).map(Body::from)
+    }
+}
+
+#[cfg(feature = "v2")]
+impl IntoResponse for v2::Reply {
+    fn into_response(self) -> Response {
+        http::Response::<Bytes>::from(self).map(Body::from)
     }
 }

@@ -28,6 +28,8 @@
 mod extract;
 mod reply;
 mod store;
+#[cfg(feature = "v2")]
+pub mod v2;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -15,6 +15,8 @@ pub(super) struct Key {
 pub(super) const KEYS: &[Key] = &[
     // The body: at most one of these.
     Key { name: "json", set: |o, v| if v.is_null() { Ok(()) } else { o.set_body(Body::Json(v)) } },
+    #[cfg(feature = "v2")]
+    Key { name: "xml", set: |o, v| if v.is_null() { Ok(()) } else { o.set_body(Body::Xml(read::fields(v)?)) } },
     Key { name: "body", set: |o, v| o.set_body(Body::Raw(read::text(v)?.into())) },
     Key { name: "form_params", set: |o, v| o.set_body(Body::Form(read::object(v)?)) },
     Key { name: "multipart", set: |o, v| o.set_body(Body::Multipart(read::multipart(v)?)) },
@@ -23,7 +25,11 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "query", set: |o, v| put(&mut o.query, read::query(v)) },
     Key { name: "headers", set: |o, v| read::headers(v, &mut o.headers) },
     Key { name: "base_uri", set: |o, v| put(&mut o.base_uri, read::base_uri(&v)) },
+    #[cfg(feature = "v2")]
+    Key { name: "nonceless", set: |o, v| put(&mut o.nonceless, read::nonceless(&v)) },
     // The way.
+    #[cfg(feature = "v2")]
+    Key { name: "security", set: |o, v| put(&mut o.security, read::boolean(&v)) },
     Key { name: "timeout", set: |o, v| put(&mut o.timeout, read::seconds(&v)) },
     Key { name: "connect_timeout", set: |o, v| put(&mut o.connect_timeout, read::seconds(&v)) },
     Key { name: "read_timeout", set: |o, v| put(&mut o.read_timeout, read::seconds(&v)) },
@@ -40,7 +46,7 @@ pub(super) const KEYS: &[Key] = &[
 /// array carried over never loses one without a word.
 pub(super) const ELSEWHERE: &[(&str, &str)] = &[
     ("auth", "every request is signed; a proxy's user and password stand in the URL of \"proxy\""),
-    ("cert", "the client certificate of APIv2 belongs to the settings of the client"),
+    ("cert", "the client certificate belongs to the settings of the client (merchant), and \"security\" presents it"),
     ("cookies", "the service sets no cookies; a Cookie header can be given in \"headers\""),
     ("crypto_method", "TLS 1.2 and 1.3 are always on"),
     ("curl", "there is no curl below: use \"timeout\", \"connect_timeout\" and \"proxy\""),
@@ -53,17 +59,24 @@ pub(super) const ELSEWHERE: &[(&str, &str)] = &[
     ("on_headers", "the answer's headers are at Response::headers"),
     ("on_stats", "add a layer that measures with ClientBuilder::layer"),
     ("progress", "a function does not fit into JSON: give it with Options::progress"),
-    ("ssl_key", "the client certificate of APIv2 belongs to the settings of the client"),
+    (
+        "ssl_key",
+        "the client certificate belongs to the settings of the client (merchant), and \"security\" presents it",
+    ),
     ("stream_context", "there are no PHP streams below: use \"timeout\" and \"proxy\""),
     ("synchronous", "call post for a synchronous call, post_async for an asynchronous one"),
     ("verify", "TLS is always verified; add a private authority with ClientBuilder::root_certificate"),
     ("version", "calls go over HTTP/1.1"),
+    #[cfg(not(feature = "v2"))]
     ("nonceless", APIV2),
+    #[cfg(not(feature = "v2"))]
     ("security", APIV2),
+    #[cfg(not(feature = "v2"))]
     ("xml", APIV2),
 ];
 
-const APIV2: &str = "it belongs to APIv2, which this version does not speak yet";
+#[cfg(not(feature = "v2"))]
+const APIV2: &str = "it belongs to APIv2, which needs the feature v2 of this crate";
 
 /// The names of the reserved keys, for suggestions.
 pub(crate) fn reserved<'a>() -> impl Iterator<Item = &'a str> {

@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use crate::connect::Proxy;
 use crate::crypto::digest::FileDigest;
 use crate::error::Error;
-use crate::media::Media;
+use crate::media::{self, Media};
 use crate::proto::multipart::Multipart;
 use crate::proto::target::Base;
 use crate::sink::{Progress, Sink};
@@ -73,6 +73,12 @@ pub struct Options {
     /// What the file that goes into the sink must be.
     pub(crate) digest: Option<FileDigest>,
     pub(crate) stream: Option<bool>,
+    /// APIv2: whether the client certificate is presented.
+    #[cfg(feature = "v2")]
+    pub(crate) security: Option<bool>,
+    /// APIv2: whether `nonce_str` is left out.
+    #[cfg(feature = "v2")]
+    pub(crate) nonceless: Option<bool>,
     pub(crate) http_errors: Option<bool>,
     pub(crate) debug: Option<bool>,
     /// The first thing that was wrong; reported by the verb, before anything is sent.
@@ -85,6 +91,10 @@ pub(crate) enum Body {
     Raw(Bytes),
     Form(Map<String, Value>),
     Multipart(Multipart),
+    /// A file to upload and the boundary of its parts, which APIv2 and APIv3 lay out each in their own way.
+    Media(Media, String),
+    #[cfg(feature = "v2")]
+    Xml(Map<String, Value>),
 }
 
 /// The `query` option: replaces any query of the path.
@@ -140,8 +150,8 @@ impl Options {
     /// The body of an upload.
     #[must_use]
     pub fn media(mut self, media: Media) -> Self {
-        match media.into_multipart() {
-            Ok(multipart) => self.note("multipart", |options| options.set_body(Body::Multipart(multipart))),
+        match media::boundary() {
+            Ok(boundary) => self.note("multipart", |options| options.set_body(Body::Media(media, boundary))),
             Err(error) => self.fail(error),
         }
         self
@@ -177,7 +187,8 @@ impl Options {
         match self.body.replace(body) {
             None => Ok(()),
             Some(_) => {
-                Err("there are two bodies, and a request has one: give json, body, form_params or multipart".to_owned())
+                Err("there are two bodies, and a request has one: give json, xml, body, form_params or multipart"
+                    .to_owned())
             }
         }
     }

@@ -47,6 +47,28 @@ pub(super) fn object(value: Value) -> Result<Map<String, Value>, String> {
     }
 }
 
+/// The `xml` option: an object, or a list, whose members become `item` as in PHP.
+#[cfg(feature = "v2")]
+pub(super) fn fields(value: Value) -> Result<Map<String, Value>, String> {
+    match value {
+        Value::Array(items) => Ok(items.into_iter().enumerate().map(|(at, item)| (at.to_string(), item)).collect()),
+        other => object(other),
+    }
+}
+
+/// `nonceless`: in PHP any value but null leaves the nonce out, so that `false` says one thing and does the other.
+#[cfg(feature = "v2")]
+pub(super) fn nonceless(value: &Value) -> Result<Option<bool>, String> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Bool(true) => Ok(Some(true)),
+        Value::Bool(false) => {
+            Err("false, which PHP reads as true: write true to leave nonce_str out, or leave the option out".to_owned())
+        }
+        other => Err(format!("{} where true is needed", kind(other))),
+    }
+}
+
 pub(super) fn boolean(value: &Value) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| format!("{} where true or false is needed", kind(value)))
 }

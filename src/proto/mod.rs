@@ -8,10 +8,16 @@ pub(crate) mod path;
 pub(crate) mod query;
 pub(crate) mod redirect;
 pub(crate) mod request;
+#[cfg(feature = "v2")]
+mod request_v2;
 pub(crate) mod scalar;
 pub(crate) mod target;
 pub(crate) mod template;
+#[cfg(feature = "v2")]
+pub(crate) mod v2;
 pub(crate) mod verify;
+#[cfg(feature = "v2")]
+pub(crate) mod xml;
 
 #[cfg(test)]
 mod template_tests;

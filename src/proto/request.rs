@@ -53,17 +53,38 @@ pub(crate) fn build(
     check_variables(template, options)?;
     let reference =
         template.expand(|name| options.variables.get(name)).map_err(|source| Error::options(source.to_string()))?;
-    if reference.get(..3).is_some_and(|head| head.eq_ignore_ascii_case("v2/")) {
-        return Err(Error::path("APIv2 (\"v2/...\") is not in this version yet: it speaks APIv3"));
+    if let Some((_, path)) = reference.split_at_checked(3).filter(|(version, _)| version.eq_ignore_ascii_case("v2/")) {
+        #[cfg(feature = "v2")]
+        return super::request_v2::build(method, path, options, base);
+        #[cfg(not(feature = "v2"))]
+        return Err(Error::path(format!("APIv2 (\"v2/{path}\") needs the feature v2 of this crate")));
     }
-    let query = options.query.as_ref().map(|query| match query {
-        Query::Map(members) => query::from_map(members),
-        Query::Text(text) => query::from_text(text),
-    });
+    #[cfg(feature = "v2")]
+    super::request_v2::refuse_options(options)?;
+    let query = options.query.as_ref().map(written_query);
     let uri = base.join(&reference, query.as_deref())?;
     let Encoded { bytes, content_type, signed } = encode(options)?;
+    let mut request = Request::new(bytes);
+    if let Some(signed) = signed {
+        request.extensions_mut().insert(SignedBody(signed));
+    }
+    *request.method_mut() = method;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers(V3_ACCEPT, content_type, options);
+    Ok(request)
+}
+
+pub(super) fn written_query(query: &Query) -> String {
+    match query {
+        Query::Map(members) => query::from_map(members),
+        Query::Text(text) => query::from_text(text),
+    }
+}
+
+/// The client's own headers, and over them the caller's.
+pub(super) fn headers(accept: HeaderValue, content_type: HeaderValue, options: &Options) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
-    headers.insert(ACCEPT, V3_ACCEPT);
+    headers.insert(ACCEPT, accept);
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(USER_AGENT, AGENT);
     for name in options.headers.keys() {
@@ -72,14 +93,7 @@ pub(crate) fn build(
             headers.append(name, value.clone());
         }
     }
-    let mut request = Request::new(bytes);
-    if let Some(signed) = signed {
-        request.extensions_mut().insert(SignedBody(signed));
-    }
-    *request.method_mut() = method;
-    *request.uri_mut() = uri;
-    *request.headers_mut() = headers;
-    Ok(request)
+    headers
 }
 
 /// What the signature covers where it is not the body: the `meta` of an upload. Travels with the request to the signer.
@@ -104,16 +118,27 @@ fn encode(options: &Options) -> Result<Encoded, Error> {
                 .map_err(|source| Error::options("the option \"json\" does not serialise").with_source(source))?;
             plain(body.into(), JSON)
         }
-        Some(Body::Multipart(multipart)) => {
-            let multipart = match callers_boundary(options, &multipart.parts)? {
-                Some(boundary) => &Multipart { boundary, parts: multipart.parts.clone() },
-                None => multipart,
-            };
-            let content_type = HeaderValue::try_from(multipart.content_type())
-                .map_err(|source| Error::options("the boundary fits into no header").with_source(source))?;
-            Encoded { bytes: multipart.encode(), content_type, signed: multipart.signed() }
-        }
+        Some(Body::Multipart(multipart)) => upload(options, multipart.clone())?,
+        Some(Body::Media(media, boundary)) => upload(options, media.multipart(boundary))?,
+        #[cfg(feature = "v2")]
+        // Refused before, with the way out.
+        Some(Body::Xml(_)) => plain(Bytes::new(), JSON_UTF8),
     })
+}
+
+fn upload(options: &Options, multipart: Multipart) -> Result<Encoded, Error> {
+    let (multipart, content_type) = bounded(options, multipart)?;
+    Ok(Encoded { bytes: multipart.encode(), content_type, signed: multipart.signed() })
+}
+
+/// An upload with the boundary that the caller's own `Content-Type` names, where there is one, and its `Content-Type`.
+pub(super) fn bounded(options: &Options, mut multipart: Multipart) -> Result<(Multipart, HeaderValue), Error> {
+    if let Some(boundary) = callers_boundary(options, &multipart.parts)? {
+        multipart.boundary = boundary;
+    }
+    let content_type = HeaderValue::try_from(multipart.content_type())
+        .map_err(|source| Error::options("the boundary fits into no header").with_source(source))?;
+    Ok((multipart, content_type))
 }
 
 /// The boundary that the caller's own `Content-Type` names, as code carried over from PHP has it.
@@ -318,8 +343,8 @@ mod tests {
             (CARDS, json!({"card_id": "x", "activate_type": "A"}), "belongs into \"json\""),
             ("v3/{query}", json!({}), "name of a request option"),
             ("v3/{verify}", json!({}), "name of a request option"),
-            ("v2/pay/unifiedorder", json!({}), "APIv2"),
-            ("V2/pay", json!({}), "APIv2"),
+            ("v2/pay/unifiedorder", json!({}), if cfg!(feature = "v2") { "\"xml\" is missing" } else { "feature v2" }),
+            ("V2/pay", json!({}), "v2"),
         ] {
             let said = built(text, options.clone()).expect_err(text);
             assert!(said.contains(words), "{text} {options}: {words:?} not in {said:?}");

@@ -136,11 +136,22 @@ impl Base {
     }
 
     /// Whether a request for this address may carry the credential: the same origin, or WeChat Pay's own hosts over TLS.
-    pub(crate) fn may_send_to(&self, uri: &Uri) -> bool {
+    fn may_send_to(&self, uri: &Uri) -> bool {
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return false;
         };
         self.trusts(&format!("{scheme}://{}", authority.as_str().to_ascii_lowercase()))
+    }
+
+    /// Refuses to send a request elsewhere.
+    pub(crate) fn check(&self, uri: &Uri) -> Result<(), Error> {
+        if self.may_send_to(uri) {
+            return Ok(());
+        }
+        Err(Error::path(format!(
+            "a layer sends the request to {:?}, which must not be given the merchant's credential",
+            uri.host().unwrap_or_default()
+        )))
     }
 
     fn trusts(&self, origin: &str) -> bool {

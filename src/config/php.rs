@@ -58,13 +58,77 @@ const SETTINGS: &[(&str, Set)] = &[
         builder.proxy = proxy(value)?;
         Ok(builder)
     }),
-    // APIv2's settings stand in the same map; a map carried over from PHP must not be refused for them.
-    ("secret", |builder, value| text(value).map(|_| builder)),
-    ("merchant", |builder, value| match value {
-        Value::Object(_) => Ok(builder),
-        other => Err(format!("{} where an object with cert and key is needed", kind(&other))),
-    }),
+    ("secret", secret),
+    ("merchant", merchant),
 ];
+
+#[cfg(feature = "v2")]
+fn secret(builder: ClientBuilder, value: Value) -> Result<ClientBuilder, String> {
+    Ok(builder.secret(text(value)?))
+}
+
+/// A map carried over from PHP must not be refused for a setting that is not needed.
+#[cfg(not(feature = "v2"))]
+fn secret(builder: ClientBuilder, value: Value) -> Result<ClientBuilder, String> {
+    text(value).map(|_| builder)
+}
+
+/// PHP's `merchant`: `cert` and `key`, paths or `file://` or PEM text; here also `pkcs12` and `passphrase`.
+fn merchant(builder: ClientBuilder, value: Value) -> Result<ClientBuilder, String> {
+    let Value::Object(members) = value else {
+        return Err(format!("{} where an object with cert and key is needed", kind(&value)));
+    };
+    let (mut cert, mut key, mut pkcs12, mut passphrase) = (None, None, None, None);
+    for (name, value) in members {
+        let slot = match name.as_str() {
+            "cert" => &mut cert,
+            "key" => &mut key,
+            "pkcs12" => &mut pkcs12,
+            "passphrase" => &mut passphrase,
+            other => return Err(format!("the key {other:?} is none of cert and key, or pkcs12 and passphrase")),
+        };
+        // PHP has null where nothing is set.
+        if !value.is_null() {
+            *slot = Some(text(value).map_err(|said| format!("{name:?} is {said}"))?);
+        }
+    }
+    match (cert, key, pkcs12, passphrase) {
+        (None, None, None, None) => Ok(builder),
+        (Some(cert), Some(key), None, None) => certificate(builder, &cert, &key),
+        (None, None, Some(path), Some(passphrase)) => from_pkcs12(builder, &path, passphrase),
+        _ => Err("it takes cert and key together, or pkcs12 and passphrase together".to_owned()),
+    }
+}
+
+#[cfg(feature = "v2")]
+fn certificate(builder: ClientBuilder, cert: &str, key: &str) -> Result<ClientBuilder, String> {
+    // Guzzle takes plain paths.
+    let located = |text: &str| {
+        if text.contains("-----BEGIN") || text.starts_with("file://") {
+            text.to_owned()
+        } else {
+            format!("file://{text}")
+        }
+    };
+    Ok(builder.merchant_certificate(&located(cert), &located(key)))
+}
+
+#[cfg(not(feature = "v2"))]
+fn certificate(builder: ClientBuilder, _: &str, _: &str) -> Result<ClientBuilder, String> {
+    Ok(builder)
+}
+
+#[cfg(feature = "pkcs12")]
+fn from_pkcs12(builder: ClientBuilder, path: &str, passphrase: String) -> Result<ClientBuilder, String> {
+    let path = path.strip_prefix("file://").unwrap_or(path);
+    let bytes = std::fs::read(path).map_err(|error| format!("the file {path:?} cannot be read ({error})"))?;
+    Ok(builder.merchant_pkcs12(&bytes, passphrase))
+}
+
+#[cfg(not(feature = "pkcs12"))]
+fn from_pkcs12(_: ClientBuilder, _: &str, _: String) -> Result<ClientBuilder, String> {
+    Err("pkcs12 needs the feature pkcs12 of this crate; or take the file apart: openssl pkcs12 -in apiclient_cert.p12 -nodes".to_owned())
+}
 
 fn unknown(key: &str) -> Error {
     if let Some(instead) = options::elsewhere(key) {

@@ -1,38 +1,36 @@
 //! The settings of a client: the builder.
 //!
-//! To add a setting: a field of [`ClientBuilder`], its method, its use in `build`, and, where PHP's map has it, one line in
-//! `settings.rs`.
+//! To add a setting: a field of [`ClientBuilder`], its method, its use in `build.rs`, and, where PHP's map has it, one line in
+//! `php.rs`.
+
+mod build;
+mod php;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::HeaderValue;
 use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 use tower::{Layer, Service};
 
-use crate::call::Core;
-use crate::certificates::Source;
-use crate::client::Client;
-use crate::connect::{Connector, Proxy};
-use crate::crypto::{Apiv3Key, PrivateKey, PublicKey};
+use crate::connect::Proxy;
+use crate::crypto::{Apiv3Key, PrivateKey, PublicKey, load};
 use crate::error::{BoxError, Error};
-use crate::layer::sign::{Credential, LocalKey, Sign, Signer};
-use crate::layer::verify::{Verifier, Verify};
+use crate::layer::sign::Signer;
+use crate::layer::verify::Verifier;
 use crate::layer::{self, BoxService, Wrap};
-use crate::platform::{self, Platform, PlatformVerifier, public_key_id};
-use crate::proto::target::Base;
-use crate::transport::Transport;
+use crate::platform;
+#[cfg(feature = "v2")]
+use crate::{crypto::identity::Identity, secret::Secret};
 
 /// The whole call's time, where neither builder nor call says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The time to get a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The settings of a [`Client`]. A wrong or missing one is reported by [`build`](Self::build), each with its own message.
+/// The settings of a [`Client`](crate::Client). A wrong or missing one is reported by [`build`](Self::build), each with its own message.
 ///
 /// Required are [`mchid`](Self::mchid), [`serial`](Self::serial) with [`private_key`](Self::private_key) (or a
 /// [`signer`](Self::signer)), and at least one [`platform_key`](Self::platform_key) (or a [`verifier`](Self::verifier)).
@@ -43,6 +41,10 @@ pub struct ClientBuilder {
     private_key: Option<PrivateKey>,
     platform_keys: BTreeMap<String, PublicKey>,
     apiv3_key: Option<Apiv3Key>,
+    #[cfg(feature = "v2")]
+    secret: Option<Secret>,
+    #[cfg(feature = "v2")]
+    identity: Option<Identity>,
     refresh: Duration,
     signer: Option<Arc<dyn Signer>>,
     verifier: Option<Arc<dyn Verifier>>,
@@ -64,6 +66,10 @@ impl ClientBuilder {
             private_key: None,
             platform_keys: BTreeMap::new(),
             apiv3_key: None,
+            #[cfg(feature = "v2")]
+            secret: None,
+            #[cfg(feature = "v2")]
+            identity: None,
             refresh: platform::REFRESH,
             signer: None,
             verifier: None,
@@ -139,6 +145,36 @@ impl ClientBuilder {
         self
     }
 
+    /// The APIv2 key, as set on the merchant platform: signs and verifies calls whose path begins with `v2/`.
+    ///
+    /// A merchant who makes no other calls needs neither [`private_key`](Self::private_key) nor [`platform_key`](Self::platform_key).
+    #[cfg(feature = "v2")]
+    pub fn secret(mut self, apiv2_key: impl Into<Secret>) -> Self {
+        self.secret = Some(apiv2_key.into());
+        self
+    }
+
+    /// The merchant's certificate (`apiclient_cert.pem`) and its key (`apiclient_key.pem`), each PEM text or `file://` and a path:
+    /// calls of APIv2 with the option `security` present it over TLS.
+    #[cfg(feature = "v2")]
+    pub fn merchant_certificate(mut self, cert: &str, key: &str) -> Self {
+        match Identity::from_pem(cert, key) {
+            Ok(identity) => self.identity = Some(identity),
+            Err(error) => self.fail("merchant", &error),
+        }
+        self
+    }
+
+    /// The same out of one file, `apiclient_cert.p12`: its bytes, and its passphrase, which is the merchant id unless it was changed.
+    #[cfg(feature = "pkcs12")]
+    pub fn merchant_pkcs12(mut self, pkcs12: &[u8], passphrase: impl Into<Secret>) -> Self {
+        match Identity::from_pkcs12(pkcs12, &passphrase.into()) {
+            Ok(identity) => self.identity = Some(identity),
+            Err(error) => self.fail("merchant", &error),
+        }
+        self
+    }
+
     /// How often the platform's certificates are fetched anew in the background; default 12 hours.
     pub fn refresh_certificates_every(mut self, time: Duration) -> Self {
         self.refresh = time;
@@ -179,7 +215,7 @@ impl ClientBuilder {
 
     /// Trusts a private authority besides the usual roots of the web: PEM text with one certificate or more, or `file://`.
     pub fn root_certificate(mut self, pem: &str) -> Self {
-        match roots(pem) {
+        match load::certificates(pem) {
             Ok(roots) => self.roots.extend(roots),
             Err(said) => self.fail("root_certificate", &Error::config(said)),
         }
@@ -224,165 +260,6 @@ impl ClientBuilder {
     fn fail(&mut self, setting: &str, error: &Error) {
         let error = Error::config(format!("the setting {setting}: {}", error.message()));
         self.error.get_or_insert(error);
-    }
-
-    /// Builds the client. No runtime is needed, and nothing is sent.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config): the first setting that is missing or wrong.
-    pub fn build(mut self) -> Result<Client, Error> {
-        let base = self.base()?;
-        let merchant_key = self.private_key.clone();
-        let sign = Sign(Arc::new(self.credential(&base)?));
-        let connector = Connector::new(&self.proxy, &self.roots, self.connect_timeout)?;
-        let transport = Transport::new(connector);
-        let platform = self.checked_platform(&base, &sign, &transport, merchant_key.as_ref())?;
-        let verifier = match (self.verifier.take(), &platform) {
-            (Some(verifier), _) => verifier,
-            (None, platform) => Arc::new(PlatformVerifier(Arc::clone(platform))),
-        };
-        let credential = Arc::clone(&sign.0);
-        let stack = layer::stack(&self.layers, Verify(Arc::clone(&verifier)), sign, transport);
-        Ok(Client::new(Core {
-            credential,
-            stack,
-            base,
-            timeout: self.timeout,
-            platform,
-            verifier,
-            notifications: OnceLock::new(),
-            merchant_key,
-        }))
-    }
-
-    /// The checked `base_uri`, or the service's own.
-    pub(crate) fn base(&mut self) -> Result<Base, Error> {
-        if let Some(error) = self.error.take() {
-            return Err(error);
-        }
-        match &self.base_uri {
-            Some(uri) => Base::parse(uri).map_err(|said| Error::config(format!("the setting base_uri: {said}"))),
-            None => Ok(Base::official()),
-        }
-    }
-
-    /// The id of the platform's public key, in public-key mode.
-    pub(crate) fn platform_key_id(&self) -> Option<HeaderValue> {
-        match (&self.verifier, public_key_id(&self.platform_keys)) {
-            (None, Some(id)) => HeaderValue::from_str(id).ok(),
-            _ => None,
-        }
-    }
-
-    /// What signs; the keys that verify are not needed for it.
-    pub(crate) fn credential(&mut self, base: &Base) -> Result<Credential, Error> {
-        let platform_key_id = self.platform_key_id();
-        Ok(Credential {
-            mchid: self.checked_mchid()?,
-            signer: self.checked_signer()?,
-            base: base.clone(),
-            platform_key_id,
-        })
-    }
-
-    fn checked_mchid(&mut self) -> Result<String, Error> {
-        let mchid =
-            self.mchid.take().filter(|mchid| !mchid.is_empty()).ok_or_else(|| {
-                Error::config("the setting mchid is missing: the merchant id, such as \"1900000109\"")
-            })?;
-        if !mchid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(Error::config(
-                "the setting mchid holds more than letters and digits: give the merchant id alone",
-            ));
-        }
-        Ok(mchid)
-    }
-
-    fn checked_signer(&mut self) -> Result<Arc<dyn Signer>, Error> {
-        let missing = |setting: &str| Error::config(format!("the setting {setting}, or a signer instead"));
-        match (self.signer.take(), self.private_key.take(), self.serial.take()) {
-            (Some(signer), None, None) => Ok(signer),
-            (Some(_), ..) => Err(Error::config(
-                "the setting signer replaces private_key and serial: give either the one or the others",
-            )),
-            (None, None, _) => Err(missing("private_key (privateKey) is missing: the merchant's apiclient_key.pem")),
-            (None, _, None) => {
-                Err(missing("serial is missing: the serial number of the merchant certificate apiclient_cert.pem"))
-            }
-            (None, Some(key), Some(serial)) => {
-                if serial.is_empty() || serial.len() > 64 || !serial.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                    return Err(Error::config(format!(
-                        "the setting serial is no hexadecimal number ({} characters): take it from \
-                         openssl x509 -in apiclient_cert.pem -noout -serial, without \"serial=\" and colons",
-                        serial.chars().count()
-                    )));
-                }
-                if self.platform_keys.keys().any(|id| id.eq_ignore_ascii_case(&serial)) {
-                    return Err(Error::config(
-                        "the setting platform_key (certs) holds the merchant's own serial: the platform's certificate or \
-                         public key belongs there, not apiclient_cert.pem",
-                    ));
-                }
-                Ok(Arc::new(LocalKey { serial: serial.to_ascii_uppercase().into(), key }))
-            }
-        }
-    }
-
-    fn checked_platform(
-        &mut self,
-        base: &Base,
-        sign: &Sign,
-        transport: &Transport,
-        merchant_key: Option<&PrivateKey>,
-    ) -> Result<Arc<Platform>, Error> {
-        let keys = std::mem::take(&mut self.platform_keys);
-        let key = self.apiv3_key.take();
-        if self.verifier.is_some() && !keys.is_empty() {
-            return Err(Error::config(
-                "the setting verifier replaces platform_key (certs): give either the one or the other",
-            ));
-        }
-        if self.verifier.is_none() && keys.is_empty() && key.is_none() {
-            return Err(Error::config(
-                "the setting platform_key (certs) is missing: without WeChat Pay's public key or platform certificate no \
-                 answer can be verified; give its id (PUB_KEY_ID_... or serial) and pub_key.pem or the certificate, or the \
-                 apiv3_key, with which certificates are fetched",
-            ));
-        }
-        for (id, key) in &keys {
-            platform::check_id(id, key)
-                .map_err(|said| Error::config(format!("the setting platform_key (certs) {id:?}: {said}")))?;
-            let is_merchants = merchant_key.is_some_and(|merchant| merchant.public_key() == *key);
-            if is_merchants || key.common_name() == Some(sign.0.mchid.as_str()) {
-                return Err(Error::config(format!(
-                    "the setting platform_key (certs) {id:?} is the merchant's own key or certificate: the platform's belongs there"
-                )));
-            }
-        }
-        let source = key.map(|key| Source {
-            unverified: layer::unverified(sign.clone(), transport.clone()),
-            base: base.clone(),
-            key,
-            every: self.refresh,
-        });
-        Ok(Platform::new(keys, source))
-    }
-}
-
-fn roots(setting: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read;
-    let pem = match setting.trim().strip_prefix("file://") {
-        Some(path) if path.contains('\n') => return Err("what follows file:// is no path".to_owned()),
-        Some(path) => {
-            read = std::fs::read(path).map_err(|error| format!("the file {path:?} cannot be read ({error})"))?;
-            &read[..]
-        }
-        None => setting.as_bytes(),
-    };
-    let roots: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match roots {
-        Ok(roots) if !roots.is_empty() => Ok(roots),
-        _ => Err("no certificate in PEM: it begins with the line -----BEGIN CERTIFICATE-----".to_owned()),
     }
 }
 

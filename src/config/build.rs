@@ -1,0 +1,203 @@
+//! From settings to a client: each one checked, each with its own message.
+
+use std::sync::{Arc, OnceLock};
+
+use http::header::HeaderValue;
+
+use super::ClientBuilder;
+use crate::call::Core;
+use crate::certificates::Source;
+use crate::client::Client;
+use crate::connect::Connector;
+use crate::crypto::PrivateKey;
+use crate::error::Error;
+use crate::layer;
+use crate::layer::sign::{Credential, LocalKey, Sign, Signer};
+use crate::layer::verify::Verify;
+use crate::platform::{self, Platform, PlatformVerifier, public_key_id};
+use crate::proto::target::Base;
+#[cfg(feature = "v2")]
+use crate::proto::v2;
+use crate::transport::Transport;
+
+impl ClientBuilder {
+    /// Builds the client. No runtime is needed, and nothing is sent.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config): the first setting that is missing or wrong.
+    pub fn build(mut self) -> Result<Client, Error> {
+        let base = self.base()?;
+        let merchant_key = self.private_key.clone();
+        #[cfg(feature = "v2")]
+        let has_apiv2_key = self.secret.is_some();
+        #[cfg(not(feature = "v2"))]
+        let has_apiv2_key = false;
+        let sign = Sign(Arc::new(self.credential(&base, has_apiv2_key)?));
+        #[cfg(feature = "v2")]
+        let v2 = Arc::new(layer::v2::Settings { credential: self.apiv2(&sign.0.mchid)?, base: base.clone() });
+        let transport = self.transport()?;
+        let platform = self.checked_platform(&base, &sign, &transport, merchant_key.as_ref())?;
+        let verifier = match (self.verifier.take(), &platform) {
+            (Some(verifier), _) => verifier,
+            (None, platform) => Arc::new(PlatformVerifier(Arc::clone(platform))),
+        };
+        let credential = Arc::clone(&sign.0);
+        let stack = layer::stack(
+            &self.layers,
+            #[cfg(feature = "v2")]
+            layer::v2::V2(Arc::clone(&v2)),
+            Verify(Arc::clone(&verifier)),
+            sign,
+            transport,
+        );
+        Ok(Client::new(Core {
+            credential,
+            #[cfg(feature = "v2")]
+            v2,
+            stack,
+            base,
+            timeout: self.timeout,
+            platform,
+            verifier,
+            notifications: OnceLock::new(),
+            merchant_key,
+        }))
+    }
+
+    fn transport(&mut self) -> Result<Transport, Error> {
+        let connector = Connector::new(&self.proxy, &self.roots, self.connect_timeout)?;
+        #[cfg(feature = "v2")]
+        if let Some(identity) = self.identity.take() {
+            let presenting = connector
+                .presenting(&self.roots, identity)
+                .map_err(|error| Error::config(format!("the setting merchant: {}", error.message())))?;
+            return Ok(Transport::new(connector).secured(presenting));
+        }
+        Ok(Transport::new(connector))
+    }
+
+    /// The merchant's id and APIv2 key, where there is one.
+    #[cfg(feature = "v2")]
+    pub(crate) fn apiv2(&mut self, mchid: &str) -> Result<Option<v2::Credential>, Error> {
+        let credential = self.secret.take().map(|secret| v2::Credential::new(mchid, secret));
+        credential.transpose().map_err(|said| Error::config(format!("the setting secret {said}")))
+    }
+
+    /// Whether a client with an APIv2 key is for APIv2 alone.
+    fn has_nothing_of_v3(&self) -> bool {
+        self.private_key.is_none() && self.serial.is_none() && self.signer.is_none() && self.platform_keys.is_empty()
+    }
+
+    /// The checked `base_uri`, or the service's own.
+    pub(crate) fn base(&mut self) -> Result<Base, Error> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        match &self.base_uri {
+            Some(uri) => Base::parse(uri).map_err(|said| Error::config(format!("the setting base_uri: {said}"))),
+            None => Ok(Base::official()),
+        }
+    }
+
+    /// The id of the platform's public key, in public-key mode.
+    pub(crate) fn platform_key_id(&self) -> Option<HeaderValue> {
+        match (&self.verifier, public_key_id(&self.platform_keys)) {
+            (None, Some(id)) => HeaderValue::from_str(id).ok(),
+            _ => None,
+        }
+    }
+
+    /// What signs; the keys that verify are not needed for it.
+    pub(crate) fn credential(&mut self, base: &Base, has_apiv2_key: bool) -> Result<Credential, Error> {
+        let platform_key_id = self.platform_key_id();
+        Ok(Credential {
+            mchid: self.checked_mchid()?,
+            signer: if has_apiv2_key && self.has_nothing_of_v3() { None } else { Some(self.checked_signer()?) },
+            base: base.clone(),
+            platform_key_id,
+        })
+    }
+
+    fn checked_mchid(&mut self) -> Result<String, Error> {
+        let mchid =
+            self.mchid.take().filter(|mchid| !mchid.is_empty()).ok_or_else(|| {
+                Error::config("the setting mchid is missing: the merchant id, such as \"1900000109\"")
+            })?;
+        if !mchid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(Error::config(
+                "the setting mchid holds more than letters and digits: give the merchant id alone",
+            ));
+        }
+        Ok(mchid)
+    }
+
+    fn checked_signer(&mut self) -> Result<Arc<dyn Signer>, Error> {
+        let missing = |setting: &str| Error::config(format!("the setting {setting}, or a signer instead"));
+        match (self.signer.take(), self.private_key.take(), self.serial.take()) {
+            (Some(signer), None, None) => Ok(signer),
+            (Some(_), ..) => Err(Error::config(
+                "the setting signer replaces private_key and serial: give either the one or the others",
+            )),
+            (None, None, _) => Err(missing("private_key (privateKey) is missing: the merchant's apiclient_key.pem")),
+            (None, _, None) => {
+                Err(missing("serial is missing: the serial number of the merchant certificate apiclient_cert.pem"))
+            }
+            (None, Some(key), Some(serial)) => {
+                if serial.is_empty() || serial.len() > 64 || !serial.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                    return Err(Error::config(format!(
+                        "the setting serial is no hexadecimal number ({} characters): take it from \
+                         openssl x509 -in apiclient_cert.pem -noout -serial, without \"serial=\" and colons",
+                        serial.chars().count()
+                    )));
+                }
+                if self.platform_keys.keys().any(|id| id.eq_ignore_ascii_case(&serial)) {
+                    return Err(Error::config(
+                        "the setting platform_key (certs) holds the merchant's own serial: the platform's certificate or \
+                         public key belongs there, not apiclient_cert.pem",
+                    ));
+                }
+                Ok(Arc::new(LocalKey { serial: serial.to_ascii_uppercase().into(), key }))
+            }
+        }
+    }
+
+    fn checked_platform(
+        &mut self,
+        base: &Base,
+        sign: &Sign,
+        transport: &Transport,
+        merchant_key: Option<&PrivateKey>,
+    ) -> Result<Arc<Platform>, Error> {
+        let keys = std::mem::take(&mut self.platform_keys);
+        let key = self.apiv3_key.take();
+        if self.verifier.is_some() && !keys.is_empty() {
+            return Err(Error::config(
+                "the setting verifier replaces platform_key (certs): give either the one or the other",
+            ));
+        }
+        if self.verifier.is_none() && keys.is_empty() && key.is_none() && sign.0.signer.is_some() {
+            return Err(Error::config(
+                "the setting platform_key (certs) is missing: without WeChat Pay's public key or platform certificate no \
+                 answer can be verified; give its id (PUB_KEY_ID_... or serial) and pub_key.pem or the certificate, or the \
+                 apiv3_key, with which certificates are fetched",
+            ));
+        }
+        for (id, key) in &keys {
+            platform::check_id(id, key)
+                .map_err(|said| Error::config(format!("the setting platform_key (certs) {id:?}: {said}")))?;
+            let is_merchants = merchant_key.is_some_and(|merchant| merchant.public_key() == *key);
+            if is_merchants || key.common_name() == Some(sign.0.mchid.as_str()) {
+                return Err(Error::config(format!(
+                    "the setting platform_key (certs) {id:?} is the merchant's own key or certificate: the platform's belongs there"
+                )));
+            }
+        }
+        let source = key.map(|key| Source {
+            unverified: layer::unverified(sign.clone(), transport.clone()),
+            base: base.clone(),
+            key,
+            every: self.refresh,
+        });
+        Ok(Platform::new(keys, source))
+    }
+}

@@ -1,0 +1,451 @@
+//! The rules of APIv2: what is signed and how, for which merchant, and what an answer says.
+//!
+//! Source: WeChat Pay, "接口规则" and "安全规范" of APIv2; the table of unsigned answers is the PHP SDK's.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::Request;
+use http::uri::PathAndQuery;
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+use super::multipart::{Multipart, Part};
+use super::scalar::scalar_text;
+use super::{query, xml};
+use crate::crypto::hash;
+use crate::error::{Error, excerpt};
+use crate::secret::Secret;
+
+/// The fields of a message.
+pub(crate) type Fields = Map<String, Value>;
+
+/// The signature, which never covers itself.
+const SIGN: &str = "sign";
+const SIGN_TYPE: &str = "sign_type";
+const NONCE: &str = "nonce_str";
+const SUCCESS: &str = "SUCCESS";
+
+/// Where a request names its merchant; the first that is there counts.
+const MERCHANT: [&str; 3] = ["mch_id", "mchid", "combine_mch_id"];
+
+/// The documented requests that name no merchant.
+const WITHOUT_MERCHANT: [&str; 1] = ["/applyment/micro/signcontract"];
+
+/// The paths whose answers carry no signature.
+const UNSIGNED: [&str; 25] = [
+    "/mchrisk/querymchrisk",
+    "/mchrisk/setmchriskcallback",
+    "/mchrisk/syncmchriskresult",
+    "/mmpaymkttransfers/gethbinfo",
+    "/mmpaymkttransfers/gettransferinfo",
+    "/mmpaymkttransfers/pay_bank",
+    "/mmpaymkttransfers/promotion/paywwsptrans2pocket",
+    "/mmpaymkttransfers/promotion/querywwsptrans2pocket",
+    "/mmpaymkttransfers/promotion/transfers",
+    "/mmpaymkttransfers/query_bank",
+    "/mmpaymkttransfers/sendgroupredpack",
+    "/mmpaymkttransfers/sendminiprogramhb",
+    "/mmpaymkttransfers/sendredpack",
+    "/papay/entrustweb",
+    "/papay/h5entrustweb",
+    "/papay/partner/entrustweb",
+    "/papay/partner/h5entrustweb",
+    "/pay/downloadbill",
+    "/pay/downloadfundflow",
+    "/payitil/report",
+    "/risk/getpublickey",
+    "/risk/getviolation",
+    "/sandboxnew/pay/getsignkey",
+    "/secapi/mch/submchmanage",
+    "/xdc/apiv2getsignkey/sign/getsignkey",
+];
+
+/// Whether the answer at this path may come without a signature.
+pub(crate) fn is_unsigned(path: &str) -> bool {
+    UNSIGNED.contains(&path)
+}
+
+/// A merchant's id and APIv2 key.
+#[derive(Clone)]
+pub(crate) struct Credential {
+    pub(crate) mchid: String,
+    pub(crate) secret: Secret,
+}
+
+/// A request that is not signed yet; travels with it through the layers.
+#[derive(Clone)]
+pub(crate) struct Unsigned {
+    pub(crate) form: Form,
+    /// Whether `nonce_str` is left out.
+    pub(crate) nonceless: bool,
+}
+
+/// Where the fields of a request are.
+#[derive(Clone)]
+pub(crate) enum Form {
+    /// In the query of the URI.
+    Query,
+    /// In the body, as XML. The fields are the caller's; the bytes are what was written of them, by which a layer's change shows.
+    Xml(Fields, Bytes),
+    /// In the parts that are no files.
+    Upload(Multipart),
+}
+
+/// The text that is signed: sorted by the bytes of the keys, without `sign`, null and empty texts; `false` is there, with nothing
+/// behind it, and what is nested is the word `Array`, as in PHP.
+///
+/// ```text
+/// appid=wxd930ea5d5a258f4f&body=test&device_info=1000&mch_id=10000100&nonce_str=ibuaiVcKdpRxkhJA
+/// ```
+pub(crate) fn signed_text(fields: &Fields) -> String {
+    let mut pairs: Vec<(&str, Cow<'_, str>)> = fields
+        .iter()
+        .filter(|(name, _)| *name != SIGN)
+        .filter_map(|(name, value)| match value {
+            Value::Null => None,
+            Value::String(text) if text.is_empty() => None,
+            Value::Array(_) | Value::Object(_) => Some((name.as_str(), "Array".into())),
+            scalar => Some((name.as_str(), scalar_text(scalar)?)),
+        })
+        .collect();
+    pairs.sort_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
+    let mut out = String::new();
+    for (name, value) in pairs {
+        let and = if out.is_empty() { "" } else { "&" };
+        out.extend([and, name, "=", &value]);
+    }
+    out
+}
+
+impl Credential {
+    /// The error completes "the setting secret ...".
+    pub(crate) fn new(mchid: impl Into<String>, secret: Secret) -> Result<Self, String> {
+        if secret.expose().is_empty() {
+            return Err("is empty: it is the APIv2 key, set on the merchant platform under API security".to_owned());
+        }
+        if !secret.expose().iter().all(u8::is_ascii_graphic) {
+            return Err("holds blanks or characters beyond ASCII, which no APIv2 key has".to_owned());
+        }
+        Ok(Credential { mchid: mchid.into(), secret })
+    }
+
+    /// Signs a request: adds `nonce_str` and `sign`, and writes the fields to where they belong.
+    pub(crate) fn sign(&self, request: &mut Request<Bytes>, unsigned: Unsigned, nonce: &str) -> Result<(), Error> {
+        let Unsigned { form, nonceless } = unsigned;
+        let path = request.uri().path().to_owned();
+        let nonce = if nonceless { None } else { Some(nonce) };
+        match form {
+            Form::Query => {
+                let mut fields = parse_query(request.uri().query().unwrap_or_default())?;
+                self.complete(&mut fields, &path, nonce)?;
+                set_query(request, &path, &query::from_map(&fields))?;
+            }
+            Form::Xml(given, written) => {
+                let mut fields = if *request.body() == written { given } else { changed(request.body(), &given)? };
+                self.complete(&mut fields, &path, nonce)?;
+                *request.body_mut() = xml::write(&fields).into();
+            }
+            Form::Upload(mut upload) => {
+                let mut fields = upload_fields(&upload)?;
+                if MERCHANT.iter().all(|name| !fields.contains_key(*name)) {
+                    let own = fields_part(MERCHANT[0], &self.mchid);
+                    fields.insert(own.name.clone(), self.mchid.as_str().into());
+                    upload.parts.insert(0, own);
+                }
+                // The documented uploads have no nonce.
+                self.complete(&mut fields, &path, None)?;
+                let sign = fields_part(SIGN, fields.get(SIGN).and_then(Value::as_str).unwrap_or_default());
+                match upload.parts.iter_mut().find(|part| part.name == SIGN) {
+                    Some(part) => *part = sign,
+                    None => upload.parts.push(sign),
+                }
+                *request.body_mut() = upload.encode();
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the merchant, and adds what signing adds. What the caller gave stays in its place; a `sign` is replaced there.
+    fn complete(&self, fields: &mut Fields, path: &str, nonce: Option<&str>) -> Result<(), Error> {
+        self.guard(fields, path)?;
+        self.add_sign(fields, nonce)
+    }
+
+    /// Adds `nonce_str`, where one is wanted and none is there, and `sign`.
+    pub(crate) fn add_sign(&self, fields: &mut Fields, nonce: Option<&str>) -> Result<(), Error> {
+        if let Some(nonce) = nonce {
+            if fields.get(NONCE).is_none_or(Value::is_null) {
+                fields.insert(NONCE.to_owned(), nonce.into());
+            }
+        }
+        let sign_type = match fields.get(SIGN_TYPE) {
+            None | Some(Value::Null) => hash::MD5.into(),
+            Some(given) => scalar_text(given).unwrap_or_default(),
+        };
+        let sign = hash::sign(&sign_type, &signed_text(fields), &self.secret)?;
+        fields.insert(SIGN.to_owned(), sign.into());
+        Ok(())
+    }
+
+    /// A client signs for its own merchant only: the key of one signs nothing for another.
+    fn guard(&self, fields: &Fields, path: &str) -> Result<(), Error> {
+        let own = &self.mchid;
+        let given = MERCHANT.iter().find_map(|name| Some((name, fields.get(*name).filter(|value| !value.is_null())?)));
+        match given {
+            Some((_, Value::String(given))) if given == own => Ok(()),
+            Some((name, Value::String(given))) => Err(Error::options(format!(
+                "the field {name:?} is {:?}, and this client is the merchant {own:?}: APIv2 signs with the key of one merchant, so \
+                 use a client with the other's settings",
+                excerpt(given)
+            ))),
+            Some((name, other)) => Err(Error::options(format!(
+                "the field {name:?} is {} where a string is needed, {own:?}",
+                crate::options::kind(other)
+            ))),
+            None if WITHOUT_MERCHANT.contains(&path) => Ok(()),
+            None => Err(Error::options(format!(
+                "the merchant id is missing: add \"mch_id\": {own:?} to the fields, or \"mchid\" or \"combine_mch_id\", whichever the \
+                 endpoint has"
+            ))),
+        }
+    }
+
+    /// Checks the signature on the fields of an answer or a notification. The error completes a sentence.
+    pub(crate) fn verify(&self, fields: &Fields) -> Result<(), String> {
+        if self.holds(fields)? {
+            return Ok(());
+        }
+        // The PHP SDK signs what is left without the characters that XML forbids; who wrote them signed them.
+        let mut clean = Value::Object(fields.clone());
+        xml::sanitize(&mut clean);
+        match clean {
+            Value::Object(clean) if clean != *fields && self.holds(&clean)? => Ok(()),
+            _ => Err("its sign does not fit its fields and the APIv2 key (the setting secret)".to_owned()),
+        }
+    }
+
+    fn holds(&self, fields: &Fields) -> Result<bool, String> {
+        let given = match fields.get(SIGN) {
+            Some(Value::String(given)) if !given.is_empty() => given,
+            _ => return Err("it has no sign".to_owned()),
+        };
+        let sign_type = if given.len() == 64 { hash::HMAC_SHA256 } else { hash::MD5 };
+        let sign = hash::sign(sign_type, &signed_text(fields), &self.secret).map_err(|error| error.to_string())?;
+        Ok(hash::equals(&sign, given))
+    }
+
+    /// Whether an answer with the status 2xx is genuine: `true` when its signature holds, `false` when none is needed, because the
+    /// path answers unsigned or the answer says that the call failed.
+    pub(crate) fn check(&self, path: &str, body: &[u8]) -> Result<bool, String> {
+        let fields = match xml::read(body) {
+            Ok(fields) => fields,
+            Err(_) if is_unsigned(path) => return Ok(false),
+            Err(said) => return Err(format!("it is no XML of the service's: {said}")),
+        };
+        let held = self.verify(&fields);
+        if is_unsigned(path) || failure(&fields).is_some() {
+            return Ok(held.is_ok());
+        }
+        if !fields.contains_key("return_code") {
+            return Err("it has no return_code".to_owned());
+        }
+        held.map(|()| true)
+    }
+}
+
+/// What a service that was asked refuses with.
+pub(crate) struct Failure {
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+/// What an answer says went wrong: its `return_code` or `result_code` is there and is not `SUCCESS`.
+pub(crate) fn failure(fields: &Fields) -> Option<Failure> {
+    let text = |name: &str| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let failed = |name: &str| fields.get(name).filter(|code| code.as_str() != Some(SUCCESS));
+    let code = failed("return_code").or_else(|| failed("result_code"))?;
+    let code = text("err_code").or_else(|| text("error_code")).or(code.as_str()).unwrap_or("FAIL").to_owned();
+    let message = ["err_code_des", "return_msg", "retmsg", "err_msg"]
+        .into_iter()
+        .find_map(|name| text(name).filter(|said| *said != "OK"));
+    let message = message.unwrap_or("the service gives no reason").to_owned();
+    Some(Failure { code, message })
+}
+
+/// The fields of a body that a layer changed; a nonce that the caller gave is kept.
+fn changed(body: &[u8], given: &Fields) -> Result<Fields, Error> {
+    let mut fields = xml::read(body).map_err(|said| {
+        Error::layer(format!("a layer made the body of an APIv2 call into something that cannot be signed: {said}"))
+    })?;
+    if let (Some(nonce), false) = (given.get(NONCE), fields.contains_key(NONCE)) {
+        fields.insert(NONCE.to_owned(), nonce.clone());
+    }
+    Ok(fields)
+}
+
+/// Takes out of an unsigned request's query what signing would put there.
+#[cfg(feature = "cli")]
+pub(crate) fn strip(request: &mut Request<Bytes>) -> Result<(), Error> {
+    let (path, query) = (request.uri().path().to_owned(), request.uri().query().unwrap_or_default());
+    if *request.method() != http::Method::GET || query.is_empty() {
+        return Ok(());
+    }
+    let mut fields = parse_query(query)?;
+    fields.retain(|name, _| name != SIGN && name != NONCE);
+    set_query(request, &path, &query::from_map(&fields))
+}
+
+pub(crate) fn parse_query(text: &str) -> Result<Fields, Error> {
+    let mut fields = Fields::new();
+    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let decoded = |text: &str| {
+            let text = text.replace('+', " ");
+            percent_decode_str(&text)
+                .decode_utf8()
+                .map(Cow::into_owned)
+                .map_err(|_| Error::options("the query is no UTF-8"))
+        };
+        let (name, value) = (decoded(name)?, decoded(value)?);
+        if name.contains('[') || fields.contains_key(&name) {
+            return Err(Error::options(format!(
+                "the query holds a list in {:?}, and APIv2 signs single values only",
+                excerpt(&name)
+            )));
+        }
+        fields.insert(name, Value::String(value));
+    }
+    Ok(fields)
+}
+
+fn set_query(request: &mut Request<Bytes>, path: &str, query: &str) -> Result<(), Error> {
+    let wrong = |source: http::Error| Error::path("the signed query makes no valid URI").with_source(source);
+    let target = PathAndQuery::try_from(format!("{path}?{query}")).map_err(|source| wrong(source.into()))?;
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = Some(target);
+    *request.uri_mut() = http::Uri::from_parts(parts).map_err(|source| wrong(source.into()))?;
+    Ok(())
+}
+
+/// The parts of an upload that are no files.
+fn upload_fields(upload: &Multipart) -> Result<Fields, Error> {
+    let fields = upload.parts.iter().filter(|part| part.filename.is_none()).map(|part| {
+        let text = std::str::from_utf8(&part.contents).map_err(|_| {
+            Error::options(format!("the part {:?} is no text in UTF-8, and no file either", excerpt(&part.name)))
+        })?;
+        Ok((part.name.clone(), Value::String(text.to_owned())))
+    });
+    fields.collect()
+}
+
+/// A part that is a field.
+pub(crate) fn fields_part(name: &str, value: &str) -> Part {
+    Part {
+        name: name.to_owned(),
+        filename: None,
+        headers: Vec::new(),
+        contents: Bytes::copy_from_slice(value.as_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn fields(value: Value) -> Fields {
+        value.as_object().cloned().unwrap_or_default()
+    }
+
+    fn credential() -> Credential {
+        Credential::new("1900000109", "corpusApiv2Key0123456789abcdefgh".into()).expect("key")
+    }
+
+    #[test]
+    fn what_is_signed() {
+        let text = signed_text(&fields(json!({
+            "b": "2", "B": "1", "a": "", "c": null, "d": false, "e": 0, "f": "0", "g": [1], "h": true, "sign": "x", "i": 1.0,
+        })));
+        assert_eq!(text, "B=1&b=2&d=&e=0&f=0&g=Array&h=1&i=1");
+    }
+
+    #[test]
+    fn each_wrong_merchant_has_its_words() {
+        for (value, words) in [
+            (json!({}), "\"mch_id\": \"1900000109\""),
+            (json!({"mch_id": null}), "is missing"),
+            (json!({"mch_id": ""}), "is \"(empty)\""),
+            (json!({"mch_id": "1900000108"}), "is the merchant \"1900000109\""),
+            (json!({"mch_id": 1900000109}), "a number where a string is needed"),
+            (json!({"mch_id": "x", "mchid": "1900000109"}), "\"mch_id\" is \"x\""),
+            (json!({"combine_mch_id": "x"}), "\"combine_mch_id\" is \"x\""),
+        ] {
+            let said = credential().guard(&fields(value.clone()), "/pay/unifiedorder").expect_err("guard");
+            assert!(said.message().contains(words), "{value}: {said}");
+        }
+        for value in
+            [json!({"mch_id": "1900000109"}), json!({"mch_id": null, "mchid": "1900000109", "combine_mch_id": "x"})]
+        {
+            assert!(credential().guard(&fields(value), "/x").is_ok());
+        }
+        assert!(credential().guard(&Fields::new(), "/applyment/micro/signcontract").is_ok());
+    }
+
+    #[test]
+    fn an_answer_is_checked() {
+        let credential = credential();
+        let signed = |value: Value, sign_type: &str| {
+            let mut fields = fields(value);
+            let sign = hash::sign(sign_type, &signed_text(&fields), &credential.secret).expect("sign");
+            fields.insert(SIGN.to_owned(), sign.into());
+            xml::write(&fields).into_bytes()
+        };
+        let check = |path: &str, body: &[u8]| credential.check(path, body);
+        let success = json!({"return_code": "SUCCESS", "result_code": "SUCCESS", "nickname": "x\u{8}", "a": ""});
+        for sign_type in [hash::MD5, hash::HMAC_SHA256] {
+            let body = signed(success.clone(), sign_type);
+            assert_eq!(check("/pay/unifiedorder", &body), Ok(true));
+            let changed = String::from_utf8(body).expect("text").replace('x', "y");
+            assert!(check("/pay/unifiedorder", changed.as_bytes()).expect_err("changed").contains("does not fit"));
+        }
+        let unsigned = xml::write(&fields(success));
+        assert!(check("/pay/unifiedorder", unsigned.as_bytes()).expect_err("unsigned").contains("no sign"));
+        assert_eq!(check("/payitil/report", unsigned.as_bytes()), Ok(false));
+        assert_eq!(check("/pay/downloadbill", "\u{feff}交易时间,".as_bytes()), Ok(false));
+        assert!(check("/pay/unifiedorder", b"<html>").expect_err("page").contains("HTML page"));
+        assert!(check("/pay/unifiedorder", b"<xml/>").expect_err("empty").contains("no return_code"));
+        let failed = b"<xml><return_code>FAIL</return_code><return_msg>x</return_msg></xml>";
+        assert_eq!(check("/pay/unifiedorder", failed), Ok(false));
+        assert_eq!(
+            check("/pay/unifiedorder", &signed(json!({"return_code": "SUCCESS", "result_code": "FAIL"}), hash::MD5)),
+            Ok(true)
+        );
+    }
+
+    #[test]
+    fn what_a_failure_says() {
+        for (value, code, message) in [
+            (json!({"return_code": "FAIL", "return_msg": "签名失败"}), "FAIL", "签名失败"),
+            (
+                json!({"return_code": "SUCCESS", "return_msg": "OK", "result_code": "FAIL", "err_code": "NOTENOUGH", "err_code_des": "余额不足"}),
+                "NOTENOUGH",
+                "余额不足",
+            ),
+            (json!({"return_code": ["x"]}), "FAIL", "no reason"),
+        ] {
+            let failure = failure(&fields(value)).expect("a failure");
+            assert_eq!(failure.code, code);
+            assert!(failure.message.contains(message));
+        }
+        assert!(failure(&fields(json!({"return_code": "SUCCESS"}))).is_none());
+        assert!(failure(&Fields::new()).is_none());
+    }
+
+    #[test]
+    fn what_cannot_be_a_key() {
+        for key in ["", "with blank", "中文"] {
+            assert!(Credential::new("1", key.into()).is_err());
+        }
+    }
+}

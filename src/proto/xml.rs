@@ -1,0 +1,342 @@
+//! The XML of APIv2: one level of fields below `<xml>`, written as the PHP SDK writes it and read with bounds.
+//!
+//! Reading refuses document types and entities of one's own, which is all that XML can be attacked with, and what is deeper or
+//! has more elements than any answer of the service.
+
+use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::Event;
+use quick_xml::{Reader, XmlVersion};
+use serde_json::{Map, Value};
+
+use super::scalar::scalar_text;
+use crate::error::excerpt;
+
+/// The name of the members of lists, and of fields whose name is no name of XML.
+const ITEM: &str = "item";
+/// The deepest nesting that is read.
+const MOST_DEPTH: usize = 32;
+/// The most elements that are read.
+const MOST_ELEMENTS: usize = 65_536;
+
+/// Writes fields in their order, as PHP's `Transformer::toXml` does.
+///
+/// ```text
+/// {"a": "x", "b": 1}            <xml><a>x</a><b>1</b></xml>
+/// {"a": "1 < 2", "b": "\r"}     <xml><a><![CDATA[1 < 2]]></a><b>&#13;</b></xml>
+/// {"a": "", "b": null}          <xml><a></a><b></b></xml>
+/// {"a": [], "b": ["x", "y"]}    <xml><a/><b><item>x</item><item>y</item></b></xml>
+/// {"1a": "x"}                   <xml><item>x</item></xml>
+/// {"a": "]]>"}                  <xml><a><![CDATA[]]]]><![CDATA[>]]></a></xml>, which PHP leaves broken
+/// ```
+pub(crate) fn write(fields: &Map<String, Value>) -> String {
+    let mut out = String::with_capacity(64 + 48 * fields.len());
+    out.push_str("<xml>");
+    for (name, value) in fields {
+        element(&mut out, name, value);
+    }
+    out.push_str("</xml>");
+    out
+}
+
+fn element(out: &mut String, name: &str, value: &Value) {
+    let name = if is_name(name) { name } else { ITEM };
+    match value {
+        Value::Array(items) if items.is_empty() => return out.extend(["<", name, "/>"]),
+        Value::Object(members) if members.is_empty() => return out.extend(["<", name, "/>"]),
+        _ => out.extend(["<", name, ">"]),
+    }
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| element(out, ITEM, item)),
+        Value::Object(members) => members.iter().for_each(|(name, member)| element(out, name, member)),
+        scalar => text(out, &scalar_text(scalar).unwrap_or_default()),
+    }
+    out.extend(["</", name, ">"]);
+}
+
+fn text(out: &mut String, text: &str) {
+    if text.contains(['>', '&', '"', '<']) {
+        // "]]>" would end the section in the middle of the text.
+        out.extend(["<![CDATA[", &text.replace("]]>", "]]]]><![CDATA[>"), "]]>"]);
+    } else {
+        out.push_str(&text.replace('\r', "&#13;"));
+    }
+}
+
+/// Whether an element may have this name: `Name` of XML 1.0.
+fn is_name(name: &str) -> bool {
+    let starts = |c: char| {
+        matches!(c, ':' | '_' | 'A'..='Z' | 'a'..='z' | '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{2ff}'
+            | '\u{370}'..='\u{37d}' | '\u{37f}'..='\u{1fff}' | '\u{200c}'..='\u{200d}' | '\u{2070}'..='\u{218f}'
+            | '\u{2c00}'..='\u{2fef}' | '\u{3001}'..='\u{d7ff}' | '\u{f900}'..='\u{fdcf}' | '\u{fdf0}'..='\u{fffd}'
+            | '\u{10000}'..='\u{effff}')
+    };
+    let continues = |c: char| {
+        starts(c) || matches!(c, '-' | '.' | '0'..='9' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}'..='\u{2040}')
+    };
+    let mut chars = name.chars();
+    chars.next().is_some_and(starts) && chars.all(continues)
+}
+
+/// One element that has begun and not ended.
+#[derive(Default)]
+struct Open {
+    name: String,
+    text: String,
+    members: Map<String, Value>,
+}
+
+impl Open {
+    fn value(self) -> Result<Value, String> {
+        if self.members.is_empty() {
+            return Ok(Value::String(self.text));
+        }
+        if !self.text.trim().is_empty() {
+            return Err(format!("the element {:?} holds both text and elements", excerpt(&self.name)));
+        }
+        Ok(Value::Object(self.members))
+    }
+
+    /// A name that comes again makes a list.
+    fn add(&mut self, name: String, value: Value) {
+        match self.members.get_mut(&name) {
+            None => {
+                self.members.insert(name, value);
+            }
+            Some(Value::Array(values)) => values.push(value),
+            Some(one) => *one = Value::Array(vec![one.take(), value]),
+        }
+    }
+}
+
+/// Reads the fields below the root, whatever its name is. An element without elements is a string, an empty one `""`; names
+/// that stand several times are a list. Attributes are left out: the service has none.
+///
+/// The error completes the sentence "the body is no XML of the service's: ...".
+pub(crate) fn read(bytes: &[u8]) -> Result<Map<String, Value>, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "it is no UTF-8".to_owned())?;
+    let text = text.trim_start_matches('\u{feff}').trim();
+    if text.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    if !text.starts_with('<') {
+        return Err(format!("it begins with {:?}", excerpt(text)));
+    }
+    let head = text.chars().take(15).collect::<String>().to_ascii_lowercase();
+    if head.starts_with("<!doctype html") || head.starts_with("<html") {
+        return Err("it is an HTML page, such as a gateway or a proxy gives".to_owned());
+    }
+    let mut reader = Reader::from_str(text);
+    let mut open: Vec<Open> = Vec::new();
+    let (mut root, mut elements) = (None, 0);
+    loop {
+        let event = reader
+            .read_event()
+            .map_err(|error| format!("it is broken at byte {}: {error}", reader.error_position()))?;
+        match event {
+            Event::Start(_) | Event::Empty(_) if root.is_some() => return Err("it has two roots".to_owned()),
+            Event::Start(tag) | Event::Empty(tag) if open.len() >= MOST_DEPTH => {
+                return Err(format!(
+                    "it is nested deeper than {MOST_DEPTH} elements, at {:?}",
+                    excerpt(&String::from_utf8_lossy(tag.name().as_ref()))
+                ));
+            }
+            Event::Start(tag) => {
+                elements += 1;
+                open.push(begin(tag.name().as_ref()));
+            }
+            Event::Empty(tag) => {
+                elements += 1;
+                end(begin(tag.name().as_ref()), &mut open, &mut root)?;
+            }
+            Event::End(_) => {
+                let ended = open.pop().ok_or("an element ends that did not begin")?;
+                end(ended, &mut open, &mut root)?;
+            }
+            Event::Text(piece) => {
+                let piece = piece.xml_content(XmlVersion::Explicit1_0).map_err(|error| error.to_string())?;
+                match open.last_mut() {
+                    Some(element) => element.text.push_str(&piece),
+                    None if piece.trim().is_empty() => {}
+                    None => return Err("there is text outside of its root".to_owned()),
+                }
+            }
+            Event::CData(piece) => {
+                let piece = piece.xml_content(XmlVersion::Explicit1_0).map_err(|error| error.to_string())?;
+                open.last_mut().ok_or("there is text outside of its root")?.text.push_str(&piece);
+            }
+            Event::GeneralRef(reference) => {
+                let element = open.last_mut().ok_or("there is text outside of its root")?;
+                let name = reference.decode().map_err(|error| error.to_string())?;
+                match reference
+                    .resolve_char_ref()
+                    .map_err(|error| format!("the reference &{}; is no character: {error}", excerpt(&name)))?
+                {
+                    Some(character) => element.text.push(character),
+                    None => match resolve_predefined_entity(&name) {
+                        Some(text) => element.text.push_str(text),
+                        None => {
+                            return Err(format!(
+                                "it refers to the entity &{};, and none but XML's own five are resolved",
+                                excerpt(&name)
+                            ));
+                        }
+                    },
+                }
+            }
+            Event::DocType(_) => {
+                return Err("it has a document type, which may define entities and is not read".to_owned());
+            }
+            Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
+            Event::Eof => break,
+        }
+        if elements > MOST_ELEMENTS {
+            return Err(format!("it has more than {MOST_ELEMENTS} elements"));
+        }
+    }
+    if let Some(element) = open.last() {
+        return Err(format!("it breaks off inside of the element {:?}", excerpt(&element.name)));
+    }
+    match root.ok_or("it has no element")? {
+        Value::Object(fields) => Ok(fields),
+        // An empty root has no fields; one with text is something else.
+        Value::String(text) if text.trim().is_empty() => Ok(Map::new()),
+        _ => Err("its root holds text and no elements".to_owned()),
+    }
+}
+
+fn begin(name: &[u8]) -> Open {
+    Open { name: String::from_utf8_lossy(name).into_owned(), ..Open::default() }
+}
+
+fn end(ended: Open, open: &mut [Open], root: &mut Option<Value>) -> Result<(), String> {
+    let name = ended.name.clone();
+    let value = ended.value()?;
+    match open.last_mut() {
+        Some(parent) => parent.add(name, value),
+        None => *root = Some(value),
+    }
+    Ok(())
+}
+
+/// Takes out what XML does not allow, such as control characters in a nickname, as PHP's `Transformer::sanitize` does.
+pub(crate) fn sanitize(value: &mut Value) {
+    match value {
+        Value::String(text) => text.retain(is_allowed),
+        Value::Array(items) => items.iter_mut().for_each(sanitize),
+        Value::Object(members) => members.values_mut().for_each(sanitize),
+        _ => {}
+    }
+}
+
+fn is_allowed(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn fields(value: Value) -> Map<String, Value> {
+        match value {
+            Value::Object(fields) => fields,
+            _ => Map::new(),
+        }
+    }
+
+    #[test]
+    fn written_as_php_writes() {
+        for (value, xml) in [
+            (json!({"b": "x", "a": 1}), "<xml><b>x</b><a>1</a></xml>"),
+            (
+                json!({"a": "1 < 2", "b": "\r\n", "c": "it's"}),
+                "<xml><a><![CDATA[1 < 2]]></a><b>&#13;\n</b><c>it's</c></xml>",
+            ),
+            (json!({"a": "", "b": null, "c": false, "d": true}), "<xml><a></a><b></b><c></c><d>1</d></xml>"),
+            (
+                json!({"a": [], "b": {}, "c": ["x", {"y": 1}]}),
+                "<xml><a/><b/><c><item>x</item><item><y>1</y></item></c></xml>",
+            ),
+            (
+                json!({"1a": "x", "a b": 1, "": 2, "中": 3, "a:b": 4}),
+                "<xml><item>x</item><item>1</item><item>2</item><中>3</中><a:b>4</a:b></xml>",
+            ),
+            (json!({"a": "x]]>y"}), "<xml><a><![CDATA[x]]]]><![CDATA[>y]]></a></xml>"),
+            (json!({}), "<xml></xml>"),
+        ] {
+            assert_eq!(write(&fields(value)), xml);
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let value = json!({
+            "a": "x]]>y", "b": "<&>\"'", "c": "中 \u{1f600}", "d": "", "e": " blank ", "f": "\r", "list": ["1", "2"],
+            "deep": {"er": {"still": "x"}},
+        });
+        let mut expected = value.clone();
+        expected["list"] = json!({"item": ["1", "2"]});
+        assert_eq!(read(write(&fields(value)).as_bytes()), Ok(fields(expected)));
+    }
+
+    #[test]
+    fn read_however_it_is_written() {
+        for (xml, value) in [
+            ("<xml><a>x</a></xml>", json!({"a": "x"})),
+            (
+                "\u{feff}<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!-- c --><root>\n <a><![CDATA[x]]></a>\n <b/>\n</root>\n",
+                json!({"a": "x", "b": ""}),
+            ),
+            ("<xml><a>&lt;&#65;&#x4e2d;&amp;</a></xml>", json!({"a": "<A中&"})),
+            ("<xml><a>x<![CDATA[<]]>y</a></xml>", json!({"a": "x<y"})),
+            ("<xml><a>1</a><a>2</a><a>3</a></xml>", json!({"a": ["1", "2", "3"]})),
+            ("<xml><a k=\"v\">1</a></xml>", json!({"a": "1"})),
+            ("<xml><a>\u{8}x</a></xml>", json!({"a": "\u{8}x"})),
+            ("<xml/>", json!({})),
+            ("<xml>\n</xml>", json!({})),
+        ] {
+            assert_eq!(read(xml.as_bytes()), Ok(fields(value)), "{xml}");
+        }
+    }
+
+    #[test]
+    fn each_wrong_document_has_its_words() {
+        let nested = "<a>".repeat(3_500_000);
+        let many = format!("<xml>{}</xml>", "<a/>".repeat(MOST_ELEMENTS + 1));
+        let laughs = "<!DOCTYPE lolz [<!ENTITY lol \"lol\"><!ENTITY lol1 \"&lol;&lol;\">]><xml>&lol1;</xml>";
+        let external =
+            "<?xml version=\"1.0\"?><!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><xml><a>&e;</a></xml>";
+        for (xml, words) in [
+            ("", "empty"),
+            ("  ", "empty"),
+            ("{\"a\": 1}", "begins with"),
+            ("<!DOCTYPE html><html></html>", "HTML page"),
+            ("<html><body>502</body></html>", "HTML page"),
+            (&nested, "deeper than 32"),
+            (&many, "more than 65536"),
+            (laughs, "document type"),
+            (external, "document type"),
+            ("<xml><a>&e;</a></xml>", "entity &e;"),
+            ("<xml><a>&#xFFFFFFFF;</a></xml>", "no character"),
+            ("<xml><a>", "breaks off inside of the element \"a\""),
+            ("<xml><a></b></xml>", "broken"),
+            ("<xml></xml><xml></xml>", "two roots"),
+            ("<xml></xml>text", "outside"),
+            ("<xml>text</xml>", "text and no elements"),
+            ("<xml>text<a/></xml>", "both text and elements"),
+            ("<!-- only -->", "no element"),
+            ("</xml>", "broken"),
+        ] {
+            let said = read(xml.as_bytes()).expect_err(words);
+            assert!(said.contains(words), "{words:?} not in {said:?}");
+        }
+        assert!(read(b"<xml><a>\xff</a></xml>").expect_err("bytes").contains("no UTF-8"));
+    }
+
+    #[test]
+    fn control_characters_are_taken_out() {
+        let mut value = json!({"a": "x\u{8}\ty\u{ffff}", "b": ["\u{1}"], "c": {"d": "\u{b}z"}});
+        sanitize(&mut value);
+        assert_eq!(value, json!({"a": "x\ty", "b": [""], "c": {"d": "z"}}));
+    }
+}
