@@ -8,6 +8,15 @@ pub(crate) fn now() -> i64 {
     since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
+/// A time in seconds since 1970 as APIv2 writes it, in China's time zone: `20261123200000`.
+#[cfg(feature = "sandbox")]
+pub(crate) fn china_digits(seconds: i64) -> String {
+    let moment = time::OffsetDateTime::from_unix_timestamp(seconds.saturating_add(8 * 3600))
+        .unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+    let ((hour, minute, second), date) = (moment.to_hms(), moment.date());
+    format!("{}{:02}{:02}{hour:02}{minute:02}{second:02}", date.year(), u8::from(date.month()), date.day())
+}
+
 /// A moment as RFC 3339 in a given zone: `2026-11-23T20:00:00+08:00`, `2026-11-23T12:00:00Z`.
 #[cfg(any(feature = "cli", feature = "sandbox"))]
 pub(crate) fn rfc3339(moment: SystemTime, zone: time::UtcOffset) -> String {

@@ -23,12 +23,15 @@ Settings come from a TOML file and from the environment, which wins. Secrets are
   serial = \"3775B6A4...\"                              WXPAY_SERIAL
   private_key = \"file://apiclient_key.pem\"            WXPAY_PRIVATE_KEY
   apiv3_key = \"...\"                                   WXPAY_APIV3_KEY
-  secret = \"...\"                                      WXPAY_SECRET (APIv2, not used yet)
+  secret = \"...\"                                      WXPAY_SECRET, the APIv2 key
   base_uri = \"https://api.mch.weixin.qq.com/\"         WXPAY_BASE_URI
   timeout = 30                                        seconds; also connect_timeout
   proxy = \"http://proxy.example:3128\"                 else HTTPS_PROXY and the like
   [certs]
   PUB_KEY_ID_0119... = \"file://pub_key.pem\"           WXPAY_PLATFORM_KEY_ID and WXPAY_PLATFORM_KEY
+  [merchant]                                          the certificate for --security
+  cert = \"file://apiclient_cert.pem\"                  or pkcs12 = \"file://apiclient_cert.p12\"
+  key = \"file://apiclient_key.pem\"                    and passphrase = \"...\"
 A relative file:// path is taken from the folder of the TOML file.";
 
 /// Calls the WeChat Pay OpenAPI from the shell.
@@ -71,6 +74,12 @@ pub(super) struct Req {
     /// The JSON body: text, @FILE, or - for standard input
     #[arg(long, value_name = "JSON")]
     pub(super) json: Option<String>,
+    /// The fields of APIv2, in JSON: text, @FILE, or - for standard input
+    #[arg(long, value_name = "JSON", conflicts_with = "json")]
+    pub(super) xml: Option<String>,
+    /// Present the merchant's certificate, as some endpoints of APIv2 demand
+    #[arg(long)]
+    pub(super) security: bool,
     /// A part of the query; may be given many times
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) query: Vec<String>,
@@ -81,7 +90,7 @@ pub(super) struct Req {
     #[arg(short = 'H', long, value_name = "NAME: VALUE")]
     pub(super) header: Vec<String>,
     /// A file to upload
-    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "xml"])]
     pub(super) upload: Option<PathBuf>,
     /// The meta of the upload, in JSON; the default has filename and sha256
     #[arg(long, value_name = "JSON", requires = "upload")]

@@ -60,7 +60,7 @@ impl From<Error> for Failure {
             ErrorKind::Config | ErrorKind::Path | ErrorKind::Options | ErrorKind::Sign => 2,
             ErrorKind::Connect => 3,
             ErrorKind::Timeout | ErrorKind::Transport => 4,
-            ErrorKind::ClientError | ErrorKind::ServerError | ErrorKind::Redirect => 5,
+            ErrorKind::ClientError | ErrorKind::ServerError | ErrorKind::Redirect | ErrorKind::Fail => 5,
             ErrorKind::Verification | ErrorKind::Probe | ErrorKind::Replay => 6,
             ErrorKind::Sink => 7,
             ErrorKind::TooLarge | ErrorKind::Decode | ErrorKind::Layer => 1,

@@ -19,7 +19,7 @@ use crate::options::Options;
 pub(super) fn run(from: &SettingsFile, req: &Req) -> Result<(), Failure> {
     let options = options(req)?;
     let client = settings::builder(from)?.build()?;
-    let has_body = req.json.is_some() || req.upload.is_some();
+    let has_body = req.json.is_some() || req.xml.is_some() || req.upload.is_some();
     let method = req.method.as_deref().unwrap_or(if has_body { "POST" } else { "GET" });
     let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
         .map_err(|_| Failure::usage(format!("{method:?} is no name of an HTTP method")))?;
@@ -113,6 +113,12 @@ fn options(req: &Req) -> Result<Options, Failure> {
     }
     if req.debug {
         map.insert("debug".to_owned(), true.into());
+    }
+    if let Some(fields) = &req.xml {
+        map.insert("xml".to_owned(), json("--xml", fields)?);
+    }
+    if req.security {
+        map.insert("security".to_owned(), true.into());
     }
     let mut options = Options::from(Value::Object(map));
     if let Some(body) = body {

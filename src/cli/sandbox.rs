@@ -33,15 +33,18 @@ fn write(sandbox: &Sandbox, folder: &Path) -> std::io::Result<std::path::PathBuf
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     private(&folder.join("apiclient_key.pem"), &text(&settings["privateKey"]))?;
     fs::write(folder.join("pub_key.pem"), text(&settings["certs"][PUBLIC_KEY_ID]))?;
+    private(&folder.join("apiclient_cert.pem"), &text(&settings["merchant"]["cert"]))?;
     let config = folder.join("wxpay.toml");
     private(
         &config,
         &format!(
-            "mchid = {:?}\nserial = {:?}\nprivate_key = \"file://apiclient_key.pem\"\nbase_uri = {:?}\nproxy = \"\"\napiv3_key = {:?}\n\n[certs]\n{PUBLIC_KEY_ID} = \"file://pub_key.pem\"\n",
+            "mchid = {:?}\nserial = {:?}\nprivate_key = \"file://apiclient_key.pem\"\nbase_uri = {:?}\nproxy = \"\"\napiv3_key = {:?}\nsecret = {:?}\n\n[certs]\n{PUBLIC_KEY_ID} = \"file://pub_key.pem\"\n\n\
+             [merchant]\ncert = \"file://apiclient_cert.pem\"\nkey = \"file://apiclient_key.pem\"\n",
             text(&settings["mchid"]),
             text(&settings["serial"]),
             text(&settings["base_uri"]),
             text(&settings["apiv3_key"]),
+            text(&settings["secret"]),
         ),
     )?;
     Ok(config)

@@ -22,6 +22,7 @@ struct Settings {
     timeout: Option<f64>,
     connect_timeout: Option<f64>,
     proxy: Option<String>,
+    merchant: Option<std::collections::BTreeMap<String, String>>,
     #[serde(default)]
     certs: std::collections::BTreeMap<String, String>,
 }
@@ -80,6 +81,10 @@ pub(super) fn builder(from: &SettingsFile) -> Result<ClientBuilder, Failure> {
         let certs = settings.certs.into_iter().map(|(id, key)| (id, Value::String(key)));
         map.insert("certs".to_owned(), Value::Object(certs.collect()));
     }
+    if let Some(merchant) = settings.merchant {
+        let members = merchant.into_iter().map(|(name, value)| (name, Value::String(value)));
+        map.insert("merchant".to_owned(), Value::Object(members.collect()));
+    }
     Ok(ClientBuilder::from_settings(Value::Object(map))?)
 }
 
@@ -110,7 +115,8 @@ fn read(path: &Path) -> Result<Settings, Failure> {
         Failure::usage(format!("the settings file {shown}, line {line}: {said}"))
     })?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    for value in settings.private_key.iter_mut().chain(settings.certs.values_mut()) {
+    let merchant = settings.merchant.iter_mut().flat_map(|merchant| merchant.values_mut());
+    for value in settings.private_key.iter_mut().chain(settings.certs.values_mut()).chain(merchant) {
         if let Some(relative) = value.trim().strip_prefix("file://").filter(|path| Path::new(path).is_relative()) {
             *value = format!("file://{}", folder.join(relative).display());
         }

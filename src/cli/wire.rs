@@ -14,10 +14,12 @@ use crate::chain;
 use crate::clock;
 use crate::crypto::random;
 use crate::error::Error;
+use crate::layer;
 use crate::layer::sign::Credential;
 use crate::options::Options;
 use crate::proto::request;
 use crate::proto::target::Base;
+use crate::proto::v2;
 use crate::proto::verify::SERIAL;
 
 /// One line of the input.
@@ -66,6 +68,7 @@ struct Refused {
 /// What signs the lines.
 struct Signing {
     credential: Credential,
+    apiv2: Option<v2::Credential>,
     nonce: Option<String>,
     timestamp: Option<i64>,
 }
@@ -76,8 +79,9 @@ pub(super) fn run(from: &SettingsFile, wire: &Wire) -> Result<(), Failure> {
     let mut signing = if wire.unsigned {
         None
     } else {
-        let credential = builder.credential(&base)?;
-        Some(Signing { credential, nonce: wire.nonce.clone(), timestamp: wire.timestamp })
+        let apiv2 = builder.apiv2("")?;
+        let credential = builder.credential(&base, apiv2.is_some())?;
+        Some(Signing { credential, apiv2, nonce: wire.nonce.clone(), timestamp: wire.timestamp })
     };
     let platform_key_id = builder.platform_key_id();
     let output = |error: io::Error| Failure::local(format!("standard output: {error}"));
@@ -142,14 +146,22 @@ fn sent(
     let options = options.checked().map_err(named)?;
     let base = options.base_uri.as_ref().unwrap_or(base);
     let mut request = request::build(method.clone(), &template, &options, base).map_err(named)?;
-    if let Some(id) = key_id {
+    let apiv2 = request.extensions_mut().remove::<v2::Unsigned>();
+    if let (Some(id), None) = (key_id, &apiv2) {
         request.headers_mut().entry(SERIAL).or_insert_with(|| id.clone());
     }
-    if let Some(Signing { credential, nonce, timestamp }) = signing {
+    if let Some(Signing { credential, apiv2: key, nonce, timestamp }) = signing {
         let nonce = match nonce {
             Some(nonce) => nonce.clone(),
             None => random::nonce()?,
         };
+        if let Some(unsigned) = apiv2 {
+            let key = key.as_ref().ok_or_else(layer::v2::missing).map_err(named)?;
+            let mchid = line.mchid.unwrap_or_else(|| credential.mchid.clone());
+            let own = v2::Credential { mchid, ..key.clone() };
+            own.sign(&mut request, unsigned, &nonce).map_err(named)?;
+            return Ok(request);
+        }
         let timestamp = timestamp.unwrap_or_else(clock::now);
         let own = line.mchid.map(|mchid| std::mem::replace(&mut credential.mchid, mchid));
         let signed = pollster::block_on(credential.authorize(&mut request, base, timestamp, &nonce));
@@ -157,6 +169,8 @@ fn sent(
             credential.mchid = own;
         }
         signed.map_err(named)?;
+    } else if apiv2.is_some() {
+        v2::strip(&mut request).map_err(named)?;
     }
     Ok(request)
 }

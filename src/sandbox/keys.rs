@@ -9,8 +9,12 @@ use aws_lc_rs::signature::KeyPair as _;
 use rcgen::{CertificateParams, DnType, PKCS_RSA_SHA256, SerialNumber};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 
-use crate::crypto::{Apiv3Key, PrivateKey, random, to_pem};
+use super::MCHID;
+use super::tls::Tls;
+use crate::crypto::load::to_pem;
+use crate::crypto::{Apiv3Key, PrivateKey, random};
 use crate::error::Error;
+use crate::proto::v2::Credential;
 
 pub(super) struct Keys {
     pub(super) merchant: PrivateKey,
@@ -19,6 +23,9 @@ pub(super) struct Keys {
     pub(super) platform_public_pem: String,
     pub(super) apiv3_key: Apiv3Key,
     pub(super) apiv3_text: String,
+    /// The merchant's id and APIv2 key.
+    pub(super) apiv2: Credential,
+    pub(super) tls: Tls,
 }
 
 /// A platform certificate and its key.
@@ -83,7 +90,10 @@ pub(super) fn get() -> Result<&'static Keys, Error> {
         let merchant = merchant.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Ok::<_, Error>((merchant?, platform?))
     })?;
-    let merchant_pem = to_pem("PRIVATE KEY", AsDer::<Pkcs8V1Der<'_>>::as_der(&merchant).map_err(failed)?.as_ref());
+    let merchant_der = AsDer::<Pkcs8V1Der<'_>>::as_der(&merchant).map_err(failed)?;
+    let merchant_pem = to_pem("PRIVATE KEY", merchant_der.as_ref());
+    let tls = Tls::new(merchant_der.as_ref())?;
+    let apiv2 = Credential::new(MCHID, random::nonce()?.into());
     let public = platform.public_key();
     let public = AsDer::<PublicKeyX509Der<'_>>::as_der(public).map_err(failed)?;
     let platform_public_pem = to_pem("PUBLIC KEY", public.as_ref());
@@ -95,6 +105,8 @@ pub(super) fn get() -> Result<&'static Keys, Error> {
         merchant_pem,
         platform: PrivateKey::new(platform)?,
         platform_public_pem,
+        apiv2: apiv2.map_err(Error::config)?,
+        tls,
     };
     Ok(slot.insert(Box::leak(Box::new(keys))))
 }

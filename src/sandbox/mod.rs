@@ -23,11 +23,14 @@ mod answer;
 mod check;
 mod fault;
 pub(crate) mod keys;
+mod ledger;
 mod notification;
 mod reply;
 mod routes;
 mod server;
+mod tls;
 mod upload;
+mod v2;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -45,6 +48,8 @@ use crate::client::Client;
 use crate::config::ClientBuilder;
 use crate::crypto::{Apiv3Key, Certificate, PrivateKey, PublicKey};
 use crate::error::Error;
+use crate::proto::v2::Credential;
+use crate::secret::Secret;
 pub use fault::{Fault, Tamper};
 use keys::{Issued, Keys};
 
@@ -59,6 +64,7 @@ pub const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_0119000001092026010100000000000000";
 pub struct Sandbox {
     state: Arc<State>,
     address: SocketAddr,
+    tls_address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -73,6 +79,7 @@ struct State {
 #[derive(Default)]
 struct Book {
     received: Vec<Received>,
+    ledger: ledger::Ledger,
     faults: VecDeque<Fault>,
     stubs: Vec<routes::Stub>,
     /// The platform's certificates in force, oldest first; the last one signs, where there is any.
@@ -90,6 +97,11 @@ impl Book {
 }
 
 impl State {
+    /// The merchant's APIv2 key.
+    fn apiv2(&self) -> &Credential {
+        &self.keys.apiv2
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -140,8 +152,8 @@ impl Sandbox {
     pub fn start_on(port: u16) -> Result<Self, Error> {
         let state = Arc::new(State { keys: keys::get()?, book: Mutex::default(), panicked: AtomicBool::new(false) });
         let (stop, stopped) = oneshot::channel();
-        let (address, thread) = server::start(port, Arc::clone(&state), stopped)?;
-        Ok(Sandbox { state, address, stop: Some(stop), thread: Some(thread) })
+        let ([address, tls_address], thread) = server::start(port, Arc::clone(&state), stopped)?;
+        Ok(Sandbox { state, address, tls_address, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Where it listens: `127.0.0.1` and the port.
@@ -154,6 +166,44 @@ impl Sandbox {
     #[must_use]
     pub fn base_uri(&self) -> String {
         format!("http://{}/", self.address)
+    }
+
+    /// The same over TLS, by an authority of its own, [`root_certificate`](Self::root_certificate): for the calls that demand the
+    /// merchant's certificate.
+    #[must_use]
+    pub fn tls_base_uri(&self) -> String {
+        format!("https://{}/", self.tls_address)
+    }
+
+    /// The authority of [`tls_base_uri`](Self::tls_base_uri), in PEM.
+    #[must_use]
+    pub fn root_certificate(&self) -> &str {
+        &self.state.keys.tls.root_pem
+    }
+
+    /// The merchant's APIv2 key.
+    #[must_use]
+    pub fn secret(&self) -> Secret {
+        self.state.apiv2().secret.clone()
+    }
+
+    /// The buyer pays an order: its state is `SUCCESS` from now on. Returns the number of the transaction.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Options`](crate::ErrorKind::Options): there is no such order, or it cannot be paid any more.
+    pub fn pay(&self, out_trade_no: &str) -> Result<String, Error> {
+        let mut book = self.state.book();
+        let paid = book.ledger.pay(out_trade_no, crate::clock::now());
+        paid.map(|order| order.transaction_id.clone())
+            .map_err(|refused| Error::options(format!("the order {out_trade_no:?} cannot be paid: {refused:?}")))
+    }
+
+    /// A notification of APIv2 with these fields, as the service would send it: its body, signed with HMAC-SHA256.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Options`](crate::ErrorKind::Options): `fields` is no object.
+    pub fn notification_v2(&self, fields: &Value) -> Result<Bytes, Error> {
+        notification::make_v2(self.state.apiv2(), fields)
     }
 
     /// Offers a file of `length` bytes at a path, unsigned as bills are, and returns its SHA-1 in hexadecimal. The bytes are made
@@ -175,6 +225,8 @@ impl Sandbox {
             "privateKey": self.state.keys.merchant_pem,
             "certs": { PUBLIC_KEY_ID: self.state.keys.platform_public_pem },
             "apiv3_key": self.state.keys.apiv3_text,
+            "secret": String::from_utf8_lossy(self.secret().expose()),
+            "merchant": { "cert": self.state.keys.tls.merchant_cert_pem, "key": self.state.keys.merchant_pem },
             "base_uri": self.base_uri(),
             "proxy": "",
         })
@@ -187,6 +239,9 @@ impl Sandbox {
             .serial(SERIAL)
             .private_key(self.merchant_key())
             .platform_key(PUBLIC_KEY_ID, self.platform_key())
+            .secret(self.secret())
+            .merchant_certificate(&self.state.keys.tls.merchant_cert_pem, &self.state.keys.merchant_pem)
+            .root_certificate(self.root_certificate())
             .base_uri(self.base_uri())
             .no_proxy()
     }

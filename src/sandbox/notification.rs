@@ -8,15 +8,29 @@ use http::{HeaderValue, Method, Request, Response, Uri};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::answer;
 use super::routes::china_time;
+use super::{answer, v2};
 use crate::clock::now;
 use crate::connect::{Connector, Proxy};
-use crate::crypto::{Apiv3Key, PrivateKey, random};
+use crate::crypto::{Apiv3Key, PrivateKey, hash, random};
 use crate::error::Error;
 use crate::exchange::Exchange;
+use crate::proto::v2::Credential;
+use crate::proto::xml;
 use crate::runtime;
 use crate::transport::Transport;
+
+/// The body of a notification of APIv2.
+pub(super) fn make_v2(credential: &Credential, fields: &Value) -> Result<Bytes, Error> {
+    let mut fields = fields
+        .as_object()
+        .cloned()
+        .ok_or_else(|| Error::options("a notification of APIv2 is an object of its fields"))?;
+    fields.entry("mch_id").or_insert_with(|| credential.mchid.as_str().into());
+    fields.entry("nonce_str").or_insert(random::nonce()?.into());
+    v2::sign(&mut fields, hash::HMAC_SHA256, credential)?;
+    Ok(xml::write(&fields).into())
+}
 
 /// Makes a notification of `resource`, signed with a key of the id `serial`.
 pub(super) fn make(

@@ -3,6 +3,7 @@
 //! To add an endpoint: one line in [`ROUTES`] and its function, which gets the path's variables and the body and returns the
 //! answer or a [`Refusal`].
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -44,11 +45,12 @@ const ROUTES: &[(&str, &str, Handler)] = &[
 /// An answer that a user of the sandbox gave for an endpoint.
 pub(super) struct Stub {
     method: String,
-    template: String,
-    status: StatusCode,
-    response: Value,
+    pub(super) template: String,
+    v2: bool,
+    pub(super) status: StatusCode,
+    pub(super) response: Value,
     /// The length of the file that is the answer instead.
-    file: Option<u64>,
+    pub(super) file: Option<u64>,
 }
 
 /// What is answered to a request.
@@ -62,21 +64,32 @@ pub(super) enum Answered {
 
 impl Stub {
     pub(super) fn new(method: &str, template: &str, status: u16, response: Value) -> Self {
+        let template = template.trim_start_matches('/');
+        // The names of a stub are written as those of a chain.
+        let template = crate::proto::path::normalize(template).map_or_else(|_| template.to_owned(), Cow::into_owned);
+        let (v2, template) = match template.strip_prefix("v2/") {
+            Some(path) => (true, path.to_owned()),
+            None => (false, template),
+        };
         Stub {
             method: method.to_ascii_uppercase(),
-            // The names of a stub are written as those of a chain.
-            template: match crate::proto::path::normalize(template.trim_start_matches('/')) {
-                Ok(template) => template.into_owned(),
-                Err(_) => template.trim_start_matches('/').to_owned(),
-            },
+            template,
+            v2,
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::OK),
             response,
             file: None,
         }
     }
 
+    pub(super) fn fits_v2(&self, method: &Method) -> bool {
+        self.v2 && method == self.method.as_str()
+    }
+
     pub(super) fn file(template: &str, length: u64) -> Self {
-        Stub { file: Some(length), ..Stub::new("GET", template, 200, Value::Null) }
+        let stub = Stub::new("GET", template, 200, Value::Null);
+        // APIv2 asks for its files by POST.
+        let method = if stub.v2 { "POST".to_owned() } else { stub.method };
+        Stub { file: Some(length), method, ..stub }
     }
 }
 
@@ -88,7 +101,7 @@ pub(super) fn answer(request: &Request<Bytes>, upload: Option<&Upload>, state: &
         .stubs
         .iter()
         .rev()
-        .find(|stub| method == stub.method.as_str() && matched(&stub.template, path).is_some())
+        .find(|stub| !stub.v2 && method == stub.method.as_str() && matched(&stub.template, path).is_some())
     {
         return Ok(match stub.file {
             Some(length) => Answered::File(length),
@@ -125,7 +138,7 @@ fn unknown(method: &Method, path: &str, known: bool) -> Refusal {
 }
 
 /// The variables of a path that fits the template, percent-decoded.
-fn matched(template: &str, path: &str) -> Option<Vec<String>> {
+pub(super) fn matched(template: &str, path: &str) -> Option<Vec<String>> {
     let path = path.strip_prefix('/')?;
     let mut names = template.split('/');
     let mut variables = Vec::new();

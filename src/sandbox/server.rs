@@ -13,12 +13,14 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
 
 use super::fault::Fault;
 use super::reply::Reply;
 use super::routes::Answered;
-use super::{Received, State, answer, check, routes, upload};
+use super::{Received, State, answer, check, routes, upload, v2};
 use crate::clock::now;
 use crate::crypto::{PrivateKey, random};
 use crate::error::{BoxError, Error};
@@ -27,31 +29,42 @@ use crate::proto::verify::{self, STATEMENT_SHA1};
 /// The longest request body, in bytes.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
-/// Listens, and serves on a thread of its own until `stopped` resolves.
+/// Whether the client showed a certificate of the merchant's.
+#[derive(Clone, Copy)]
+pub(super) struct Presented(pub(super) bool);
+
+/// Listens on the port, and on a free one for TLS, and serves both on a thread of its own until `stopped` resolves.
 pub(super) fn start(
     port: u16,
     state: Arc<State>,
     stopped: oneshot::Receiver<()>,
-) -> Result<(SocketAddr, JoinHandle<()>), Error> {
+) -> Result<([SocketAddr; 2], JoinHandle<()>), Error> {
     let failed = |source: std::io::Error| {
         Error::config(format!("the sandbox cannot listen on port {port} ({source}): port 0 picks a free one"))
             .with_source(source)
     };
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
+    let listen = |port| {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok::<_, std::io::Error>((listener, address))
+    };
+    let (listener, address) = listen(port).map_err(failed)?;
+    let (tls_listener, tls_address) = listen(0).map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let thread = thread::Builder::new().name("wechatpay-sandbox".to_owned()).spawn(move || {
         runtime.block_on(async move {
-            tokio::spawn(accept(listener, state));
+            let tls = TlsAcceptor::from(Arc::clone(&state.keys.tls.server));
+            tokio::spawn(accept(listener, None, Arc::clone(&state)));
+            tokio::spawn(accept(tls_listener, Some(tls), state));
             // The runtime ends with this thread, and takes every connection with it.
             let _ = stopped.await;
         });
     });
-    Ok((address, thread.map_err(failed)?))
+    Ok(([address, tls_address], thread.map_err(failed)?))
 }
 
-async fn accept(listener: TcpListener, state: Arc<State>) {
+async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<State>) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
         state.panicked.store(true, Ordering::SeqCst);
         return;
@@ -60,16 +73,31 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
         // A connection that failed before it was accepted is the peer's affair.
         let Ok((stream, _)) = listener.accept().await else { continue };
         let _ = stream.set_nodelay(true);
-        let state = Arc::clone(&state);
+        let (state, tls) = (Arc::clone(&state), tls.clone());
         tokio::spawn(async move {
             let watch = Watch(Arc::clone(&state));
-            let service = service_fn(move |request| serve(Arc::clone(&state), request));
-            let served = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
-            // Broken connections are part of the tests.
-            let _ = served.await;
+            match tls {
+                None => converse(stream, false, state).await,
+                Some(tls) => {
+                    // A handshake that fails is the peer's affair, too.
+                    if let Ok(stream) = tls.accept(stream).await {
+                        let presented = stream.get_ref().1.peer_certificates().is_some();
+                        converse(stream, presented, state).await;
+                    }
+                }
+            }
             drop(watch);
         });
     }
+}
+
+async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, presented: bool, state: Arc<State>) {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Presented(presented));
+        serve(Arc::clone(&state), request)
+    });
+    // Broken connections are part of the tests.
+    let _ = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
 }
 
 /// Notes a panic of the task it lives in.
@@ -136,11 +164,13 @@ struct Outcome {
     covered: Option<Bytes>,
     /// The length of the file that is sent instead of the body, unsigned.
     file: Option<u64>,
+    /// APIv2 signs in the body.
+    v2: bool,
 }
 
 impl Outcome {
     fn json(status: StatusCode, body: &serde_json::Value) -> Self {
-        Outcome { answer: answer::json_answer(status, body), covered: None, file: None }
+        Outcome { answer: answer::json_answer(status, body), covered: None, file: None, v2: false }
     }
 
     fn status(&self) -> StatusCode {
@@ -148,7 +178,7 @@ impl Outcome {
     }
 
     fn sign(&mut self, key: &PrivateKey, timestamp: i64, serial: &str) -> Result<(), Error> {
-        if self.file.is_some() {
+        if self.file.is_some() || self.v2 {
             return Ok(());
         }
         let covered = self.covered.clone().unwrap_or_else(|| self.answer.body().clone());
@@ -158,6 +188,14 @@ impl Outcome {
 
 /// Checks a request and finds its answer.
 async fn judge(state: &State, request: &Request<Bytes>) -> Outcome {
+    if v2::is_v2(request.uri().path()) {
+        return match v2::answer(request, state) {
+            Ok((answer, file)) => Outcome { answer, covered: None, file, v2: true },
+            Err(error) => {
+                Outcome::json(StatusCode::INTERNAL_SERVER_ERROR, &serde_json::json!({ "message": error.message() }))
+            }
+        };
+    }
     let upload = upload::read(request).await;
     let answered = upload.and_then(|upload| {
         let signed = upload.as_ref().map_or(request.body(), |upload| &upload.meta);
@@ -166,14 +204,16 @@ async fn judge(state: &State, request: &Request<Bytes>) -> Outcome {
     });
     match answered {
         Ok(Answered::Json(status, body)) => Outcome::json(status, &body),
-        Ok(Answered::File(length)) => Outcome { file: Some(length), answer: Response::default(), covered: None },
+        Ok(Answered::File(length)) => {
+            Outcome { file: Some(length), answer: Response::default(), covered: None, v2: false }
+        }
         Ok(Answered::Statement(file, sha1)) => {
             let mut answer = Response::new(file);
             let covered = Some(format!("{{\"sha1\":\"{sha1}\"}}").into());
             if let Ok(value) = HeaderValue::try_from(sha1) {
                 answer.headers_mut().insert(STATEMENT_SHA1, value);
             }
-            Outcome { answer, covered, file: None }
+            Outcome { answer, covered, file: None, v2: false }
         }
         Err(refusal) => Outcome::json(refusal.status, &refusal.json()),
     }

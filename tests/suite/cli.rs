@@ -285,7 +285,7 @@ fn line(row: &Value, by: &str) -> String {
 
 #[test]
 fn wire_prints_what_php_sent_signature_included() {
-    let Some(rows) = corpus::rows() else { return };
+    let Some(rows) = corpus::rows("v3") else { return };
     let folder = corpus::folder().expect("present");
     let input: String = rows.iter().flat_map(|row| [line(row, "template"), line(row, "chain")]).collect();
     let mut command = wxpay(&["wire", "--nonce", "0123456789ABCDEFGHIJKLMNOPQRSTUV", "--timestamp", "1700000000"]);
@@ -326,6 +326,48 @@ fn wire_prints_what_php_sent_signature_included() {
     }
     assert_eq!(lines, 2 * 698);
     assert!(headers > 2 * 300, "{headers} headers were compared");
+}
+
+/// APIv2 with the nonce and the key of the corpus: target, body and sign, byte for byte.
+#[test]
+fn wire_prints_what_php_sent_by_apiv2() {
+    let Some(rows) = corpus::rows("v2") else { return };
+    let with_mchid = |row: &Value, form: &str| {
+        let mut line: Value = serde_json::from_str(&line(row, form)).expect("line");
+        let own = row.pointer("/mchid_guard/mchid").and_then(Value::as_str).unwrap_or("1900000109");
+        line["mchid"] = own.into();
+        format!("{line}\n")
+    };
+    let input: String = rows.iter().flat_map(|row| [with_mchid(row, "template"), with_mchid(row, "chain")]).collect();
+    let mut command = wxpay(&["wire", "--nonce", "0123456789ABCDEFGHIJKLMNOPQRSTUV"]);
+    command.env("WXPAY_MCHID", "1900000109").env("WXPAY_SECRET", "corpusApiv2Key0123456789abcdefgh");
+    let signed = finish(command, &input);
+    let unsigned = finish(wxpay(&["wire", "--unsigned"]), &input);
+    let mut lines = 0;
+    for ((signed, unsigned), row) in
+        text(&signed.stdout).lines().zip(text(&unsigned.stdout).lines()).zip(rows.iter().flat_map(|row| [row, row]))
+    {
+        let (id, expect) = (&row["id"], &row["expect"]);
+        let out: Value = serde_json::from_str(signed).expect("JSON");
+        assert_eq!(out["target"], expect["target"], "{id}: {out}");
+        assert_eq!(out["body"], expect["body"], "{id}");
+        assert_eq!(out["headers"]["content-type"], expect["content_type"], "{id}");
+        assert!(out["headers"].get("authorization").is_none());
+        let out: Value = serde_json::from_str(unsigned).expect("JSON");
+        if let Some(target) = expect.get("target_unsigned") {
+            assert_eq!(&out["target"], target, "{id}");
+        } else {
+            assert_eq!(out["body"], expect["body_unsigned"], "{id}");
+        }
+        lines += 1;
+    }
+    assert_eq!(lines, 2 * 86);
+    // Another merchant's id is refused by name.
+    let foreign = r#"{"method":"POST","template":"v2/pay/x","options":{"xml":{"mch_id":"1"}},"mchid":"2"}"#;
+    let mut command = wxpay(&["wire"]);
+    command.env("WXPAY_MCHID", "1900000109").env("WXPAY_SECRET", "k");
+    let out: Value = serde_json::from_str(text(&finish(command, foreign).stdout).trim()).expect("JSON");
+    assert_eq!(out["error"]["kind"], "options");
 }
 
 #[test]

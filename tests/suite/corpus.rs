@@ -27,14 +27,14 @@ pub(crate) fn folder() -> Option<PathBuf> {
     present.then_some(folder)
 }
 
-/// The v3 rows.
-pub(crate) fn rows() -> Option<Vec<Value>> {
+/// The rows of an API, `v2` or `v3`.
+pub(crate) fn rows(api: &str) -> Option<Vec<Value>> {
     let text = std::fs::read_to_string(folder()?.join("corpus/endpoints.jsonl")).expect("endpoints.jsonl");
     let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a row"));
-    Some(rows.filter(|row| row["api"] == "v3").collect())
+    Some(rows.filter(|row| row["api"] == api).collect())
 }
 
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("{pointer} in {}", value["id"]))
 }
 
@@ -104,7 +104,7 @@ fn by_verb_async(chain: &Chain, method: &str, options: Options) -> Promise<wecha
 }
 
 /// Makes a row's call in its six forms: pure chain, path and index, each by the verb and by its asynchronous twin.
-fn each_form(client: &Client, row: &Value, mut check: impl FnMut(&str, Error)) {
+pub(crate) fn each_form(client: &Client, row: &Value, mut check: impl FnMut(&str, Error)) {
     let method = text(row, "/method");
     let template = text(row, "/template");
     let names: Vec<&str> =
@@ -186,7 +186,7 @@ fn split<'a>(body: &'a str, boundary: &str) -> Vec<(&'a str, &'a str)> {
 
 #[test]
 fn every_row_in_every_form() {
-    let Some(rows) = rows() else { return };
+    let Some(rows) = rows("v3") else { return };
     let (client, captured) = capturing();
     let (mut same, mut refused) = (0, 0);
     for row in &rows {
@@ -211,4 +211,42 @@ fn every_row_in_every_form() {
         });
     }
     assert_eq!((same, refused), ((698 - 4) * 6, 4 * 6));
+}
+
+/// APIv2: the unsigned body in every form; `corpus_tests` in the crate and `wxpay wire` compare the signed bytes.
+#[test]
+fn every_v2_row_in_every_form() {
+    let Some(rows) = rows("v2") else { return };
+    let (client, captured) = capturing();
+    let mut same = 0;
+    for row in &rows {
+        let id = text(row, "/id");
+        each_form(&client, row, |form, error| {
+            let request = captured.lock().expect("slot").take();
+            let request = request.unwrap_or_else(|| panic!("{id} {form}: {error}"));
+            let uri = request.uri();
+            assert_eq!(request.method().as_str(), text(row, "/expect/method"), "{id} {form}");
+            assert_eq!(
+                format!("{}://{}", uri.scheme_str().expect("scheme"), uri.host().expect("host")),
+                text(row, "/expect/host")
+            );
+            if request.method() == "GET" {
+                let path = text(row, "/expect/target_unsigned").split('?').next();
+                assert_eq!(Some(uri.path()), path, "{id} {form}");
+            } else {
+                assert_eq!(uri.path_and_query().map(|p| p.as_str()), Some(text(row, "/expect/target")), "{id} {form}");
+                assert_eq!(request.body(), text(row, "/expect/body_unsigned"), "{id} {form}");
+            }
+            let mut headers = request.headers().clone();
+            assert_eq!(headers.remove("content-type").expect("type"), text(row, "/expect/content_type"), "{id} {form}");
+            assert_eq!(headers.remove("accept").expect("accept"), "text/xml, text/plain, application/x-gzip");
+            headers.remove("user-agent").expect("agent");
+            assert_eq!(
+                headers.len(),
+                row.pointer("/options/headers").map_or(0, |own| own.as_object().expect("map").len())
+            );
+            same += 1;
+        });
+    }
+    assert_eq!(same, 86 * 6);
 }

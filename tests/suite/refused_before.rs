@@ -50,7 +50,7 @@ fn wrong_calls_never_leave() {
         ("v3/{}", json!({}), ErrorKind::Path, "empty"),
         ("", json!({}), ErrorKind::Path, "is empty"),
         ("v3/{timeout}", json!({"timeout": 1}), ErrorKind::Path, "has the name of a request option"),
-        ("v2/pay/unifiedorder", json!({}), ErrorKind::Path, "APIv2"),
+        ("v2/pay/unifiedorder", json!({}), ErrorKind::Options, "APIv2"),
         ("v3/x", json!({"verify": false}), ErrorKind::Options, "TLS is always verified"),
         ("v3/x", json!({"base_uri": "https://h/hk"}), ErrorKind::Options, "must end with"),
     ];

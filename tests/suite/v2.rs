@@ -1,0 +1,465 @@
+//! APIv2 over real sockets: signed in XML, verified by the answer's fields, with the client certificate where it is demanded.
+
+use std::io::Read;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use wechatpay_chain::crypto::hash;
+use wechatpay_chain::sandbox::{Fault, MCHID, Sandbox};
+use wechatpay_chain::{Client, ErrorKind, Media, Options, Secret};
+
+use crate::support::{run, sandbox, start};
+
+fn order(out_trade_no: &str) -> Value {
+    json!({ "xml": {
+        "appid": "wx8888888888888888", "mch_id": MCHID, "sign_type": "HMAC-SHA256", "body": "image形象店 <QQ公仔> ]]> & \"co\"",
+        "out_trade_no": out_trade_no, "total_fee": 888, "spbill_create_ip": "123.12.12.123",
+        "notify_url": "https://example.com/notify?a=b&c=d", "trade_type": "NATIVE",
+    }})
+}
+
+fn refund(out_trade_no: &str) -> Value {
+    json!({ "security": true, "xml": {
+        "appid": "wx8888888888888888", "mch_id": MCHID, "out_trade_no": out_trade_no, "out_refund_no": "r1",
+        "total_fee": "888", "refund_fee": "88",
+    }})
+}
+
+fn over_tls(sandbox: &Sandbox) -> Client {
+    sandbox.builder().base_uri(sandbox.tls_base_uri()).build().expect("client")
+}
+
+#[test]
+fn an_order_from_beginning_to_end() {
+    let sandbox = sandbox();
+    let client = over_tls(&sandbox);
+    let placed = client.chain("v2/pay/unifiedorder").post(order("1")).expect("placed");
+    assert!(placed.is_verified());
+    let placed = placed.xml().expect("xml");
+    assert_eq!(placed["return_code"], "SUCCESS");
+    assert!(placed["code_url"].as_str().expect("code_url").starts_with("weixin://"));
+    assert_eq!(placed["sign"].as_str().map(str::len), Some(64), "HMAC-SHA256 as asked");
+
+    let query = json!({ "xml": { "appid": "wx8888888888888888", "mch_id": MCHID, "out_trade_no": "1" } });
+    let asked = client["v2/pay/orderquery"].post(&query).expect("queried").xml().expect("xml");
+    assert_eq!((&asked["trade_state"], &asked["total_fee"]), (&json!("NOTPAY"), &json!("888")));
+    assert_eq!(asked["sign"].as_str().map(str::len), Some(32), "MD5 as asked");
+
+    let error = client.chain("v2/secapi/pay/refund").post(refund("1")).expect_err("not paid");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Fail, Some("TRADE_STATE_ERROR")));
+    assert!(error.to_string().starts_with("POST v2/secapi/pay/refund: 200 TRADE_STATE_ERROR: 订单状态错误"), "{error}");
+    assert!(error.response().expect("answer").is_verified(), "a failure is signed, too");
+
+    sandbox.pay("1").expect("paid");
+    let asked = client.seg("v2").seg("pay").seg("orderquery").post(&query).expect("queried").xml().expect("xml");
+    assert_eq!(asked["trade_state"], "SUCCESS");
+    let refunded = run(async { client.chain("v2/secapi/pay/refund").post_async(refund("1")).await });
+    assert_eq!(refunded.expect("refunded").xml().expect("xml")["refund_fee"], "88");
+    assert_eq!(sandbox.requests().len(), 5);
+    assert!(sandbox.requests().iter().all(|request| !request.headers.contains_key("authorization")));
+}
+
+#[test]
+fn a_failure_as_a_response_where_asked_for() {
+    let (_sandbox, client) = start();
+    let options = json!({ "http_errors": false, "xml": { "appid": "wx", "mch_id": MCHID, "out_trade_no": "none" } });
+    let response = client.chain("v2/pay/orderquery").post(options).expect("answer");
+    assert_eq!(response.xml().expect("xml")["err_code"], "ORDERNOTEXIST");
+    assert!(response.is_verified());
+    let error = client.chain("v2/pay/nonsense").post(json!({ "xml": { "mch_id": MCHID } })).expect_err("unknown");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Fail, Some("FAIL")));
+    assert!(error.message().contains("sandbox.stub"), "{error}");
+}
+
+#[test]
+fn mutual_tls() {
+    let sandbox = sandbox();
+    let paid = |number: &str, client: &Client| {
+        client.chain("v2/pay/unifiedorder").post(order(number)).expect("placed");
+        sandbox.pay(number).expect("paid");
+    };
+    let client = over_tls(&sandbox);
+    paid("1", &client);
+    // Without the option the certificate is not presented, though a connection with it may be open.
+    client.chain("v2/secapi/pay/refund").post(refund("1")).expect("with it");
+    let mut without = refund("1");
+    without["security"] = false.into();
+    let error = client.chain("v2/secapi/pay/refund").post(&without).expect_err("without it");
+    assert_eq!(error.kind(), ErrorKind::ClientError);
+    assert!(error.message().contains("No required SSL certificate"), "{error}");
+    client.chain("v2/secapi/pay/refund").post(refund("1")).expect("with it again");
+
+    // A client without a certificate says so before anything is sent.
+    let bare = Client::builder()
+        .mchid(MCHID)
+        .secret(sandbox.secret())
+        .root_certificate(sandbox.root_certificate())
+        .base_uri(sandbox.tls_base_uri())
+        .no_proxy()
+        .build()
+        .expect("client");
+    let before = sandbox.requests().len();
+    let error = bare.chain("v2/secapi/pay/refund").post(refund("1")).expect_err("no certificate");
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.message().contains("merchant_certificate"), "{error}");
+    assert_eq!(sandbox.requests().len(), before);
+    // And it makes calls of APIv2, but none of APIv3.
+    bare.chain("v2/pay/orderquery").post(json!({ "xml": { "mch_id": MCHID, "out_trade_no": "1" } })).expect("queried");
+    let error = bare.chain("v3/certificates").get(()).expect_err("no key");
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.message().contains("private_key and serial are missing"), "{error}");
+}
+
+/// The settings of the sandbox's merchant with another `merchant`.
+fn with_merchant(sandbox: &Sandbox, merchant: Value) -> Value {
+    let mut settings = sandbox.settings();
+    settings["merchant"] = merchant;
+    settings
+}
+
+#[test]
+fn the_certificate_from_files() {
+    let sandbox = sandbox();
+    let folder = tempfile::tempdir().expect("folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("path").to_owned();
+    let pem = sandbox.settings()["merchant"].clone();
+    std::fs::write(path("cert.pem"), pem["cert"].as_str().expect("pem")).expect("written");
+    std::fs::write(path("key.pem"), pem["key"].as_str().expect("pem")).expect("written");
+    // As the merchant platform makes it, and as newer tools do.
+    for (name, flags) in [
+        ("legacy.p12", &["-legacy", "-certpbe", "PBE-SHA1-RC2-40", "-keypbe", "PBE-SHA1-3DES"][..]),
+        ("modern.p12", &[][..]),
+    ] {
+        let made = std::process::Command::new("openssl")
+            .args(["pkcs12", "-export", "-in", &path("cert.pem"), "-inkey", &path("key.pem"), "-out", &path(name)])
+            .args(["-passout", "pass:1900000109"])
+            .args(flags)
+            .output()
+            .expect("openssl");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+    let p12 = |name: &str, passphrase: &str| json!({ "pkcs12": path(name), "passphrase": passphrase });
+    for (number, merchant) in [
+        json!({ "cert": path("cert.pem"), "key": path("key.pem") }),
+        json!({ "cert": format!("file://{}", path("cert.pem")), "key": format!("file://{}", path("key.pem")) }),
+        p12("legacy.p12", MCHID),
+        p12("modern.p12", MCHID),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // PHP's map has no place for a private authority, so these go over plain HTTP, and are refused by the gateway alone.
+        let client =
+            Client::factory(with_merchant(&sandbox, merchant.clone())).unwrap_or_else(|e| panic!("{merchant}: {e}"));
+        let error = client.chain("v2/secapi/pay/refund").post(refund("1")).expect_err("no TLS");
+        assert_eq!(error.kind(), ErrorKind::ClientError, "{number}: {error}");
+    }
+    let bytes = std::fs::read(path("legacy.p12")).expect("p12");
+    let client =
+        sandbox.builder().merchant_pkcs12(&bytes, MCHID).base_uri(sandbox.tls_base_uri()).build().expect("client");
+    client.chain("v2/pay/unifiedorder").post(order("p12")).expect("placed");
+    sandbox.pay("p12").expect("paid");
+    client.chain("v2/secapi/pay/refund").post(refund("p12")).expect("refunded");
+
+    for (merchant, words) in [
+        (json!("x"), "an object with cert and key"),
+        (json!({ "cert": path("cert.pem") }), "cert and key together"),
+        (json!({ "cert": path("none.pem"), "key": path("key.pem") }), "cannot be read"),
+        (json!({ "cert": path("key.pem"), "key": path("key.pem") }), "no certificate in PEM"),
+        (json!({ "cert": path("cert.pem"), "key": path("cert.pem") }), "where apiclient_key.pem belongs"),
+        (json!({ "cert": pem["cert"], "key": sandbox_key() }), "do not belong together"),
+        (json!({ "crt": "x" }), "none of cert and key"),
+        (p12("legacy.p12", "wrong"), "it is the merchant id"),
+        (p12("cert.pem", MCHID), "no PKCS#12"),
+        (json!({ "cert": [1], "key": "x" }), "an array where a string is needed"),
+    ] {
+        let error = Client::factory(with_merchant(&sandbox, merchant.clone())).expect_err(words);
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.message().contains("merchant") && error.message().contains(words), "{merchant}: {error}");
+        assert!(!format!("{error} {error:?}").contains("PRIVATE"), "{error}");
+    }
+}
+
+/// A key of nobody.
+fn sandbox_key() -> String {
+    use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+    use base64::Engine;
+    let pair = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).expect("key");
+    let der: Pkcs8V1Der<'_> = pair.as_der().expect("der");
+    format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        base64::prelude::BASE64_STANDARD.encode(der.as_ref())
+    )
+}
+
+#[test]
+fn refused_before_it_is_sent() {
+    let (sandbox, client) = start();
+    for (path, options, kind, words) in [
+        ("v2/pay/unifiedorder", json!({}), ErrorKind::Options, "\"xml\" is missing"),
+        ("v2/pay/unifiedorder", json!({ "json": {} }), ErrorKind::Options, "\"xml\""),
+        ("v2/pay/unifiedorder", json!({ "xml": {} }), ErrorKind::Options, "merchant id is missing"),
+        (
+            "v2/pay/unifiedorder",
+            json!({ "xml": { "mch_id": "1" } }),
+            ErrorKind::Options,
+            "this client is the merchant \"1900000109\"",
+        ),
+        (
+            "v2/pay/unifiedorder",
+            json!({ "xml": { "mch_id": 1_900_000_109 } }),
+            ErrorKind::Options,
+            "a string is needed",
+        ),
+        (
+            "v2/pay/unifiedorder",
+            json!({ "xml": { "mch_id": MCHID, "sign_type": "SHA1" } }),
+            ErrorKind::Options,
+            "\"SHA1\"",
+        ),
+        (
+            "v2/pay/unifiedorder",
+            json!({ "xml": { "mch_id": MCHID, "sign_type": "" } }),
+            ErrorKind::Options,
+            "sign_type",
+        ),
+        ("v2/pay/unifiedorder", json!({ "xml": {}, "nonceless": false }), ErrorKind::Options, "PHP reads as true"),
+        ("v3/pay/transactions/native", json!({ "xml": {} }), ErrorKind::Options, "begin with \"v2/\""),
+        (
+            "v3/pay/transactions/native",
+            json!({ "json": {}, "security": true }),
+            ErrorKind::Options,
+            "begin with \"v2/\"",
+        ),
+        ("v2/pay/unifiedorder", json!({ "xmll": {} }), ErrorKind::Options, "did you mean \"xml\"?"),
+    ] {
+        let error = client.chain(path).post(options.clone()).expect_err(words);
+        assert_eq!(error.kind(), kind, "{options}: {error}");
+        assert!(error.message().contains(words), "{options}: {error}");
+    }
+    let error =
+        client.chain("v2/appauth/x").get(json!({ "query": { "mch_id": MCHID, "a": [1, 2] } })).expect_err("a list");
+    assert!(error.message().contains("a list"), "{error}");
+    assert!(sandbox.requests().is_empty());
+
+    let no_secret = Client::builder()
+        .mchid(MCHID)
+        .serial("AB")
+        .private_key(sandbox.merchant_key())
+        .apiv3_key(sandbox.apiv3_key())
+        .base_uri(sandbox.base_uri())
+        .build()
+        .expect("client");
+    let error = no_secret.chain("v2/pay/unifiedorder").post(order("1")).expect_err("no secret");
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.message().contains("the setting secret is missing"), "{error}");
+    let error = sandbox.builder().secret("with blank").build().expect_err("blank");
+    assert!(error.message().contains("setting secret"), "{error}");
+}
+
+#[test]
+fn an_answer_that_is_not_to_be_trusted() {
+    let (sandbox, client) = start();
+    let body = |text: &str| {
+        let text = text.to_owned();
+        Fault::Tamper(Box::new(move |answer| *answer.body_mut() = text.clone().into()))
+    };
+    let signed = |fields: &Value| {
+        let mut names: Vec<_> = fields.as_object().expect("object").iter().collect();
+        names.sort_by_key(|(name, _)| name.as_str());
+        let text: Vec<_> =
+            names.iter().map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default())).collect();
+        let sign = hash::sign(hash::MD5, &text.join("&"), &sandbox.secret()).expect("sign");
+        let fields: String = names
+            .iter()
+            .map(|(name, value)| format!("<{name}>{}</{name}>", value.as_str().unwrap_or_default()))
+            .collect();
+        format!("<xml>{fields}<sign>{sign}</sign></xml>")
+    };
+    let good = signed(&json!({ "return_code": "SUCCESS", "result_code": "SUCCESS", "nickname": "a\u{8}b" }));
+    let nested = "<a>".repeat(3_400_000);
+    for (fault, words) in [
+        (body(&good.replace("a\u{8}b", "other")), "does not fit"),
+        (body(&good.replace("<sign>", "<sing>").replace("</sign>", "</sing>")), "no sign"),
+        (body("<xml><result_code>SUCCESS</result_code></xml>"), "no return_code"),
+        (body("<!DOCTYPE html><html><body>gateway</body></html>"), "HTML page"),
+        (body("<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><xml><a>&e;</a></xml>"), "document type"),
+        (body("<!DOCTYPE l [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;\">]><xml><a>&b;</a></xml>"), "document type"),
+        (body(&nested), "deeper than 32"),
+        (body("{\"return_code\": \"SUCCESS\"}"), "begins with"),
+        (body(""), "empty"),
+        (
+            Fault::Tamper(Box::new(|answer| *answer.body_mut() = Bytes::from_static(b"<xml><a>\xff</a></xml>"))),
+            "no UTF-8",
+        ),
+    ] {
+        sandbox.inject(fault);
+        let error = client.chain("v2/pay/unifiedorder").post(order("1")).expect_err(words);
+        assert_eq!(error.kind(), ErrorKind::Verification, "{error}");
+        assert!(error.message().contains(words), "{words}: {error}");
+        assert!(!error.response().expect("kept").is_verified());
+    }
+    // A control character does not break the answer, and is taken out of the fields, as by PHP.
+    sandbox.inject(body(&good));
+    let response = client.chain("v2/pay/unifiedorder").post(order("1")).expect("good");
+    assert!(response.is_verified());
+    assert_eq!(response.xml().expect("xml")["nickname"], "ab");
+    // An answer other than 2xx is an error of its own kind.
+    let page = http::Response::builder().status(502).body(Bytes::from_static(b"<html>502</html>")).expect("page");
+    sandbox.inject(Fault::Gateway(page));
+    let error = client.chain("v2/pay/unifiedorder").post(order("1")).expect_err("gateway");
+    assert_eq!((error.kind(), error.status().map(|s| s.as_u16())), (ErrorKind::ServerError, Some(502)));
+}
+
+#[test]
+fn a_red_packet_is_answered_unsigned() {
+    let sandbox = sandbox();
+    let client = over_tls(&sandbox);
+    let options = |amount: &str| {
+        json!({ "security": true, "xml": {
+            "mch_id": MCHID, "mch_billno": "1", "wxappid": "wx8888888888888888", "send_name": "天虹百货", "re_openid": "oxTWIu",
+            "total_amount": amount, "total_num": "1", "wishing": "感谢您", "client_ip": "192.168.0.1", "act_name": "猜灯谜", "remark": "快",
+        }})
+    };
+    let sent = client.chain("v2/mmpaymkttransfers/sendredpack").post(options("1000")).expect("sent");
+    assert!(!sent.is_verified());
+    assert_eq!(sent.xml().expect("xml")["total_amount"], "1000");
+    let error = client.chain("v2/mmpaymkttransfers/sendredpack").post(options("99")).expect_err("too little");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Fail, Some("MONEY_LIMIT")));
+}
+
+#[test]
+fn bills_and_their_errors() {
+    let (sandbox, client) = start();
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("bill.csv");
+    let options =
+        || json!({ "sink": path.to_str(), "xml": { "appid": "wx", "mch_id": MCHID, "bill_date": "20261101" } });
+    let content = || std::fs::read(&path);
+
+    // The service says in XML that there is no bill, with the status 200.
+    for xml in [
+        "<xml><return_code>FAIL</return_code><return_msg>No Bill Exist</return_msg></xml>",
+        " \n<xml>\n<return_code><![CDATA[FAIL]]></return_code><return_msg>No Bill Exist</return_msg><error_code>20002</error_code></xml>",
+    ] {
+        sandbox.stub("POST", "v2/pay/downloadbill", 200, xml.into());
+        let error = client.chain("v2/pay/downloadbill").post(options()).expect_err("no bill");
+        assert_eq!(error.kind(), ErrorKind::Fail, "{error}");
+        assert!(error.message().contains("No Bill Exist"), "{error}");
+        assert!(content().is_err(), "no file");
+        let mut kept = options();
+        kept["http_errors"] = false.into();
+        let response = client.chain("v2/pay/downloadbill").post(kept).expect("answer");
+        assert_eq!(response.xml().expect("xml")["return_code"], "FAIL");
+        assert!(content().is_err(), "no file");
+        let mut streamed = options();
+        streamed.as_object_mut().expect("object").remove("sink");
+        streamed["stream"] = true.into();
+        assert_eq!(client.chain("v2/pay/downloadbill").post(streamed).expect_err("no bill").kind(), ErrorKind::Fail);
+    }
+
+    sandbox.stub("POST", "v2/pay/downloadbill", 200, "\u{feff}交易时间,公众账号ID\n`2026,`wx\n".into());
+    client.chain("v2/pay/downloadbill").post(options()).expect("bill");
+    assert_eq!(content().expect("file"), "\u{feff}交易时间,公众账号ID\n`2026,`wx\n".as_bytes());
+    sandbox.file("v2/pay/downloadbill", 3_000_000);
+    client.chain("v2/pay/downloadbill").post(options()).expect("bill");
+    assert_eq!(content().expect("file").len(), 3_000_000);
+    let mut streamed = options();
+    streamed.as_object_mut().expect("object").remove("sink");
+    streamed["stream"] = true.into();
+    let mut whole = Vec::new();
+    let bill = client.chain("v2/pay/downloadbill").post(streamed).expect("bill");
+    bill.into_stream().read_to_end(&mut whole).expect("read");
+    assert_eq!(whole, content().expect("file"));
+    sandbox.inject(Fault::CutBody(10_000));
+    let error = client.chain("v2/pay/downloadbill").post(options()).expect_err("cut");
+    assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), 1, "the old bill, and nothing else");
+}
+
+#[test]
+fn an_upload() {
+    let (sandbox, client) = start();
+    sandbox.stub("POST", "v2/secapi/mch/uploadmedia", 200, json!({ "media_id": "m" }));
+    let upload = |options: Options| {
+        // The sandbox signs no answer to what it cannot read as XML: the request is what is looked at.
+        let _ = client.chain("v2/secapi/mch/uploadmedia").post(options);
+        let request = sandbox.requests().pop().expect("a request");
+        String::from_utf8(request.body.to_vec()).expect("text")
+    };
+    let field = |body: &str, name: &str| {
+        let (_, rest) = body
+            .split_once(&format!("form-data; name=\"{name}\"\r\n\r\n"))
+            .unwrap_or_else(|| panic!("{name} in {body}"));
+        rest.split_once("\r\n").expect("end").0.to_owned()
+    };
+    let body = upload(Media::from_bytes("id.png", "abc").into());
+    let signed = format!("mch_id={MCHID}&media_hash={}&sign_type=HMAC-SHA256", hash::md5("abc"));
+    let signed = {
+        let mut parts: Vec<_> = signed.split('&').collect();
+        parts.sort_unstable();
+        parts.join("&")
+    };
+    assert_eq!(field(&body, "sign"), hash::sign(hash::HMAC_SHA256, &signed, &sandbox.secret()).expect("sign"));
+    assert!(body.contains("name=\"media\"; filename=\"id.png\"") && body.contains("\r\nabc\r\n"), "{body}");
+
+    // Parts carried over from PHP keep their order, and their sign is made anew in its place.
+    let parts = json!({ "multipart": [
+        { "name": "mch_id", "contents": MCHID }, { "name": "sign", "contents": "old" }, { "name": "media_hash", "contents": "h" },
+        { "name": "media", "contents": "abc", "filename": "id.png" },
+    ]});
+    let body = upload(parts.into());
+    assert_eq!(
+        field(&body, "sign"),
+        hash::sign(hash::MD5, &format!("mch_id={MCHID}&media_hash=h"), &sandbox.secret()).expect("sign")
+    );
+    assert!(body.find("\"sign\"") < body.find("\"media_hash\""));
+    let error = client
+        .chain("v2/secapi/mch/uploadmedia")
+        .post(Media::from_bytes("a", "b").meta(json!({ "mch_id": "1" })))
+        .expect_err("guard");
+    assert_eq!(error.kind(), ErrorKind::Options);
+}
+
+#[test]
+fn a_layer_may_change_what_is_signed() {
+    let sandbox = sandbox();
+    let seen = Arc::new(Mutex::new(String::new()));
+    let log = Arc::clone(&seen);
+    let client = sandbox
+        .builder()
+        .layer(tower::util::MapRequestLayer::new(move |request: http::Request<Bytes>| {
+            *log.lock().expect("log") = String::from_utf8_lossy(request.body()).into_owned();
+            let added =
+                String::from_utf8_lossy(request.body()).replace("</xml>", "<attach>by the layer</attach></xml>");
+            request.map(|_| added.into())
+        }))
+        .build()
+        .expect("client");
+    let mut options = order("layer");
+    options["xml"]["nonce_str"] = "the caller's".into();
+    client.chain("v2/pay/unifiedorder").post(options).expect("signed over what the layer made");
+    assert!(!seen.lock().expect("log").contains("sign>"), "not signed yet");
+    let sent = sandbox.requests().pop().expect("request");
+    let sent = String::from_utf8_lossy(&sent.body).into_owned();
+    assert!(sent.contains("by the layer") && sent.contains("<nonce_str>the caller's</nonce_str>"), "{sent}");
+}
+
+#[test]
+fn no_secret_shows() {
+    let sandbox = sandbox();
+    let secret = String::from_utf8(sandbox.secret().expose().to_vec()).expect("text");
+    let client = sandbox.client().expect("client");
+    let notifications = client.notifications_v2().expect("notifications");
+    let body = sandbox.notification_v2(&json!({ "openid": "o-personal" })).expect("body");
+    let notification = notifications.verify(&body).expect("verified");
+    let error = client.chain("v2/pay/orderquery").post(json!({ "xml": { "mch_id": "1" } })).expect_err("guard");
+    let refused = client.chain("v2/pay/orderquery").post(json!({ "xml": { "mch_id": MCHID, "out_trade_no": "1" } }));
+    let shown = format!(
+        "{client:?} {notifications:?} {notification:?} {:?} {error:?} {refused:?} {:?}",
+        sandbox.builder(),
+        Secret::from(secret.as_str())
+    );
+    assert!(!shown.contains(&secret) && !shown.contains("o-personal") && !shown.contains("BEGIN"), "{shown}");
+}
