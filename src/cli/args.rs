@@ -150,20 +150,68 @@ pub(super) struct Certs {
     pub(super) baseuri: Option<String>,
 }
 
-/// Run a local WeChat Pay that verifies requests and answers signed
+/// Run a local WeChat Pay that verifies requests and answers signed, or do something to a running one
 ///
-/// Writes the settings of its merchant to DIR/wxpay.toml, so that other commands reach it with --config. The keys are new
-/// at each start.
+/// Keeps keys and state in DIR, and writes the settings of its merchant there: wxpay.toml for the other commands (--config), and
+/// files for other SDKs. Its address is also a page for a browser.
 #[cfg(feature = "sandbox")]
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = false)]
 pub(super) struct Sandbox {
     /// The port on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = 8090)]
     pub(super) port: u16,
-    /// Also issue a platform certificate, as for a merchant in platform-certificate mode
+    /// Sign with a platform certificate, as for a merchant in platform-certificate mode
     #[arg(long)]
     pub(super) certificates: bool,
-    /// Where the settings are written
-    #[arg(long, value_name = "DIR", default_value = "wxpay-sandbox")]
+    /// Where keys, state and settings are kept
+    #[arg(long, value_name = "DIR", default_value = "wxpay-sandbox", global = true)]
     pub(super) dir: PathBuf,
+    /// Print the settings as one line of JSON once it listens, for scripts
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Answers for endpoints that it does not know: JSON Lines of method, template, status, response
+    #[arg(long, value_name = "FILE")]
+    pub(super) stubs: Option<PathBuf>,
+    /// Shorten the pauses between the deliveries of a notification by this factor
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    pub(super) speed: f64,
+    /// Send notifications to other machines, too
+    #[arg(long)]
+    pub(super) notify_anywhere: bool,
+    #[command(subcommand)]
+    pub(super) act: Option<Act>,
+}
+
+/// What is done to a running sandbox.
+#[cfg(feature = "sandbox")]
+#[derive(Subcommand)]
+pub(super) enum Act {
+    /// Pay an order, or a combined one, and notify its notify_url
+    Pay { out_trade_no: String },
+    /// Give back an order, or so many fen of it
+    Refund { out_trade_no: String, amount: Option<u64> },
+    /// Take a merchant transfer, as its user does
+    Confirm { out_bill_no: String },
+    /// Send a notification again; its id is in the state
+    Replay { id: String },
+    /// Send a notification with a wrong signature, as the service does to see whether it is refused
+    Probe { notify_url: String },
+    /// Do to a member card what a user does: ACCEPT_CARD, ACTIVATE_CARD, USERCARD_MANAGE
+    Card { card_id: String, event: String },
+    /// Put a fault into the next answers
+    ///
+    /// wrong-signature, stale-clock, unknown-serial, missing-header[:NAME], bad-gateway, frequency-limited, system-error,
+    /// cut-body[:BYTES], reset, delay:MILLISECONDS, rotate-key
+    Fault {
+        fault: String,
+        /// Into so many
+        #[arg(long, default_value_t = 1)]
+        times: u64,
+        /// Into notifications instead
+        #[arg(long)]
+        notifications: bool,
+    },
+    /// Print account, orders, refunds, transfers, calls and notifications as JSON
+    State,
 }

@@ -1,63 +1,96 @@
-//! `wxpay sandbox`: the local WeChat Pay as a process of its own.
+//! `wxpay sandbox`: the local WeChat Pay as a process of its own, and what a buyer or a tester does to a running one.
 
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use super::Failure;
-use super::args::Sandbox as Arguments;
-use crate::sandbox::{PUBLIC_KEY_ID, Sandbox};
+use serde_json::{Value, json};
+
+use super::args::{Act, Sandbox as Arguments};
+use super::{Failure, output};
+use crate::sandbox::{Sandbox, home};
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let sandbox = Sandbox::start_on(arguments.port)?;
-    if arguments.certificates {
-        sandbox.rotate_certificate()?;
+    match &arguments.act {
+        None => serve(arguments),
+        Some(act) => call(&arguments.dir, act),
     }
-    let config = write(&sandbox, &arguments.dir)
-        .map_err(|error| Failure::local(format!("the folder {}: {error}", arguments.dir.display())))?;
-    println!("A local WeChat Pay listens at {}", sandbox.base_uri());
-    println!("Its merchant's settings are in {}:", config.display());
-    println!("  wxpay --config {} req ...", config.display());
-    println!("End it with Ctrl-C.");
+}
+
+fn serve(arguments: &Arguments) -> Result<(), Failure> {
+    let mut builder = Sandbox::configure().port(arguments.port).dir(&arguments.dir).log();
+    builder = builder.notification_speed(arguments.speed);
+    if arguments.certificates {
+        builder = builder.certificates();
+    }
+    if arguments.notify_anywhere {
+        builder = builder.notify_anywhere();
+    }
+    if let Some(path) = &arguments.stubs {
+        let text = fs::read_to_string(path)
+            .map_err(|error| Failure::usage(format!("the file {} cannot be read: {error}", path.display())))?;
+        builder = builder.stubs(&text);
+    }
+    let sandbox = builder.start()?;
+    let text = if arguments.json {
+        format!("{}\n", home::summary(&sandbox, &arguments.dir))
+    } else {
+        let config = arguments.dir.join(home::CONFIG);
+        format!(
+            "A local WeChat Pay listens at {0}, and shows itself there to a browser; over TLS at {1}.\n\
+             Its merchant's settings are in {2}:\n  wxpay --config {2} req ...\n\
+             For other SDKs there are settings.php, settings.mjs, settings.go.txt and settings.java.txt beside it.\n\
+             Pay an order: wxpay sandbox pay OUT_TRADE_NO{3}\nEnd it with Ctrl-C.\n",
+            sandbox.base_uri(),
+            sandbox.tls_base_uri(),
+            config.display(),
+            if arguments.dir == Path::new("wxpay-sandbox") {
+                String::new()
+            } else {
+                format!(" --dir {}", arguments.dir.display())
+            },
+        )
+    };
     // Whoever reads the lines through a pipe wants them now.
-    std::io::stdout().flush().map_err(|error| Failure::local(format!("standard output: {error}")))?;
+    let mut out = std::io::stdout();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::local(format!("standard output: {error}")))?;
     loop {
         std::thread::park();
     }
 }
 
-/// Writes the settings and the keys they name, and returns the path of the settings.
-fn write(sandbox: &Sandbox, folder: &Path) -> std::io::Result<std::path::PathBuf> {
-    fs::create_dir_all(folder)?;
-    let settings = sandbox.settings();
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    private(&folder.join("apiclient_key.pem"), &text(&settings["privateKey"]))?;
-    fs::write(folder.join("pub_key.pem"), text(&settings["certs"][PUBLIC_KEY_ID]))?;
-    private(&folder.join("apiclient_cert.pem"), &text(&settings["merchant"]["cert"]))?;
-    let config = folder.join("wxpay.toml");
-    private(
-        &config,
-        &format!(
-            "mchid = {:?}\nserial = {:?}\nprivate_key = \"file://apiclient_key.pem\"\nbase_uri = {:?}\nproxy = \"\"\napiv3_key = {:?}\nsecret = {:?}\n\n[certs]\n{PUBLIC_KEY_ID} = \"file://pub_key.pem\"\n\n\
-             [merchant]\ncert = \"file://apiclient_cert.pem\"\nkey = \"file://apiclient_key.pem\"\n",
-            text(&settings["mchid"]),
-            text(&settings["serial"]),
-            text(&settings["base_uri"]),
-            text(&settings["apiv3_key"]),
-            text(&settings["secret"]),
-        ),
-    )?;
-    Ok(config)
-}
-
-/// Writes a file that only its owner can read.
-fn private(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    #[cfg(unix)]
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    file.write_all(text.as_bytes())
+/// Makes a control call to the sandbox that runs with this folder.
+fn call(folder: &Path, act: &Act) -> Result<(), Failure> {
+    let (path, body) = match act {
+        Act::Pay { out_trade_no } => ("pay", json!({ "out_trade_no": out_trade_no })),
+        Act::Refund { out_trade_no, amount } => ("refund", json!({ "out_trade_no": out_trade_no, "amount": amount })),
+        Act::Confirm { out_bill_no } => ("confirm", json!({ "out_bill_no": out_bill_no })),
+        Act::Replay { id } => ("replay", json!({ "id": id })),
+        Act::Probe { notify_url } => ("probe", json!({ "notify_url": notify_url })),
+        Act::Card { card_id, event } => ("card", json!({ "card_id": card_id, "event": event })),
+        Act::Fault { fault, times, notifications } => {
+            let on = if *notifications { "notification" } else { "answer" };
+            ("fault", json!({ "fault": fault, "times": times, "on": on }))
+        }
+        Act::State => ("state", Value::Null),
+    };
+    let running = folder.join(home::RUNNING);
+    let not_running = |said: String| {
+        Failure::usage(format!(
+            "no sandbox runs with the folder {} ({said}): start one with wxpay sandbox, or name its folder by --dir",
+            folder.display()
+        ))
+    };
+    let text = fs::read_to_string(&running).map_err(|error| not_running(error.to_string()))?;
+    let running: Value = serde_json::from_str(&text).map_err(|error| not_running(error.to_string()))?;
+    let base = running["base_uri"].as_str().unwrap_or_default();
+    let (status, answer) = crate::sandbox::call(&format!("{base}sandbox/{path}"), &body)
+        .map_err(|error| if error.is_connect() { not_running("it has ended".to_owned()) } else { error.into() })?;
+    if status.is_success() {
+        return output::body(&answer).map_err(|error| Failure::local(format!("standard output: {error}")));
+    }
+    let said: Value = serde_json::from_slice(&answer).unwrap_or_default();
+    Err(Failure { code: 5, said: said["error"].as_str().unwrap_or("the sandbox refused").to_owned() })
 }

@@ -7,8 +7,9 @@ use http::{Request, StatusCode};
 use serde_json::{Value, json};
 
 use super::answer::Refusal;
-use super::{MCHID, SERIAL};
-use crate::crypto::PublicKey;
+use super::explain::{Parts, explain};
+use super::server::BaseUri;
+use super::{MCHID, SERIAL, State};
 use crate::proto::authorization::Authorization;
 use crate::proto::message;
 
@@ -17,9 +18,26 @@ const MAX_AGE: u64 = 300;
 /// How much of the signed message an answer shows.
 const SHOWN: usize = 512;
 
+/// What was signed, and whether it held, for the log and the page.
+#[derive(Clone, Default)]
+pub(super) struct Verdict {
+    pub(super) held: bool,
+    /// The message that was expected.
+    pub(super) expected: String,
+    /// The message that was signed instead, where it can be told.
+    pub(super) signed: String,
+    pub(super) said: String,
+}
+
 /// Verifies the `Authorization` of a request received at `now`, over the bytes that came: those of the body, or of the `meta`
 /// of an upload.
-pub(super) fn authorization(request: &Request<Bytes>, signed: &[u8], key: &PublicKey, now: i64) -> Result<(), Refusal> {
+pub(super) fn authorization(
+    request: &Request<Bytes>,
+    signed: &[u8],
+    state: &State,
+    now: i64,
+    verdict: &mut Verdict,
+) -> Result<(), Refusal> {
     let headers = request.headers();
     if !headers.contains_key(ACCEPT) || !headers.contains_key(USER_AGENT) {
         return Err(Refusal::param("header", "Accept", "Http头缺少Accept或User-Agent"));
@@ -39,7 +57,7 @@ pub(super) fn authorization(request: &Request<Bytes>, signed: &[u8], key: &Publi
             detail: json!({ "field": "mchid", "issue": format!("the sandbox knows {MCHID}"), "location": "authorization" }),
         });
     }
-    if fields.serial != SERIAL {
+    if !fields.serial.eq_ignore_ascii_case(SERIAL) {
         return Err(sign_error(
             "商户证书序列号有误。请使用签名私钥匹配的证书序列号",
             json!({ "field": "serial_no", "issue": format!("the sandbox knows {SERIAL}"), "location": "authorization" }),
@@ -53,20 +71,43 @@ pub(super) fn authorization(request: &Request<Bytes>, signed: &[u8], key: &Publi
     }
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
     let message = message::request(request.method().as_str(), target, fields.timestamp, fields.nonce, signed);
-    let holds = BASE64_STANDARD.decode(fields.signature).is_ok_and(|signature| key.verify(&message, &signature));
-    if holds {
+    verdict.expected = String::from_utf8_lossy(&message).into_owned();
+    let key = state.keys.merchant.public_key();
+    let signature = BASE64_STANDARD.decode(fields.signature).unwrap_or_default();
+    if key.verify(&message, &signature) {
+        // A nonce counts only where the signature holds, so that nobody can use up those of others.
+        if !state.book().nonces.insert(fields.nonce, now) {
+            return Err(sign_error(
+                "请求的随机串重复，疑似重放攻击",
+                json!({ "field": "nonce_str", "issue": "the nonce was used within the last five minutes", "location": "authorization" }),
+            ));
+        }
+        verdict.held = true;
         return Ok(());
     }
+    let base_uri = request.extensions().get::<BaseUri>().map_or("", |BaseUri(base)| base);
+    let parts = Parts {
+        method: request.method().as_str(),
+        target,
+        timestamp: fields.timestamp,
+        nonce: fields.nonce,
+        body: signed,
+        base_uri,
+    };
+    let explanation = explain(&parts, &signature, &key);
+    verdict.signed = explanation.signed.clone().unwrap_or_default();
+    verdict.said.clone_from(&explanation.said);
     Err(sign_error(
         "错误的签名，验签失败",
         json!({
             "field": "signature",
             "issue": "sign not match",
             "location": "authorization",
+            "sandbox": { "said": explanation.said, "signed_message": explanation.signed },
             "sign_information": {
                 "method": request.method().as_str(),
                 "url": target,
-                "truncated_sign_message": String::from_utf8_lossy(&message).chars().take(SHOWN).collect::<String>(),
+                "truncated_sign_message": explanation.expected.chars().take(SHOWN).collect::<String>(),
                 "sign_message_length": message.len(),
             },
         }),

@@ -1,20 +1,40 @@
-//! The keys of a sandbox: made once a process, worth nothing outside of it.
+//! The keys of a sandbox: made once a process, or once a folder; worth nothing outside of it.
 
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::KeyPair as _;
 use rcgen::{CertificateParams, DnType, PKCS_RSA_SHA256, SerialNumber};
 use rustls_pki_types::PrivatePkcs8KeyDer;
+use serde::{Deserialize, Serialize};
 
 use super::MCHID;
-use super::tls::Tls;
+use super::tls::{Tls, TlsMaterial};
 use crate::crypto::load::to_pem;
 use crate::crypto::{Apiv3Key, PrivateKey, random};
 use crate::error::Error;
 use crate::proto::v2::Credential;
+
+/// What a folder keeps, in a file that only its owner reads.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Material {
+    merchant: String,
+    platform: String,
+    apiv3_key: String,
+    secret: String,
+    tls: TlsMaterial,
+    /// The platform's first certificate.
+    certificate: Option<IssuedMaterial>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct IssuedMaterial {
+    key: String,
+    pem: String,
+    serial: String,
+}
 
 pub(super) struct Keys {
     pub(super) merchant: PrivateKey,
@@ -26,6 +46,8 @@ pub(super) struct Keys {
     /// The merchant's id and APIv2 key.
     pub(super) apiv2: Credential,
     pub(super) tls: Tls,
+    /// The platform certificate that the folder keeps.
+    pub(super) certificate: Option<Arc<Issued>>,
 }
 
 /// A platform certificate and its key.
@@ -39,24 +61,38 @@ pub(crate) struct Issued {
 const VALID: Duration = Duration::from_secs(5 * 365 * 86_400);
 
 /// The platform certificate of that number, made at the first call of the process.
-pub(super) fn certificate(number: usize) -> Result<&'static Issued, Error> {
-    static ISSUED: Mutex<Vec<&'static Issued>> = Mutex::new(Vec::new());
+pub(super) fn certificate(number: usize) -> Result<Arc<Issued>, Error> {
+    static ISSUED: Mutex<Vec<Arc<Issued>>> = Mutex::new(Vec::new());
     let mut issued = ISSUED.lock().unwrap_or_else(PoisonError::into_inner);
     while issued.len() <= number {
-        let next = issue(issued.len(), SystemTime::now() + VALID)?;
-        issued.push(Box::leak(Box::new(next)));
+        // The first number is that of the folder's certificate.
+        let next = issue(issued.len() + 1, SystemTime::now() + VALID)?;
+        issued.push(Arc::new(next));
     }
-    issued.get(number).copied().ok_or_else(|| Error::config("the sandbox lost a certificate"))
+    issued.get(number).cloned().ok_or_else(|| Error::config("the sandbox lost a certificate"))
+}
+
+fn no_key<E>(_: E) -> Error {
+    Error::config("the sandbox cannot make an RSA key")
+}
+
+/// A new key, in PEM.
+fn generate() -> Result<String, Error> {
+    let pair = KeyPair::generate(KeySize::Rsa2048).map_err(no_key)?;
+    Ok(to_pem("PRIVATE KEY", AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).map_err(no_key)?.as_ref()))
 }
 
 /// Issues a platform certificate.
 pub(crate) fn issue(number: usize, until: SystemTime) -> Result<Issued, Error> {
+    Issued::from(&issue_material(number, until)?)
+}
+
+fn issue_material(number: usize, until: SystemTime) -> Result<IssuedMaterial, Error> {
     let failed = |source: rcgen::Error| Error::config("the sandbox cannot make a certificate").with_source(source);
-    let no_key = |_| Error::config("the sandbox cannot make an RSA key");
-    let pair = KeyPair::generate(KeySize::Rsa2048).map_err(no_key)?;
-    let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).map_err(no_key)?;
+    let key = generate()?;
+    let der = der_of(&key)?;
     let signer =
-        rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&PrivatePkcs8KeyDer::from(der.as_ref()), &PKCS_RSA_SHA256);
+        rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&PrivatePkcs8KeyDer::from(der.as_slice()), &PKCS_RSA_SHA256);
     let mut serial =
         vec![0x71, 0x32, 0xd7, 0x2a, 0x03, 0xe9, 0x3c, 0xdd, 0xf8, 0xc0, 0x3b, 0xbd, 0x1f, 0x37, 0xee, 0xdf];
     serial.extend_from_slice(&u32::try_from(number).unwrap_or(u32::MAX).to_be_bytes());
@@ -67,46 +103,93 @@ pub(crate) fn issue(number: usize, until: SystemTime) -> Result<Issued, Error> {
     params.not_before = (SystemTime::now() - Duration::from_secs(3600)).into();
     params.not_after = until.into();
     let certificate = params.self_signed(&signer.map_err(failed)?).map_err(failed)?;
-    Ok(Issued {
-        key: PrivateKey::new(pair)?,
+    Ok(IssuedMaterial {
+        key,
         serial: crate::crypto::digest::hex(&serial).to_ascii_uppercase(),
         pem: to_pem("CERTIFICATE", certificate.der()),
     })
 }
 
-/// The keys of this process, made at the first call.
-pub(super) fn get() -> Result<&'static Keys, Error> {
-    static KEYS: Mutex<Option<&'static Keys>> = Mutex::new(None);
-    let mut slot = KEYS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(keys) = *slot {
-        return Ok(keys);
+/// The DER of a key in PEM that was made here.
+pub(super) fn der_of(pem: &str) -> Result<Vec<u8>, Error> {
+    match crate::crypto::load::text(pem)? {
+        crate::crypto::load::Der::Pkcs8(der) => Ok(der.to_vec()),
+        other => Err(Error::config(format!("the sandbox keeps {} where its key belongs", other.name()))),
     }
-    let failed = |_| Error::config("the sandbox cannot make an RSA key");
-    let generate = || KeyPair::generate(KeySize::Rsa2048).map_err(failed);
-    // Two threads, as this is most of what a sandbox's start takes.
-    let (merchant, platform) = std::thread::scope(|scope| {
-        let merchant = scope.spawn(generate);
-        let platform = generate();
-        let merchant = merchant.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Ok::<_, Error>((merchant?, platform?))
-    })?;
-    let merchant_der = AsDer::<Pkcs8V1Der<'_>>::as_der(&merchant).map_err(failed)?;
-    let merchant_pem = to_pem("PRIVATE KEY", merchant_der.as_ref());
-    let tls = Tls::new(merchant_der.as_ref())?;
-    let apiv2 = Credential::new(MCHID, random::nonce()?.into());
-    let public = platform.public_key();
-    let public = AsDer::<PublicKeyX509Der<'_>>::as_der(public).map_err(failed)?;
-    let platform_public_pem = to_pem("PUBLIC KEY", public.as_ref());
-    let apiv3_text = random::nonce()?;
-    let keys = Keys {
-        apiv3_key: Apiv3Key::new(apiv3_text.as_str())?,
-        apiv3_text,
-        merchant: PrivateKey::new(merchant)?,
-        merchant_pem,
-        platform: PrivateKey::new(platform)?,
-        platform_public_pem,
-        apiv2: apiv2.map_err(Error::config)?,
-        tls,
-    };
-    Ok(slot.insert(Box::leak(Box::new(keys))))
+}
+
+impl Issued {
+    fn from(material: &IssuedMaterial) -> Result<Self, Error> {
+        Ok(Issued {
+            key: PrivateKey::from_pem(&material.key)?,
+            serial: material.serial.clone(),
+            pem: material.pem.clone(),
+        })
+    }
+}
+
+impl Material {
+    fn make() -> Result<Self, Error> {
+        // Two threads, as this is most of what a sandbox's first start takes.
+        let (merchant, platform) = std::thread::scope(|scope| {
+            let merchant = scope.spawn(generate);
+            let platform = generate();
+            let merchant = merchant.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok::<_, Error>((merchant?, platform?))
+        })?;
+        Ok(Material {
+            tls: TlsMaterial::make(&der_of(&merchant)?)?,
+            merchant,
+            platform,
+            apiv3_key: random::nonce()?,
+            secret: random::nonce()?,
+            certificate: None,
+        })
+    }
+}
+
+impl Keys {
+    fn from(material: Material) -> Result<Self, Error> {
+        let platform = PrivateKey::from_pem(&material.platform)?;
+        let issued = material.certificate.as_ref().map(Issued::from).transpose()?;
+        Ok(Keys {
+            platform_public_pem: to_pem("PUBLIC KEY", &platform.public_key().spki()),
+            platform,
+            merchant: PrivateKey::from_pem(&material.merchant)?,
+            merchant_pem: material.merchant,
+            apiv3_key: Apiv3Key::new(material.apiv3_key.as_str())?,
+            apiv3_text: material.apiv3_key,
+            apiv2: Credential::new(MCHID, material.secret.into()).map_err(Error::config)?,
+            tls: Tls::new(&material.tls)?,
+            certificate: issued.map(Arc::new),
+        })
+    }
+
+    /// The keys of a folder, made at its first start.
+    pub(super) fn of_folder(path: &Path) -> Result<Self, Error> {
+        let failed = |said: String| Error::config(format!("the sandbox's keys {}: {said}", path.display()));
+        let material = match std::fs::read(path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|_| failed("the file is damaged: move the folder away for new keys".to_owned()))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let mut made = Material::make()?;
+                made.certificate = Some(issue_material(0, SystemTime::now() + VALID)?);
+                let text = serde_json::to_string(&made).map_err(|error| failed(error.to_string()))?;
+                super::home::private(path, &text).map_err(|error| failed(error.to_string()))?;
+                made
+            }
+            Err(error) => return Err(failed(error.to_string())),
+        };
+        Keys::from(material)
+    }
+}
+
+/// The keys of this process, made at the first call.
+pub(super) fn of_process() -> Result<Arc<Keys>, Error> {
+    static KEYS: Mutex<Option<Arc<Keys>>> = Mutex::new(None);
+    let mut slot = KEYS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(keys) = &*slot {
+        return Ok(Arc::clone(keys));
+    }
+    Ok(Arc::clone(slot.insert(Arc::new(Keys::from(Material::make()?)?))))
 }

@@ -20,19 +20,32 @@
 //! ```
 
 mod answer;
+mod api_misc;
+mod api_money;
+mod api_pay;
+mod book;
+mod books;
+mod builder;
 mod check;
+mod control;
+mod explain;
 mod fault;
+mod fields;
+pub(crate) mod home;
 pub(crate) mod keys;
-mod ledger;
 mod notification;
+mod orders;
+mod outbox;
 mod reply;
 mod routes;
 mod server;
+mod sharings;
+mod store;
 mod tls;
+mod transfers;
 mod upload;
 mod v2;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,12 +59,17 @@ use tokio::sync::oneshot;
 
 use crate::client::Client;
 use crate::config::ClientBuilder;
-use crate::crypto::{Apiv3Key, Certificate, PrivateKey, PublicKey};
+use crate::crypto::{Apiv3Key, Certificate, PrivateKey, PublicKey, random};
 use crate::error::Error;
 use crate::proto::v2::Credential;
 use crate::secret::Secret;
+use crate::transport::Transport;
+use book::Book;
+pub use builder::SandboxBuilder;
 pub use fault::{Fault, Tamper};
-use keys::{Issued, Keys};
+use keys::Keys;
+#[cfg(feature = "cli")]
+pub(crate) use notification::call;
 
 /// The merchant that the sandbox knows.
 pub const MCHID: &str = "1900000109";
@@ -59,6 +77,9 @@ pub const MCHID: &str = "1900000109";
 pub const SERIAL: &str = "3775B6A45ACD588826D15E583A95F5DDC0FFEE00";
 /// The id of the platform's public key.
 pub const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_0119000001092026010100000000000000";
+
+/// The id of a platform key that nobody knows.
+const UNKNOWN_SERIAL: &str = "PUB_KEY_ID_0000000000000000000000000000000000";
 
 /// A running sandbox. Dropping it ends it, and panics if a request made it panic.
 pub struct Sandbox {
@@ -71,29 +92,14 @@ pub struct Sandbox {
 
 /// What the server's tasks share.
 struct State {
-    keys: &'static Keys,
+    keys: Arc<Keys>,
     book: Mutex<Book>,
+    store: store::Store,
+    /// Sends notifications.
+    transport: Transport,
+    /// Whether refused signatures are explained on standard error.
+    log: bool,
     panicked: AtomicBool,
-}
-
-#[derive(Default)]
-struct Book {
-    received: Vec<Received>,
-    ledger: ledger::Ledger,
-    faults: VecDeque<Fault>,
-    stubs: Vec<routes::Stub>,
-    /// The platform's certificates in force, oldest first; the last one signs, where there is any.
-    certificates: Vec<&'static Issued>,
-}
-
-impl Book {
-    /// The key that signs an answer to a request that names `asked` as `Wechatpay-Serial`, and its id.
-    fn signing_key(&self, keys: &Keys, asked: Option<&str>) -> (PrivateKey, String) {
-        match self.certificates.last() {
-            Some(newest) if asked != Some(PUBLIC_KEY_ID) => (newest.key.clone(), newest.serial.clone()),
-            _ => (keys.platform.clone(), PUBLIC_KEY_ID.to_owned()),
-        }
-    }
 }
 
 impl State {
@@ -104,6 +110,27 @@ impl State {
 
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens what was encrypted for the platform key `id`.
+    fn decrypt(&self, id: &str, ciphertext: &str) -> Result<String, Error> {
+        let issued = self.book().certificates.iter().find(|issued| issued.serial == id).cloned();
+        let key = match &issued {
+            Some(issued) => &issued.key,
+            None if id == PUBLIC_KEY_ID => &self.keys.platform,
+            None => return Err(Error::options(format!("the sandbox has no platform key {id:?}"))),
+        };
+        let text = key.decrypt(ciphertext)?;
+        String::from_utf8(text).map_err(|_| Error::new(crate::ErrorKind::Decode, "the field is no text in UTF-8"))
+    }
+
+    /// Hands over what changed, and returns when it is kept. `false`: it is not, and must not be answered.
+    async fn kept(&self) -> bool {
+        let changes = self.book().books.take_changes();
+        match self.store.keep(changes) {
+            Some(done) => done.await.unwrap_or(false),
+            None => true,
+        }
     }
 }
 
@@ -135,25 +162,19 @@ impl fmt::Debug for Received {
 }
 
 impl Sandbox {
-    /// Starts a sandbox on a free port of the loopback address, on a thread of its own.
+    /// Starts a sandbox on a free port of the loopback address, on a thread of its own, everything in memory.
     ///
     /// The first one of a process makes two RSA keys, which takes some tenths of a second.
     ///
     /// # Errors
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) when there is no key, port or thread to be had.
     pub fn start() -> Result<Self, Error> {
-        Sandbox::start_on(0)
+        Sandbox::configure().start()
     }
 
-    /// [`start`](Self::start) on this port of the loopback address; 0 picks a free one.
-    ///
-    /// # Errors
-    /// Those of [`start`](Self::start); another process may hold the port.
-    pub fn start_on(port: u16) -> Result<Self, Error> {
-        let state = Arc::new(State { keys: keys::get()?, book: Mutex::default(), panicked: AtomicBool::new(false) });
-        let (stop, stopped) = oneshot::channel();
-        let ([address, tls_address], thread) = server::start(port, Arc::clone(&state), stopped)?;
-        Ok(Sandbox { state, address, tls_address, stop: Some(stop), thread: Some(thread) })
+    /// Begins a sandbox with other settings: a port, a folder that keeps its state, quicker notifications.
+    pub fn configure() -> SandboxBuilder {
+        SandboxBuilder::new()
     }
 
     /// Where it listens: `127.0.0.1` and the port.
@@ -187,15 +208,36 @@ impl Sandbox {
         self.state.apiv2().secret.clone()
     }
 
-    /// The buyer pays an order: its state is `SUCCESS` from now on. Returns the number of the transaction.
+    /// The buyer pays an order, or all of a combined one: its state is `SUCCESS` from now on, and its `notify_url` is told. Returns the
+    /// number of the transaction.
     ///
     /// # Errors
     /// [`ErrorKind::Options`](crate::ErrorKind::Options): there is no such order, or it cannot be paid any more.
     pub fn pay(&self, out_trade_no: &str) -> Result<String, Error> {
-        let mut book = self.state.book();
-        let paid = book.ledger.pay(out_trade_no, crate::clock::now());
-        paid.map(|order| order.transaction_id.clone())
-            .map_err(|refused| Error::options(format!("the order {out_trade_no:?} cannot be paid: {refused:?}")))
+        control::pay(&mut self.state.book(), out_trade_no)
+    }
+
+    /// The user takes a transfer: its state is `SUCCESS` from now on, and its `notify_url` is told.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Options`](crate::ErrorKind::Options): there is no such transfer, or it was cancelled.
+    pub fn confirm_transfer(&self, out_bill_no: &str) -> Result<(), Error> {
+        control::confirm(&mut self.state.book(), out_bill_no)
+    }
+
+    /// Whether its books balance: what came in, went out and is there adds up, to the fen.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Decode`](crate::ErrorKind::Decode): they do not, and where.
+    pub fn audit(&self) -> Result<(), Error> {
+        self.state.book().books.audit().map_err(|said| Error::new(crate::ErrorKind::Decode, said))
+    }
+
+    /// Its state, as the control call `GET /sandbox/state` answers it: `account`, `orders`, `refunds`, `transfers`, `calls` and
+    /// `notifications`, newest first. For looking at; its form may change.
+    #[must_use]
+    pub fn overview(&self) -> Value {
+        control::overview(&self.state.book())
     }
 
     /// A notification of APIv2 with these fields, as the service would send it: its body, signed with HMAC-SHA256.
@@ -262,9 +304,7 @@ impl Sandbox {
     /// # Errors
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) when no key can be made.
     pub fn rotate_certificate(&self) -> Result<Certificate, Error> {
-        let number = self.state.book().certificates.len();
-        let issued = keys::certificate(number)?;
-        self.state.book().certificates.push(issued);
+        let issued = book::rotate(&self.state)?;
         Certificate::from_pem(&issued.pem)
     }
 
@@ -284,8 +324,9 @@ impl Sandbox {
         original_type: &str,
         resource: &Value,
     ) -> Result<http::Request<Bytes>, Error> {
-        let (key, serial) = self.state.book().signing_key(self.state.keys, None);
-        notification::make(&self.state.keys.apiv3_key, &key, &serial, event_type, original_type, resource)
+        let (key, serial) = self.state.book().signing_key(&self.state.keys, None);
+        let made = notification::Made { id: &random::nonce()?, event_type, original_type, resource };
+        notification::make(&self.state.keys.apiv3_key, &key, &serial, crate::clock::now(), &made)
     }
 
     /// Sends a notification to a `notify_url` and returns the answer. The address must be on this machine: 127.0.0.1, `[::1]` or
@@ -303,14 +344,7 @@ impl Sandbox {
     /// [`ErrorKind::Options`](crate::ErrorKind::Options): no platform key has that id;
     /// [`ErrorKind::Decode`](crate::ErrorKind::Decode): the field was not encrypted for it.
     pub fn decrypt(&self, id: &str, ciphertext: &str) -> Result<String, Error> {
-        let issued = self.state.book().certificates.iter().find(|issued| issued.serial == id).copied();
-        let key = match issued {
-            Some(issued) => &issued.key,
-            None if id == PUBLIC_KEY_ID => &self.state.keys.platform,
-            None => return Err(Error::options(format!("the sandbox has no platform key {id:?}"))),
-        };
-        let text = key.decrypt(ciphertext)?;
-        String::from_utf8(text).map_err(|_| Error::new(crate::ErrorKind::Decode, "the field is no text in UTF-8"))
+        self.state.decrypt(id, ciphertext)
     }
 
     /// The merchant's private key.
@@ -325,15 +359,20 @@ impl Sandbox {
         self.state.keys.platform.public_key()
     }
 
-    /// The requests so far, oldest first, refused ones too.
+    /// The requests so far, oldest first, refused ones too; the newest 20,000 of them.
     #[must_use]
     pub fn requests(&self) -> Vec<Received> {
-        self.state.book().received.clone()
+        self.state.book().received.iter().cloned().collect()
     }
 
     /// Puts a fault into the next answer. Faults wait in a queue: each answer takes one.
     pub fn inject(&self, fault: Fault) {
         self.state.book().faults.push_back(fault);
+    }
+
+    /// Puts a fault into the next attempt to send a notification of an order, a refund or a transfer. They wait in a queue of their own.
+    pub fn inject_notification(&self, fault: Fault) {
+        self.state.book().notification_faults.push_back(fault);
     }
 
     /// Answers an endpoint that the sandbox does not know: `template` is its path, with variables as `{x}`.

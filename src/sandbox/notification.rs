@@ -10,14 +10,14 @@ use tower::ServiceExt;
 
 use super::routes::china_time;
 use super::{answer, v2};
-use crate::clock::now;
 use crate::connect::{Connector, Proxy};
-use crate::crypto::{Apiv3Key, PrivateKey, hash, random};
+use crate::crypto::{Apiv3Key, PrivateKey, aes_ecb, hash, random};
 use crate::error::Error;
 use crate::exchange::Exchange;
 use crate::proto::v2::Credential;
 use crate::proto::xml;
 use crate::runtime;
+use crate::secret::Secret;
 use crate::transport::Transport;
 
 /// The body of a notification of APIv2.
@@ -28,22 +28,37 @@ pub(super) fn make_v2(credential: &Credential, fields: &Value) -> Result<Bytes, 
         .ok_or_else(|| Error::options("a notification of APIv2 is an object of its fields"))?;
     fields.entry("mch_id").or_insert_with(|| credential.mchid.as_str().into());
     fields.entry("nonce_str").or_insert(random::nonce()?.into());
+    // The one about refunds is sealed instead of signed.
+    if let Some(info) = fields.get("req_info").and_then(Value::as_object) {
+        let key = Secret::from(hash::md5(credential.secret.expose()));
+        let sealed = aes_ecb::encrypt(xml::write(info).as_bytes(), &key)?;
+        fields.insert("req_info".to_owned(), sealed.into());
+        return Ok(xml::write(&fields).into());
+    }
     v2::sign(&mut fields, hash::HMAC_SHA256, credential)?;
     Ok(xml::write(&fields).into())
 }
 
-/// Makes a notification of `resource`, signed with a key of the id `serial`.
+/// What a notification is made of.
+pub(super) struct Made<'a> {
+    pub(super) id: &'a str,
+    pub(super) event_type: &'a str,
+    pub(super) original_type: &'a str,
+    pub(super) resource: &'a Value,
+}
+
+/// Makes a notification, signed at a time with a key of the id `serial`.
 pub(super) fn make(
     apiv3_key: &Apiv3Key,
     key: &PrivateKey,
     serial: &str,
-    event_type: &str,
-    original_type: &str,
-    resource: &Value,
+    at: i64,
+    made: &Made<'_>,
 ) -> Result<Request<Bytes>, Error> {
+    let Made { id, event_type, original_type, resource } = made;
     let sealing: String = random::nonce()?.chars().take(12).collect();
     let body = json!({
-        "id": random::nonce()?,
+        "id": id,
         "create_time": china_time(SystemTime::now()),
         "resource_type": "encrypt-resource",
         "event_type": event_type,
@@ -68,8 +83,20 @@ pub(super) fn make(
         HeaderValue::try_from(random::nonce()?)
             .map_err(|source| Error::config("no header value").with_source(source))?,
     );
-    answer::sign(headers, &body, key, now(), serial)?;
+    answer::sign(headers, &body, key, at, serial)?;
     Ok(request)
+}
+
+/// Makes a control call to a running sandbox; null asks, anything else changes.
+pub(crate) fn call(url: &str, body: &Value) -> Result<(http::StatusCode, Bytes), Error> {
+    let mut request = Request::new(Bytes::new());
+    if !body.is_null() {
+        *request.method_mut() = Method::POST;
+        *request.body_mut() = body.to_string().into();
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    let answer = send(url, request)?;
+    Ok((answer.status(), answer.into_body()))
 }
 
 /// Sends it, to this machine only.

@@ -96,3 +96,12 @@ pub(super) fn file_sha1(length: u64) -> String {
     }
     crate::crypto::digest::hex(hasher.finish().as_ref())
 }
+
+/// A file packed by gzip.
+pub(super) fn gzip(bytes: &[u8]) -> Bytes {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    // Memory takes all that is written.
+    let _ = encoder.write_all(bytes);
+    encoder.finish().unwrap_or_default().into()
+}

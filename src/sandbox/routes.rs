@@ -1,45 +1,102 @@
 //! What the sandbox answers to which path.
 //!
-//! To add an endpoint: one line in [`ROUTES`] and its function, which gets the path's variables and the body and returns the
-//! answer or a [`Refusal`].
+//! To add an endpoint: one line in [`ROUTES`] and its function in one of the `api_*.rs`, which gets the path's variables and the
+//! body and returns the answer or a [`Refusal`].
 
 use std::borrow::Cow;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use percent_encoding::percent_decode_str;
-use ring::digest::SHA1_FOR_LEGACY_USE_ONLY;
-use serde_json::{Value, json};
+use serde_json::Value;
 use time::UtcOffset;
 
-use super::State;
 use super::answer::Refusal;
+use super::server::BaseUri;
 use super::upload::Upload;
+use super::{State, api_misc as misc, api_money as money, api_pay as pay};
 use crate::clock::rfc3339;
-use crate::crypto::digest::{hex, sha256_hex};
-use crate::crypto::{Certificate, random};
-use crate::error::Error;
 
 /// A request that has passed the signature check.
-struct Asked<'a> {
-    request: &'a Request<Bytes>,
-    upload: Option<&'a Upload>,
-    state: &'a State,
+pub(super) struct Asked<'a> {
+    pub(super) request: &'a Request<Bytes>,
+    pub(super) upload: Option<&'a Upload>,
+    pub(super) state: &'a State,
     /// The path's variables, in order.
-    variables: Vec<String>,
+    pub(super) variables: Vec<String>,
+}
+
+impl Asked<'_> {
+    pub(super) fn variable(&self, at: usize) -> &str {
+        self.variables.get(at).map_or("", String::as_str)
+    }
+
+    /// One value of the query, decoded; none where it is empty.
+    pub(super) fn query(&self, name: &str) -> Option<String> {
+        let pairs = self.request.uri().query().unwrap_or_default().split('&');
+        let value = pairs.filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name)?.1;
+        let value = percent_decode_str(value).decode_utf8_lossy().into_owned();
+        (!value.is_empty()).then_some(value)
+    }
+
+    /// Where the caller reaches the sandbox.
+    pub(super) fn base_uri(&self) -> String {
+        self.request.extensions().get::<BaseUri>().map_or_else(String::new, |BaseUri(base)| base.to_string())
+    }
 }
 
 type Handler = fn(&Asked<'_>) -> Result<Answered, Refusal>;
 
 const ROUTES: &[(&str, &str, Handler)] = &[
-    ("POST", "v3/marketing/membercard-open/cards/{card_id}/permission-tokens", permission_token),
-    ("POST", "v3/merchant/media/upload", media_id),
-    ("POST", "v3/merchant/media/video_upload", media_id),
-    ("POST", "v3/merchant-service/images/upload", media_id),
-    ("GET", "v3/certificates", certificates),
-    ("GET", "v3/global/statements", statement),
-    ("GET", "hk/v3/statements", statement),
+    ("POST", "v3/pay/transactions/native", pay::place_native),
+    ("POST", "v3/pay/transactions/jsapi", pay::place_jsapi),
+    ("POST", "v3/pay/transactions/app", pay::place_app),
+    ("POST", "v3/pay/transactions/h5", pay::place_h5),
+    ("GET", "v3/pay/transactions/id/{transaction_id}", pay::by_transaction_id),
+    ("GET", "v3/pay/transactions/out-trade-no/{out_trade_no}", pay::by_out_trade_no),
+    ("POST", "v3/pay/transactions/out-trade-no/{out_trade_no}/close", pay::close),
+    ("POST", "v3/pay/partner/transactions/native", pay::place_native),
+    ("POST", "v3/pay/partner/transactions/jsapi", pay::place_jsapi),
+    ("POST", "v3/pay/partner/transactions/app", pay::place_app),
+    ("POST", "v3/pay/partner/transactions/h5", pay::place_h5),
+    ("GET", "v3/pay/partner/transactions/id/{transaction_id}", pay::by_transaction_id),
+    ("GET", "v3/pay/partner/transactions/out-trade-no/{out_trade_no}", pay::by_out_trade_no),
+    ("POST", "v3/pay/partner/transactions/out-trade-no/{out_trade_no}/close", pay::close),
+    ("POST", "v3/combine-transactions/native", pay::combine_native),
+    ("POST", "v3/combine-transactions/jsapi", pay::combine_jsapi),
+    ("POST", "v3/combine-transactions/app", pay::combine_app),
+    ("POST", "v3/combine-transactions/h5", pay::combine_h5),
+    ("GET", "v3/combine-transactions/out-trade-no/{combine_out_trade_no}", pay::query_combined),
+    ("POST", "v3/combine-transactions/out-trade-no/{combine_out_trade_no}/close", pay::close_combined),
+    ("POST", "v3/refund/domestic/refunds", money::refund),
+    ("GET", "v3/refund/domestic/refunds/{out_refund_no}", money::query_refund),
+    ("POST", "v3/fund-app/mch-transfer/transfer-bills", money::transfer),
+    ("GET", "v3/fund-app/mch-transfer/transfer-bills/out-bill-no/{out_bill_no}", money::transfer_by_out_bill_no),
+    ("GET", "v3/fund-app/mch-transfer/transfer-bills/transfer-bill-no/{transfer_bill_no}", money::transfer_by_bill_no),
+    ("POST", "v3/fund-app/mch-transfer/transfer-bills/out-bill-no/{out_bill_no}/cancel", money::cancel_transfer),
+    ("POST", "v3/profitsharing/orders", money::share),
+    ("POST", "v3/profitsharing/orders/unfreeze", money::unfreeze),
+    ("GET", "v3/profitsharing/orders/{out_order_no}", money::query_sharing),
+    ("GET", "v3/profitsharing/transactions/{transaction_id}/amounts", money::unsplit_amount),
+    ("POST", "v3/profitsharing/receivers/add", money::receiver),
+    ("POST", "v3/profitsharing/receivers/delete", money::receiver),
+    ("POST", "v3/profitsharing/return-orders", money::give_back),
+    ("GET", "v3/profitsharing/return-orders/{out_return_no}", money::query_return),
+    ("GET", "v3/bill/tradebill", money::trade_bill),
+    ("GET", "v3/bill/fundflowbill", money::fund_flow_bill),
+    ("GET", "v3/billdownload/file", money::bill_file),
+    ("POST", "v3/marketing/membercard-open/cards/{card_id}/permission-tokens", misc::permission_token),
+    ("PATCH", "v3/marketing/membercard-open/callback", misc::set_card_callback),
+    ("GET", "v3/marketing/membercard-open/callback", misc::card_callback),
+    ("POST", "v3/merchant/media/upload", misc::media_id),
+    ("POST", "v3/merchant/media/video_upload", misc::media_id),
+    ("POST", "v3/merchant-service/images/upload", misc::image),
+    ("GET", "v3/merchant-service/images/{media_id}", misc::image_file),
+    ("GET", "v3/certificates", misc::certificates),
+    ("POST", "v3/security/echo", misc::echo),
+    ("GET", "v3/global/statements", misc::statement),
+    ("GET", "hk/v3/statements", misc::statement),
 ];
 
 /// An answer that a user of the sandbox gave for an endpoint.
@@ -58,6 +115,8 @@ pub(super) enum Answered {
     Json(StatusCode, Value),
     /// A file of that length, unsigned.
     File(u64),
+    /// A file, unsigned.
+    Bytes(Bytes),
     /// A file and its SHA-1, which is what is signed.
     Statement(Bytes, String),
 }
@@ -81,28 +140,22 @@ impl Stub {
         }
     }
 
-    pub(super) fn fits_v2(&self, method: &Method) -> bool {
-        self.v2 && method == self.method.as_str()
-    }
-
     pub(super) fn file(template: &str, length: u64) -> Self {
         let stub = Stub::new("GET", template, 200, Value::Null);
         // APIv2 asks for its files by POST.
         let method = if stub.v2 { "POST".to_owned() } else { stub.method };
         Stub { file: Some(length), method, ..stub }
     }
+
+    pub(super) fn fits(&self, v2: bool, method: &Method, path: &str) -> bool {
+        self.v2 == v2 && method == self.method.as_str() && matched(&self.template, path).is_some()
+    }
 }
 
 /// Answers a request whose signature held.
 pub(super) fn answer(request: &Request<Bytes>, upload: Option<&Upload>, state: &State) -> Result<Answered, Refusal> {
     let (method, path) = (request.method(), request.uri().path());
-    if let Some(stub) = state
-        .book()
-        .stubs
-        .iter()
-        .rev()
-        .find(|stub| !stub.v2 && method == stub.method.as_str() && matched(&stub.template, path).is_some())
-    {
+    if let Some(stub) = state.book().stubs.iter().rev().find(|stub| stub.fits(false, method, path)) {
         return Ok(match stub.file {
             Some(length) => Answered::File(length),
             None => Answered::Json(stub.status, stub.response.clone()),
@@ -125,13 +178,16 @@ fn unknown(method: &Method, path: &str, known: bool) -> Refusal {
     } else {
         (StatusCode::NOT_FOUND, "RESOURCE_NOT_EXISTS")
     };
+    let template = path.trim_start_matches('/');
     Refusal {
         status,
         code,
         message: format!(
-            "the sandbox does not know {method} {path}: give its answer with sandbox.stub({:?}, {:?}, 200, json!({{...}})), variables written as {{x}}",
+            "the sandbox does not know {method} {path}: give its answer in a stub file, wxpay sandbox --stubs FILE, with a line \
+             {{\"method\": {:?}, \"template\": {template:?}, \"status\": 200, \"response\": {{...}}}}, variables written as {{x}}; in Rust \
+             sandbox.stub({:?}, {template:?}, 200, json!({{...}}))",
             method.as_str(),
-            path.trim_start_matches('/')
+            method.as_str(),
         ),
         detail: Value::Null,
     }
@@ -144,7 +200,7 @@ pub(super) fn matched(template: &str, path: &str) -> Option<Vec<String>> {
     let mut variables = Vec::new();
     for segment in path.split('/') {
         let name = names.next()?;
-        if name.starts_with('{') && name.ends_with('}') {
+        if name.starts_with('{') && name.ends_with('}') && !segment.is_empty() {
             variables.push(percent_decode_str(segment).decode_utf8().ok()?.into_owned());
         } else if name != segment {
             return None;
@@ -153,10 +209,11 @@ pub(super) fn matched(template: &str, path: &str) -> Option<Vec<String>> {
     names.next().is_none().then_some(variables)
 }
 
-fn body(request: &Request<Bytes>) -> Result<Value, Refusal> {
+/// The JSON object of a body.
+pub(super) fn body(request: &Request<Bytes>) -> Result<Value, Refusal> {
     let content_type = request.headers().get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = content_type.and_then(|value| value.split(';').next());
-    if media_type != Some("application/json") {
+    let media_type = content_type.and_then(|value| value.split(';').next()).map(str::trim);
+    if !media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json")) {
         return Err(Refusal::param("header", "Content-Type", "Http头Content-Type应为application/json"));
     }
     let body: Value = serde_json::from_slice(request.body())
@@ -167,120 +224,17 @@ fn body(request: &Request<Bytes>) -> Result<Value, Refusal> {
     Ok(body)
 }
 
-/// What a field of a body must be.
-#[derive(Clone, Copy)]
-enum Kind {
-    Text,
-    Boolean,
-}
-
-fn check_fields(body: &Value, fields: &[(&str, Kind, bool)]) -> Result<(), Refusal> {
-    for (name, kind, required) in fields {
-        let pointer = format!("/{name}");
-        let Some(value) = body.get(*name) else {
-            if *required {
-                return Err(Refusal::param("body", &pointer, format!("缺少必填参数 {name}")));
-            }
-            continue;
-        };
-        let (fits, wanted) = match kind {
-            Kind::Text => (value.as_str().is_some_and(|text| !text.is_empty()), "非空字符串"),
-            Kind::Boolean => (value.is_boolean(), "布尔值"),
-        };
-        if !fits {
-            return Err(Refusal::param("body", &pointer, format!("参数 {name} 应为{wanted}")));
-        }
-    }
-    Ok(())
-}
-
-/// Member-card pre-authorisation.
-fn permission_token(asked: &Asked<'_>) -> Result<Answered, Refusal> {
-    use Kind::{Boolean, Text};
-    let card_id = asked.variables.first().map_or("", String::as_str);
-    if card_id.is_empty() || !card_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
-        return Err(Refusal::param("path", "card_id", "参数 card_id 不合法"));
-    }
-    check_fields(
-        &body(asked.request)?,
-        &[
-            ("activate_type", Text, true),
-            ("navigate_back_previous_page", Boolean, false),
-            ("activate_url", Text, false),
-            ("activate_appid", Text, false),
-            ("activate_path", Text, false),
-            ("outer_str", Text, false),
-        ],
-    )?;
-    Ok(Answered::Json(StatusCode::OK, json!({ "permission_token": id()? })))
-}
-
-/// Pictures and videos: the digest in the `meta` must be the file's.
-fn media_id(asked: &Asked<'_>) -> Result<Answered, Refusal> {
-    let upload = asked
-        .upload
-        .ok_or_else(|| Refusal::param("header", "Content-Type", "Http头Content-Type应为multipart/form-data"))?;
-    let meta: Value = serde_json::from_slice(&upload.meta)
-        .map_err(|error| Refusal::param("body", "/meta", format!("meta不是合法的JSON: {error}")))?;
-    check_fields(&meta, &[("filename", Kind::Text, true), ("sha256", Kind::Text, true)])?;
-    if meta["sha256"] != sha256_hex(&upload.file) {
-        return Err(Refusal::param("body", "/meta/sha256", "图片文件的sha256与meta中的sha256不一致"));
-    }
-    Ok(Answered::Json(StatusCode::OK, json!({ "media_id": id()? })))
-}
-
-/// The platform's certificates, sealed with the APIv3 key.
-fn certificates(asked: &Asked<'_>) -> Result<Answered, Refusal> {
-    let issued = asked.state.book().certificates.clone();
-    if issued.is_empty() {
-        return Err(Refusal {
-            status: StatusCode::NOT_FOUND,
-            code: "RESOURCE_NOT_EXISTS",
-            message: "无可用的平台证书，请在商户平台-API安全申请使用微信支付公钥".to_owned(),
-            detail: Value::Null,
-        });
-    }
-    let rows = issued.iter().map(|issued| {
-        let certificate = Certificate::from_pem(&issued.pem)?;
-        let nonce: String = random::nonce()?.chars().take(12).collect();
-        Ok(json!({
-            "serial_no": issued.serial,
-            "effective_time": china_time(certificate.not_before()),
-            "expire_time": china_time(certificate.not_after()),
-            "encrypt_certificate": {
-                "algorithm": "AEAD_AES_256_GCM",
-                "nonce": nonce,
-                "associated_data": "certificate",
-                "ciphertext": asked.state.keys.apiv3_key.encrypt(issued.pem.as_bytes(), &nonce, "certificate")?,
-            },
-        }))
-    });
-    let rows: Vec<Value> = rows.collect::<Result<_, Error>>().map_err(|error| system_error(&error))?;
-    Ok(Answered::Json(StatusCode::OK, json!({ "data": rows })))
-}
-
 /// A time as the service writes it, in China's time zone.
 pub(super) fn china_time(time: SystemTime) -> String {
     rfc3339(time, UtcOffset::from_hms(8, 0, 0).unwrap_or(UtcOffset::UTC))
 }
 
-/// An overseas statement, which is signed by its SHA-1.
-fn statement(asked: &Asked<'_>) -> Result<Answered, Refusal> {
-    let file = format!("Transaction time,Amount\n`{},`0.01\n", asked.request.uri().query().unwrap_or_default());
-    let sha1 = hex(ring::digest::digest(&SHA1_FOR_LEGACY_USE_ONLY, file.as_bytes()).as_ref());
-    Ok(Answered::Statement(file.into(), sha1))
+/// The same, of seconds since 1970.
+pub(super) fn china_time_of(seconds: i64) -> String {
+    china_time(SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or_default()))
 }
 
-fn system_error(error: &Error) -> Refusal {
-    Refusal {
-        status: StatusCode::INTERNAL_SERVER_ERROR,
-        code: "SYSTEM_ERROR",
-        message: error.to_string(),
-        detail: Value::Null,
-    }
-}
-
-/// A new opaque id.
-fn id() -> Result<String, Refusal> {
-    random::nonce().map_err(|error| system_error(&error))
+/// The day of it: `2026-11-23`.
+pub(super) fn china_date_of(seconds: i64) -> String {
+    china_time_of(seconds).split('T').next().unwrap_or_default().to_owned()
 }

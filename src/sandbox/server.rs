@@ -17,10 +17,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-use super::fault::Fault;
+use super::check::Verdict;
+use super::fault::{Fault, spoil};
 use super::reply::Reply;
 use super::routes::Answered;
-use super::{Received, State, answer, check, routes, upload, v2};
+use super::{Received, State, answer, book, check, control, outbox, routes, upload, v2};
 use crate::clock::now;
 use crate::crypto::{PrivateKey, random};
 use crate::error::{BoxError, Error};
@@ -32,6 +33,10 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// Whether the client showed a certificate of the merchant's.
 #[derive(Clone, Copy)]
 pub(super) struct Presented(pub(super) bool);
+
+/// Where the caller of a request reaches the sandbox.
+#[derive(Clone)]
+pub(super) struct BaseUri(pub(super) Arc<str>);
 
 /// Listens on the port, and on a free one for TLS, and serves both on a thread of its own until `stopped` resolves.
 pub(super) fn start(
@@ -55,8 +60,9 @@ pub(super) fn start(
     let thread = thread::Builder::new().name("wechatpay-sandbox".to_owned()).spawn(move || {
         runtime.block_on(async move {
             let tls = TlsAcceptor::from(Arc::clone(&state.keys.tls.server));
-            tokio::spawn(accept(listener, None, Arc::clone(&state)));
-            tokio::spawn(accept(tls_listener, Some(tls), state));
+            tokio::spawn(outbox::run(Arc::clone(&state)));
+            tokio::spawn(accept(listener, format!("http://{address}/").into(), None, Arc::clone(&state)));
+            tokio::spawn(accept(tls_listener, format!("https://{tls_address}/").into(), Some(tls), state));
             // The runtime ends with this thread, and takes every connection with it.
             let _ = stopped.await;
         });
@@ -64,7 +70,7 @@ pub(super) fn start(
     Ok(([address, tls_address], thread.map_err(failed)?))
 }
 
-async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<State>) {
+async fn accept(listener: TcpListener, base_uri: Arc<str>, tls: Option<TlsAcceptor>, state: Arc<State>) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
         state.panicked.store(true, Ordering::SeqCst);
         return;
@@ -73,16 +79,16 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<Stat
         // A connection that failed before it was accepted is the peer's affair.
         let Ok((stream, _)) = listener.accept().await else { continue };
         let _ = stream.set_nodelay(true);
-        let (state, tls) = (Arc::clone(&state), tls.clone());
+        let (state, tls, base) = (Arc::clone(&state), tls.clone(), BaseUri(Arc::clone(&base_uri)));
         tokio::spawn(async move {
             let watch = Watch(Arc::clone(&state));
             match tls {
-                None => converse(stream, false, state).await,
+                None => converse(stream, base, false, state).await,
                 Some(tls) => {
                     // A handshake that fails is the peer's affair, too.
                     if let Ok(stream) = tls.accept(stream).await {
                         let presented = stream.get_ref().1.peer_certificates().is_some();
-                        converse(stream, presented, state).await;
+                        converse(stream, base, presented, state).await;
                     }
                 }
             }
@@ -91,9 +97,10 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<Stat
     }
 }
 
-async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, presented: bool, state: Arc<State>) {
+async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, base: BaseUri, presented: bool, state: Arc<State>) {
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Presented(presented));
+        request.extensions_mut().insert(base.clone());
         serve(Arc::clone(&state), request)
     });
     // Broken connections are part of the tests.
@@ -115,38 +122,64 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response
     let (parts, body) = request.into_parts();
     let body = Limited::new(body, MOST_BYTES).collect().await?.to_bytes();
     let request = Request::from_parts(parts, body);
+    if control::is_own(request.uri().path()) {
+        let answer = control::answer(&request, &state);
+        return if state.kept().await { Ok(answer.map(Reply::bytes)) } else { Err("the store does not write".into()) };
+    }
 
-    let mut outcome = judge(&state, &request).await;
+    let mut verdict = Verdict::default();
+    let mut outcome = judge(&state, &request, &mut verdict).await;
+    // Nothing is answered that would not be there after a crash.
+    if !state.kept().await {
+        return Err("the store does not write".into());
+    }
+    if state.log && !verdict.held && !verdict.expected.is_empty() {
+        explain(&request, &verdict);
+    }
     let asked = request.headers().get(verify::SERIAL).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let (fault, (key, mut serial)) = {
+    let fault = {
         let mut book = state.book();
         let (parts, body) = request.into_parts();
-        book.received.push(Received {
+        let received = Received {
             target: parts.uri.path_and_query().map_or_else(String::new, ToString::to_string),
             method: parts.method,
             headers: parts.headers,
             body,
             status: outcome.status(),
-        });
-        (book.faults.pop_front(), book.signing_key(state.keys, asked.as_deref()))
+        };
+        book.receive(received, verdict);
+        book.faults.pop_front()
     };
     let mut timestamp = now();
     match &fault {
         Some(Fault::Clock(seconds)) => timestamp = timestamp.saturating_add(*seconds),
-        Some(Fault::UnknownSerial) => serial = "PUB_KEY_ID_0000000000000000000000000000000000".to_owned(),
+        Some(Fault::RotateKey) => drop(book::rotate(&state)?),
+        Some(Fault::FrequencyLimited) => outcome = Outcome::json(StatusCode::TOO_MANY_REQUESTS, &frequency_limited()),
         _ => {}
     }
+    let (key, mut serial) = state.book().signing_key(&state.keys, asked.as_deref());
+    if let Some(Fault::UnknownSerial) = fault {
+        super::UNKNOWN_SERIAL.clone_into(&mut serial);
+    }
     outcome.sign(&key, timestamp, &serial)?;
+    let bare = outcome.bare;
     let (mut answer, mut file) = (outcome.answer, outcome.file);
     answer.headers_mut().insert("request-id", HeaderValue::try_from(random::nonce()?)?);
     let mut cut = None;
     match fault {
         Some(Fault::Tamper(tamper)) => tamper(&mut answer),
+        // APIv2 has its signature in the body.
+        Some(Fault::WrongSignature) if bare => v2::spoil(&mut answer),
+        Some(Fault::WrongSignature) => spoil(answer.headers_mut()),
+        Some(Fault::MissingHeader(name)) => drop(answer.headers_mut().remove(name.as_str())),
+        Some(Fault::FrequencyLimited) => {
+            answer.headers_mut().insert(http::header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         Some(Fault::Gateway(instead)) => (answer, file) = (instead, None),
         Some(Fault::Hangup) => return Err("hung up as told".into()),
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
         Some(Fault::CutBody(after)) => cut = Some(after),
-        Some(Fault::Clock(_) | Fault::UnknownSerial) | None => {}
+        Some(Fault::Clock(_) | Fault::UnknownSerial | Fault::RotateKey) | None => {}
     }
     Ok(answer.map(|body| {
         let reply = file.map_or_else(|| Reply::bytes(body), Reply::file);
@@ -157,6 +190,29 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response
     }))
 }
 
+fn frequency_limited() -> serde_json::Value {
+    serde_json::json!({ "code": "FREQUENCY_LIMITED", "message": "频率超限，请降低请求频率后重试" })
+}
+
+/// Shows on standard error what was expected and what was signed, side by side.
+fn explain(request: &Request<Bytes>, verdict: &Verdict) {
+    let mut text = format!("refused: {} {}\n  {}\n", request.method(), request.uri(), verdict.said);
+    let signed = if verdict.signed.is_empty() { "?" } else { verdict.signed.as_str() };
+    let (mut expected, mut signed) = (verdict.expected.lines(), signed.lines());
+    text.push_str("  expected                                           | signed\n");
+    loop {
+        let (left, right) = (expected.next(), signed.next());
+        if left.is_none() && right.is_none() {
+            break;
+        }
+        let short = |line: Option<&str>| line.unwrap_or_default().chars().take(50).collect::<String>();
+        let mark = if left == right || verdict.signed.is_empty() { ' ' } else { '>' };
+        text.push_str(&format!("{mark} {:<50} | {}\n", short(left), short(right)));
+    }
+    // Standard error may be closed.
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+}
+
 /// What is answered, before it is signed.
 struct Outcome {
     answer: Response<Bytes>,
@@ -164,13 +220,18 @@ struct Outcome {
     covered: Option<Bytes>,
     /// The length of the file that is sent instead of the body, unsigned.
     file: Option<u64>,
-    /// APIv2 signs in the body.
-    v2: bool,
+    /// Whether no header carries a signature: a file, or APIv2, which signs in the body.
+    bare: bool,
 }
 
 impl Outcome {
     fn json(status: StatusCode, body: &serde_json::Value) -> Self {
-        Outcome { answer: answer::json_answer(status, body), covered: None, file: None, v2: false }
+        Outcome { answer: answer::json_answer(status, body), covered: None, file: None, bare: false }
+    }
+
+    /// A file, which carries no signature.
+    fn unsigned(self) -> Self {
+        Outcome { bare: true, ..self }
     }
 
     fn status(&self) -> StatusCode {
@@ -178,7 +239,7 @@ impl Outcome {
     }
 
     fn sign(&mut self, key: &PrivateKey, timestamp: i64, serial: &str) -> Result<(), Error> {
-        if self.file.is_some() || self.v2 {
+        if self.file.is_some() || self.bare {
             return Ok(());
         }
         let covered = self.covered.clone().unwrap_or_else(|| self.answer.body().clone());
@@ -187,10 +248,10 @@ impl Outcome {
 }
 
 /// Checks a request and finds its answer.
-async fn judge(state: &State, request: &Request<Bytes>) -> Outcome {
+async fn judge(state: &State, request: &Request<Bytes>, verdict: &mut Verdict) -> Outcome {
     if v2::is_v2(request.uri().path()) {
-        return match v2::answer(request, state) {
-            Ok((answer, file)) => Outcome { answer, covered: None, file, v2: true },
+        return match v2::answer(request, state, verdict).await {
+            Ok((answer, file)) => Outcome { answer, covered: None, file, bare: true },
             Err(error) => {
                 Outcome::json(StatusCode::INTERNAL_SERVER_ERROR, &serde_json::json!({ "message": error.message() }))
             }
@@ -199,13 +260,16 @@ async fn judge(state: &State, request: &Request<Bytes>) -> Outcome {
     let upload = upload::read(request).await;
     let answered = upload.and_then(|upload| {
         let signed = upload.as_ref().map_or(request.body(), |upload| &upload.meta);
-        check::authorization(request, signed, &state.keys.merchant.public_key(), now())?;
+        check::authorization(request, signed, state, now(), verdict)?;
         routes::answer(request, upload.as_ref(), state)
     });
     match answered {
         Ok(Answered::Json(status, body)) => Outcome::json(status, &body),
+        Ok(Answered::Bytes(bytes)) => {
+            Outcome { answer: Response::new(bytes), covered: None, file: None, bare: false }.unsigned()
+        }
         Ok(Answered::File(length)) => {
-            Outcome { file: Some(length), answer: Response::default(), covered: None, v2: false }
+            Outcome { file: Some(length), answer: Response::default(), covered: None, bare: false }
         }
         Ok(Answered::Statement(file, sha1)) => {
             let mut answer = Response::new(file);
@@ -213,7 +277,7 @@ async fn judge(state: &State, request: &Request<Bytes>) -> Outcome {
             if let Ok(value) = HeaderValue::try_from(sha1) {
                 answer.headers_mut().insert(STATEMENT_SHA1, value);
             }
-            Outcome { answer, covered, file: None, v2: false }
+            Outcome { answer, covered, file: None, bare: false }
         }
         Err(refusal) => Outcome::json(refusal.status, &refusal.json()),
     }

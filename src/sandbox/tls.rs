@@ -9,22 +9,33 @@ use rcgen::{
 };
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
-use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use serde::{Deserialize, Serialize};
 
 use super::{MCHID, SERIAL};
 use crate::error::Error;
 
-pub(super) struct Tls {
+/// What is kept of it, in PEM. The authority's key is thrown away: nothing else is to be signed by it.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct TlsMaterial {
     /// The authority that clients trust.
-    pub(super) root_pem: String,
+    pub(super) root: String,
     /// The merchant's `apiclient_cert.pem`.
+    pub(super) merchant: String,
+    server: String,
+    server_key: String,
+}
+
+pub(super) struct Tls {
+    pub(super) root_pem: String,
     pub(super) merchant_cert_pem: String,
     pub(super) server: Arc<ServerConfig>,
 }
 
-impl Tls {
+impl TlsMaterial {
     /// With a certificate for the merchant's key, in PKCS#8.
-    pub(super) fn new(merchant_key: &[u8]) -> Result<Self, Error> {
+    pub(super) fn make(merchant_key: &[u8]) -> Result<Self, Error> {
         let failed = |source: rcgen::Error| Error::config("the sandbox cannot make a certificate").with_source(source);
         let mut params = named("The sandbox's authority").map_err(failed)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -42,24 +53,46 @@ impl Tls {
         let merchant_key = PrivatePkcs8KeyDer::from(merchant_key);
         let merchant_key = KeyPair::from_pkcs8_der_and_sign_algo(&merchant_key, &PKCS_RSA_SHA256).map_err(failed)?;
         let merchant = params.signed_by(&merchant_key, &authority).map_err(failed)?;
+        Ok(TlsMaterial {
+            root: authority.pem(),
+            merchant: merchant.pem(),
+            server: server.pem(),
+            server_key: key.serialize_pem(),
+        })
+    }
+}
 
+impl Tls {
+    pub(super) fn new(material: &TlsMaterial) -> Result<Self, Error> {
         let no_tls = |source: rustls::Error| Error::config("the sandbox cannot set up TLS").with_source(source);
         let mut roots = RootCertStore::empty();
-        roots.add(authority.der().clone()).map_err(no_tls)?;
+        for root in certificates(&material.root)? {
+            roots.add(root).map_err(no_tls)?;
+        }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         // Asked for, and demanded by the endpoints that need it, as at the service.
         let asking = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
             .allow_unauthenticated()
             .build()
             .map_err(|source| Error::config("the sandbox cannot set up TLS").with_source(source))?;
+        let key = PrivateKeyDer::from_pem_slice(material.server_key.as_bytes())
+            .map_err(|source| Error::config("the sandbox's TLS key is damaged").with_source(source))?;
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(no_tls)?
             .with_client_cert_verifier(asking)
-            .with_single_cert(vec![server.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+            .with_single_cert(certificates(&material.server)?, key)
             .map_err(no_tls)?;
-        Ok(Tls { root_pem: authority.pem(), merchant_cert_pem: merchant.pem(), server: Arc::new(config) })
+        Ok(Tls {
+            root_pem: material.root.clone(),
+            merchant_cert_pem: material.merchant.clone(),
+            server: Arc::new(config),
+        })
     }
+}
+
+fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
+    crate::crypto::load::certificates(pem).map_err(|said| Error::config(format!("the sandbox's certificate: {said}")))
 }
 
 fn named(name: &str) -> Result<CertificateParams, rcgen::Error> {

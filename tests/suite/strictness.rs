@@ -20,12 +20,18 @@ fn the_sandbox_is_as_strict_as_the_service() {
     };
     let header = |mchid: &str, serial: &str, age: i64| {
         let timestamp = wechatpay_chain::formatter::timestamp() - age;
-        let message = wechatpay_chain::formatter::request("GET", "/v3/x", timestamp, "N", b"");
+        let nonce = wechatpay_chain::formatter::nonce().expect("nonce");
+        let message = wechatpay_chain::formatter::request("GET", "/v3/x", timestamp, &nonce, b"");
         let signature = sandbox.merchant_key().sign(&message).expect("signature");
         let signature = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, signature);
-        wechatpay_chain::formatter::authorization(mchid, "N", &signature, timestamp, serial)
+        wechatpay_chain::formatter::authorization(mchid, &nonce, &signature, timestamp, serial)
     };
     let (mchid, serial) = (wechatpay_chain::sandbox::MCHID, wechatpay_chain::sandbox::SERIAL);
+    // A request that is sent twice, as somebody who has recorded it does.
+    let once = header(mchid, serial, 0);
+    assert!(send(std::slice::from_ref(&once)).contains("RESOURCE_NOT_EXISTS"));
+    let again = send(&[once]);
+    assert!(again.contains("401") && again.contains("nonce_str"), "{again}");
     for (values, words) in [
         (vec![header(mchid, serial, 0)], "RESOURCE_NOT_EXISTS"),
         (vec![header(mchid, serial, 299)], "RESOURCE_NOT_EXISTS"),
@@ -41,4 +47,56 @@ fn the_sandbox_is_as_strict_as_the_service() {
         let answer = send(&values);
         assert!(answer.contains(words), "{words:?} not in {answer}");
     }
+}
+
+/// The usual mistakes of those who sign by hand, each named.
+#[test]
+fn a_refused_signature_is_explained() {
+    let sandbox = sandbox();
+    let body = r#"{"b":"中/","a":1}"#;
+    let target = "/v3/pay/transactions/native?q=%E4%B8%AD";
+    let send = |message: &dyn Fn(i64, &str) -> String| {
+        let (timestamp, nonce) =
+            (wechatpay_chain::formatter::timestamp(), wechatpay_chain::formatter::nonce().expect("nonce"));
+        let signature = sandbox.merchant_key().sign(message(timestamp, &nonce).as_bytes()).expect("signature");
+        let signature = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, signature);
+        let (mchid, serial) = (wechatpay_chain::sandbox::MCHID, wechatpay_chain::sandbox::SERIAL);
+        let header = wechatpay_chain::formatter::authorization(mchid, &nonce, &signature, timestamp, serial);
+        let mut stream = std::net::TcpStream::connect(sandbox.address()).expect("connected");
+        let head = format!(
+            "POST {target} HTTP/1.1\r\nhost: x\r\naccept: a\r\nuser-agent: b\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\nauthorization: {header}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        std::io::Read::read_to_string(&mut stream, &mut answer).expect("answer");
+        let json: serde_json::Value =
+            serde_json::from_str(answer.split_once("\r\n\r\n").expect("head").1).expect("JSON");
+        assert_eq!(json["code"], "SIGN_ERROR", "{json}");
+        assert_eq!(json["detail"]["sign_information"]["url"], target, "{json}");
+        json["detail"]["sandbox"]["said"].as_str().expect("said").to_owned()
+    };
+    let said = send(&|t, n| format!("POST\n{target}\n{t}\n{n}\n"));
+    assert!(said.contains("the body was left out") && said.contains("first difference in line 5, column 1"), "{said}");
+    let said = send(&|t, n| format!("POST\n/v3/pay/transactions/native\n{t}\n{n}\n{body}\n"));
+    assert!(said.contains("the query was left out") && said.contains("line 2"), "{said}");
+    for (message, words) in [
+        (
+            &(|t: i64, n: &str| format!("POST\n{target}\n{t}\n{n}\n{body}")) as &dyn Fn(i64, &str) -> String,
+            "line feed at the end",
+        ),
+        (&|t, n| format!("post\n{target}\n{t}\n{n}\n{body}\n"), "lower case"),
+        (&|t, n| format!("POST\n/v3/pay/transactions/native?q=中\n{t}\n{n}\n{body}\n"), "before it was encoded"),
+        (&|t, n| format!("POST\nhttps://api.mch.weixin.qq.com{target}\n{t}\n{n}\n{body}\n"), "the real service"),
+        (&|t, n| format!("POST\n{target}\n{t}000\n{n}\n{body}\n"), "milliseconds"),
+        (&|t, n| format!("POST\n{target}\n{t}\n{n}\n{{\"b\":\"\\u4e2d\\/\",\"a\":1}}\n"), "escaped"),
+        (&|t, n| format!("POST\n{target}\n{t}\n{n}\n{{\"a\":1,\"b\":\"中/\"}}\n"), "sorted"),
+        (&|t, n| format!("get\n{target}\n{t}000\n{n}\n"), "no usual mistake"),
+    ] {
+        let said = send(message);
+        assert!(said.contains(words), "{words:?} not in {said:?}");
+    }
+    let calls = sandbox.overview()["calls"].clone();
+    assert!(calls.as_array().expect("calls").iter().all(|call| call["held"] == false));
 }

@@ -1,0 +1,1 @@
+//! Other SDKs, pointed at the sandbox by their base URI.
