@@ -12,6 +12,7 @@ mod corpus;
 mod fields;
 mod flows;
 mod forms;
+mod keeping;
 mod keys;
 mod layers;
 mod network;
