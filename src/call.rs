@@ -11,6 +11,8 @@ use tower::ServiceExt;
 
 use crate::body::Patience;
 use crate::crypto::PrivateKey;
+#[cfg(feature = "v2")]
+use crate::error::excerpt;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::{Delivery, Exchange, Slot};
 use crate::layer::BoxService;
@@ -126,6 +128,13 @@ impl Core {
 
         #[cfg(feature = "v2")]
         let v2 = request.extensions().get::<Unsigned>().is_some();
+        #[cfg(feature = "v2")]
+        if options.security == Some(true) && request.uri().scheme_str() != Some("https") {
+            return Err(Error::options(
+                "the option \"security\" presents the certificate over TLS, and the call goes over plain http: set base_uri to https; the \
+                 sandbox's is Sandbox::tls_base_uri",
+            ));
+        }
         let stream = options.stream == Some(true);
         let sink = match options.sink.take() {
             Some(sink) => {
@@ -229,6 +238,11 @@ impl Core {
             // What is no XML says nothing of a failure: a bill, or a page.
             if let Some(failure) = xml::read(response.body()).ok().and_then(|fields| v2::failure(&fields)) {
                 return if http_errors { Err(Error::fail(failure, response)) } else { Ok(response) };
+            }
+            if (stream || sink.is_some()) && !verified && response.text().trim_start().starts_with('<') {
+                let said =
+                    format!("a file was expected, and the answer is a page or XML: {}", excerpt(&response.text()));
+                return Err(Error::new(ErrorKind::Decode, said).with_response(response));
             }
         }
         if stream && response.status().is_success() && !verified && !response.is_delivered() {

@@ -157,6 +157,17 @@ impl Error {
             s if s.is_server_error() => ErrorKind::ServerError,
             _ => ErrorKind::Redirect,
         };
+        #[cfg(feature = "v2")]
+        if response.body().starts_with(b"<xml>") {
+            // The fields have a sign, which no message shows.
+            let failure =
+                crate::proto::xml::read(response.body()).ok().and_then(|fields| crate::proto::v2::failure(&fields));
+            let failure =
+                failure.map_or((None, "the body is XML without a failure".to_owned()), |f| (Some(f.code), f.message));
+            let mut error = Error::new(kind, failure.1);
+            error.0.code = failure.0;
+            return error.with_response(response);
+        }
         let json = response.json().ok();
         let field = |name: &str| json.as_ref()?.get(name)?.as_str().map(str::to_owned);
         let (code, message) = (field("code"), field("message"));
@@ -222,7 +233,7 @@ impl Error {
         self.0.call.as_deref()
     }
 
-    /// The service's error code, such as `SIGN_ERROR`.
+    /// The service's error code, such as `SIGN_ERROR`; of APIv2 the `err_code` or `error_code`, or `FAIL` where the answer has none.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.0.code.as_deref()

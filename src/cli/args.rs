@@ -12,7 +12,7 @@ Exit codes:
   2  arguments, settings or options are wrong, or a file that they name; nothing was sent
   3  no connection; nothing was sent
   4  the outcome is unknown: time ran out, or the connection broke; query before repeating
-  5  the service refused, with an answer other than 2xx
+  5  the service refused: an answer other than 2xx, or a failure in the fields of APIv2
   6  the signature of the answer, or the digest of a file, does not hold
   7  the answer, or standard input or output, could not be read or written";
 
@@ -27,6 +27,7 @@ Settings come from a TOML file and from the environment, which wins. Secrets are
   base_uri = \"https://api.mch.weixin.qq.com/\"         WXPAY_BASE_URI
   timeout = 30                                        seconds; also connect_timeout
   proxy = \"http://proxy.example:3128\"                 else HTTPS_PROXY and the like
+  root_certificate = \"file://ca.pem\"                  a private authority, besides the usual ones
   [certs]
   PUB_KEY_ID_0119... = \"file://pub_key.pem\"           WXPAY_PLATFORM_KEY_ID and WXPAY_PLATFORM_KEY
   [merchant]                                          the certificate for --security

@@ -22,6 +22,7 @@ struct Settings {
     timeout: Option<f64>,
     connect_timeout: Option<f64>,
     proxy: Option<String>,
+    root_certificate: Option<String>,
     merchant: Option<std::collections::BTreeMap<String, String>>,
     #[serde(default)]
     certs: std::collections::BTreeMap<String, String>,
@@ -64,6 +65,7 @@ pub(super) fn builder(from: &SettingsFile) -> Result<ClientBuilder, Failure> {
         ("privateKey", settings.private_key),
         ("apiv3_key", settings.apiv3_key),
         ("secret", settings.secret),
+        ("root_certificate", settings.root_certificate),
         ("proxy", settings.proxy),
         ("base_uri", settings.base_uri),
     ] {
@@ -109,14 +111,17 @@ fn read(path: &Path) -> Result<Settings, Failure> {
         let line = error.span().map_or(1, |span| 1 + text.get(..span.start).unwrap_or_default().matches('\n').count());
         let said = match error.message() {
             said if said.starts_with("unknown field") || said.starts_with("duplicate") => said,
-            said if said.starts_with("invalid type") => "the value is of the wrong type",
+            said if said.starts_with("invalid type") => {
+                "the value is of the wrong type: texts, numbers of merchants too, stand in quotes"
+            }
             _ => "it is no TOML",
         };
         Failure::usage(format!("the settings file {shown}, line {line}: {said}"))
     })?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let merchant = settings.merchant.iter_mut().flat_map(|merchant| merchant.values_mut());
-    for value in settings.private_key.iter_mut().chain(settings.certs.values_mut()).chain(merchant) {
+    let own = settings.private_key.iter_mut().chain(settings.root_certificate.iter_mut());
+    for value in own.chain(settings.certs.values_mut()).chain(merchant) {
         if let Some(relative) = value.trim().strip_prefix("file://").filter(|path| Path::new(path).is_relative()) {
             *value = format!("file://{}", folder.join(relative).display());
         }

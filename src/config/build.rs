@@ -9,6 +9,8 @@ use crate::call::Core;
 use crate::certificates::Source;
 use crate::client::Client;
 use crate::connect::Connector;
+#[cfg(feature = "v2")]
+use crate::crypto::Certificate;
 use crate::crypto::PrivateKey;
 use crate::error::Error;
 use crate::layer;
@@ -35,7 +37,10 @@ impl ClientBuilder {
         let sign = Sign(Arc::new(self.credential(&base, has_apiv2_key)?));
         #[cfg(feature = "v2")]
         let v2 = Arc::new(layer::v2::Settings { credential: self.apiv2(&sign.0.mchid)?, base: base.clone() });
-        let transport = self.transport()?;
+        let transport = self.transport(
+            #[cfg(feature = "v2")]
+            &sign.0.mchid,
+        )?;
         let platform = self.checked_platform(&base, &sign, &transport, merchant_key.as_ref())?;
         let verifier = match (self.verifier.take(), &platform) {
             (Some(verifier), _) => verifier,
@@ -64,10 +69,21 @@ impl ClientBuilder {
         }))
     }
 
-    fn transport(&mut self) -> Result<Transport, Error> {
+    fn transport(&mut self, #[cfg(feature = "v2")] mchid: &str) -> Result<Transport, Error> {
         let connector = Connector::new(&self.proxy, &self.roots, self.connect_timeout)?;
         #[cfg(feature = "v2")]
         if let Some(identity) = self.identity.take() {
+            let name = identity.chain.first().and_then(|certificate| Certificate::from_der(certificate).ok());
+            let name = name.as_ref().and_then(Certificate::common_name);
+            // The merchant's certificate is named by its id; a private gateway may have names of its own.
+            if name
+                .is_some_and(|name| name != mchid && !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()))
+            {
+                return Err(Error::config(format!(
+                    "the setting merchant: the certificate is of the merchant {:?}, and the client of {mchid:?}",
+                    name.unwrap_or_default()
+                )));
+            }
             let presenting = connector
                 .presenting(&self.roots, identity)
                 .map_err(|error| Error::config(format!("the setting merchant: {}", error.message())))?;
@@ -132,7 +148,11 @@ impl ClientBuilder {
     }
 
     fn checked_signer(&mut self) -> Result<Arc<dyn Signer>, Error> {
-        let missing = |setting: &str| Error::config(format!("the setting {setting}, or a signer instead"));
+        let missing = |setting: &str| {
+            Error::config(format!(
+                "the setting {setting}, or a signer instead; a merchant with APIv2 alone gives the secret"
+            ))
+        };
         match (self.signer.take(), self.private_key.take(), self.serial.take()) {
             (Some(signer), None, None) => Ok(signer),
             (Some(_), ..) => Err(Error::config(

@@ -33,7 +33,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The settings of a [`Client`](crate::Client). A wrong or missing one is reported by [`build`](Self::build), each with its own message.
 ///
 /// Required are [`mchid`](Self::mchid), [`serial`](Self::serial) with [`private_key`](Self::private_key) (or a
-/// [`signer`](Self::signer)), and at least one [`platform_key`](Self::platform_key) (or a [`verifier`](Self::verifier)).
+/// [`signer`](Self::signer)), and what verifies answers: a [`platform_key`](Self::platform_key), the [`apiv3_key`](Self::apiv3_key), with
+/// which certificates are fetched, or a [`verifier`](Self::verifier). A client for APIv2 alone takes `mchid` and the `secret`.
 #[must_use = "settings do nothing until build() makes a client of them"]
 pub struct ClientBuilder {
     mchid: Option<String>,
@@ -158,21 +159,23 @@ impl ClientBuilder {
     /// calls of APIv2 with the option `security` present it over TLS.
     #[cfg(feature = "v2")]
     pub fn merchant_certificate(mut self, cert: &str, key: &str) -> Self {
-        match Identity::from_pem(cert, key) {
-            Ok(identity) => self.identity = Some(identity),
-            Err(error) => self.fail("merchant", &error),
-        }
+        self.identify(Identity::from_pem(cert, key));
         self
     }
 
     /// The same out of one file, `apiclient_cert.p12`: its bytes, and its passphrase, which is the merchant id unless it was changed.
     #[cfg(feature = "pkcs12")]
     pub fn merchant_pkcs12(mut self, pkcs12: &[u8], passphrase: impl Into<Secret>) -> Self {
-        match Identity::from_pkcs12(pkcs12, &passphrase.into()) {
+        self.identify(Identity::from_pkcs12(pkcs12, &passphrase.into()));
+        self
+    }
+
+    #[cfg(feature = "v2")]
+    fn identify(&mut self, identity: Result<Identity, Error>) {
+        match identity {
             Ok(identity) => self.identity = Some(identity),
             Err(error) => self.fail("merchant", &error),
         }
-        self
     }
 
     /// How often the platform's certificates are fetched anew in the background; default 12 hours.

@@ -58,6 +58,7 @@ const SETTINGS: &[(&str, Set)] = &[
         builder.proxy = proxy(value)?;
         Ok(builder)
     }),
+    ("root_certificate", |builder, value| Ok(builder.root_certificate(&text(value)?))),
     ("secret", secret),
     ("merchant", merchant),
 ];
@@ -136,6 +137,9 @@ fn unknown(key: &str) -> Error {
     }
     if options::is_reserved(key) {
         return Error::config(format!("the setting {key:?} is an option of a call here: give it with the call"));
+    }
+    if key.to_lowercase().contains("v2") {
+        return Error::config(format!("the setting {key:?} is not known: the APIv2 key is \"secret\", as in PHP"));
     }
     let names = || SETTINGS.iter().map(|(name, _)| *name);
     let close = names()

@@ -216,7 +216,13 @@ pub(crate) fn certificates(setting: &str) -> Result<Vec<CertificateDer<'static>>
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => Err("no certificate in PEM: it begins with the line -----BEGIN CERTIFICATE-----".to_owned()),
+        _ if pem.windows(12).any(|window| window == b"PRIVATE KEY-") => {
+            Err("it is a private key, and no certificate in PEM".to_owned())
+        }
+        _ if setting.len() < 1024 && Path::new(setting.trim()).is_file() => {
+            Err(format!("no certificate in PEM, but the path of a file: write file://{}", setting.trim()))
+        }
+        _ => Err("no certificate in PEM: one has the line -----BEGIN CERTIFICATE-----".to_owned()),
     }
 }
 

@@ -110,7 +110,13 @@ where
 
 /// The error for an answer whose signature does not hold; it keeps the answer.
 pub(super) fn untrusted(said: &str, answer: http::Response<Bytes>) -> Error {
-    let said = format!("the answer is not to be trusted, as its signature does not hold: {said}");
+    let hint = match answer.body().get(..5) {
+        Some(b"<xml>") if !answer.headers().contains_key(verify::SIGNATURE) && !said.contains("sign ") => {
+            "; it is XML as APIv2 answers, whose paths are written with \"v2/\" in front"
+        }
+        _ => "",
+    };
+    let said = format!("the answer is not to be trusted, as its signature does not hold: {said}{hint}");
     Error::new(ErrorKind::Verification, said).with_response(Response::new(answer, false))
 }
 

@@ -73,7 +73,7 @@ impl Notifications {
         Notifications::with(self.0.credential.clone(), Some(key))
     }
 
-    /// Verifies the raw body of a request, and opens it.
+    /// Verifies the raw body of a request, and opens it. What is genuine may still tell of a failure: look at `result_code` where there is one.
     ///
     /// # Errors
     /// [`ErrorKind::Verification`]: the `sign` is missing or does not hold, or it is for another merchant;

@@ -59,6 +59,11 @@ pub(crate) fn build(
         #[cfg(not(feature = "v2"))]
         return Err(Error::path(format!("APIv2 (\"v2/{path}\") needs the feature v2 of this crate")));
     }
+    if reference.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("/v2/")) {
+        return Err(Error::path(
+            "the path begins with \"/v2/\": paths of APIv2 are written without the first slash, \"v2/...\"",
+        ));
+    }
     #[cfg(feature = "v2")]
     super::request_v2::refuse_options(options)?;
     let query = options.query.as_ref().map(written_query);
@@ -252,8 +257,9 @@ fn unknown(key: &str, template: &Template, options: &Options) -> Error {
         format!("did you mean {name:?}?")
     } else {
         let reserved: Vec<_> = options::reserved().collect();
+        let body = if template.source().starts_with("v2/") { "xml" } else { "json" };
         format!(
-            "it is neither a variable of the path ({}) nor a request option ({}); a field of the body belongs into \"json\"",
+            "it is neither a variable of the path ({}) nor a request option ({}); a field of the body belongs into {body:?}",
             if variables.is_empty() { "which has none".to_owned() } else { variables.join(", ") },
             reserved.join(", ")
         )
@@ -345,6 +351,8 @@ mod tests {
             ("v3/{verify}", json!({}), "name of a request option"),
             ("v2/pay/unifiedorder", json!({}), if cfg!(feature = "v2") { "\"xml\" is missing" } else { "feature v2" }),
             ("V2/pay", json!({}), "v2"),
+            ("/v2/pay/unifiedorder", json!({}), "without the first slash"),
+            ("v2/pay/unifiedorder", json!({"activate_type": "A"}), "belongs into \"xml\""),
         ] {
             let said = built(text, options.clone()).expect_err(text);
             assert!(said.contains(words), "{text} {options}: {words:?} not in {said:?}");

@@ -244,8 +244,12 @@ impl Credential {
             Err(said) => return Err(format!("it is no XML of the service's: {said}")),
         };
         let held = self.verify(&fields);
-        if is_unsigned(path) || failure(&fields).is_some() {
+        if is_unsigned(path) {
             return Ok(held.is_ok());
+        }
+        if failure(&fields).is_some() {
+            // Some failures come without a sign; one that does not hold is a forgery like any other.
+            return if fields.contains_key(SIGN) { held.map(|()| true) } else { Ok(false) };
         }
         if !fields.contains_key("return_code") {
             return Err("it has no return_code".to_owned());
@@ -417,6 +421,8 @@ mod tests {
         assert!(check("/pay/unifiedorder", b"<xml/>").expect_err("empty").contains("no return_code"));
         let failed = b"<xml><return_code>FAIL</return_code><return_msg>x</return_msg></xml>";
         assert_eq!(check("/pay/unifiedorder", failed), Ok(false));
+        let forged = b"<xml><return_code>FAIL</return_code><sign>0123456789ABCDEF0123456789ABCDEF</sign></xml>";
+        assert!(check("/pay/unifiedorder", forged).expect_err("forged").contains("does not fit"));
         assert_eq!(
             check("/pay/unifiedorder", &signed(json!({"return_code": "SUCCESS", "result_code": "FAIL"}), hash::MD5)),
             Ok(true)

@@ -19,9 +19,9 @@ pub enum Fault {
     Tamper(Tamper),
     /// A signature that is one, and not of this.
     WrongSignature,
-    /// Signs with a clock that is off by these seconds.
+    /// Signs with a clock that is off by these seconds; answers of APIv2 have no clock.
     Clock(i64),
-    /// Signs with a key whose serial number nobody knows.
+    /// Signs with a key whose serial number nobody knows; answers of APIv2 have none.
     UnknownSerial,
     /// Leaves out this header.
     MissingHeader(String),

@@ -79,9 +79,11 @@ pub(super) fn write(sandbox: &Sandbox, folder: &Path) -> io::Result<()> {
         &path(CONFIG),
         &format!(
             "mchid = {MCHID:?}\nserial = {SERIAL:?}\nprivate_key = \"file://apiclient_key.pem\"\nbase_uri = {:?}\nproxy = \"\"\n\
+             root_certificate = \"file://root_cert.pem\"\n\
              apiv3_key = {:?}\nsecret = {:?}\n\n[certs]\n{PUBLIC_KEY_ID} = \"file://pub_key.pem\"\n{}\n[merchant]\n\
              cert = \"file://apiclient_cert.pem\"\nkey = \"file://apiclient_key.pem\"\n",
-            text("base_uri"),
+            // Over TLS, so that what demands the merchant's certificate works as well.
+            text("tls_base_uri"),
             text("apiv3_key"),
             text("secret"),
             if certificate_serial.is_empty() {

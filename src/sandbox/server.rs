@@ -55,7 +55,10 @@ pub(super) fn start(
         Ok::<_, std::io::Error>((listener, address))
     };
     let (listener, address) = listen(port).map_err(failed)?;
-    let (tls_listener, tls_address) = listen(0).map_err(failed)?;
+    // The port beside it, where that is free: easier to remember.
+    let beside = port.checked_add(1).filter(|_| port != 0);
+    let (tls_listener, tls_address) =
+        beside.map_or_else(|| listen(0), |port| listen(port).or_else(|_| listen(0))).map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let thread = thread::Builder::new().name("wechatpay-sandbox".to_owned()).spawn(move || {
         runtime.block_on(async move {

@@ -175,7 +175,7 @@ fn a_restart_keeps_all_of_it() {
     sandbox.audit().expect("balanced");
     // Settings of the folder reach it.
     let toml = std::fs::read_to_string(folder.path().join("wxpay.toml")).expect("settings");
-    assert!(toml.contains(&sandbox.base_uri()), "{toml}");
+    assert!(toml.contains(&sandbox.tls_base_uri()), "{toml}");
     for name in ["settings.php", "settings.mjs", "settings.go.txt", "settings.java.txt"] {
         let text = std::fs::read_to_string(folder.path().join(name)).expect(name);
         assert!(text.contains(&sandbox.base_uri()) && !text.contains("@MCHID@"), "{name}: {text}");

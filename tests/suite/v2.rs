@@ -149,24 +149,35 @@ fn the_certificate_from_files() {
     .into_iter()
     .enumerate()
     {
-        // PHP's map has no place for a private authority, so these go over plain HTTP, and are refused by the gateway alone.
-        let client =
-            Client::factory(with_merchant(&sandbox, merchant.clone())).unwrap_or_else(|e| panic!("{merchant}: {e}"));
-        let error = client.chain("v2/secapi/pay/refund").post(refund("1")).expect_err("no TLS");
-        assert_eq!(error.kind(), ErrorKind::ClientError, "{number}: {error}");
+        let mut settings = with_merchant(&sandbox, merchant.clone());
+        settings["base_uri"] = sandbox.tls_base_uri().into();
+        settings["root_certificate"] = sandbox.root_certificate().into();
+        let client = Client::factory(settings).unwrap_or_else(|e| panic!("{merchant}: {e}"));
+        let number = number.to_string();
+        client.chain("v2/pay/unifiedorder").post(order(&number)).expect("placed");
+        sandbox.pay(&number).expect("paid");
+        let mut refund = refund(&number);
+        refund["xml"]["out_refund_no"] = format!("r{number}").into();
+        client.chain("v2/secapi/pay/refund").post(refund).unwrap_or_else(|e| panic!("{merchant}: {e}"));
     }
     let bytes = std::fs::read(path("legacy.p12")).expect("p12");
     let client =
         sandbox.builder().merchant_pkcs12(&bytes, MCHID).base_uri(sandbox.tls_base_uri()).build().expect("client");
     client.chain("v2/pay/unifiedorder").post(order("p12")).expect("placed");
     sandbox.pay("p12").expect("paid");
-    client.chain("v2/secapi/pay/refund").post(refund("p12")).expect("refunded");
+    let mut last = refund("p12");
+    last["xml"]["out_refund_no"] = "r-p12".into();
+    client.chain("v2/secapi/pay/refund").post(last).expect("refunded");
 
+    let mut other = sandbox.settings();
+    other["mchid"] = "1900000108".into();
+    let error = Client::factory(other).expect_err("another merchant's");
+    assert!(error.message().contains("is of the merchant \"1900000109\""), "{error}");
     for (merchant, words) in [
         (json!("x"), "an object with cert and key"),
         (json!({ "cert": path("cert.pem") }), "cert and key together"),
         (json!({ "cert": path("none.pem"), "key": path("key.pem") }), "cannot be read"),
-        (json!({ "cert": path("key.pem"), "key": path("key.pem") }), "no certificate in PEM"),
+        (json!({ "cert": path("key.pem"), "key": path("key.pem") }), "it is a private key"),
         (json!({ "cert": path("cert.pem"), "key": path("cert.pem") }), "where apiclient_key.pem belongs"),
         (json!({ "cert": pem["cert"], "key": sandbox_key() }), "do not belong together"),
         (json!({ "crt": "x" }), "none of cert and key"),
@@ -225,6 +236,7 @@ fn refused_before_it_is_sent() {
             "sign_type",
         ),
         ("v2/pay/unifiedorder", json!({ "xml": {}, "nonceless": false }), ErrorKind::Options, "PHP reads as true"),
+        ("v2/secapi/pay/refund", json!({ "xml": {}, "security": true }), ErrorKind::Options, "over plain http"),
         ("v3/pay/transactions/native", json!({ "xml": {} }), ErrorKind::Options, "begin with \"v2/\""),
         (
             "v3/pay/transactions/native",
@@ -300,6 +312,19 @@ fn an_answer_that_is_not_to_be_trusted() {
         assert!(error.message().contains(words), "{words}: {error}");
         assert!(!error.response().expect("kept").is_verified());
     }
+    // What was changed in a failure is seen as well.
+    let failed = signed(&json!({ "return_code": "SUCCESS", "result_code": "FAIL", "err_code": "ORDERNOTEXIST" }));
+    sandbox.inject(body(&failed));
+    assert_eq!(client.chain("v2/pay/unifiedorder").post(order("1")).expect_err("failed").code(), Some("ORDERNOTEXIST"));
+    sandbox.inject(body(&failed.replace("ORDERNOTEXIST", "SYSTEMERROR")));
+    let error = client.chain("v2/pay/unifiedorder").post(order("1")).expect_err("forged");
+    assert_eq!(error.kind(), ErrorKind::Verification, "{error}");
+    // The signature in a body does not show.
+    let (refusal, sign) = ("<xml><a>1</a><sign>0123456789ABCDEF</sign></xml>", "0123456789ABCDEF");
+    let refusal = http::Response::builder().status(403).body(Bytes::from_static(refusal.as_bytes())).expect("answer");
+    sandbox.inject(Fault::Gateway(refusal));
+    let error = client.chain("v2/pay/unifiedorder").post(order("1")).expect_err("refused");
+    assert!(!format!("{error} {error:?}").contains(sign), "{error}");
     // A control character does not break the answer, and is taken out of the fields, as by PHP.
     sandbox.inject(body(&good));
     let response = client.chain("v2/pay/unifiedorder").post(order("1")).expect("good");
@@ -359,6 +384,12 @@ fn bills_and_their_errors() {
         assert_eq!(client.chain("v2/pay/downloadbill").post(streamed).expect_err("no bill").kind(), ErrorKind::Fail);
     }
 
+    for page in ["<html>gateway</html>", "<xml><a>1</a></xml>"] {
+        sandbox.stub("POST", "v2/pay/downloadbill", 200, page.into());
+        let error = client.chain("v2/pay/downloadbill").post(options()).expect_err("no bill");
+        assert_eq!(error.kind(), ErrorKind::Decode, "{error}");
+        assert!(content().is_err(), "no file");
+    }
     sandbox.stub("POST", "v2/pay/downloadbill", 200, "\u{feff}交易时间,公众账号ID\n`2026,`wx\n".into());
     client.chain("v2/pay/downloadbill").post(options()).expect("bill");
     assert_eq!(content().expect("file"), "\u{feff}交易时间,公众账号ID\n`2026,`wx\n".as_bytes());
@@ -383,8 +414,8 @@ fn an_upload() {
     let (sandbox, client) = start();
     sandbox.stub("POST", "v2/secapi/mch/uploadmedia", 200, json!({ "media_id": "m" }));
     let upload = |options: Options| {
-        // The sandbox signs no answer to what it cannot read as XML: the request is what is looked at.
-        let _ = client.chain("v2/secapi/mch/uploadmedia").post(options);
+        let answer = client.chain("v2/secapi/mch/uploadmedia").post(options).expect("signed as the sandbox expects");
+        assert_eq!(answer.xml().expect("xml")["media_id"], "m");
         let request = sandbox.requests().pop().expect("a request");
         String::from_utf8(request.body.to_vec()).expect("text")
     };
