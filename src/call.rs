@@ -85,6 +85,13 @@ impl Core {
             let core = Arc::clone(self);
             return Promise::new(async move { core.send(call?).await });
         }
+        if shown.get(..3).is_some_and(|head| head.eq_ignore_ascii_case("v2/")) {
+            let error = Error::options(
+                "the option \"encrypt\" encrypts fields of APIv3: APIv2 has its own ways, see the endpoint",
+            );
+            let error = error.with_call(&method, shown);
+            return Promise::new(async move { Err(error) });
+        }
         // The key to encrypt with may have to be fetched first.
         let (core, shown) = (Arc::clone(self), shown.to_owned());
         let template = template.cloned();
@@ -128,6 +135,12 @@ impl Core {
 
         #[cfg(feature = "v2")]
         let v2 = request.extensions().get::<Unsigned>().is_some();
+        #[cfg(feature = "v2")]
+        if v2 && options.redirects.is_some_and(|redirects| redirects.left > 0) {
+            return Err(Error::options(
+                "the option \"allow_redirects\" is for APIv3: what APIv2 signs does not bind the address, so that a redirect would send it anywhere",
+            ));
+        }
         #[cfg(feature = "v2")]
         if options.security == Some(true) && request.uri().scheme_str() != Some("https") {
             return Err(Error::options(
@@ -210,7 +223,7 @@ impl Core {
 
     async fn exchange(&self, call: Call) -> Result<Response, Error> {
         #[cfg(feature = "v2")]
-        let v2 = call.v2;
+        let (v2, is_file) = (call.v2, v2::is_file(call.request.uri().path()));
         let Call { mut request, mut redirects, sink, stream, http_errors, .. } = call;
         let mut followed = false;
         let answer = loop {
@@ -236,15 +249,21 @@ impl Core {
         #[cfg(feature = "v2")]
         if v2 && response.status().is_success() && !response.is_delivered() {
             // What is no XML says nothing of a failure: a bill, or a page.
-            if let Some(failure) = xml::read(response.body()).ok().and_then(|fields| v2::failure(&fields)) {
+            if let Some(failure) = v2::failure_in(response.body()) {
                 return if http_errors { Err(Error::fail(failure, response)) } else { Ok(response) };
             }
-            if (stream || sink.is_some()) && !verified && response.text().trim_start().starts_with('<') {
-                let said =
-                    format!("a file was expected, and the answer is a page or XML: {}", excerpt(&response.text()));
+            let markup = (stream || sink.is_some()) && response.text().trim_start().starts_with('<');
+            if markup && (is_file || xml::read(response.body()).is_err()) {
+                let said = format!(
+                    "a file was expected, and the answer is a page, or broken XML: {}",
+                    excerpt(&response.text())
+                );
                 return Err(Error::new(ErrorKind::Decode, said).with_response(response));
             }
         }
+        // What APIv2 answers in XML is collected, whatever was asked for.
+        #[cfg(feature = "v2")]
+        let stream = stream && !v2;
         if stream && response.status().is_success() && !verified && !response.is_delivered() {
             return Err(Error::layer(
                 "a layer made the answer anew without its extensions, and the stream in them is lost",

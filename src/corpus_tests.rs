@@ -133,3 +133,22 @@ fn bodies_of_apiv2() {
     assert_eq!(equal + split + refused, 1400);
     assert!(equal > 1100);
 }
+
+/// The table of answers without a signature is PHP's.
+#[cfg(feature = "v2")]
+#[test]
+fn unsigned_answers_of_apiv2() {
+    let Some(folder) = shared() else { return };
+    let rows = std::fs::read_to_string(folder.join("corpus/endpoints.jsonl")).expect("endpoints.jsonl");
+    let mut unsigned = 0;
+    for row in rows.lines().map(|line| serde_json::from_str::<Value>(line).expect("a row of JSON")) {
+        if row["api"] != "v2" {
+            continue;
+        }
+        let target = row["expect"]["target"].as_str().expect("target");
+        let none = row["response_signature"] == "none";
+        assert_eq!(crate::proto::v2::is_unsigned(target.split('?').next().expect("path")), none, "{target}");
+        unsigned += usize::from(none);
+    }
+    assert!(unsigned >= 10, "{unsigned}");
+}

@@ -221,7 +221,13 @@ async fn receive(
     let delivery = match exchange.delivery {
         // Where APIv2 answers with a file, it says in XML that there is none.
         #[cfg(feature = "v2")]
-        _ if exchange.v2 && covers == Covers::Nothing && body.begins_with_markup(patience).await? => Delivery::Collect,
+        _ if exchange.v2
+            && covers == Covers::Nothing
+            && parts.status.is_success()
+            && body.begins_with_markup(patience).await? =>
+        {
+            Delivery::Collect
+        }
         delivery if parts.status.is_success() && covers != Covers::Body => delivery,
         _ => Delivery::Collect,
     };

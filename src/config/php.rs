@@ -122,7 +122,12 @@ fn certificate(builder: ClientBuilder, _: &str, _: &str) -> Result<ClientBuilder
 #[cfg(feature = "pkcs12")]
 fn from_pkcs12(builder: ClientBuilder, path: &str, passphrase: String) -> Result<ClientBuilder, String> {
     let path = path.strip_prefix("file://").unwrap_or(path);
-    let bytes = std::fs::read(path).map_err(|error| format!("the file {path:?} cannot be read ({error})"))?;
+    let bytes = std::fs::read(path).map_err(|error| {
+        // What has another ending may be the file's contents, or the passphrase.
+        let named = path.len() <= 255 && [".p12", ".pfx"].iter().any(|ending| path.to_lowercase().ends_with(ending));
+        let shown = if named { format!("the file {path:?}") } else { "what \"pkcs12\" names".to_owned() };
+        format!("{shown} cannot be read ({error}): give the path of apiclient_cert.p12")
+    })?;
     Ok(builder.merchant_pkcs12(&bytes, passphrase))
 }
 

@@ -87,6 +87,15 @@ mod tests {
             assert_eq!(decrypt(&sealed, key).expect("sealed"), plain);
             assert!(decrypt(&sealed, &"1123456789abcdef0123456789abcdef".into()).is_err(), "{length}");
         }
+        // Padding of 0, 17 and 255, and one whose bytes differ.
+        for padding in [[0u8; 16], [17; 16], [255; 16], [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 3, 3]] {
+            let sealed = encrypt(&padding, key).expect("key");
+            // Without the block of padding that encrypting adds.
+            let bytes = BASE64_STANDARD.decode(sealed).expect("base64");
+            let cut = BASE64_STANDARD.encode(&bytes[..16]);
+            assert!(decrypt(&cut, key).is_err(), "{padding:?}");
+        }
+        assert_eq!(decrypt("dQvVpMGPSPL8\r\n zCxGByAGIg==", key).expect("wrapped"), b"test");
         for broken in ["", "!", "AAAA", "AAAAAAAAAAAAAAAAAAAAAA=="] {
             assert_eq!(decrypt(broken, key).expect_err(broken).kind(), ErrorKind::Decode);
         }

@@ -35,11 +35,18 @@ use crate::proto::v2::{Credential, Fields};
 use crate::proto::xml;
 use crate::secret::Secret;
 
+/// The fields beside `req_info` that the service sends without a signature.
+const UNSIGNED: [&str; 8] =
+    ["return_code", "return_msg", "appid", "mch_id", "sub_appid", "sub_mch_id", "nonce_str", "req_info"];
+
 /// Verifies and opens notifications of APIv2. A clone is cheap and shares everything.
 ///
 /// A notification is accepted when it names this merchant or none, and its `sign` holds, MD5 or HMAC-SHA256 by its length. The one
 /// about refunds has no `sign`: there the APIv2 key must open its `req_info`. Fields inside of another field are not covered by
 /// the `sign`, as APIv2 defines none for them.
+///
+/// What APIv2 signs binds neither an address nor a purpose: a signed query that a browser sees, as that of `papay/h5entrustweb`, is a signed
+/// message like any other. So look up what a notification tells, by a call, before acting on it.
 ///
 /// APIv2's notifications carry no time, and WeChat Pay delivers one again until it is answered: whoever acts on it looks up the
 /// order first.
@@ -86,15 +93,26 @@ impl Notifications {
         }
         let forged =
             |said: &str| Error::new(ErrorKind::Verification, format!("the notification is not to be trusted: {said}"));
-        let fields =
+        let mut fields =
             xml::read(body).map_err(|said| decode(format!("the notification is no XML of the service's: {said}")))?;
-        if fields.contains_key("sign") || !fields.contains_key("req_info") {
+        // Only what the APIv2 key opens may go without a sign.
+        let sealed = fields.get("req_info").is_some_and(|info| info.as_str().is_some_and(|info| !info.is_empty()));
+        let unsigned = sealed && !fields.contains_key("sign");
+        if unsigned {
+            // Whatever else stands beside it may be anybody's.
+            fields.retain(|name, _| UNSIGNED.contains(&name.as_str()));
+        } else {
             credential.verify(&fields).map_err(|said| forged(&said))?;
         }
-        if fields.get("mch_id").is_some_and(|mchid| *mchid != credential.mchid) {
-            return Err(forged("it is for another merchant"));
+        match fields.get("mch_id") {
+            Some(mchid) if *mchid != credential.mchid => return Err(forged("it is for another merchant")),
+            None if unsigned => return Err(forged("it names no merchant")),
+            _ => {}
         }
         let resource = self.open(&fields)?;
+        if unsigned && resource.is_none() {
+            return Err(forged("it has no sign"));
+        }
         let mut fields = Value::Object(fields);
         xml::sanitize(&mut fields);
         Ok(Notification { fields, resource, body: Bytes::copy_from_slice(body) })

@@ -66,6 +66,11 @@ pub(crate) fn is_unsigned(path: &str) -> bool {
     UNSIGNED.contains(&path)
 }
 
+/// Whether what is asked for at this path is a file, which is never XML.
+pub(crate) fn is_file(path: &str) -> bool {
+    matches!(path, "/pay/downloadbill" | "/pay/downloadfundflow")
+}
+
 /// A merchant's id and APIv2 key.
 #[derive(Clone)]
 pub(crate) struct Credential {
@@ -247,7 +252,10 @@ impl Credential {
         if is_unsigned(path) {
             return Ok(held.is_ok());
         }
-        if failure(&fields).is_some() {
+        // As the caller will read it.
+        let mut clean = Value::Object(fields.clone());
+        xml::sanitize(&mut clean);
+        if clean.as_object().and_then(failure).is_some() {
             // Some failures come without a sign; one that does not hold is a forgery like any other.
             return if fields.contains_key(SIGN) { held.map(|()| true) } else { Ok(false) };
         }
@@ -262,6 +270,13 @@ impl Credential {
 pub(crate) struct Failure {
     pub(crate) code: String,
     pub(crate) message: String,
+}
+
+/// What the body of an answer says went wrong; none where it is no XML.
+pub(crate) fn failure_in(body: &[u8]) -> Option<Failure> {
+    let mut fields = Value::Object(xml::read(body).ok()?);
+    xml::sanitize(&mut fields);
+    fields.as_object().and_then(failure)
 }
 
 /// What an answer says went wrong: its `return_code` or `result_code` is there and is not `SUCCESS`.
@@ -282,6 +297,12 @@ fn changed(body: &[u8], given: &Fields) -> Result<Fields, Error> {
     let mut fields = xml::read(body).map_err(|said| {
         Error::layer(format!("a layer made the body of an APIv2 call into something that cannot be signed: {said}"))
     })?;
+    if let Some((name, _)) = fields.iter().find(|(_, value)| !value.is_string()) {
+        return Err(Error::layer(format!(
+            "a layer changed the body of an APIv2 call that has a list or an object in {:?}, which cannot be told from a repeated field",
+            excerpt(name)
+        )));
+    }
     if let (Some(nonce), false) = (given.get(NONCE), fields.contains_key(NONCE)) {
         fields.insert(NONCE.to_owned(), nonce.clone());
     }
@@ -334,13 +355,19 @@ fn set_query(request: &mut Request<Bytes>, path: &str, query: &str) -> Result<()
 
 /// The parts of an upload that are no files.
 fn upload_fields(upload: &Multipart) -> Result<Fields, Error> {
-    let fields = upload.parts.iter().filter(|part| part.filename.is_none()).map(|part| {
+    let mut fields = Fields::new();
+    for part in upload.parts.iter().filter(|part| part.filename.is_none()) {
         let text = std::str::from_utf8(&part.contents).map_err(|_| {
             Error::options(format!("the part {:?} is no text in UTF-8, and no file either", excerpt(&part.name)))
         })?;
-        Ok((part.name.clone(), Value::String(text.to_owned())))
-    });
-    fields.collect()
+        if fields.insert(part.name.clone(), text.into()).is_some() {
+            return Err(Error::options(format!(
+                "the part {:?} stands twice, and one of them would not be signed",
+                excerpt(&part.name)
+            )));
+        }
+    }
+    Ok(fields)
 }
 
 /// A part that is a field.
@@ -446,6 +473,35 @@ mod tests {
         }
         assert!(failure(&fields(json!({"return_code": "SUCCESS"}))).is_none());
         assert!(failure(&Fields::new()).is_none());
+        assert_eq!(
+            failure(&fields(json!({"return_code": "FAIL", "error_code": "20002"}))).map(|f| f.code).as_deref(),
+            Some("20002")
+        );
+        assert!(failure_in(b"<xml><return_code>SUCCESS\x08</return_code></xml>").is_none(), "as the caller reads it");
+        assert!(failure_in(b"<xml><return_code>FAIL</return_code></xml>").is_some() && failure_in(b"`bill").is_none());
+    }
+
+    #[test]
+    fn fields_out_of_a_query() {
+        let parsed = parse_query("a=x+y&b=%E4%B8%AD&c=&d").expect("fields");
+        assert_eq!(Value::Object(parsed), json!({"a": "x y", "b": "中", "c": "", "d": ""}));
+        for twice in ["a=1&a=2", "a%5B0%5D=1", "a[]=1"] {
+            assert!(parse_query(twice).expect_err(twice).message().contains("a list"));
+        }
+        assert!(parse_query("a=%FF").is_err());
+    }
+
+    #[test]
+    fn a_signature_of_another_length_holds_never() {
+        let credential = credential();
+        for length in [1, 31, 33, 63, 65, 128] {
+            let mut fields = fields(json!({"a": "b"}));
+            for sign_type in [hash::MD5, hash::HMAC_SHA256] {
+                let sign = hash::sign(sign_type, &signed_text(&fields), &credential.secret).expect("sign").repeat(4);
+                fields.insert(SIGN.to_owned(), sign.get(..length).expect("long enough").into());
+                assert!(credential.verify(&fields).is_err(), "{length}");
+            }
+        }
     }
 
     #[test]

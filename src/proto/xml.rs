@@ -129,9 +129,9 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     let mut open: Vec<Open> = Vec::new();
     let (mut root, mut elements) = (None, 0);
     loop {
-        let event = reader
-            .read_event()
-            .map_err(|error| format!("it is broken at byte {}: {error}", reader.error_position()))?;
+        let event = reader.read_event().map_err(|error| {
+            format!("it is broken at byte {}: {}", reader.error_position(), excerpt(&error.to_string()))
+        })?;
         match event {
             Event::Start(_) | Event::Empty(_) if root.is_some() => return Err("it has two roots".to_owned()),
             Event::Start(tag) | Event::Empty(tag) if open.len() >= MOST_DEPTH => {
@@ -142,11 +142,11 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Map<String, Value>, String> {
             }
             Event::Start(tag) => {
                 elements += 1;
-                open.push(begin(tag.name().as_ref()));
+                open.push(begin(tag.name().as_ref())?);
             }
             Event::Empty(tag) => {
                 elements += 1;
-                end(begin(tag.name().as_ref()), &mut open, &mut root)?;
+                end(begin(tag.name().as_ref())?, &mut open, &mut root)?;
             }
             Event::End(_) => {
                 let ended = open.pop().ok_or("an element ends that did not begin")?;
@@ -204,8 +204,12 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     }
 }
 
-fn begin(name: &[u8]) -> Open {
-    Open { name: String::from_utf8_lossy(name).into_owned(), ..Open::default() }
+fn begin(name: &[u8]) -> Result<Open, String> {
+    let name = String::from_utf8_lossy(name).into_owned();
+    if !is_name(&name) {
+        return Err(format!("{:?} is no name of an element", excerpt(&name)));
+    }
+    Ok(Open { name, ..Open::default() })
 }
 
 fn end(ended: Open, open: &mut [Open], root: &mut Option<Value>) -> Result<(), String> {
@@ -303,6 +307,8 @@ mod tests {
     fn each_wrong_document_has_its_words() {
         let nested = "<a>".repeat(3_500_000);
         let many = format!("<xml>{}</xml>", "<a/>".repeat(MOST_ELEMENTS + 1));
+        let many_open = format!("<xml>{}</xml>", "<a></a>".repeat(MOST_ELEMENTS + 1));
+        let long = format!("<xml><{0}></b></xml>", "n".repeat(600_000));
         let laughs = "<!DOCTYPE lolz [<!ENTITY lol \"lol\"><!ENTITY lol1 \"&lol;&lol;\">]><xml>&lol1;</xml>";
         let external =
             "<?xml version=\"1.0\"?><!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><xml><a>&e;</a></xml>";
@@ -314,6 +320,10 @@ mod tests {
             ("<html><body>502</body></html>", "HTML page"),
             (&nested, "deeper than 32"),
             (&many, "more than 65536"),
+            (&many_open, "more than 65536"),
+            (&long, "broken"),
+            ("<xml><attach=1&out_trade_no>A</attach=1&out_trade_no></xml>", "no name of an element"),
+            ("<xml><></></xml>", "no name of an element"),
             (laughs, "document type"),
             (external, "document type"),
             ("<xml><a>&e;</a></xml>", "entity &e;"),
@@ -328,6 +338,7 @@ mod tests {
             ("</xml>", "broken"),
         ] {
             let said = read(xml.as_bytes()).expect_err(words);
+            assert!(said.len() < 1000, "{words}: {} bytes of message", said.len());
             assert!(said.contains(words), "{words:?} not in {said:?}");
         }
         assert!(read(b"<xml><a>\xff</a></xml>").expect_err("bytes").contains("no UTF-8"));

@@ -210,8 +210,10 @@ fn refused(refused: Refused) -> Refusal {
 
 fn unified_order(state: &State, asked: &Fields) -> Result<Value, Refusal> {
     let trade_type = text(asked, "trade_type")?;
-    if trade_type == "JSAPI" {
-        text(asked, "openid")?;
+    match trade_type {
+        "JSAPI" => drop(text(asked, "openid")?),
+        "NATIVE" | "APP" | "MWEB" => {}
+        _ => return Err(Refusal::Return("trade_type参数格式有误".to_owned())),
     }
     text(asked, "spbill_create_ip")?;
     for name in ["appid", "body"] {
@@ -245,8 +247,7 @@ fn unified_order(state: &State, asked: &Fields) -> Result<Value, Refusal> {
             answer["mweb_url"] =
                 format!("https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb?prepay_id={}", order.prepay_id).into()
         }
-        "JSAPI" | "APP" => {}
-        _ => return Err(Refusal::Return("trade_type参数格式有误".to_owned())),
+        _ => {}
     }
     Ok(answer)
 }

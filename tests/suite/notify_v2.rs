@@ -111,6 +111,24 @@ fn a_refund() {
     let mut signed = fields(sealed(&sandbox.secret(), info));
     signed["sign"] = "0".repeat(64).into();
     refused(notifications(&sandbox).verify(&unsigned(&signed)), ErrorKind::Verification, "does not fit");
+    // Nothing that the key does not open goes without a sign, whatever its form; and nothing beside it is believed.
+    for forged in [
+        "<req_info><a>1</a></req_info>".to_owned(),
+        "<req_info/>".to_owned(),
+        "<req_info/><req_info/>".to_owned(),
+        format!("<req_info>{0}</req_info><req_info>{0}</req_info>", sealed(&sandbox.secret(), info)),
+    ] {
+        let body = format!(
+            "<xml><return_code>SUCCESS</return_code><mch_id>{MCHID}</mch_id><out_trade_no>forged</out_trade_no>{forged}</xml>"
+        );
+        refused(notifications(&sandbox).verify(body.as_bytes()), ErrorKind::Verification, "no sign");
+    }
+    let mut beside = fields(sealed(&sandbox.secret(), info));
+    beside["out_trade_no"] = "forged".into();
+    let taken = notifications(&sandbox).verify(&unsigned(&beside)).expect("genuine");
+    assert!(taken.fields().get("out_trade_no").is_none(), "{taken:?}");
+    beside.as_object_mut().expect("object").remove("mch_id");
+    refused(notifications(&sandbox).verify(&unsigned(&beside)), ErrorKind::Verification, "no merchant");
     let mut foreign = fields(sealed(&sandbox.secret(), info));
     foreign["mch_id"] = "1".into();
     refused(notifications(&sandbox).verify(&unsigned(&foreign)), ErrorKind::Verification, "another merchant");

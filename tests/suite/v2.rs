@@ -494,3 +494,95 @@ fn no_secret_shows() {
     );
     assert!(!shown.contains(&secret) && !shown.contains("o-personal") && !shown.contains("BEGIN"), "{shown}");
 }
+
+/// What a layer, a redirect or an option must not bring about.
+#[test]
+fn nothing_leads_astray() {
+    let sandbox = sandbox();
+    let elsewhere = sandbox
+        .builder()
+        .layer(tower::util::MapRequestLayer::new(|mut request: http::Request<Bytes>| {
+            *request.uri_mut() = "https://evil.example/pay/orderquery".parse().expect("uri");
+            request
+        }))
+        .build()
+        .expect("client");
+    let query = json!({ "xml": { "appid": "wx", "mch_id": MCHID, "out_trade_no": "1" } });
+    let error = elsewhere.chain("v2/pay/orderquery").post(&query).expect_err("elsewhere");
+    assert!(error.message().contains("must not be given"), "{error}");
+    let client = sandbox.client().expect("client");
+    // The call's own base_uri counts, not the client's.
+    let mut own = query.clone();
+    own["base_uri"] = sandbox.tls_base_uri().into();
+    let error = client.chain("v2/pay/orderquery").post(own).expect_err("none");
+    assert_eq!(error.code(), Some("ORDERNOTEXIST"), "{error}");
+    let mut redirected = query.clone();
+    redirected["allow_redirects"] = true.into();
+    let error = client.chain("v2/pay/orderquery").post(redirected).expect_err("redirects");
+    assert!(error.message().contains("allow_redirects"), "{error}");
+    let sent = sandbox.requests().len();
+    let mut encrypted = query.clone();
+    encrypted["encrypt"] = "a".into();
+    assert_eq!(client.chain("v2/pay/orderquery").post(encrypted).expect_err("encrypt").kind(), ErrorKind::Options);
+    assert_eq!(sandbox.requests().len(), sent);
+    // An answer that is read as a success, but for a control character, needs its signature.
+    let odd = "<xml><return_code>SUCCESS&#8;</return_code><trade_state>SUCCESS</trade_state></xml>";
+    sandbox.stub("POST", "v2/pay/orderquery", 200, odd.into());
+    let mut kept = query.clone();
+    kept["http_errors"] = false.into();
+    assert_eq!(client.chain("v2/pay/orderquery").post(kept).expect_err("forged").kind(), ErrorKind::Verification);
+    // A file on a path that signs is not handed on as it comes.
+    sandbox.stub("POST", "v2/pay/orderquery", 200, "`no XML at all".into());
+    let written = Arc::new(Mutex::new(Vec::new()));
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+    impl std::io::Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().expect("lock").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let options = Options::from(&query).sink(Shared(Arc::clone(&written)));
+    assert_eq!(client.chain("v2/pay/orderquery").post(options).expect_err("unsigned").kind(), ErrorKind::Verification);
+    assert!(written.lock().expect("lock").is_empty());
+    // A stream of what is XML is one piece, and nobody's fault.
+    sandbox.stub("POST", "v2/payitil/report", 200, json!({}));
+    let mut streamed = query.clone();
+    streamed["stream"] = true.into();
+    let mut text = String::new();
+    let report = client.chain("v2/payitil/report").post(streamed).expect("reported");
+    report.into_stream().read_to_string(&mut text).expect("read");
+    assert!(text.starts_with("<xml>"), "{text}");
+}
+
+#[test]
+fn a_certificate_through_a_proxy_that_the_call_names() {
+    let sandbox = sandbox();
+    let client = over_tls(&sandbox);
+    client.chain("v2/pay/unifiedorder").post(order("proxied")).expect("placed");
+    sandbox.pay("proxied").expect("paid");
+    // A proxy that opens tunnels.
+    let proxy = crate::support::server(|mut stream| async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await?);
+        }
+        let head = String::from_utf8(head).expect("text");
+        let to = head
+            .strip_prefix("CONNECT ")
+            .expect("a tunnel")
+            .split(' ')
+            .next()
+            .expect("address")
+            .parse()
+            .expect("address");
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+        crate::support::relay(stream, to).await
+    });
+    let mut options = refund("proxied");
+    options["proxy"] = format!("http://{proxy}").into();
+    client.chain("v2/secapi/pay/refund").post(options).expect("the certificate went to the service");
+}
