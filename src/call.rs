@@ -175,6 +175,7 @@ impl Core {
             #[cfg(feature = "v2")]
             security: options.security.unwrap_or(false),
             delivery,
+            retry: options.retry,
         });
         Ok(Call {
             method: method.clone(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::body::{BodyStream, Patience};
 use crate::connect::Proxy;
+use crate::layer::failover::Retry;
 use crate::sink::OpenSink;
 
 /// How one request is sent and what becomes of its answer; travels with the request through the layers.
@@ -21,6 +22,8 @@ pub(crate) struct Exchange {
     #[cfg(feature = "v2")]
     pub(crate) security: bool,
     pub(crate) delivery: Delivery,
+    /// How often this call may be repeated, where it says so.
+    pub(crate) retry: Option<Retry>,
 }
 
 /// Where the body of a 2xx answer goes, if its signature does not cover it. Any other is collected, since nobody may see it

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::body::BodyStream;
 use crate::error::{Error, ErrorKind, excerpt};
 use crate::exchange::Delivered;
+use crate::layer::failover::Attempts;
 #[cfg(feature = "v2")]
 use crate::proto::xml;
 
@@ -134,6 +135,19 @@ impl Response {
             Some(Delivered::Stream(slot)) => slot.take().unwrap_or_else(|| BodyStream::whole(Bytes::new())),
             Some(Delivered::Sink) | None => BodyStream::whole(self.parts.into_body()),
         }
+    }
+
+    /// How many requests it took: more than one where the call was [repeated](crate::ClientBuilder::retry) or went to the
+    /// [backup host](crate::ClientBuilder::backup_uri).
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.parts.extensions().get::<Attempts>().map_or(1, |attempts| attempts.count)
+    }
+
+    /// Whether the backup host answered.
+    #[must_use]
+    pub fn is_from_backup(&self) -> bool {
+        self.parts.extensions().get::<Attempts>().is_some_and(|attempts| attempts.by_backup)
     }
 
     /// Whether the service's signature on this answer was there and held.

@@ -14,6 +14,7 @@ use crate::crypto::Certificate;
 use crate::crypto::PrivateKey;
 use crate::error::Error;
 use crate::layer;
+use crate::layer::failover::Failover;
 use crate::layer::sign::{Credential, LocalKey, Sign, Signer};
 use crate::layer::verify::Verify;
 use crate::platform::{self, Platform, PlatformVerifier, public_key_id};
@@ -41,7 +42,8 @@ impl ClientBuilder {
             #[cfg(feature = "v2")]
             &sign.0.mchid,
         )?;
-        let platform = self.checked_platform(&base, &sign, &transport, merchant_key.as_ref())?;
+        let failover = Failover::new(base.clone(), self.backup(&base)?, self.retry);
+        let platform = self.checked_platform(&base, &failover, &sign, &transport, merchant_key.as_ref())?;
         let verifier = match (self.verifier.take(), &platform) {
             (Some(verifier), _) => verifier,
             (None, platform) => Arc::new(PlatformVerifier(Arc::clone(platform))),
@@ -49,6 +51,7 @@ impl ClientBuilder {
         let credential = Arc::clone(&sign.0);
         let stack = layer::stack(
             &self.layers,
+            failover,
             #[cfg(feature = "v2")]
             layer::v2::V2(Arc::clone(&v2)),
             Verify(Arc::clone(&verifier)),
@@ -102,6 +105,17 @@ impl ClientBuilder {
     /// Whether a client with an APIv2 key is for APIv2 alone.
     fn has_nothing_of_v3(&self) -> bool {
         self.private_key.is_none() && self.serial.is_none() && self.signer.is_none() && self.platform_keys.is_empty()
+    }
+
+    /// The checked backup host.
+    fn backup(&self, base: &Base) -> Result<Option<Base>, Error> {
+        let given = match &self.backup_uri {
+            None if *base == Base::official() => Base::BACKUP,
+            None | Some(None) => return Ok(None),
+            Some(Some(given)) => given,
+        };
+        let backup = Base::parse(given).map_err(|said| Error::config(format!("the setting backup_uri: {said}")))?;
+        Ok(Some(backup))
     }
 
     /// The checked `base_uri`, or the service's own.
@@ -184,6 +198,7 @@ impl ClientBuilder {
     fn checked_platform(
         &mut self,
         base: &Base,
+        failover: &Failover,
         sign: &Sign,
         transport: &Transport,
         merchant_key: Option<&PrivateKey>,
@@ -213,7 +228,7 @@ impl ClientBuilder {
             }
         }
         let source = key.map(|key| Source {
-            unverified: layer::unverified(sign.clone(), transport.clone()),
+            unverified: layer::unverified(failover.clone(), sign.clone(), transport.clone()),
             base: base.clone(),
             key,
             every: self.refresh,

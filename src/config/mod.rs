@@ -18,6 +18,7 @@ use tower::{Layer, Service};
 use crate::connect::Proxy;
 use crate::crypto::{Apiv3Key, PrivateKey, PublicKey, load};
 use crate::error::{BoxError, Error};
+use crate::layer::failover::Retry;
 use crate::layer::sign::Signer;
 use crate::layer::verify::Verifier;
 use crate::layer::{self, BoxService, Wrap};
@@ -51,6 +52,9 @@ pub struct ClientBuilder {
     verifier: Option<Arc<dyn Verifier>>,
     layers: Vec<Wrap>,
     base_uri: Option<String>,
+    /// None is the default: the service's own where base_uri is the service's own.
+    backup_uri: Option<Option<String>>,
+    retry: Retry,
     timeout: Duration,
     connect_timeout: Duration,
     pub(crate) proxy: Proxy,
@@ -76,6 +80,8 @@ impl ClientBuilder {
             verifier: None,
             layers: Vec::new(),
             base_uri: None,
+            backup_uri: None,
+            retry: Retry::default(),
             timeout: TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
             proxy: Proxy::default(),
@@ -187,6 +193,29 @@ impl ClientBuilder {
     /// Where calls go; default `https://api.mch.weixin.qq.com/`. It must end with `/`. Plain `http` is for the local sandbox.
     pub fn base_uri(mut self, uri: impl Into<String>) -> Self {
         self.base_uri = Some(uri.into());
+        self
+    }
+
+    /// Where a call goes when no connection to `base_uri` can be made, so that nothing was sent; the call is signed anew for it. Default
+    /// `https://api2.wechatpay.cn/`, and only where `base_uri` is the default. Which of them answered is told by
+    /// [`Response::is_from_backup`](crate::Response::is_from_backup).
+    pub fn backup_uri(mut self, uri: impl Into<String>) -> Self {
+        self.backup_uri = Some(Some(uri.into()));
+        self
+    }
+
+    /// No backup host, whatever `base_uri` is.
+    pub fn no_backup(mut self) -> Self {
+        self.backup_uri = Some(None);
+        self
+    }
+
+    /// Repeats each call at most so many times (10 at most; default 0, none) after a connection error, 429 or 5xx, after a pause of half a
+    /// second that doubles, or what `Retry-After` asks for. Each attempt is signed anew and carries the same body. **A call that
+    /// changes something is repeated as well**: consent only where each has its own business number, as out_trade_no or
+    /// out_refund_no, by which the service knows it again. The option `retry` says so for one call.
+    pub fn retry(mut self, times: u32) -> Self {
+        self.retry = Retry::times(times);
         self
     }
 

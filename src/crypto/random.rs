@@ -22,6 +22,13 @@ pub(crate) fn nonce() -> Result<String, Error> {
     Ok(nonce)
 }
 
+/// Any byte; where the system has none, one in the middle, since only a pause depends on it.
+pub(crate) fn byte() -> u8 {
+    let mut byte = [128];
+    let _ = SystemRandom::new().fill(&mut byte);
+    byte[0]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

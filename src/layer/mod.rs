@@ -3,12 +3,14 @@
 //! ```text
 //! the caller's layers   see the request before it is signed and the answer after it was verified,
 //!                       so they may change the one and must be able to trust the other
+//! failover              outside of signing, so that each attempt is signed anew, and inside of the caller's layers, who see one call
 //! v2                    calls of APIv2 leave here: signed and verified in their own way, then straight to the transport
 //! verify                right outside of sign: nothing but this crate touches an answer before it is checked
 //! sign                  innermost: the body is final, and each attempt has its own timestamp and nonce
 //! transport             sends the signed bytes as they are
 //! ```
 
+pub(crate) mod failover;
 pub(crate) mod sign;
 #[cfg(feature = "v2")]
 pub(crate) mod v2;
@@ -22,6 +24,7 @@ use tower::{Layer, Service, ServiceExt};
 
 use crate::error::{BoxError, Error};
 use crate::transport::Transport;
+use failover::Failover;
 use sign::Sign;
 use verify::Verify;
 
@@ -33,6 +36,7 @@ pub(crate) type Wrap = Arc<dyn Fn(BoxService) -> BoxService + Send + Sync>;
 /// The stack, from the outermost layer to the innermost.
 pub(crate) fn stack(
     outer: &[Wrap],
+    failover: Failover,
     #[cfg(feature = "v2")] v2: v2::V2,
     verify: Verify,
     sign: Sign,
@@ -42,12 +46,13 @@ pub(crate) fn stack(
     let checked = BoxService::new(v2.layer(verify.layer(sign.layer(transport.clone())), transport));
     #[cfg(not(feature = "v2"))]
     let checked = BoxService::new(verify.layer(sign.layer(transport)));
-    outer.iter().rev().fold(checked, |inner, wrap| wrap(inner))
+    let repeated = BoxService::new(failover.layer(checked));
+    outer.iter().rev().fold(repeated, |inner, wrap| wrap(inner))
 }
 
 /// The stack for the one request whose answer cannot be verified by it: the platform's certificates, which bring the key.
-pub(crate) fn unverified(sign: Sign, transport: Transport) -> BoxService {
-    BoxService::new(sign.layer(transport))
+pub(crate) fn unverified(failover: Failover, sign: Sign, transport: Transport) -> BoxService {
+    BoxService::new(failover.layer(BoxService::new(sign.layer(transport))))
 }
 
 /// Makes a [`Wrap`] of a layer. Its error may be of any type: one of this crate passes through, another becomes its source.

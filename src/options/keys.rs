@@ -34,6 +34,7 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "connect_timeout", set: |o, v| put(&mut o.connect_timeout, read::seconds(&v)) },
     Key { name: "read_timeout", set: |o, v| put(&mut o.read_timeout, read::seconds(&v)) },
     Key { name: "proxy", set: |o, v| put(&mut o.proxy, read::proxy(v)) },
+    Key { name: "retry", set: |o, v| put(&mut o.retry, read::retry(&v)) },
     Key { name: "allow_redirects", set: |o, v| put(&mut o.redirects, read::redirects(&v)) },
     // The answer.
     Key { name: "sink", set: |o, v| o.set_sink(read::text(v)?) },

@@ -19,6 +19,7 @@ use serde_json::{Map, Value};
 use crate::connect::Proxy;
 use crate::crypto::digest::FileDigest;
 use crate::error::Error;
+use crate::layer::failover::Retry;
 use crate::media::{self, Media};
 use crate::proto::multipart::Multipart;
 use crate::proto::target::Base;
@@ -68,6 +69,7 @@ pub struct Options {
     pub(crate) read_timeout: Option<Duration>,
     pub(crate) proxy: Option<Proxy>,
     pub(crate) redirects: Option<Redirects>,
+    pub(crate) retry: Option<Retry>,
     pub(crate) sink: Option<Sink>,
     pub(crate) progress: Option<Progress>,
     /// What the file that goes into the sink must be.

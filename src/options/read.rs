@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::{Query, Redirects};
 use crate::connect::Proxy;
 use crate::error::excerpt;
+use crate::layer::failover::Retry;
 use crate::media;
 use crate::proto::multipart::{Multipart, Part};
 use crate::proto::target::Base;
@@ -92,6 +93,24 @@ pub(super) fn query(value: Value) -> Result<Option<Query>, String> {
         Value::String(text) => Ok(Some(Query::Text(text))),
         other => Err(format!("{} where an object or a string is needed", kind(&other))),
     }
+}
+
+/// `retry`: how often besides the first time, or an object with `times` and `pause` (seconds).
+pub(super) fn retry(value: &Value) -> Result<Retry, String> {
+    let times = |value: &Value| {
+        let times = value.as_u64().and_then(|times| u32::try_from(times).ok()).filter(|times| *times <= Retry::MOST);
+        times.ok_or_else(|| format!("a number from 0 to {} is needed, or {{\"times\", \"pause\"}}", Retry::MOST))
+    };
+    let Value::Object(members) = value else { return Ok(Retry::times(times(value)?)) };
+    let mut retry = Retry::times(1);
+    for (key, value) in members {
+        match key.as_str() {
+            "times" => retry.times = times(value)?,
+            "pause" => retry.pause = seconds(value)?,
+            other => return Err(format!("the key {other:?} is none of \"times\" and \"pause\"")),
+        }
+    }
+    Ok(retry)
 }
 
 /// Guzzle's `allow_redirects`: a boolean, or an object with `max` and `strict`.

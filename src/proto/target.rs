@@ -22,6 +22,9 @@ pub(crate) struct Base {
 impl Base {
     pub(crate) const DEFAULT: &'static str = "https://api.mch.weixin.qq.com/";
 
+    /// The service's backup address, for when the other cannot be reached.
+    pub(crate) const BACKUP: &'static str = "https://api2.wechatpay.cn/";
+
     /// The service's own address.
     pub(crate) fn official() -> Self {
         Base { origin: "https://api.mch.weixin.qq.com".to_owned(), prefix: "/".to_owned(), plain_http: false }
@@ -143,6 +146,21 @@ impl Base {
         self.trusts(&format!("{scheme}://{}", authority.as_str().to_ascii_lowercase()))
     }
 
+    /// An address of `primary` at this base instead; none where the address is another's.
+    pub(crate) fn instead_of(&self, primary: &Base, uri: &Uri) -> Option<Uri> {
+        let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+        let mut rest = primary.origin.strip_prefix(scheme)?.strip_prefix("://")?.bytes();
+        let same = authority.as_str().len() == rest.len()
+            && authority.as_str().bytes().all(|byte| Some(byte.to_ascii_lowercase()) == rest.next());
+        if !same {
+            return None;
+        }
+        let own = self.origin.parse::<Uri>().ok()?.into_parts();
+        let mut parts = uri.clone().into_parts();
+        (parts.scheme, parts.authority) = (own.scheme, own.authority);
+        Uri::from_parts(parts).ok()
+    }
+
     /// Refuses to send a request elsewhere.
     pub(crate) fn check(&self, uri: &Uri) -> Result<(), Error> {
         if self.may_send_to(uri) {
@@ -202,6 +220,22 @@ mod tests {
         match base(base_uri).join(reference, query) {
             Ok(uri) => uri.to_string(),
             Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn another_host_in_its_place() {
+        let backup = base("https://api2.wechatpay.cn/");
+        for (primary, uri, instead) in [
+            (Base::DEFAULT, "https://api.mch.weixin.qq.com/v3/x?a=b", Some("https://api2.wechatpay.cn/v3/x?a=b")),
+            (Base::DEFAULT, "https://apihk.mch.weixin.qq.com/v3/x", None),
+            (Base::DEFAULT, "http://api.mch.weixin.qq.com/v3/x", None),
+            ("https://h:8443/", "https://H:8443/v3", Some("https://api2.wechatpay.cn/v3")),
+            ("https://h:8443/", "https://h:844/v3", None),
+            ("https://h:8443/", "https://h:84433/v3", None),
+        ] {
+            let uri = uri.parse().expect("uri");
+            assert_eq!(backup.instead_of(&base(primary), &uri).map(|uri| uri.to_string()).as_deref(), instead);
         }
     }
 

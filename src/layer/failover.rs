@@ -1,0 +1,214 @@
+//! Repeats what may be repeated: at the backup host where no connection could be made, and where the caller consents to it, after an
+//! answer that may be different the next time.
+//!
+//! ```no_run
+//! # fn run(builder: wechatpay_chain::ClientBuilder) -> Result<(), wechatpay_chain::Error> {
+//! use serde_json::json;
+//!
+//! // This call, at most twice more, after half a second and a second. Its out_refund_no is the same each time, so that the service knows it.
+//! let client = builder.build()?;
+//! client.chain("v3/refund/domestic/refunds").post(json!({ "retry": 2, "json": { "out_refund_no": "1" } }))?;
+//! # Ok(()) }
+//! ```
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::RETRY_AFTER;
+use http::{StatusCode, Uri};
+use tower::{Service, ServiceExt};
+
+use super::BoxService;
+use super::sign::Destination;
+use crate::crypto::random;
+use crate::error::{Error, ErrorKind};
+use crate::exchange::{Delivery, Exchange};
+use crate::proto::target::Base;
+use crate::transport::Answer;
+
+/// How long the primary host is left alone after it could not be reached.
+const LEFT_ALONE: Duration = Duration::from_secs(60);
+/// The longest pause that `Retry-After` may ask for.
+const MOST_ASKED: Duration = Duration::from_secs(60);
+/// The longest pause of our own.
+const MOST_PAUSE: Duration = Duration::from_secs(10);
+
+/// How often a call is repeated, and after which pause; each pause is twice the one before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Retry {
+    /// Besides the first attempt.
+    pub(crate) times: u32,
+    pub(crate) pause: Duration,
+}
+
+impl Retry {
+    pub(crate) const PAUSE: Duration = Duration::from_millis(500);
+    pub(crate) const MOST: u32 = 10;
+
+    pub(crate) fn times(times: u32) -> Self {
+        Retry { times: times.min(Retry::MOST), pause: Retry::PAUSE }
+    }
+
+    /// The pause before the repetition of that number, counted from 0, with `random` of 256 parts of it at random.
+    fn pause(self, number: u32, random: u8) -> Duration {
+        let pause = self.pause.saturating_mul(1u32.checked_shl(number).unwrap_or(u32::MAX)).min(MOST_PAUSE);
+        // Half of it is certain, so that many clients do not come back at once and none comes back at once.
+        pause / 2 + pause / 2 * u32::from(random) / 255
+    }
+}
+
+/// What became of the attempts; on the answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempts {
+    pub(crate) count: u32,
+    pub(crate) by_backup: bool,
+}
+
+/// The layer. A clone shares what is known of the hosts.
+#[derive(Clone)]
+pub(crate) struct Failover(Arc<Shared>);
+
+struct Shared {
+    primary: Base,
+    backup: Option<Base>,
+    retry: Retry,
+    /// Until when the primary host is left alone.
+    down: Mutex<Option<Instant>>,
+}
+
+impl Failover {
+    pub(crate) fn new(primary: Base, backup: Option<Base>, retry: Retry) -> Self {
+        Failover(Arc::new(Shared { primary, backup, retry, down: Mutex::default() }))
+    }
+
+    pub(crate) fn layer(self, inner: BoxService) -> FailoverService {
+        FailoverService { shared: self.0, inner }
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct FailoverService {
+    shared: Arc<Shared>,
+    inner: BoxService,
+}
+
+impl Service<http::Request<Bytes>> for FailoverService {
+    type Response = http::Response<Bytes>;
+    type Error = Error;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: http::Request<Bytes>) -> Answer {
+        let exchange = request.extensions().get::<Exchange>();
+        let retry = exchange.and_then(|exchange| exchange.retry).unwrap_or(self.shared.retry);
+        let backup = self.shared.backup_of(request.uri());
+        if retry.times == 0 && backup.is_none() {
+            return self.inner.call(request);
+        }
+        let whole = exchange.is_some_and(|exchange| matches!(exchange.delivery, Delivery::Collect));
+        let clone = self.inner.clone();
+        let (shared, inner) = (Arc::clone(&self.shared), std::mem::replace(&mut self.inner, clone));
+        Box::pin(async move { shared.repeat(inner, request, retry, backup, whole).await })
+    }
+}
+
+impl Shared {
+    fn down(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.down.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where a request to the primary host may go instead.
+    fn backup_of(&self, uri: &Uri) -> Option<Uri> {
+        self.backup.as_ref()?.instead_of(&self.primary, uri)
+    }
+
+    fn is_down(&self) -> bool {
+        self.down().is_some_and(|until| Instant::now() < until)
+    }
+
+    async fn repeat(
+        &self,
+        inner: BoxService,
+        request: http::Request<Bytes>,
+        retry: Retry,
+        backup: Option<Uri>,
+        whole: bool,
+    ) -> Result<http::Response<Bytes>, Error> {
+        let mut by_backup = backup.is_some() && self.is_down();
+        let (mut count, mut repeated, mut changed) = (0, 0, false);
+        loop {
+            count += 1;
+            let mut attempt = request.clone();
+            if let (true, Some(uri)) = (by_backup, &backup) {
+                *attempt.uri_mut() = uri.clone();
+                if let Some(backup) = &self.backup {
+                    attempt.extensions_mut().insert(Destination(backup.clone()));
+                }
+            }
+            let outcome = inner.clone().oneshot(attempt).await;
+            let unreachable = outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Connect);
+            if backup.is_some() && !by_backup {
+                *self.down() = unreachable.then(|| Instant::now() + LEFT_ALONE);
+            }
+            // Nothing was sent, so the other host may have it without asking; each host once.
+            if unreachable && backup.is_some() && !changed {
+                (changed, by_backup) = (true, !by_backup);
+                continue;
+            }
+            let pause = if repeated < retry.times { pause(&outcome, retry, repeated, whole) } else { None };
+            let Some(pause) = pause else {
+                return match outcome {
+                    Ok(mut answer) => {
+                        answer.extensions_mut().insert(Attempts { count, by_backup });
+                        Ok(answer)
+                    }
+                    // An earlier attempt may have arrived, whatever became of the last.
+                    Err(error) if repeated > 0 => Err(error.after_sending()),
+                    Err(error) => Err(error),
+                };
+            };
+            repeated += 1;
+            changed = false;
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+/// The pause before the next attempt, where another may help: after connection errors, 429 and 5xx.
+fn pause(outcome: &Result<http::Response<Bytes>, Error>, retry: Retry, repeated: u32, whole: bool) -> Option<Duration> {
+    let own = || retry.pause(repeated, random::byte());
+    match outcome {
+        Ok(answer) if answer.status() == StatusCode::TOO_MANY_REQUESTS || answer.status().is_server_error() => {
+            let asked = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+            Some(asked.map_or_else(own, |seconds| Duration::from_secs(seconds).min(MOST_ASKED)))
+        }
+        Ok(_) => None,
+        Err(error) => match error.kind() {
+            ErrorKind::Connect => Some(own()),
+            // What went into a sink or a stream cannot be taken back.
+            ErrorKind::Transport if whole => Some(own()),
+            ErrorKind::ServerError => Some(own()),
+            _ => None,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_within_bounds() {
+        let retry = Retry::times(99);
+        assert_eq!(retry.times, Retry::MOST);
+        let (least, most) = (|number| retry.pause(number, 0), |number| retry.pause(number, 255));
+        assert_eq!((least(0), most(0)), (Duration::from_millis(250), Duration::from_millis(500)));
+        assert_eq!((least(1), most(1)), (Duration::from_millis(500), Duration::from_secs(1)));
+        assert_eq!((least(40), most(40)), (Duration::from_secs(5), MOST_PAUSE));
+    }
+}

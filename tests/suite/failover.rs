@@ -1,0 +1,165 @@
+//! The backup host, and repetition where it was consented to: counted by the sandboxes at the other end.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use wechatpay_chain::sandbox::{Fault, Sandbox};
+use wechatpay_chain::{Client, Error, ErrorKind, Response};
+
+use crate::support::{CARDS, options, run, sandbox};
+
+/// An address where nobody listens.
+fn closed() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address")
+}
+
+fn with_backup(primary: &str, backup: &Sandbox) -> Client {
+    backup.builder().base_uri(primary).backup_uri(backup.base_uri()).build().expect("client")
+}
+
+fn with(retry: Value) -> Value {
+    let mut options = options();
+    options["retry"] = retry;
+    options
+}
+
+fn gateway(status: u16) -> Fault {
+    let mut answer = http::Response::new(bytes::Bytes::from_static(b"<html>gateway</html>"));
+    *answer.status_mut() = http::StatusCode::from_u16(status).expect("status");
+    Fault::Gateway(answer)
+}
+
+#[test]
+fn what_cannot_be_reached_goes_to_the_backup_host() {
+    let backup = sandbox();
+    for primary in [format!("http://{}/", closed()), "http://no-such-host.invalid/".to_owned()] {
+        let client = with_backup(&primary, &backup);
+        let answer = client.chain(CARDS).post(options()).expect("the backup answers");
+        assert!(answer.is_verified() && answer.is_from_backup());
+        assert_eq!(answer.attempts(), 2);
+        // The primary is left alone for a while.
+        let answer = client.chain(CARDS).post(options()).expect("the backup answers");
+        assert_eq!((answer.attempts(), answer.is_from_backup()), (1, true));
+        let answer = run(async { client.chain(CARDS).post_async(options()).await }).expect("the backup answers");
+        assert!(answer.is_from_backup());
+        let mut v2 =
+            json!({ "http_errors": false, "xml": { "mch_id": wechatpay_chain::sandbox::MCHID, "out_trade_no": "1" } });
+        assert!(client.chain("v2/pay/orderquery").post(&v2).expect("APIv2, too").is_from_backup());
+        v2["base_uri"] = format!("http://{}/", closed()).into();
+        let error = client.chain("v2/pay/orderquery").post(v2).expect_err("another host has no backup");
+        assert_eq!(error.kind(), ErrorKind::Connect);
+    }
+    assert_eq!(backup.requests().len(), 8);
+    // TLS that fails: a server that answers no handshake.
+    let primary = sandbox();
+    let client = with_backup(&primary.base_uri().replace("http", "https"), &backup);
+    assert!(client.chain(CARDS).post(options()).expect("the backup answers").is_from_backup());
+    assert!(primary.requests().is_empty());
+    // Both down.
+    let both = backup.builder().base_uri(format!("http://{}/", closed())).backup_uri(format!("http://{}/", closed()));
+    let error = both.build().expect("client").chain(CARDS).post(options()).expect_err("both");
+    assert!(error.is_connect() && error.is_before_send(), "{error}");
+    // Without a backup, and with none by default where base_uri is another's.
+    let none = backup.builder().base_uri(format!("http://{}/", closed()));
+    assert_eq!(
+        none.build().expect("client").chain(CARDS).post(options()).expect_err("none").kind(),
+        ErrorKind::Connect
+    );
+    let wrong = backup.builder().backup_uri("api2.wechatpay.cn").build().expect_err("no URI");
+    assert!(wrong.message().contains("backup_uri"), "{wrong}");
+}
+
+#[test]
+fn the_primary_host_is_used_while_it_can_be() {
+    let (primary, backup) = (sandbox(), sandbox());
+    // One merchant, two hosts: their keys are this process's.
+    let client = with_backup(&primary.base_uri(), &backup);
+    for _ in 0..3 {
+        let answer = client.chain(CARDS).post(options()).expect("answer");
+        assert_eq!((answer.attempts(), answer.is_from_backup()), (1, false));
+    }
+    assert_eq!((primary.requests().len(), backup.requests().len()), (3, 0));
+    // After bytes were sent the backup host gets nothing.
+    for fault in [Fault::Hangup, gateway(502), Fault::CutBody(3), Fault::WrongSignature, Fault::FrequencyLimited] {
+        primary.inject(fault);
+        client.chain(CARDS).post(options()).expect_err("a fault");
+    }
+    assert_eq!((primary.requests().len(), backup.requests().len()), (8, 0));
+}
+
+fn counted(sandbox: &Sandbox, outcome: Result<Response, Error>) -> (usize, Result<u32, ErrorKind>) {
+    (sandbox.requests().len(), outcome.map(|answer| answer.attempts()).map_err(|error| error.kind()))
+}
+
+#[test]
+fn nothing_is_repeated_without_consent_and_then_within_bounds() {
+    let quick = || json!({ "times": 3, "pause": 0.001 });
+    for (fault, kind, repeated) in [
+        ((|| gateway(502)) as fn() -> Fault, ErrorKind::ServerError, true),
+        (|| gateway(500), ErrorKind::ServerError, true),
+        (|| Fault::FrequencyLimited, ErrorKind::ClientError, true),
+        (|| Fault::Hangup, ErrorKind::Transport, true),
+        (|| Fault::CutBody(3), ErrorKind::Transport, true),
+        (|| Fault::WrongSignature, ErrorKind::Verification, false),
+        (|| Fault::UnknownSerial, ErrorKind::Verification, false),
+        (|| gateway(404), ErrorKind::ClientError, false),
+        (|| gateway(302), ErrorKind::Redirect, false),
+    ] {
+        let sandbox = sandbox();
+        let client = sandbox.client().expect("client");
+        sandbox.inject(fault());
+        assert_eq!(
+            counted(&sandbox, client.chain(CARDS).post(options())),
+            (1, Err(kind)),
+            "{:?}: one request",
+            fault()
+        );
+        sandbox.inject(fault());
+        let outcome = counted(&sandbox, client.chain(CARDS).post(with(quick())));
+        let expected = if repeated { (3, Ok(2)) } else { (2, Err(kind)) };
+        assert_eq!(outcome, expected, "{:?}", fault());
+    }
+    // Each attempt has its own nonce, or the sandbox would refuse it; the body is the same.
+    let sandbox = sandbox();
+    let client = sandbox.builder().retry(10).build().expect("client");
+    for _ in 0..2 {
+        sandbox.inject(gateway(503));
+    }
+    assert_eq!(client.chain(CARDS).post(with(json!({ "times": 2, "pause": 0 }))).expect("third time").attempts(), 3);
+    let sent = sandbox.requests();
+    assert!(sent.windows(2).all(|two| two[0].body == two[1].body && two[0].headers != two[1].headers));
+    // The last failure is the error; a call can take back the builder's consent.
+    for _ in 0..5 {
+        sandbox.inject(gateway(503));
+    }
+    let error = client.chain(CARDS).post(with(json!({ "times": 2, "pause": 0 }))).expect_err("thrice");
+    assert_eq!((error.kind(), sandbox.requests().len()), (ErrorKind::ServerError, 6));
+    client.chain(CARDS).post(with(json!(0))).expect_err("once");
+    assert_eq!(sandbox.requests().len(), 7);
+}
+
+#[test]
+fn retry_after_is_honoured_and_the_timeout_is_the_whole() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    sandbox.inject(Fault::FrequencyLimited);
+    let began = Instant::now();
+    client.chain(CARDS).post(with(json!({ "times": 1, "pause": 0 }))).expect("after a second");
+    assert!(began.elapsed() >= Duration::from_secs(1), "Retry-After: 1 was asked for");
+    for _ in 0..3 {
+        sandbox.inject(Fault::FrequencyLimited);
+    }
+    let mut short = with(json!(3));
+    short["timeout"] = 0.2.into();
+    assert_eq!(client.chain(CARDS).post(short).expect_err("time").kind(), ErrorKind::Timeout);
+    for (wrong, words) in [
+        (json!(11), "from 0 to 10"),
+        (json!("x"), "from 0 to 10"),
+        (json!({ "count": 1 }), "none of"),
+        (json!({ "times": 1, "pause": -1 }), "seconds"),
+    ] {
+        let error = client.chain(CARDS).post(with(wrong.clone())).expect_err(words);
+        assert!(error.message().contains(words), "{wrong}: {error}");
+    }
+}
