@@ -8,6 +8,13 @@ pub(crate) fn now() -> i64 {
     since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
+/// The time that an answer says it was made at, less ours, in seconds.
+pub(crate) fn offset(headers: &http::HeaderMap) -> Option<i64> {
+    let date = httpdate::parse_http_date(headers.get(http::header::DATE)?.to_str().ok()?).ok()?;
+    let theirs = i64::try_from(date.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()?;
+    theirs.checked_sub(now())
+}
+
 /// A time in seconds since 1970 as APIv2 writes it, in China's time zone: `20261123200000`.
 #[cfg(feature = "sandbox")]
 pub(crate) fn china_digits(seconds: i64) -> String {

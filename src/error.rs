@@ -113,6 +113,7 @@ struct Inner {
     call: Option<String>,
     message: String,
     code: Option<String>,
+    hint: Option<String>,
     timed_out: bool,
     source: Option<BoxError>,
     response: Option<Response>,
@@ -125,6 +126,7 @@ impl Error {
             call: None,
             message: message.into(),
             code: None,
+            hint: None,
             timed_out: kind == ErrorKind::Timeout,
             source: None,
             response: None,
@@ -179,6 +181,7 @@ impl Error {
             }
         };
         error.0.code = code;
+        error.0.hint = response.hint().map(str::to_owned);
         error.with_response(response)
     }
 
@@ -243,6 +246,13 @@ impl Error {
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
+    }
+
+    /// What this crate found out about a refused signature: which part of what was signed the service received differently, whose key it
+    /// may be, or how far the clock is off.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
     }
 
     /// The answer with status, headers and raw body, where there was one.
@@ -310,6 +320,9 @@ impl fmt::Display for Error {
             }
         }
         f.write_str(&one_line(self.message(), 2000))?;
+        if let Some(hint) = self.hint() {
+            write!(f, "; {hint}")?;
+        }
         if let Some(id) = self.request_id() {
             write!(f, " (Request-ID {})", one_line(id, 64))?;
         }
@@ -328,6 +341,9 @@ impl fmt::Debug for Error {
             shown.field("code", code);
         }
         shown.field("message", &self.0.message);
+        if let Some(hint) = &self.0.hint {
+            shown.field("hint", hint);
+        }
         if let Some(source) = &self.0.source {
             shown.field("source", source);
         }

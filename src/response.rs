@@ -11,6 +11,7 @@ use crate::body::BodyStream;
 use crate::error::{Error, ErrorKind, excerpt};
 use crate::exchange::Delivered;
 use crate::layer::failover::Attempts;
+use crate::layer::sign::Hint;
 #[cfg(feature = "v2")]
 use crate::proto::xml;
 
@@ -31,6 +32,11 @@ impl Response {
     /// Whether the body went into a sink or a stream as it came.
     pub(crate) fn is_delivered(&self) -> bool {
         self.parts.extensions().get::<Delivered>().is_some()
+    }
+
+    /// Why the signature of the request was refused.
+    pub(crate) fn hint(&self) -> Option<&str> {
+        self.parts.extensions().get::<Hint>().map(|Hint(said)| &**said)
     }
 
     pub(crate) fn without_body(self) -> Self {

@@ -14,7 +14,8 @@ Exit codes:
   4  the outcome is unknown: time ran out, or the connection broke; query before repeating
   5  the service refused: an answer other than 2xx, or a failure in the fields of APIv2
   6  the signature of the answer, or the digest of a file, does not hold
-  7  the answer, or standard input or output, could not be read or written";
+  7  the answer, or standard input or output, could not be read or written
+  8  wxpay doctor found something wrong";
 
 /// The settings, in `--help`.
 const SETTINGS: &str = "\
@@ -57,6 +58,7 @@ pub(super) enum Command {
     Req(Req),
     Wire(Wire),
     Certs(Certs),
+    Doctor(Doctor),
     #[cfg(feature = "sandbox")]
     Sandbox(Sandbox),
 }
@@ -125,6 +127,19 @@ pub(super) struct Wire {
     /// Sign with this time instead of now, in seconds since 1970
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, conflicts_with = "unsigned")]
     pub(super) timestamp: Option<i64>,
+}
+
+/// Check settings, keys, clock, connection and signatures, and say what is wrong
+///
+/// Ends with a signed call to v3/security/echo. The exit code is 8 when a check failed.
+#[derive(clap::Args)]
+pub(super) struct Doctor {
+    /// Make no call
+    #[arg(long)]
+    pub(super) offline: bool,
+    /// Print a JSON array of check, outcome (ok, warning, failed, skipped) and said
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Download the platform's certificates as PEM files

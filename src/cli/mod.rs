@@ -2,6 +2,7 @@
 
 mod args;
 mod certs;
+mod doctor;
 mod output;
 mod req;
 #[cfg(feature = "sandbox")]
@@ -23,6 +24,7 @@ pub fn main() -> ExitCode {
     let outcome = match &args.command {
         Command::Req(req) => req::run(&args.settings, req),
         Command::Certs(certs) => certs::run(&args.settings, certs),
+        Command::Doctor(doctor) => doctor::run(&args.settings, doctor),
         Command::Wire(wire) => wire::run(&args.settings, wire),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(sandbox) => sandbox::run(sandbox),

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::Failure;
 use super::args::SettingsFile;
+use super::{Failure, output};
 use crate::config::ClientBuilder;
 
 /// The file; every value is optional, since the environment may hold it.
@@ -30,6 +30,33 @@ struct Settings {
 
 /// The builder with all settings in it.
 pub(super) fn builder(from: &SettingsFile) -> Result<ClientBuilder, Failure> {
+    let map = map(from)?;
+    if let Some(said) = map.get("privateKey").and_then(Value::as_str).and_then(readable_by_others) {
+        output::note(&said);
+    }
+    Ok(ClientBuilder::from_settings(Value::Object(map))?)
+}
+
+/// What is wrong with the rights of a key's file.
+pub(super) fn readable_by_others(setting: &str) -> Option<String> {
+    let path = setting.trim().strip_prefix("file://")?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(path).ok()?.permissions().mode();
+        (mode & 0o077 != 0).then(|| {
+            format!("the private key {path} can be read by others (mode {:o}): chmod 600 {path}", mode & 0o777)
+        })
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
+/// All settings, in the form of PHP's map.
+pub(super) fn map(from: &SettingsFile) -> Result<Map<String, Value>, Failure> {
     let by_variable = variable("WXPAY_CONFIG")?.map(std::path::PathBuf::from);
     let mut settings = match from.config.as_ref().or(by_variable.as_ref()) {
         Some(path) => read(path)?,
@@ -87,7 +114,7 @@ pub(super) fn builder(from: &SettingsFile) -> Result<ClientBuilder, Failure> {
         let members = merchant.into_iter().map(|(name, value)| (name, Value::String(value)));
         map.insert("merchant".to_owned(), Value::Object(members.collect()));
     }
-    Ok(ClientBuilder::from_settings(Value::Object(map))?)
+    Ok(map)
 }
 
 fn variable(name: &str) -> Result<Option<String>, Failure> {

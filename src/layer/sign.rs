@@ -26,15 +26,17 @@ use std::task::{Context, Poll};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
+use http::StatusCode;
 use http::header::{AUTHORIZATION, HeaderValue};
 use tower::Service;
 
 use crate::BoxFuture;
-use crate::clock::now;
+use crate::clock::{self, now};
 use crate::crypto::{PrivateKey, random};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::exchange::Exchange;
 use crate::proto::authorization::Authorization;
+use crate::proto::explain;
 use crate::proto::message;
 use crate::proto::request::SignedBody;
 use crate::proto::target::Base;
@@ -134,35 +136,51 @@ where
             let silence =
                 request.extensions().get::<Exchange>().map(|exchange| exchange.patience.silence).unwrap_or_default();
             let signing = credential.authorize(&mut request, base, now(), &nonce);
-            if silence.is_zero() {
-                signing.await?;
+            let signed = if silence.is_zero() {
+                signing.await?
             } else {
                 tokio::time::timeout(silence, signing).await.map_err(|_| {
                     Error::new(ErrorKind::Sign, format!("the signer did not sign within {silence:?}; nothing was sent"))
                         .timed_out()
-                })??;
+                })??
+            };
+            let mut answer = inner.call(request).await?;
+            if answer.status() == StatusCode::UNAUTHORIZED {
+                if let Some(hint) = hint(&answer, &signed) {
+                    answer.extensions_mut().insert(hint);
+                }
             }
-            inner.call(request).await
+            Ok(answer)
         })
     }
 }
 
+/// Why the service refused a signature, for the error.
+#[derive(Clone)]
+pub(crate) struct Hint(pub(crate) Arc<str>);
+
+fn hint(answer: &http::Response<Bytes>, signed: &[u8]) -> Option<Hint> {
+    let body: serde_json::Value = serde_json::from_slice(answer.body()).ok()?;
+    let said = explain::refusal(signed, body.get("detail")?, clock::offset(answer.headers()))?;
+    Some(Hint(said.into()))
+}
+
 impl Credential {
-    /// Adds the headers that identify the merchant, for a given time (seconds since 1970) and nonce.
+    /// Adds the headers that identify the merchant, for a given time (seconds since 1970) and nonce. Returns the message that was signed.
     pub(crate) async fn authorize(
         &self,
         request: &mut http::Request<Bytes>,
         base: &Base,
         timestamp: i64,
         nonce: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<u8>, Error> {
         base.check(request.uri())?;
         if let Some(id) = &self.platform_key_id {
             request.headers_mut().entry(SERIAL).or_insert_with(|| id.clone());
         }
-        let header = self.header(request, timestamp, nonce).await?;
+        let (header, message) = self.header(request, timestamp, nonce).await?;
         request.headers_mut().insert(AUTHORIZATION, header);
-        Ok(())
+        Ok(message)
     }
 
     /// Signs any message: the certificate's serial number, and the signature in base64.
@@ -176,13 +194,13 @@ impl Credential {
         Ok((signature.serial, BASE64_STANDARD.encode(&signature.bytes)))
     }
 
-    /// The `Authorization` of a request for a given time (seconds since 1970) and nonce.
+    /// The `Authorization` of a request for a given time (seconds since 1970) and nonce, and the message that it signs.
     pub(crate) async fn header(
         &self,
         request: &http::Request<Bytes>,
         timestamp: i64,
         nonce: &str,
-    ) -> Result<HeaderValue, Error> {
+    ) -> Result<(HeaderValue, Vec<u8>), Error> {
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
         let signed = request.extensions().get::<SignedBody>();
         let body = signed.map_or(request.body(), |SignedBody(meta)| meta);
@@ -193,6 +211,6 @@ impl Credential {
             Error::new(ErrorKind::Sign, "the signer's serial number holds characters that no header takes")
         })?;
         value.set_sensitive(true);
-        Ok(value)
+        Ok((value, message))
     }
 }

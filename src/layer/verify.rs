@@ -30,10 +30,11 @@ use bytes::Bytes;
 use tower::Service;
 
 use crate::BoxFuture;
-use crate::clock::now;
+use crate::clock::{self, now};
 use crate::crypto::digest::{Algorithm, FileDigest};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::exchange::Delivered;
+use crate::proto::explain;
 use crate::proto::verify::{self, Covers};
 use crate::response::Response;
 use crate::transport::Answer;
@@ -110,6 +111,7 @@ where
 
 /// The error for an answer whose signature does not hold; it keeps the answer.
 pub(super) fn untrusted(said: &str, answer: http::Response<Bytes>) -> Error {
+    let clock = clock::offset(answer.headers()).and_then(explain::clock);
     let hint = match answer.body().get(..5) {
         Some(b"<xml>") if !answer.headers().contains_key(verify::SIGNATURE) && !said.contains("sign ") => {
             "; it is XML as APIv2 answers, whose paths are written with \"v2/\" in front"
@@ -117,6 +119,7 @@ pub(super) fn untrusted(said: &str, answer: http::Response<Bytes>) -> Error {
         _ => "",
     };
     let said = format!("the answer is not to be trusted, as its signature does not hold: {said}{hint}");
+    let said = clock.map_or_else(|| said.clone(), |clock| format!("{said}; {clock}"));
     Error::new(ErrorKind::Verification, said).with_response(Response::new(answer, false))
 }
 

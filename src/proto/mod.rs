@@ -2,6 +2,7 @@
 //! are arguments, so everything can be tested against fixed vectors.
 
 pub(crate) mod authorization;
+pub(crate) mod explain;
 pub(crate) mod message;
 pub(crate) mod multipart;
 pub(crate) mod path;

@@ -9,6 +9,7 @@ mod attacks;
 mod cli;
 mod config;
 mod corpus;
+mod doctor;
 mod failover;
 mod fields;
 mod flows;

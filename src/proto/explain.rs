@@ -1,0 +1,133 @@
+//! Why the service refused a signature: what it says that it received, beside what was signed.
+//!
+//! Source: WeChat Pay, "常见问题: 签名错误"; a refusal carries `detail.sign_information` with `method`, `url`, `truncated_sign_message` and
+//! `sign_message_length`.
+
+use serde_json::Value;
+
+/// A clock that is off by more than this deserves a word, in seconds.
+const WORTH_A_WORD: u64 = 60;
+
+/// What differs, in words; `signed` is the message of five lines, the body is never shown.
+///
+/// ```text
+/// signed                               the service's sign_information
+/// GET\n/v3/certificates?a=b\n17...     {"method": "GET", "url": "/v3/certificates", ...}
+/// -> the service received the address /v3/certificates and /v3/certificates?a=b was signed ...
+/// ```
+pub(crate) fn refusal(signed: &[u8], detail: &Value, offset: Option<i64>) -> Option<String> {
+    if let Some(said) = offset.filter(|offset| offset.unsigned_abs() > 300).and_then(clock) {
+        return Some(said);
+    }
+    if detail["field"] == "serial_no" || detail["field"] == "mchid" {
+        return Some(format!(
+            "the setting {} is not what the service knows: compare it with the merchant platform, and with \
+             openssl x509 -in apiclient_cert.pem -noout -serial -subject",
+            if detail["field"] == "mchid" { "mchid" } else { "serial" }
+        ));
+    }
+    let information = detail.get("sign_information")?;
+    let signed = String::from_utf8_lossy(signed);
+    let mut lines = signed.splitn(5, '\n');
+    let (method, target) = (lines.next()?, lines.next()?);
+    let text = |name: &str| information.get(name).and_then(Value::as_str);
+    if let Some(received) = text("method").filter(|received| *received != method) {
+        return Some(format!(
+            "the service received the method {received}, and {method} was signed: something on the way changed it"
+        ));
+    }
+    if let Some(received) = text("url").filter(|received| *received != target) {
+        return Some(format!(
+            "the service received the address {}, and {} was signed: a proxy or gateway on the way rewrites it, or base_uri lacks its path",
+            shown(received),
+            shown(target)
+        ));
+    }
+    // Characters or bytes: the service does not say which it counts.
+    let length =
+        information.get("sign_message_length").and_then(Value::as_u64).and_then(|length| usize::try_from(length).ok());
+    let same_length = length.is_none_or(|length| length == signed.len() || length == signed.chars().count());
+    let expected = text("truncated_sign_message").unwrap_or_default();
+    let same_beginning = signed.starts_with(expected.trim_end_matches("..."));
+    if !same_length || !same_beginning {
+        let difference = expected.chars().zip(signed.chars()).take_while(|(a, b)| a == b).count();
+        let line = 1 + signed.chars().take(difference).filter(|c| *c == '\n').count();
+        let lengths = match length {
+            Some(length) if !same_length => {
+                format!(" (its message has {length} characters, and {} were signed)", signed.len())
+            }
+            _ => String::new(),
+        };
+        return Some(match line {
+            _ if same_beginning => {
+                format!("the body was changed on the way{lengths}: by a proxy, or by a layer inside of signing")
+            }
+            5.. => format!(
+                "the body that the service received is another than was signed{lengths}: something on the way changed it"
+            ),
+            3 => "the service received another timestamp than was signed".to_owned(),
+            4 => "the service received another nonce than was signed".to_owned(),
+            _ => format!("the service received something else in line {line} of the message{lengths}"),
+        });
+    }
+    if text("url").is_some() || !expected.is_empty() {
+        return Some(
+            "the service expected the very message that was signed, so the key is another's: private_key is not the key of the certificate \
+             whose serial is set, or was replaced on the merchant platform"
+                .to_owned(),
+        );
+    }
+    None
+}
+
+/// A clock that is off, in words; `offset` is the service's time less ours, in seconds.
+pub(crate) fn clock(offset: i64) -> Option<String> {
+    let by = offset.unsigned_abs();
+    let direction = if offset > 0 { "behind" } else { "ahead of" };
+    (by > WORTH_A_WORD).then(|| format!("this machine's clock is {by} s {direction} the service's: set it, by NTP"))
+}
+
+/// An address without its query, which may hold a token.
+fn shown(target: &str) -> String {
+    match target.split_once('?') {
+        Some((path, _)) => format!("{}?...", crate::error::excerpt(path)),
+        None => crate::error::excerpt(target).into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn each_difference_has_its_words() {
+        let signed = "POST\n/v3/x?token=secret\n1700000000\nN\n{\"name\":\"personal\"}\n";
+        let information = |method: &str, url: &str, message: &str, length: usize| json!({ "sign_information": { "method": method, "url": url, "truncated_sign_message": message, "sign_message_length": length } });
+        let target = "/v3/x?token=secret";
+        for (detail, offset, words) in [
+            (information("GET", target, signed, signed.len()), None, "the method GET"),
+            (information("POST", "/v3/y", signed, signed.len()), None, "rewrites it"),
+            (information("POST", target, signed, signed.len()), None, "the key is another's"),
+            (information("POST", target, &signed[..30], signed.len() + 2), None, "body was changed on the way"),
+            (
+                information("POST", target, &signed.replace("personal", "other"), signed.len() - 3),
+                None,
+                "another than was signed",
+            ),
+            (information("POST", target, &signed.replace("1700", "1800"), signed.len()), None, "another timestamp"),
+            (information("POST", target, &signed.replace("\nN\n", "\nM\n"), signed.len()), None, "another nonce"),
+            (information("POST", target, signed, signed.len()), Some(-400), "400 s ahead of"),
+            (json!({ "field": "serial_no" }), None, "the setting serial"),
+            (json!({ "field": "mchid" }), Some(10), "the setting mchid"),
+        ] {
+            let said = refusal(signed.as_bytes(), &detail, offset).expect(words);
+            assert!(said.contains(words), "{words:?} not in {said:?}");
+            assert!(!said.contains("secret") && !said.contains("personal"), "{said}");
+        }
+        assert_eq!(refusal(signed.as_bytes(), &Value::Null, None), None);
+        assert_eq!(refusal(b"", &json!({ "sign_information": {} }), None), None);
+        assert_eq!((clock(60), clock(-60)), (None, None));
+        assert!(clock(61).expect("off").contains("61 s behind"));
+    }
+}

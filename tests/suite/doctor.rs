@@ -1,0 +1,158 @@
+//! `wxpay doctor`: each planted mistake is named. And what the library itself says about a refused signature.
+
+use std::path::Path;
+use std::process::Command;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use wechatpay_chain::sandbox::{Fault, Sandbox};
+use wechatpay_chain::{Client, ErrorKind};
+
+use crate::support::{CARDS, options, start};
+
+/// Runs the doctor with a settings file; the exit code, and the checks that failed or warned, with what was said.
+#[cfg(feature = "cli")]
+fn doctor(folder: &Path, toml: &str, arguments: &[&str]) -> (Option<i32>, Vec<(String, String, String)>) {
+    let path = folder.join("doctor.toml");
+    std::fs::write(&path, toml).expect("settings");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wxpay"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WXPAY_")) {
+        command.env_remove(name);
+    }
+    let output = command.args(["doctor", "--json", "--config"]).arg(&path).args(arguments).output().expect("wxpay");
+    let checks: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+    let text = |check: &Value, name: &str| check[name].as_str().expect(name).to_owned();
+    let checks = checks.as_array().expect("checks").iter();
+    let checks = checks.map(|check| (text(check, "check"), text(check, "outcome"), text(check, "said")));
+    (output.status.code(), checks.collect())
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn each_planted_mistake_is_named() {
+    let folder = tempfile::tempdir().expect("folder");
+    let sandbox = Sandbox::configure().dir(folder.path()).start().expect("sandbox");
+    let good = std::fs::read_to_string(folder.path().join("wxpay.toml")).expect("settings");
+    let (code, checks) = doctor(folder.path(), &good, &[]);
+    assert!(code == Some(0) && checks.iter().all(|(_, outcome, _)| outcome == "ok"), "{code:?} {checks:?}");
+    assert!(checks.iter().any(|(name, _, said)| name == "encryption" && said.contains("opens")), "{checks:?}");
+
+    // Keys of somebody else, a certificate of somebody else, a stranger's public key.
+    let other = tempfile::tempdir().expect("folder");
+    drop(Sandbox::configure().dir(other.path()).start().expect("another"));
+    let other = |name: &str| format!("file://{}", other.path().join(name).display());
+    let line = |name: &str| good.lines().find(|line| line.starts_with(name)).expect(name).to_owned();
+    let replaced = |name: &str, with: String| good.replace(&line(name), &format!("{name} = {with:?}"));
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address");
+    let serial = wechatpay_chain::sandbox::SERIAL;
+    for (toml, check, words) in [
+        (replaced("mchid", String::new()), "mchid", "missing"),
+        (replaced("private_key", String::new()), "private_key", "missing"),
+        (replaced("private_key", "file:///no/such.pem".to_owned()), "private_key", "cannot be read"),
+        (replaced("private_key", "file://pub_key.pem".to_owned()), "private_key", "a public key where"),
+        (replaced("private_key", other("apiclient_key.pem")), "key and certificate", "is not the certificate's"),
+        (replaced("serial", String::new()), "serial", "missing"),
+        (replaced("serial", "serial=3775".to_owned()), "serial", "no hexadecimal number"),
+        (
+            replaced("serial", "3775B6A45ACD588826D15E583A95F5DDC0FFEE01".to_owned()),
+            "serial",
+            &format!("that is {serial}"),
+        ),
+        (replaced("serial", "7132D72A03E93CDDF8C03BBD1F37EEDF00000000".to_owned()), "serial", "it is the platform's"),
+        (replaced("mchid", "1900000108".to_owned()), "certificate owner", "the certificate is of \"1900000109\""),
+        (replaced("apiv3_key", "short".to_owned()), "apiv3_key", "needs 32"),
+        (replaced("apiv3_key", "0123456789abcdef0123456789abcdef".to_owned()), "apiv3_key opens", "does not open"),
+        (good.replace("file://pub_key.pem", "file://apiclient_cert.pem"), "platform key", "PUB_KEY_ID"),
+        (good.replace("file://pub_key.pem", &other("pub_key.pem")), "answer signature", "does not hold"),
+        (replaced("base_uri", "https://127.0.0.1:1/hk".to_owned()), "base_uri", "must end with"),
+        (replaced("base_uri", format!("http://{closed}/")), "connection", "cannot be reached"),
+        (replaced("base_uri", "http://no-such-host.invalid/".to_owned()), "connection", "does not resolve"),
+        (replaced("root_certificate", other("root_cert.pem")), "connection", "root_certificate"),
+        (replaced("proxy", format!("http://{closed}")), "connection", "proxy"),
+        (
+            good.replace("key = \"file://apiclient_key.pem\"\n", "key = \"file://pub_key.pem\"\n"),
+            "merchant (APIv2)",
+            "where apiclient_key.pem belongs",
+        ),
+        (format!("nonsense = 1\n{good}"), "settings", "unknown field"),
+    ] {
+        let (code, checks) = doctor(folder.path(), &toml, &[]);
+        assert_eq!(code, Some(8), "{check}: {checks:?}");
+        let found =
+            checks.iter().any(|(name, outcome, said)| name == check && outcome == "failed" && said.contains(words));
+        assert!(found, "{check} {words:?} not in {checks:?}");
+        let shown = format!("{checks:?}");
+        assert!(
+            !shown.contains("BEGIN") && !shown.contains(line("apiv3_key").split('"').nth(1).expect("key")),
+            "{shown}"
+        );
+    }
+    // The service's clock is another: what the answer says of it.
+    sandbox.inject(Fault::Tamper(Box::new(|answer| {
+        answer.headers_mut().insert("date", "Mon, 23 Nov 2020 12:00:00 GMT".parse().expect("date"));
+    })));
+    let (_, checks) = doctor(folder.path(), &good, &[]);
+    assert!(
+        checks.iter().any(|(name, outcome, said)| name == "clock" && outcome == "failed" && said.contains("NTP")),
+        "{checks:?}"
+    );
+    let (code, checks) = doctor(folder.path(), &good, &["--offline"]);
+    assert!(code == Some(0) && checks.iter().any(|(name, ..)| name == "connection"), "{checks:?}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let key = folder.path().join("apiclient_key.pem");
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("rights");
+        let (code, checks) = doctor(folder.path(), &good, &["--offline"]);
+        let found = checks.iter().any(|(_, outcome, said)| outcome == "warning" && said.contains("chmod 600"));
+        assert!(code == Some(0) && found, "{checks:?}");
+    }
+}
+
+#[test]
+fn a_refused_signature_says_why() {
+    let (sandbox, client) = start();
+    let stranger = {
+        use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+        let pair = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).expect("key");
+        let der: Pkcs8V1Der<'_> = pair.as_der().expect("der");
+        wechatpay_chain::PrivateKey::from_der(der.as_ref()).expect("key")
+    };
+    let with = |builder: wechatpay_chain::ClientBuilder| builder.build().expect("client");
+    let refused = |client: &Client| client.chain(CARDS).post(options()).expect_err("refused");
+    let error = refused(&with(sandbox.builder().private_key(stranger)));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::ClientError, Some("SIGN_ERROR")));
+    assert!(error.hint().is_some_and(|hint| hint.contains("the key is another's")), "{error}");
+    assert!(error.to_string().contains("the key is another's"), "{error}");
+    let error = refused(&with(sandbox.builder().serial("00AB")));
+    assert!(error.hint().is_some_and(|hint| hint.contains("the setting serial")), "{error}");
+    // A gateway that rewrites on the way: the address, the body.
+    for (change, words) in [
+        ((|information: &mut Value| information["url"] = "/gateway/v3/x".into()) as fn(&mut Value), "rewrites it"),
+        (|information| information["method"] = "PUT".into(), "the method PUT"),
+        (|information| information["sign_message_length"] = 7.into(), "body was changed on the way"),
+    ] {
+        sandbox.inject(Fault::Tamper(Box::new(move |answer| {
+            let request = "POST\n/v3/marketing/membercard-open/cards/pbLatjvWOibDc5-TBnbUk1pD12o0/permission-tokens\n";
+            let mut body = json!({ "code": "SIGN_ERROR", "message": "错误的签名", "detail": { "sign_information": {
+                "method": "POST", "url": request.split('\n').nth(1), "truncated_sign_message": request,
+            }}});
+            change(&mut body["detail"]["sign_information"]);
+            *answer.status_mut() = http::StatusCode::UNAUTHORIZED;
+            *answer.body_mut() = Bytes::from(body.to_string());
+        })));
+        let error = refused(&client);
+        assert!(error.hint().is_some_and(|hint| hint.contains(words)), "{words}: {error}");
+    }
+    // A clock that is off: told by the answer's Date.
+    sandbox.inject(Fault::Clock(-4000));
+    let error = refused(&client);
+    assert_eq!(error.kind(), ErrorKind::Verification);
+    sandbox.inject(Fault::Tamper(Box::new(|answer| {
+        answer.headers_mut().insert("date", "Mon, 23 Nov 2020 12:00:00 GMT".parse().expect("date"));
+        answer.headers_mut().insert("wechatpay-timestamp", "1606132800".parse().expect("time"));
+    })));
+    let error = refused(&client);
+    assert!(error.kind() == ErrorKind::Verification && error.message().contains("ahead of the service's"), "{error}");
+}
