@@ -32,6 +32,7 @@ use crate::proto::{v2, v2::Unsigned, xml};
 use crate::response::Response;
 use crate::runtime;
 use crate::sink::{OpenSink, Unfinished, Writing};
+use crate::trace;
 #[cfg(feature = "aws-lc-rs")]
 use crate::{options::Body, proto::verify::SERIAL};
 
@@ -204,7 +205,13 @@ impl Core {
 
     async fn timed(&self, mut call: Call) -> Result<Response, Error> {
         let (method, template) = (call.method.clone(), std::mem::take(&mut call.template));
-        let answered = if call.timeout.is_zero() {
+        let uri = call.request.uri().clone();
+        let answered = trace::call(&method, &template, &uri, self.within_time(call)).await;
+        answered.map_err(|error| error.with_call(&method, &template))
+    }
+
+    async fn within_time(&self, mut call: Call) -> Result<Response, Error> {
+        if call.timeout.is_zero() {
             self.exchange(call).await
         } else {
             let timeout = call.timeout;
@@ -218,8 +225,7 @@ impl Core {
                     format!("no answer after {timeout:?}; the request may have arrived, so query before repeating it"),
                 ))
             })
-        };
-        answered.map_err(|error| error.with_call(&method, &template))
+        }
     }
 
     async fn exchange(&self, call: Call) -> Result<Response, Error> {

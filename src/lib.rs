@@ -36,6 +36,7 @@ mod secret;
 #[cfg(feature = "aws-lc-rs")]
 mod sensitive;
 mod sink;
+mod trace;
 mod transport;
 
 pub use body::BodyStream;

@@ -25,6 +25,7 @@ use crate::exchange::{Delivered, Delivery, Exchange, Slot};
 use crate::proto::verify::{self, Covers};
 use crate::response::Response;
 use crate::sink::{OpenSink, Writing};
+use crate::trace::{self, Part};
 
 /// Idle connections are closed after this, before middle boxes forget them.
 const IDLE: Duration = Duration::from_secs(60);
@@ -102,6 +103,7 @@ impl Transport {
                 "a layer made the request anew without its extensions, and how it is to be sent is lost: keep them",
             )
         })?;
+        let _waiting = trace::measure(Part::Waiting);
         Arc::clone(self.of(&exchange)?).send(request, exchange).await
     }
 }

@@ -26,6 +26,7 @@ use crate::crypto::random;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::{Delivery, Exchange};
 use crate::proto::target::Base;
+use crate::trace;
 use crate::transport::Answer;
 
 /// How long the primary host is left alone after it could not be reached.
@@ -158,6 +159,8 @@ impl Shared {
             // Nothing was sent, so the other host may have it without asking; each host once.
             if unreachable && backup.is_some() && !changed {
                 (changed, by_backup) = (true, !by_backup);
+                let next = if by_backup { backup.as_ref() } else { Some(request.uri()) };
+                trace::repeated(count, "unreachable", next.and_then(Uri::host), 0);
                 continue;
             }
             let pause = if repeated < retry.times { pause(&outcome, retry, repeated, whole) } else { None };
@@ -174,6 +177,11 @@ impl Shared {
             };
             repeated += 1;
             changed = false;
+            let why = outcome.as_ref().map_or_else(
+                |error| error.kind().as_str(),
+                |answer| answer.status().canonical_reason().unwrap_or("status"),
+            );
+            trace::repeated(count, why, request.uri().host(), pause.as_millis());
             tokio::time::sleep(pause).await;
         }
     }

@@ -41,6 +41,7 @@ use crate::proto::message;
 use crate::proto::request::SignedBody;
 use crate::proto::target::Base;
 use crate::proto::verify::SERIAL;
+use crate::trace::{self, Part};
 use crate::transport::Answer;
 
 /// Makes the signature of a request.
@@ -135,6 +136,7 @@ where
             let nonce = random::nonce()?;
             let silence =
                 request.extensions().get::<Exchange>().map(|exchange| exchange.patience.silence).unwrap_or_default();
+            let measure = trace::measure(Part::Signing);
             let signing = credential.authorize(&mut request, base, now(), &nonce);
             let signed = if silence.is_zero() {
                 signing.await?
@@ -144,6 +146,7 @@ where
                         .timed_out()
                 })??
             };
+            measure.end();
             let mut answer = inner.call(request).await?;
             if answer.status() == StatusCode::UNAUTHORIZED {
                 if let Some(hint) = hint(&answer, &signed) {

@@ -37,6 +37,7 @@ use crate::exchange::Delivered;
 use crate::proto::explain;
 use crate::proto::verify::{self, Covers};
 use crate::response::Response;
+use crate::trace::{self, Part};
 use crate::transport::Answer;
 
 /// Checks the signature of an answer.
@@ -96,7 +97,10 @@ where
             let covers = if success { verify::covers(&method, uri.path(), answer.headers()) } else { Covers::Body };
             let must = success && covers != Covers::Nothing;
             if must || verify::is_signed(answer.headers()) {
-                match check(&*verifier, &answer, covers).await {
+                let measure = trace::measure(Part::Verifying);
+                let checked = check(&*verifier, &answer, covers).await;
+                measure.end();
+                match checked {
                     Ok(()) => {
                         answer.extensions_mut().insert(Verified);
                     }

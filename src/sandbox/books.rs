@@ -163,7 +163,7 @@ impl Books {
     pub(super) fn number(&mut self, prefix: &str, now: i64) -> String {
         self.counter += 1;
         self.touch_meta();
-        format!("{prefix}{now:010}{:012}", self.counter)
+        format!("{prefix}{now:010}{:010}", self.counter)
     }
 
     /// Notes a row to be kept.
@@ -272,6 +272,10 @@ impl Books {
         let mut transfers: Vec<&Transfer> = self.transfers.values().collect();
         transfers.sort_by_key(|transfer| std::cmp::Reverse((transfer.at, transfer.transfer_bill_no.clone())));
         serde_json::json!({
+            "totals": {
+                "orders": self.orders.len(), "asked": self.orders.values().map(|order| order.total).sum::<u64>(),
+                "refunds": self.refunds.len(),
+            },
             "account": self.account,
             "orders": newest(orders.into_iter().take(most).filter_map(|row| serde_json::to_value(row).ok()).collect()),
             "refunds": newest(refunds.into_iter().take(most).filter_map(|row| serde_json::to_value(row).ok()).collect()),

@@ -17,6 +17,10 @@ use crate::proto::message;
 const MAX_AGE: u64 = 300;
 /// How much of the signed message an answer shows.
 const SHOWN: usize = 512;
+/// How much of a message the page shows, in characters.
+const KEPT: usize = 4000;
+/// The longest body for which mistakes are guessed, in bytes: each guess hashes it.
+const MOST_GUESSED: usize = 64 * 1024;
 
 /// What was signed, and whether it held, for the log and the page.
 #[derive(Clone, Default)]
@@ -32,6 +36,26 @@ pub(super) struct Verdict {
 /// Verifies the `Authorization` of a request received at `now`, over the bytes that came: those of the body, or of the `meta`
 /// of an upload.
 pub(super) fn authorization(
+    request: &Request<Bytes>,
+    signed: &[u8],
+    state: &State,
+    now: i64,
+    verdict: &mut Verdict,
+) -> Result<(), Refusal> {
+    let checked = checked(request, signed, state, now, verdict);
+    if let (Err(refusal), true) = (&checked, verdict.said.is_empty()) {
+        verdict.said = format!("{} {}", refusal.message, refusal.detail["issue"].as_str().unwrap_or_default());
+    }
+    for text in [&mut verdict.expected, &mut verdict.signed] {
+        if let Some((at, _)) = text.char_indices().nth(KEPT) {
+            text.truncate(at);
+            text.push('…');
+        }
+    }
+    checked
+}
+
+fn checked(
     request: &Request<Bytes>,
     signed: &[u8],
     state: &State,
@@ -94,7 +118,7 @@ pub(super) fn authorization(
         body: signed,
         base_uri,
     };
-    let explanation = explain(&parts, &signature, &key);
+    let explanation = explain(&parts, &signature, &key, signed.len() <= MOST_GUESSED);
     verdict.signed = explanation.signed.clone().unwrap_or_default();
     verdict.said.clone_from(&explanation.said);
     Err(sign_error(

@@ -83,6 +83,7 @@ fn typed(content_type: &'static str, body: Bytes) -> Response<Bytes> {
     let mut answer = Response::new(body);
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer.headers_mut().insert("x-frame-options", HeaderValue::from_static("DENY"));
+    answer.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     answer
 }
 
@@ -118,10 +119,7 @@ fn change(path: &str, asked: &Value, state: &State) -> Option<Result<Value, Erro
         }
         "refund" => needed("out_trade_no").and_then(|number| refund(&mut book, number, asked["amount"].as_u64())),
         "confirm" => needed("out_bill_no").and_then(|number| confirm(&mut book, number)).map(|()| done()),
-        "replay" => needed("id").and_then(|id| match outbox::replay(&mut book, id) {
-            true => Ok(done()),
-            false => Err(Error::options(format!("there is no notification {id:?}"))),
-        }),
+        "replay" => needed("id").and_then(|id| outbox::replay(&mut book, id).map_err(Error::options)).map(|()| done()),
         "probe" => needed("notify_url").map(|url| {
             let mut message = Message::v3("TRANSACTION.SUCCESS", "transaction", json!({}));
             message.probe = true;
@@ -187,13 +185,18 @@ fn refused(what: &str, number: &str, refused: Refused) -> Error {
 pub(super) fn pay(book: &mut Book, out_trade_no: &str) -> Result<String, Error> {
     let said = |why| refused("order", out_trade_no, why);
     let keys = book.books.numbered(out_trade_no);
-    let mut transaction_id = Err(said(Refused::Unknown));
-    for key in keys {
-        let order = book.books.pay(&key, now()).map_err(said)?.clone();
-        outbox::paid(book, &order);
-        transaction_id = Ok(order.transaction_id);
+    // All of a combined order, or none.
+    for key in &keys {
+        book.books.may_pay(key).map_err(said)?;
     }
-    transaction_id
+    let mut paid = Vec::new();
+    for key in keys {
+        paid.push(book.books.pay(&key, now()).map_err(said)?.clone());
+    }
+    for order in &paid {
+        outbox::paid(book, order);
+    }
+    paid.pop().map(|order| order.transaction_id).ok_or_else(|| said(Refused::Unknown))
 }
 
 /// The merchant gives an order back from the page: all that is left of it, or some.

@@ -28,15 +28,15 @@ pub(super) struct Parts<'a> {
     pub(super) base_uri: &'a str,
 }
 
-/// Compares; `signature` is raw.
-pub(super) fn explain(parts: &Parts<'_>, signature: &[u8], key: &PublicKey) -> Explanation {
+/// Compares; `signature` is raw. Without `guess` nothing is tried.
+pub(super) fn explain(parts: &Parts<'_>, signature: &[u8], key: &PublicKey, guess: bool) -> Explanation {
     let Parts { method, target, timestamp, nonce, body, .. } = *parts;
     let expected = message::request(method, target, timestamp, nonce, body);
     let body = String::from_utf8_lossy(body).into_owned();
     let targets = targets(parts);
     let bodies = bodies(&body);
     let methods = methods(method);
-    for (body_said, body) in &bodies {
+    for (body_said, body) in bodies.iter().filter(|_| guess) {
         for (target_said, target) in &targets {
             for (method_said, method) in &methods {
                 for (ending_said, ending) in [("", "\n"), ("the line feed at the end is missing", "")] {

@@ -39,6 +39,16 @@ pub(super) fn make_v2(credential: &Credential, fields: &Value) -> Result<Bytes, 
     Ok(xml::write(&fields).into())
 }
 
+/// In words, as the service says it.
+fn summary(event_type: &str) -> &str {
+    match event_type {
+        "TRANSACTION.SUCCESS" => "支付成功",
+        "REFUND.SUCCESS" => "退款成功",
+        "MCHTRANSFER.BILL.FINISHED" => "商家转账单据终态通知",
+        other => other,
+    }
+}
+
 /// What a notification is made of.
 pub(super) struct Made<'a> {
     pub(super) id: &'a str,
@@ -62,7 +72,7 @@ pub(super) fn make(
         "create_time": china_time(SystemTime::now()),
         "resource_type": "encrypt-resource",
         "event_type": event_type,
-        "summary": event_type,
+        "summary": summary(event_type),
         "resource": {
             "original_type": original_type,
             "algorithm": "AEAD_AES_256_GCM",

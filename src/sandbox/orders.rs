@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::MCHID;
 use super::books::{Books, Kind, Refused, Table};
 
 /// How far an order is.
@@ -167,21 +168,36 @@ impl Books {
         self.orders.get(&key).filter(|order| order.terms.owner == owner).ok_or(Refused::Unknown)
     }
 
-    /// The keys of the orders of any merchant that have this number, alone or as the number of a combined order.
+    /// The keys of what a buyer knows by this number: all of a combined order, or the one order of this merchant's, or else of a partner's.
     pub(super) fn numbered(&self, out_trade_no: &str) -> Vec<String> {
-        let has =
-            |order: &Order| order.out_trade_no == out_trade_no || order.terms.combine_out_trade_no == out_trade_no;
-        self.orders.iter().filter(|(_, order)| has(order)).map(|(key, _)| key.clone()).collect()
+        let with = |has: &dyn Fn(&Order) -> bool| -> Vec<String> {
+            self.orders.iter().filter(|(_, order)| has(order)).map(|(key, _)| key.clone()).collect()
+        };
+        let own = key(MCHID, out_trade_no);
+        let found = match self.orders.get(&own) {
+            Some(_) => vec![own],
+            None => with(&|order| order.out_trade_no == out_trade_no).into_iter().take(1).collect(),
+        };
+        // One of a combined order is paid with the others.
+        let combined =
+            found.first().and_then(|key| self.orders.get(key)).map(|order| &order.terms.combine_out_trade_no);
+        let combined = combined.map_or(out_trade_no, String::as_str);
+        if combined.is_empty() { found } else { with(&|order| order.terms.combine_out_trade_no == combined) }
+    }
+
+    /// Whether a buyer can pay it.
+    pub(super) fn may_pay(&self, key: &str) -> Result<(), Refused> {
+        match self.orders.get(key).ok_or(Refused::Unknown)?.state {
+            TradeState::Success | TradeState::Refund => Err(Refused::Paid),
+            TradeState::Closed => Err(Refused::Closed),
+            TradeState::NotPay => Ok(()),
+        }
     }
 
     /// The buyer pays.
     pub(super) fn pay(&mut self, key: &str, now: i64) -> Result<&Order, Refused> {
-        match self.orders.get(key).ok_or(Refused::Unknown)?.state {
-            TradeState::Success | TradeState::Refund => return Err(Refused::Paid),
-            TradeState::Closed => return Err(Refused::Closed),
-            TradeState::NotPay => {}
-        }
-        let transaction_id = self.number("4200", now);
+        self.may_pay(key)?;
+        let transaction_id = self.number("42000011", now);
         let order = self.orders.get_mut(key).ok_or(Refused::Unknown)?;
         order.state = TradeState::Success;
         order.transaction_id.clone_from(&transaction_id);

@@ -175,11 +175,14 @@ pub(super) fn transferred(book: &mut Book, transfer: &Transfer) {
 }
 
 /// Sends one again, whatever became of it.
-pub(super) fn replay(book: &mut Book, id: &str) -> bool {
-    let Some(delivery) = book.deliveries.iter_mut().find(|delivery| delivery.id == id) else { return false };
+pub(super) fn replay(book: &mut Book, id: &str) -> Result<(), String> {
+    let allowed = book.allow_anywhere;
+    let delivery = book.deliveries.iter_mut().find(|delivery| delivery.id == id);
+    let delivery = delivery.ok_or_else(|| format!("there is no notification {id:?}"))?;
+    local(&delivery.url, allowed)?;
     (delivery.next_at, delivery.outcome) = (Some(milliseconds()), "waiting".to_owned());
     book.wake.notify_one();
-    true
+    Ok(())
 }
 
 /// Sends what is due, until the sandbox ends.

@@ -72,6 +72,9 @@ impl Books {
 
     /// The user takes the money.
     pub(super) fn confirm(&mut self, out_bill_no: &str, now: i64) -> Result<&Transfer, Refused> {
+        if self.transfers.get(out_bill_no).is_some_and(|transfer| transfer.state == TransferState::Success) {
+            return Err(Refused::WrongState);
+        }
         self.end_transfer(out_bill_no, TransferState::Success, now)
     }
 
@@ -118,6 +121,7 @@ mod tests {
         assert_eq!(books.transfer("1", 100, &json!({}), 2).expect_err("other"), Refused::NumberUsed);
         books.confirm("1", 3).expect("confirmed");
         assert_eq!(books.cancel("1", 4).expect_err("too late"), Refused::WrongState);
+        assert_eq!(books.confirm("1", 4).expect_err("twice"), Refused::WrongState);
         books.transfer("2", 50, &request, 5).expect("transfer");
         books.cancel("2", 6).expect("cancelled");
         books.cancel("2", 7).expect("again");

@@ -37,7 +37,15 @@ pub(super) async fn fields(request: &Request<Bytes>) -> Option<Result<Fields, St
 
 fn boundary(request: &Request<Bytes>) -> Option<multer::Result<String>> {
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    content_type.starts_with("multipart/").then(|| multer::parse_boundary(content_type))
+    content_type.starts_with("multipart/").then(|| {
+        multer::parse_boundary(content_type).or_else(|error| {
+            // Some SDKs leave the boundary out of the header; it is the first line of the body.
+            let first = request.body().strip_prefix(b"--").and_then(|rest| rest.split(|byte| *byte == b'\r').next());
+            let boundary =
+                first.and_then(|first| std::str::from_utf8(first).ok()).filter(|first| matches!(first.len(), 1..=70));
+            boundary.map(str::to_owned).ok_or(error)
+        })
+    })
 }
 
 /// Reads an upload; `None` where the request is none.

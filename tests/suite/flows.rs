@@ -533,6 +533,8 @@ fn notifications_are_repeated_until_they_are_taken() {
     assert_eq!(verified(&sandbox, &arrived(&receive)).expect_err("probe").kind(), ErrorKind::Probe);
     control(&sandbox, "probe", &json!({ "notify_url": "https://example.com/x" })).expect("noted");
     assert!(state()["outcome"].as_str().expect("text").contains("not on this machine"), "{}", state());
+    let error = control(&sandbox, "replay", &json!({ "id": state()["id"] })).expect_err("not from here, either");
+    assert!(error.contains("not on this machine"), "{error}");
     for (fault, kind) in [
         (Fault::Clock(-3600), ErrorKind::Verification),
         (Fault::UnknownSerial, ErrorKind::Verification),
