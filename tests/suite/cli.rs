@@ -48,6 +48,12 @@ impl Settings {
         std::fs::create_dir_all(&folder).expect("folder");
         let settings = sandbox.settings();
         std::fs::write(folder.join("key.pem"), settings["privateKey"].as_str().expect("pem")).expect("written");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // A key that others can read draws a warning.
+            std::fs::set_permissions(folder.join("key.pem"), std::fs::Permissions::from_mode(0o600)).expect("rights");
+        }
         let toml = format!(
             "mchid = {}\nserial = {}\nprivate_key = \"file://key.pem\"\napiv3_key = \"\"\nbase_uri = {}\n[certs]\n{PUBLIC_KEY_ID} = '''\n{}'''\n",
             settings["mchid"],

@@ -35,7 +35,7 @@ fn a_genuine_notification_opens() {
     let request = genuine(&sandbox);
     let notification = of(&sandbox).verify(request.headers(), request.body()).expect("genuine");
     assert_eq!(notification.event_type(), "TRANSACTION.SUCCESS");
-    assert_eq!(notification.summary(), "TRANSACTION.SUCCESS");
+    assert_eq!(notification.summary(), "支付成功");
     assert_eq!(notification.original_type(), "transaction");
     assert_eq!(notification.id().len(), 32);
     assert!(notification.create_time().ends_with("+08:00"), "{}", notification.create_time());

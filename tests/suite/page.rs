@@ -340,7 +340,7 @@ fn the_page_in_a_browser() {
     badly_signed(&sandbox, "/v3/not/signed", false);
     let calls = sandbox.overview()["calls"].clone();
     let [unsigned, wrong] = [0, 1].map(|at| calls[at]["number"].to_string());
-    browser.shows("calls", &unsigned, "signature", "none that could be read");
+    browser.shows("calls", &unsigned, "signature", "is missing");
     browser.shows("calls", &unsigned, "status", "401");
     browser.shows("calls", &wrong, "signature", "does not hold");
     browser.shows("calls", &wrong, "signature", "the body was left out");
