@@ -90,7 +90,11 @@ pub fn notification(data: &[u8]) {
     let none = Apiv3Key::new(key).and_then(|key| Notifications::new(keys, key));
     assert!(none.is_err());
     let reply = notify::v2::Reply::fail(body);
-    assert!(xml::read(reply.body().as_bytes()).is_ok() || body.contains(char::is_control) || body.contains('\u{feff}'), "{}", reply.body());
+    assert!(
+        xml::read(reply.body().as_bytes()).is_ok() || body.contains(char::is_control) || body.contains('\u{feff}'),
+        "{}",
+        reply.body()
+    );
 }
 
 /// XML: what is read is written and read again alike.
@@ -108,13 +112,15 @@ pub fn xml(data: &[u8]) {
 
 /// Keys and certificates, in PEM and DER.
 pub fn keys(data: &[u8]) {
-    let _ = (PrivateKey::from_der(data).is_ok(), PublicKey::from_der(data).is_ok(), Certificate::from_der(data).is_ok());
+    let _ =
+        (PrivateKey::from_der(data).is_ok(), PublicKey::from_der(data).is_ok(), Certificate::from_der(data).is_ok());
     let Ok(text) = std::str::from_utf8(data) else { return };
     // Files are another matter.
     if text.contains("://") || text.len() < 64 {
         return;
     }
-    for error in [PrivateKey::from_pem(text).err(), PublicKey::from_pem(text).err(), Certificate::from_pem(text).err()] {
+    for error in [PrivateKey::from_pem(text).err(), PublicKey::from_pem(text).err(), Certificate::from_pem(text).err()]
+    {
         if let Some(error) = error {
             assert!(error.to_string().len() < 2000);
         }
@@ -134,5 +140,8 @@ pub fn multipart(data: &[u8]) {
     assert_eq!(text.matches(boundary).count(), 3, "{text}");
     let head = text.split("\r\n\r\n").next().unwrap_or_default();
     assert_eq!(head.lines().count(), 3, "{text}");
-    assert_eq!(v2::Credential::new("1", name.into()).is_ok(), !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()));
+    assert_eq!(
+        v2::Credential::new("1", name.into()).is_ok(),
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic())
+    );
 }

@@ -21,7 +21,12 @@ mod exchange;
 pub mod formatter;
 #[cfg(fuzzing)]
 #[doc(hidden)]
-#[allow(missing_docs, clippy::panic, clippy::missing_panics_doc, reason = "for the fuzz targets alone, which fail by a panic")]
+#[allow(
+    missing_docs,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "for the fuzz targets alone, which fail by a panic"
+)]
 pub mod fuzzing;
 mod index;
 mod invoke;
