@@ -10,6 +10,7 @@ pub mod hash;
 #[cfg(feature = "v2")]
 pub(crate) mod identity;
 pub(crate) mod load;
+mod pair;
 pub(crate) mod random;
 mod rsa;
 

@@ -15,6 +15,7 @@ use x509_cert::spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 
 use super::certificate::Certificate;
 use super::load::{self, Der};
+use super::pair::Pair;
 use crate::error::{Error, ErrorKind};
 #[cfg(feature = "passphrase")]
 use crate::secret::Secret;
@@ -22,9 +23,7 @@ use crate::secret::Secret;
 use crate::sensitive;
 
 #[cfg(feature = "aws-lc-rs")]
-use aws_lc_rs::{encoding::AsDer, rand::SystemRandom, signature as backend};
-#[cfg(not(feature = "aws-lc-rs"))]
-use ring::{rand::SystemRandom, signature as backend};
+use aws_lc_rs::encoding::AsDer;
 
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const MIN_BITS: usize = 2048;
@@ -37,10 +36,8 @@ const MIN_BITS: usize = 2048;
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct PrivateKey(Arc<Pair>);
-
-struct Pair {
-    pair: backend::RsaKeyPair,
+pub struct PrivateKey {
+    pair: Arc<Pair>,
     public: PublicKey,
 }
 
@@ -86,34 +83,28 @@ impl PrivateKey {
     }
 
     fn of(der: Der) -> Result<Self, Error> {
-        let pair = match der {
-            Der::Pkcs8(der) => backend::RsaKeyPair::from_pkcs8(&der),
-            Der::Pkcs1(der) => backend::RsaKeyPair::from_der(&der),
-            Der::EncryptedPkcs8(_) => {
-                return Err(Error::config(
+        let Some(pair) = Pair::new(&der) else {
+            return Err(Error::config(match der {
+                Der::EncryptedPkcs8(_) => {
                     "the private key is protected by a passphrase: open it with PrivateKey::from_encrypted_pem, or take the \
-                     passphrase off, openssl pkcs8 -in key.pem -out plain.pem",
-                ));
-            }
-            other => {
-                return Err(Error::config(format!(
-                    "it is {} where the merchant's private key belongs: give apiclient_key.pem",
-                    other.name()
-                )));
-            }
+                     passphrase off, openssl pkcs8 -in key.pem -out plain.pem"
+                        .to_owned()
+                }
+                other => format!("it is {} where the merchant's private key belongs: give apiclient_key.pem", other.name()),
+            }));
         };
         let pair = pair.map_err(|rejected| {
             Error::config(format!(
                 "it is no RSA private key of 2048 to 4096 bits, or it is damaged ({rejected}): give apiclient_key.pem as WeChat Pay's tool made it"
             ))
         })?;
-        PrivateKey::new(pair)
+        let public = PublicKey::from_pkcs1(pair.public())?;
+        Ok(PrivateKey { pair: Arc::new(pair), public })
     }
 
-    pub(crate) fn new(pair: backend::RsaKeyPair) -> Result<Self, Error> {
-        use backend::KeyPair;
-        let public = PublicKey::from_pkcs1(pair.public_key().as_ref())?;
-        Ok(PrivateKey(Arc::new(Pair { pair, public })))
+    #[cfg(all(test, feature = "sandbox"))]
+    pub(super) fn pair(&self) -> &Arc<Pair> {
+        &self.pair
     }
 
     /// Signs with RSA PKCS#1 v1.5 and SHA-256, the one signature of APIv3. The service takes it in base64.
@@ -121,12 +112,7 @@ impl PrivateKey {
     /// # Errors
     /// [`ErrorKind::Sign`] when the library refuses, which it does for no key that it has parsed.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
-        let Pair { pair, public } = &*self.0;
-        // A signature is as long as the modulus.
-        let mut signature = vec![0; public.modulus_len];
-        pair.sign(&backend::RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
-            .map_err(|_| Error::new(ErrorKind::Sign, "the RSA library refused to sign"))?;
-        Ok(signature)
+        self.pair.sign(message).ok_or_else(|| Error::new(ErrorKind::Sign, "the RSA library refused to sign"))
     }
 
     /// Decrypts a sensitive field that the service encrypted for this merchant: base64 of RSA-OAEP with SHA-1 and MGF1.
@@ -142,7 +128,8 @@ impl PrivateKey {
             )
         };
         let ciphertext = BASE64_STANDARD.decode(ciphertext.trim()).map_err(|_| wrong())?;
-        let der = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&self.0.pair).map_err(|_| wrong())?;
+        let der = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(self.pair.fast().ok_or_else(wrong)?)
+            .map_err(|_| wrong())?;
         let key = PrivateDecryptingKey::from_pkcs8(der.as_ref()).map_err(|_| wrong())?;
         let key = OaepPrivateDecryptingKey::new(key).map_err(|_| wrong())?;
         let mut plaintext = vec![0; key.min_output_size()];
@@ -185,7 +172,7 @@ impl PrivateKey {
     /// The public half.
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
-        self.0.public.clone()
+        self.public.clone()
     }
 }
 

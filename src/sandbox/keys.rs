@@ -119,6 +119,11 @@ pub(super) fn der_of(pem: &str) -> Result<Vec<u8>, Error> {
 }
 
 impl Issued {
+    #[cfg(test)]
+    pub(crate) fn key(&self) -> PrivateKey {
+        self.key.clone()
+    }
+
     fn from(material: &IssuedMaterial) -> Result<Self, Error> {
         Ok(Issued {
             key: PrivateKey::from_pem(&material.key)?,

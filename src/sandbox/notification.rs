@@ -98,6 +98,7 @@ pub(super) fn make(
 }
 
 /// Makes a control call to a running sandbox; null asks, anything else changes.
+#[cfg(feature = "cli")]
 pub(crate) fn call(url: &str, body: &Value) -> Result<(http::StatusCode, Bytes), Error> {
     let mut request = Request::new(Bytes::new());
     if !body.is_null() {
