@@ -22,3 +22,5 @@ pub(crate) mod xml;
 
 #[cfg(test)]
 mod template_tests;
+#[cfg(all(test, feature = "v2"))]
+mod v2_tests;

@@ -1,17 +1,14 @@
 //! APIv2 over real sockets: signed in XML, verified by the answer's fields, with the client certificate where it is demanded.
 
-use std::io::Read;
-use std::sync::{Arc, Mutex};
-
 use bytes::Bytes;
 use serde_json::{Value, json};
 use wechatpay_chain::crypto::hash;
 use wechatpay_chain::sandbox::{Fault, MCHID, Sandbox};
-use wechatpay_chain::{Client, ErrorKind, Media, Options, Secret};
+use wechatpay_chain::{Client, ErrorKind, Secret};
 
 use crate::support::{run, sandbox, start};
 
-fn order(out_trade_no: &str) -> Value {
+pub(crate) fn order(out_trade_no: &str) -> Value {
     json!({ "xml": {
         "appid": "wx8888888888888888", "mch_id": MCHID, "sign_type": "HMAC-SHA256", "body": "image形象店 <QQ公仔> ]]> & \"co\"",
         "out_trade_no": out_trade_no, "total_fee": 888, "spbill_create_ip": "123.12.12.123",
@@ -19,14 +16,14 @@ fn order(out_trade_no: &str) -> Value {
     }})
 }
 
-fn refund(out_trade_no: &str) -> Value {
+pub(crate) fn refund(out_trade_no: &str) -> Value {
     json!({ "security": true, "xml": {
         "appid": "wx8888888888888888", "mch_id": MCHID, "out_trade_no": out_trade_no, "out_refund_no": "r1",
         "total_fee": "888", "refund_fee": "88",
     }})
 }
 
-fn over_tls(sandbox: &Sandbox) -> Client {
+pub(crate) fn over_tls(sandbox: &Sandbox) -> Client {
     sandbox.builder().base_uri(sandbox.tls_base_uri()).build().expect("client")
 }
 
@@ -355,129 +352,6 @@ fn a_red_packet_is_answered_unsigned() {
 }
 
 #[test]
-fn bills_and_their_errors() {
-    let (sandbox, client) = start();
-    let folder = tempfile::tempdir().expect("folder");
-    let path = folder.path().join("bill.csv");
-    let options =
-        || json!({ "sink": path.to_str(), "xml": { "appid": "wx", "mch_id": MCHID, "bill_date": "20261101" } });
-    let content = || std::fs::read(&path);
-
-    // The service says in XML that there is no bill, with the status 200.
-    for xml in [
-        "<xml><return_code>FAIL</return_code><return_msg>No Bill Exist</return_msg></xml>",
-        " \n<xml>\n<return_code><![CDATA[FAIL]]></return_code><return_msg>No Bill Exist</return_msg><error_code>20002</error_code></xml>",
-    ] {
-        sandbox.stub("POST", "v2/pay/downloadbill", 200, xml.into());
-        let error = client.chain("v2/pay/downloadbill").post(options()).expect_err("no bill");
-        assert_eq!(error.kind(), ErrorKind::Fail, "{error}");
-        assert!(error.message().contains("No Bill Exist"), "{error}");
-        assert!(content().is_err(), "no file");
-        let mut kept = options();
-        kept["http_errors"] = false.into();
-        let response = client.chain("v2/pay/downloadbill").post(kept).expect("answer");
-        assert_eq!(response.xml().expect("xml")["return_code"], "FAIL");
-        assert!(content().is_err(), "no file");
-        let mut streamed = options();
-        streamed.as_object_mut().expect("object").remove("sink");
-        streamed["stream"] = true.into();
-        assert_eq!(client.chain("v2/pay/downloadbill").post(streamed).expect_err("no bill").kind(), ErrorKind::Fail);
-    }
-
-    for page in ["<html>gateway</html>", "<xml><a>1</a></xml>"] {
-        sandbox.stub("POST", "v2/pay/downloadbill", 200, page.into());
-        let error = client.chain("v2/pay/downloadbill").post(options()).expect_err("no bill");
-        assert_eq!(error.kind(), ErrorKind::Decode, "{error}");
-        assert!(content().is_err(), "no file");
-    }
-    sandbox.stub("POST", "v2/pay/downloadbill", 200, "\u{feff}交易时间,公众账号ID\n`2026,`wx\n".into());
-    client.chain("v2/pay/downloadbill").post(options()).expect("bill");
-    assert_eq!(content().expect("file"), "\u{feff}交易时间,公众账号ID\n`2026,`wx\n".as_bytes());
-    sandbox.file("v2/pay/downloadbill", 3_000_000);
-    client.chain("v2/pay/downloadbill").post(options()).expect("bill");
-    assert_eq!(content().expect("file").len(), 3_000_000);
-    let mut streamed = options();
-    streamed.as_object_mut().expect("object").remove("sink");
-    streamed["stream"] = true.into();
-    let mut whole = Vec::new();
-    let bill = client.chain("v2/pay/downloadbill").post(streamed).expect("bill");
-    bill.into_stream().read_to_end(&mut whole).expect("read");
-    assert_eq!(whole, content().expect("file"));
-    sandbox.inject(Fault::CutBody(10_000));
-    let error = client.chain("v2/pay/downloadbill").post(options()).expect_err("cut");
-    assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
-    assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), 1, "the old bill, and nothing else");
-}
-
-#[test]
-fn an_upload() {
-    let (sandbox, client) = start();
-    sandbox.stub("POST", "v2/secapi/mch/uploadmedia", 200, json!({ "media_id": "m" }));
-    let upload = |options: Options| {
-        let answer = client.chain("v2/secapi/mch/uploadmedia").post(options).expect("signed as the sandbox expects");
-        assert_eq!(answer.xml().expect("xml")["media_id"], "m");
-        let request = sandbox.requests().pop().expect("a request");
-        String::from_utf8(request.body.to_vec()).expect("text")
-    };
-    let field = |body: &str, name: &str| {
-        let (_, rest) = body
-            .split_once(&format!("form-data; name=\"{name}\"\r\n\r\n"))
-            .unwrap_or_else(|| panic!("{name} in {body}"));
-        rest.split_once("\r\n").expect("end").0.to_owned()
-    };
-    let body = upload(Media::from_bytes("id.png", "abc").into());
-    let signed = format!("mch_id={MCHID}&media_hash={}&sign_type=HMAC-SHA256", hash::md5("abc"));
-    let signed = {
-        let mut parts: Vec<_> = signed.split('&').collect();
-        parts.sort_unstable();
-        parts.join("&")
-    };
-    assert_eq!(field(&body, "sign"), hash::sign(hash::HMAC_SHA256, &signed, &sandbox.secret()).expect("sign"));
-    assert!(body.contains("name=\"media\"; filename=\"id.png\"") && body.contains("\r\nabc\r\n"), "{body}");
-
-    // Parts carried over from PHP keep their order, and their sign is made anew in its place.
-    let parts = json!({ "multipart": [
-        { "name": "mch_id", "contents": MCHID }, { "name": "sign", "contents": "old" }, { "name": "media_hash", "contents": "h" },
-        { "name": "media", "contents": "abc", "filename": "id.png" },
-    ]});
-    let body = upload(parts.into());
-    assert_eq!(
-        field(&body, "sign"),
-        hash::sign(hash::MD5, &format!("mch_id={MCHID}&media_hash=h"), &sandbox.secret()).expect("sign")
-    );
-    assert!(body.find("\"sign\"") < body.find("\"media_hash\""));
-    let error = client
-        .chain("v2/secapi/mch/uploadmedia")
-        .post(Media::from_bytes("a", "b").meta(json!({ "mch_id": "1" })))
-        .expect_err("guard");
-    assert_eq!(error.kind(), ErrorKind::Options);
-}
-
-#[test]
-fn a_layer_may_change_what_is_signed() {
-    let sandbox = sandbox();
-    let seen = Arc::new(Mutex::new(String::new()));
-    let log = Arc::clone(&seen);
-    let client = sandbox
-        .builder()
-        .layer(tower::util::MapRequestLayer::new(move |request: http::Request<Bytes>| {
-            *log.lock().expect("log") = String::from_utf8_lossy(request.body()).into_owned();
-            let added =
-                String::from_utf8_lossy(request.body()).replace("</xml>", "<attach>by the layer</attach></xml>");
-            request.map(|_| added.into())
-        }))
-        .build()
-        .expect("client");
-    let mut options = order("layer");
-    options["xml"]["nonce_str"] = "the caller's".into();
-    client.chain("v2/pay/unifiedorder").post(options).expect("signed over what the layer made");
-    assert!(!seen.lock().expect("log").contains("sign>"), "not signed yet");
-    let sent = sandbox.requests().pop().expect("request");
-    let sent = String::from_utf8_lossy(&sent.body).into_owned();
-    assert!(sent.contains("by the layer") && sent.contains("<nonce_str>the caller's</nonce_str>"), "{sent}");
-}
-
-#[test]
 fn no_secret_shows() {
     let sandbox = sandbox();
     let secret = String::from_utf8(sandbox.secret().expose().to_vec()).expect("text");
@@ -493,96 +367,4 @@ fn no_secret_shows() {
         Secret::from(secret.as_str())
     );
     assert!(!shown.contains(&secret) && !shown.contains("o-personal") && !shown.contains("BEGIN"), "{shown}");
-}
-
-/// What a layer, a redirect or an option must not bring about.
-#[test]
-fn nothing_leads_astray() {
-    let sandbox = sandbox();
-    let elsewhere = sandbox
-        .builder()
-        .layer(tower::util::MapRequestLayer::new(|mut request: http::Request<Bytes>| {
-            *request.uri_mut() = "https://evil.example/pay/orderquery".parse().expect("uri");
-            request
-        }))
-        .build()
-        .expect("client");
-    let query = json!({ "xml": { "appid": "wx", "mch_id": MCHID, "out_trade_no": "1" } });
-    let error = elsewhere.chain("v2/pay/orderquery").post(&query).expect_err("elsewhere");
-    assert!(error.message().contains("must not be given"), "{error}");
-    let client = sandbox.client().expect("client");
-    // The call's own base_uri counts, not the client's.
-    let mut own = query.clone();
-    own["base_uri"] = sandbox.tls_base_uri().into();
-    let error = client.chain("v2/pay/orderquery").post(own).expect_err("none");
-    assert_eq!(error.code(), Some("ORDERNOTEXIST"), "{error}");
-    let mut redirected = query.clone();
-    redirected["allow_redirects"] = true.into();
-    let error = client.chain("v2/pay/orderquery").post(redirected).expect_err("redirects");
-    assert!(error.message().contains("allow_redirects"), "{error}");
-    let sent = sandbox.requests().len();
-    let mut encrypted = query.clone();
-    encrypted["encrypt"] = "a".into();
-    assert_eq!(client.chain("v2/pay/orderquery").post(encrypted).expect_err("encrypt").kind(), ErrorKind::Options);
-    assert_eq!(sandbox.requests().len(), sent);
-    // An answer that is read as a success, but for a control character, needs its signature.
-    let odd = "<xml><return_code>SUCCESS&#8;</return_code><trade_state>SUCCESS</trade_state></xml>";
-    sandbox.stub("POST", "v2/pay/orderquery", 200, odd.into());
-    let mut kept = query.clone();
-    kept["http_errors"] = false.into();
-    assert_eq!(client.chain("v2/pay/orderquery").post(kept).expect_err("forged").kind(), ErrorKind::Verification);
-    // A file on a path that signs is not handed on as it comes.
-    sandbox.stub("POST", "v2/pay/orderquery", 200, "`no XML at all".into());
-    let written = Arc::new(Mutex::new(Vec::new()));
-    struct Shared(Arc<Mutex<Vec<u8>>>);
-    impl std::io::Write for Shared {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().expect("lock").extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let options = Options::from(&query).sink(Shared(Arc::clone(&written)));
-    assert_eq!(client.chain("v2/pay/orderquery").post(options).expect_err("unsigned").kind(), ErrorKind::Verification);
-    assert!(written.lock().expect("lock").is_empty());
-    // A stream of what is XML is one piece, and nobody's fault.
-    sandbox.stub("POST", "v2/payitil/report", 200, json!({}));
-    let mut streamed = query.clone();
-    streamed["stream"] = true.into();
-    let mut text = String::new();
-    let report = client.chain("v2/payitil/report").post(streamed).expect("reported");
-    report.into_stream().read_to_string(&mut text).expect("read");
-    assert!(text.starts_with("<xml>"), "{text}");
-}
-
-#[test]
-fn a_certificate_through_a_proxy_that_the_call_names() {
-    let sandbox = sandbox();
-    let client = over_tls(&sandbox);
-    client.chain("v2/pay/unifiedorder").post(order("proxied")).expect("placed");
-    sandbox.pay("proxied").expect("paid");
-    // A proxy that opens tunnels.
-    let proxy = crate::support::server(|mut stream| async move {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await?);
-        }
-        let head = String::from_utf8(head).expect("text");
-        let to = head
-            .strip_prefix("CONNECT ")
-            .expect("a tunnel")
-            .split(' ')
-            .next()
-            .expect("address")
-            .parse()
-            .expect("address");
-        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
-        crate::support::relay(stream, to).await
-    });
-    let mut options = refund("proxied");
-    options["proxy"] = format!("http://{proxy}").into();
-    client.chain("v2/secapi/pay/refund").post(options).expect("the certificate went to the service");
 }

@@ -1,0 +1,172 @@
+//! Notifications of the sandbox on their way, faults by name, and the control calls.
+
+use std::time::Duration;
+
+use serde_json::json;
+use wechatpay_chain::sandbox::{Fault, MCHID, Sandbox};
+use wechatpay_chain::{Error, ErrorKind};
+
+use crate::flows::{arrived, control, native, notify_url, raw, verified, with};
+use crate::support::{sandbox, start};
+
+#[test]
+fn control_calls_are_for_this_machine_alone() {
+    let sandbox = sandbox();
+    let address = sandbox.address();
+    for (head, words) in [
+        (format!("GET /sandbox/state HTTP/1.1\r\nhost: {address}"), "200"),
+        (format!("GET / HTTP/1.1\r\nhost: localhost:{}", address.port()), "WeChat Pay sandbox"),
+        ("GET /sandbox/state HTTP/1.1\r\nhost: rebound.example".to_owned(), "403"),
+        (format!("GET /sandbox/state HTTP/1.1\r\nhost: {address}\r\norigin: http://evil.example"), "403"),
+        (format!("POST /sandbox/pay HTTP/1.1\r\nhost: {address}\r\ncontent-length: 2"), "send Content-Type"),
+        (
+            format!(
+                "POST /sandbox/pay HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: 2"
+            ),
+            "is missing",
+        ),
+        (
+            format!(
+                "POST /sandbox/x HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: 2"
+            ),
+            "404",
+        ),
+        (format!("GET /sandbox/qr/none.svg HTTP/1.1\r\nhost: {address}"), "404"),
+    ] {
+        let body = if head.starts_with("POST") { "{}" } else { "" };
+        let answer = raw(&sandbox, &format!("{head}\r\nconnection: close\r\n\r\n{body}"));
+        assert!(answer.contains(words), "{head}: {answer}");
+    }
+    assert!(control(&sandbox, "fault", &json!({ "fault": "none" })).expect_err("none").contains("wrong-signature"));
+    control(&sandbox, "stub", &json!({ "method": "GET", "template": "v3/x/{y}", "response": { "a": 1 } }))
+        .expect("stub");
+    let client = sandbox.client().expect("client");
+    assert_eq!(client.chain("v3/x/{y}").get(json!({ "y": 1 })).expect("stub").json().expect("json"), json!({ "a": 1 }));
+}
+
+#[test]
+fn notifications_are_repeated_until_they_are_taken() {
+    let sandbox = Sandbox::configure().notification_speed(1000.0).start().expect("sandbox");
+    let client = sandbox.client().expect("client");
+    let (url, receive) = notify_url(vec![500, 401, 200]);
+    client.chain("v3/pay/transactions/native").post(native("n1", 1, &url)).expect("placed");
+    // The first has a wrong signature, the second is unanswered in the sandbox's eyes, the third is good.
+    sandbox.inject_notification(Fault::WrongSignature);
+    sandbox.pay("n1").expect("paid");
+    let first = arrived(&receive);
+    assert_eq!(verified(&sandbox, &first).expect_err("wrong signature").kind(), ErrorKind::Verification);
+    let (second, third) = (arrived(&receive), arrived(&receive));
+    let (second, third) = (verified(&sandbox, &second).expect("genuine"), verified(&sandbox, &third).expect("genuine"));
+    assert_eq!(second.id(), third.id(), "the same notification, signed anew");
+    let state = || sandbox.overview()["notifications"][0].clone();
+    let until = std::time::Instant::now() + Duration::from_secs(10);
+    while state()["outcome"] != "delivered" {
+        assert!(std::time::Instant::now() < until, "{}", state());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let statuses: Vec<_> =
+        state()["attempts"].as_array().expect("attempts").iter().map(|one| one["status"].clone()).collect();
+    assert_eq!(statuses, [500, 401, 200]);
+
+    // Again, by hand; a probe; one that nobody takes; one that leads elsewhere.
+    control(&sandbox, "replay", &json!({ "id": state()["id"] })).expect("replayed");
+    assert_eq!(verified(&sandbox, &arrived(&receive)).expect("genuine").id(), third.id());
+    assert!(control(&sandbox, "replay", &json!({ "id": "none" })).is_err());
+    control(&sandbox, "probe", &json!({ "notify_url": url })).expect("probe");
+    assert_eq!(verified(&sandbox, &arrived(&receive)).expect_err("probe").kind(), ErrorKind::Probe);
+    control(&sandbox, "probe", &json!({ "notify_url": "https://example.com/x" })).expect("noted");
+    assert!(state()["outcome"].as_str().expect("text").contains("not on this machine"), "{}", state());
+    let error = control(&sandbox, "replay", &json!({ "id": state()["id"] })).expect_err("not from here, either");
+    assert!(error.contains("not on this machine"), "{error}");
+    for (fault, kind) in [
+        (Fault::Clock(-3600), ErrorKind::Verification),
+        (Fault::UnknownSerial, ErrorKind::Verification),
+        (Fault::MissingHeader("wechatpay-nonce".to_owned()), ErrorKind::Verification),
+    ] {
+        let number = format!("{fault:?}").chars().filter(char::is_ascii_alphanumeric).take(10).collect::<String>();
+        sandbox.inject_notification(fault);
+        client.chain("v3/pay/transactions/native").post(native(&number, 1, &url)).expect("placed");
+        sandbox.pay(&number).expect("paid");
+        assert_eq!(verified(&sandbox, &arrived(&receive)).expect_err("faulty").kind(), kind);
+    }
+}
+
+#[test]
+fn a_notification_that_nobody_takes_is_given_up() {
+    let sandbox = Sandbox::configure().notification_speed(1e6).start().expect("sandbox");
+    let client = sandbox.client().expect("client");
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address");
+    client.chain("v3/pay/transactions/native").post(native("n1", 1, &format!("http://{closed}/"))).expect("placed");
+    sandbox.pay("n1").expect("paid");
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    loop {
+        let sent = sandbox.overview()["notifications"][0].clone();
+        if sent["outcome"] == "given up" {
+            assert_eq!(sent["attempts"].as_array().map(Vec::len), Some(16), "one, and fifteen more");
+            break;
+        }
+        assert!(std::time::Instant::now() < until, "{sent}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn notifications_of_apiv2() {
+    let sandbox = Sandbox::configure().notification_speed(1000.0).start().expect("sandbox");
+    let client = sandbox.builder().base_uri(sandbox.tls_base_uri()).build().expect("client");
+    let (url, receive) = notify_url(vec![]);
+    let notifications = client.notifications_v2().expect("key");
+    client
+        .chain("v2/pay/unifiedorder")
+        .post(json!({ "xml": {
+            "appid": "wx8888888888888888", "mch_id": MCHID, "body": "b", "out_trade_no": "o1", "total_fee": 100,
+            "spbill_create_ip": "1.2.3.4", "notify_url": url, "trade_type": "NATIVE",
+        }}))
+        .expect("placed");
+    sandbox.pay("o1").expect("paid");
+    assert_eq!(notifications.verify(&arrived(&receive).1).expect("genuine").fields()["out_trade_no"], "o1");
+    client.chain("v2/secapi/pay/refund").post(json!({ "security": true, "xml": {
+        "appid": "wx8888888888888888", "mch_id": MCHID, "out_trade_no": "o1", "out_refund_no": "r1", "total_fee": 100, "refund_fee": 30,
+        "notify_url": url,
+    }})).expect("refunded");
+    // The payment's comes again meanwhile, since 204 without XML is no answer of APIv2's.
+    let told = std::iter::repeat_with(|| notifications.verify(&arrived(&receive).1).expect("genuine"));
+    let refund = told.take(20).find(|told| told.fields().get("req_info").is_some()).expect("the refund's");
+    assert_eq!((&refund.resource()["out_refund_no"], &refund.resource()["refund_fee"]), (&json!("r1"), &json!("30")));
+}
+
+#[test]
+fn faults_by_name() {
+    let (sandbox, client) = start();
+    let url = "https://example.com/notify";
+    for (fault, kind) in [
+        ("wrong-signature", ErrorKind::Verification),
+        ("stale-clock", ErrorKind::Verification),
+        ("unknown-serial", ErrorKind::Verification),
+        ("missing-header", ErrorKind::Verification),
+        ("missing-header:Wechatpay-Nonce", ErrorKind::Verification),
+        ("bad-gateway", ErrorKind::ServerError),
+        ("frequency-limited", ErrorKind::ClientError),
+        ("system-error", ErrorKind::ServerError),
+        ("cut-body:5", ErrorKind::Transport),
+        ("reset", ErrorKind::Transport),
+        ("delay:400", ErrorKind::Timeout),
+    ] {
+        control(&sandbox, "fault", &json!({ "fault": fault })).expect("fault");
+        let options = with(native(&format!("f{}", fault.len()), 1, url), "/timeout", 0.2.into());
+        let error = client.chain("v3/pay/transactions/native").post(options).expect_err(fault);
+        assert_eq!(error.kind(), kind, "{fault}: {error}");
+    }
+    let limited = |error: Error| error.response().expect("answer").headers().get("retry-after").cloned();
+    control(&sandbox, "fault", &json!({ "fault": "frequency-limited", "times": 2 })).expect("fault");
+    for _ in 0..2 {
+        let error = client.chain("v3/pay/transactions/native").post(native("rl", 1, url)).expect_err("limited");
+        assert_eq!(error.code(), Some("FREQUENCY_LIMITED"));
+        assert_eq!(limited(error).expect("header"), "1");
+    }
+    client.chain("v3/pay/transactions/native").post(native("rl", 1, url)).expect("over");
+    // A rotation: the next answer is signed by a certificate that a client without the APIv3 key does not know.
+    control(&sandbox, "fault", &json!({ "fault": "rotate-key" })).expect("fault");
+    let by_certificate = crate::support::by_certificate(&sandbox).build().expect("client");
+    by_certificate.chain("v3/pay/transactions/native").post(native("rk", 1, url)).expect("fetched and verified");
+}
