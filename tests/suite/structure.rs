@@ -23,7 +23,7 @@ fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
 
 /// The code of a file without comments and unit tests.
 fn code(text: &str) -> String {
-    let code = text.split("#[cfg(test)]\nmod tests {").next().expect("first part");
+    let code = text.split("\nmod tests {").next().expect("first part");
     let lines = code.lines().map(|line| line.split("//").next().expect("first part"));
     lines.collect::<Vec<_>>().join("\n")
 }
