@@ -188,6 +188,9 @@ pub(super) fn share(asked: &Asked<'_>) -> Result<Answered, Refusal> {
 pub(super) fn unfreeze(asked: &Asked<'_>) -> Result<Answered, Refusal> {
     let request = body(asked.request)?;
     check(&request, &[SHARE[0], SHARE[1], ("/description", Kind::Text(80), true)])?;
+    let mut request = request;
+    // It has none, whatever was sent.
+    request["receivers"] = Value::Array(Vec::new());
     shared(asked, &request, 0, true)
 }
 
@@ -205,6 +208,7 @@ fn sharing_answer(sharing: &Sharing) -> Value {
         .as_array()
         .into_iter()
         .flatten()
+        .filter(|receiver| receiver.is_object())
         .map(|receiver| {
             let mut receiver = receiver.clone();
             receiver["result"] = "SUCCESS".into();

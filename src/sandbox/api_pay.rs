@@ -293,9 +293,18 @@ fn combine(asked: &Asked<'_>, trade_type: &str) -> Result<Answered, Refusal> {
         });
     }
     let mut book = asked.state.book();
-    // All of them, or none.
-    for terms in &all {
+    // All of them, or none; and what is paid or closed takes no more.
+    for (at, terms) in all.iter().enumerate() {
+        if all[..at].iter().any(|other| (&other.owner, &other.out_trade_no) == (&terms.owner, &terms.out_trade_no)) {
+            let field = format!("/sub_orders/{at}/out_trade_no");
+            return Err(Refusal::param("body", &field, format!("参数 {field} 重复")));
+        }
         book.books.may_place(terms).map_err(refused)?;
+    }
+    if let Some(first) = all.first() {
+        for key in book.books.combined(&first.combine_out_trade_no) {
+            book.books.may_pay(&key).map_err(refused)?;
+        }
     }
     let mut prepay_id = String::new();
     for terms in all {

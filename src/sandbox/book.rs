@@ -19,6 +19,10 @@ use crate::error::Error;
 
 /// Requests that are remembered.
 const MOST_RECEIVED: usize = 20_000;
+/// And their bodies, in bytes.
+const MOST_RECEIVED_BYTES: usize = 64 * 1024 * 1024;
+/// How much of a message the page shows, in characters.
+const MOST_SHOWN: usize = 4000;
 /// Verdicts that are remembered, for the page.
 const MOST_VERDICTS: usize = 200;
 /// Bills and pictures that are remembered.
@@ -29,6 +33,7 @@ const NONCE_AGE: i64 = 600;
 pub(super) struct Book {
     pub(super) books: Books,
     pub(super) received: VecDeque<Received>,
+    received_bytes: usize,
     pub(super) verdicts: VecDeque<(u64, Verdict)>,
     /// How many requests have come.
     pub(super) count: u64,
@@ -58,6 +63,7 @@ impl Book {
         Book {
             books,
             received: VecDeque::new(),
+            received_bytes: 0,
             verdicts: VecDeque::new(),
             count: 0,
             faults: VecDeque::new(),
@@ -100,7 +106,22 @@ impl Book {
 
     pub(super) fn receive(&mut self, received: Received, verdict: Verdict) {
         self.count += 1;
-        push(&mut self.received, received, MOST_RECEIVED);
+        self.received_bytes += received.body.len();
+        self.received.push_back(received);
+        while self.received.len() > MOST_RECEIVED
+            || (self.received_bytes > MOST_RECEIVED_BYTES && self.received.len() > 1)
+        {
+            if let Some(oldest) = self.received.pop_front() {
+                self.received_bytes -= oldest.body.len();
+            }
+        }
+        let mut verdict = verdict;
+        for text in [&mut verdict.expected, &mut verdict.signed, &mut verdict.said] {
+            if let Some((at, _)) = text.char_indices().nth(MOST_SHOWN) {
+                text.truncate(at);
+                text.push('…');
+            }
+        }
         push(&mut self.verdicts, (self.count, verdict), MOST_VERDICTS);
     }
 

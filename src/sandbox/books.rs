@@ -111,7 +111,7 @@ pub(super) const TABLES: [(Table, &str); 8] = [
     (Table::Deliveries, "deliveries"),
 ];
 
-/// A row that changed: where it is, and what it is now.
+/// A row that changed: where it is, and what it is now; empty where it is gone.
 #[derive(Debug)]
 pub(super) struct Change {
     pub(super) table: Table,
@@ -138,6 +138,8 @@ pub(super) struct Books {
     pub(super) by_transaction: BTreeMap<String, String>,
     /// Numbers that the service gave out.
     counter: u64,
+    /// What of both is kept already.
+    kept: Option<(Account, u64)>,
     changes: Vec<Change>,
 }
 
@@ -153,6 +155,7 @@ impl Default for Books {
             account: Account { available: OPENING, frozen: 0 },
             by_transaction: BTreeMap::new(),
             counter: 0,
+            kept: None,
             changes: Vec::new(),
         }
     }
@@ -162,7 +165,6 @@ impl Books {
     /// A number of the service's, unlike any other.
     pub(super) fn number(&mut self, prefix: &str, now: i64) -> String {
         self.counter += 1;
-        self.touch_meta();
         format!("{prefix}{now:010}{:010}", self.counter)
     }
 
@@ -181,11 +183,6 @@ impl Books {
         }
     }
 
-    fn touch_meta(&mut self) {
-        let meta = Meta { account: self.account, counter: self.counter };
-        self.touch(Table::Meta, "meta", &meta);
-    }
-
     /// Notes a movement of money that has been made.
     pub(super) fn enter(&mut self, kind: Kind, number: &str, out_number: &str, amount: u64, now: i64) {
         let balance = self.account.available + self.account.frozen;
@@ -193,12 +190,22 @@ impl Books {
             Entry { at: now, kind, number: number.to_owned(), out_number: out_number.to_owned(), amount, balance };
         self.touch(Table::Entries, format!("{:012}", self.entries.len()), &entry);
         self.entries.push(entry);
-        self.touch_meta();
     }
 
     /// What changed since this was asked the last time.
     pub(super) fn take_changes(&mut self) -> Vec<Change> {
+        let now = (self.account, self.counter);
+        if self.kept.is_some_and(|kept| kept != now) || (self.kept.is_none() && now != (Books::default().account, 0)) {
+            self.touch(Table::Meta, "meta", &Meta { account: self.account, counter: self.counter });
+        }
+        self.kept = Some(now);
         std::mem::take(&mut self.changes)
+    }
+
+    /// Notes that a row is gone.
+    pub(super) fn forget(&mut self, table: Table, key: &str) {
+        self.changes.retain(|change| change.table != table || change.key != key);
+        self.changes.push(Change { table, key: key.to_owned(), row: Vec::new() });
     }
 
     /// Puts a kept row back. The error says what is wrong with it.
@@ -210,6 +217,7 @@ impl Books {
             Table::Meta => {
                 let meta: Meta = read(row)?;
                 (self.account, self.counter) = (meta.account, meta.counter);
+                self.kept = Some((self.account, self.counter));
             }
             Table::Orders => {
                 let order: Order = read(row)?;

@@ -112,8 +112,11 @@ impl SandboxBuilder {
         if let Some(error) = self.error {
             return Err(error);
         }
-        if !self.speed.is_finite() || self.speed <= 0.0 {
-            return Err(Error::config(format!("the notification speed is {}, and must be more than 0", self.speed)));
+        if !(0.001..=1e9).contains(&self.speed) {
+            return Err(Error::config(format!(
+                "the notification speed is {}, and must be from 0.001 to 1000000000",
+                self.speed
+            )));
         }
         let mut books = Books::default();
         let mut deliveries = Vec::new();
@@ -123,7 +126,7 @@ impl SandboxBuilder {
                 std::fs::create_dir_all(dir).map_err(|source| {
                     Error::config(format!("the folder {} cannot be made: {source}", dir.display())).with_source(source)
                 })?;
-                let keys = Arc::new(Keys::of_folder(&dir.join("sandbox-keys.json"))?);
+                // Whoever has the store has the folder.
                 let store = Store::open(&dir.join("sandbox.redb"), |table, key, row| match table {
                     Table::Deliveries => {
                         deliveries.push(serde_json::from_slice(row).map_err(|error| error.to_string())?);
@@ -131,7 +134,7 @@ impl SandboxBuilder {
                     }
                     table => books.restore(table, key, row),
                 })?;
-                (keys, store)
+                (Arc::new(Keys::of_folder(&dir.join("sandbox-keys.json"))?), store)
             }
         };
         let mut book = Book::new(books);
@@ -144,7 +147,7 @@ impl SandboxBuilder {
             book: Mutex::new(book),
             store,
             transport,
-            log: self.log,
+            log: self.log.then(server::logger),
             panicked: AtomicBool::new(false),
         });
         if self.certificates {

@@ -17,8 +17,6 @@ use crate::proto::message;
 const MAX_AGE: u64 = 300;
 /// How much of the signed message an answer shows.
 const SHOWN: usize = 512;
-/// How much of a message the page shows, in characters.
-const KEPT: usize = 4000;
 /// The longest body for which mistakes are guessed, in bytes: each guess hashes it.
 const MOST_GUESSED: usize = 64 * 1024;
 
@@ -45,12 +43,6 @@ pub(super) fn authorization(
     let checked = checked(request, signed, state, now, verdict);
     if let (Err(refusal), true) = (&checked, verdict.said.is_empty()) {
         verdict.said = format!("{} {}", refusal.message, refusal.detail["issue"].as_str().unwrap_or_default());
-    }
-    for text in [&mut verdict.expected, &mut verdict.signed] {
-        if let Some((at, _)) = text.char_indices().nth(KEPT) {
-            text.truncate(at);
-            text.push('…');
-        }
     }
     checked
 }

@@ -117,7 +117,13 @@ fn change(path: &str, asked: &Value, state: &State) -> Option<Result<Value, Erro
         "pay" => {
             needed("out_trade_no").and_then(|number| pay(&mut book, number)).map(|id| json!({ "transaction_id": id }))
         }
-        "refund" => needed("out_trade_no").and_then(|number| refund(&mut book, number, asked["amount"].as_u64())),
+        "refund" => needed("out_trade_no").and_then(|number| match asked.get("amount") {
+            None | Some(Value::Null) => refund(&mut book, number, None),
+            Some(amount) => match amount.as_u64().filter(|amount| *amount > 0) {
+                Some(amount) => refund(&mut book, number, Some(amount)),
+                None => Err(Error::options("\"amount\" is no number of fen, a whole one above 0")),
+            },
+        }),
         "confirm" => needed("out_bill_no").and_then(|number| confirm(&mut book, number)).map(|()| done()),
         "replay" => needed("id").and_then(|id| outbox::replay(&mut book, id).map_err(Error::options)).map(|()| done()),
         "probe" => needed("notify_url").map(|url| {
@@ -202,8 +208,7 @@ pub(super) fn pay(book: &mut Book, out_trade_no: &str) -> Result<String, Error> 
 /// The merchant gives an order back from the page: all that is left of it, or some.
 fn refund(book: &mut Book, out_trade_no: &str, amount: Option<u64>) -> Result<Value, Error> {
     let said = |why| refused("order", out_trade_no, why);
-    let keys = book.books.numbered(out_trade_no);
-    let key = keys.first().ok_or_else(|| said(Refused::Unknown))?;
+    let key = &book.books.one(out_trade_no).ok_or_else(|| said(Refused::Unknown))?;
     let order = book.books.orders.get(key).ok_or_else(|| said(Refused::Unknown))?;
     let number = format!("page{}", random::nonce()?.chars().take(20).collect::<String>());
     let refunding = Refunding {

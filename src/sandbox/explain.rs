@@ -34,9 +34,9 @@ pub(super) fn explain(parts: &Parts<'_>, signature: &[u8], key: &PublicKey, gues
     let expected = message::request(method, target, timestamp, nonce, body);
     let body = String::from_utf8_lossy(body).into_owned();
     let targets = targets(parts);
-    let bodies = bodies(&body);
+    let bodies = if guess { bodies(&body) } else { Vec::new() };
     let methods = methods(method);
-    for (body_said, body) in bodies.iter().filter(|_| guess) {
+    for (body_said, body) in &bodies {
         for (target_said, target) in &targets {
             for (method_said, method) in &methods {
                 for (ending_said, ending) in [("", "\n"), ("the line feed at the end is missing", "")] {

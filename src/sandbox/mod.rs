@@ -97,8 +97,8 @@ struct State {
     store: store::Store,
     /// Sends notifications.
     transport: Transport,
-    /// Whether refused signatures are explained on standard error.
-    log: bool,
+    /// Where refused signatures are explained, a text each.
+    log: Option<std::sync::mpsc::SyncSender<String>>,
     panicked: AtomicBool,
 }
 
@@ -122,6 +122,14 @@ impl State {
         };
         let text = key.decrypt(ciphertext)?;
         String::from_utf8(text).map_err(|_| Error::new(crate::ErrorKind::Decode, "the field is no text in UTF-8"))
+    }
+
+    /// The same, for callers that are no tasks of the server.
+    fn keep_now(&self) -> Result<(), Error> {
+        match pollster::block_on(self.kept()) {
+            true => Ok(()),
+            false => Err(Error::config("the sandbox's store cannot be written")),
+        }
     }
 
     /// Hands over what changed, and returns when it is kept. `false`: it is not, and must not be answered.
@@ -214,7 +222,9 @@ impl Sandbox {
     /// # Errors
     /// [`ErrorKind::Options`](crate::ErrorKind::Options): there is no such order, or it cannot be paid any more.
     pub fn pay(&self, out_trade_no: &str) -> Result<String, Error> {
-        control::pay(&mut self.state.book(), out_trade_no)
+        let paid = control::pay(&mut self.state.book(), out_trade_no)?;
+        self.state.keep_now()?;
+        Ok(paid)
     }
 
     /// The user takes a transfer: its state is `SUCCESS` from now on, and its `notify_url` is told.
@@ -222,7 +232,8 @@ impl Sandbox {
     /// # Errors
     /// [`ErrorKind::Options`](crate::ErrorKind::Options): there is no such transfer, or it was cancelled.
     pub fn confirm_transfer(&self, out_bill_no: &str) -> Result<(), Error> {
-        control::confirm(&mut self.state.book(), out_bill_no)
+        control::confirm(&mut self.state.book(), out_bill_no)?;
+        self.state.keep_now()
     }
 
     /// Whether its books balance: what came in, went out and is there adds up, to the fen.
@@ -396,6 +407,8 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         drop(self.stop.take());
         let ended = self.thread.take().map(JoinHandle::join);
+        // Whatever the outbox noted last.
+        let _ = self.state.keep_now();
         let panicked = self.state.panicked.load(Ordering::SeqCst) || ended.is_some_and(|ended| ended.is_err());
         // A fault of the sandbox must not look like one of the code under test.
         if panicked && !std::thread::panicking() {

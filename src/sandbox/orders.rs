@@ -170,19 +170,29 @@ impl Books {
 
     /// The keys of what a buyer knows by this number: all of a combined order, or the one order of this merchant's, or else of a partner's.
     pub(super) fn numbered(&self, out_trade_no: &str) -> Vec<String> {
-        let with = |has: &dyn Fn(&Order) -> bool| -> Vec<String> {
-            self.orders.iter().filter(|(_, order)| has(order)).map(|(key, _)| key.clone()).collect()
-        };
-        let own = key(MCHID, out_trade_no);
-        let found = match self.orders.get(&own) {
-            Some(_) => vec![own],
-            None => with(&|order| order.out_trade_no == out_trade_no).into_iter().take(1).collect(),
-        };
+        let found = self.one(out_trade_no);
         // One of a combined order is paid with the others.
         let combined =
-            found.first().and_then(|key| self.orders.get(key)).map(|order| &order.terms.combine_out_trade_no);
+            found.as_ref().and_then(|key| self.orders.get(key)).map(|order| &order.terms.combine_out_trade_no);
         let combined = combined.map_or(out_trade_no, String::as_str);
-        if combined.is_empty() { found } else { with(&|order| order.terms.combine_out_trade_no == combined) }
+        if combined.is_empty() { found.into_iter().collect() } else { self.combined(combined) }
+    }
+
+    /// The key of the one order of this number: the merchant's, or else a partner's.
+    pub(super) fn one(&self, out_trade_no: &str) -> Option<String> {
+        let own = key(MCHID, out_trade_no);
+        if self.orders.contains_key(&own) {
+            return Some(own);
+        }
+        self.orders.iter().find(|(_, order)| order.out_trade_no == out_trade_no).map(|(key, _)| key.clone())
+    }
+
+    /// The keys of all of a combined order.
+    pub(super) fn combined(&self, combine_out_trade_no: &str) -> Vec<String> {
+        let of = |order: &Order| {
+            !combine_out_trade_no.is_empty() && order.terms.combine_out_trade_no == combine_out_trade_no
+        };
+        self.orders.iter().filter(|(_, order)| of(order)).map(|(key, _)| key.clone()).collect()
     }
 
     /// Whether a buyer can pay it.

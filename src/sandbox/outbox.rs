@@ -99,7 +99,10 @@ pub(super) fn push(book: &mut Book, url: &str, message: Message) {
     book.books.touch(Table::Deliveries, delivery.id.as_str(), &delivery);
     book.deliveries.push(delivery);
     if book.deliveries.len() > MOST {
-        book.deliveries.remove(0);
+        // Those that still wait stay as long as they can.
+        let over = book.deliveries.iter().position(|delivery| delivery.outcome != "waiting").unwrap_or(0);
+        let over = book.deliveries.remove(over);
+        book.books.forget(Table::Deliveries, &over.id);
     }
     book.wake.notify_one();
 }
@@ -220,6 +223,16 @@ pub(super) async fn run(state: Arc<State>) {
 }
 
 async fn attempt(state: Arc<State>, delivery: Delivery) {
+    // What it tells must not be lost after it was told.
+    state.kept().await;
+    let allowed = local(&delivery.url, state.book().allow_anywhere);
+    if let Err(said) = allowed {
+        let mut book = state.book();
+        if let Some(delivery) = book.deliveries.iter_mut().find(|known| known.id == delivery.id) {
+            delivery.outcome = said;
+        }
+        return;
+    }
     let fault = state.book().notification_faults.pop_front();
     let began = milliseconds();
     let shown = fault.as_ref().map(|fault| format!("{fault:?}"));
@@ -243,7 +256,7 @@ async fn attempt(state: Arc<State>, delivery: Delivery) {
             None if delivery.message.probe => (None, "refused, as it should be".to_owned()),
             None => (None, "given up".to_owned()),
             Some(pause) => {
-                let pause = Duration::from_secs(*pause).div_f64(factor.max(f64::MIN_POSITIVE));
+                let pause = Duration::from_secs(*pause).div_f64(factor);
                 (Some(milliseconds() + u64::try_from(pause.as_millis()).unwrap_or(u64::MAX / 2)), "waiting".to_owned())
             }
         };

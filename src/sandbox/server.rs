@@ -136,8 +136,9 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response
     if !state.kept().await {
         return Err("the store does not write".into());
     }
-    if state.log && !verdict.held && !verdict.expected.is_empty() {
-        explain(&request, &verdict);
+    if let (Some(log), false, false) = (&state.log, verdict.held, verdict.expected.is_empty()) {
+        // Where nobody reads, nothing waits.
+        let _ = log.try_send(explained(&request, &verdict));
     }
     let asked = request.headers().get(verify::SERIAL).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let fault = {
@@ -197,23 +198,46 @@ fn frequency_limited() -> serde_json::Value {
     serde_json::json!({ "code": "FREQUENCY_LIMITED", "message": "频率超限，请降低请求频率后重试" })
 }
 
-/// Shows on standard error what was expected and what was signed, side by side.
-fn explain(request: &Request<Bytes>, verdict: &Verdict) {
-    let mut text = format!("refused: {} {}\n  {}\n", request.method(), request.uri(), verdict.said);
+/// Writes texts to standard error on a thread of its own: whoever reads it may be slow, or nobody.
+pub(super) fn logger() -> std::sync::mpsc::SyncSender<String> {
+    let (send, receive) = std::sync::mpsc::sync_channel::<String>(64);
+    // Where no thread is to be had, nothing is explained.
+    let _ = thread::Builder::new().name("wechatpay-sandbox-log".to_owned()).spawn(move || {
+        for text in receive {
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+        }
+    });
+    send
+}
+
+/// Lines of a message that are shown.
+const MOST_LINES: usize = 40;
+
+/// What was expected and what was signed, side by side.
+fn explained(request: &Request<Bytes>, verdict: &Verdict) -> String {
+    // Text from outside must not move the cursor of a terminal.
+    let plain = |text: &str, most: usize| -> String {
+        text.chars().take(most).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    };
+    let mut text = format!(
+        "refused: {} {}\n  {}\n",
+        request.method(),
+        plain(&request.uri().to_string(), 200),
+        plain(&verdict.said, 500)
+    );
     let signed = if verdict.signed.is_empty() { "?" } else { verdict.signed.as_str() };
     let (mut expected, mut signed) = (verdict.expected.lines(), signed.lines());
     text.push_str("  expected                                           | signed\n");
-    loop {
+    for _ in 0..MOST_LINES {
         let (left, right) = (expected.next(), signed.next());
         if left.is_none() && right.is_none() {
             break;
         }
-        let short = |line: Option<&str>| line.unwrap_or_default().chars().take(50).collect::<String>();
+        let short = |line: Option<&str>| plain(line.unwrap_or_default(), 50);
         let mark = if left == right || verdict.signed.is_empty() { ' ' } else { '>' };
         text.push_str(&format!("{mark} {:<50} | {}\n", short(left), short(right)));
     }
-    // Standard error may be closed.
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+    text
 }
 
 /// What is answered, before it is signed.

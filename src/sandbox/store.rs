@@ -92,13 +92,23 @@ impl Drop for Store {
 }
 
 fn write(database: &Database, jobs: &Receiver<Job>) {
+    let mut broken = false;
     while let Ok(first) = jobs.recv() {
         let mut batch = vec![first];
         batch.extend(jobs.try_iter());
         let any = batch.iter().any(|job| !job.changes.is_empty());
-        let outcome = if any { commit(database, &batch) } else { Ok(()) };
+        if any && !broken {
+            if let Err(error) = commit(database, &batch) {
+                // What is in memory is more than what is kept, so that nothing can be answered any more.
+                broken = true;
+                let said = format!(
+                    "wxpay: the sandbox's store cannot be written ({error}); it answers no more, end it and start it again\n"
+                );
+                let _ = std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes());
+            }
+        }
         for job in batch {
-            let _ = job.written.send(outcome.is_ok());
+            let _ = job.written.send(!broken);
         }
     }
 }
@@ -106,7 +116,12 @@ fn write(database: &Database, jobs: &Receiver<Job>) {
 fn commit(database: &Database, batch: &[Job]) -> Result<(), BoxError> {
     let transaction = database.begin_write()?;
     for change in batch.iter().flat_map(|job| &job.changes) {
-        transaction.open_table(definition(change.table))?.insert(change.key.as_str(), change.row.as_slice())?;
+        let mut table = transaction.open_table(definition(change.table))?;
+        if change.row.is_empty() {
+            table.remove(change.key.as_str())?;
+        } else {
+            table.insert(change.key.as_str(), change.row.as_slice())?;
+        }
     }
     transaction.commit()?;
     Ok(())

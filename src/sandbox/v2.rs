@@ -188,7 +188,12 @@ fn optional<'a>(fields: &'a Fields, name: &str) -> &'a str {
 
 /// Money in fen.
 fn fen(fields: &Fields, name: &str) -> Result<u64, Refusal> {
-    let fen = text(fields, name)?.parse().ok().filter(|fen| *fen > 0);
+    let digits = text(fields, name)?;
+    let plain = !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let fen = digits
+        .parse()
+        .ok()
+        .filter(|fen| plain && *fen > 0 && i64::try_from(*fen).is_ok_and(|fen| fen <= super::fields::MOST_FEN));
     fen.ok_or_else(|| Refusal::Return(format!("{name}参数格式有误")))
 }
 
@@ -330,7 +335,7 @@ fn refund(state: &State, asked: &Fields) -> Result<Value, Refusal> {
     }))
 }
 
-fn send_red_pack(_: &State, asked: &Fields) -> Result<Value, Refusal> {
+fn send_red_pack(state: &State, asked: &Fields) -> Result<Value, Refusal> {
     for name in ["wxappid", "send_name", "total_num", "wishing", "client_ip", "act_name", "remark"] {
         text(asked, name)?;
     }
@@ -338,7 +343,17 @@ fn send_red_pack(_: &State, asked: &Fields) -> Result<Value, Refusal> {
     if !(100..=20_000).contains(&total) {
         return Err(Refusal::Result("MONEY_LIMIT", "每个红包金额必须在1元至200元之间"));
     }
-    let number = random::nonce().map_err(|error| Refusal::Return(error.message().to_owned()))?;
+    let bill = text(asked, "mch_billno")?;
+    let mut request = Value::Object(asked.clone());
+    for name in ["sign", "nonce_str"] {
+        request[name] = Value::Null;
+    }
+    // Sent again under the same number it is the same red packet, and paid once.
+    let key = format!("redpack-{bill}");
+    let mut book = state.book();
+    let number = book.books.transfer(&key, total, &request, now()).map_err(refused)?.transfer_bill_no.clone();
+    // The first time its user has it at once; after that it is had already.
+    let _ = book.books.confirm(&key, now());
     Ok(json!({
         "mch_billno": text(asked, "mch_billno")?, "wxappid": text(asked, "wxappid")?, "re_openid": text(asked, "re_openid")?,
         "total_amount": total.to_string(), "send_listid": number,

@@ -301,3 +301,103 @@ proptest! {
         prop_assert!(sandbox.audit().is_ok(), "{:?}", sandbox.audit());
     }
 }
+
+/// Whatever is the last thing before the end is there after it, and the books balance.
+#[test]
+fn each_change_is_kept_when_it_is_the_last() {
+    type Act = fn(&Sandbox, &Client, &str);
+    let acts: [(&str, Act); 9] = [
+        ("place", |_, client, _| {
+            client
+                .chain("v3/pay/transactions/native")
+                .post(native("last", 7, "https://example.com/n"))
+                .expect("placed");
+        }),
+        ("pay", |sandbox, _, _| drop(sandbox.pay("open").expect("paid"))),
+        ("close", |_, client, _| {
+            client
+                .chain("v3/pay/transactions/out-trade-no/open/close")
+                .post(json!({ "json": { "mchid": MCHID } }))
+                .expect("closed");
+        }),
+        ("refund", |_, client, _| {
+            client.chain("v3/refund/domestic/refunds").post(json!({ "json": {
+                "out_trade_no": "shared", "out_refund_no": "r", "amount": { "refund": 1, "total": 1000, "currency": "CNY" },
+            }})).expect("refunded");
+        }),
+        ("share", |_, client, id| {
+            client
+                .chain("v3/profitsharing/orders")
+                .post(json!({ "json": {
+                    "transaction_id": id, "out_order_no": "s", "unfreeze_unsplit": false,
+                    "receivers": [{ "type": "MERCHANT_ID", "account": "1", "amount": 10, "description": "d" }],
+                }}))
+                .expect("shared");
+        }),
+        ("unfreeze", |_, client, id| {
+            client
+                .chain("v3/profitsharing/orders/unfreeze")
+                .post(json!({ "json": {
+                    "transaction_id": id, "out_order_no": "u", "description": "d", "receivers": ["x"],
+                }}))
+                .expect("unfrozen");
+        }),
+        ("transfer", |_, client, _| transfer(client)),
+        ("confirm", |sandbox, client, _| {
+            transfer(client);
+            sandbox.confirm_transfer("t1").expect("confirmed");
+        }),
+        ("cancel", |_, client, _| {
+            transfer(client);
+            client.chain("v3/fund-app/mch-transfer/transfer-bills/out-bill-no/t1/cancel").post(()).expect("cancelled");
+        }),
+    ];
+    for (name, act) in acts {
+        let folder = tempfile::tempdir().expect("folder");
+        let before = {
+            let sandbox = Sandbox::configure().dir(folder.path()).start().expect("sandbox");
+            let client = sandbox.client().expect("client");
+            client
+                .chain("v3/pay/transactions/native")
+                .post(native("open", 5, "https://example.com/n"))
+                .expect("placed");
+            let mut order = native("shared", 1000, "https://example.com/n");
+            order["json"]["settle_info"] = json!({ "profit_sharing": true });
+            client.chain("v3/pay/transactions/native").post(order).expect("placed");
+            let id = sandbox.pay("shared").expect("paid");
+            act(&sandbox, &client, &id);
+            sandbox.audit().unwrap_or_else(|error| panic!("{name}: {error}"));
+            sandbox.overview()
+        };
+        let sandbox = Sandbox::configure().dir(folder.path()).start().expect("sandbox");
+        sandbox.audit().unwrap_or_else(|error| panic!("{name}: {error}"));
+        let after = sandbox.overview();
+        for part in ["account", "totals", "orders", "refunds", "transfers"] {
+            assert_eq!(before[part], after[part], "{name}: {part}");
+        }
+    }
+}
+
+fn transfer(client: &Client) {
+    client
+        .chain("v3/fund-app/mch-transfer/transfer-bills")
+        .post(json!({ "json": {
+            "appid": "wx", "out_bill_no": "t1", "transfer_scene_id": "1000", "openid": "o", "transfer_amount": 400,
+            "transfer_remark": "r", "transfer_scene_report_infos": [{ "info_type": "a", "info_content": "b" }],
+        }}))
+        .expect("made");
+}
+
+/// Two that start at once on a new folder: one has it, and its keys are the folder's.
+#[test]
+fn a_folder_has_one_sandbox() {
+    let folder = tempfile::tempdir().expect("folder");
+    let started: Vec<_> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..3).map(|_| scope.spawn(|| Sandbox::configure().dir(folder.path()).start())).collect();
+        starts.into_iter().map(|start| start.join().expect("thread")).collect()
+    });
+    let running: Vec<_> = started.into_iter().filter_map(Result::ok).collect();
+    assert_eq!(running.len(), 1);
+    let key = std::fs::read_to_string(folder.path().join("apiclient_key.pem")).expect("key");
+    assert_eq!(running[0].settings()["privateKey"], key);
+}

@@ -170,3 +170,40 @@ fn faults_by_name() {
     let by_certificate = crate::support::by_certificate(&sandbox).build().expect("client");
     by_certificate.chain("v3/pay/transactions/native").post(native("rk", 1, url)).expect("fetched and verified");
 }
+
+/// What a page or a command may get wrong.
+#[test]
+fn control_calls_take_care_of_money() {
+    let (sandbox, client) = start();
+    let sub = |number: &str| json!({ "mchid": MCHID, "out_trade_no": number, "description": "d", "attach": "a", "amount": { "total_amount": 100, "currency": "CNY" } });
+    let combined = |number: &str, subs: serde_json::Value| {
+        json!({ "json": {
+            "combine_appid": "wx", "combine_mchid": MCHID, "combine_out_trade_no": number, "notify_url": "https://example.com/n", "sub_orders": subs,
+        }})
+    };
+    let place = client.chain("v3/combine-transactions/native");
+    assert_eq!(
+        place.post(combined("c", json!([sub("s1"), sub("s1")]))).expect_err("twice").code(),
+        Some("PARAM_ERROR")
+    );
+    assert!(sandbox.pay("s1").is_err(), "nothing of it was placed");
+    place.post(combined("c", json!([sub("s1"), sub("s2")]))).expect("placed");
+    sandbox.pay("s2").expect("all of it is paid");
+    assert_eq!(place.post(combined("c", json!([sub("s3")]))).expect_err("paid").code(), Some("ORDERPAID"));
+    for wrong in [json!(-5), json!("3"), json!(3.5), json!({}), json!(0)] {
+        let said =
+            control(&sandbox, "refund", &json!({ "out_trade_no": "s2", "amount": wrong })).expect_err("no amount");
+        assert!(said.contains("no number of fen"), "{said}");
+    }
+    control(&sandbox, "refund", &json!({ "out_trade_no": "s2", "amount": 30 })).expect("refunded");
+    let refunds = sandbox.overview()["refunds"].clone();
+    assert_eq!((&refunds[0]["out_trade_no"], &refunds[0]["amount"]), (&json!("s2"), &json!(30)));
+    for fee in ["18446744073709551615", "+100", "00100", "1e3", "-1", "10000000001"] {
+        let error = client.chain("v2/pay/unifiedorder").post(json!({ "xml": {
+            "appid": "wx", "mch_id": MCHID, "body": "b", "out_trade_no": "big", "total_fee": fee, "spbill_create_ip": "1.2.3.4",
+            "notify_url": "https://example.com/n", "trade_type": "NATIVE",
+        }}));
+        assert!(error.expect_err(fee).message().contains("total_fee"), "{fee}");
+    }
+    sandbox.audit().expect("balanced");
+}

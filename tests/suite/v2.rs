@@ -347,6 +347,9 @@ fn a_red_packet_is_answered_unsigned() {
     let sent = client.chain("v2/mmpaymkttransfers/sendredpack").post(options("1000")).expect("sent");
     assert!(!sent.is_verified());
     assert_eq!(sent.xml().expect("xml")["total_amount"], "1000");
+    let again = client.chain("v2/mmpaymkttransfers/sendredpack").post(options("1000")).expect("the same");
+    assert_eq!(again.xml().expect("xml")["send_listid"], sent.xml().expect("xml")["send_listid"], "paid once");
+    sandbox.audit().expect("balanced");
     let error = client.chain("v2/mmpaymkttransfers/sendredpack").post(options("99")).expect_err("too little");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Fail, Some("MONEY_LIMIT")));
 }
