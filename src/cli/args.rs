@@ -180,9 +180,9 @@ pub(super) struct Sandbox {
     /// Sign with a platform certificate, as for a merchant in platform-certificate mode
     #[arg(long)]
     pub(super) certificates: bool,
-    /// Where keys, state and settings are kept
-    #[arg(long, value_name = "DIR", default_value = "wxpay-sandbox", global = true)]
-    pub(super) dir: PathBuf,
+    /// Where keys, state and settings are kept; default wxpay-sandbox, and for what is done to a running one the folder of --config
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(super) dir: Option<PathBuf>,
     /// Print the settings as one line of JSON once it listens, for scripts
     #[arg(long)]
     pub(super) json: bool,

@@ -27,7 +27,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(doctor) => doctor::run(&args.settings, doctor),
         Command::Wire(wire) => wire::run(&args.settings, wire),
         #[cfg(feature = "sandbox")]
-        Command::Sandbox(sandbox) => sandbox::run(sandbox),
+        Command::Sandbox(sandbox) => sandbox::run(&args.settings, sandbox),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,23 +2,29 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::args::{Act, Sandbox as Arguments};
+use super::args::{Act, Sandbox as Arguments, SettingsFile};
 use super::{Failure, output};
 use crate::sandbox::{Sandbox, home};
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+pub(super) fn run(from: &SettingsFile, arguments: &Arguments) -> Result<(), Failure> {
+    // The settings file of a sandbox stands in its folder.
+    let by_config = from.config.clone().or_else(|| std::env::var_os("WXPAY_CONFIG").map(PathBuf::from));
+    let beside = by_config
+        .and_then(|config| Some(config.parent()?.to_owned()))
+        .filter(|folder| folder.join(home::RUNNING).is_file());
+    let usual = || PathBuf::from("wxpay-sandbox");
     match &arguments.act {
-        None => serve(arguments),
-        Some(act) => call(&arguments.dir, act),
+        None => serve(&arguments.dir.clone().unwrap_or_else(usual), arguments),
+        Some(act) => call(&arguments.dir.clone().or(beside).unwrap_or_else(usual), act),
     }
 }
 
-fn serve(arguments: &Arguments) -> Result<(), Failure> {
-    let mut builder = Sandbox::configure().port(arguments.port).dir(&arguments.dir).log();
+fn serve(dir: &Path, arguments: &Arguments) -> Result<(), Failure> {
+    let mut builder = Sandbox::configure().port(arguments.port).dir(dir).log();
     builder = builder.notification_speed(arguments.speed);
     if arguments.certificates {
         builder = builder.certificates();
@@ -31,11 +37,12 @@ fn serve(arguments: &Arguments) -> Result<(), Failure> {
             .map_err(|error| Failure::usage(format!("the file {} cannot be read: {error}", path.display())))?;
         builder = builder.stubs(&text);
     }
-    let sandbox = builder.start()?;
+    // None of it is a setting of --config.
+    let sandbox = builder.start().map_err(|error| Failure::usage(error.message()))?;
     let text = if arguments.json {
-        format!("{}\n", home::summary(&sandbox, &arguments.dir))
+        format!("{}\n", home::summary(&sandbox, dir))
     } else {
-        let config = arguments.dir.join(home::CONFIG);
+        let config = dir.join(home::CONFIG);
         format!(
             "A local WeChat Pay listens at {0}, and shows itself there to a browser; over TLS at {1}.\n\
              Its merchant's settings are in {2}:\n  wxpay --config {2} req ...\n\
@@ -44,11 +51,7 @@ fn serve(arguments: &Arguments) -> Result<(), Failure> {
             sandbox.base_uri(),
             sandbox.tls_base_uri(),
             config.display(),
-            if arguments.dir == Path::new("wxpay-sandbox") {
-                String::new()
-            } else {
-                format!(" --dir {}", arguments.dir.display())
-            },
+            if dir == Path::new("wxpay-sandbox") { String::new() } else { format!(" --dir {}", dir.display()) },
         )
     };
     // Whoever reads the lines through a pipe wants them now.

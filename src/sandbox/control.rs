@@ -113,7 +113,8 @@ fn change(path: &str, asked: &Value, state: &State) -> Option<Result<Value, Erro
     };
     let done = || json!({ "ok": true });
     let mut book = state.book();
-    Some(match path.strip_prefix("/sandbox/")? {
+    let before = book.deliveries.len();
+    let outcome = Some(match path.strip_prefix("/sandbox/")? {
         "pay" => {
             needed("out_trade_no").and_then(|number| pay(&mut book, number)).map(|id| json!({ "transaction_id": id }))
         }
@@ -138,10 +139,7 @@ fn change(path: &str, asked: &Value, state: &State) -> Option<Result<Value, Erro
             Ok(done())
         }),
         "card" => needed("card_id").and_then(|card| card_event(&mut book, card, needed("event")?)).map(|()| done()),
-        "fault" => {
-            drop(book);
-            needed("fault").and_then(|name| fault(state, name, asked)).map(|()| done())
-        }
+        "fault" => needed("fault").and_then(|name| fault(&mut book, name, asked)).map(|()| done()),
         "stub" => serde_json::from_value::<Value>(asked.clone())
             .map_err(|_| Error::options("no stub"))
             .and_then(|asked| super::home::stubs(&asked.to_string()).map_err(Error::options))
@@ -150,17 +148,31 @@ fn change(path: &str, asked: &Value, state: &State) -> Option<Result<Value, Erro
                 done()
             }),
         _ => return None,
+    });
+    // Whom it tells, or why it tells nobody.
+    let told: Vec<Value> = book
+        .deliveries
+        .iter()
+        .skip(before)
+        .map(|delivery| json!({ "id": delivery.id, "notify_url": delivery.url, "outcome": delivery.outcome }))
+        .collect();
+    outcome.map(|outcome| {
+        outcome.map(|mut answer| {
+            if !told.is_empty() {
+                answer["notifications"] = told.into();
+            }
+            answer
+        })
     })
 }
 
 /// Puts a fault into the next answers or notifications.
-fn fault(state: &State, name: &str, asked: &Value) -> Result<(), Error> {
+fn fault(book: &mut Book, name: &str, asked: &Value) -> Result<(), Error> {
     let times = asked.get("times").map_or(Some(1), Value::as_u64).filter(|times| (1..=10_000).contains(times));
     let times = times.ok_or_else(|| Error::options("\"times\" is no number from 1 to 10000"))?;
     let on = asked.get("on").and_then(Value::as_str).unwrap_or("answer");
     for _ in 0..times {
         let fault = Fault::from_name(name)?;
-        let mut book = state.book();
         match on {
             "answer" => book.faults.push_back(fault),
             "notification" => book.notification_faults.push_back(fault),
@@ -179,7 +191,7 @@ fn refused(what: &str, number: &str, refused: Refused) -> Error {
             Refused::Paid => "is paid already",
             Refused::Closed => "is closed",
             Refused::NotPaid => "is not paid yet",
-            Refused::TooMuch => "has not so much left",
+            Refused::TooMuch => "has not so much left to give back",
             Refused::NotEnough => "cannot be given back: the merchant has not enough",
             Refused::WrongState => "has ended already",
             Refused::NumberUsed | Refused::WrongTotal | Refused::NotShared => "cannot be changed so",

@@ -253,6 +253,7 @@ async fn attempt(state: Arc<State>, delivery: Delivery) {
         (delivery.next_at, delivery.outcome) = match pause {
             _ if success => (None, "delivered".to_owned()),
             // A probe is one attempt, and its refusal is the good answer.
+            None if delivery.message.probe && status.is_none() => (None, "not answered".to_owned()),
             None if delivery.message.probe => (None, "refused, as it should be".to_owned()),
             None => (None, "given up".to_owned()),
             Some(pause) => {

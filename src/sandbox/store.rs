@@ -46,7 +46,13 @@ impl Store {
             Error::config(format!("the sandbox's store {} cannot be used: {source}", path.display()))
                 .with_source(source)
         };
-        let database = Database::create(path).map_err(|source| failed(source.into()))?;
+        let database = Database::create(path).map_err(|source| match source {
+            redb::DatabaseError::DatabaseAlreadyOpen => Error::config(format!(
+                "a sandbox runs with this folder already (its store is {}): end it, or use another folder and port, --dir and --port",
+                path.display()
+            )),
+            source => failed(format!("{source}: move the folder away for a new one").into()),
+        })?;
         let read = || -> Result<Vec<(Table, String, Vec<u8>)>, BoxError> {
             let transaction = database.begin_write()?;
             for (table, _) in TABLES {

@@ -74,7 +74,8 @@ fn notifications_are_repeated_until_they_are_taken() {
     assert!(control(&sandbox, "replay", &json!({ "id": "none" })).is_err());
     control(&sandbox, "probe", &json!({ "notify_url": url })).expect("probe");
     assert_eq!(verified(&sandbox, &arrived(&receive)).expect_err("probe").kind(), ErrorKind::Probe);
-    control(&sandbox, "probe", &json!({ "notify_url": "https://example.com/x" })).expect("noted");
+    let noted = control(&sandbox, "probe", &json!({ "notify_url": "https://example.com/x" })).expect("noted");
+    assert!(noted["notifications"][0]["outcome"].as_str().is_some_and(|said| said.contains("not sent")), "{noted}");
     assert!(state()["outcome"].as_str().expect("text").contains("not on this machine"), "{}", state());
     let error = control(&sandbox, "replay", &json!({ "id": state()["id"] })).expect_err("not from here, either");
     assert!(error.contains("not on this machine"), "{error}");
