@@ -99,7 +99,20 @@ impl Core {
         Promise::new(async move {
             let named = |error: Error| error.with_call(&method, &shown);
             let template = template.map_err(named)?;
-            let options = core.encrypted(options).await.map_err(named)?;
+            let timeout = options.timeout.unwrap_or(core.timeout);
+            let encrypting = core.encrypted(options);
+            let options = if timeout.is_zero() {
+                encrypting.await
+            } else {
+                // The certificates may have to be fetched first, within the call's time.
+                tokio::time::timeout(timeout, encrypting).await.unwrap_or_else(|_| {
+                    Err(Error::new(
+                        ErrorKind::Timeout,
+                        format!("no key to encrypt with after {timeout:?}; the call was not sent"),
+                    ))
+                })
+            };
+            let options = options.map_err(named)?;
             let call = core.prepare(&method, &shown, &template, options).map_err(named)?;
             core.send(call).await
         })

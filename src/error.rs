@@ -115,6 +115,8 @@ struct Inner {
     code: Option<String>,
     hint: Option<String>,
     timed_out: bool,
+    /// Whether an earlier attempt of the same call was sent.
+    sent: bool,
     source: Option<BoxError>,
     response: Option<Response>,
 }
@@ -128,6 +130,7 @@ impl Error {
             code: None,
             hint: None,
             timed_out: kind == ErrorKind::Timeout,
+            sent: false,
             source: None,
             response: None,
         }))
@@ -210,6 +213,7 @@ impl Error {
 
     /// An error of a connection that came after another request of the same call had left.
     pub(crate) fn after_sending(mut self) -> Self {
+        self.0.sent = true;
         if self.0.kind == ErrorKind::Connect {
             self.0.kind = ErrorKind::Transport;
         }
@@ -279,7 +283,8 @@ impl Error {
         self.response().and_then(Response::request_id)
     }
 
-    /// The service answered that it did not do it: with another status than 2xx, or a failure in the fields of APIv2.
+    /// The service answered that it did not do it: with another status than 2xx, or a failure in the fields of APIv2. Of a call that was
+    /// [repeated](crate::ClientBuilder::retry) that is the last attempt; an earlier one may have been done.
     #[must_use]
     pub fn is_answer(&self) -> bool {
         matches!(self.kind(), ErrorKind::ClientError | ErrorKind::ServerError | ErrorKind::Redirect | ErrorKind::Fail)
@@ -300,10 +305,11 @@ impl Error {
     /// The request never left: settings, path, options or signer.
     #[must_use]
     pub fn is_before_send(&self) -> bool {
-        matches!(
-            self.kind(),
-            ErrorKind::Config | ErrorKind::Path | ErrorKind::Options | ErrorKind::Sign | ErrorKind::Connect
-        )
+        !self.0.sent
+            && matches!(
+                self.kind(),
+                ErrorKind::Config | ErrorKind::Path | ErrorKind::Options | ErrorKind::Sign | ErrorKind::Connect
+            )
     }
 }
 
@@ -321,7 +327,7 @@ impl fmt::Display for Error {
         }
         f.write_str(&one_line(self.message(), 2000))?;
         if let Some(hint) = self.hint() {
-            write!(f, "; {hint}")?;
+            write!(f, "; {}", one_line(hint, 500))?;
         }
         if let Some(id) = self.request_id() {
             write!(f, " (Request-ID {})", one_line(id, 64))?;

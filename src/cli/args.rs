@@ -217,8 +217,8 @@ pub(super) enum Act {
     Card { card_id: String, event: String },
     /// Put a fault into the next answers
     ///
-    /// wrong-signature, stale-clock, unknown-serial, missing-header[:NAME], bad-gateway, frequency-limited, system-error,
-    /// cut-body[:BYTES], reset, delay:MILLISECONDS, rotate-key
+    /// wrong-signature, stale-clock, unknown-serial, missing-header or missing-header:NAME, bad-gateway, frequency-limited, system-error,
+    /// cut-body or cut-body:BYTES, reset, delay:MILLISECONDS, rotate-key
     Fault {
         fault: String,
         /// Into so many

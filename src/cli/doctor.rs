@@ -114,6 +114,14 @@ fn examine(map: &Map<String, Value>, doctor: &Doctor, report: &mut Report) {
             mchid => Outcome::Odd(format!("{mchid:?} is not of 8 to 10 digits, as merchant ids are")),
         },
     );
+    let nothing_of_v3 = ["privateKey", "serial", "certs"].iter().all(|name| !map.contains_key(*name));
+    if nothing_of_v3 && map.contains_key("secret") {
+        report.add("APIv3", Outcome::Skipped("no private_key, serial and certs: for APIv2 alone".to_owned()));
+        apiv2(map, mchid, report);
+        let client = ClientBuilder::from_settings(Value::Object(map.clone())).and_then(ClientBuilder::build);
+        report.take("client", client, |_| "all settings fit together".to_owned());
+        return;
+    }
     let key = private_key(text("privateKey"), report);
     let certificate = own_certificate(map, report);
     serial(text("serial"), map, key.as_ref(), certificate.as_ref(), mchid, report);
@@ -154,8 +162,10 @@ fn private_key(setting: &str, report: &mut Report) -> Option<PrivateKey> {
 
 /// The merchant's certificate: the one of the settings, or the file beside the key, where WeChat Pay's tool puts it.
 fn own_certificate(map: &Map<String, Value>, report: &mut Report) -> Option<Certificate> {
-    let given =
-        map.get("merchant").and_then(|merchant| merchant.get("cert")).and_then(Value::as_str).map(str::to_owned);
+    let given = map.get("merchant").and_then(|merchant| merchant.get("cert")).and_then(Value::as_str).map(|cert| {
+        // A plain path is one, too, as in PHP.
+        if cert.contains("://") || cert.contains("BEGIN") { cert.to_owned() } else { format!("file://{cert}") }
+    });
     let beside = || {
         let key = map.get("privateKey")?.as_str()?.strip_prefix("file://")?;
         let path = Path::new(key).with_file_name("apiclient_cert.pem");

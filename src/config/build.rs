@@ -115,6 +115,9 @@ impl ClientBuilder {
             Some(Some(given)) => given,
         };
         let backup = Base::parse(given).map_err(|said| Error::config(format!("the setting backup_uri: {said}")))?;
+        if let Some(said) = backup.unlike(base) {
+            return Err(Error::config(format!("the setting backup_uri {said}")));
+        }
         Ok(Some(backup))
     }
 

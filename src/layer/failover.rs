@@ -111,11 +111,30 @@ impl Service<http::Request<Bytes>> for FailoverService {
         if retry.times == 0 && backup.is_none() {
             return self.inner.call(request);
         }
-        let whole = exchange.is_some_and(|exchange| matches!(exchange.delivery, Delivery::Collect));
+        let how = How {
+            retry,
+            backup,
+            whole: exchange.is_some_and(|exchange| matches!(exchange.delivery, Delivery::Collect)),
+            // What a proxy or a time of the call's own does says nothing of the host.
+            usual: exchange.is_some_and(|exchange| exchange.proxy.is_none() && exchange.connect_timeout.is_none()),
+            until: exchange.and_then(|exchange| exchange.patience.until),
+        };
         let clone = self.inner.clone();
         let (shared, inner) = (Arc::clone(&self.shared), std::mem::replace(&mut self.inner, clone));
-        Box::pin(async move { shared.repeat(inner, request, retry, backup, whole).await })
+        Box::pin(async move { shared.repeat(inner, request, how).await })
     }
+}
+
+/// How one call is repeated.
+struct How {
+    retry: Retry,
+    /// The call's address at the backup host.
+    backup: Option<Uri>,
+    /// Whether its answer is held in memory, and can be had again.
+    whole: bool,
+    usual: bool,
+    /// When the call's time ends.
+    until: Option<tokio::time::Instant>,
 }
 
 impl Shared {
@@ -136,10 +155,10 @@ impl Shared {
         &self,
         inner: BoxService,
         request: http::Request<Bytes>,
-        retry: Retry,
-        backup: Option<Uri>,
-        whole: bool,
+        how: How,
     ) -> Result<http::Response<Bytes>, Error> {
+        let How { retry, backup, whole, usual, until } = how;
+        let mut sent = false;
         let mut by_backup = backup.is_some() && self.is_down();
         let (mut count, mut repeated, mut changed) = (0, 0, false);
         loop {
@@ -154,7 +173,11 @@ impl Shared {
             let outcome = inner.clone().oneshot(attempt).await;
             let unreachable = outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Connect);
             if backup.is_some() && !by_backup {
-                *self.down() = unreachable.then(|| Instant::now() + LEFT_ALONE);
+                if unreachable && usual {
+                    *self.down() = Some(Instant::now() + LEFT_ALONE);
+                } else if outcome.is_ok() {
+                    *self.down() = None;
+                }
             }
             // Nothing was sent, so the other host may have it without asking; each host once.
             if unreachable && backup.is_some() && !changed {
@@ -164,6 +187,11 @@ impl Shared {
                 continue;
             }
             let pause = if repeated < retry.times { pause(&outcome, retry, repeated, whole) } else { None };
+            // An answer that is there is more than a time that runs out; and without a clock nothing is waited for.
+            let pause = pause.filter(|pause| {
+                until.is_none_or(|until| tokio::time::Instant::now() + *pause < until)
+                    && tokio::runtime::Handle::try_current().is_ok()
+            });
             let Some(pause) = pause else {
                 return match outcome {
                     Ok(mut answer) => {
@@ -171,10 +199,11 @@ impl Shared {
                         Ok(answer)
                     }
                     // An earlier attempt may have arrived, whatever became of the last.
-                    Err(error) if repeated > 0 => Err(error.after_sending()),
+                    Err(error) if sent => Err(error.after_sending()),
                     Err(error) => Err(error),
                 };
             };
+            sent |= !unreachable;
             repeated += 1;
             changed = false;
             let why = outcome.as_ref().map_or_else(
@@ -193,7 +222,7 @@ fn pause(outcome: &Result<http::Response<Bytes>, Error>, retry: Retry, repeated:
     match outcome {
         Ok(answer) if answer.status() == StatusCode::TOO_MANY_REQUESTS || answer.status().is_server_error() => {
             let asked = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-            Some(asked.map_or_else(own, |seconds| Duration::from_secs(seconds).min(MOST_ASKED)))
+            Some(asked.map_or_else(own, |seconds| Duration::from_secs(seconds).clamp(own(), MOST_ASKED)))
         }
         Ok(_) => None,
         Err(error) => match error.kind() {

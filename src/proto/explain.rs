@@ -13,7 +13,7 @@ const WORTH_A_WORD: u64 = 60;
 /// ```text
 /// signed                               the service's sign_information
 /// GET\n/v3/certificates?a=b\n17...     {"method": "GET", "url": "/v3/certificates", ...}
-/// -> the service received the address /v3/certificates and /v3/certificates?a=b was signed ...
+/// -> the service received another query than was signed ...
 /// ```
 pub(crate) fn refusal(signed: &[u8], detail: &Value, offset: Option<i64>) -> Option<String> {
     if let Some(said) = offset.filter(|offset| offset.unsigned_abs() > 300).and_then(clock) {
@@ -32,15 +32,19 @@ pub(crate) fn refusal(signed: &[u8], detail: &Value, offset: Option<i64>) -> Opt
     let (method, target) = (lines.next()?, lines.next()?);
     let text = |name: &str| information.get(name).and_then(Value::as_str);
     if let Some(received) = text("method").filter(|received| *received != method) {
+        // Whatever else stands there is no method, and may be anything.
+        let plain = received.len() <= 10 && received.bytes().all(|byte| byte.is_ascii_uppercase());
+        let received = if plain { received } else { "of another name" };
         return Some(format!(
             "the service received the method {received}, and {method} was signed: something on the way changed it"
         ));
     }
     if let Some(received) = text("url").filter(|received| *received != target) {
+        // Neither is shown: a path holds the values of its variables, and a query may hold a token.
+        let path = |target: &str| target.split('?').next().unwrap_or_default().to_owned();
+        let part = if path(received) == path(target) { "query" } else { "path" };
         return Some(format!(
-            "the service received the address {}, and {} was signed: a proxy or gateway on the way rewrites it, or base_uri lacks its path",
-            shown(received),
-            shown(target)
+            "the service received another {part} than was signed: a proxy or gateway on the way rewrites it, or base_uri lacks a part of it"
         ));
     }
     // Characters or bytes: the service does not say which it counts.
@@ -87,14 +91,6 @@ pub(crate) fn clock(offset: i64) -> Option<String> {
     (by > WORTH_A_WORD).then(|| format!("this machine's clock is {by} s {direction} the service's: set it, by NTP"))
 }
 
-/// An address without its query, which may hold a token.
-fn shown(target: &str) -> String {
-    match target.split_once('?') {
-        Some((path, _)) => format!("{}?...", crate::error::excerpt(path)),
-        None => crate::error::excerpt(target).into_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,7 +103,13 @@ mod tests {
         let target = "/v3/x?token=secret";
         for (detail, offset, words) in [
             (information("GET", target, signed, signed.len()), None, "the method GET"),
-            (information("POST", "/v3/y", signed, signed.len()), None, "rewrites it"),
+            (information("POST", "/v3/y", signed, signed.len()), None, "another path than was signed"),
+            (
+                information("POST", "/v3/x?token=other-secret", signed, signed.len()),
+                None,
+                "another query than was signed",
+            ),
+            (information("\u{1b}[31m\npersonal", target, signed, signed.len()), None, "of another name"),
             (information("POST", target, signed, signed.len()), None, "the key is another's"),
             (information("POST", target, &signed[..30], signed.len() + 2), None, "body was changed on the way"),
             (

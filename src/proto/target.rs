@@ -161,6 +161,17 @@ impl Base {
         Uri::from_parts(parts).ok()
     }
 
+    /// Why this cannot stand in for another base.
+    pub(crate) fn unlike(&self, primary: &Base) -> Option<&'static str> {
+        if self.plain_http && !primary.plain_http {
+            return Some(
+                "is plain http, and base_uri is https: whoever blocks the one would read what goes to the other",
+            );
+        }
+        (self.prefix != primary.prefix)
+            .then_some("has another path than base_uri: calls are sent to the same path of both")
+    }
+
     /// Refuses to send a request elsewhere.
     pub(crate) fn check(&self, uri: &Uri) -> Result<(), Error> {
         if self.may_send_to(uri) {

@@ -129,7 +129,10 @@ fn a_refused_signature_says_why() {
     assert!(error.hint().is_some_and(|hint| hint.contains("the setting serial")), "{error}");
     // A gateway that rewrites on the way: the address, the body.
     for (change, words) in [
-        ((|information: &mut Value| information["url"] = "/gateway/v3/x".into()) as fn(&mut Value), "rewrites it"),
+        (
+            (|information: &mut Value| information["url"] = "/gateway/v3/x".into()) as fn(&mut Value),
+            "another path than was signed",
+        ),
         (|information| information["method"] = "PUT".into(), "the method PUT"),
         (|information| information["sign_message_length"] = 7.into(), "body was changed on the way"),
     ] {

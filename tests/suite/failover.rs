@@ -53,7 +53,8 @@ fn what_cannot_be_reached_goes_to_the_backup_host() {
     assert_eq!(backup.requests().len(), 8);
     // TLS that fails: a server that answers no handshake.
     let primary = sandbox();
-    let client = with_backup(&primary.base_uri().replace("http", "https"), &backup);
+    let tls = backup.builder().base_uri(primary.base_uri().replace("http", "https")).backup_uri(backup.tls_base_uri());
+    let client = tls.build().expect("client");
     assert!(client.chain(CARDS).post(options()).expect("the backup answers").is_from_backup());
     assert!(primary.requests().is_empty());
     // Both down.
@@ -66,8 +67,26 @@ fn what_cannot_be_reached_goes_to_the_backup_host() {
         none.build().expect("client").chain(CARDS).post(options()).expect_err("none").kind(),
         ErrorKind::Connect
     );
-    let wrong = backup.builder().backup_uri("api2.wechatpay.cn").build().expect_err("no URI");
-    assert!(wrong.message().contains("backup_uri"), "{wrong}");
+    for (base, other, words) in [
+        ("https://a.example/", "api2.wechatpay.cn", "backup_uri"),
+        ("https://a.example/", "http://b.example/", "is plain http"),
+        ("https://a.example/hk/", "https://b.example/", "another path"),
+    ] {
+        let wrong = backup.builder().base_uri(base).backup_uri(other).build().expect_err(words);
+        assert!(wrong.message().contains(words), "{wrong}");
+    }
+    // A proxy of the call's own that is not there says nothing of the primary host.
+    let good = sandbox();
+    let client = with_backup(&good.base_uri(), &backup);
+    let mut proxied = options();
+    proxied["proxy"] = format!("http://{}", closed()).into();
+    let _ = client.chain(CARDS).post(proxied);
+    assert!(!client.chain(CARDS).post(options()).expect("the primary answers").is_from_backup());
+    // What was sent once is not unsent by what comes after it, and what never left stays so.
+    let error = none_left(
+        &backup.builder().retry(2).no_backup().base_uri(format!("http://{}/", closed())).build().expect("client"),
+    );
+    assert!(error.is_connect() && error.is_before_send(), "{error}");
 }
 
 #[test]
@@ -86,6 +105,45 @@ fn the_primary_host_is_used_while_it_can_be() {
         client.chain(CARDS).post(options()).expect_err("a fault");
     }
     assert_eq!((primary.requests().len(), backup.requests().len()), (8, 0));
+}
+
+fn none_left(client: &Client) -> Error {
+    let mut quick = options();
+    quick["retry"] = json!({ "times": 2, "pause": 0 });
+    client.chain(CARDS).post(quick).expect_err("nobody listens")
+}
+
+/// Signs once, and never again.
+struct Once(std::sync::Mutex<Option<wechatpay_chain::PrivateKey>>);
+
+impl wechatpay_chain::Signer for Once {
+    fn sign<'a>(
+        &'a self,
+        message: &'a [u8],
+    ) -> wechatpay_chain::BoxFuture<'a, Result<wechatpay_chain::Signature, wechatpay_chain::BoxError>> {
+        let key = self.0.lock().expect("key").take();
+        Box::pin(async move {
+            let signature = key.ok_or("the signing service is gone")?.sign(message)?;
+            Ok(wechatpay_chain::Signature::new(wechatpay_chain::sandbox::SERIAL, signature))
+        })
+    }
+}
+
+#[test]
+fn what_was_sent_is_never_said_to_be_unsent() {
+    let sandbox = sandbox();
+    let client = Client::builder()
+        .mchid(wechatpay_chain::sandbox::MCHID)
+        .signer(Once(std::sync::Mutex::new(Some(sandbox.merchant_key()))))
+        .platform_key(wechatpay_chain::sandbox::PUBLIC_KEY_ID, sandbox.platform_key())
+        .base_uri(sandbox.base_uri())
+        .no_proxy()
+        .build()
+        .expect("client");
+    sandbox.inject(Fault::CutBody(3));
+    let error = none_left(&client);
+    assert_eq!((error.kind(), sandbox.requests().len()), (ErrorKind::Sign, 1));
+    assert!(!error.is_before_send(), "the first attempt arrived: {error}");
 }
 
 fn counted(sandbox: &Sandbox, outcome: Result<Response, Error>) -> (usize, Result<u32, ErrorKind>) {
@@ -152,7 +210,8 @@ fn retry_after_is_honoured_and_the_timeout_is_the_whole() {
     }
     let mut short = with(json!(3));
     short["timeout"] = 0.2.into();
-    assert_eq!(client.chain(CARDS).post(short).expect_err("time").kind(), ErrorKind::Timeout);
+    let error = client.chain(CARDS).post(short).expect_err("no time for a pause");
+    assert_eq!(error.code(), Some("FREQUENCY_LIMITED"), "the answer that is there is given: {error}");
     for (wrong, words) in [
         (json!(11), "from 0 to 10"),
         (json!("x"), "from 0 to 10"),
