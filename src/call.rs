@@ -270,7 +270,11 @@ impl Core {
         if v2 && response.status().is_success() && !response.is_delivered() {
             // What is no XML says nothing of a failure: a bill, or a page.
             if let Some(failure) = v2::failure_in(response.body()) {
-                return if http_errors { Err(Error::fail(failure, response)) } else { Ok(response) };
+                return if http_errors {
+                    Err(Error::fail(Some(failure.code), failure.message, response))
+                } else {
+                    Ok(response)
+                };
             }
             let markup = (stream || sink.is_some()) && response.text().trim_start().starts_with('<');
             if markup && (is_file || xml::read(response.body()).is_err()) {
@@ -296,6 +300,14 @@ impl Core {
                 unfinished.keep()?;
             }
         } else if http_errors {
+            #[cfg(feature = "v2")]
+            if v2 && response.body().starts_with(b"<xml>") {
+                // Its fields have a sign, which no message shows.
+                return Err(match v2::failure_in(response.body()) {
+                    Some(failure) => Error::fail(Some(failure.code), failure.message, response),
+                    None => Error::fail(None, "the body is XML without a failure".to_owned(), response),
+                });
+            }
             return Err(Error::answer(response));
         }
         Ok(response)

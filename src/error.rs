@@ -154,25 +154,19 @@ impl Error {
         Error::new(ErrorKind::Layer, source.to_string()).with_source(source)
     }
 
+    /// The kind of an answer other than 2xx.
+    fn kind_of(status: StatusCode) -> Option<ErrorKind> {
+        match status {
+            status if status.is_success() => None,
+            status if status.is_client_error() => Some(ErrorKind::ClientError),
+            status if status.is_server_error() => Some(ErrorKind::ServerError),
+            _ => Some(ErrorKind::Redirect),
+        }
+    }
+
     /// An answer other than 2xx as an error; `code` and `message` are the service's where the body is its JSON shape.
     pub(crate) fn answer(response: Response) -> Self {
-        let status = response.status();
-        let kind = match status {
-            s if s.is_client_error() => ErrorKind::ClientError,
-            s if s.is_server_error() => ErrorKind::ServerError,
-            _ => ErrorKind::Redirect,
-        };
-        #[cfg(feature = "v2")]
-        if response.body().starts_with(b"<xml>") {
-            // The fields have a sign, which no message shows.
-            let failure =
-                crate::proto::xml::read(response.body()).ok().and_then(|fields| crate::proto::v2::failure(&fields));
-            let failure =
-                failure.map_or((None, "the body is XML without a failure".to_owned()), |f| (Some(f.code), f.message));
-            let mut error = Error::new(kind, failure.1);
-            error.0.code = failure.0;
-            return error.with_response(response);
-        }
+        let kind = Error::kind_of(response.status()).unwrap_or(ErrorKind::Redirect);
         let json = response.json().ok();
         let field = |name: &str| json.as_ref()?.get(name)?.as_str().map(str::to_owned);
         let (code, message) = (field("code"), field("message"));
@@ -188,11 +182,12 @@ impl Error {
         error.with_response(response)
     }
 
-    /// An answer of APIv2 with the status 2xx that says that the call failed.
+    /// An answer of APIv2 that says that the call failed, whatever its status.
     #[cfg(feature = "v2")]
-    pub(crate) fn fail(failure: crate::proto::v2::Failure, response: Response) -> Self {
-        let mut error = Error::new(ErrorKind::Fail, failure.message);
-        error.0.code = Some(failure.code);
+    pub(crate) fn fail(code: Option<String>, message: String, response: Response) -> Self {
+        let kind = Error::kind_of(response.status()).unwrap_or(ErrorKind::Fail);
+        let mut error = Error::new(kind, message);
+        error.0.code = code;
         error.with_response(response)
     }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::body::{BodyStream, Patience};
 use crate::connect::Proxy;
-use crate::layer::failover::Retry;
 use crate::sink::OpenSink;
 
 /// How one request is sent and what becomes of its answer; travels with the request through the layers.
@@ -68,4 +67,57 @@ impl<T> Clone for Slot<T> {
 pub(crate) enum Delivered {
     Sink,
     Stream(Slot<BodyStream>),
+}
+
+/// The longest pause of our own.
+const MOST_PAUSE: Duration = Duration::from_secs(10);
+
+/// How often a call is repeated, and after which pause; each pause is twice the one before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Retry {
+    /// Besides the first attempt.
+    pub(crate) times: u32,
+    pub(crate) pause: Duration,
+}
+
+impl Retry {
+    pub(crate) const PAUSE: Duration = Duration::from_millis(500);
+    pub(crate) const MOST: u32 = 10;
+
+    pub(crate) fn times(times: u32) -> Self {
+        Retry { times: times.min(Retry::MOST), pause: Retry::PAUSE }
+    }
+
+    /// The pause before the repetition of that number, counted from 0, with `random` of 256 parts of it at random.
+    pub(crate) fn pause(self, number: u32, random: u8) -> Duration {
+        let pause = self.pause.saturating_mul(1u32.checked_shl(number).unwrap_or(u32::MAX)).min(MOST_PAUSE);
+        // Half of it is certain, so that many clients do not come back at once and none comes back at once.
+        pause / 2 + pause / 2 * u32::from(random) / 255
+    }
+}
+
+/// What became of the attempts; on the answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempts {
+    pub(crate) count: u32,
+    pub(crate) by_backup: bool,
+}
+
+/// Why the service refused a signature, for the error.
+#[derive(Clone)]
+pub(crate) struct Hint(pub(crate) Arc<str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_within_bounds() {
+        let retry = Retry::times(99);
+        assert_eq!(retry.times, Retry::MOST);
+        let (least, most) = (|number| retry.pause(number, 0), |number| retry.pause(number, 255));
+        assert_eq!((least(0), most(0)), (Duration::from_millis(250), Duration::from_millis(500)));
+        assert_eq!((least(1), most(1)), (Duration::from_millis(500), Duration::from_secs(1)));
+        assert_eq!((least(40), most(40)), (Duration::from_secs(5), MOST_PAUSE));
+    }
 }

@@ -9,9 +9,7 @@ use serde_json::Value;
 
 use crate::body::BodyStream;
 use crate::error::{Error, ErrorKind, excerpt};
-use crate::exchange::Delivered;
-use crate::layer::failover::Attempts;
-use crate::layer::sign::Hint;
+use crate::exchange::{Attempts, Delivered, Hint};
 #[cfg(feature = "v2")]
 use crate::proto::xml;
 

@@ -18,7 +18,7 @@ use tower::{Layer, Service};
 use crate::connect::Proxy;
 use crate::crypto::{Apiv3Key, PrivateKey, PublicKey, load};
 use crate::error::{BoxError, Error};
-use crate::layer::failover::Retry;
+use crate::exchange::Retry;
 use crate::layer::sign::Signer;
 use crate::layer::verify::Verifier;
 use crate::layer::{self, BoxService, Wrap};

@@ -24,7 +24,7 @@ use super::BoxService;
 use super::sign::Destination;
 use crate::crypto::random;
 use crate::error::{Error, ErrorKind};
-use crate::exchange::{Delivery, Exchange};
+use crate::exchange::{Attempts, Delivery, Exchange, Retry};
 use crate::proto::target::Base;
 use crate::trace;
 use crate::transport::Answer;
@@ -33,39 +33,6 @@ use crate::transport::Answer;
 const LEFT_ALONE: Duration = Duration::from_secs(60);
 /// The longest pause that `Retry-After` may ask for.
 const MOST_ASKED: Duration = Duration::from_secs(60);
-/// The longest pause of our own.
-const MOST_PAUSE: Duration = Duration::from_secs(10);
-
-/// How often a call is repeated, and after which pause; each pause is twice the one before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Retry {
-    /// Besides the first attempt.
-    pub(crate) times: u32,
-    pub(crate) pause: Duration,
-}
-
-impl Retry {
-    pub(crate) const PAUSE: Duration = Duration::from_millis(500);
-    pub(crate) const MOST: u32 = 10;
-
-    pub(crate) fn times(times: u32) -> Self {
-        Retry { times: times.min(Retry::MOST), pause: Retry::PAUSE }
-    }
-
-    /// The pause before the repetition of that number, counted from 0, with `random` of 256 parts of it at random.
-    fn pause(self, number: u32, random: u8) -> Duration {
-        let pause = self.pause.saturating_mul(1u32.checked_shl(number).unwrap_or(u32::MAX)).min(MOST_PAUSE);
-        // Half of it is certain, so that many clients do not come back at once and none comes back at once.
-        pause / 2 + pause / 2 * u32::from(random) / 255
-    }
-}
-
-/// What became of the attempts; on the answer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Attempts {
-    pub(crate) count: u32,
-    pub(crate) by_backup: bool,
-}
 
 /// The layer. A clone shares what is known of the hosts.
 #[derive(Clone)]
@@ -232,20 +199,5 @@ fn pause(outcome: &Result<http::Response<Bytes>, Error>, retry: Retry, repeated:
             ErrorKind::ServerError => Some(own()),
             _ => None,
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_within_bounds() {
-        let retry = Retry::times(99);
-        assert_eq!(retry.times, Retry::MOST);
-        let (least, most) = (|number| retry.pause(number, 0), |number| retry.pause(number, 255));
-        assert_eq!((least(0), most(0)), (Duration::from_millis(250), Duration::from_millis(500)));
-        assert_eq!((least(1), most(1)), (Duration::from_millis(500), Duration::from_secs(1)));
-        assert_eq!((least(40), most(40)), (Duration::from_secs(5), MOST_PAUSE));
     }
 }

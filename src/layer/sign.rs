@@ -34,7 +34,7 @@ use crate::BoxFuture;
 use crate::clock::{self, now};
 use crate::crypto::{PrivateKey, random};
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Hint};
 use crate::proto::authorization::Authorization;
 use crate::proto::explain;
 use crate::proto::message;
@@ -157,10 +157,6 @@ where
         })
     }
 }
-
-/// Why the service refused a signature, for the error.
-#[derive(Clone)]
-pub(crate) struct Hint(pub(crate) Arc<str>);
 
 fn hint(answer: &http::Response<Bytes>, signed: &[u8]) -> Option<Hint> {
     let body: serde_json::Value = serde_json::from_slice(answer.body()).ok()?;

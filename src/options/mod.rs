@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use crate::connect::Proxy;
 use crate::crypto::digest::FileDigest;
 use crate::error::Error;
-use crate::layer::failover::Retry;
+use crate::exchange::Retry;
 use crate::media::{self, Media};
 use crate::proto::multipart::Multipart;
 use crate::proto::target::Base;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::{Query, Redirects};
 use crate::connect::Proxy;
 use crate::error::excerpt;
-use crate::layer::failover::Retry;
+use crate::exchange::Retry;
 use crate::media;
 use crate::proto::multipart::{Multipart, Part};
 use crate::proto::target::Base;
