@@ -358,11 +358,26 @@ fn calls(client: &Client, map: &Map<String, Value>, report: &mut Report) {
         Ok(_) => {
             report.add("request signature", Outcome::Good("the service accepts it".to_owned()));
             report.add("answer signature", Outcome::Good("holds".to_owned()));
-            let said = if sealed { "the service opens what is encrypted for it" } else { "not tried" };
-            report.add("encryption", Outcome::Good(said.to_owned()));
+            report.add(
+                "encryption",
+                if sealed {
+                    Outcome::Good("the service opens what is encrypted for it".to_owned())
+                } else {
+                    Outcome::Skipped("no platform key to encrypt with".to_owned())
+                },
+            );
         }
         Err(error) if error.kind() == ErrorKind::Verification => {
-            report.add("request signature", Outcome::Good("the service answers it".to_owned()));
+            let signed = error.response().is_some_and(|answer| crate::proto::verify::is_signed(answer.headers()));
+            let said = if signed {
+                Outcome::Good("the service answers it".to_owned())
+            } else {
+                Outcome::Bad(
+                    "what answers signs nothing, so it is not WeChat Pay: a page of the network, or another base_uri"
+                        .to_owned(),
+                )
+            };
+            report.add("request signature", said);
             report.add("answer signature", Outcome::Bad(error.to_string()));
         }
         Err(error) if error.code() == Some("SIGN_ERROR") || error.status().is_some_and(|status| status == 401) => {

@@ -159,3 +159,26 @@ fn a_refused_signature_says_why() {
     let error = refused(&client);
     assert!(error.kind() == ErrorKind::Verification && error.message().contains("ahead of the service's"), "{error}");
 }
+
+/// What is no WeChat Pay, and a merchant without APIv3.
+#[cfg(feature = "cli")]
+#[test]
+fn other_verdicts() {
+    let folder = tempfile::tempdir().expect("folder");
+    let sandbox = Sandbox::configure().dir(folder.path()).start().expect("sandbox");
+    let good = std::fs::read_to_string(folder.path().join("wxpay.toml")).expect("settings");
+    let page = http::Response::new(Bytes::from_static(b"<html>log in to the network</html>"));
+    sandbox.inject(Fault::Gateway(page));
+    let (code, checks) = doctor(folder.path(), &good, &[]);
+    let found = checks.iter().any(|(name, outcome, said)| {
+        name == "request signature" && outcome == "failed" && said.contains("not WeChat Pay")
+    });
+    assert!(code == Some(8) && found, "{checks:?}");
+    let secret = good.lines().find(|line| line.starts_with("secret")).expect("secret");
+    let alone = format!("mchid = \"{}\"\n{secret}\n", wechatpay_chain::sandbox::MCHID);
+    let (code, checks) = doctor(folder.path(), &alone, &[]);
+    assert!(
+        code == Some(0) && checks.iter().any(|(name, outcome, _)| name == "APIv3" && outcome == "skipped"),
+        "{checks:?}"
+    );
+}
