@@ -16,7 +16,7 @@ use crate::error::excerpt;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::{Delivery, Exchange, Slot};
 use crate::layer::BoxService;
-use crate::layer::sign::{Credential, Destination};
+use crate::layer::sign::Credential;
 use crate::layer::verify::{Verified, Verifier};
 use crate::notify::Notifications;
 use crate::options::{Options, Redirects};
@@ -145,7 +145,6 @@ impl Core {
         let mut options = options.checked()?;
         let base = options.base_uri.as_ref().unwrap_or(&self.base);
         let mut request = request::build(method.clone(), template, &options, base)?;
-        request.extensions_mut().insert(Destination(base.clone()));
 
         #[cfg(feature = "v2")]
         let v2 = request.extensions().get::<Unsigned>().is_some();
@@ -180,6 +179,7 @@ impl Core {
             None => Delivery::Collect,
         };
         request.extensions_mut().insert(Exchange {
+            destination: Some(base.clone()),
             connect_timeout: options.connect_timeout,
             patience: Patience { silence, until: None },
             proxy: options.proxy.take(),

@@ -1,7 +1,8 @@
 //! A path that is being written, and the verbs that call it.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::ops;
+use std::ops::{self, Deref};
 use std::sync::{Arc, OnceLock};
 
 use http::Method;
@@ -41,13 +42,33 @@ use crate::response::Response;
 /// - `{empty}` at the end stands for a trailing slash.
 pub struct Chain {
     core: Arc<Core>,
-    path: Arc<Path>,
+    path: Shared,
     index: OnceLock<Box<Index>>,
 }
 
+/// A path of this chain and its clones, or of every `chain!` at one place of a program.
+#[derive(Clone)]
+enum Shared {
+    Counted(Arc<Path>),
+    Literal(&'static Path),
+}
+
+impl Deref for Shared {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        match self {
+            Shared::Counted(path) => path,
+            Shared::Literal(path) => path,
+        }
+    }
+}
+
 /// The text of a chain so far, or what is wrong with it.
-struct Path {
-    text: Result<String, String>,
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Path {
+    text: Result<Cow<'static, str>, String>,
     /// Parsed at the first call, and shared by all that follow.
     template: OnceLock<Option<Template>>,
 }
@@ -55,18 +76,26 @@ struct Path {
 /// The template text of names that are written one after the other.
 #[cfg(feature = "cli")]
 pub(crate) fn text<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<String, Error> {
-    let root = Path { text: Ok(String::new()), template: OnceLock::new() };
-    names.into_iter().fold(root, |path, name| path.join(name)).text.map_err(Error::path)
+    let root = Path::literal("");
+    names.into_iter().fold(root, |path, name| path.join(name)).text.map(Cow::into_owned).map_err(Error::path)
 }
 
 impl Path {
+    /// A path whose text the compiler has written.
+    #[must_use]
+    pub const fn literal(text: &'static str) -> Path {
+        Path { text: Ok(Cow::Borrowed(text)), template: OnceLock::new() }
+    }
+
     /// Joins a name to what is there, with one slash between them.
     fn join(&self, name: &str) -> Path {
         let text = match (&self.text, path::normalize(name)) {
             (Err(said), _) => Err(said.clone()),
             (_, Err(error)) => Err(error.message().to_owned()),
-            (Ok(text), Ok(name)) if text.is_empty() => Ok(name.into_owned()),
-            (Ok(text), Ok(name)) => Ok(format!("{}/{}", text.trim_end_matches('/'), name.trim_start_matches('/'))),
+            (Ok(text), Ok(name)) if text.is_empty() => Ok(name.into_owned().into()),
+            (Ok(text), Ok(name)) => {
+                Ok(format!("{}/{}", text.trim_end_matches('/'), name.trim_start_matches('/')).into())
+            }
         };
         Path { text, template: OnceLock::new() }
     }
@@ -83,8 +112,12 @@ impl Path {
 
 impl Chain {
     pub(crate) fn root(core: &Arc<Core>) -> Self {
-        let path = Path { text: Ok(String::new()), template: OnceLock::new() };
-        Chain { core: Arc::clone(core), path: Arc::new(path), index: OnceLock::new() }
+        static EMPTY: Path = Path::literal("");
+        Chain::literal(core, &EMPTY)
+    }
+
+    pub(crate) fn literal(core: &Arc<Core>, path: &'static Path) -> Self {
+        Chain { core: Arc::clone(core), path: Shared::Literal(path), index: OnceLock::new() }
     }
 
     /// Adds one segment: a name in camelCase or kebab-case, or a variable as `_x_`, `{x}` or `<x>`.
@@ -96,7 +129,22 @@ impl Chain {
     /// Adds a path of any number of segments.
     #[must_use]
     pub fn chain(&self, path: &str) -> Chain {
-        Chain { core: Arc::clone(&self.core), path: Arc::new(self.path.join(path)), index: OnceLock::new() }
+        Chain {
+            core: Arc::clone(&self.core),
+            path: Shared::Counted(Arc::new(self.path.join(path))),
+            index: OnceLock::new(),
+        }
+    }
+
+    /// Adds a path that the compiler has written.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn __literal(&self, path: &'static Path) -> Chain {
+        match (&self.path.text, &path.text) {
+            (Ok(before), _) if before.is_empty() => Chain::literal(&self.core, path),
+            (_, Ok(text)) => self.chain(text),
+            (_, Err(_)) => self.clone(),
+        }
     }
 
     /// The path as the template it has become, such as `v3/pay/transactions/id/{transaction_id}`.
@@ -160,7 +208,7 @@ impl ops::Index<&'static str> for Chain {
 impl Clone for Chain {
     fn clone(&self) -> Self {
         // Not the index: a chain kept in an index must not keep that index.
-        Chain { core: Arc::clone(&self.core), path: Arc::clone(&self.path), index: OnceLock::new() }
+        Chain { core: Arc::clone(&self.core), path: self.path.clone(), index: OnceLock::new() }
     }
 }
 
@@ -168,28 +216,4 @@ impl fmt::Debug for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Chain").field(&self.path.text).finish()
     }
-}
-
-/// A chain as PHP writes it: `chain!(client->v3->pay->transactions->_id_)`.
-///
-/// What stands before the first arrow is a client or a chain: a name, or an expression in parentheses. Names are written as in
-/// PHP; one that is no name of Rust goes into quotes, or into PHP's braces.
-///
-/// ```
-/// # fn show(client: wechatpay_chain::Client) -> Result<(), wechatpay_chain::Error> {
-/// use wechatpay_chain::chain;
-/// assert_eq!(
-///     chain!(client->v3->marketing->membercardOpen->cards->{"{card_id}"}->"permission-tokens").template()?,
-///     "v3/marketing/membercard-open/cards/{card_id}/permission-tokens",
-/// );
-/// # Ok(()) }
-/// ```
-#[macro_export]
-macro_rules! chain {
-    ($client:tt $(-> $name:tt)+) => {
-        $client $(.seg($crate::chain!(@name $name)))+
-    };
-    (@name { $name:literal }) => { $name };
-    (@name $name:literal) => { $name };
-    (@name $name:ident) => { stringify!($name) };
 }

@@ -111,6 +111,13 @@ impl Client {
         Chain::root(&self.core).chain(path)
     }
 
+    /// What `chain!` begins with.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn __literal(&self, path: &'static crate::chain::Path) -> Chain {
+        Chain::literal(&self.core, path)
+    }
+
     /// What verifies and opens notifications, with this client's platform keys, fetched certificates among them, and its APIv3 key.
     /// All that this client and its clones return share what they have seen.
     ///

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use crate::body::{BodyStream, Patience};
 use crate::connect::Proxy;
+use crate::proto::target::Base;
 use crate::sink::OpenSink;
 
 /// How one request is sent and what becomes of its answer; travels with the request through the layers.
 #[derive(Clone, Default)]
 pub(crate) struct Exchange {
+    /// Where the credential may go; where none is named, to the settings' `base_uri`.
+    pub(crate) destination: Option<Base>,
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) patience: Patience,
     pub(crate) proxy: Option<Proxy>,

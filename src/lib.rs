@@ -31,6 +31,8 @@ pub mod fuzzing;
 mod index;
 mod invoke;
 mod layer;
+#[doc(hidden)]
+pub mod literal;
 mod media;
 pub mod notify;
 mod options;

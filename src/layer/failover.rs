@@ -20,8 +20,6 @@ use http::header::RETRY_AFTER;
 use http::{StatusCode, Uri};
 use tower::{Service, ServiceExt};
 
-use super::BoxService;
-use super::sign::Destination;
 use crate::crypto::random;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::{Attempts, Delivery, Exchange, Retry};
@@ -51,18 +49,22 @@ impl Failover {
         Failover(Arc::new(Shared { primary, backup, retry, down: Mutex::default() }))
     }
 
-    pub(crate) fn layer(self, inner: BoxService) -> FailoverService {
+    pub(crate) fn layer<S>(self, inner: S) -> FailoverService<S> {
         FailoverService { shared: self.0, inner }
     }
 }
 
 #[derive(Clone)]
-pub(crate) struct FailoverService {
+pub(crate) struct FailoverService<S> {
     shared: Arc<Shared>,
-    inner: BoxService,
+    inner: S,
 }
 
-impl Service<http::Request<Bytes>> for FailoverService {
+impl<S> Service<http::Request<Bytes>> for FailoverService<S>
+where
+    S: Service<http::Request<Bytes>, Response = http::Response<Bytes>, Error = Error, Future = Answer>,
+    S: Clone + Send + Sync + 'static,
+{
     type Response = http::Response<Bytes>;
     type Error = Error;
     type Future = Answer;
@@ -118,12 +120,10 @@ impl Shared {
         self.down().is_some_and(|until| Instant::now() < until)
     }
 
-    async fn repeat(
-        &self,
-        inner: BoxService,
-        request: http::Request<Bytes>,
-        how: How,
-    ) -> Result<http::Response<Bytes>, Error> {
+    async fn repeat<S>(&self, inner: S, request: http::Request<Bytes>, how: How) -> Result<http::Response<Bytes>, Error>
+    where
+        S: Service<http::Request<Bytes>, Response = http::Response<Bytes>, Error = Error> + Clone,
+    {
         let How { retry, backup, whole, usual, until } = how;
         let mut sent = false;
         let mut by_backup = backup.is_some() && self.is_down();
@@ -133,8 +133,8 @@ impl Shared {
             let mut attempt = request.clone();
             if let (true, Some(uri)) = (by_backup, &backup) {
                 *attempt.uri_mut() = uri.clone();
-                if let Some(backup) = &self.backup {
-                    attempt.extensions_mut().insert(Destination(backup.clone()));
+                if let Some(exchange) = attempt.extensions_mut().get_mut::<Exchange>() {
+                    exchange.destination.clone_from(&self.backup);
                 }
             }
             let outcome = inner.clone().oneshot(attempt).await;

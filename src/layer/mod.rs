@@ -43,16 +43,16 @@ pub(crate) fn stack(
     transport: Transport,
 ) -> BoxService {
     #[cfg(feature = "v2")]
-    let checked = BoxService::new(v2.layer(verify.layer(sign.layer(transport.clone())), transport));
+    let checked = v2.layer(verify.layer(sign.layer(transport.clone())), transport);
     #[cfg(not(feature = "v2"))]
-    let checked = BoxService::new(verify.layer(sign.layer(transport)));
+    let checked = verify.layer(sign.layer(transport));
     let repeated = BoxService::new(failover.layer(checked));
     outer.iter().rev().fold(repeated, |inner, wrap| wrap(inner))
 }
 
 /// The stack for the one request whose answer cannot be verified by it: the platform's certificates, which bring the key.
 pub(crate) fn unverified(failover: Failover, sign: Sign, transport: Transport) -> BoxService {
-    BoxService::new(failover.layer(BoxService::new(sign.layer(transport))))
+    BoxService::new(failover.layer(sign.layer(transport)))
 }
 
 /// Makes a [`Wrap`] of a layer. Its error may be of any type: one of this crate passes through, another becomes its source.

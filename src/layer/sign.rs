@@ -82,10 +82,6 @@ impl Signer for LocalKey {
     }
 }
 
-/// Where the request of a call may go; travels with the request through the layers.
-#[derive(Clone)]
-pub(crate) struct Destination(pub(crate) Base);
-
 /// What signing needs, shared by all calls of a client.
 pub(crate) struct Credential {
     pub(crate) mchid: String,
@@ -131,11 +127,11 @@ where
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         Box::pin(async move {
-            let destination = request.extensions_mut().remove::<Destination>();
-            let base = destination.as_ref().map_or(&credential.base, |Destination(base)| base);
+            let exchange = request.extensions().get::<Exchange>();
+            let silence = exchange.map(|exchange| exchange.patience.silence).unwrap_or_default();
+            let destination = exchange.and_then(|exchange| exchange.destination.clone());
+            let base = destination.as_ref().unwrap_or(&credential.base);
             let nonce = random::nonce()?;
-            let silence =
-                request.extensions().get::<Exchange>().map(|exchange| exchange.patience.silence).unwrap_or_default();
             let measure = trace::measure(Part::Signing);
             let signing = credential.authorize(&mut request, base, now(), &nonce);
             let signed = if silence.is_zero() {

@@ -8,11 +8,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use tower::Service;
 
-use super::sign::Destination;
 use super::verify::{Verified, untrusted};
 use crate::crypto::random;
 use crate::error::Error;
-use crate::exchange::Delivered;
+use crate::exchange::{Delivered, Exchange};
 use crate::proto::target::Base;
 use crate::proto::v2::{Credential, Unsigned};
 use crate::transport::{Answer, Transport};
@@ -71,8 +70,8 @@ where
         let (settings, mut transport) = (Arc::clone(&self.settings), self.transport.clone());
         Box::pin(async move {
             let credential = settings.credential()?;
-            let destination = request.extensions_mut().remove::<Destination>();
-            destination.as_ref().map_or(&settings.base, |Destination(base)| base).check(request.uri())?;
+            let destination = request.extensions().get::<Exchange>().and_then(|exchange| exchange.destination.as_ref());
+            destination.unwrap_or(&settings.base).check(request.uri())?;
             credential.sign(&mut request, unsigned, &random::nonce()?)?;
             let path = request.uri().path().to_owned();
             let mut answer = transport.call(request).await?;

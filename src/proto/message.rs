@@ -2,6 +2,8 @@
 //!
 //! Source: WeChat Pay, "构造签名串" (requests) and "构造验签名串" (answers and notifications).
 
+use std::io::Write;
+
 /// The message that a request's signature covers: five lines, each with its line feed, the last one too.
 ///
 /// ```text
@@ -15,10 +17,9 @@
 /// `target` is path and query exactly as sent; `timestamp` is in seconds since 1970; `body` is empty where there is none.
 pub(crate) fn request(method: &str, target: &str, timestamp: i64, nonce: &str, body: &[u8]) -> Vec<u8> {
     let mut message = Vec::with_capacity(method.len() + target.len() + nonce.len() + body.len() + 24);
-    for line in [method.as_bytes(), b"\n", target.as_bytes(), b"\n"] {
-        message.extend_from_slice(line);
-    }
-    finish(message, timestamp.to_string().as_bytes(), nonce, body)
+    // Writing into a Vec does not fail.
+    let _ = write!(message, "{method}\n{target}\n{timestamp}");
+    finish(message, nonce, body)
 }
 
 /// The message that an answer's or a notification's signature covers: three lines, each with its line feed.
@@ -31,12 +32,13 @@ pub(crate) fn request(method: &str, target: &str, timestamp: i64, nonce: &str, b
 ///
 /// `timestamp` and `nonce` are the header values as they came; `body` is the raw body.
 pub(crate) fn response(timestamp: &str, nonce: &str, body: &[u8]) -> Vec<u8> {
-    let message = Vec::with_capacity(timestamp.len() + nonce.len() + body.len() + 3);
-    finish(message, timestamp.as_bytes(), nonce, body)
+    let mut message = Vec::with_capacity(timestamp.len() + nonce.len() + body.len() + 3);
+    message.extend_from_slice(timestamp.as_bytes());
+    finish(message, nonce, body)
 }
 
-fn finish(mut message: Vec<u8>, timestamp: &[u8], nonce: &str, body: &[u8]) -> Vec<u8> {
-    for line in [timestamp, b"\n", nonce.as_bytes(), b"\n", body, b"\n"] {
+fn finish(mut message: Vec<u8>, nonce: &str, body: &[u8]) -> Vec<u8> {
+    for line in [b"\n", nonce.as_bytes(), b"\n", body, b"\n"] {
         message.extend_from_slice(line);
     }
     message

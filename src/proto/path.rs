@@ -20,108 +20,194 @@ use crate::error::{Error, excerpt};
 /// v3/cards/_card_id_                  an error: inside a path it is {card_id}
 /// ```
 pub(crate) fn normalize(name: &str) -> Result<Cow<'_, str>, Error> {
-    if name.is_empty() {
-        return Err(Error::path("the name of a path segment is empty"));
-    }
-    if let Some(variable) = underscored(name) {
-        return Ok(Cow::Owned(format!("{{{variable}}}")));
-    }
-    if let Some(variable) = name.split('/').find_map(underscored) {
-        return Err(Error::path(format!(
-            "the path has the segment \"_{variable}_\", which is a variable only as a name of its own: inside a path write {{{variable}}}"
-        )));
-    }
-    if !name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+    if !name.is_empty() && !name.bytes().any(|byte| byte.is_ascii_uppercase() || byte == b'_') {
         return Ok(Cow::Borrowed(name));
     }
-    kebab(name).map(Cow::Owned)
+    let mut out = vec![0; room(name)];
+    let written = write(name.as_bytes(), &mut out, 0).map_err(|fault| fault.said(name))?;
+    out.truncate(written);
+    // What is inserted is ASCII, so what was text stays text.
+    String::from_utf8(out).map(Cow::Owned).map_err(|_| Error::path("the path is no text"))
 }
 
-/// The variable in `_x_`.
-fn underscored(segment: &str) -> Option<&str> {
-    let variable = segment.strip_prefix('_')?.strip_suffix('_')?;
-    (!variable.contains(['/', '{', '}', '<', '>'])).then_some(variable)
+/// What [`write`] needs at most.
+pub(crate) const fn room(name: &str) -> usize {
+    2 * name.len() + 2
 }
 
-fn kebab(name: &str) -> Result<String, Error> {
-    let (path, query) = match split_query(name) {
-        Some(at) => name.split_at_checked(at).unwrap_or((name, "")),
-        None => (name, ""),
-    };
-    if outside_placeholders(query).any(|text| text.bytes().any(|byte| byte.is_ascii_uppercase())) {
-        return Err(Error::path(format!(
-            "the query in the path {:?} has capitals, which a path does not keep: give it as an option, \
-             {{\"query\": {{\"name\": \"value\"}}}}",
-            excerpt(path)
-        )));
-    }
-    let mut out = String::with_capacity(name.len() + 8);
-    for (number, segment) in path.split('/').enumerate() {
-        if number > 0 {
-            out.push('/');
-        }
-        let word = is_camel_case(segment, number == 0);
-        if !word && outside_placeholders(segment).any(has_capital) {
-            return Err(looks_like_a_value(segment));
-        }
-        if !word {
-            out.push_str(segment);
-            continue;
-        }
-        for (at, c) in segment.char_indices() {
-            if c.is_ascii_uppercase() && at > 0 {
-                out.push('-');
+/// Why a name is refused, and the bytes it lies in.
+#[derive(Clone, Copy)]
+pub(crate) enum Fault {
+    Empty,
+    /// `_x_` as a segment among others.
+    Underscored(usize, usize),
+    /// In the query that begins there.
+    Query(usize),
+    Value(usize, usize),
+}
+
+impl Fault {
+    /// For the compiler, which shows the place itself.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Fault::Empty => "the name of a path segment is empty",
+            Fault::Underscored(..) => "\"_x_\" is a variable only as a name of its own: inside a path write {x}",
+            Fault::Query(_) => {
+                "the query in a path has capitals, which a path does not keep: give it as the option \"query\""
             }
-            out.push(c.to_ascii_lowercase());
+            Fault::Value(..) => {
+                "a path segment looks like a value, or is no plain camelCase word, and capitals would be lost from it: write a \
+                 variable in its place, such as {id}, and give the value in the options"
+            }
         }
     }
-    out.push_str(query);
-    Ok(out)
+
+    fn said(self, name: &str) -> Error {
+        let part = |from: usize, to: usize| name.get(from..to).unwrap_or(name);
+        match self {
+            Fault::Empty => Error::path(self.words()),
+            Fault::Underscored(from, to) => {
+                let variable = part(from, to);
+                Error::path(format!(
+                    "the path has the segment \"_{variable}_\", which is a variable only as a name of its own: inside a path write {{{variable}}}"
+                ))
+            }
+            Fault::Query(at) => Error::path(format!(
+                "the query in the path {:?} has capitals, which a path does not keep: give it as an option, \
+                 {{\"query\": {{\"name\": \"value\"}}}}",
+                excerpt(part(0, at))
+            )),
+            Fault::Value(from, to) => looks_like_a_value(part(from, to)),
+        }
+    }
+}
+
+/// Writes a name as template text into `out` from `at` on, and returns where it ends. `const`, so that [`chain!`](crate::chain) has the
+/// compiler do it; so it goes by bytes and indices.
+pub(crate) const fn write(name: &[u8], out: &mut [u8], at: usize) -> Result<usize, Fault> {
+    if name.is_empty() {
+        return Err(Fault::Empty);
+    }
+    if let Some((from, to)) = underscored(name, 0, name.len()) {
+        out[at] = b'{';
+        let end = copy(name, from, to, out, at + 1);
+        out[end] = b'}';
+        return Ok(end + 1);
+    }
+    let mut start = 0;
+    while start <= name.len() {
+        let end = segment_end(name, start, name.len());
+        if let Some((from, to)) = underscored(name, start, end) {
+            return Err(Fault::Underscored(from, to));
+        }
+        start = end + 1;
+    }
+    let query = query_of(name);
+    if has_capital(name, query, name.len(), false) {
+        return Err(Fault::Query(query));
+    }
+    let (mut start, mut end) = (0, at);
+    while start <= query {
+        let stop = segment_end(name, start, query);
+        if start > 0 {
+            out[end] = b'/';
+            end += 1;
+        }
+        if is_camel_case(name, start, stop, start == 0) {
+            let mut i = start;
+            while i < stop {
+                if name[i].is_ascii_uppercase() && i > start {
+                    out[end] = b'-';
+                    end += 1;
+                }
+                out[end] = name[i].to_ascii_lowercase();
+                end += 1;
+                i += 1;
+            }
+        } else if has_capital(name, start, stop, true) {
+            return Err(Fault::Value(start, stop));
+        } else {
+            end = copy(name, start, stop, out, end);
+        }
+        start = stop + 1;
+    }
+    Ok(copy(name, query, name.len(), out, end))
+}
+
+const fn copy(from: &[u8], start: usize, stop: usize, out: &mut [u8], at: usize) -> usize {
+    let mut i = start;
+    while i < stop {
+        out[at + i - start] = from[i];
+        i += 1;
+    }
+    at + stop - start
+}
+
+const fn segment_end(name: &[u8], start: usize, limit: usize) -> usize {
+    let mut end = start;
+    while end < limit && name[end] != b'/' {
+        end += 1;
+    }
+    end
+}
+
+/// Where the variable in the segment `_x_` lies.
+const fn underscored(name: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
+    if end < start + 2 || name[start] != b'_' || name[end - 1] != b'_' {
+        return None;
+    }
+    let mut i = start;
+    while i < end {
+        if matches!(name[i], b'/' | b'{' | b'}' | b'<' | b'>') {
+            return None;
+        }
+        i += 1;
+    }
+    Some((start + 1, end - 1))
 }
 
 /// A path without its query, for messages.
 pub(crate) fn before_query(name: &str) -> &str {
-    split_query(name).and_then(|at| name.get(..at)).unwrap_or(name)
+    name.get(..query_of(name.as_bytes())).unwrap_or(name)
 }
 
-/// Where the query of a path begins: the first `?` outside of placeholders.
-fn split_query(name: &str) -> Option<usize> {
-    let mut inside = false;
-    name.char_indices().find_map(|(at, c)| {
-        match c {
-            '{' | '<' => inside = true,
-            '}' | '>' => inside = false,
+/// Where the query of a path begins: the first `?` outside of placeholders, or its end.
+const fn query_of(name: &[u8]) -> usize {
+    let (mut at, mut inside) = (0, false);
+    while at < name.len() {
+        match name[at] {
+            b'{' | b'<' => inside = true,
+            b'}' | b'>' => inside = false,
+            b'?' if !inside => return at,
             _ => {}
         }
-        (c == '?' && !inside).then_some(at)
-    })
+        at += 1;
+    }
+    at
 }
 
-/// The pieces of a text that stand outside of `{...}` and `<...>`.
-fn outside_placeholders(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
+/// Whether a text has a capital outside of `{...}` and `<...>`, and, with `triplets`, one that is no part of a percent triplet.
+const fn has_capital(name: &[u8], start: usize, end: usize, triplets: bool) -> bool {
+    let (mut at, mut inside) = (start, false);
+    while at < end {
+        let byte = name[at];
+        if inside {
+            inside = !matches!(byte, b'}' | b'>');
+        } else if matches!(byte, b'{' | b'<') {
+            inside = true;
+        } else if byte.is_ascii_uppercase() {
+            return true;
+        } else if triplets
+            && byte == b'%'
+            && at + 2 < end
+            && name[at + 1].is_ascii_hexdigit()
+            && name[at + 2].is_ascii_hexdigit()
+        {
+            at += 2;
         }
-        let Some((piece, after)) = rest.split_once(['{', '<']) else {
-            return Some(std::mem::take(&mut rest));
-        };
-        rest = after.split_once(['}', '>']).map_or("", |(_, after)| after);
-        Some(piece)
-    })
-}
-
-/// Whether a text has a capital that is no part of a percent triplet.
-fn has_capital(text: &str) -> bool {
-    let mut pieces = text.split('%');
-    let capital = |text: &str| text.bytes().any(|byte| byte.is_ascii_uppercase());
-    let first = pieces.next().is_some_and(capital);
-    first
-        || pieces.any(|piece| {
-            let triplet = piece.get(..2).is_some_and(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
-            capital(if triplet { piece.get(2..).unwrap_or_default() } else { piece })
-        })
+        at += 1;
+    }
+    false
 }
 
 /// Whether a segment is a plain camelCase word, such as the API's own names are written: `membercardOpen`, `h5Presign`,
@@ -131,34 +217,29 @@ fn has_capital(text: &str) -> bool {
 /// ```text
 /// [a-z]+ [0-9]? [a-z]*  ( [A-Z] ( [a-z]+ | [0-9] ) )*  [A-Z]?
 /// ```
-fn is_camel_case(segment: &str, at_start: bool) -> bool {
-    let mut bytes = segment.bytes().enumerate().peekable();
-    let mut digits = 0;
-    let mut capital_before = false;
-    while let Some((at, byte)) = bytes.next() {
-        match byte {
+const fn is_camel_case(name: &[u8], start: usize, end: usize, at_start: bool) -> bool {
+    let (mut at, mut digits, mut capital_before) = (start, 0, false);
+    while at < end {
+        // A zero byte stands for the end: it is none of what follows.
+        let next = if at + 1 < end { name[at + 1] } else { 0 };
+        let followed = next.is_ascii_lowercase() || next.is_ascii_digit();
+        match name[at] {
             b'a'..=b'z' => capital_before = false,
-            b'A'..=b'Z' if at == 0 => {
-                if !at_start
-                    || !bytes.peek().is_some_and(|(_, next)| next.is_ascii_lowercase() || next.is_ascii_digit())
-                {
+            b'A'..=b'Z' if at == start => {
+                if !at_start || !followed {
                     return false;
                 }
             }
             b'A'..=b'Z' => {
-                let followed = match bytes.peek() {
-                    None => true,
-                    Some((_, next)) => next.is_ascii_lowercase() || next.is_ascii_digit(),
-                };
-                if !followed {
+                if at + 1 < end && !followed {
                     return false;
                 }
                 capital_before = true;
                 // The first word is over: from here a digit must stand right after a capital.
                 digits = 2;
             }
-            b'0'..=b'9' if at > 0 && (capital_before || digits == 0) => {
-                if capital_before && bytes.peek().is_some_and(|(_, next)| !next.is_ascii_uppercase()) {
+            b'0'..=b'9' if at > start && (capital_before || digits == 0) => {
+                if capital_before && at + 1 < end && !next.is_ascii_uppercase() {
                     return false;
                 }
                 capital_before = false;
@@ -166,8 +247,9 @@ fn is_camel_case(segment: &str, at_start: bool) -> bool {
             }
             _ => return false,
         }
+        at += 1;
     }
-    !segment.is_empty()
+    end > start
 }
 
 fn looks_like_a_value(segment: &str) -> Error {

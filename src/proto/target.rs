@@ -1,5 +1,8 @@
 //! Where a call goes: the path joined to `base_uri`, and the hosts that may be given the credential.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use http::Uri;
 use percent_encoding::AsciiSet;
 
@@ -9,13 +12,13 @@ use crate::error::Error;
 /// What the PHP SDK's HTTP library encodes in a path: all but unreserved, sub-delims, `:`, `@`, `%` and `/`.
 const PATH: &AsciiSet = &query::TEXT.add(b'?');
 
-/// A checked `base_uri`: scheme, host, port and a path that ends with `/`.
+/// A checked `base_uri`: scheme, host, port and a path that ends with `/`. A clone shares the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Base {
     /// `https://api.mch.weixin.qq.com`, the port only where one was given.
-    origin: String,
+    origin: Arc<str>,
     /// `/`, `/hk/`.
-    prefix: String,
+    prefix: Arc<str>,
     plain_http: bool,
 }
 
@@ -27,7 +30,7 @@ impl Base {
 
     /// The service's own address.
     pub(crate) fn official() -> Self {
-        Base { origin: "https://api.mch.weixin.qq.com".to_owned(), prefix: "/".to_owned(), plain_http: false }
+        Base { origin: "https://api.mch.weixin.qq.com".into(), prefix: "/".into(), plain_http: false }
     }
 
     /// Checks a `base_uri`. The error begins with what was wrong; the caller adds which setting it was.
@@ -64,8 +67,8 @@ impl Base {
             return Err(format!("{text:?} has a \".\" or \"..\" segment"));
         }
         Ok(Base {
-            origin: format!("{scheme}://{}", authority.as_str().to_ascii_lowercase()),
-            prefix: uri.path().to_owned(),
+            origin: format!("{scheme}://{}", lowercase(authority.as_str())).into(),
+            prefix: uri.path().into(),
             plain_http: scheme == "http",
         })
     }
@@ -106,7 +109,7 @@ impl Base {
     }
 
     /// The origin a reference names itself, or this base's, and the path that remains.
-    fn split_origin<'a>(&'a self, path: &'a str) -> Result<(std::borrow::Cow<'a, str>, &'a str), Error> {
+    fn split_origin<'a>(&'a self, path: &'a str) -> Result<(Cow<'a, str>, &'a str), Error> {
         let has_scheme = |scheme: &str| {
             let head = path.get(..scheme.len());
             head.is_some_and(|head| head.eq_ignore_ascii_case(scheme))
@@ -122,12 +125,13 @@ impl Base {
                 "the path begins with a scheme (\"name:\"), which leads elsewhere: begin it with the version, such as \"v3/\"",
             ));
         } else {
-            return Ok((self.origin.as_str().into(), path));
+            return Ok((Cow::Borrowed(&*self.origin), path));
         };
         let slash = rest.find('/').unwrap_or(rest.len());
         let (authority, path) = rest.split_at(slash);
-        let origin = format!("{scheme}{}", authority.to_ascii_lowercase());
-        if !self.trusts(&origin) {
+        let authority = lowercase(authority);
+        let origin = format!("{scheme}{authority}");
+        if !self.trusts(scheme.trim_end_matches("://"), &authority) {
             return Err(Error::path(format!(
                 "the path leads to {:?}, which is neither the host of base_uri ({}) nor WeChat Pay's own over https, and \
                  must not be given the merchant's credential: take the host out of it, or set base_uri",
@@ -143,7 +147,7 @@ impl Base {
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return false;
         };
-        self.trusts(&format!("{scheme}://{}", authority.as_str().to_ascii_lowercase()))
+        self.trusts(scheme, &lowercase(authority.as_str()))
     }
 
     /// An address of `primary` at this base instead; none where the address is another's.
@@ -183,8 +187,10 @@ impl Base {
         )))
     }
 
-    fn trusts(&self, origin: &str) -> bool {
-        origin == self.origin || origin.strip_prefix("https://").is_some_and(is_wechat_pay)
+    /// `authority` in lower case.
+    fn trusts(&self, scheme: &str, authority: &str) -> bool {
+        let own = self.origin.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://"));
+        own == Some(authority) || (scheme == "https" && is_wechat_pay(authority))
     }
 }
 
@@ -196,13 +202,24 @@ fn is_wechat_pay(authority: &str) -> bool {
     plain && (host.ends_with(".mch.weixin.qq.com") || host.ends_with(".wechatpay.cn") || host == "payapp.weixin.qq.com")
 }
 
+/// Hosts are not case-sensitive, and nearly always in lower case already.
+fn lowercase(authority: &str) -> Cow<'_, str> {
+    if authority.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        authority.to_ascii_lowercase().into()
+    } else {
+        authority.into()
+    }
+}
+
 /// Servers and proxies resolve `.` and `..`, encoded or not, after the signature was made.
 pub(crate) fn has_dot_segment(path: &str) -> bool {
     path.split('/').any(|segment| {
-        matches!(segment.len(), 1..=6) && {
-            let segment = segment.to_ascii_lowercase().replace("%2e", ".");
-            segment == "." || segment == ".."
+        let mut dots = 0;
+        let mut rest = segment.as_bytes();
+        while let [b'.', after @ ..] | [b'%', b'2', b'e' | b'E', after @ ..] = rest {
+            (dots, rest) = (dots + 1, after);
         }
+        rest.is_empty() && matches!(dots, 1 | 2)
     })
 }
 

@@ -133,3 +133,34 @@ fn a_prefix_serves_many_calls_and_an_index_returns_the_same_chain() {
     sandbox.stub("GET", "v3/certificates", 200, json!({}));
     assert!(chain.get(()).is_ok());
 }
+
+/// All that PHP's chain takes, and one path for each place of the program.
+#[test]
+fn the_macro_takes_what_php_takes() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    let template = |chain: wechatpay_chain::Chain| chain.template().expect("path").to_owned();
+    let (name, path) = ("permissionTokens", String::from("membercard-open/cards/{card_id}"));
+    let prefix = client.chain("v3/marketing/");
+    for chain in [
+        chain!(client->v3->marketing->membercardOpen->cards->_card_id_->permissionTokens),
+        chain!(client->"v3"->{"marketing"}->"membercardOpen"->cards->{"{card_id}"}->{"permission-tokens"}),
+        chain!(client->chain("v3/marketing/membercardOpen")->cards["{card_id}/permission-tokens"]),
+        chain!(client["v3/marketing/"]->"/membercardOpen/cards/{card_id}"->permissionTokens),
+        chain!(client->v3->marketing->chain(&path)->{name}),
+        chain!(prefix->membercardOpen->cards->_card_id_->permissionTokens),
+        chain!((client.seg("v3"))->marketing->{path.as_str()}->permissionTokens),
+    ] {
+        assert_eq!(template(chain), CARDS);
+    }
+    // Words of Rust, and capitals where a path may have them.
+    assert_eq!(template(chain!(client->v3->type->in->"{Id}"->"a%2Fb")), "v3/type/in/{Id}/a%2Fb");
+    let told = chain!(client->v3->marketing->membercardOpen->cards->_card_id_->permissionTokens->postAsync(options())->then(|answer| answer.status().as_u16())->wait());
+    assert_eq!(told.expect("answer"), 200);
+    assert_eq!(
+        chain!(client["v3/marketing/membercard-open/cards/{card_id}/permission-tokens"]->post(options()))
+            .expect("answer")
+            .status(),
+        200
+    );
+}

@@ -1,7 +1,7 @@
 //! What is refused before anything is sent, each with its own message.
 
 use serde_json::{Value, json};
-use wechatpay_chain::{Error, ErrorKind, Options, chain};
+use wechatpay_chain::{Error, ErrorKind, Options};
 
 use crate::support::{CARDS, options, sandbox};
 
@@ -95,7 +95,8 @@ fn a_body_that_does_not_serialise() {
 fn promises_carry_errors_past_then() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
-    let outcome: Result<&str, Error> = chain!(client->v3->ABC)
+    let outcome: Result<&str, Error> = client
+        .chain("v3/ABC")
         .get_async(())
         .then(|_| panic!("there is no answer"))
         .otherwise(|error| if error.kind() == ErrorKind::Path { "refused" } else { "other" })

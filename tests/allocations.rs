@@ -1,0 +1,139 @@
+//! How often a call allocates, counted: time has moods, this has none.
+//!
+//! Signature and verification are the caller's own here and cost nothing, and the connection is driven by the thread that counts. What hyper itself
+//! needs for the same request is counted beside it and taken off.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client as Pool;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use serde_json::{Value, json};
+use wechatpay_chain::{BoxError, BoxFuture, Client, Signature, Signer, Verifier, formatter};
+
+/// Of one call, beyond hyper's own.
+const MOST: u64 = 25;
+const CALLS: u64 = 100;
+
+struct Stub(Arc<str>);
+
+impl Signer for Stub {
+    fn sign<'a>(&'a self, _: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
+        Box::pin(async { Ok(Signature::new(Arc::clone(&self.0), vec![1; 256])) })
+    }
+}
+
+impl Verifier for Stub {
+    fn verify<'a>(&'a self, _: &'a str, _: &'a [u8], _: &'a [u8]) -> BoxFuture<'a, Result<(), BoxError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// Answers every request with the same bytes, on a thread of its own.
+fn server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("port");
+    let address = listener.local_addr().expect("address");
+    let body = r#"{"permission_token":"0123456789ABCDEFGHIJKLMNOPQRSTUV"}"#;
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nrequest-id: 08F78BB5AF0610E302189295B3CD0120\r\n\
+         wechatpay-serial: 0\r\nwechatpay-nonce: n\r\nwechatpay-timestamp: {}\r\nwechatpay-signature: c2ln\r\ncontent-length: {}\r\n\r\n{body}",
+        formatter::timestamp(),
+        body.len()
+    );
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("connection");
+            let answer = answer.clone();
+            std::thread::spawn(move || {
+                let mut reader = BufReader::new(stream.try_clone().expect("stream"));
+                let (mut line, mut length) = (String::new(), 0);
+                while reader.read_line(&mut line).is_ok_and(|count| count > 0) {
+                    if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                        length = value.trim().parse().expect("length");
+                    }
+                    if line == "\r\n" {
+                        reader.read_exact(&mut vec![0; length]).expect("body");
+                        stream.write_all(answer.as_bytes()).expect("answered");
+                    }
+                    line.clear();
+                }
+            });
+        }
+    });
+    format!("http://{address}/")
+}
+
+fn per_call(mut calls: impl FnMut(u64)) -> u64 {
+    // Connection, caches and lazy parts first.
+    calls(10);
+    allocation_counter::measure(|| calls(CALLS)).count_total / CALLS
+}
+
+#[test]
+fn a_call_allocates_little() {
+    let base = server();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+    let pool: Pool<HttpConnector, Full<Bytes>> =
+        Pool::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build_http();
+    let authorization = format!(
+        "WECHATPAY2-SHA256-RSA2048 mchid=\"1900000109\",serial_no=\"{}\",timestamp=\"1700000000\",nonce_str=\"{}\",signature=\"{}\"",
+        "3775B6A45ACD588826D15E583A95F5DD40E3FF01",
+        "0123456789ABCDEFGHIJKLMNOPQRSTUV",
+        "A".repeat(344)
+    );
+    let body = Bytes::from_static(br#"{"activate_type":"AUTO_ACTIVATE","outer_str":"szwxtd"}"#);
+    let uri: http::Uri =
+        format!("{base}v3/marketing/membercard-open/cards/pbLatjvWOibDc5-TBnbUk1pD12o0/permission-tokens")
+            .parse()
+            .expect("uri");
+    let hyper = per_call(|count| {
+        runtime.block_on(async {
+            for _ in 0..count {
+                let request = http::Request::post(uri.clone())
+                    .header("accept", "application/json")
+                    .header("content-type", "application/json")
+                    .header("user-agent", "x")
+                    .header("authorization", &*authorization)
+                    .body(Full::new(body.clone()))
+                    .expect("request");
+                let answer = pool.request(request).await.expect("answer");
+                answer.into_body().collect().await.expect("body");
+            }
+        });
+    });
+
+    let client = Client::builder()
+        .mchid("1900000109")
+        .signer(Stub("3775B6A45ACD588826D15E583A95F5DD40E3FF01".into()))
+        .verifier(Stub("".into()))
+        .base_uri(&base)
+        .build()
+        .expect("client");
+    // The options are the caller's: as they are taken apart, what they hold is moved.
+    let options: Vec<Value> = (0..CALLS + 10)
+        .map(|_| {
+            json!({
+                "card_id": "pbLatjvWOibDc5-TBnbUk1pD12o0",
+                "json": { "activate_type": "AUTO_ACTIVATE", "outer_str": "szwxtd" },
+            })
+        })
+        .collect();
+    let mut options = options.into_iter();
+    let ours = per_call(|count| {
+        runtime.block_on(async {
+            for _ in 0..count {
+                let chain = &client["v3/marketing/membercard-open/cards/{card_id}/permission-tokens"];
+                let answer = chain.post_async(options.next().expect("options")).await.expect("answer");
+                assert!(answer.is_verified());
+            }
+        });
+    });
+    println!("hyper {hyper}, this crate {ours}: {} more", ours - hyper);
+    assert!(ours - hyper <= MOST, "{ours} allocations a call, {hyper} of them hyper's: more than {MOST} beyond it");
+}
