@@ -7,6 +7,7 @@ use bytes::Bytes;
 #[cfg(feature = "aws-lc-rs")]
 use http::HeaderValue;
 use http::Method;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tower::ServiceExt;
 
 use crate::body::Patience;
@@ -45,6 +46,8 @@ pub(crate) struct Core {
     pub(crate) base: Base,
     /// The whole call's time where the call does not say; zero is no limit.
     pub(crate) timeout: Duration,
+    /// How many calls may be under way at once; the others wait for their turn before they are signed.
+    pub(crate) turns: Semaphore,
     pub(crate) platform: Arc<Platform>,
     pub(crate) verifier: Arc<dyn Verifier>,
     /// Made once, so that what was seen is remembered for all who ask.
@@ -141,7 +144,7 @@ impl Core {
         Err(Error::config("the option \"encrypt\" needs the feature aws-lc-rs of this crate: ring has no RSA-OAEP"))
     }
 
-    fn prepare(&self, method: &Method, shown: &str, template: &Template, options: Options) -> Result<Call, Error> {
+    fn prepare(&self, method: &Method, shown: &str, template: &Template, options: Options) -> Result<Box<Call>, Error> {
         let mut options = options.checked()?;
         let base = options.base_uri.as_ref().unwrap_or(&self.base);
         let mut request = request::build(method.clone(), template, &options, base)?;
@@ -191,7 +194,8 @@ impl Core {
             delivery,
             retry: options.retry,
         });
-        Ok(Call {
+        // On the heap, since each step on the way would have its own copy of it otherwise.
+        Ok(Box::new(Call {
             method: method.clone(),
             template: shown.to_owned(),
             request,
@@ -202,49 +206,66 @@ impl Core {
             #[cfg(feature = "v2")]
             v2,
             http_errors: options.http_errors.unwrap_or(true),
-        })
+        }))
     }
 
     /// Sends a request through the stack and makes a [`Response`] or an [`Error`] of what comes back.
     ///
     /// Every request of every verb, synchronous or not, passes here, and nothing else calls the stack.
-    async fn send(&self, call: Call) -> Result<Response, Error> {
+    async fn send(&self, call: Box<Call>) -> Result<Response, Error> {
         if call.stream {
             // Whoever reads the stream may block the runtime of this call; the connection must not wait for it.
-            return runtime::in_background(self.timed(call)).await;
+            return Box::pin(runtime::in_background(self.timed(call))).await;
         }
         self.timed(call).await
     }
 
-    async fn timed(&self, mut call: Call) -> Result<Response, Error> {
+    async fn timed(&self, mut call: Box<Call>) -> Result<Response, Error> {
         let (method, template) = (call.method.clone(), std::mem::take(&mut call.template));
         let uri = call.request.uri().clone();
         let answered = trace::call(&method, &template, &uri, self.within_time(call)).await;
         answered.map_err(|error| error.with_call(&method, &template))
     }
 
-    async fn within_time(&self, mut call: Call) -> Result<Response, Error> {
-        if call.timeout.is_zero() {
-            self.exchange(call).await
-        } else {
-            let timeout = call.timeout;
+    async fn within_time(&self, mut call: Box<Call>) -> Result<Response, Error> {
+        let timeout = call.timeout;
+        if timeout.is_zero() {
+            let _turn = self.turn().await;
+            return self.exchange(call).await;
+        }
+        let until = tokio::time::Instant::now().checked_add(timeout);
+        let mut began = false;
+        let exchange = async {
+            let _turn = self.turn().await;
+            began = true;
             if let Some(exchange) = call.request.extensions_mut().get_mut::<Exchange>() {
                 // A body that is streamed outlives this function.
-                exchange.patience.until = tokio::time::Instant::now().checked_add(timeout);
+                exchange.patience.until = until;
             }
-            tokio::time::timeout(timeout, self.exchange(call)).await.unwrap_or_else(|_| {
-                Err(Error::new(
-                    ErrorKind::Timeout,
-                    format!("no answer after {timeout:?}; the request may have arrived, so query before repeating it"),
-                ))
-            })
-        }
+            self.exchange(call).await
+        };
+        tokio::time::timeout(timeout, exchange).await.unwrap_or_else(|_| {
+            let said = if began {
+                format!("no answer after {timeout:?}; the request may have arrived, so query before repeating it")
+            } else {
+                format!(
+                    "no turn after {timeout:?}, and nothing was sent: as many calls of this client as it makes at once are under way; \
+                     ClientBuilder::concurrency allows more"
+                )
+            };
+            Err(Error::new(ErrorKind::Timeout, said))
+        })
     }
 
-    async fn exchange(&self, call: Call) -> Result<Response, Error> {
+    /// Waits until the call may begin. Nobody closes the semaphore, so that there is always a turn.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.turns.acquire().await.ok()
+    }
+
+    async fn exchange(&self, call: Box<Call>) -> Result<Response, Error> {
         #[cfg(feature = "v2")]
         let (v2, is_file) = (call.v2, v2::is_file(call.request.uri().path()));
-        let Call { mut request, mut redirects, sink, stream, http_errors, .. } = call;
+        let Call { mut request, mut redirects, sink, stream, http_errors, .. } = *call;
         let mut followed = false;
         let answer = loop {
             let again = (redirects.left > 0).then(|| request.clone());
@@ -296,7 +317,7 @@ impl Core {
         if response.status().is_success() {
             if let Some((slot, unfinished)) = sink {
                 let open = slot.take().ok_or_else(|| Error::layer("a layer used up the sink of the call"))?;
-                response = deliver(response, open).await?;
+                response = Box::pin(deliver(response, open)).await?;
                 unfinished.keep()?;
             }
         } else if http_errors {

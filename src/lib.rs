@@ -11,6 +11,7 @@ mod client;
 mod clock;
 mod config;
 mod connect;
+mod cores;
 #[cfg(test)]
 mod corpus_tests;
 pub mod crypto;

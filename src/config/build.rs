@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use http::header::HeaderValue;
+use tokio::sync::Semaphore;
 
 use super::ClientBuilder;
 use crate::call::Core;
@@ -65,6 +66,10 @@ impl ClientBuilder {
             stack,
             base,
             timeout: self.timeout,
+            turns: Semaphore::new(match self.concurrency {
+                0 => Semaphore::MAX_PERMITS,
+                some => some.min(Semaphore::MAX_PERMITS),
+            }),
             platform,
             verifier,
             notifications: OnceLock::new(),

@@ -31,6 +31,10 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The time to get a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Calls at once. WeChat Pay answers in some 50 to 200 ms, so that these are more than a core can sign, and they leave half of the 1,024 file
+/// descriptors that a process usually has.
+const CONCURRENCY: usize = 512;
+
 /// The settings of a [`Client`](crate::Client). A wrong or missing one is reported by [`build`](Self::build), each with its own message.
 ///
 /// Required are [`mchid`](Self::mchid), [`serial`](Self::serial) with [`private_key`](Self::private_key) (or a
@@ -57,6 +61,7 @@ pub struct ClientBuilder {
     retry: Retry,
     timeout: Duration,
     connect_timeout: Duration,
+    concurrency: usize,
     pub(crate) proxy: Proxy,
     roots: Vec<CertificateDer<'static>>,
     /// The first thing that was wrong.
@@ -84,6 +89,7 @@ impl ClientBuilder {
             retry: Retry::default(),
             timeout: TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
+            concurrency: CONCURRENCY,
             proxy: Proxy::default(),
             roots: Vec::new(),
             error: None,
@@ -228,6 +234,13 @@ impl ClientBuilder {
     /// The time to get a connection, TLS included; default 10 s, zero for no limit but that of the call.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
+        self
+    }
+
+    /// How many calls this client and its clones make at once; default 512, zero for no limit. The others wait for their turn, within their
+    /// `timeout`, and are signed when it comes. Each call at once takes a connection, which is a file descriptor and some 30 KiB.
+    pub fn concurrency(mut self, calls: usize) -> Self {
+        self.concurrency = calls;
         self
     }
 

@@ -37,5 +37,6 @@ mod structure;
 mod support;
 mod tracing_spans;
 mod transfers;
+mod turns;
 mod v2;
 mod v2_edges;

@@ -1,0 +1,101 @@
+//! CPU time of this process for each call, user and system, of all its threads.
+
+use serde_json::Value;
+use wechatpay_chain::Client;
+
+use crate::floor::{Floor, Key};
+use crate::{at_once, call, client, client_by, middle, options, runtime, server, spawn_client, spawn_floor};
+
+const CALLS: usize = 600;
+const ROUNDS: usize = 7;
+
+/// CPU time of all threads of this process, in microseconds.
+fn cpu() -> f64 {
+    let mut total = 0.0;
+    for task in std::fs::read_dir("/proc/self/task").expect("tasks").flatten() {
+        if let Ok(text) = std::fs::read_to_string(task.path().join("schedstat")) {
+            total += text.split(' ').next().and_then(|first| first.parse::<f64>().ok()).unwrap_or(0.0);
+        }
+    }
+    total / 1000.0
+}
+
+/// CPU microseconds per call.
+fn measure(run: impl FnOnce(usize)) -> f64 {
+    let before = cpu();
+    run(CALLS);
+    (cpu() - before) / CALLS as f64
+}
+
+fn compare(name: &str, mut floor: impl FnMut(usize), mut ours: impl FnMut(usize)) {
+    let (mut floors, mut all, mut ratios, mut more) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    floor(200);
+    ours(200);
+    for _ in 0..ROUNDS {
+        let (base, own) = (measure(&mut floor), measure(&mut ours));
+        floors.push(base);
+        all.push(own);
+        ratios.push(own / base);
+        more.push(own - base);
+    }
+    println!(
+        "{name:<40} floor {:>6.1} us  this crate {:>6.1} us  ratio {:.3}  {:>+6.1} us",
+        middle(floors),
+        middle(all),
+        middle(ratios),
+        middle(more)
+    );
+}
+
+fn pair(name: &str, floor: &Floor, client: &Client) {
+    let one = runtime();
+    compare(
+        &format!("{name}, 1 at a time"),
+        |count| {
+            one.block_on(async {
+                for _ in 0..count {
+                    floor.call().await
+                }
+            })
+        },
+        |count| {
+            one.block_on(async {
+                for _ in 0..count {
+                    call(client).await
+                }
+            })
+        },
+    );
+    let (many, floor) = (runtime(), floor.anew());
+    compare(
+        &format!("{name}, 64 at once"),
+        |count| at_once(&many, count, &|| spawn_floor(&floor)),
+        |count| at_once(&many, count, &|| spawn_client(client)),
+    );
+}
+
+pub(crate) fn run(settings: &Value) {
+    println!("CPU time of a call");
+    let (der, _) = server::keys(settings);
+    let ours = client(settings);
+    let floor = |key| Floor::new(settings, key);
+    pair("aws-lc-rs", &floor(Key::aws_lc(&der)), &ours);
+    let (one, floor_one) = (runtime(), floor(Key::aws_lc(&der)));
+    compare(
+        "aws-lc-rs, 1 at a time, synchronous",
+        |count| {
+            one.block_on(async {
+                for _ in 0..count {
+                    floor_one.call().await
+                }
+            })
+        },
+        |count| {
+            for _ in 0..count {
+                assert!(ours[crate::TEMPLATE].post(options()).expect("answer").is_verified());
+            }
+        },
+    );
+    pair("ring", &floor(Key::ring(&der)), &client_by(settings, Key::ring(&der)));
+    pair("no crypto", &floor(Key::None), &client_by(settings, Key::None));
+}
