@@ -120,12 +120,8 @@ impl Response {
     /// [`ErrorKind::Decode`] when the body is no XML, has a document type, or is larger than any answer of the service.
     #[cfg(feature = "v2")]
     pub fn xml(&self) -> Result<Value, Error> {
-        let fields = xml::read(self.body()).map_err(|said| {
-            Error::new(ErrorKind::Decode, format!("the body is not the XML that was expected: {said}"))
-        })?;
-        let mut fields = Value::Object(fields);
-        xml::sanitize(&mut fields);
-        Ok(fields)
+        xml::fields(self.body())
+            .map_err(|said| Error::new(ErrorKind::Decode, format!("the body is not the XML that was expected: {said}")))
     }
 
     /// The body as it comes, of a call with the option `stream`; of any other call the body that is already there.

@@ -127,9 +127,7 @@ impl Notifications {
             let plain = aes_ecb::decrypt(sealed, &key).map_err(|_| {
                 decode("the req_info does not open with this APIv2 key: compare the key with the one on the merchant platform")
             })?;
-            let mut opened =
-                Value::Object(xml::read(&plain).map_err(|said| decode(format!("the req_info is no XML: {said}")))?);
-            xml::sanitize(&mut opened);
+            let opened = xml::fields(&plain).map_err(|said| decode(format!("the req_info is no XML: {said}")))?;
             return Ok(Some(opened));
         }
         let Some(sealed) = text("event_ciphertext") else { return Ok(None) };
