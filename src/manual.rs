@@ -2,3 +2,6 @@
 //! pages have the same blocks, and two pages lift theirs out of tests (`tests/suite/manual.rs` holds all of it together).
 #[doc = include_str!("../docs/manual/getting-started.md")]
 mod getting_started {}
+
+#[doc = include_str!("../docs/manual/errors.md")]
+mod errors {}
