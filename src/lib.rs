@@ -31,6 +31,8 @@ pub mod fuzzing;
 mod index;
 mod invoke;
 mod layer;
+#[cfg(doctest)]
+mod manual;
 mod media;
 pub mod notify;
 mod options;

@@ -1,0 +1,7 @@
+//! The pages of the manual, whose blocks are tests. The Chinese pages have the same blocks, so these are run once.
+
+#[doc = include_str!("../docs/manual/notifications.md")]
+struct Notifications;
+
+#[doc = include_str!("../docs/manual/files.md")]
+struct Files;
