@@ -5,3 +5,6 @@ struct Notifications;
 
 #[doc = include_str!("../docs/manual/files.md")]
 struct Files;
+
+#[doc = include_str!("../docs/manual/apiv2.md")]
+struct Apiv2;
