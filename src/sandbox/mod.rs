@@ -236,6 +236,24 @@ impl Sandbox {
         self.state.keep_now()
     }
 
+    /// Makes a control call, as `POST /sandbox/{call}` does from any language, with its fields: `refund`, `replay`, `probe`, `card`, ...; they
+    /// stand in `docs/SANDBOX.md`. Returns its answer, which names the notifications that were put on their way.
+    ///
+    /// ```
+    /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+    /// let answer = sandbox.control("probe", &serde_json::json!({ "notify_url": "http://127.0.0.1:9/" }))?;
+    /// assert_eq!(answer["notifications"][0]["outcome"], "waiting");
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Options`](crate::ErrorKind::Options): there is no such call, a field is missing, or the books do not allow it.
+    pub fn control(&self, call: &str, fields: &Value) -> Result<Value, Error> {
+        let answer = control::call(call, fields, &self.state)?;
+        self.state.keep_now()?;
+        Ok(answer)
+    }
+
     /// Whether its books balance: what came in, went out and is there adds up, to the fen.
     ///
     /// # Errors
