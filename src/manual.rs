@@ -8,3 +8,9 @@ struct Files;
 
 #[doc = include_str!("../docs/manual/apiv2.md")]
 struct Apiv2;
+
+#[doc = include_str!("../docs/manual/recipes.md")]
+struct Recipes;
+
+#[doc = include_str!("../docs/manual/command-line.md")]
+struct CommandLine;
