@@ -107,7 +107,8 @@ impl PrivateKey {
         &self.pair
     }
 
-    /// Signs with RSA PKCS#1 v1.5 and SHA-256, the one signature of APIv3. The service takes it in base64.
+    /// Signs with RSA PKCS#1 v1.5 and SHA-256, the one signature of APIv3. The service takes it in base64; [`formatter`](crate::formatter)
+    /// makes the message.
     ///
     /// # Errors
     /// [`ErrorKind::Sign`] when the library refuses, which it does for no key that it has parsed.
@@ -301,14 +302,15 @@ impl PublicKey {
         PublicKey { certificate: Some(Arc::new(origin)), ..self }
     }
 
-    /// Whether `signature` (RSA PKCS#1 v1.5 with SHA-256, not base64) covers `message`.
+    /// Whether `signature` (RSA PKCS#1 v1.5 with SHA-256, not base64) covers `message`, as [`formatter::response`](crate::formatter::response)
+    /// makes it of an answer or a notification.
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &self.pkcs1).verify(message, signature).is_ok()
     }
 
     /// Encrypts a sensitive field for the platform: base64 of RSA-OAEP with SHA-1 and MGF1. At most 214 bytes with a key of
-    /// 2048 bits.
+    /// 2048 bits. Source: WeChat Pay, "敏感信息加解密".
     ///
     /// # Errors
     /// [`ErrorKind::Options`]: the text is too long.
