@@ -1,7 +1,7 @@
-//! A local WeChat Pay: verifies requests as the service does, answers signed, and refuses in the service's own words.
+//! A local WeChat Pay (feature `sandbox`): verifies requests as the service does, answers signed, and refuses in the service's own words.
 //!
 //! It is the test server of this crate and of whoever uses it. Calls are made over a real socket on the loopback address; the
-//! keys are made anew for each process, so nothing of it is worth stealing.
+//! keys are made anew for each process, so nothing of it is worth stealing. Its manual is `docs/SANDBOX.md`.
 //!
 //! ```
 //! use serde_json::json;
