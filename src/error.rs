@@ -13,7 +13,9 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// What went wrong, as far as a program needs to tell it apart.
 ///
-/// The kinds up to [`Sign`](ErrorKind::Sign) happen before anything is sent.
+/// The kinds up to [`Sign`](ErrorKind::Sign), and [`Connect`](ErrorKind::Connect), happen before anything is sent. After
+/// [`Timeout`](ErrorKind::Timeout), [`Transport`](ErrorKind::Transport) and [`ServerError`](ErrorKind::ServerError) the outcome of a call that
+/// changes something is unknown: query it, then repeat with the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -15,6 +15,17 @@ use crate::proto::xml;
 
 /// The answer to a call: status, headers and the whole body, as it came over the wire.
 ///
+/// ```
+/// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+/// # let client = sandbox.client()?;
+/// let answer = client.chain("v3/security/echo").post(serde_json::json!({ "json": { "echo_message": "hello" } }))?;
+/// assert!(answer.status().is_success() && answer.is_verified());
+/// assert_eq!(answer.json()?["echo_message"], "hello");
+/// assert_eq!(answer.headers()["content-type"], "application/json; charset=utf-8");
+/// println!("{} bytes, Request-ID {:?}", answer.body().len(), answer.request_id());
+/// # Ok::<(), wechatpay_chain::Error>(())
+/// ```
+///
 /// A clone shares the body.
 #[derive(Clone)]
 pub struct Response {
@@ -71,7 +82,7 @@ impl Response {
         String::from_utf8_lossy(self.body())
     }
 
-    /// The body as JSON, keys in the service's order.
+    /// The body as JSON, keys in the service's order. Amounts of APIv3 are integers, in fen.
     ///
     /// # Errors
     /// [`ErrorKind::Decode`] when the body is no JSON; an empty body, as `204 No Content` has, is none.
@@ -144,7 +155,7 @@ impl Response {
         self.parts.extensions().get::<Attempts>().map_or(1, |attempts| attempts.count)
     }
 
-    /// Whether the backup host answered.
+    /// Whether the [backup host](crate::ClientBuilder::backup_uri) answered.
     #[must_use]
     pub fn is_from_backup(&self) -> bool {
         self.parts.extensions().get::<Attempts>().is_some_and(|attempts| attempts.by_backup)
