@@ -548,7 +548,7 @@ fn errors() -> Outcome {
             }
             // ConnectException: nothing was sent.
             ErrorKind::Connect => eprintln!("{error}"),
-            // ConnectException, too, in PHP: it may have been sent.
+            // ConnectException or RequestException: it may have been sent.
             ErrorKind::Timeout | ErrorKind::Transport => {
                 eprintln!("query before you repeat: {error}")
             }
