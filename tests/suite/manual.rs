@@ -276,14 +276,53 @@ fn the_pages_name_what_they_treat() {
     let is_kind = |line: &&str| !line.starts_with("//") && line.ends_with(',');
     let errors: Vec<_> = errors.lines().map(str::trim).filter(is_kind).map(|line| line.trim_matches(',')).collect();
     assert!(errors.len() > 15, "{errors:?}");
+    let settings = read(&root().join("src/config/mod.rs"));
+    let settings = settings.lines().filter_map(|line| line.strip_prefix("    pub fn ")?.split(['(', '<']).next());
+    let settings: Vec<_> = settings.collect();
+    assert!(settings.len() > 15, "{settings:?}");
+    let keys = read(&root().join("src/options/keys.rs"));
+    let elsewhere =
+        keys.split("ELSEWHERE: ").nth(1).and_then(|rest| rest.split("\n];").next()).expect("Guzzle's options");
+    let elsewhere = elsewhere.lines().map(|line| line.trim_start_matches([' ', '(']));
+    let elsewhere = elsewhere.filter_map(|line| line.strip_prefix('"')?.split('"').next());
+    let elsewhere: Vec<_> = elsewhere.filter(|name| !name.contains(' ')).collect();
+    assert!(elsewhere.len() > 15, "{elsewhere:?}");
     for suffix in ["", ".zh-CN"] {
         let (options_page, errors_page) = (page(&format!("options{suffix}")), page(&format!("errors{suffix}")));
         for option in &options {
             assert!(options_page.contains(&format!("### `{option}`")), "options{suffix} has no heading for {option}");
         }
+        for name in settings.iter().chain(&elsewhere) {
+            assert!(options_page.contains(&format!("`{name}`")), "options{suffix} does not name {name}");
+        }
         for kind in &errors {
             assert!(errors_page.contains(&format!("`{kind}`")), "errors{suffix} does not name {kind}");
         }
+    }
+}
+
+/// What PHP code that uses the SDK calls, which the page on porting has to have on its left.
+const PHP: &str = "Builder::factory ->v3->pay->transactions ->_card_id_ ->{'{card_id}'} ->chain( ['v3/ ->get( ->put( ->post( \
+    ->patch( ->delete( ->postAsync( ->getAsync( ->then( ->otherwise( ->wait( getDriver() ->select( ->request( \
+    ->requestAsync( getStatusCode() getBody() getHeaderLine( 'json' 'query' 'headers' 'body' 'xml' 'form_params' \
+    'multipart' 'sink' 'timeout' 'connect_timeout' 'base_uri' 'allow_redirects' 'http_errors' 'debug' 'proxy' \
+    'security' 'nonceless' 'signer' 'verifier' Middleware::mapRequest Middleware::mapResponse statements sign_type \
+    Rsa::from( Rsa::fromPkcs1 Rsa::fromPkcs8 Rsa::fromSpki Rsa::pkcs1ToSpki Rsa::sign Rsa::verify Rsa::encrypt \
+    Rsa::decrypt private.pkcs8:// AesGcm::encrypt AesGcm::decrypt AesEcb::encrypt AesEcb::decrypt Hash::md5 \
+    Hash::hmac Hash::sign Hash::equals Formatter::nonce Formatter::timestamp Formatter::authorization \
+    Formatter::request Formatter::response Formatter::joinedByLineFeed Formatter::ksort Formatter::queryStringLike \
+    Transformer::toArray Transformer::toXml Transformer::sanitize MediaUtil getStream() getContentType() setMeta( \
+    PemUtil::loadCertificate PemUtil::parseCertificateSerialNo PemUtil::loadPrivateKey CertificateDownloader \
+    InvalidArgumentException UnexpectedValueException ConnectException BadResponseException \
+    TooManyRedirectsException RequestException";
+
+#[test]
+fn the_page_on_porting_has_every_piece_of_the_php_sdk() {
+    let (blocks, _) = split(&page("porting"));
+    let left = blocks.iter().filter(|block| block.language() != "rust").map(|block| block.code.as_str());
+    let left: String = left.collect();
+    for call in PHP.split_whitespace() {
+        assert!(left.contains(call), "{call}");
     }
 }
 
