@@ -93,11 +93,14 @@ impl Response {
     /// The body as JSON, in a type of the caller's.
     ///
     /// ```
-    /// # fn show(response: wechatpay_chain::Response) -> Result<(), wechatpay_chain::Error> {
+    /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+    /// # let client = sandbox.client()?;
+    /// # let response = client.chain("v3/security/echo").post(serde_json::json!({ "json": { "echo_message": "hello" } }))?;
     /// #[derive(serde::Deserialize)]
-    /// struct Token { permission_token: String }
-    /// let token: Token = response.json_as()?;
-    /// # Ok(()) }
+    /// struct Echo { echo_message: String }
+    /// let echo: Echo = response.json_as()?;
+    /// assert_eq!(echo.echo_message, "hello");
+    /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```
     ///
     /// # Errors
