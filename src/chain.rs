@@ -21,14 +21,15 @@ use crate::response::Response;
 /// All of these are the same chain:
 ///
 /// ```
-/// # fn show(client: wechatpay_chain::Client) {
+/// # let client = wechatpay_chain::sandbox::Sandbox::start()?.client()?;
 /// use wechatpay_chain::chain;
 /// client.seg("v3").seg("marketing").seg("membercardOpen").seg("cards").seg("_card_id_").seg("permissionTokens");
 /// client.chain("v3/marketing/membercard-open/cards/{card_id}/permission-tokens");
 /// client.chain("v3/marketing").chain("membercard-open/cards/<card_id>").seg("permissionTokens");
 /// &client["v3/marketing/membercard-open/cards/{card_id}/permission-tokens"];
-/// chain!(client->v3->marketing->membercardOpen->cards->_card_id_->permissionTokens);
-/// # }
+/// let chain = chain!(client->v3->marketing->membercardOpen->cards->_card_id_->permissionTokens);
+/// assert_eq!(chain.template()?, "v3/marketing/membercard-open/cards/{card_id}/permission-tokens");
+/// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 ///
 /// The methods that write the path borrow the chain and return a new one, so a prefix can be used for many calls. A mistake in
@@ -149,6 +150,14 @@ impl Chain {
 
     /// The path as the template it has become, such as `v3/pay/transactions/id/{transaction_id}`.
     ///
+    /// ```
+    /// # let client = wechatpay_chain::sandbox::Sandbox::start()?.client()?;
+    /// assert_eq!(client.seg("v3").seg("payScore").seg("_id_").template()?, "v3/pay-score/{id}");
+    /// // A value pasted into the path would lose its capitals.
+    /// assert!(client.chain("v3/pay-score/pbLatjvWOibDc5").template().is_err());
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::Path`](crate::ErrorKind::Path) when a name in it is wrong.
     pub fn template(&self) -> Result<&str, Error> {
@@ -172,8 +181,8 @@ macro_rules! verbs {
                 #[doc = concat!("[`_async`](Self::", stringify!($verb_async), ") twin there.")]
                 ///
                 /// # Errors
-                /// Of every [kind](crate::ErrorKind) but `Config`; an answer other than 2xx is one, unless the option
-                /// `http_errors` is `false`.
+                /// Of every [kind](crate::ErrorKind) but `Probe` and `Replay`, which notifications have; an answer other than 2xx is
+                /// one, unless the option `http_errors` is `false`.
                 pub fn $verb(&self, options: impl Into<Options>) -> Result<Response, Error> {
                     self.$verb_async(options).wait()
                 }

@@ -73,6 +73,7 @@ impl Client {
     /// | `certs` | platform keys: an object of `PUB_KEY_ID_...` or serial number to PEM text or `file://` |
     /// | `apiv3_key` | the APIv3 key, which PHP's map does not have: fetches the platform's certificates |
     /// | `base_uri` | default `https://api.mch.weixin.qq.com/` |
+    /// | `root_certificate` | a private authority besides the usual roots: PEM text or `file://` |
     /// | `timeout`, `connect_timeout` | seconds, `0` for no limit |
     /// | `proxy` | a URL, or an object with `http`, `https` and `no` |
     /// | `secret` | the APIv2 key, for calls of APIv2 |
@@ -119,7 +120,16 @@ impl Client {
     }
 
     /// What verifies and opens notifications, with this client's platform keys, fetched certificates among them, and its APIv3 key.
-    /// All that this client and its clones return share what they have seen.
+    /// All that this client and its clones return share what they have seen. See [`notify`](crate::notify).
+    ///
+    /// ```
+    /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+    /// # let client = sandbox.builder().apiv3_key(sandbox.apiv3_key()).build()?;
+    /// # let request = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &serde_json::json!({ "out_trade_no": "1" }))?;
+    /// let notification = client.notifications()?.verify(request.headers(), request.body())?;
+    /// println!("{} {}", notification.event_type(), notification.resource()["out_trade_no"]);
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Config`] without the setting `apiv3_key`.
@@ -129,7 +139,8 @@ impl Client {
         Ok(self.core.notifications.get_or_init(make).clone())
     }
 
-    /// What verifies and opens notifications of APIv2, with this client's APIv2 key, and its APIv3 key where it has one.
+    /// What verifies and opens notifications of APIv2, with this client's APIv2 key, and its APIv3 key where it has one. See
+    /// [`notify::v2`](crate::notify::v2).
     ///
     /// # Errors
     /// [`ErrorKind::Config`] without the setting `secret`.
@@ -141,7 +152,20 @@ impl Client {
 
     /// Encrypts one text for the platform, and names the key: what goes into a sensitive field and into `Wechatpay-Serial`.
     ///
-    /// The option `encrypt` does this for the fields of a body.
+    /// The option `encrypt` does this for the fields of a body; this is for what goes elsewhere, such as into a query. RSA takes 214 bytes
+    /// with the platform's keys of 2048 bits.
+    ///
+    /// ```
+    /// # use serde_json::json;
+    /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+    /// # let client = sandbox.client()?;
+    /// let (sealed, key_id) = client.encrypt("hello")?;
+    /// client.chain("v3/security/echo").post(json!({
+    ///     "json": { "echo_message": "hello", "encrypted_echo_message": sealed },
+    ///     "headers": { "Wechatpay-Serial": key_id },
+    /// }))?;
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Options`]: the text is longer than RSA takes; those of fetching the certificates, where that is needed.
@@ -160,7 +184,16 @@ impl Client {
         })
     }
 
-    /// Decrypts one text that the service encrypted for this merchant.
+    /// Decrypts one text that the service encrypted for this merchant, such as the name in an answer.
+    /// [`PrivateKey::decrypt_fields`](crate::PrivateKey::decrypt_fields) does many at once.
+    ///
+    /// ```
+    /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+    /// # let client = sandbox.client()?;
+    /// # let name = sandbox.merchant_key().public_key().encrypt("张三".as_bytes())?;
+    /// assert_eq!(client.decrypt(&name)?, "张三");
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Config`] without a private key in this process; [`ErrorKind::Decode`] when it does not decrypt.
@@ -174,7 +207,7 @@ impl Client {
     }
 
     /// The parameters that open the payment in a page (JSAPI) or a mini program: `appId`, `timeStamp`, `nonceStr`, `package`,
-    /// `signType` and `paySign`, signed with the merchant's key.
+    /// `signType` and `paySign`, signed with the merchant's key. Source: WeChat Pay, "JSAPI调起支付", "小程序调起支付".
     ///
     /// ```
     /// # let client = wechatpay_chain::sandbox::Sandbox::start()?.client()?;
@@ -201,7 +234,14 @@ impl Client {
     }
 
     /// The parameters that open the payment in an app: `appid`, `partnerid`, `prepayid`, `package`, `noncestr`, `timestamp` and
-    /// `sign`. `partnerid` is this client's merchant id; a partner puts the sub-merchant's id in its place.
+    /// `sign`. `partnerid` is this client's merchant id; a partner puts the sub-merchant's id in its place. Source: WeChat Pay, "APP调起支付".
+    ///
+    /// ```
+    /// # let client = wechatpay_chain::sandbox::Sandbox::start()?.client()?;
+    /// let parameters = client.app_payment("wx8888888888888888", "wx201410272009395522657a690389285100")?;
+    /// assert_eq!((&parameters["partnerid"], &parameters["package"]), (&"1900000109".into(), &"Sign=WXPay".into()));
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Sign`]: the signer refused.
@@ -224,6 +264,15 @@ impl Client {
     ///
     /// Calls do this by themselves when they meet a new serial number; this is for looking at them, or for warming up.
     ///
+    /// ```
+    /// # let sandbox = wechatpay_chain::sandbox::Sandbox::configure().certificates().start()?;
+    /// # let client = sandbox.builder().apiv3_key(sandbox.apiv3_key()).build()?;
+    /// for certificate in client.certificates()? {
+    ///     println!("{} until {:?}", certificate.serial(), certificate.not_after());
+    /// }
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::Config`] without the setting `apiv3_key`; those of a call; [`ErrorKind::Decode`] when the APIv3 key is not
     /// the merchant's.
@@ -238,7 +287,7 @@ impl Client {
     }
 
     /// The file that an answer announces by `download_url`, `hash_type` and `hash_value`, as `v3/bill/tradebill` and
-    /// `v3/bill/fundflowbill` do.
+    /// `v3/bill/fundflowbill` do. [`Download`] has an example.
     ///
     /// # Errors
     /// [`ErrorKind::Options`]: the answer announces no file, or a digest that cannot be checked.
@@ -246,12 +295,15 @@ impl Client {
         Download::new(self, answer)
     }
 
-    /// Sends a request to a path given as it is: a template whose names are not turned into kebab-case.
+    /// Sends a request to a path given as it is: a template whose names are not turned into kebab-case. The method is a text or a
+    /// [`http::Method`]; PHP's `request(verb, uri, options)`.
     ///
-    /// ```no_run
-    /// # fn run(client: wechatpay_chain::Client) -> Result<(), wechatpay_chain::Error> {
-    /// client.request("GET", "v3/certificates", ())?;
-    /// # Ok(()) }
+    /// ```
+    /// # let sandbox = wechatpay_chain::sandbox::Sandbox::configure().certificates().start()?;
+    /// # let client = sandbox.builder().apiv3_key(sandbox.apiv3_key()).build()?;
+    /// let answer = client.request("GET", "v3/certificates", ())?;
+    /// assert_eq!(answer.status(), 200);
+    /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```
     ///
     /// # Errors

@@ -13,7 +13,9 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// What went wrong, as far as a program needs to tell it apart.
 ///
-/// The kinds up to [`Sign`](ErrorKind::Sign) happen before anything is sent.
+/// The kinds up to [`Sign`](ErrorKind::Sign), and [`Connect`](ErrorKind::Connect), happen before anything is sent. After
+/// [`Timeout`](ErrorKind::Timeout), [`Transport`](ErrorKind::Transport) and [`ServerError`](ErrorKind::ServerError) the outcome of a call that
+/// changes something is unknown: query it, then repeat with the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -97,14 +99,19 @@ impl fmt::Display for ErrorKind {
 /// An answer other than 2xx is an error that keeps the whole [`Response`], whether its body is JSON or not:
 ///
 /// ```
-/// # fn show(error: wechatpay_chain::Error) {
+/// # use serde_json::json;
+/// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+/// # let client = sandbox.client()?;
 /// use wechatpay_chain::ErrorKind;
+/// let order = client.chain("v3/pay/transactions/id/{id}").get(json!({ "id": "none", "query": { "mchid": "1900000109" } }));
+/// let error = order.unwrap_err();
 /// match error.kind() {
 ///     ErrorKind::ClientError if error.code() == Some("ORDER_NOT_EXIST") => println!("no such order"),
 ///     ErrorKind::Timeout | ErrorKind::Transport => println!("unknown outcome, query it: {error}"),
 ///     _ => println!("{error} (Request-ID {:?})", error.request_id()),
 /// }
-/// # }
+/// assert_eq!(error.response().map(|answer| answer.status().as_u16()), Some(404));
+/// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 pub struct Error(Box<Inner>);
 
@@ -148,7 +155,13 @@ impl Error {
         Error::new(ErrorKind::Options, message)
     }
 
-    /// An error of a [layer](crate::ClientBuilder::layer) of the caller's, kept as its source.
+    /// An error of a [layer](crate::ClientBuilder::layer) of the caller's, kept as its source:
+    ///
+    /// ```
+    /// use wechatpay_chain::{Error, ErrorKind};
+    /// let error = Error::layer(std::io::Error::other("the rate limit of this shop"));
+    /// assert_eq!(error.kind(), ErrorKind::Layer);
+    /// ```
     pub fn layer(source: impl Into<BoxError>) -> Self {
         let source = source.into();
         Error::new(ErrorKind::Layer, source.to_string()).with_source(source)

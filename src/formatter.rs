@@ -28,19 +28,46 @@ pub fn timestamp() -> i64 {
     clock::now()
 }
 
-/// The `Authorization` header of a v3 request; `signature` is base64.
+/// The value of the `Authorization` header of a v3 request; `signature` is base64, `serial` the merchant certificate's serial number.
+///
+/// Source: WeChat Pay, "签名生成".
+///
+/// ```
+/// use wechatpay_chain::formatter;
+/// assert_eq!(
+///     formatter::authorization("1900000109", "NONCE", "c2lnbg==", 1700000000, "3775B6A4"),
+///     r#"WECHATPAY2-SHA256-RSA2048 mchid="1900000109",serial_no="3775B6A4",timestamp="1700000000",nonce_str="NONCE",signature="c2lnbg==""#,
+/// );
+/// ```
 #[must_use]
 pub fn authorization(mchid: &str, nonce: &str, signature: &str, timestamp: i64, serial: &str) -> String {
     Authorization { mchid, serial, timestamp, nonce, signature }.build()
 }
 
-/// The message that the signature of a v3 request covers; `target` is path and query as sent.
+/// The message that the signature of a v3 request covers: five lines, each with a line feed behind it. `target` is path and query as sent, `body`
+/// the bytes as sent; none is an empty line.
+///
+/// Source: WeChat Pay, "签名生成".
+///
+/// ```
+/// use wechatpay_chain::formatter;
+/// let message = formatter::request("GET", "/v3/certificates?a=b", 1700000000, "NONCE", b"");
+/// assert_eq!(message, b"GET\n/v3/certificates?a=b\n1700000000\nNONCE\n\n");
+/// ```
 #[must_use]
 pub fn request(method: &str, target: &str, timestamp: i64, nonce: &str, body: &[u8]) -> Vec<u8> {
     message::request(method, target, timestamp, nonce, body)
 }
 
-/// The message that the signature of a v3 answer or notification covers; `timestamp` and `nonce` as in its headers.
+/// The message that the signature of a v3 answer or notification covers: three lines. `timestamp` and `nonce` are the texts of its headers
+/// `Wechatpay-Timestamp` and `Wechatpay-Nonce`, `body` the bytes as they came.
+///
+/// Source: WeChat Pay, "签名验证".
+///
+/// ```
+/// use wechatpay_chain::formatter;
+/// assert_eq!(formatter::response("1700000000", "NONCE", b"{}"), b"1700000000\nNONCE\n{}\n");
+/// ```
 #[must_use]
 pub fn response(timestamp: &str, nonce: &str, body: &[u8]) -> Vec<u8> {
     message::response(timestamp, nonce, body)
@@ -52,7 +79,12 @@ pub fn joined_by_line_feed<'a>(pieces: impl IntoIterator<Item = &'a str>) -> Str
     pieces.into_iter().flat_map(|piece| [piece, "\n"]).collect()
 }
 
-/// Pairs in the order of the bytes of their keys, capitals first.
+/// Pairs in the order of the bytes of their keys, capitals first: what goes into [`query_string_like`].
+///
+/// ```
+/// use wechatpay_chain::formatter::{ksort, query_string_like};
+/// assert_eq!(query_string_like(ksort([("nonce_str", "N"), ("appid", "wx"), ("sign", ""), ("mch_id", "1")])), "appid=wx&mch_id=1&nonce_str=N");
+/// ```
 #[must_use]
 pub fn ksort<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<(&'a str, &'a str)> {
     let mut pairs: Vec<_> = pairs.into_iter().collect();

@@ -34,6 +34,8 @@ mod invoke;
 mod layer;
 #[doc(hidden)]
 pub mod literal;
+#[cfg(doctest)]
+mod manual;
 mod media;
 pub mod notify;
 mod options;
@@ -49,6 +51,8 @@ mod secret;
 mod sensitive;
 mod sink;
 mod trace;
+#[cfg(feature = "v2")]
+pub mod transformer;
 mod transport;
 
 pub use body::BodyStream;

@@ -15,6 +15,17 @@ use crate::proto::xml;
 
 /// The answer to a call: status, headers and the whole body, as it came over the wire.
 ///
+/// ```
+/// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+/// # let client = sandbox.client()?;
+/// let answer = client.chain("v3/security/echo").post(serde_json::json!({ "json": { "echo_message": "hello" } }))?;
+/// assert!(answer.status().is_success() && answer.is_verified());
+/// assert_eq!(answer.json()?["echo_message"], "hello");
+/// assert_eq!(answer.headers()["content-type"], "application/json; charset=utf-8");
+/// println!("{} bytes, Request-ID {:?}", answer.body().len(), answer.request_id());
+/// # Ok::<(), wechatpay_chain::Error>(())
+/// ```
+///
 /// A clone shares the body.
 #[derive(Clone)]
 pub struct Response {
@@ -71,7 +82,7 @@ impl Response {
         String::from_utf8_lossy(self.body())
     }
 
-    /// The body as JSON, keys in the service's order.
+    /// The body as JSON, keys in the service's order. Amounts of APIv3 are integers, in fen.
     ///
     /// # Errors
     /// [`ErrorKind::Decode`] when the body is no JSON; an empty body, as `204 No Content` has, is none.
@@ -82,11 +93,14 @@ impl Response {
     /// The body as JSON, in a type of the caller's.
     ///
     /// ```
-    /// # fn show(response: wechatpay_chain::Response) -> Result<(), wechatpay_chain::Error> {
+    /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+    /// # let client = sandbox.client()?;
+    /// # let response = client.chain("v3/security/echo").post(serde_json::json!({ "json": { "echo_message": "hello" } }))?;
     /// #[derive(serde::Deserialize)]
-    /// struct Token { permission_token: String }
-    /// let token: Token = response.json_as()?;
-    /// # Ok(()) }
+    /// struct Echo { echo_message: String }
+    /// let echo: Echo = response.json_as()?;
+    /// assert_eq!(echo.echo_message, "hello");
+    /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```
     ///
     /// # Errors
@@ -120,12 +134,8 @@ impl Response {
     /// [`ErrorKind::Decode`] when the body is no XML, has a document type, or is larger than any answer of the service.
     #[cfg(feature = "v2")]
     pub fn xml(&self) -> Result<Value, Error> {
-        let fields = xml::read(self.body()).map_err(|said| {
-            Error::new(ErrorKind::Decode, format!("the body is not the XML that was expected: {said}"))
-        })?;
-        let mut fields = Value::Object(fields);
-        xml::sanitize(&mut fields);
-        Ok(fields)
+        xml::fields(self.body())
+            .map_err(|said| Error::new(ErrorKind::Decode, format!("the body is not the XML that was expected: {said}")))
     }
 
     /// The body as it comes, of a call with the option `stream`; of any other call the body that is already there.
@@ -148,7 +158,7 @@ impl Response {
         self.parts.extensions().get::<Attempts>().map_or(1, |attempts| attempts.count)
     }
 
-    /// Whether the backup host answered.
+    /// Whether the [backup host](crate::ClientBuilder::backup_uri) answered.
     #[must_use]
     pub fn is_from_backup(&self) -> bool {
         self.parts.extensions().get::<Attempts>().is_some_and(|attempts| attempts.by_backup)

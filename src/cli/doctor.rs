@@ -406,7 +406,7 @@ fn calls(client: &Client, map: &Map<String, Value>, report: &mut Report) {
                 Outcome::Skipped("the service has no certificate for this merchant".to_owned()),
             ),
             fetched => drop(report.take("apiv3_key opens", fetched, |certificates| {
-                format!("{} platform certificates", certificates.len())
+                format!("the platform's certificates: {}", certificates.len())
             })),
         }
     }

@@ -35,12 +35,17 @@ pub(super) fn note(said: &str) {
     let _ = writeln!(io::stderr(), "wxpay: {said}");
 }
 
-/// Prints the body of an answer: JSON in a readable layout, anything else as it is.
+/// Prints the body of an answer: JSON in a readable layout, anything else as it is; on a terminal the prompt gets a line of its own.
 pub(super) fn body(body: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match serde_json::from_slice::<Value>(body) {
         Ok(json) => writeln!(out, "{json:#}")?,
-        Err(_) => out.write_all(body)?,
+        Err(_) => {
+            out.write_all(body)?;
+            if out.is_terminal() && !body.is_empty() && !body.ends_with(b"\n") {
+                out.write_all(b"\n")?;
+            }
+        }
     }
     out.flush()
 }

@@ -40,6 +40,26 @@ const CONCURRENCY: usize = 512;
 /// Required are [`mchid`](Self::mchid), [`serial`](Self::serial) with [`private_key`](Self::private_key) (or a
 /// [`signer`](Self::signer)), and what verifies answers: a [`platform_key`](Self::platform_key), the [`apiv3_key`](Self::apiv3_key), with
 /// which certificates are fetched, or a [`verifier`](Self::verifier). A client for APIv2 alone takes `mchid` and the `secret`.
+///
+/// ```
+/// use std::time::Duration;
+/// use wechatpay_chain::Client;
+/// # use wechatpay_chain::sandbox::{PUBLIC_KEY_ID, SERIAL, Sandbox};
+/// # let sandbox = Sandbox::start()?;
+/// # let (private_key, pub_key) = (sandbox.merchant_key(), sandbox.platform_key());
+///
+/// let client = Client::builder()
+///     .mchid("1900000109")
+///     .serial(SERIAL) // of apiclient_cert.pem
+///     .private_key(private_key) // or "file:///etc/wechatpay/apiclient_key.pem"
+///     .platform_key(PUBLIC_KEY_ID, pub_key) // or "file:///etc/wechatpay/pub_key.pem"
+///     .timeout(Duration::from_secs(10))
+///     .build()?;
+///
+/// let error = Client::builder().mchid("1900000109").build().unwrap_err();
+/// assert_eq!(error.kind(), wechatpay_chain::ErrorKind::Config);
+/// # Ok::<(), wechatpay_chain::Error>(())
+/// ```
 #[must_use = "settings do nothing until build() makes a client of them"]
 pub struct ClientBuilder {
     mchid: Option<String>,
@@ -176,6 +196,7 @@ impl ClientBuilder {
     }
 
     /// The same out of one file, `apiclient_cert.p12`: its bytes, and its passphrase, which is the merchant id unless it was changed.
+    /// Feature `pkcs12`.
     #[cfg(feature = "pkcs12")]
     pub fn merchant_pkcs12(mut self, pkcs12: &[u8], passphrase: impl Into<Secret>) -> Self {
         self.identify(Identity::from_pkcs12(pkcs12, &passphrase.into()));
@@ -219,7 +240,21 @@ impl ClientBuilder {
     /// Repeats each call at most so many times (10 at most; default 0, none) after a connection error, 429 or 5xx, after a pause of half a
     /// second that doubles, or what `Retry-After` asks for. Each attempt is signed anew and carries the same body. **A call that
     /// changes something is repeated as well**: consent only where each has its own business number, as out_trade_no or
-    /// out_refund_no, by which the service knows it again. The option `retry` says so for one call.
+    /// out_refund_no, by which the service knows it again. The option `retry` says so for one call:
+    ///
+    /// ```
+    /// # use serde_json::json;
+    /// # use wechatpay_chain::sandbox::{Fault, Sandbox};
+    /// # let sandbox = Sandbox::start()?;
+    /// # let client = sandbox.client()?;
+    /// # sandbox.inject(Fault::from_name("bad-gateway")?);
+    /// let order = client.chain("v3/pay/transactions/native").post(json!({ "retry": { "times": 2, "pause": 0.1 }, "json": {
+    ///     "appid": "wxd678efh567hg6787", "mchid": "1900000109", "description": "a book", "out_trade_no": "order-1",
+    ///     "notify_url": "https://example.com/notify", "amount": { "total": 100 },
+    /// }}))?;
+    /// assert_eq!(order.attempts(), 2); // the first was answered with 502
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
     pub fn retry(mut self, times: u32) -> Self {
         self.retry = Retry::times(times);
         self
@@ -267,13 +302,13 @@ impl ClientBuilder {
         self
     }
 
-    /// Replaces the merchant's key by a signer of the caller's, such as a central signing service.
+    /// Replaces the merchant's key by a signer of the caller's, such as a central signing service; [`Signer`] has an example.
     pub fn signer(mut self, signer: impl Signer) -> Self {
         self.signer = Some(Arc::new(signer));
         self
     }
 
-    /// Replaces the map of platform keys by a verifier of the caller's.
+    /// Replaces the map of platform keys by a verifier of the caller's; [`Verifier`] has an example.
     pub fn verifier(mut self, verifier: impl Verifier) -> Self {
         self.verifier = Some(Arc::new(verifier));
         self

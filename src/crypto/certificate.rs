@@ -15,10 +15,13 @@ use crate::error::Error;
 ///
 /// The chain of authorities is not checked: WeChat Pay's certificates come through a channel that is trusted already.
 ///
-/// ```no_run
+/// ```
 /// use wechatpay_chain::Certificate;
-/// let certificate = Certificate::from_pem("file:///etc/wechatpay/apiclient_cert.pem")?;
+/// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+/// # let setting = sandbox.rotate_certificate()?.pem();
+/// let certificate = Certificate::from_pem(&setting)?; // or "file:///etc/wechatpay/apiclient_cert.pem"
 /// println!("{} until {:?}", certificate.serial(), certificate.not_after());
+/// assert!(certificate.is_valid_at(std::time::SystemTime::now()));
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]

@@ -31,7 +31,11 @@ pub const MD5: &str = "MD5";
 /// The better `sign_type`.
 pub const HMAC_SHA256: &str = "HMAC-SHA256";
 
-/// MD5 in lower-case hexadecimal.
+/// MD5 in lower-case hexadecimal: the `media_hash` of APIv2's uploads, and of the APIv2 key the key of [`aes_ecb`](super::aes_ecb).
+///
+/// ```
+/// assert_eq!(wechatpay_chain::crypto::hash::md5("abc"), "900150983cd24fb0d6963f7d28e17f72");
+/// ```
 #[must_use]
 pub fn md5(thing: impl AsRef<[u8]>) -> String {
     hex(&Md5::digest(thing))

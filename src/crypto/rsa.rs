@@ -30,9 +30,13 @@ const MIN_BITS: usize = 2048;
 
 /// A merchant's private key (`apiclient_key.pem`), parsed once. Clones share it.
 ///
-/// ```no_run
+/// ```
 /// use wechatpay_chain::PrivateKey;
-/// let key: PrivateKey = "file:///etc/wechatpay/apiclient_key.pem".try_into()?;
+/// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+/// # let settings = sandbox.settings();
+/// # let setting = settings["privateKey"].as_str().unwrap_or_default();
+/// let key = PrivateKey::from_pem(setting)?; // or "file:///etc/wechatpay/apiclient_key.pem"
+/// assert!(key.public_key().verify(b"message", &key.sign(b"message")?));
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 #[derive(Clone)]
@@ -60,7 +64,7 @@ impl PrivateKey {
         PrivateKey::of(load::der(der)?)
     }
 
-    /// Reads a key that a passphrase protects (`BEGIN ENCRYPTED PRIVATE KEY`, PKCS#8 with PBES2).
+    /// Reads a key that a passphrase protects (`BEGIN ENCRYPTED PRIVATE KEY`, PKCS#8 with PBES2). Feature `passphrase`.
     ///
     /// # Errors
     /// Those of [`from_pem`](Self::from_pem); [`ErrorKind::Config`] when the passphrase does not open it.
@@ -107,7 +111,8 @@ impl PrivateKey {
         &self.pair
     }
 
-    /// Signs with RSA PKCS#1 v1.5 and SHA-256, the one signature of APIv3. The service takes it in base64.
+    /// Signs with RSA PKCS#1 v1.5 and SHA-256, the one signature of APIv3. The service takes it in base64; [`formatter`](crate::formatter)
+    /// makes the message.
     ///
     /// # Errors
     /// [`ErrorKind::Sign`] when the library refuses, which it does for no key that it has parsed.
@@ -200,9 +205,13 @@ impl fmt::Debug for PrivateKey {
 ///
 /// WeChat Pay gives it as `pub_key.pem` with an id (`PUB_KEY_ID_...`), or inside a platform certificate with a serial number.
 ///
-/// ```no_run
+/// ```
 /// use wechatpay_chain::PublicKey;
-/// let key: PublicKey = "file:///etc/wechatpay/pub_key.pem".try_into()?;
+/// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+/// # let certificate = sandbox.rotate_certificate()?;
+/// # let setting = certificate.pem();
+/// let key = PublicKey::from_pem(&setting)?; // or "file:///etc/wechatpay/pub_key.pem"
+/// assert_eq!(key.certificate_serial(), Some(certificate.serial())); // None for a bare key
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 #[derive(Clone)]
@@ -301,14 +310,15 @@ impl PublicKey {
         PublicKey { certificate: Some(Arc::new(origin)), ..self }
     }
 
-    /// Whether `signature` (RSA PKCS#1 v1.5 with SHA-256, not base64) covers `message`.
+    /// Whether `signature` (RSA PKCS#1 v1.5 with SHA-256, not base64) covers `message`, as [`formatter::response`](crate::formatter::response)
+    /// makes it of an answer or a notification.
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &self.pkcs1).verify(message, signature).is_ok()
     }
 
     /// Encrypts a sensitive field for the platform: base64 of RSA-OAEP with SHA-1 and MGF1. At most 214 bytes with a key of
-    /// 2048 bits.
+    /// 2048 bits. Source: WeChat Pay, "敏感信息加解密".
     ///
     /// # Errors
     /// [`ErrorKind::Options`]: the text is too long.

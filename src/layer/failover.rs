@@ -1,15 +1,5 @@
 //! Repeats what may be repeated: at the backup host where no connection could be made, and where the caller consents to it, after an
 //! answer that may be different the next time.
-//!
-//! ```no_run
-//! # fn run(builder: wechatpay_chain::ClientBuilder) -> Result<(), wechatpay_chain::Error> {
-//! use serde_json::json;
-//!
-//! // This call, at most twice more, after half a second and a second. Its out_refund_no is the same each time, so that the service knows it.
-//! let client = builder.build()?;
-//! client.chain("v3/refund/domestic/refunds").post(json!({ "retry": 2, "json": { "out_refund_no": "1" } }))?;
-//! # Ok(()) }
-//! ```
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};

@@ -1,24 +1,4 @@
 //! Signs each request: adds `Authorization`, made anew for every attempt.
-//!
-//! A company whose keys stay inside a signing service replaces the merchant's key by a [`Signer`]:
-//!
-//! ```
-//! use wechatpay_chain::{BoxError, BoxFuture, Client, Signature, Signer};
-//!
-//! struct SigningService;
-//!
-//! impl Signer for SigningService {
-//!     fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
-//!         Box::pin(async move {
-//!             let (serial, bytes) = ask_the_service(message).await?;
-//!             Ok(Signature::new(serial, bytes))
-//!         })
-//!     }
-//! }
-//!
-//! let client = Client::builder().mchid("1900000109").signer(SigningService);
-//! # async fn ask_the_service(_: &[u8]) -> Result<(String, Vec<u8>), BoxError> { unimplemented!() }
-//! ```
 
 use std::fmt;
 use std::sync::Arc;
@@ -45,9 +25,43 @@ use crate::proto::verify::SERIAL;
 use crate::trace::{self, Part};
 use crate::transport::Answer;
 
-/// Makes the signature of a request.
+/// Makes the signature of a request: for a company whose keys stay inside a signing service. It takes the place of the merchant's key,
+/// by [`ClientBuilder::signer`](crate::ClientBuilder::signer).
+///
+/// Source: WeChat Pay, "签名生成".
+///
+/// ```
+/// use wechatpay_chain::{BoxError, BoxFuture, Client, Signature, Signer};
+/// # use serde_json::json;
+/// # use wechatpay_chain::sandbox::{PUBLIC_KEY_ID, SERIAL, Sandbox};
+/// # type SigningService = wechatpay_chain::PrivateKey;
+/// # let sandbox = Sandbox::start()?;
+/// # let service = sandbox.merchant_key();
+///
+/// struct Remote(SigningService);
+///
+/// impl Signer for Remote {
+///     fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
+///         Box::pin(async move {
+///             let bytes = self.0.sign(message)?; // a call of the service's, with .await
+///             Ok(Signature::new(SERIAL, bytes))
+///         })
+///     }
+/// }
+///
+/// let client = Client::builder()
+///     .mchid("1900000109")
+///     .signer(Remote(service))
+///     .platform_key(PUBLIC_KEY_ID, sandbox.platform_key())
+/// #   .base_uri(sandbox.base_uri()).no_proxy()
+///     .build()?;
+/// client.chain("v3/security/echo").post(json!({ "json": { "echo_message": "hello" } }))?;
+/// # Ok::<(), wechatpay_chain::Error>(())
+/// ```
 pub trait Signer: Send + Sync + 'static {
-    /// Signs `message`, the five lines of the request, with RSA PKCS#1 v1.5 and SHA-256.
+    /// Signs `message` with RSA PKCS#1 v1.5 and SHA-256: method, target, timestamp, nonce and body, each with a line feed behind it.
+    ///
+    /// An error becomes [`ErrorKind::Sign`], with this one as its source; nothing is sent.
     fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>>;
 }
 

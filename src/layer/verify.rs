@@ -2,26 +2,6 @@
 //!
 //! Every 2xx answer must carry a good signature, but for the paths in the table of `proto/verify.rs`. An answer other than 2xx
 //! becomes an error either way; its signature is checked where there is one.
-//!
-//! A company whose platform keys are kept elsewhere replaces the map of keys by a [`Verifier`]:
-//!
-//! ```
-//! use wechatpay_chain::{BoxError, BoxFuture, Client, Verifier};
-//!
-//! struct KeyService;
-//!
-//! impl Verifier for KeyService {
-//!     fn verify<'a>(&'a self, serial: &'a str, message: &'a [u8], signature: &'a [u8]) -> BoxFuture<'a, Result<(), BoxError>> {
-//!         Box::pin(async move {
-//!             let key: wechatpay_chain::PublicKey = fetch_key(serial).await?;
-//!             key.verify(message, signature).then_some(()).ok_or_else(|| "the signature does not hold".into())
-//!         })
-//!     }
-//! }
-//!
-//! let client = Client::builder().mchid("1900000109").verifier(KeyService);
-//! # async fn fetch_key(_: &str) -> Result<wechatpay_chain::PublicKey, BoxError> { unimplemented!() }
-//! ```
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -40,10 +20,46 @@ use crate::response::Response;
 use crate::trace::{self, Part};
 use crate::transport::Answer;
 
-/// Checks the signature of an answer.
+/// Checks the signatures of answers and notifications: for a company whose platform keys are kept elsewhere. It takes the place of the
+/// map of keys, by [`ClientBuilder::verifier`](crate::ClientBuilder::verifier). Headers and clock are checked before it is asked.
+///
+/// Source: WeChat Pay, "签名验证".
+///
+/// ```
+/// use wechatpay_chain::{BoxError, BoxFuture, Client, PublicKey, Verifier};
+/// # use serde_json::json;
+/// # use wechatpay_chain::sandbox::{PUBLIC_KEY_ID, Sandbox};
+/// # struct KeyService(PublicKey);
+/// # impl KeyService {
+/// #     async fn fetch(&self, id: &str) -> Result<&PublicKey, BoxError> { if id == PUBLIC_KEY_ID { Ok(&self.0) } else { Err("unknown".into()) } }
+/// # }
+/// # let sandbox = Sandbox::start()?;
+/// # let service = KeyService(sandbox.platform_key());
+///
+/// struct Remote(KeyService);
+///
+/// impl Verifier for Remote {
+///     fn verify<'a>(&'a self, serial: &'a str, message: &'a [u8], signature: &'a [u8]) -> BoxFuture<'a, Result<(), BoxError>> {
+///         Box::pin(async move {
+///             let key = self.0.fetch(serial).await?;
+///             key.verify(message, signature).then_some(()).ok_or_else(|| "the signature does not hold".into())
+///         })
+///     }
+/// }
+///
+/// let client = Client::builder()
+///     .verifier(Remote(service))
+///     .mchid("1900000109")
+/// #   .serial(wechatpay_chain::sandbox::SERIAL).private_key(sandbox.merchant_key()).base_uri(sandbox.base_uri()).no_proxy()
+///     .build()?;
+/// assert!(client.chain("v3/security/echo").post(json!({ "json": { "echo_message": "hello" } }))?.is_verified());
+/// # Ok::<(), wechatpay_chain::Error>(())
+/// ```
 pub trait Verifier: Send + Sync + 'static {
-    /// Whether `signature` (raw, RSA PKCS#1 v1.5 with SHA-256) of the platform key `serial` covers `message`, the three lines
-    /// of the answer. The error says why not.
+    /// Whether `signature` (raw, RSA PKCS#1 v1.5 with SHA-256) of the platform key `serial` covers `message`: timestamp, nonce and body, each
+    /// with a line feed behind it.
+    ///
+    /// An error says why not and becomes [`ErrorKind::Verification`], with this one as its source.
     fn verify<'a>(
         &'a self,
         serial: &'a str,

@@ -58,6 +58,9 @@ const ALGORITHM: &str = "AEAD_AES_256_GCM";
 ///
 /// A notification is accepted when its four headers are there once, its clock is within five minutes of ours, a platform key that is
 /// known signed the raw body, it was not seen before, and the APIv3 key opens its resource.
+///
+/// With the feature `axum` it is the state that the extractor [`Notification`] needs. Its example stands at the [module](self); servers of all
+/// kinds, ids and duplicates are in the manual, `docs/manual/notifications.md`.
 #[derive(Clone)]
 pub struct Notifications(Arc<Inner>);
 
@@ -112,7 +115,18 @@ impl Notifications {
         Notifications(Arc::new(Inner { seen: Arc::new(store), ..self.inner() }))
     }
 
-    /// Replaces the clock: seconds since 1970.
+    /// Replaces the clock: seconds since 1970. For tests, such as of an old notification:
+    ///
+    /// ```
+    /// # use wechatpay_chain::{ErrorKind, notify::Notifications, sandbox::{PUBLIC_KEY_ID, Sandbox}};
+    /// # let sandbox = Sandbox::start()?;
+    /// # let of = || Notifications::new([(PUBLIC_KEY_ID, sandbox.platform_key())], sandbox.apiv3_key());
+    /// # let request = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &serde_json::json!({}))?;
+    /// let notifications = of()?.clock(|| 1_700_000_000);
+    /// let error = notifications.verify(request.headers(), request.body()).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Verification);
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
     #[must_use]
     pub fn clock(self, clock: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         Notifications(Arc::new(Inner { clock: Arc::new(clock), ..self.inner() }))
@@ -201,6 +215,28 @@ impl Inner {
 ///
 /// WeChat Pay delivers one again, with the same [`id`](Self::id), until it is answered with success: whoever acts on it remembers
 /// the id.
+///
+/// With the feature `axum` it is an extractor for handlers whose state has [`Notifications`]. Amounts are in fen.
+///
+/// ```
+/// # use serde_json::json;
+/// # use wechatpay_chain::{notify::Notifications, sandbox::{PUBLIC_KEY_ID, Sandbox}};
+/// # let sandbox = Sandbox::start()?;
+/// # let notifications = Notifications::new([(PUBLIC_KEY_ID, sandbox.platform_key())], sandbox.apiv3_key())?;
+/// # let paid = json!({ "out_trade_no": "order-1", "amount": { "total": 100, "currency": "CNY" } });
+/// # let request = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &paid)?;
+/// #[derive(serde::Deserialize)]
+/// struct Paid { out_trade_no: String, amount: Amount }
+/// #[derive(serde::Deserialize)]
+/// struct Amount { total: u64 }
+///
+/// let notification = notifications.verify(request.headers(), request.body())?;
+/// assert_eq!((notification.event_type(), notification.original_type()), ("TRANSACTION.SUCCESS", "transaction"));
+/// assert_eq!(notification.resource()["out_trade_no"], "order-1");
+/// let paid: Paid = notification.resource_as()?;
+/// assert_eq!((paid.out_trade_no.as_str(), paid.amount.total), ("order-1", 100));
+/// # Ok::<(), wechatpay_chain::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Notification {
     json: Value,

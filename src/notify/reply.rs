@@ -6,7 +6,19 @@ use serde_json::json;
 
 use crate::error::{Error, ErrorKind};
 
-/// The answer to a notification. Anything but success makes WeChat Pay deliver it again.
+/// The answer to a notification. Anything but success makes WeChat Pay deliver it again, fifteen times within a day.
+///
+/// It turns into a `http::Response<Bytes>`, and with the feature `axum` it is a response of axum's.
+///
+/// ```
+/// use wechatpay_chain::notify::Reply;
+/// assert_eq!(Reply::success().status(), 204);
+/// assert_eq!(Reply::fail("try again later").body(), r#"{"code":"FAIL","message":"try again later"}"#);
+/// let response = http::Response::<bytes::Bytes>::from(Reply::fail("try again later"));
+/// assert_eq!(response.headers()["content-type"], "application/json");
+/// ```
+///
+/// Source: WeChat Pay, "通知规则".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     status: StatusCode,
@@ -27,7 +39,7 @@ impl Reply {
     }
 
     /// The answer to a notification that was not accepted: 401 for a signature that does not hold, a probe among them, 413 for a
-    /// body that is too long, 400 for what cannot be read, 409 for what was seen before.
+    /// body that is too long, 400 for what cannot be read, 409 for what was seen before, 500 for anything else.
     #[must_use]
     pub fn to(error: &Error) -> Self {
         match error.kind() {

@@ -9,10 +9,38 @@ use crate::proto::verify;
 
 /// Notifications that the store in memory remembers. Only genuine ones get there, each for as long as its timestamp is accepted.
 const MOST_SEEN: usize = 100_000;
-/// Remembers which notifications were seen.
+
+/// Remembers which notifications were seen. The default is a store in this process; several instances behind one `notify_url` share one:
+///
+/// ```
+/// use wechatpay_chain::notify::ReplayStore;
+/// use wechatpay_chain::{BoxError, BoxFuture};
+/// # struct Redis(std::sync::Mutex<std::collections::HashSet<String>>);
+/// # impl Redis {
+/// #     async fn set_nx_exat(&self, key: &str, _until: i64) -> Result<bool, BoxError> {
+/// #         Ok(self.0.lock().map_err(|_| "the lock")?.insert(key.to_owned()))
+/// #     }
+/// # }
+///
+/// struct Shared(Redis);
+///
+/// impl ReplayStore for Shared {
+///     fn insert<'a>(&'a self, seen: &'a str, until: i64) -> BoxFuture<'a, Result<bool, BoxError>> {
+///         // SET wechatpay:{seen} 1 NX EXAT {until}, and whether it answered OK.
+///         Box::pin(async move { self.0.set_nx_exat(&format!("wechatpay:{seen}"), until).await })
+///     }
+/// }
+/// # let store = Shared(Redis(Default::default()));
+/// # assert!(futures_executor::block_on(store.insert("1 a", 0))?);
+/// # assert!(!futures_executor::block_on(store.insert("1 a", 0))?);
+/// # Ok::<(), BoxError>(())
+/// ```
 pub trait ReplayStore: Send + Sync + 'static {
-    /// Remembers `seen` until the time `until`, in seconds since 1970; `false` if it was there already. Must be atomic: of two that
-    /// ask at the same time one is told `true`.
+    /// Remembers `seen`, timestamp and nonce of a notification, until the time `until`, in seconds since 1970; `false` if it was there
+    /// already. Must be atomic: of two that ask at the same time one is told `true`.
+    ///
+    /// An error refuses the notification with [`ErrorKind::Replay`](crate::ErrorKind::Replay) and this error as its source, and
+    /// [`Reply::to`](super::Reply::to) answers 500, so that it comes again.
     fn insert<'a>(&'a self, seen: &'a str, until: i64) -> BoxFuture<'a, Result<bool, BoxError>>;
 }
 

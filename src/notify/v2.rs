@@ -1,4 +1,4 @@
-//! Notifications of APIv2: XML, signed in its fields with the APIv2 key, or sealed with it.
+//! Notifications of APIv2 (feature `v2`): XML, signed in its fields with the APIv2 key, or sealed with it.
 //!
 //! Source: WeChat Pay, "支付结果通知", "退款结果通知" and the like of APIv2. Their address should not be that of APIv3's notifications:
 //! the answers have another form.
@@ -127,9 +127,7 @@ impl Notifications {
             let plain = aes_ecb::decrypt(sealed, &key).map_err(|_| {
                 decode("the req_info does not open with this APIv2 key: compare the key with the one on the merchant platform")
             })?;
-            let mut opened =
-                Value::Object(xml::read(&plain).map_err(|said| decode(format!("the req_info is no XML: {said}")))?);
-            xml::sanitize(&mut opened);
+            let opened = xml::fields(&plain).map_err(|said| decode(format!("the req_info is no XML: {said}")))?;
             return Ok(Some(opened));
         }
         let Some(sealed) = text("event_ciphertext") else { return Ok(None) };
@@ -153,7 +151,17 @@ fn decode(said: impl Into<String>) -> Error {
     Error::new(ErrorKind::Decode, said)
 }
 
-/// A genuine notification of APIv2.
+/// A genuine notification of APIv2. Its fields are texts, amounts among them, in fen.
+///
+/// ```
+/// # use serde_json::json;
+/// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+/// # let body = sandbox.notification_v2(&json!({ "return_code": "SUCCESS", "result_code": "SUCCESS", "total_fee": "100" }))?;
+/// let notification = sandbox.client()?.notifications_v2()?.verify(&body)?;
+/// assert_eq!(notification.fields()["total_fee"], "100");
+/// assert_eq!(notification.resource(), notification.fields()); // nothing in it was sealed
+/// # Ok::<(), wechatpay_chain::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Notification {
     fields: Value,

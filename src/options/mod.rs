@@ -121,7 +121,8 @@ impl Options {
         Options::default()
     }
 
-    /// Adds one option by its key, as in the JSON object.
+    /// Adds one option by its key, as in the JSON object: a reserved key, or a variable of the path. What is wrong with it is an error of the
+    /// verb, [`ErrorKind::Options`](crate::ErrorKind::Options), before anything is sent.
     #[must_use]
     pub fn with(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         self.set(key.into(), value.into());
@@ -141,7 +142,19 @@ impl Options {
         self
     }
 
-    /// The body as it is, whatever it is; its type goes into the header `Content-Type`.
+    /// The body as it is, whatever it is; its type goes into the header `Content-Type`:
+    ///
+    /// ```
+    /// # use serde_json::json;
+    /// # use wechatpay_chain::{Options, sandbox::Sandbox};
+    /// # let sandbox = Sandbox::start()?;
+    /// # let client = sandbox.client()?;
+    /// let body = br#"{"echo_message":"hello"}"#.as_slice();
+    /// let options = Options::new().body(body).with("headers", json!({ "Content-Type": "application/json" }));
+    /// client.chain("v3/security/echo").post(options)?;
+    /// assert_eq!(sandbox.requests()[0].body, body);
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
     #[must_use]
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         let body = Body::Raw(body.into());
@@ -169,6 +182,16 @@ impl Options {
     }
 
     /// Called while an answer comes into a sink, with the bytes so far and the length of the whole, where the service told it.
+    ///
+    /// ```
+    /// # use wechatpay_chain::{Options, sandbox::Sandbox};
+    /// # let sandbox = Sandbox::start()?;
+    /// # let client = sandbox.client()?;
+    /// # sandbox.file("v3/billdownload/file", 100_000);
+    /// let options = Options::new().sink(std::io::sink()).progress(|received, total| println!("{received} of {total:?}"));
+    /// client.chain("v3/billdownload/file").get(options)?;
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
     #[must_use]
     pub fn progress(mut self, progress: impl FnMut(u64, Option<u64>) + Send + 'static) -> Self {
         self.progress = Some(Box::new(progress));

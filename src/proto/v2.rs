@@ -274,9 +274,7 @@ pub(crate) struct Failure {
 
 /// What the body of an answer says went wrong; none where it is no XML.
 pub(crate) fn failure_in(body: &[u8]) -> Option<Failure> {
-    let mut fields = Value::Object(xml::read(body).ok()?);
-    xml::sanitize(&mut fields);
-    fields.as_object().and_then(failure)
+    xml::fields(body).ok()?.as_object().and_then(failure)
 }
 
 /// What an answer says went wrong: its `return_code` or `result_code` is there and is not `SUCCESS`.

@@ -222,6 +222,13 @@ fn end(ended: Open, open: &mut [Open], root: &mut Option<Value>) -> Result<(), S
     Ok(())
 }
 
+/// Reads the fields as a caller is to see them: without what XML does not allow.
+pub(crate) fn fields(bytes: &[u8]) -> Result<Value, String> {
+    let mut fields = Value::Object(read(bytes)?);
+    sanitize(&mut fields);
+    Ok(fields)
+}
+
 /// Takes out what XML does not allow, such as control characters in a nickname, as PHP's `Transformer::sanitize` does.
 pub(crate) fn sanitize(value: &mut Value) {
     match value {
@@ -232,7 +239,8 @@ pub(crate) fn sanitize(value: &mut Value) {
     }
 }
 
-fn is_allowed(c: char) -> bool {
+/// Whether XML allows the character.
+pub(crate) fn is_allowed(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 

@@ -18,7 +18,15 @@ use crate::connect::{Connector, Proxy};
 use crate::error::Error;
 use crate::transport::Transport;
 
-/// The settings of a [`Sandbox`].
+/// The settings of a [`Sandbox`], those of `wxpay sandbox`.
+///
+/// ```
+/// use wechatpay_chain::sandbox::Sandbox;
+/// // A day of deliveries in 90 seconds, for a merchant in platform-certificate mode.
+/// let sandbox = Sandbox::configure().notification_speed(1000.0).certificates().start()?;
+/// # assert_ne!(sandbox.address().port(), 0);
+/// # Ok::<(), wechatpay_chain::Error>(())
+/// ```
 #[must_use = "settings do nothing until start() makes a sandbox of them"]
 pub struct SandboxBuilder {
     port: u16,
@@ -65,7 +73,8 @@ impl SandboxBuilder {
         self
     }
 
-    /// Shortens the pauses between the deliveries of a notification by this factor; 15 s, 15 s, 30 s, 3 min, 10 min, ... by default.
+    /// Shortens the pauses between the deliveries of a notification by this factor, from 0.001 to 1000000000; 15 s, 15 s, 30 s, 3 min, 10 min,
+    /// ... by default.
     pub fn notification_speed(mut self, factor: f64) -> Self {
         self.speed = factor;
         self

@@ -97,11 +97,18 @@ fn failed(status: StatusCode, said: &str) -> Response<Bytes> {
     answer
 }
 
+/// The control calls, for who asked for another.
+const CALLS: &str =
+    "GET / state qr/{out_trade_no}, POST pay refund confirm replay probe notify card fault stub, all under /sandbox/";
+
 fn unknown() -> Response<Bytes> {
-    failed(
-        StatusCode::NOT_FOUND,
-        "GET / state qr/{out_trade_no}, POST pay refund confirm replay probe notify card fault stub, all under /sandbox/",
-    )
+    failed(StatusCode::NOT_FOUND, CALLS)
+}
+
+/// Makes a change for a caller in this process.
+pub(super) fn call(name: &str, asked: &Value, state: &State) -> Result<Value, Error> {
+    change(&format!("/sandbox/{name}"), asked, state)
+        .unwrap_or_else(|| Err(Error::options(format!("{name:?} is no control call of the sandbox: {CALLS}"))))
 }
 
 /// Makes a change; none where there is no such call.

@@ -12,7 +12,30 @@ use crate::proto::verify;
 /// Changes an answer.
 pub type Tamper = Box<dyn Fn(&mut http::Response<Bytes>) + Send + Sync>;
 
-/// A fault of one answer, or of one notification where it can have it.
+/// A fault of one answer, or of one notification where it can have it: given to [`Sandbox::inject`](super::Sandbox::inject) or
+/// [`inject_notification`](super::Sandbox::inject_notification).
+///
+/// ```
+/// use std::time::Duration;
+/// use wechatpay_chain::ErrorKind;
+/// use wechatpay_chain::sandbox::{Fault, Sandbox};
+///
+/// let sandbox = Sandbox::start()?;
+/// let echo = sandbox.client()?.chain("v3/security/echo");
+/// for (fault, kind) in [
+///     (Fault::WrongSignature, ErrorKind::Verification),
+///     (Fault::Clock(-3600), ErrorKind::Verification),
+///     (Fault::FrequencyLimited, ErrorKind::ClientError),
+///     (Fault::Hangup, ErrorKind::Transport),
+///     (Fault::Delay(Duration::from_secs(1)), ErrorKind::Timeout),
+///     (Fault::from_name("bad-gateway")?, ErrorKind::ServerError),
+/// ] {
+///     sandbox.inject(fault);
+///     let options = serde_json::json!({ "json": { "echo_message": "hello" }, "timeout": 0.2 });
+///     assert_eq!(echo.post(options).unwrap_err().kind(), kind);
+/// }
+/// # Ok::<(), wechatpay_chain::Error>(())
+/// ```
 #[non_exhaustive]
 pub enum Fault {
     /// Changes the answer after it was signed.

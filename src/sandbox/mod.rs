@@ -1,7 +1,7 @@
-//! A local WeChat Pay: verifies requests as the service does, answers signed, and refuses in the service's own words.
+//! A local WeChat Pay (feature `sandbox`): verifies requests as the service does, answers signed, and refuses in the service's own words.
 //!
 //! It is the test server of this crate and of whoever uses it. Calls are made over a real socket on the loopback address; the
-//! keys are made anew for each process, so nothing of it is worth stealing.
+//! keys are made anew for each process, so nothing of it is worth stealing. Its manual is `docs/SANDBOX.md`.
 //!
 //! ```
 //! use serde_json::json;
@@ -234,6 +234,24 @@ impl Sandbox {
     pub fn confirm_transfer(&self, out_bill_no: &str) -> Result<(), Error> {
         control::confirm(&mut self.state.book(), out_bill_no)?;
         self.state.keep_now()
+    }
+
+    /// Makes a control call, as `POST /sandbox/{call}` does from any language, with its fields: `refund`, `replay`, `probe`, `card`, ...; they
+    /// stand in `docs/SANDBOX.md`. Returns its answer, which names the notifications that were put on their way.
+    ///
+    /// ```
+    /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+    /// let answer = sandbox.control("probe", &serde_json::json!({ "notify_url": "http://127.0.0.1:9/" }))?;
+    /// assert_eq!(answer["notifications"][0]["outcome"], "waiting");
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Options`](crate::ErrorKind::Options): there is no such call, a field is missing, or the books do not allow it.
+    pub fn control(&self, call: &str, fields: &Value) -> Result<Value, Error> {
+        let answer = control::call(call, fields, &self.state)?;
+        self.state.keep_now()?;
+        Ok(answer)
     }
 
     /// Whether its books balance: what came in, went out and is there adds up, to the fen.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wechatpay_chain::notify::{Notification, Notifications};
 use wechatpay_chain::sandbox::{MCHID, PUBLIC_KEY_ID, Sandbox};
-use wechatpay_chain::{Client, Error, Media};
+use wechatpay_chain::{Client, Error, ErrorKind, Media};
 
 use crate::support::{server, start};
 
@@ -423,6 +423,17 @@ fn cards_media_and_echo() {
     let told = verified(&sandbox, &arrived(&receive)).expect("genuine");
     assert_eq!((told.event_type(), &told.resource()["outer_str"]), ("MEMBERCARD.ACCEPT_CARD", &json!("out")));
     assert!(control(&sandbox, "card", &json!({ "card_id": "x", "event": "NONE" })).is_err());
+    // The same from this process.
+    let answer = sandbox.control("card", &json!({ "card_id": "pbLatj", "event": "ACTIVATE_CARD" })).expect("event");
+    assert_eq!(answer["notifications"][0]["notify_url"], url.as_str());
+    let told = std::iter::repeat_with(|| verified(&sandbox, &arrived(&receive)).expect("genuine"));
+    told.take(20).find(|told| told.event_type() == "MEMBERCARD.ACTIVATE_CARD").expect("told");
+    for (call, said) in
+        [("card", "\"card_id\" is missing"), ("cards", "no control call"), ("../state", "no control call")]
+    {
+        let error = sandbox.control(call, &json!({ "event": "ACCEPT_CARD" })).expect_err(said);
+        assert!(error.kind() == ErrorKind::Options && error.message().contains(said), "{error}");
+    }
 
     let media = Media::from_bytes("a.jpg", "a picture");
     let id = client.chain("v3/merchant-service/images/upload").post(media).expect("uploaded").json().expect("json");

@@ -18,6 +18,11 @@ mod forms;
 mod keeping;
 mod keys;
 mod layers;
+mod manual;
+#[rustfmt::skip] // Laid out for the columns of the page that it is lifted into.
+mod manual_options;
+#[rustfmt::skip]
+mod manual_porting;
 mod matrix;
 mod network;
 mod notify;

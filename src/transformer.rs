@@ -1,0 +1,59 @@
+//! The PHP SDK's `Transformer`, under its names in snake case: for code carried over that reads or writes the XML of APIv2 itself. Calls
+//! and notifications need none of it: the option `xml`, [`Response::xml`](crate::Response::xml) and [`notify::v2`](crate::notify::v2) do it.
+//!
+//! ```
+//! use serde_json::json;
+//! use wechatpay_chain::transformer;
+//!
+//! let fields = transformer::to_array("<xml><return_code><![CDATA[SUCCESS]]></return_code><total_fee>1</total_fee></xml>")?;
+//! assert_eq!(fields, json!({ "return_code": "SUCCESS", "total_fee": "1" }));
+//! assert_eq!(transformer::to_xml(&json!({ "return_msg": "1 < 2" }))?, "<xml><return_msg><![CDATA[1 < 2]]></return_msg></xml>");
+//! # Ok::<(), wechatpay_chain::Error>(())
+//! ```
+
+use serde_json::Value;
+
+use crate::error::{Error, ErrorKind};
+use crate::options::kind;
+use crate::proto::xml;
+
+/// The fields below the root, each a string, in their order; see [`Response::xml`](crate::Response::xml).
+///
+/// # Errors
+/// [`ErrorKind::Decode`]: it is no XML, has a document type, or is larger than any answer of the service.
+pub fn to_array(xml: impl AsRef<[u8]>) -> Result<Value, Error> {
+    xml::fields(xml.as_ref()).map_err(|said| Error::new(ErrorKind::Decode, format!("the text is no XML: {said}")))
+}
+
+/// The fields as XML below the root `<xml>`, without a declaration, as APIv2 takes it; text that needs it in CDATA.
+///
+/// # Errors
+/// [`ErrorKind::Options`]: it is no object.
+pub fn to_xml(fields: &Value) -> Result<String, Error> {
+    let fields = fields
+        .as_object()
+        .ok_or_else(|| Error::options(format!("the fields of XML are {} where an object is needed", kind(fields))))?;
+    Ok(xml::write(fields))
+}
+
+/// The text without the characters that XML forbids, as control characters in a nickname.
+#[must_use]
+pub fn sanitize(text: &str) -> String {
+    text.chars().filter(|c| xml::is_allowed(*c)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn there_and_back() {
+        let fields = json!({ "a": "<&>", "b": { "c": "中" }, "d": "" });
+        assert_eq!(to_array(to_xml(&fields).expect("an object")).expect("XML"), fields);
+        assert_eq!(to_array("<xml><a>x\u{8}y</a></xml>").expect("XML"), json!({ "a": "xy" }));
+        assert_eq!(sanitize("a\u{8}\tb\u{ffff}"), "a\tb");
+        assert_eq!(to_array("{}").expect_err("JSON").kind(), ErrorKind::Decode);
+        assert!(to_xml(&json!([])).expect_err("a list").message().contains("an array where"));
+    }
+}

@@ -1,0 +1,348 @@
+//! The manual keeps its word: every page has its twin with the same code, what it links to is there, what it must name it names, its
+//! Rust is compiled and run, its PHP is PHP.
+//!
+//! The Rust of a page is run in one of two ways. A page in `src/manual.rs` is a doctest. The pieces of a page in [`LIFTED`] are too short to
+//! stand alone: each is lifted, line by line, out of a test, which runs them against the sandbox.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Pages whose Rust stands in a test, and that test.
+const LIFTED: [(&str, &str); 2] =
+    [("porting", include_str!("manual_porting.rs")), ("options", include_str!("manual_options.rs"))];
+
+/// Documents beside the manual's own pages that have a twin and are held to the same rules.
+const BESIDE: [&str; 3] = ["README", "docs/SANDBOX", "docs/SECURITY"];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The pages of the manual by name, without the index.
+fn pages() -> Vec<String> {
+    let folder = fs::read_dir(root().join("docs/manual")).expect("the manual");
+    let names = folder.map(|entry| entry.expect("entry").file_name().into_string().expect("a name"));
+    let mut pages: Vec<_> = names
+        .filter_map(|name| name.strip_suffix(".md").map(str::to_owned))
+        .filter(|name| !name.ends_with(".zh-CN") && name != "README")
+        .collect();
+    pages.sort();
+    pages
+}
+
+fn page(name: &str) -> String {
+    read(&root().join(format!("docs/manual/{name}.md")))
+}
+
+/// Each document in English and in Chinese.
+fn twins() -> Vec<(PathBuf, PathBuf)> {
+    let manual = pages().into_iter().chain(["README".to_owned()]).map(|name| format!("docs/manual/{name}"));
+    let all = manual.chain(BESIDE.map(str::to_owned));
+    all.map(|name| {
+        let chinese = if name == "README" { "docs/README".to_owned() } else { name.clone() };
+        (root().join(format!("{name}.md")), root().join(format!("{chinese}.zh-CN.md")))
+    })
+    .filter(|(english, chinese)| {
+        // A document beside the manual joins these rules when its twin is written.
+        chinese.exists() || english.starts_with(root().join("docs/manual"))
+    })
+    .collect()
+}
+
+/// A piece of code in a page.
+struct Block {
+    /// What stands behind the three backticks: `rust,no_run`.
+    info: String,
+    code: String,
+    line: usize,
+}
+
+impl Block {
+    fn language(&self) -> &str {
+        self.info.split(',').next().unwrap_or_default()
+    }
+}
+
+/// The blocks of a page, and its text without them.
+fn split(text: &str) -> (Vec<Block>, String) {
+    let (mut blocks, mut prose, mut open) = (Vec::<Block>::new(), String::new(), false);
+    for (number, line) in text.lines().enumerate() {
+        match (line.strip_prefix("```"), open) {
+            (Some(info), false) => {
+                open = true;
+                blocks.push(Block { info: info.to_owned(), code: String::new(), line: number + 1 });
+            }
+            (Some(_), true) => open = false,
+            (None, true) => blocks.last_mut().expect("an open block").code.extend([line, "\n"]),
+            (None, false) => prose.extend([line, "\n"]),
+        }
+    }
+    assert!(!open, "a block is not closed");
+    (blocks, prose)
+}
+
+/// Code without its comments, which are what a twin translates.
+fn without_comments(block: &Block) -> Vec<String> {
+    let mark = match block.language() {
+        "rust" | "php" | "json" => "//",
+        "sh" | "toml" => "#",
+        _ => return block.code.lines().map(str::to_owned).collect(),
+    };
+    let cut = |line: &str| {
+        if line.trim_start().starts_with(mark) && !line.trim_start().starts_with("#[") {
+            return String::new();
+        }
+        line.split(&format!(" {mark} ")).next().unwrap_or_default().trim_end().to_owned()
+    };
+    block.code.lines().map(cut).filter(|line| !line.is_empty()).collect()
+}
+
+fn headings(prose: &str) -> Vec<&str> {
+    prose.lines().filter(|line| line.starts_with('#')).collect()
+}
+
+/// The anchors of a page, as the sites that show Markdown make them: lower case, punctuation out, blanks to hyphens.
+fn anchors(prose: &str) -> BTreeSet<String> {
+    let mut seen = BTreeMap::<String, usize>::new();
+    let headings = headings(prose).into_iter().map(|heading| {
+        let text = heading.trim_start_matches('#').trim().to_lowercase();
+        let slug: String = text
+            .chars()
+            .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+            .map(|c| if c == ' ' { '-' } else { c })
+            .collect();
+        let times = seen.entry(slug.clone()).or_default();
+        *times += 1;
+        if *times == 1 { slug } else { format!("{slug}-{}", *times - 1) }
+    });
+    let mut anchors: BTreeSet<_> = headings.collect();
+    anchors.extend(prose.split("<a id=\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+    anchors
+}
+
+/// The targets of the links in a page.
+fn links(prose: &str) -> Vec<String> {
+    // What stands between backticks is no link.
+    let text: String = prose.lines().flat_map(|line| line.split('`').step_by(2).chain(["\n"])).collect();
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    targets.chain(text.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next())).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_page_has_a_twin_with_the_same_code() {
+    for (english, chinese) in twins() {
+        let ((blocks, prose), (twins, twins_prose)) = (split(&read(&english)), split(&read(&chinese)));
+        let levels = |prose: &str| {
+            headings(prose).iter().map(|heading| heading.split(' ').next().map(str::len)).collect::<Vec<_>>()
+        };
+        assert_eq!(levels(&prose), levels(&twins_prose), "the headings of {}", chinese.display());
+        let rows = |prose: &str| prose.lines().filter(|line| line.starts_with('|') || line.contains("<tr>")).count();
+        assert_eq!(rows(&prose), rows(&twins_prose), "the rows of the tables of {}", chinese.display());
+        assert_eq!(blocks.len(), twins.len(), "the blocks of {}", chinese.display());
+        for (block, twin) in blocks.iter().zip(&twins) {
+            let place = format!("{}, line {}", chinese.display(), twin.line);
+            assert_eq!(block.info, twin.info, "{place}");
+            assert_eq!(without_comments(block), without_comments(twin), "{place}");
+        }
+        // A link leads to the same page in either language, where that page has both.
+        let pages = |prose: &str| {
+            let files = links(prose).into_iter().filter_map(|link| link.split('#').next().map(str::to_owned));
+            files.map(|file| file.replace(".zh-CN", "").replace("../../README.md", "../README.md")).collect::<Vec<_>>()
+        };
+        if english.starts_with(root().join("docs/manual")) && !english.ends_with("README.md") {
+            assert_eq!(pages(&prose), pages(&twins_prose), "the links of {}", chinese.display());
+        }
+    }
+}
+
+#[test]
+fn pages_lead_to_their_twin_and_to_the_next() {
+    let index = page("README");
+    let order: Vec<_> = links(&split(&index).1).into_iter().filter(|link| !link.ends_with(".zh-CN.md")).collect();
+    for name in pages() {
+        for (suffix, other) in [("", ".zh-CN"), (".zh-CN", "")] {
+            let file = format!("{name}{suffix}.md");
+            let text = read(&root().join("docs/manual").join(&file));
+            let head: String = text.lines().take(4).collect();
+            assert!(head.contains(&format!("({name}{other}.md)")), "{file} does not lead to its twin at the top");
+            let at = order.iter().position(|link| *link == format!("{name}.md"));
+            let at = at.unwrap_or_else(|| panic!("the index does not lead to {name}"));
+            // Where the next one is another document, its twin may be missing.
+            let next = order.get(at + 1).map_or("README.md".to_owned(), Clone::clone);
+            let next = next.strip_suffix(".md").expect("a page");
+            let foot = text.trim_end().lines().next_back().unwrap_or_default();
+            let leads = |suffix: &str| foot.contains(&format!("({next}{suffix}.md)"));
+            assert!(leads(suffix) || next.starts_with("..") && leads(""), "{file} does not end with a link to {next}");
+        }
+    }
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let contents = |path: &Path| split(&read(path)).1;
+    for page in twins().into_iter().flat_map(|(english, chinese)| [english, chinese]) {
+        for link in links(&contents(&page)).into_iter().filter(|link| !link.contains("://")) {
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let target = if file.is_empty() { page.clone() } else { page.parent().expect("a folder").join(file) };
+            assert!(target.exists(), "{} leads to {link}", page.display());
+            let known = anchor.is_empty() || anchors(&contents(&target)).contains(anchor);
+            assert!(known, "{} leads to {link}, and there is no such heading", page.display());
+        }
+    }
+}
+
+#[test]
+fn every_rust_block_is_run() {
+    let doctests = read(&root().join("src/manual.rs"));
+    for name in pages() {
+        let (blocks, _) = split(&page(&name));
+        let rust: Vec<_> = blocks.iter().filter(|block| block.language() == "rust").collect();
+        let lifted = LIFTED.iter().find(|(lifted, _)| *lifted == name);
+        let is_doctest = doctests.contains(&format!("docs/manual/{name}.md"));
+        match lifted {
+            None => assert!(is_doctest || rust.is_empty(), "{name} has Rust, and is not in src/manual.rs"),
+            Some((_, source)) => {
+                assert!(!is_doctest, "{name} cannot be both lifted and a doctest");
+                for block in rust {
+                    assert_eq!(block.info, "rust", "{name}, line {}", block.line);
+                    assert!(
+                        is_lifted(&block.code, source),
+                        "{name}, line {}: not in tests/suite/manual_{name}.rs:\n{}",
+                        block.line,
+                        block.code
+                    );
+                }
+            }
+        }
+        for block in &blocks {
+            assert!(!block.info.contains("ignore"), "{name}, line {}: no block is ignored", block.line);
+        }
+    }
+}
+
+/// Whether these lines stand in the source one after the other, all of them indented by as much.
+fn is_lifted(code: &str, source: &str) -> bool {
+    let (code, source): (Vec<_>, Vec<_>) = (code.lines().collect(), source.lines().collect());
+    let first = code.first().copied().unwrap_or_default();
+    source.windows(code.len()).any(|lines| {
+        let Some(indent) = lines[0].strip_suffix(first).filter(|indent| indent.trim().is_empty()) else { return false };
+        lines.iter().zip(&code).all(|(line, code)| {
+            if code.is_empty() { line.is_empty() } else { line.strip_prefix(indent) == Some(*code) }
+        })
+    })
+}
+
+#[test]
+fn every_php_block_is_php() {
+    if Command::new("php").arg("-v").output().is_err() {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: no php to check the manual's PHP with (apt-get install php-cli)");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in pages() {
+        let (blocks, _) = split(&page(&name));
+        for block in blocks.iter().filter(|block| block.language() == "php") {
+            let file = folder.path().join("block.php");
+            fs::write(&file, format!("<?php\n{}", block.code)).expect("a file");
+            let checked = Command::new("php").arg("-l").arg(&file).output().expect("php");
+            let said = String::from_utf8_lossy(&checked.stdout);
+            assert!(checked.status.success(), "{name}, line {}: {said}", block.line);
+        }
+    }
+}
+
+/// The names in the first column of the table that stands under a heading.
+fn first_column(text: &str, heading: &str) -> Vec<String> {
+    let section = text.split(heading).nth(1).unwrap_or_else(|| panic!("no {heading:?}"));
+    let rows = section.lines().skip_while(|line| !line.starts_with("| ---")).skip(1);
+    let cells = rows.take_while(|line| line.starts_with('|')).filter_map(|row| row.split('|').nth(1));
+    cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_pages_name_what_they_treat() {
+    let readme = read(&root().join("README.md"));
+    let options = first_column(&readme, "\n## Options\n");
+    assert!(options.len() > 15, "{options:?}");
+    let errors = read(&root().join("src/error.rs"));
+    let errors = errors.split("pub enum ErrorKind {").nth(1).and_then(|rest| rest.split("\n}").next()).expect("kinds");
+    let is_kind = |line: &&str| !line.starts_with("//") && line.ends_with(',');
+    let errors: Vec<_> = errors.lines().map(str::trim).filter(is_kind).map(|line| line.trim_matches(',')).collect();
+    assert!(errors.len() > 15, "{errors:?}");
+    let settings = read(&root().join("src/config/mod.rs"));
+    let settings = settings.lines().filter_map(|line| line.strip_prefix("    pub fn ")?.split(['(', '<']).next());
+    let settings: Vec<_> = settings.collect();
+    assert!(settings.len() > 15, "{settings:?}");
+    let keys = read(&root().join("src/options/keys.rs"));
+    let elsewhere =
+        keys.split("ELSEWHERE: ").nth(1).and_then(|rest| rest.split("\n];").next()).expect("Guzzle's options");
+    let elsewhere = elsewhere.lines().map(|line| line.trim_start_matches([' ', '(']));
+    let elsewhere = elsewhere.filter_map(|line| line.strip_prefix('"')?.split('"').next());
+    let elsewhere: Vec<_> = elsewhere.filter(|name| !name.contains(' ')).collect();
+    assert!(elsewhere.len() > 15, "{elsewhere:?}");
+    for suffix in ["", ".zh-CN"] {
+        let (options_page, errors_page) = (page(&format!("options{suffix}")), page(&format!("errors{suffix}")));
+        for option in &options {
+            assert!(options_page.contains(&format!("### `{option}`")), "options{suffix} has no heading for {option}");
+        }
+        for name in settings.iter().chain(&elsewhere) {
+            assert!(options_page.contains(&format!("`{name}`")), "options{suffix} does not name {name}");
+        }
+        for kind in &errors {
+            assert!(errors_page.contains(&format!("`{kind}`")), "errors{suffix} does not name {kind}");
+        }
+    }
+}
+
+/// What PHP code that uses the SDK calls, which the page on porting has to have on its left.
+const PHP: &str = "Builder::factory ->v3->pay->transactions ->_card_id_ ->{'{card_id}'} ->chain( ['v3/ ->get( ->put( ->post( \
+    ->patch( ->delete( ->postAsync( ->getAsync( ->then( ->otherwise( ->wait( getDriver() ->select( ->request( \
+    ->requestAsync( getStatusCode() getBody() getHeaderLine( 'json' 'query' 'headers' 'body' 'xml' 'form_params' \
+    'multipart' 'sink' 'timeout' 'connect_timeout' 'base_uri' 'allow_redirects' 'http_errors' 'debug' 'proxy' \
+    'security' 'nonceless' 'signer' 'verifier' Middleware::mapRequest Middleware::mapResponse statements sign_type \
+    Rsa::from( Rsa::fromPkcs1 Rsa::fromPkcs8 Rsa::fromSpki Rsa::pkcs1ToSpki Rsa::sign Rsa::verify Rsa::encrypt \
+    Rsa::decrypt private.pkcs8:// AesGcm::encrypt AesGcm::decrypt AesEcb::encrypt AesEcb::decrypt Hash::md5 \
+    Hash::hmac Hash::sign Hash::equals Formatter::nonce Formatter::timestamp Formatter::authorization \
+    Formatter::request Formatter::response Formatter::joinedByLineFeed Formatter::ksort Formatter::queryStringLike \
+    Transformer::toArray Transformer::toXml Transformer::sanitize MediaUtil getStream() getContentType() setMeta( \
+    PemUtil::loadCertificate PemUtil::parseCertificateSerialNo PemUtil::loadPrivateKey CertificateDownloader \
+    InvalidArgumentException UnexpectedValueException ConnectException BadResponseException \
+    TooManyRedirectsException RequestException";
+
+#[test]
+fn the_page_on_porting_has_every_piece_of_the_php_sdk() {
+    let (blocks, _) = split(&page("porting"));
+    let left = blocks.iter().filter(|block| block.language() != "rust").map(|block| block.code.as_str());
+    let left: String = left.collect();
+    for call in PHP.split_whitespace() {
+        assert!(left.contains(call), "{call}");
+    }
+}
+
+/// The commands of `wxpay`, out of the enum that its arguments are read into.
+fn commands() -> Vec<String> {
+    let arguments = read(&root().join("src/cli/args.rs"));
+    let commands =
+        arguments.split("enum Command {").nth(1).and_then(|rest| rest.split("\n}").next()).expect("commands");
+    let names = commands.lines().filter_map(|line| line.trim().split_once('(').map(|(name, _)| name));
+    names.filter(|name| name.bytes().all(|byte| byte.is_ascii_alphabetic())).map(str::to_lowercase).collect()
+}
+
+#[test]
+fn the_page_on_the_command_line_names_every_command() {
+    let commands = commands();
+    assert!(commands.len() > 3, "{commands:?}");
+    for suffix in ["", ".zh-CN"] {
+        let text = page(&format!("command-line{suffix}"));
+        for command in &commands {
+            assert!(text.contains(&format!("wxpay {command}")), "command-line{suffix} does not name wxpay {command}");
+        }
+    }
+}
