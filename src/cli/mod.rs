@@ -3,6 +3,8 @@
 mod args;
 mod certs;
 mod doctor;
+mod help;
+mod man;
 mod output;
 mod req;
 #[cfg(feature = "sandbox")]
@@ -12,7 +14,7 @@ mod wire;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::error::{Error, ErrorKind};
 use args::{Args, Command};
@@ -20,7 +22,10 @@ use args::{Args, Command};
 /// Runs the command that the arguments ask for.
 #[must_use]
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::from_arg_matches(&command().get_matches()) {
+        Ok(args) => args,
+        Err(error) => error.exit(),
+    };
     let outcome = match &args.command {
         Command::Req(req) => req::run(&args.settings, req),
         Command::Certs(certs) => certs::run(&args.settings, certs),
@@ -28,6 +33,11 @@ pub fn main() -> ExitCode {
         Command::Wire(wire) => wire::run(&args.settings, wire),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(sandbox) => sandbox::run(&args.settings, sandbox),
+        Command::Completions(completions) => output::script(|out| {
+            clap_complete::generate(completions.shell, &mut command(), "wxpay", out);
+            Ok(())
+        }),
+        Command::Man => output::script(|out| man::page(command(), out)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -38,7 +48,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Why a command ends with another code than 0. The codes are listed in [`args::EXIT_CODES`].
+/// The command line, with all its help.
+fn command() -> clap::Command {
+    help::add(Args::command())
+}
+
+/// Why a command ends with another code than 0. The codes are listed in [`help::EXIT_CODES`].
 struct Failure {
     code: u8,
     said: String,

@@ -4,6 +4,8 @@ use std::io::{self, IsTerminal, Write};
 
 use serde_json::Value;
 
+use super::Failure;
+
 /// The width of a paragraph where the terminal does not say, in columns.
 const WIDTH: usize = 100;
 
@@ -43,4 +45,16 @@ pub(super) fn body(body: &[u8]) -> io::Result<()> {
         Err(_) => out.write_all(body)?,
     }
     out.flush()
+}
+
+/// Prints what is made for a program. Who closes the pipe before its end, as `head` does, has had enough.
+pub(super) fn script(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Result<(), Failure> {
+    let mut text = Vec::new();
+    let written = write(&mut text).and_then(|()| io::stdout().lock().write_all(&text));
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::local(format!("standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }

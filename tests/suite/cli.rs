@@ -11,7 +11,7 @@ use crate::corpus;
 use crate::support::sandbox;
 
 /// The command without any setting of this machine's.
-fn wxpay(arguments: &[&str]) -> Command {
+pub(crate) fn wxpay(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wxpay"));
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     for (name, _) in
@@ -22,7 +22,7 @@ fn wxpay(arguments: &[&str]) -> Command {
     command
 }
 
-fn finish(mut command: Command, input: &str) -> Output {
+pub(crate) fn finish(mut command: Command, input: &str) -> Output {
     let mut child = command.spawn().expect("wxpay");
     let mut stdin = child.stdin.take().expect("stdin");
     let input = input.to_owned();
@@ -35,15 +35,15 @@ fn finish(mut command: Command, input: &str) -> Output {
     output
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
 }
 
 /// The sandbox's settings as a file, removed at the end.
-struct Settings(PathBuf);
+pub(crate) struct Settings(PathBuf);
 
 impl Settings {
-    fn of(sandbox: &Sandbox, name: &str) -> Self {
+    pub(crate) fn of(sandbox: &Sandbox, name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("wechatpay-chain-cli-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("folder");
         let settings = sandbox.settings();
@@ -65,11 +65,11 @@ impl Settings {
         Settings(folder)
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.0.join(name).to_str().expect("path").to_owned()
     }
 
-    fn run(&self, arguments: &[&str], input: &str) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str], input: &str) -> Output {
         let config = self.path("wxpay.toml");
         finish(wxpay(&[&["--config", &config], arguments].concat()), input)
     }

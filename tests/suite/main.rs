@@ -31,6 +31,8 @@ mod runtimes;
 mod sdks;
 mod secrets;
 mod sending;
+#[cfg(feature = "cli")]
+mod shell;
 mod soak;
 mod strictness;
 mod structure;
