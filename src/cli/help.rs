@@ -40,7 +40,9 @@ Environment:
   WXPAY_CONFIG                   the TOML file where --config is not given
   WXPAY_MCHID, WXPAY_SERIAL, ... settings, see above
   HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY
-                                 proxies, where the settings name none";
+                                 proxies, where the settings name none
+  WXPAY_LANG                     zh for messages in Chinese, en for English; else the locale says,
+                                 by LC_ALL, LC_MESSAGES or LANG";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -11,6 +11,7 @@ mod req;
 mod sandbox;
 mod settings;
 mod wire;
+mod zh;
 
 use std::process::ExitCode;
 
@@ -22,8 +23,14 @@ use args::{Args, Command};
 /// Runs the command that the arguments ask for.
 #[must_use]
 pub fn main() -> ExitCode {
-    let args = match Args::from_arg_matches(&command().get_matches()) {
+    let args = command().try_get_matches().and_then(|matches| Args::from_arg_matches(&matches));
+    let args = match args {
         Ok(args) => args,
+        // Help and version are no errors, and in English.
+        Err(error) if error.use_stderr() && zh::is_spoken() => {
+            eprint!("{}", zh::say(&error.render().to_string()));
+            return ExitCode::from(2);
+        }
         Err(error) => error.exit(),
     };
     let outcome = match &args.command {

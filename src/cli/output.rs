@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use serde_json::Value;
 
-use super::Failure;
+use super::{Failure, zh};
 
 /// The width of a paragraph where the terminal does not say, in columns.
 const WIDTH: usize = 100;
@@ -12,9 +12,11 @@ const WIDTH: usize = 100;
 /// Prints an error as one paragraph on standard error, in lines for a terminal and as one line for a log. Text from outside
 /// cannot move the cursor.
 pub(super) fn paragraph(said: &str) {
+    let said = zh::say(said);
     let mut out = String::from("wxpay:");
     let mut column = out.len();
-    let most = if io::stderr().is_terminal() { WIDTH } else { usize::MAX };
+    // Chinese has no blanks to break lines at; the terminal breaks them.
+    let most = if io::stderr().is_terminal() && !zh::is_spoken() { WIDTH } else { usize::MAX };
     for word in said.split_whitespace() {
         let word: String = word.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
         let width = word.chars().count();
@@ -34,7 +36,13 @@ pub(super) fn paragraph(said: &str) {
 
 /// Prints a line besides the answer, on standard error.
 pub(super) fn note(said: &str) {
-    let _ = writeln!(io::stderr(), "wxpay: {said}");
+    let _ = writeln!(io::stderr(), "wxpay: {}", zh::say(said));
+}
+
+/// A text with blanks up to a column; letters of East Asia take two.
+pub(super) fn column(text: &str, width: usize) -> String {
+    let taken: usize = text.chars().map(|c| if c >= '\u{1100}' { 2 } else { 1 }).sum();
+    format!("{text}{}", " ".repeat(width.saturating_sub(taken)))
 }
 
 /// Prints the body of an answer: JSON in a readable layout, anything else as it is.

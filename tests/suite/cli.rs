@@ -14,9 +14,13 @@ use crate::support::sandbox;
 pub(crate) fn wxpay(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wxpay"));
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for (name, _) in
-        std::env::vars().filter(|(name, _)| name.starts_with("WXPAY_") || name.to_lowercase().ends_with("_proxy"))
-    {
+    let of_machine = |name: &str| {
+        name.starts_with("WXPAY_")
+            || name.to_lowercase().ends_with("_proxy")
+            || name.starts_with("LC_")
+            || name.starts_with("LANG")
+    };
+    for (name, _) in std::env::vars().filter(|(name, _)| of_machine(name)) {
         command.env_remove(name);
     }
     command

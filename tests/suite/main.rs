@@ -41,3 +41,5 @@ mod tracing_spans;
 mod transfers;
 mod v2;
 mod v2_edges;
+#[cfg(feature = "cli")]
+mod words;
