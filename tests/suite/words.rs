@@ -118,8 +118,9 @@ fn literals(source: &str) -> Vec<String> {
         rest = &rest[at..];
         let skip = if rest.starts_with("//") {
             rest.find('\n').unwrap_or(rest.len())
-        } else if rest.starts_with("'\\") {
-            2 + rest[2..].find('\'').map_or(0, |end| end + 1)
+        } else if let Some(escaped) = rest.strip_prefix("'\\") {
+            // A quote may be what is escaped.
+            3 + escaped[1..].find('\'').map_or(0, |end| end + 1)
         } else if rest.starts_with('\'') && rest.chars().nth(2) == Some('\'') {
             rest.char_indices().nth(3).map_or(rest.len(), |(at, _)| at)
         } else if !rest.starts_with('"') {
@@ -186,14 +187,12 @@ fn shape(text: &str, format: bool) -> String {
     let mut shape = String::new();
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
-        if format && (c == '{' || c == '}') {
-            if chars.next_if_eq(&c).is_none() {
-                chars.by_ref().find(|c| *c == '}');
-                shape.push_str("{}");
-                continue;
-            }
+        if format && matches!(c, '{' | '}') && chars.next_if_eq(&c).is_none() {
+            chars.by_ref().find(|c| *c == '}');
+            shape.push_str("{}");
+        } else {
+            shape.push(c);
         }
-        shape.push(c);
     }
     shape
 }
