@@ -66,6 +66,9 @@ impl Report {
 
 pub(super) fn run(from: &SettingsFile, doctor: &Doctor) -> Result<(), Failure> {
     let mut report = Report::default();
+    for said in settings::mistyped() {
+        report.add("environment", Outcome::Odd(said));
+    }
     match settings::map(from) {
         Ok(map) => {
             report.add("settings", Outcome::Good(format!("{} settings", map.len())));

@@ -24,6 +24,8 @@ Settings:
   apiv3_key = \"...\"                              WXPAY_APIV3_KEY
   secret = \"...\"                                 WXPAY_SECRET, the APIv2 key
   base_uri = \"https://api.mch.weixin.qq.com/\"    WXPAY_BASE_URI
+  backup_uri = \"https://api2.wechatpay.cn/\"      if no connection can be made; \"\" for none
+  retry = 2                                      after 429, 5xx, a broken connection; default 0
   timeout = 30                                   seconds; also connect_timeout
   proxy = \"http://proxy.example:3128\"            else HTTPS_PROXY and the like
   root_certificate = \"file://ca.pem\"             a private authority, besides the usual ones

@@ -25,7 +25,7 @@ use crate::proto::multipart::Multipart;
 use crate::proto::target::Base;
 use crate::sink::{Progress, Sink};
 pub(crate) use keys::{elsewhere, is_reserved, reserved};
-pub(crate) use read::{kind, proxy, seconds, text};
+pub(crate) use read::{kind, proxy, retry, seconds, text};
 
 /// What a call carries: the values of the path's variables, the body, the query, headers and how to send it.
 ///

@@ -96,7 +96,7 @@ pub(super) fn query(value: Value) -> Result<Option<Query>, String> {
 }
 
 /// `retry`: how often besides the first time, or an object with `times` and `pause` (seconds).
-pub(super) fn retry(value: &Value) -> Result<Retry, String> {
+pub(crate) fn retry(value: &Value) -> Result<Retry, String> {
     let times = |value: &Value| {
         let times = value.as_u64().and_then(|times| u32::try_from(times).ok()).filter(|times| *times <= Retry::MOST);
         times.ok_or_else(|| format!("a number from 0 to {} is needed, or {{\"times\", \"pause\"}}", Retry::MOST))

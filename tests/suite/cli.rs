@@ -457,3 +457,75 @@ fn a_gigabyte_in_little_memory() {
     println!("1 GiB with a peak of {peak} kB");
     assert!(peak > 0 && peak < 32 * 1024, "{peak} kB");
 }
+
+#[test]
+fn backup_and_repetition_are_settings() {
+    let (primary, backup) = (sandbox(), sandbox());
+    let settings = Settings::of(&backup, "backup");
+    let toml = std::fs::read_to_string(settings.path("wxpay.toml")).expect("settings");
+    let change = |to: &str, more: &str| {
+        let changed = toml
+            .replace(&format!("\"{}\"", backup.base_uri()), &format!("\"{to}\""))
+            .replace("[certs]", &format!("{more}\n[certs]"));
+        std::fs::write(settings.path("wxpay.toml"), changed).expect("written");
+    };
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address");
+    let call = || {
+        settings.run(
+            &["req", CARDS, "--var", "card_id=pbLatjvWOibDc5", "--json", r#"{"activate_type":"AUTO_ACTIVATE"}"#],
+            "",
+        )
+    };
+    change(&format!("http://{closed}/"), &format!("backup_uri = {:?}", backup.base_uri()));
+    let output = call();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    change(&format!("http://{closed}/"), "backup_uri = \"\"");
+    assert_eq!(call().status.code(), Some(3));
+    assert_eq!(backup.requests().len(), 1);
+    drop(primary);
+    let broken = || Fault::Gateway(http::Response::builder().status(502).body(bytes::Bytes::new()).expect("answer"));
+    for (retry, repeated) in [("retry = 1", true), ("retry = { times = 1, pause = 0.1 }", true), ("", false)] {
+        change(&backup.base_uri(), retry);
+        backup.inject(broken());
+        assert_eq!(call().status.success(), repeated, "{retry}");
+    }
+    change(&backup.base_uri(), "retry = \"often\"");
+    let said = text(&call().stderr);
+    assert!(said.contains("the setting retry: a number from 0 to 10 is needed"), "{said}");
+}
+
+#[test]
+fn a_mistyped_variable_is_noticed() {
+    let mut command = wxpay(&["wire", "--unsigned"]);
+    command
+        .env("WXPAY_MCH_ID", "s3cret")
+        .env("WXPAY_APIV3KEY", "s3cret")
+        .env("WXPAY_NOTHING_LIKE_IT", "s3cret")
+        .env("WXPAY_LANG", "en");
+    let output = finish(command, "");
+    let said = text(&output.stderr);
+    assert!(output.status.success() && !said.contains("s3cret"), "{said}");
+    assert_eq!(
+        said.lines().take(2).collect::<Vec<_>>(),
+        [
+            "wxpay: the variable WXPAY_APIV3KEY of the environment is no setting and has no effect: did you mean WXPAY_APIV3_KEY?",
+            "wxpay: the variable WXPAY_MCH_ID of the environment is no setting and has no effect: did you mean WXPAY_MCHID?",
+        ]
+    );
+    assert!(
+        said.lines()
+            .nth(2)
+            .is_some_and(|line| line.contains("NOTHING_LIKE_IT") && line.contains("the settings are WXPAY_CONFIG, ")),
+        "{said}"
+    );
+    let mut command = wxpay(&["doctor", "--offline", "--json"]);
+    let doctor = finish(
+        {
+            command.env("WXPAY_SEKRET", "x");
+            command
+        },
+        "",
+    );
+    let checks: Value = serde_json::from_slice(&doctor.stdout).expect("JSON");
+    assert!(checks[0]["check"] == "environment" && checks[0]["outcome"] == "warning", "{checks}");
+}
