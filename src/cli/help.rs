@@ -11,7 +11,8 @@ Exit codes:
   5  the service refused: an answer other than 2xx, or a failure in the fields of APIv2
   6  the signature of the answer, or the digest of a file, does not hold
   7  the answer, or standard input or output, could not be read or written
-  8  wxpay doctor found something wrong";
+  8  wxpay doctor found something wrong
+  130, 143  Ctrl-C or SIGTERM stopped a call with --sink; no part of the file is left";
 
 const SETTINGS: &str = "\
 Settings:

@@ -529,3 +529,43 @@ fn a_mistyped_variable_is_noticed() {
     let checks: Value = serde_json::from_slice(&doctor.stdout).expect("JSON");
     assert!(checks[0]["check"] == "environment" && checks[0]["outcome"] == "warning", "{checks}");
 }
+
+/// Ctrl-C in the middle of a download.
+#[cfg(unix)]
+#[test]
+fn a_download_that_is_stopped_leaves_nothing_behind() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let slow = crate::support::server(|mut stream| async move {
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request).await?;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nthe beginning").await?;
+        std::future::pending().await
+    });
+    let sandbox = sandbox();
+    let settings = Settings::of(&sandbox, "stopped");
+    let folder = tempfile::tempdir().expect("folder");
+    let files = || std::fs::read_dir(folder.path()).expect("folder").count();
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let sink = folder.path().join("bill.csv");
+        let config = settings.path("wxpay.toml");
+        let mut command =
+            wxpay(&["--config", &config, "req", "v3/billdownload/file", "--sink", sink.to_str().expect("path")]);
+        let child =
+            command.env("WXPAY_BASE_URI", format!("http://{slow}/")).env("WXPAY_LANG", "en").spawn().expect("wxpay");
+        let began = std::time::Instant::now();
+        // The part is there once the call has begun; the signal is taken over with the same step.
+        while files() == 0 && began.elapsed().as_secs() < 30 {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        assert_eq!(files(), 1, "a part");
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill").success());
+        let output = child.wait_with_output().expect("ended");
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+        assert_eq!(
+            text(&output.stderr),
+            "wxpay: stopped; nothing is left of the file, and the request may have arrived\n"
+        );
+        assert_eq!(files(), 0, "no part is left");
+    }
+}
