@@ -5,6 +5,7 @@ mod certs;
 mod doctor;
 mod help;
 mod man;
+mod numbers;
 mod output;
 mod req;
 #[cfg(feature = "sandbox")]

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use serde_json::Value;
 
-use super::{Failure, zh};
+use super::{Failure, numbers, zh};
 
 /// The width of a paragraph where the terminal does not say, in columns.
 const WIDTH: usize = 100;
@@ -45,12 +45,14 @@ pub(super) fn column(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(taken)))
 }
 
-/// Prints the body of an answer: JSON in a readable layout, anything else as it is.
+/// Prints the body of an answer: JSON in a readable layout, anything else as it is, and so JSON with numbers that the layout would
+/// change.
 pub(super) fn body(body: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    match serde_json::from_slice::<Value>(body) {
-        Ok(json) => writeln!(out, "{json:#}")?,
-        Err(_) => out.write_all(body)?,
+    let text = std::str::from_utf8(body).ok().filter(|text| numbers::lost(text).is_none());
+    match text.and_then(|text| serde_json::from_str::<Value>(text).ok()) {
+        Some(json) => writeln!(out, "{json:#}")?,
+        None => out.write_all(body)?,
     }
     out.flush()
 }

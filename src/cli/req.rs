@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value};
 
 use super::args::{Req, SettingsFile};
-use super::{Failure, output, settings};
+use super::{Failure, numbers, output, settings};
 use crate::chain::Chain;
 use crate::client::Client;
 use crate::error::Error;
@@ -233,6 +233,9 @@ fn text_of(argument: &str, text: &str) -> Result<String, Failure> {
 
 fn json(argument: &str, text: &str) -> Result<Value, Failure> {
     let text = text_of(argument, text)?;
+    if let Some(number) = numbers::lost(&text) {
+        return Err(Failure::usage(format!("{argument}: {}", numbers::said(number))));
+    }
     serde_json::from_str(&text).map_err(|error| Failure::usage(format!("{argument} is no JSON: {error}")))
 }
 

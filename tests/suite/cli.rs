@@ -569,3 +569,40 @@ fn a_download_that_is_stopped_leaves_nothing_behind() {
         assert_eq!(files(), 0, "no part is left");
     }
 }
+
+#[test]
+fn no_number_is_rounded_without_a_word() {
+    let sandbox = sandbox();
+    let settings = Settings::of(&sandbox, "numbers");
+    let long = "12345678901234567890123";
+    let refused = settings.run(&["req", "v2/pay/orderquery", "--xml", &format!("{{\"out_trade_no\": {long}}}")], "");
+    let said = text(&refused.stderr);
+    assert!(
+        refused.status.code() == Some(2) && said.contains(&format!("--xml: the number {long} has more digits")),
+        "{said}"
+    );
+    assert!(sandbox.requests().is_empty());
+    let line = |id: &str| format!("{{\"method\":\"GET\",\"template\":\"v3/x/{{id}}\",\"options\":{{\"id\":{id}}}}}\n");
+    let input = [line(long), line("0.1234567890123456789"), line("18446744073709551615"), line(&format!("\"{long}\""))]
+        .concat();
+    let answers = text(&finish(wxpay(&["wire", "--unsigned"]), &input).stdout);
+    let answers: Vec<Value> = answers.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert!(
+        answers[0]["error"]["message"]
+            .as_str()
+            .is_some_and(|said| said.starts_with(&format!("line 1: the number {long} "))),
+        "{answers:?}"
+    );
+    assert_eq!(answers[1]["error"]["kind"], "options");
+    assert_eq!(answers[2]["target"], "/v3/x/18446744073709551615");
+    assert_eq!(answers[3]["target"], format!("/v3/x/{long}"));
+    // --json goes out as it is typed, and an answer is printed as it came.
+    sandbox.stub("POST", "v3/x", 200, json!({}));
+    assert!(settings.run(&["req", "v3/x", "--json", &format!("{{\"a\":{long}}}")], "").status.success());
+    assert_eq!(sandbox.requests()[0].body, format!("{{\"a\":{long}}}").as_bytes());
+    sandbox.stub("GET", "v3/y", 404, json!({ "code": "X" }));
+    sandbox.inject(Fault::Gateway(
+        http::Response::builder().status(404).body(format!("{{\"total\":{long}}}").into()).expect("answer"),
+    ));
+    assert_eq!(text(&settings.run(&["req", "v3/y"], "").stdout), format!("{{\"total\":{long}}}"));
+}

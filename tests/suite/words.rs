@@ -62,6 +62,7 @@ const NOT_SAID: &[(&str, &[&str])] = &[
             "{} at line 1 column",
             "through the proxy",
             "line {} is not what wire reads: {}",
+            "line {}: {}",
             "the line needs \"template\" or \"chain\", one of them and not both",
             "sign {}",
             "only a server reads this header",
