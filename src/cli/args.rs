@@ -141,7 +141,7 @@ pub(super) struct Certs {
     /// The folder where the files go
     #[arg(short, long, value_name = "DIR", default_value = ".")]
     pub(super) output: PathBuf,
-    /// Where calls go; default: the settings' base_uri, else https://api.mch.weixin.qq.com/
+    /// Where calls go; default: the settings' base_uri, else the service's own
     #[arg(short = 'u', long, value_name = "URL")]
     pub(super) baseuri: Option<String>,
 }
