@@ -27,9 +27,9 @@ pub fn main() -> ExitCode {
     let args = command().try_get_matches().and_then(|matches| Args::from_arg_matches(&matches));
     let args = match args {
         Ok(args) => args,
-        // Help and version are no errors, and in English.
-        Err(error) if error.use_stderr() && zh::is_spoken() => {
-            eprint!("{}", zh::say(&error.render().to_string()));
+        // Help is English, wherever it goes.
+        Err(error) if error.use_stderr() && error.kind() != HELP && zh::is_spoken() => {
+            output::lines(&zh::say(&error.render().to_string()));
             return ExitCode::from(2);
         }
         Err(error) => error.exit(),
@@ -55,6 +55,9 @@ pub fn main() -> ExitCode {
         }
     }
 }
+
+/// What is said of no command at all.
+const HELP: clap::error::ErrorKind = clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
 
 /// The command line, with all its help.
 fn command() -> clap::Command {

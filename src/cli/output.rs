@@ -39,6 +39,11 @@ pub(super) fn note(said: &str) {
     let _ = writeln!(io::stderr(), "wxpay: {}", zh::say(said));
 }
 
+/// Prints lines that are laid out already, on standard error.
+pub(super) fn lines(said: &str) {
+    let _ = io::stderr().write_all(said.as_bytes());
+}
+
 /// A text with blanks up to a column; letters of East Asia take two.
 pub(super) fn column(text: &str, width: usize) -> String {
     let taken: usize = text.chars().map(|c| if c >= '\u{1100}' { 2 } else { 1 }).sum();

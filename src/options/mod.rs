@@ -192,7 +192,8 @@ impl Options {
             Body::Form(members) => members.values().try_for_each(read::exact)?,
             #[cfg(feature = "v2")]
             Body::Xml(members) => members.values().try_for_each(read::exact)?,
-            Body::Raw(_) | Body::Multipart(_) | Body::Media(..) => {}
+            Body::Media(media, _) => media.given_meta().map_or(Ok(()), read::exact)?,
+            Body::Raw(_) | Body::Multipart(_) => {}
         }
         match self.body.replace(body) {
             None => Ok(()),
@@ -427,6 +428,9 @@ mod tests {
         );
         assert!(Options::new().json(&vec![1e300]).checked().is_err());
         assert!(Options::new().json(&u128::MAX).checked().is_err());
+        let media = Media::from_bytes("a", b"".as_slice());
+        assert!(Options::new().media(media.clone().with("size", 1e17)).checked().is_err());
+        assert!(Options::new().media(media.with("size", 1)).checked().is_ok());
     }
 
     #[test]

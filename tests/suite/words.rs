@@ -344,6 +344,18 @@ fn a_chinese_locale_is_answered_in_chinese() {
     }
     assert!(call(&[("WXPAY_LANG", "zh")], &["req", "v3/x/{id}"]).1.contains("缺少路径变量"));
     assert!(chinese(&["--help"]).0.contains("Usage: wxpay"));
+    assert!(
+        finish(
+            {
+                let mut bare = wxpay(&[]);
+                bare.env("WXPAY_LANG", "zh");
+                bare
+            },
+            ""
+        )
+        .stderr
+        .starts_with(b"Call any endpoint")
+    );
 }
 
 #[test]
