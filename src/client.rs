@@ -74,6 +74,8 @@ impl Client {
     /// | `apiv3_key` | the APIv3 key, which PHP's map does not have: fetches the platform's certificates |
     /// | `base_uri` | default `https://api.mch.weixin.qq.com/` |
     /// | `root_certificate` | a private authority besides the usual roots: PEM text or `file://` |
+    /// | `backup_uri` | where calls go when no connection can be made, see [`backup_uri`](crate::ClientBuilder::backup_uri); `""` for nowhere |
+    /// | `retry` | a number, or an object with `times` and `pause`, see [`retry`](crate::ClientBuilder::retry) |
     /// | `timeout`, `connect_timeout` | seconds, `0` for no limit |
     /// | `proxy` | a URL, or an object with `http`, `https` and `no` |
     /// | `secret` | the APIv2 key, for calls of APIv2 |

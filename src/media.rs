@@ -104,6 +104,11 @@ impl Media {
         &self.sha256
     }
 
+    /// The `meta` that was given.
+    pub(crate) fn given_meta(&self) -> Option<&Value> {
+        self.meta.as_ref()
+    }
+
     fn default_meta(&self) -> Value {
         json!({ "filename": self.filename, "sha256": self.sha256 })
     }

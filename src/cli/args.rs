@@ -1,44 +1,12 @@
-//! The arguments. Their comments are the text of `--help`.
+//! The arguments. Their comments are the text of `--help`; what stands below the options is in `help.rs`.
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-/// What the exit codes mean; part of `--help`.
-pub(super) const EXIT_CODES: &str = "\
-Exit codes:
-  0  done
-  1  the answer could not be used: too large, or not what it should be
-  2  arguments, settings or options are wrong, or a file that they name; nothing was sent
-  3  no connection; nothing was sent
-  4  the outcome is unknown: time ran out, or the connection broke; query before repeating
-  5  the service refused: an answer other than 2xx, or a failure in the fields of APIv2
-  6  the signature of the answer, or the digest of a file, does not hold
-  7  the answer, or standard input or output, could not be read or written
-  8  wxpay doctor found something wrong";
-
-/// The settings, in `--help`.
-const SETTINGS: &str = "\
-Settings come from a TOML file and from the environment, which wins. Secrets are never arguments.
-  mchid = \"1900000109\"                                WXPAY_MCHID
-  serial = \"3775B6A4...\"                              WXPAY_SERIAL
-  private_key = \"file://apiclient_key.pem\"            WXPAY_PRIVATE_KEY
-  apiv3_key = \"...\"                                   WXPAY_APIV3_KEY
-  secret = \"...\"                                      WXPAY_SECRET, the APIv2 key
-  base_uri = \"https://api.mch.weixin.qq.com/\"         WXPAY_BASE_URI
-  timeout = 30                                        seconds; also connect_timeout
-  proxy = \"http://proxy.example:3128\"                 else HTTPS_PROXY and the like
-  root_certificate = \"file://ca.pem\"                  a private authority, besides the usual ones
-  [certs]
-  PUB_KEY_ID_0119... = \"file://pub_key.pem\"           WXPAY_PLATFORM_KEY_ID and WXPAY_PLATFORM_KEY
-  [merchant]                                          the certificate for --security
-  cert = \"file://apiclient_cert.pem\"                  or pkcs12 = \"file://apiclient_cert.p12\"
-  key = \"file://apiclient_key.pem\"                    and passphrase = \"...\"
-A relative file:// path is taken from the folder of the TOML file.";
-
-/// Calls the WeChat Pay OpenAPI from the shell.
+/// Call any endpoint of WeChat Pay from the shell: each request is signed, each answer verified
 #[derive(Parser)]
-#[command(name = "wxpay", version, after_help = EXIT_CODES, after_long_help = format!("{SETTINGS}\n\n{EXIT_CODES}"))]
+#[command(name = "wxpay", version)]
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) settings: SettingsFile,
@@ -48,7 +16,7 @@ pub(super) struct Args {
 
 #[derive(clap::Args)]
 pub(super) struct SettingsFile {
-    /// The settings, a TOML file; default WXPAY_CONFIG
+    /// The settings, a TOML file; default: the one that WXPAY_CONFIG names
     #[arg(long, value_name = "FILE", global = true)]
     pub(super) config: Option<PathBuf>,
 }
@@ -61,61 +29,73 @@ pub(super) enum Command {
     Doctor(Doctor),
     #[cfg(feature = "sandbox")]
     Sandbox(Sandbox),
+    Completions(Completions),
+    /// Print the manual page, in one for all commands
+    ///
+    /// It is written for man, in the language that roff reads.
+    Man,
 }
+
+/// The headings of options in `wxpay req --help`.
+const REQUEST: &str = "The request";
+const BODY: &str = "Its body";
+const ANSWER: &str = "The answer";
 
 /// Call an endpoint and print the verified answer
 ///
-/// The path is a template, v3/pay/transactions/id/{id}, or a chain with dots, v3.pay.transactions.id._id_
+/// The path is a template, v3/pay/transactions/id/{id}, or a chain with dots, v3.pay.transactions.id._id_ (camelCase becomes
+/// kebab-case). The answer goes to standard output, JSON in a readable layout; everything else to standard error.
 #[derive(clap::Args)]
-#[command(after_help = EXIT_CODES)]
 pub(super) struct Req {
-    /// A path, v3/certificates, or a chain, v3.certificates
+    /// A path, v3/pay/transactions/id/{id}, or a chain, v3.pay.transactions.id._id_
     pub(super) path: String,
-    /// The method; GET, or POST when there is a body
-    #[arg(short = 'X', long, value_name = "METHOD")]
+    /// The method; default: POST where there is a body, else GET
+    #[arg(help_heading = REQUEST, short = 'X', long, value_name = "METHOD")]
     pub(super) method: Option<String>,
+    /// A variable of the path: --var id=42 for {id}; may be given many times
+    #[arg(help_heading = REQUEST, long, value_name = "KEY=VALUE")]
+    pub(super) var: Vec<String>,
+    /// A parameter of the query, as it is, unencoded; may be given many times
+    #[arg(help_heading = REQUEST, long, value_name = "KEY=VALUE")]
+    pub(super) query: Vec<String>,
+    /// A header; may be given many times
+    #[arg(help_heading = REQUEST, short = 'H', long, value_name = "NAME: VALUE")]
+    pub(super) header: Vec<String>,
     /// The JSON body: text, @FILE, or - for standard input
-    #[arg(long, value_name = "JSON")]
+    #[arg(help_heading = BODY, long, value_name = "JSON")]
     pub(super) json: Option<String>,
     /// The fields of APIv2, in JSON: text, @FILE, or - for standard input
-    #[arg(long, value_name = "JSON", conflicts_with = "json")]
+    #[arg(help_heading = BODY, long, value_name = "JSON", conflicts_with = "json")]
     pub(super) xml: Option<String>,
-    /// Present the merchant's certificate, as some endpoints of APIv2 demand
-    #[arg(long)]
-    pub(super) security: bool,
-    /// A part of the query; may be given many times
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(super) query: Vec<String>,
-    /// A variable of the path; may be given many times
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(super) var: Vec<String>,
-    /// A header; may be given many times
-    #[arg(short = 'H', long, value_name = "NAME: VALUE")]
-    pub(super) header: Vec<String>,
-    /// A file to upload
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "xml"])]
+    /// A file to upload, such as a picture of a licence
+    #[arg(help_heading = BODY, long, value_name = "FILE", conflicts_with_all = ["json", "xml"])]
     pub(super) upload: Option<PathBuf>,
-    /// The meta of the upload, in JSON; the default has filename and sha256
-    #[arg(long, value_name = "JSON", requires = "upload")]
+    /// The meta of the upload, in JSON; default: filename and sha256
+    #[arg(help_heading = BODY, long, value_name = "JSON", requires = "upload")]
     pub(super) meta: Option<String>,
-    /// Write the answer's body to this file, complete or not at all
-    #[arg(long, value_name = "FILE")]
+    /// Write the body to this file, complete or not at all
+    #[arg(help_heading = ANSWER, long, value_name = "FILE")]
     pub(super) sink: Option<PathBuf>,
-    /// The time for the whole call, in seconds
+    /// The time for the whole call, in seconds; 0 is no limit
     #[arg(long, value_name = "SECONDS")]
     pub(super) timeout: Option<f64>,
-    /// Print the exchange to standard error, secrets left out
+    /// Present the merchant's certificate, as some endpoints of APIv2 demand (refunds)
+    #[arg(long)]
+    pub(super) security: bool,
+    /// Print the heads of request and answer on standard error, secrets left out
     #[arg(short, long)]
     pub(super) debug: bool,
 }
 
 /// Print what would be sent, without sending it
 ///
-/// Reads JSON Lines on standard input: {"method": "POST", "template": "v3/x/{y}", "options": {...}}, or "chain": ["v3", "x", "_y_"]
-/// in place of the template; a line may carry its own "mchid". Writes a line for each: {"method", "uri", "target", "headers",
-/// "body"}, or {"error": {"kind", "message"}}; an "id" in a line comes back in its answer. A line that is wrong does not change
-/// the exit code. A body that is no UTF-8 is written as "body_base64". Host and Content-Length
-/// follow from uri and body and are left out.
+/// Reads JSON Lines on standard input, and writes a line for each.
+///
+/// Read:    {"method": "POST", "template": "v3/x/{y}", "options": {...}}, or "chain": ["v3", "x", "_y_"] in place of the template.
+/// A line may carry its own "mchid", and an "id", which comes back in its answer.
+///
+/// Written: {"method", "uri", "target", "headers", "body"}, or {"error": {"kind", "message"}}; a line that is wrong does not change the
+/// exit code. A body that is no UTF-8 is written as "body_base64". Host and Content-Length follow from uri and body and are left out.
 #[derive(clap::Args)]
 pub(super) struct Wire {
     /// Leave the signature out; then no settings are needed
@@ -131,10 +111,11 @@ pub(super) struct Wire {
 
 /// Check settings, keys, clock, connection and signatures, and say what is wrong
 ///
-/// Ends with a signed call to v3/security/echo. The exit code is 8 when a check failed.
+/// Prints a line for each check: ok, warning, FAILED or skipped, and what to do. Ends with a signed call to v3/security/echo, which changes
+/// nothing. The exit code is 8 when a check failed.
 #[derive(clap::Args)]
 pub(super) struct Doctor {
-    /// Make no call
+    /// Make no call: look at settings and keys alone
     #[arg(long)]
     pub(super) offline: bool,
     /// Print a JSON array of check, outcome (ok, warning, failed, skipped) and said
@@ -145,30 +126,37 @@ pub(super) struct Doctor {
 /// Download the platform's certificates as PEM files
 ///
 /// Prints the serial number and the validity of each. The options are those of PHP's CertificateDownloader, but for its key: the
-/// APIv3 key is a secret and comes from the settings.
+/// APIv3 key is a secret and comes from the settings, apiv3_key or WXPAY_APIV3_KEY.
 #[derive(clap::Args)]
-#[command(after_help = EXIT_CODES)]
 pub(super) struct Certs {
-    /// The merchant id
+    /// The merchant id; default: the settings' mchid
     #[arg(short, long, value_name = "ID")]
     pub(super) mchid: Option<String>,
-    /// The serial number of the merchant certificate
+    /// The serial number of the merchant's certificate; default: the settings' serial
     #[arg(short, long, value_name = "HEX")]
     pub(super) serialno: Option<String>,
-    /// The merchant's private key, a path
+    /// The path of the merchant's private key; default: the settings' private_key
     #[arg(short = 'f', long, value_name = "FILE")]
     pub(super) privatekey: Option<PathBuf>,
-    /// Where the files go
+    /// The folder where the files go
     #[arg(short, long, value_name = "DIR", default_value = ".")]
     pub(super) output: PathBuf,
-    /// Where calls go
+    /// Where calls go; default: the settings' base_uri, else the service's own
     #[arg(short = 'u', long, value_name = "URL")]
     pub(super) baseuri: Option<String>,
 }
 
-/// Run a local WeChat Pay that verifies requests and answers signed, or do something to a running one
+/// Print a script that completes commands and options in a shell
+#[derive(clap::Args)]
+pub(super) struct Completions {
+    /// The shell
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// Run a local WeChat Pay to test against, or act on a running one
 ///
-/// Keeps keys and state in DIR, and writes the settings of its merchant there: wxpay.toml for the other commands (--config), and
+/// It verifies requests as the service does and answers signed. Without a command it runs until Ctrl-C; with one it acts on the one that
+/// runs. Keeps keys and state in DIR, and writes the settings of its merchant there: wxpay.toml for the other commands (--config), and
 /// files for other SDKs. Its address is also a page for a browser.
 #[cfg(feature = "sandbox")]
 #[derive(clap::Args)]
@@ -180,10 +168,10 @@ pub(super) struct Sandbox {
     /// Sign with a platform certificate, as for a merchant in platform-certificate mode
     #[arg(long)]
     pub(super) certificates: bool,
-    /// Where keys, state and settings are kept; default wxpay-sandbox, and for what is done to a running one the folder of --config
+    /// The folder of keys, state and settings; default: wxpay-sandbox, and to act on a running one the folder of --config
     #[arg(long, value_name = "DIR", global = true)]
     pub(super) dir: Option<PathBuf>,
-    /// Print the settings as one line of JSON once it listens, for scripts
+    /// Print its settings as one line of JSON once it listens, for scripts
     #[arg(long)]
     pub(super) json: bool,
     /// Answers for endpoints that it does not know: JSON Lines of method, template, status, response
@@ -204,22 +192,45 @@ pub(super) struct Sandbox {
 #[derive(Subcommand)]
 pub(super) enum Act {
     /// Pay an order, or a combined one, and notify its notify_url
-    Pay { out_trade_no: String },
-    /// Give back an order, or so many fen of it
-    Refund { out_trade_no: String, amount: Option<u64> },
+    Pay {
+        /// The merchant's number of the order
+        out_trade_no: String,
+    },
+    /// Give back an order, or a part of it
+    Refund {
+        /// The merchant's number of the order
+        out_trade_no: String,
+        /// In fen; default: all that is left
+        amount: Option<u64>,
+    },
     /// Take a merchant transfer, as its user does
-    Confirm { out_bill_no: String },
-    /// Send a notification again; its id is in the state
-    Replay { id: String },
-    /// Send a notification with a wrong signature, as the service does to see whether it is refused
-    Probe { notify_url: String },
-    /// Do to a member card what a user does: ACCEPT_CARD, ACTIVATE_CARD, USERCARD_MANAGE
-    Card { card_id: String, event: String },
+    Confirm {
+        /// The merchant's number of the transfer
+        out_bill_no: String,
+    },
+    /// Send a notification again
+    Replay {
+        /// Its id, which wxpay sandbox state shows
+        id: String,
+    },
+    /// Send a notification with a wrong signature, as the service does now and then
+    Probe {
+        /// Where to
+        notify_url: String,
+    },
+    /// Do to a member card what a user does
+    Card {
+        /// The card's id
+        card_id: String,
+        /// ACCEPT_CARD, ACTIVATE_CARD or USERCARD_MANAGE
+        event: String,
+    },
     /// Put a fault into the next answers
-    ///
-    /// wrong-signature, stale-clock, unknown-serial, missing-header or missing-header:NAME, bad-gateway, frequency-limited, system-error,
-    /// cut-body or cut-body:BYTES, reset, delay:MILLISECONDS, rotate-key
     Fault {
+        /// Which
+        ///
+        /// wrong-signature, stale-clock, unknown-serial, missing-header or missing-header:NAME, bad-gateway, frequency-limited,
+        /// system-error, cut-body or cut-body:BYTES, reset, delay:MILLISECONDS, rotate-key
         fault: String,
         /// Into so many
         #[arg(long, default_value_t = 1)]

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Map, Value, json};
 
 use super::args::{Doctor, SettingsFile};
-use super::{Failure, output, settings};
+use super::{Failure, output, settings, zh};
 use crate::client::Client;
 use crate::clock;
 use crate::config::ClientBuilder;
@@ -66,6 +66,9 @@ impl Report {
 
 pub(super) fn run(from: &SettingsFile, doctor: &Doctor) -> Result<(), Failure> {
     let mut report = Report::default();
+    for said in settings::mistyped() {
+        report.add("environment", Outcome::Odd(said));
+    }
     match settings::map(from) {
         Ok(map) => {
             report.add("settings", Outcome::Good(format!("{} settings", map.len())));
@@ -96,7 +99,8 @@ fn print(report: &Report, as_json: bool) -> Result<(), Failure> {
             .collect();
         Value::Array(rows).to_string() + "\n"
     } else {
-        rows.map(|(name, mark, said)| format!("{mark:<8} {name:<22} {said}\n")).collect()
+        let column = |text: &str, width| output::column(&zh::say(text), width);
+        rows.map(|(name, mark, said)| format!("{} {} {}\n", column(mark, 8), column(name, 22), zh::say(said))).collect()
     };
     output::body(text.as_bytes()).map_err(|error| Failure::local(format!("standard output: {error}")))
 }
@@ -186,12 +190,13 @@ fn own_certificate(map: &Map<String, Value>, report: &mut Report) -> Option<Cert
 fn validity(name: &'static str, certificate: &Certificate, report: &mut Report) {
     let now = SystemTime::now();
     if !certificate.is_valid_at(now) {
+        let serial = certificate.serial();
         let said = if now < certificate.not_before() {
-            "is not valid yet: is this machine's clock right?"
+            format!("the certificate {serial} is not valid yet: is this machine's clock right?")
         } else {
-            "has expired: get a new one on the merchant platform"
+            format!("the certificate {serial} has expired: get a new one on the merchant platform")
         };
-        report.add(name, Outcome::Bad(format!("the certificate {} {said}", certificate.serial())));
+        report.add(name, Outcome::Bad(said));
     } else if !certificate.is_valid_at(now + SOON) {
         report.add(name, Outcome::Odd(format!("the certificate {} ends within a month", certificate.serial())));
     }

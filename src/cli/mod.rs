@@ -3,16 +3,20 @@
 mod args;
 mod certs;
 mod doctor;
+mod help;
+mod man;
+mod numbers;
 mod output;
 mod req;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod settings;
 mod wire;
+mod zh;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::error::{Error, ErrorKind};
 use args::{Args, Command};
@@ -20,7 +24,16 @@ use args::{Args, Command};
 /// Runs the command that the arguments ask for.
 #[must_use]
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = command().try_get_matches().and_then(|matches| Args::from_arg_matches(&matches));
+    let args = match args {
+        Ok(args) => args,
+        // Help is English, wherever it goes.
+        Err(error) if error.use_stderr() && error.kind() != HELP && zh::is_spoken() => {
+            output::lines(&zh::say(&error.render().to_string()));
+            return ExitCode::from(2);
+        }
+        Err(error) => error.exit(),
+    };
     let outcome = match &args.command {
         Command::Req(req) => req::run(&args.settings, req),
         Command::Certs(certs) => certs::run(&args.settings, certs),
@@ -28,6 +41,11 @@ pub fn main() -> ExitCode {
         Command::Wire(wire) => wire::run(&args.settings, wire),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(sandbox) => sandbox::run(&args.settings, sandbox),
+        Command::Completions(completions) => output::script(|out| {
+            clap_complete::generate(completions.shell, &mut command(), "wxpay", out);
+            Ok(())
+        }),
+        Command::Man => output::script(|out| man::page(command(), out)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -38,7 +56,15 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Why a command ends with another code than 0. The codes are listed in [`args::EXIT_CODES`].
+/// What is said of no command at all.
+const HELP: clap::error::ErrorKind = clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+
+/// The command line, with all its help.
+fn command() -> clap::Command {
+    help::add(Args::command())
+}
+
+/// Why a command ends with another code than 0. The codes are listed in [`help::EXIT_CODES`].
 struct Failure {
     code: u8,
     said: String,

@@ -1,7 +1,10 @@
 //! `wxpay req`: a call from the shell.
 
+use std::future::{Future, poll_fn};
 use std::io::{IsTerminal, Read};
 use std::path::Path;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::Method;
@@ -10,11 +13,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value};
 
 use super::args::{Req, SettingsFile};
-use super::{Failure, output, settings};
+use super::{Failure, numbers, output, settings};
 use crate::chain::Chain;
 use crate::client::Client;
+use crate::error::Error;
 use crate::media::Media;
 use crate::options::Options;
+use crate::promise::Promise;
+use crate::response::Response;
 
 pub(super) fn run(from: &SettingsFile, req: &Req) -> Result<(), Failure> {
     let options = options(req)?;
@@ -34,11 +40,12 @@ pub(super) fn run(from: &SettingsFile, req: &Req) -> Result<(), Failure> {
         }),
         None => options,
     };
-    let outcome = chain.send(method, options).wait();
+    let call = chain.send(method, options);
+    let outcome = if req.sink.is_some() { unless_stopped(call) } else { Ok(call.wait()) };
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
-    match outcome {
+    match outcome? {
         Ok(response) => match &req.sink {
             Some(path) => {
                 let size = std::fs::metadata(path).map_or(0, |file| file.len());
@@ -59,6 +66,56 @@ pub(super) fn run(from: &SettingsFile, req: &Req) -> Result<(), Failure> {
             }
             Err(error.into())
         }
+    }
+}
+
+/// Waits for a call that writes a file. Who stops it leaves no part of the file behind: that goes with the call.
+///
+/// Only here, since a process that has taken a signal over no longer ends by it on its own.
+fn unless_stopped(call: Promise<Response>) -> Result<Result<Response, Error>, Failure> {
+    let failed =
+        |error: std::io::Error| Failure::local(format!("the thread for network traffic cannot be started: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let outcome = runtime.block_on(async {
+        let (mut call, mut stopped) = (pin!(call), pin!(stopped()));
+        poll_fn(|context| match call.as_mut().poll(context) {
+            Poll::Ready(outcome) => Poll::Ready(Ok(outcome)),
+            Poll::Pending => stopped.as_mut().poll(context).map(Err),
+        })
+        .await
+    });
+    // A disk that hangs need not be waited for.
+    runtime.shutdown_background();
+    outcome.map_err(|signal| Failure {
+        code: 128 + signal,
+        said: "stopped; nothing is left of the file, and the request may have arrived".to_owned(),
+    })
+}
+
+/// The number of the signal that ends this process: SIGINT, as by Ctrl-C, or SIGTERM.
+#[cfg(unix)]
+async fn stopped() -> u8 {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        // Then they end it as ever.
+        return std::future::pending().await;
+    };
+    poll_fn(|context| {
+        if interrupt.poll_recv(context).is_ready() {
+            return Poll::Ready(2);
+        }
+        terminate.poll_recv(context).map(|_| 15)
+    })
+    .await
+}
+
+/// The number that Ctrl-C has elsewhere.
+#[cfg(not(unix))]
+async fn stopped() -> u8 {
+    match tokio::signal::ctrl_c().await {
+        Ok(()) => 2,
+        Err(_) => std::future::pending().await,
     }
 }
 
@@ -176,6 +233,9 @@ fn text_of(argument: &str, text: &str) -> Result<String, Failure> {
 
 fn json(argument: &str, text: &str) -> Result<Value, Failure> {
     let text = text_of(argument, text)?;
+    if let Some(number) = numbers::lost(&text) {
+        return Err(Failure::usage(format!("{argument}: {}", numbers::said(number))));
+    }
     serde_json::from_str(&text).map_err(|error| Failure::usage(format!("{argument} is no JSON: {error}")))
 }
 

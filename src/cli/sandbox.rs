@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::args::{Act, Sandbox as Arguments, SettingsFile};
-use super::{Failure, output};
+use super::{Failure, output, zh};
 use crate::sandbox::{Sandbox, home};
 
 pub(super) fn run(from: &SettingsFile, arguments: &Arguments) -> Result<(), Failure> {
@@ -24,7 +24,7 @@ pub(super) fn run(from: &SettingsFile, arguments: &Arguments) -> Result<(), Fail
 }
 
 fn serve(dir: &Path, arguments: &Arguments) -> Result<(), Failure> {
-    let mut builder = Sandbox::configure().port(arguments.port).dir(dir).log();
+    let mut builder = Sandbox::configure().port(arguments.port).dir(dir).log_in(|text| zh::say(text).into_owned());
     builder = builder.notification_speed(arguments.speed);
     if arguments.certificates {
         builder = builder.certificates();
@@ -43,7 +43,7 @@ fn serve(dir: &Path, arguments: &Arguments) -> Result<(), Failure> {
         format!("{}\n", home::summary(&sandbox, dir))
     } else {
         let config = dir.join(home::CONFIG);
-        format!(
+        let text = format!(
             "A local WeChat Pay listens at {0}, and shows itself there to a browser; over TLS at {1}.\n\
              Its merchant's settings are in {2}:\n  wxpay --config {2} req ...\n\
              For other SDKs there are settings.php, settings.mjs, settings.go.txt and settings.java.txt beside it.\n\
@@ -52,7 +52,8 @@ fn serve(dir: &Path, arguments: &Arguments) -> Result<(), Failure> {
             sandbox.tls_base_uri(),
             config.display(),
             if dir == Path::new("wxpay-sandbox") { String::new() } else { format!(" --dir {}", dir.display()) },
-        )
+        );
+        zh::say(&text).into_owned()
     };
     // Whoever reads the lines through a pipe wants them now.
     let mut out = std::io::stdout();

@@ -19,6 +19,9 @@ struct Settings {
     apiv3_key: Option<String>,
     secret: Option<String>,
     base_uri: Option<String>,
+    backup_uri: Option<String>,
+    /// A number, or a table of times and pause.
+    retry: Option<Value>,
     timeout: Option<f64>,
     connect_timeout: Option<f64>,
     proxy: Option<String>,
@@ -28,8 +31,52 @@ struct Settings {
     certs: std::collections::BTreeMap<String, String>,
 }
 
+/// The variables of the environment that `wxpay` reads.
+const VARIABLES: &[&str] = &[
+    "WXPAY_CONFIG",
+    "WXPAY_MCHID",
+    "WXPAY_SERIAL",
+    "WXPAY_PRIVATE_KEY",
+    "WXPAY_APIV3_KEY",
+    "WXPAY_SECRET",
+    "WXPAY_BASE_URI",
+    "WXPAY_PLATFORM_KEY_ID",
+    "WXPAY_PLATFORM_KEY",
+    "WXPAY_LANG",
+];
+
+/// What is said of variables that look like settings and are none. Their values may be secrets, and are not looked at.
+pub(super) fn mistyped() -> Vec<String> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let mut names: Vec<String> = names
+        .map(|name| if cfg!(windows) { name.to_uppercase() } else { name })
+        .filter(|name| name.to_uppercase().starts_with("WXPAY_") && !VARIABLES.contains(&name.as_str()))
+        .collect();
+    names.sort();
+    let said = |name: &String| {
+        let closest = VARIABLES
+            .iter()
+            .map(|known| (strsim::damerau_levenshtein(known, &name.to_uppercase()), known))
+            .min_by_key(|(distance, _)| *distance)
+            .filter(|(distance, _)| *distance <= 3);
+        match closest {
+            Some((_, known)) => {
+                format!("the variable {name} of the environment is no setting and has no effect: did you mean {known}?")
+            }
+            None => format!(
+                "the variable {name} of the environment is no setting and has no effect: the settings are {}",
+                VARIABLES.join(", ")
+            ),
+        }
+    };
+    names.iter().map(said).collect()
+}
+
 /// The builder with all settings in it.
 pub(super) fn builder(from: &SettingsFile) -> Result<ClientBuilder, Failure> {
+    for said in mistyped() {
+        output::note(&said);
+    }
     let map = map(from)?;
     if let Some(said) = map.get("privateKey").and_then(Value::as_str).and_then(readable_by_others) {
         output::note(&said);
@@ -95,9 +142,10 @@ pub(super) fn map(from: &SettingsFile) -> Result<Map<String, Value>, Failure> {
         ("root_certificate", settings.root_certificate),
         ("proxy", settings.proxy),
         ("base_uri", settings.base_uri),
+        ("backup_uri", settings.backup_uri),
     ] {
-        // An empty proxy is none; any other empty value is a missing one.
-        if let Some(value) = value.filter(|value| !value.is_empty() || key == "proxy") {
+        // An empty proxy or backup is none; any other empty value is a missing one.
+        if let Some(value) = value.filter(|value| !value.is_empty() || matches!(key, "proxy" | "backup_uri")) {
             map.insert(key.to_owned(), Value::String(value));
         }
     }
@@ -105,6 +153,9 @@ pub(super) fn map(from: &SettingsFile) -> Result<Map<String, Value>, Failure> {
         if let Some(value) = value {
             map.insert(key.to_owned(), value.into());
         }
+    }
+    if let Some(retry) = settings.retry {
+        map.insert("retry".to_owned(), retry);
     }
     if !settings.certs.is_empty() {
         let certs = settings.certs.into_iter().map(|(id, key)| (id, Value::String(key)));

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::args::{SettingsFile, Wire};
-use super::{Failure, settings};
+use super::{Failure, numbers, settings};
 use crate::chain;
 use crate::clock;
 use crate::crypto::random;
@@ -111,6 +111,10 @@ fn answer(number: u64, line: &str, base: &Base, key_id: Option<&HeaderValue>, si
         // The library counts the lines of one JSON text, which is always the first.
         let said = source.to_string().replace(" at line 1 column", ", at column");
         Error::options(format!("line {number} is not what wire reads: {said}"))
+    });
+    let parsed = parsed.and_then(|parsed| match numbers::lost(line) {
+        Some(lost) => Err(Error::options(format!("line {number}: {}", numbers::said(lost)))),
+        None => Ok(parsed),
     });
     let mut id = None;
     let sent = parsed.and_then(|mut line| {

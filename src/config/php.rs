@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::config::ClientBuilder;
 use crate::error::Error;
-use crate::options::{self, kind, proxy, seconds, text};
+use crate::options::{self, kind, proxy, retry, seconds, text};
 
 impl ClientBuilder {
     /// PHP's map.
@@ -28,7 +28,7 @@ impl ClientBuilder {
 
 type Set = fn(ClientBuilder, Value) -> Result<ClientBuilder, String>;
 
-/// The keys of PHP's `Builder::factory`.
+/// The keys of PHP's `Builder::factory`, and of what the builder has besides.
 const SETTINGS: &[(&str, Set)] = &[
     ("mchid", |builder, value| match value {
         Value::Number(number) if number.is_u64() => Ok(builder.mchid(number.to_string())),
@@ -52,6 +52,14 @@ const SETTINGS: &[(&str, Set)] = &[
     }),
     ("apiv3_key", |builder, value| Ok(builder.apiv3_key(text(value)?))),
     ("base_uri", |builder, value| Ok(builder.base_uri(text(value)?))),
+    ("backup_uri", |builder, value| {
+        let uri = text(value)?;
+        Ok(if uri.is_empty() { builder.no_backup() } else { builder.backup_uri(uri) })
+    }),
+    ("retry", |mut builder, value| {
+        builder.retry = retry(&value)?;
+        Ok(builder)
+    }),
     ("timeout", |builder, value| Ok(builder.timeout(seconds(&value)?))),
     ("connect_timeout", |builder, value| Ok(builder.connect_timeout(seconds(&value)?))),
     ("proxy", |mut builder, value| {

@@ -3,11 +3,11 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
-use http::{StatusCode, Uri};
+use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, StatusCode, Uri};
 use tower::{Service, ServiceExt};
 
 use crate::crypto::random;
@@ -178,8 +178,8 @@ fn pause(outcome: &Result<http::Response<Bytes>, Error>, retry: Retry, repeated:
     let own = || retry.pause(repeated, random::byte());
     match outcome {
         Ok(answer) if answer.status() == StatusCode::TOO_MANY_REQUESTS || answer.status().is_server_error() => {
-            let asked = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-            Some(asked.map_or_else(own, |seconds| Duration::from_secs(seconds).clamp(own(), MOST_ASKED)))
+            // A pause of our own may be longer than the most that is asked for.
+            Some(retry_after(answer.headers()).map_or_else(own, |asked| asked.min(MOST_ASKED).max(own())))
         }
         Ok(_) => None,
         Err(error) => match error.kind() {
@@ -189,5 +189,47 @@ fn pause(outcome: &Result<http::Response<Bytes>, Error>, retry: Retry, repeated:
             ErrorKind::ServerError => Some(own()),
             _ => None,
         },
+    }
+}
+
+/// `Retry-After`: seconds, or a date, which is compared with the answer's own: this machine's clock may be another.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    let asked = text(RETRY_AFTER)?;
+    if !asked.is_empty() && asked.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More than fits is longer than any pause.
+        return Some(Duration::from_secs(asked.parse().unwrap_or(u64::MAX)));
+    }
+    let until = httpdate::parse_http_date(asked).ok()?;
+    let now = text(DATE).and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or_else(SystemTime::now);
+    // What is over asks for no pause.
+    Some(until.duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_asked_for_in_seconds_or_by_a_date() {
+        let asked = |fields: &[(&str, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in fields {
+                let name = http::HeaderName::from_bytes(name.as_bytes()).expect("name");
+                headers.insert(name, value.parse().expect("value"));
+            }
+            retry_after(&headers).map(|pause| pause.as_secs())
+        };
+        let date = ("date", "Mon, 23 Nov 2020 12:00:00 GMT");
+        assert_eq!(asked(&[("retry-after", "7")]), Some(7));
+        assert_eq!(asked(&[("retry-after", "99999999999999999999999999")]), Some(u64::MAX));
+        assert_eq!(asked(&[date, ("retry-after", "Mon, 23 Nov 2020 12:00:20 GMT")]), Some(20));
+        assert_eq!(asked(&[date, ("retry-after", "Monday, 23-Nov-20 12:00:20 GMT")]), Some(20), "the form of RFC 850");
+        assert_eq!(asked(&[date, ("retry-after", "Mon, 23 Nov 2020 11:00:00 GMT")]), Some(0), "over already");
+        let ahead = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(30));
+        assert!(asked(&[("retry-after", &ahead)]).is_some_and(|pause| (25..=30).contains(&pause)), "no Date");
+        for wrong in ["", "-1", "soon", "1.5", "+3"] {
+            assert_eq!(asked(&[date, ("retry-after", wrong)]), None, "{wrong}");
+        }
     }
 }

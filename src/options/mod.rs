@@ -25,7 +25,7 @@ use crate::proto::multipart::Multipart;
 use crate::proto::target::Base;
 use crate::sink::{Progress, Sink};
 pub(crate) use keys::{elsewhere, is_reserved, reserved};
-pub(crate) use read::{kind, proxy, seconds, text};
+pub(crate) use read::{kind, proxy, retry, seconds, text};
 
 /// What a call carries: the values of the path's variables, the body, the query, headers and how to send it.
 ///
@@ -204,11 +204,20 @@ impl Options {
         } else if let Some(instead) = elsewhere(&key) {
             self.fail(Error::options(format!("the option {key:?} has no meaning here: {instead}")));
         } else {
+            self.note(&key, |_| read::exact(&value));
             self.variables.insert(key, value);
         }
     }
 
     fn set_body(&mut self, body: Body) -> Result<(), String> {
+        match &body {
+            Body::Json(value) => read::exact(value)?,
+            Body::Form(members) => members.values().try_for_each(read::exact)?,
+            #[cfg(feature = "v2")]
+            Body::Xml(members) => members.values().try_for_each(read::exact)?,
+            Body::Media(media, _) => media.given_meta().map_or(Ok(()), read::exact)?,
+            Body::Raw(_) | Body::Multipart(_) => {}
+        }
         match self.body.replace(body) {
             None => Ok(()),
             Some(_) => {
@@ -407,6 +416,14 @@ mod tests {
             (json!({"allow_redirects": {"max": 99}}), "0 to 20"),
             (json!({"allow_redirects": {"referer": true}}), "none of \"max\""),
             (json!({"proxy": 1}), "a number where a URL"),
+            (json!({"id": 1e20}), "\"id\": the number 1e+20 is beyond"),
+            (json!({"id": [1, -9007199254740992.0]}), "\"id\": the number -9007199254740992.0 is beyond"),
+            (json!({"json": {"a": [{"b": 18446744073709551616.0}]}}), "\"json\": the number"),
+            (json!({"xml": {"a": 1e17}}), "\"xml\": the number"),
+            (json!({"form_params": {"a": 1e17}}), "\"form_params\": the number"),
+            (json!({"query": {"a": 1e17}}), "\"query\": the number"),
+            (json!({"headers": {"X": 1e17}}), "the header \"X\": the number"),
+            (json!({"multipart": [{"name": "a", "contents": 1e17}]}), "\"multipart\": the number"),
             (json!({"connect_timeout": "x"}), "\"connect_timeout\": a string"),
             (json!({"verify": false}), "TLS is always verified"),
             (json!({"handler": 1}), "ClientBuilder::signer"),
@@ -415,6 +432,28 @@ mod tests {
             assert!(said.contains(words), "{options}: {words:?} not in {said:?}");
         }
         assert!(!said(json!({"headers": {"X": "s3cret\n"}})).contains("s3cret"));
+    }
+
+    #[test]
+    fn a_number_that_was_rounded_is_refused_and_no_other() {
+        let read: Value = serde_json::from_str(r#"{"id": 12345678901234567890123}"#).expect("JSON");
+        let error = said(read);
+        assert!(
+            error.contains("the number 1.2345678901234568e+22 is beyond") && error.ends_with("give it as a string"),
+            "{error}"
+        );
+        let whole = json!({"id": u64::MAX, "json": {"a": i64::MIN, "b": 9007199254740993_u64, "c": 0.1, "d": -9007199254740991.0}});
+        let options = Options::from(whole).checked().expect("exact");
+        let Some(Body::Json(json)) = &options.body else { panic!("no JSON") };
+        assert_eq!(
+            json.to_string(),
+            r#"{"a":-9223372036854775808,"b":9007199254740993,"c":0.1,"d":-9007199254740991.0}"#
+        );
+        assert!(Options::new().json(&vec![1e300]).checked().is_err());
+        assert!(Options::new().json(&u128::MAX).checked().is_err());
+        let media = Media::from_bytes("a", b"".as_slice());
+        assert!(Options::new().media(media.clone().with("size", 1e17)).checked().is_err());
+        assert!(Options::new().media(media.with("size", 1)).checked().is_ok());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::{Query, Redirects};
 use crate::connect::Proxy;
@@ -30,6 +30,30 @@ pub(crate) fn text(value: Value) -> Result<String, String> {
     match value {
         Value::String(text) => Ok(text),
         other => Err(format!("{} where a string is needed", kind(&other))),
+    }
+}
+
+/// The first number that may have lost digits before it came here: a float beyond 2^53, from where on whole numbers have gaps. JSON text
+/// with a whole number that is longer than 64 bits is read as such a float, without a word.
+pub(super) fn rounded(value: &Value) -> Option<&Number> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            number.as_f64().filter(|float| float.abs() >= EXACT).map(|_| number)
+        }
+        Value::Array(items) => items.iter().find_map(rounded),
+        Value::Object(members) => members.values().find_map(rounded),
+        _ => None,
+    }
+}
+
+/// What is said of it.
+pub(super) fn exact(value: &Value) -> Result<(), String> {
+    match rounded(value) {
+        Some(number) => Err(format!(
+            "the number {number} is beyond those that a float holds exactly, so that digits of it may be lost already: give it as a string"
+        )),
+        None => Ok(()),
     }
 }
 
@@ -87,7 +111,10 @@ pub(super) fn base_uri(value: &Value) -> Result<Base, String> {
 pub(super) fn query(value: Value) -> Result<Option<Query>, String> {
     match value {
         Value::Null => Ok(None),
-        Value::Object(members) => Ok(Some(Query::Map(members))),
+        Value::Object(members) => {
+            members.values().try_for_each(exact)?;
+            Ok(Some(Query::Map(members)))
+        }
         // PHP's empty array.
         Value::Array(items) if items.is_empty() => Ok(Some(Query::Text(String::new()))),
         Value::String(text) => Ok(Some(Query::Text(text))),
@@ -96,7 +123,7 @@ pub(super) fn query(value: Value) -> Result<Option<Query>, String> {
 }
 
 /// `retry`: how often besides the first time, or an object with `times` and `pause` (seconds).
-pub(super) fn retry(value: &Value) -> Result<Retry, String> {
+pub(crate) fn retry(value: &Value) -> Result<Retry, String> {
     let times = |value: &Value| {
         let times = value.as_u64().and_then(|times| u32::try_from(times).ok()).filter(|times| *times <= Retry::MOST);
         times.ok_or_else(|| format!("a number from 0 to {} is needed, or {{\"times\", \"pause\"}}", Retry::MOST))
@@ -200,6 +227,7 @@ pub(super) fn headers(value: Value, into: &mut HeaderMap) -> Result<(), String> 
 }
 
 fn header_value(name: &str, value: &Value) -> Result<HeaderValue, String> {
+    exact(value).map_err(|said| format!("the header {name:?}: {said}"))?;
     let text = match value {
         Value::String(text) => text.trim_matches([' ', '\t']).to_owned(),
         Value::Number(number) => number.to_string(),
@@ -229,6 +257,7 @@ fn part(value: Value) -> Result<Part, String> {
         match key.as_str() {
             "name" => name = Some(text(value)?),
             "contents" => {
+                exact(&value)?;
                 contents = Some(match value {
                     Value::String(text) => Bytes::from(text),
                     Value::Number(number) => Bytes::from(number.to_string()),

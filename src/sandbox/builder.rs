@@ -34,7 +34,8 @@ pub struct SandboxBuilder {
     certificates: bool,
     speed: f64,
     anywhere: bool,
-    log: bool,
+    /// Whether refused signatures are explained on standard error, and in which words.
+    log: Option<fn(&str) -> String>,
     stubs: Vec<Stub>,
     /// The first thing that was wrong.
     error: Option<Error>,
@@ -48,7 +49,7 @@ impl SandboxBuilder {
             certificates: false,
             speed: 1.0,
             anywhere: false,
-            log: false,
+            log: None,
             stubs: Vec::new(),
             error: None,
         }
@@ -87,8 +88,13 @@ impl SandboxBuilder {
     }
 
     /// Explains each refused signature on standard error.
-    pub fn log(mut self) -> Self {
-        self.log = true;
+    pub fn log(self) -> Self {
+        self.log_in(str::to_owned)
+    }
+
+    /// The same in other words, such as another language's.
+    pub(crate) fn log_in(mut self, words: fn(&str) -> String) -> Self {
+        self.log = Some(words);
         self
     }
 
@@ -156,7 +162,7 @@ impl SandboxBuilder {
             book: Mutex::new(book),
             store,
             transport,
-            log: self.log.then(server::logger),
+            log: self.log.map(server::Log::start),
             panicked: AtomicBool::new(false),
         });
         if self.certificates {

@@ -98,7 +98,7 @@ struct State {
     /// Sends notifications.
     transport: Transport,
     /// Where refused signatures are explained, a text each.
-    log: Option<std::sync::mpsc::SyncSender<String>>,
+    log: Option<server::Log>,
     panicked: AtomicBool,
 }
 

@@ -138,7 +138,7 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response
     }
     if let (Some(log), false, false) = (&state.log, verdict.held, verdict.expected.is_empty()) {
         // Where nobody reads, nothing waits.
-        let _ = log.try_send(explained(&request, &verdict));
+        let _ = log.texts.try_send(explained(&request, &verdict, log.words));
     }
     let asked = request.headers().get(verify::SERIAL).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let fault = {
@@ -198,36 +198,42 @@ fn frequency_limited() -> serde_json::Value {
     serde_json::json!({ "code": "FREQUENCY_LIMITED", "message": "频率超限，请降低请求频率后重试" })
 }
 
-/// Writes texts to standard error on a thread of its own: whoever reads it may be slow, or nobody.
-pub(super) fn logger() -> std::sync::mpsc::SyncSender<String> {
-    let (send, receive) = std::sync::mpsc::sync_channel::<String>(64);
-    // Where no thread is to be had, nothing is explained.
-    let _ = thread::Builder::new().name("wechatpay-sandbox-log".to_owned()).spawn(move || {
-        for text in receive {
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
-        }
-    });
-    send
+/// Where refused signatures are explained.
+pub(super) struct Log {
+    texts: std::sync::mpsc::SyncSender<String>,
+    words: fn(&str) -> String,
+}
+
+impl Log {
+    /// Writes texts to standard error on a thread of its own: whoever reads it may be slow, or nobody.
+    pub(super) fn start(words: fn(&str) -> String) -> Self {
+        let (texts, receive) = std::sync::mpsc::sync_channel::<String>(64);
+        // Where no thread is to be had, nothing is explained.
+        let _ = thread::Builder::new().name("wechatpay-sandbox-log".to_owned()).spawn(move || {
+            for text in receive {
+                let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+            }
+        });
+        Log { texts, words }
+    }
 }
 
 /// Lines of a message that are shown.
 const MOST_LINES: usize = 40;
 
 /// What was expected and what was signed, side by side.
-fn explained(request: &Request<Bytes>, verdict: &Verdict) -> String {
+fn explained(request: &Request<Bytes>, verdict: &Verdict, words: fn(&str) -> String) -> String {
     // Text from outside must not move the cursor of a terminal.
     let plain = |text: &str, most: usize| -> String {
         text.chars().take(most).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
     };
-    let mut text = format!(
-        "refused: {} {}\n  {}\n",
-        request.method(),
-        plain(&request.uri().to_string(), 200),
-        plain(&verdict.said, 500)
-    );
+    let uri = plain(&request.uri().to_string(), 200);
+    let refused = format!("refused: {} {uri}", request.method());
+    let mut text = format!("{}\n  {}\n", words(&refused), words(&plain(&verdict.said, 500)));
     let signed = if verdict.signed.is_empty() { "?" } else { verdict.signed.as_str() };
     let (mut expected, mut signed) = (verdict.expected.lines(), signed.lines());
-    text.push_str("  expected                                           | signed\n");
+    text.push_str(&words("  expected                                           | signed"));
+    text.push('\n');
     for _ in 0..MOST_LINES {
         let (left, right) = (expected.next(), signed.next());
         if left.is_none() && right.is_none() {

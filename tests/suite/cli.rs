@@ -11,18 +11,22 @@ use crate::corpus;
 use crate::support::sandbox;
 
 /// The command without any setting of this machine's.
-fn wxpay(arguments: &[&str]) -> Command {
+pub(crate) fn wxpay(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wxpay"));
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for (name, _) in
-        std::env::vars().filter(|(name, _)| name.starts_with("WXPAY_") || name.to_lowercase().ends_with("_proxy"))
-    {
+    let of_machine = |name: &str| {
+        name.starts_with("WXPAY_")
+            || name.to_lowercase().ends_with("_proxy")
+            || name.starts_with("LC_")
+            || name.starts_with("LANG")
+    };
+    for (name, _) in std::env::vars().filter(|(name, _)| of_machine(name)) {
         command.env_remove(name);
     }
     command
 }
 
-fn finish(mut command: Command, input: &str) -> Output {
+pub(crate) fn finish(mut command: Command, input: &str) -> Output {
     let mut child = command.spawn().expect("wxpay");
     let mut stdin = child.stdin.take().expect("stdin");
     let input = input.to_owned();
@@ -35,15 +39,15 @@ fn finish(mut command: Command, input: &str) -> Output {
     output
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
 }
 
 /// The sandbox's settings as a file, removed at the end.
-struct Settings(PathBuf);
+pub(crate) struct Settings(PathBuf);
 
 impl Settings {
-    fn of(sandbox: &Sandbox, name: &str) -> Self {
+    pub(crate) fn of(sandbox: &Sandbox, name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("wechatpay-chain-cli-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("folder");
         let settings = sandbox.settings();
@@ -65,11 +69,11 @@ impl Settings {
         Settings(folder)
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.0.join(name).to_str().expect("path").to_owned()
     }
 
-    fn run(&self, arguments: &[&str], input: &str) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str], input: &str) -> Output {
         let config = self.path("wxpay.toml");
         finish(wxpay(&[&["--config", &config], arguments].concat()), input)
     }
@@ -452,4 +456,153 @@ fn a_gigabyte_in_little_memory() {
     assert_eq!(std::fs::metadata(&saved).expect("file").len(), SIZE);
     println!("1 GiB with a peak of {peak} kB");
     assert!(peak > 0 && peak < 32 * 1024, "{peak} kB");
+}
+
+#[test]
+fn backup_and_repetition_are_settings() {
+    let (primary, backup) = (sandbox(), sandbox());
+    let settings = Settings::of(&backup, "backup");
+    let toml = std::fs::read_to_string(settings.path("wxpay.toml")).expect("settings");
+    let change = |to: &str, more: &str| {
+        let changed = toml
+            .replace(&format!("\"{}\"", backup.base_uri()), &format!("\"{to}\""))
+            .replace("[certs]", &format!("{more}\n[certs]"));
+        std::fs::write(settings.path("wxpay.toml"), changed).expect("written");
+    };
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address");
+    let call = || {
+        settings.run(
+            &["req", CARDS, "--var", "card_id=pbLatjvWOibDc5", "--json", r#"{"activate_type":"AUTO_ACTIVATE"}"#],
+            "",
+        )
+    };
+    change(&format!("http://{closed}/"), &format!("backup_uri = {:?}", backup.base_uri()));
+    let output = call();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    change(&format!("http://{closed}/"), "backup_uri = \"\"");
+    assert_eq!(call().status.code(), Some(3));
+    assert_eq!(backup.requests().len(), 1);
+    drop(primary);
+    let broken = || Fault::Gateway(http::Response::builder().status(502).body(bytes::Bytes::new()).expect("answer"));
+    for (retry, repeated) in [("retry = 1", true), ("retry = { times = 1, pause = 0.1 }", true), ("", false)] {
+        change(&backup.base_uri(), retry);
+        backup.inject(broken());
+        assert_eq!(call().status.success(), repeated, "{retry}");
+    }
+    change(&backup.base_uri(), "retry = \"often\"");
+    let said = text(&call().stderr);
+    assert!(said.contains("the setting retry: a number from 0 to 10 is needed"), "{said}");
+}
+
+#[test]
+fn a_mistyped_variable_is_noticed() {
+    let mut command = wxpay(&["wire", "--unsigned"]);
+    command
+        .env("WXPAY_MCH_ID", "s3cret")
+        .env("WXPAY_APIV3KEY", "s3cret")
+        .env("WXPAY_NOTHING_LIKE_IT", "s3cret")
+        .env("WXPAY_LANG", "en");
+    let output = finish(command, "");
+    let said = text(&output.stderr);
+    assert!(output.status.success() && !said.contains("s3cret"), "{said}");
+    assert_eq!(
+        said.lines().take(2).collect::<Vec<_>>(),
+        [
+            "wxpay: the variable WXPAY_APIV3KEY of the environment is no setting and has no effect: did you mean WXPAY_APIV3_KEY?",
+            "wxpay: the variable WXPAY_MCH_ID of the environment is no setting and has no effect: did you mean WXPAY_MCHID?",
+        ]
+    );
+    assert!(
+        said.lines()
+            .nth(2)
+            .is_some_and(|line| line.contains("NOTHING_LIKE_IT") && line.contains("the settings are WXPAY_CONFIG, ")),
+        "{said}"
+    );
+    let mut command = wxpay(&["doctor", "--offline", "--json"]);
+    let doctor = finish(
+        {
+            command.env("WXPAY_SEKRET", "x");
+            command
+        },
+        "",
+    );
+    let checks: Value = serde_json::from_slice(&doctor.stdout).expect("JSON");
+    assert!(checks[0]["check"] == "environment" && checks[0]["outcome"] == "warning", "{checks}");
+}
+
+/// Ctrl-C in the middle of a download.
+#[cfg(unix)]
+#[test]
+fn a_download_that_is_stopped_leaves_nothing_behind() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let slow = crate::support::server(|mut stream| async move {
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request).await?;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nthe beginning").await?;
+        std::future::pending().await
+    });
+    let sandbox = sandbox();
+    let settings = Settings::of(&sandbox, "stopped");
+    let folder = tempfile::tempdir().expect("folder");
+    let files = || std::fs::read_dir(folder.path()).expect("folder").count();
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let sink = folder.path().join("bill.csv");
+        let config = settings.path("wxpay.toml");
+        let mut command =
+            wxpay(&["--config", &config, "req", "v3/billdownload/file", "--sink", sink.to_str().expect("path")]);
+        let child =
+            command.env("WXPAY_BASE_URI", format!("http://{slow}/")).env("WXPAY_LANG", "en").spawn().expect("wxpay");
+        let began = std::time::Instant::now();
+        // The part is there once the call has begun; the signal is taken over with the same step.
+        while files() == 0 && began.elapsed().as_secs() < 30 {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        assert_eq!(files(), 1, "a part");
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill").success());
+        let output = child.wait_with_output().expect("ended");
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+        assert_eq!(
+            text(&output.stderr),
+            "wxpay: stopped; nothing is left of the file, and the request may have arrived\n"
+        );
+        assert_eq!(files(), 0, "no part is left");
+    }
+}
+
+#[test]
+fn no_number_is_rounded_without_a_word() {
+    let sandbox = sandbox();
+    let settings = Settings::of(&sandbox, "numbers");
+    let long = "12345678901234567890123";
+    let refused = settings.run(&["req", "v2/pay/orderquery", "--xml", &format!("{{\"out_trade_no\": {long}}}")], "");
+    let said = text(&refused.stderr);
+    assert!(
+        refused.status.code() == Some(2) && said.contains(&format!("--xml: the number {long} has more digits")),
+        "{said}"
+    );
+    assert!(sandbox.requests().is_empty());
+    let line = |id: &str| format!("{{\"method\":\"GET\",\"template\":\"v3/x/{{id}}\",\"options\":{{\"id\":{id}}}}}\n");
+    let input = [line(long), line("0.1234567890123456789"), line("18446744073709551615"), line(&format!("\"{long}\""))]
+        .concat();
+    let answers = text(&finish(wxpay(&["wire", "--unsigned"]), &input).stdout);
+    let answers: Vec<Value> = answers.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert!(
+        answers[0]["error"]["message"]
+            .as_str()
+            .is_some_and(|said| said.starts_with(&format!("line 1: the number {long} "))),
+        "{answers:?}"
+    );
+    assert_eq!(answers[1]["error"]["kind"], "options");
+    assert_eq!(answers[2]["target"], "/v3/x/18446744073709551615");
+    assert_eq!(answers[3]["target"], format!("/v3/x/{long}"));
+    // --json goes out as it is typed, and an answer is printed as it came.
+    sandbox.stub("POST", "v3/x", 200, json!({}));
+    assert!(settings.run(&["req", "v3/x", "--json", &format!("{{\"a\":{long}}}")], "").status.success());
+    assert_eq!(sandbox.requests()[0].body, format!("{{\"a\":{long}}}").as_bytes());
+    sandbox.stub("GET", "v3/y", 404, json!({ "code": "X" }));
+    sandbox.inject(Fault::Gateway(
+        http::Response::builder().status(404).body(format!("{{\"total\":{long}}}").into()).expect("answer"),
+    ));
+    assert_eq!(text(&settings.run(&["req", "v3/y"], "").stdout), format!("{{\"total\":{long}}}"));
 }

@@ -51,6 +51,18 @@ fn what_cannot_be_reached_goes_to_the_backup_host() {
         assert_eq!(error.kind(), ErrorKind::Connect);
     }
     assert_eq!(backup.requests().len(), 8);
+    // The map of settings says the same.
+    let mut settings = backup.settings();
+    settings["base_uri"] = format!("http://{}/", closed()).into();
+    settings["backup_uri"] = backup.base_uri().into();
+    let client = Client::factory(settings.clone()).expect("client");
+    assert!(client.chain(CARDS).post(options()).expect("the backup answers").is_from_backup());
+    settings["backup_uri"] = "".into();
+    let error = Client::factory(settings.clone()).expect("client").chain(CARDS).post(options()).expect_err("no backup");
+    assert!(error.is_connect(), "{error}");
+    settings["backup_uri"] = json!(false);
+    let error = Client::factory(settings).expect_err("a text");
+    assert_eq!(error.to_string(), "the setting backup_uri: a boolean where a string is needed");
     // TLS that fails: a server that answers no handshake.
     let primary = sandbox();
     let tls = backup.builder().base_uri(primary.base_uri().replace("http", "https")).backup_uri(backup.tls_base_uri());
@@ -205,6 +217,15 @@ fn retry_after_is_honoured_and_the_timeout_is_the_whole() {
     let began = Instant::now();
     client.chain(CARDS).post(with(json!({ "times": 1, "pause": 0 }))).expect("after a second");
     assert!(began.elapsed() >= Duration::from_secs(1), "Retry-After: 1 was asked for");
+    // By a date, which is compared with the answer's own and not with this machine's clock.
+    sandbox.inject(Fault::Tamper(Box::new(|answer| {
+        *answer.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+        answer.headers_mut().insert("date", "Mon, 23 Nov 2020 12:00:00 GMT".parse().expect("date"));
+        answer.headers_mut().insert("retry-after", "Mon, 23 Nov 2020 12:00:01 GMT".parse().expect("date"));
+    })));
+    let began = Instant::now();
+    client.chain(CARDS).post(with(json!({ "times": 1, "pause": 0 }))).expect("after a second");
+    assert!((1..5).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
     for _ in 0..3 {
         sandbox.inject(Fault::FrequencyLimited);
     }
@@ -212,6 +233,19 @@ fn retry_after_is_honoured_and_the_timeout_is_the_whole() {
     short["timeout"] = 0.2.into();
     let error = client.chain(CARDS).post(short).expect_err("no time for a pause");
     assert_eq!(error.code(), Some("FREQUENCY_LIMITED"), "the answer that is there is given: {error}");
+    // As a setting of all calls.
+    let by_setting = |retry: Value| {
+        let sandbox = crate::support::sandbox();
+        let mut settings = sandbox.settings();
+        settings["retry"] = retry;
+        sandbox.inject(gateway(502));
+        sandbox.inject(gateway(503));
+        let outcome = Client::factory(settings).expect("client").chain(CARDS).post(options());
+        (sandbox.requests().len(), outcome.is_ok())
+    };
+    assert_eq!(by_setting(json!(0)), (1, false));
+    assert_eq!(by_setting(json!(2)), (3, true));
+    assert_eq!(by_setting(json!({ "times": 2, "pause": 0.01 })), (3, true));
     for (wrong, words) in [
         (json!(11), "from 0 to 10"),
         (json!("x"), "from 0 to 10"),

@@ -110,6 +110,7 @@ fn a_kill_in_a_storm_loses_nothing_that_was_answered() {
             .args(arguments)
             .arg("--dir")
             .arg(folder.path())
+            .env("WXPAY_LANG", "en")
             .output()
             .expect("wxpay");
         (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())

@@ -36,6 +36,8 @@ mod runtimes;
 mod sdks;
 mod secrets;
 mod sending;
+#[cfg(feature = "cli")]
+mod shell;
 mod soak;
 mod strictness;
 mod structure;
@@ -45,3 +47,5 @@ mod transfers;
 mod turns;
 mod v2;
 mod v2_edges;
+#[cfg(feature = "cli")]
+mod words;

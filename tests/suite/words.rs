@@ -1,0 +1,412 @@
+//! The catalogue of Chinese messages is whole: every sentence in the sources is in it, and it has no other.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use wechatpay_chain::sandbox::Fault;
+
+use crate::cli::{Settings, finish, text, wxpay};
+use crate::{structure, support};
+
+/// Sentences that `wxpay` does not say to people, and why.
+const NOT_SAID: &[(&str, &[&str])] = &[
+    ("the help of wxpay is in English", &["src/cli/args.rs", "src/cli/help.rs", "src/cli/man.rs", "src/lib.rs"]),
+    ("wxpay receives no notifications", &["src/notify/"]),
+    ("not built for users", &["src/fuzzing.rs"]),
+    ("wxpay has no fields of its own in XML", &["src/transformer.rs"]),
+    (
+        "what the compiler says of chain!",
+        &[
+            "src/literal.rs",
+            "\"_x_\" is a variable only as a name of its own: inside a path write {x}",
+            "a path segment looks like a value, or is no plain camelCase word, and capitals would be lost from it: write a variable in its place, such as {id}, and give the value in the options",
+            "the query in a path has capitals, which a path does not keep: give it as the option \"query\"",
+        ],
+    ),
+    (
+        "what a service answers, in its own words, or a trace",
+        &[
+            "src/trace.rs",
+            "GET / state qr/{out_trade_no}, POST pay refund confirm replay probe notify card fault stub, all under /sandbox/",
+            "src/debug.rs",
+            "src/sandbox/answer.rs",
+            "src/sandbox/api_misc.rs",
+            "src/sandbox/api_pay.rs",
+            "src/sandbox/books.rs",
+            "{} is no control call of the sandbox: {}",
+            "src/sandbox/notification.rs",
+            "src/sandbox/outbox.rs",
+            "src/sandbox/reply.rs",
+            "src/sandbox/routes.rs",
+            "src/sandbox/upload.rs",
+            "src/sandbox/v2.rs",
+        ],
+    ),
+    (
+        "parts of headers, of bodies and of documentation",
+        &[
+            "application/json; charset=utf-8",
+            "text/html; charset=utf-8",
+            "text/xml; charset=utf-8",
+            "text/xml, text/plain, application/x-gzip",
+            "application/json, text/plain, application/x-gzip, application/pdf, image/png, image/*;q=0.5",
+            "multipart/form-data; boundary={}",
+            "Content-Disposition: form-data; name=\"",
+            "Tenpay.com sign",
+            "The sandbox's authority",
+            "<!doctype html",
+            ") twin there.",
+            "` and blocks this thread until the verified answer is there.",
+            "`: a future of the verified answer, with the errors of [`",
+            "Content-Length: {}",
+            "{bytes} {wide_bar} {total_bytes} {bytes_per_sec} {eta}",
+            "PublicKey({} bits)",
+        ],
+    ),
+    (
+        "words that are looked for, or names within the sources",
+        &[
+            "unknown field",
+            "invalid type",
+            ", at column",
+            "{} at line 1 column",
+            "through the proxy",
+            "line {} is not what wire reads: {}",
+            "line {}: {}",
+            "the line needs \"template\" or \"chain\", one of them and not both",
+            "sign {}",
+            "only a server reads this header",
+            "no stub",
+            "hung up as told",
+            "the store does not write",
+            "decides which key encrypts",
+        ],
+    ),
+    (
+        "reasons beside rules, which no message shows",
+        &[
+            "a file; its digest came with the signed answer that held the download_url",
+            "a picture out of a complaint",
+            "a file too long to be signed whole; where the header is missing, as on an error, the body is covered",
+            "the same at its newer address",
+        ],
+    ),
+    (
+        "whole files of a table on standard output",
+        &["  serial     {}", "  subject    {}", "  valid from {} ({})", "  valid to   {} ({})"],
+    ),
+    (
+        "of the library's sandbox in a test, or as it breaks down",
+        &[
+            "the field is no text in UTF-8",
+            "the sandbox has no platform key {}",
+            "the sandbox panicked while it answered; its message is above",
+            "wxpay: the sandbox's store cannot be written ({}); it answers no more, end it and start it again",
+        ],
+    ),
+    (
+        "made of what the catalogue has under its own words",
+        &[
+            "the {} {} {}",
+            "{} {} {}",
+            "{} is {}",
+            "{} --dir {}",
+            ", and {}",
+            "wxpay: {}",
+            "  wxpay --config {} req ...",
+            "wrong-signature, stale-clock, unknown-serial, missing-header[:NAME], bad-gateway, frequency-limited, system-error, cut-body[:BYTES], reset, delay:MILLISECONDS, rotate-key",
+        ],
+    ),
+];
+
+/// The literals of a source, as the catalogue would write them: `{}` where a format is filled in.
+fn literals(source: &str) -> Vec<String> {
+    let source = source.split("\nmod tests {").next().expect("first part");
+    let mut found = Vec::new();
+    let (mut before, mut rest) = (String::new(), source);
+    while let Some(at) = rest.find(['"', '\'', '/']) {
+        before.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let skip = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if let Some(escaped) = rest.strip_prefix("'\\") {
+            // A quote may be what is escaped.
+            3 + escaped[1..].find('\'').map_or(0, |end| end + 1)
+        } else if rest.starts_with('\'') && rest.chars().nth(2) == Some('\'') {
+            rest.char_indices().nth(3).map_or(rest.len(), |(at, _)| at)
+        } else if !rest.starts_with('"') {
+            1
+        } else {
+            let hashes = before.len() - before.trim_end_matches('#').len();
+            let raw = before.trim_end_matches('#').ends_with('r');
+            let (text, length) = if raw {
+                let end = format!("\"{}", "#".repeat(hashes));
+                let length = rest[1..].find(&end).expect("ends");
+                (rest[1..=length].to_owned(), length + 1 + end.len())
+            } else {
+                quoted(rest)
+            };
+            if !before.lines().last().is_some_and(|line| line.trim_start().starts_with("#[")) {
+                found.push(shape(&text, is_format(&before)));
+            }
+            length
+        };
+        // Only what stands right before a literal is looked at.
+        before = rest[..skip].to_owned();
+        if !rest.starts_with('"') {
+            before = if rest.starts_with("//") { String::new() } else { before };
+        }
+        rest = &rest[skip..];
+    }
+    found
+}
+
+/// A literal that begins a text, and its length in the source.
+fn quoted(source: &str) -> (String, usize) {
+    let mut text = String::new();
+    let mut chars = source.char_indices().skip(1).peekable();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return (text, at + 1),
+            '\\' => match chars.next().expect("escaped").1 {
+                '\n' => while chars.next_if(|(_, c)| c.is_whitespace()).is_some() {},
+                'n' => text.push('\n'),
+                'r' => text.push('\r'),
+                't' => text.push('\t'),
+                other => text.push(other),
+            },
+            c => text.push(c),
+        }
+    }
+    panic!("a literal without end")
+}
+
+/// Whether a literal stands where a macro takes a format.
+fn is_format(before: &str) -> bool {
+    let before = before.trim_end();
+    let before = match before.strip_suffix(',') {
+        // write!(f, "...")
+        Some(first) => first.trim_end_matches(|c: char| c.is_alphanumeric() || "_.&".contains(c)),
+        None => before,
+    };
+    ["format!(", "format_args!(", "write!(", "writeln!(", "println!(", "eprintln!("]
+        .iter()
+        .any(|end| before.ends_with(end))
+}
+
+fn shape(text: &str, format: bool) -> String {
+    let mut shape = String::new();
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        if format && matches!(c, '{' | '}') && chars.next_if_eq(&c).is_none() {
+            chars.by_ref().find(|c| *c == '}');
+            shape.push_str("{}");
+        } else {
+            shape.push(c);
+        }
+    }
+    shape
+}
+
+/// The lines of a literal that are looked up: one that is pushed behind or before another text has a hole there.
+fn sentences(literal: &str) -> Vec<String> {
+    let hole = |line: &str| {
+        let line = line.strip_prefix("; ").or(line.strip_prefix(": ")).unwrap_or(line);
+        let begin = if line.starts_with(' ') && !line.starts_with("  ") { "{}" } else { "" };
+        let end = if line.ends_with(' ') { "{}" } else { "" };
+        format!("{begin}{line}{end}")
+    };
+    literal.lines().map(hole).collect()
+}
+
+/// Whether it is a sentence, and no name or number: two words at least, or a word and something filled in.
+fn is_prose(text: &str) -> bool {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let is_word = |word: &str| {
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+        word.chars().all(|c| c.is_ascii_lowercase()) && !word.is_empty()
+    };
+    words.windows(2).any(|pair| {
+        let first = pair[0].trim_end_matches([',', ';', ':', ')', '"']);
+        let named = first.chars().any(|c| c.is_ascii_alphabetic()) || first.contains("{}");
+        named && (is_word(pair[1]) || pair[1].contains("{}") && is_word(first))
+    })
+}
+
+fn catalogue() -> (Vec<String>, Vec<String>) {
+    let text = include_str!("../../src/cli/zh.txt");
+    let (own, others) = text.split_once("\n# Not of these sources").expect("the section of the libraries");
+    let entries = |text: &str| {
+        let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '\t']));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    (entries(own), entries(others.split_once('\n').expect("entries").1))
+}
+
+#[test]
+fn every_message_has_its_chinese_words() {
+    let (own, others) = catalogue();
+    let known: BTreeSet<&str> = own.iter().chain(&others).map(String::as_str).collect();
+    let excepted: BTreeSet<&str> = NOT_SAID.iter().flat_map(|(_, what)| what.iter().copied()).collect();
+    let (mut missing, mut all, mut used) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let root = structure::root();
+    for (path, text) in structure::sources(&root.join("src")) {
+        let path = path.strip_prefix(&root).expect("inside").to_str().expect("UTF-8").replace('\\', "/");
+        let is_tests = Path::new(&path).file_stem().is_some_and(|name| name.to_string_lossy().ends_with("_tests"));
+        let file = excepted.iter().find(|what| what.starts_with("src/") && path.starts_with(**what));
+        used.extend(file);
+        for sentence in literals(&text).iter().flat_map(|literal| sentences(literal)) {
+            let exception = excepted.get(&*sentence);
+            used.extend(exception);
+            if is_prose(&sentence) && !is_tests && file.is_none() && exception.is_none() && !known.contains(&*sentence)
+            {
+                missing.insert(format!("{path}: {sentence}"));
+            }
+            all.insert(sentence);
+        }
+    }
+    assert!(all.len() > 1000, "the sources are read: {}", all.len());
+    let missing: Vec<_> = missing.into_iter().collect();
+    assert!(missing.is_empty(), "src/cli/zh.txt lacks:\n{}", missing.join("\n"));
+    let gone: Vec<_> = own.iter().filter(|entry| !all.contains(*entry)).map(String::as_str).collect();
+    assert!(gone.is_empty(), "no source says any more:\n{}", gone.join("\n"));
+    let idle: Vec<_> = excepted.difference(&used).copied().collect();
+    assert!(idle.is_empty(), "exceptions that except nothing:\n{}", idle.join("\n"));
+}
+
+#[test]
+fn literals_are_found() {
+    let source = "let a = format!(\"the {what} of {{x}}\\n{:?}\", 1); // \"no\"\nlet b = '\"'; f(\"one \\\n     two\", r#\"raw \"q\"\"#);\n\
+                  #[must_use = \"no literal\"]\nwrite!(out, \"{a} b\")";
+    assert_eq!(literals(source), ["the {} of {x}\n{}", "one two", "raw \"q\"", "{} b"]);
+    assert_eq!(sentences(" (added)"), ["{} (added)"]);
+    assert!(is_prose("it is") && is_prose("the {}") && is_prose("no \"name\" here") && !is_prose("Content-Type: {}"));
+}
+
+#[test]
+fn a_chinese_locale_is_answered_in_chinese() {
+    let sandbox = support::sandbox();
+    let settings = Settings::of(&sandbox, "zh");
+    let config = settings.path("wxpay.toml");
+    let call = |variables: &[(&str, &str)], arguments: &[&str]| {
+        let mut command = wxpay(&[&["--config", &config], arguments].concat());
+        command.envs(variables.iter().copied());
+        let output = finish(command, "");
+        (text(&output.stdout), text(&output.stderr), output.status.code())
+    };
+    let chinese = |arguments: &[&str]| call(&[("LANG", "zh_CN.UTF-8")], arguments);
+    let said = |arguments: &[&str]| chinese(arguments).1;
+    assert_eq!(
+        said(&["req", "v3/x/{id}"]),
+        "wxpay: GET v3/x/{id}：缺少路径变量 \"id\"：请加入选项，{\"id\": \"...\"}（在这里，路径变量用 --var NAME=VALUE 给出）\n"
+    );
+    assert_eq!(
+        said(&["req", "v3/x", "--json", "@/no/such"]),
+        "wxpay: 无法读取文件 \"/no/such\"：没有那个文件或目录（os error 2）\n"
+    );
+    assert_eq!(
+        said(&["req", "v3/x/{id}", "--var", "idd=1"]),
+        "wxpay: GET v3/x/{id}：未知的选项 \"idd\"：是不是想写 \"id\"？\n"
+    );
+    sandbox.stub("GET", "v3/x", 200, serde_json::json!({}));
+    sandbox.inject(Fault::Hangup);
+    let (_, hung_up, code) = chinese(&["req", "v3/x"]);
+    assert!(code == Some(4) && hung_up.contains("的连接在应答到来之前断开，请求可能已经到达："), "{hung_up}");
+    sandbox.inject(Fault::UnknownSerial);
+    let (_, untrusted, code) = chinese(&["req", "v3/x"]);
+    assert!(code == Some(6) && untrusted.contains("应答不可信，验签不通过：它由平台密钥 "), "{untrusted}");
+    assert!(!untrusted.contains("the "), "{untrusted}");
+    // What the service says is Chinese as it is, and printed once.
+    let (body, refused, code) = chinese(&["req", "v3/none"]);
+    assert!(code == Some(5) && refused.starts_with("wxpay: GET v3/none: 404 RESOURCE_NOT_EXISTS: "), "{refused}");
+    assert!(body.contains("RESOURCE_NOT_EXISTS") && refused.contains("（Request-ID "), "{refused}");
+    // The doctor; its JSON is for programs.
+    let (report, end, code) = chinese(&["doctor", "--offline"]);
+    assert!(
+        code == Some(0) && end.is_empty() && report.contains("正常     mchid                  1900000109\n"),
+        "{report}"
+    );
+    assert!(report.contains("跳过     连接                   --offline\n"), "{report}");
+    let (json, ..) = chinese(&["doctor", "--offline", "--json"]);
+    assert!(json.contains("\"all settings fit together\""), "{json}");
+    std::fs::write(settings.path("bad.toml"), "mchid = \"1\"\n").expect("written");
+    let mut bad = wxpay(&["--config", &settings.path("bad.toml"), "doctor", "--offline"]);
+    bad.env("LC_ALL", "zh_CN.UTF-8");
+    let bad = finish(bad, "");
+    let report = text(&bad.stdout);
+    assert!(
+        report.contains("失败     private_key            缺失：商户的 apiclient_key.pem，写作 file:///路径\n"),
+        "{report}"
+    );
+    assert!(text(&bad.stderr).contains("项检查中有") && !report.contains(" the "), "{report}");
+    // The reader of the arguments.
+    assert_eq!(
+        said(&["req", "v3/x", "--sinc", "a"]),
+        "错误：意外的参数 '--sinc'\n\n  提示：有相近的参数：'--sink'\n\n用法：wxpay req --sink <FILE> <PATH>\n\n更多信息请用 '--help' 查看。\n"
+    );
+    assert!(said(&["req"]).starts_with("错误：缺少以下必需的参数：\n  <PATH>\n"), "{}", said(&["req"]));
+    assert_eq!(said(&["--config"]).lines().next(), Some("错误：'--config <FILE>' 需要一个值，却没有给出"));
+    // The other way round, and help.
+    for english in
+        [&[("LANG", "zh_CN.UTF-8"), ("WXPAY_LANG", "en")][..], &[("LANG", "zh_CN.UTF-8"), ("LC_ALL", "C")], &[]]
+    {
+        assert!(call(english, &["req", "v3/x/{id}"]).1.contains("the variable \"id\" of the path is missing"));
+    }
+    assert!(call(&[("WXPAY_LANG", "zh")], &["req", "v3/x/{id}"]).1.contains("缺少路径变量"));
+    assert!(chinese(&["--help"]).0.contains("Usage: wxpay"));
+    assert!(
+        finish(
+            {
+                let mut bare = wxpay(&[]);
+                bare.env("WXPAY_LANG", "zh");
+                bare
+            },
+            ""
+        )
+        .stderr
+        .starts_with(b"Call any endpoint")
+    );
+}
+
+#[test]
+fn a_chinese_sandbox_explains_in_chinese() {
+    let folder = tempfile::tempdir().expect("folder");
+    let dir = folder.path().to_str().expect("UTF-8");
+    let mut command = wxpay(&["sandbox", "--port", "0", "--dir", dir]);
+    let mut process = command.env("WXPAY_LANG", "zh").spawn().expect("wxpay");
+    let mut lines = BufReader::new(process.stdout.take().expect("stdout")).lines().map(|line| line.expect("a line"));
+    let banner: Vec<String> = lines.by_ref().take(6).collect();
+    // A key that is another merchant's.
+    let config = folder.path().join("wxpay.toml");
+    let mut call = wxpay(&["--config", config.to_str().expect("UTF-8"), "req", "v3/x"]);
+    let other = support::sandbox();
+    call.env("WXPAY_LANG", "zh").env("WXPAY_PRIVATE_KEY", other.settings()["privateKey"].as_str().expect("key"));
+    let refused = finish(call, "");
+    let mut pay = wxpay(&["sandbox", "pay", "none", "--dir", dir]);
+    let unpaid = finish(
+        {
+            pay.env("WXPAY_LANG", "zh");
+            pay
+        },
+        "",
+    );
+    let explained: Vec<String> = BufReader::new(process.stderr.take().expect("stderr"))
+        .lines()
+        .take(3)
+        .map(|line| line.expect("a line"))
+        .collect();
+    process.kill().expect("ended");
+    process.wait().expect("ended");
+    assert!(banner[0].starts_with("本地微信支付正在监听 http://127.0.0.1:"), "{banner:?}");
+    assert!(banner[5] == "按 Ctrl-C 结束。" && banner[1].starts_with("其商户的配置在 "), "{banner:?}");
+    assert!(
+        text(&refused.stderr).contains("；微信支付预期的待签名串与所签名的完全一致，因此是私钥不对："),
+        "{}",
+        text(&refused.stderr)
+    );
+    assert_eq!(text(&unpaid.stderr), "wxpay: 订单 \"none\" 沙箱不知道\n");
+    assert_eq!(explained[0], "已拒绝：GET /v3/x");
+    assert!(explained[1].starts_with("  常见的错误都解释不了这一签名："), "{explained:?}");
+    assert!(explained[2].contains("预期的") && explained[2].contains("所签名的"), "{explained:?}");
+}
