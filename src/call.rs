@@ -1,7 +1,7 @@
 //! One call: how it is prepared, sent and answered; and the one function through which every request passes.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 #[cfg(feature = "aws-lc-rs")]
@@ -100,6 +100,7 @@ impl Core {
             let named = |error: Error| error.with_call(&method, &shown);
             let template = template.map_err(named)?;
             let timeout = options.timeout.unwrap_or(core.timeout);
+            let began = Instant::now();
             let encrypting = core.encrypted(options);
             let options = if timeout.is_zero() {
                 encrypting.await
@@ -113,7 +114,11 @@ impl Core {
                 })
             };
             let options = options.map_err(named)?;
-            let call = core.prepare(&method, &shown, &template, options).map_err(named)?;
+            let mut call = core.prepare(&method, &shown, &template, options).map_err(named)?;
+            if !call.timeout.is_zero() {
+                // What the fetch took is gone; nothing left is a moment, as zero is no limit.
+                call.timeout = call.timeout.saturating_sub(began.elapsed()).max(Duration::from_millis(1));
+            }
             core.send(call).await
         })
     }

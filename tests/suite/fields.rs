@@ -1,10 +1,11 @@
 //! Sensitive fields, and the parameters of front ends.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
-use wechatpay_chain::sandbox::{self, Sandbox};
+use wechatpay_chain::sandbox::{self, Fault, Sandbox};
 use wechatpay_chain::{Client, ErrorKind, Options, Secret, voucher_sign};
 
 use crate::support::{by_certificate, run, sandbox};
@@ -51,6 +52,22 @@ fn fields_are_encrypted_with_the_key_that_the_request_names() {
     assert_eq!(sent(&sandbox, &by_certificate()), (certificate.serial().to_owned(), body()));
     let (cipher, id) = run(by_certificate().encrypt_async("张三")).expect("encrypted");
     assert_eq!(sandbox.decrypt(&id, &cipher).expect("decrypted"), "张三");
+}
+
+#[test]
+fn the_fetch_of_the_certificates_is_part_of_the_calls_time() {
+    let sandbox = sandbox();
+    sandbox.rotate_certificate().expect("certificate");
+    sandbox.stub("POST", PATH, 200, json!({}));
+    let client = by_certificate(&sandbox).build().expect("client");
+    // Each of both answers comes in time, and both together do not.
+    sandbox.inject(Fault::Delay(Duration::from_millis(700)));
+    sandbox.inject(Fault::Delay(Duration::from_millis(700)));
+    let began = Instant::now();
+    let outcome = client.chain(PATH).post(json!({ "json": body(), "encrypt": FIELDS, "timeout": 1 }));
+    assert_eq!(outcome.expect_err("too late").kind(), ErrorKind::Timeout);
+    assert!(began.elapsed() < Duration::from_millis(1350), "{:?}", began.elapsed());
+    assert_eq!(sandbox.requests().len(), 2);
 }
 
 #[test]

@@ -413,7 +413,7 @@ fn a_protected_key() -> Outcome {
 fn sensitive_fields() -> Outcome {
     let (sandbox, instance) = start();
     sandbox.stub("POST", "v3/applyment4sub/applyment/", 200, json!({}));
-    instance.chain("v3/applyment4sub/applyment/{empty}").post(json!({
+    instance.chain("v3/applyment4sub/applyment/").post(json!({
         "json": {
             "business_code": "1",
             "contact_info": { "contact_name": "张三" },
@@ -548,7 +548,7 @@ fn errors() -> Outcome {
             }
             // ConnectException: nothing was sent.
             ErrorKind::Connect => eprintln!("{error}"),
-            // ConnectException, too, in PHP: it may have been sent.
+            // ConnectException or RequestException: it may have been sent.
             ErrorKind::Timeout | ErrorKind::Transport => {
                 eprintln!("query before you repeat: {error}")
             }
