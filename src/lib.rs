@@ -39,6 +39,9 @@ mod manual;
 mod media;
 pub mod notify;
 mod options;
+#[cfg(feature = "_parts")]
+#[doc(hidden)]
+pub mod parts;
 mod platform;
 mod promise;
 mod proto;

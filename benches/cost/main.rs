@@ -2,21 +2,25 @@
 //! same run.
 //!
 //! ```sh
-//! cargo bench --bench call                        # all of it
-//! cargo bench --bench call -- cpu                 # or one of cpu, latency, process
+//! cargo bench --bench cost                        # all of it
+//! cargo bench --bench cost -- cpu latency         # or some of parts, counts, cpu, latency, process
+//! cargo bench --bench cost -- counts --update     # writes benches/counts.txt
 //! ```
 //!
 //! Floor and client take turns, since a machine has moods, and the middle of the ratios is reported. The server is another process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark may end by a panic")]
 
+mod counts;
 mod cpu;
 mod floor;
 mod latency;
+mod parts;
 mod process;
 mod server;
 
 use std::collections::VecDeque;
+use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -117,19 +121,33 @@ pub(crate) fn middle(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-fn main() {
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.iter().any(|argument| argument == SERVE) {
-        return server::serve();
+        server::serve();
+        return ExitCode::SUCCESS;
     }
-    if let Some(kind) = arguments.iter().find_map(|argument| argument.strip_prefix(process::CHILD)) {
-        return process::child(kind);
+    let child = |prefix| arguments.iter().find_map(|argument| argument.strip_prefix(prefix));
+    if let Some(kind) = child(process::CHILD) {
+        process::child(kind);
+        return ExitCode::SUCCESS;
+    }
+    if let Some(name) = child(counts::CHILD) {
+        counts::child(name);
+        return ExitCode::SUCCESS;
     }
     let wanted = |name: &str| {
         let mut names = arguments.iter().filter(|argument| !argument.starts_with('-')).peekable();
         names.peek().is_none() || names.any(|argument| argument == name)
     };
+    if wanted("parts") {
+        parts::run();
+    }
     let server = Server::start();
+    let mut good = true;
+    if wanted("counts") {
+        good = counts::run(&server.settings, arguments.iter().any(|argument| argument == "--update"));
+    }
     if wanted("cpu") {
         cpu::run(&server.settings);
     }
@@ -139,4 +157,5 @@ fn main() {
     if wanted("process") {
         process::run(&server.settings);
     }
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

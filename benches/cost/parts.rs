@@ -1,0 +1,146 @@
+//! The pure parts of a call, one by one: timed here, and counted by `counts`.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use crate::{TEMPLATE, options};
+use http::{HeaderMap, HeaderName};
+use serde_json::{Value, json};
+use wechatpay_chain::parts::{self, Address, Template};
+use wechatpay_chain::sandbox::Sandbox;
+use wechatpay_chain::{Client, Options, PrivateKey, chain, formatter, transformer};
+
+const TARGET: &str = "/v3/marketing/membercard-open/cards/pbLatjvWOibDc5-TBnbUk1pD12o0/permission-tokens";
+const BODY: &[u8] = br#"{"activate_type":"AUTO_ACTIVATE","outer_str":"szwxtd"}"#;
+const NONCE: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUV";
+const NOW: i64 = 1_700_000_000;
+
+/// What the parts work on, made by the sandbox: a child of this process has it from its parent, since making keys takes long under valgrind.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(crate) struct Material {
+    settings: Value,
+    notification: (Vec<(String, String)>, String),
+}
+
+impl Material {
+    pub(crate) fn make() -> Self {
+        let sandbox = Sandbox::start().expect("sandbox");
+        let resource = json!({ "out_trade_no": "1217752501201407033233368018", "amount": { "total": 1 } });
+        let made = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &resource).expect("notification");
+        let headers =
+            made.headers().iter().map(|(name, value)| (name.to_string(), value.to_str().expect("text").to_owned()));
+        Material {
+            settings: sandbox.settings(),
+            notification: (headers.collect(), String::from_utf8(made.body().to_vec()).expect("text")),
+        }
+    }
+}
+
+type Part = Box<dyn FnMut()>;
+
+/// Each part with its name; nothing in it waits for anything.
+pub(crate) fn all(material: Material) -> Vec<(&'static str, Part)> {
+    let Material { settings, notification } = material;
+    let key = PrivateKey::from_pem(settings["privateKey"].as_str().expect("PEM")).expect("key");
+    let client = Client::factory(settings).expect("client");
+    let template = Template::parse(TEMPLATE).expect("path");
+    let address = Address::default();
+    let given = options();
+    let message = formatter::request("POST", TARGET, NOW, NONCE, BODY);
+    let signature = "A".repeat(344);
+    let headers = |pairs: &[(&str, &str)]| -> HeaderMap {
+        let pair =
+            |(name, value): &(&str, &str)| (name.parse::<HeaderName>().expect("name"), value.parse().expect("value"));
+        pairs.iter().map(pair).collect()
+    };
+    let answered = headers(&[
+        ("wechatpay-serial", "PUB_KEY_ID_0119000001092026010100000000000000"),
+        ("wechatpay-signature", &signature),
+        ("wechatpay-timestamp", "1700000000"),
+        ("wechatpay-nonce", NONCE),
+    ]);
+    let public = key.public_key();
+    let made = key.sign(&message).expect("signed");
+    let (notified, opened) = notification;
+    let notified: Vec<_> = notified.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let notified = headers(&notified);
+    let notifications = client.notifications().expect("APIv3 key");
+    let genuine = notifications.verify(&notified, opened.as_bytes());
+    genuine.expect("genuine");
+    let fields = json!({
+        "appid": "wx8888888888888888", "mch_id": "1900000109", "body": "一本书", "out_trade_no": "1217752501201407033233368018",
+        "total_fee": 888, "spbill_create_ip": "8.8.8.8", "auth_code": "120061098828009406", "nonce_str": NONCE,
+    });
+    let written = transformer::to_xml(&fields).expect("fields");
+    let parsed = Template::parse(TEMPLATE).expect("path");
+    let (filled, again, prepared) = (Options::from(&given), Options::from(&given), given.clone());
+    let (one, two) = (client.clone(), client);
+    vec![
+        ("template/parse", Box::new(|| drop(black_box(Template::parse(black_box(TEMPLATE)))))),
+        ("template/expand", Box::new(move || drop(black_box(template.expand(black_box(&filled)))))),
+        ("options/from", Box::new(move || drop(black_box(Options::from(black_box(&given)))))),
+        ("request/build", Box::new(move || drop(black_box(parsed.request(&address, black_box(&again)))))),
+        (
+            "chain!",
+            Box::new(move || {
+                drop(black_box(chain!(one->v3->marketing->membercardOpen->cards->_card_id_->permissionTokens)))
+            }),
+        ),
+        // All that comes before signing, by the public face.
+        (
+            "call/prepare",
+            Box::new(move || {
+                let chain = chain!(two->v3->marketing->membercardOpen->cards->_card_id_->permissionTokens);
+                drop(black_box(chain.post_async(black_box(&prepared))));
+            }),
+        ),
+        (
+            "message/request",
+            Box::new(move || {
+                drop(black_box(formatter::request("POST", black_box(TARGET), NOW, NONCE, BODY)));
+            }),
+        ),
+        (
+            "authorization",
+            Box::new(move || {
+                drop(black_box(formatter::authorization(
+                    "1900000109",
+                    NONCE,
+                    black_box(&signature),
+                    NOW,
+                    "3775B6A45ACD588826D15E583A95F5DD40E3FF01",
+                )));
+            }),
+        ),
+        ("verify/headers", Box::new(move || drop(black_box(parts::signed(black_box(&answered), BODY, NOW))))),
+        (
+            "verify/signature",
+            Box::new({
+                let message = message.clone();
+                move || assert!(public.verify(black_box(&message), &made))
+            }),
+        ),
+        ("sign", Box::new(move || drop(black_box(key.sign(black_box(&message)))))),
+        (
+            "notification",
+            Box::new(move || {
+                // A notification that was seen is refused as a replay, after all the work.
+                drop(black_box(notifications.verify(&notified, opened.as_bytes())));
+            }),
+        ),
+        ("xml/write", Box::new(move || drop(black_box(transformer::to_xml(black_box(&fields)))))),
+        ("xml/read", Box::new(move || drop(black_box(transformer::to_array(black_box(&written)))))),
+        ("nonce", Box::new(|| drop(black_box(formatter::nonce())))),
+    ]
+}
+
+/// Times each with criterion, which compares with the run before.
+pub(crate) fn run() {
+    let mut criterion = criterion::Criterion::default()
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2));
+    for (name, mut part) in all(Material::make()) {
+        criterion.bench_function(name, |bencher| bencher.iter(&mut part));
+    }
+    criterion.final_summary();
+}
