@@ -7,7 +7,6 @@ use std::process::{Command, Output, Stdio};
 use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{Fault, PUBLIC_KEY_ID, Sandbox};
 
-use crate::corpus;
 use crate::support::sandbox;
 
 /// The command without any setting of this machine's.
@@ -121,21 +120,6 @@ fn a_call_from_the_shell() {
 }
 
 #[test]
-fn an_upload_and_a_download_from_the_shell() {
-    let sandbox = sandbox();
-    let settings = Settings::of(&sandbox, "files");
-    std::fs::write(settings.path("a.png"), b"picture").expect("written");
-    let output = settings.run(&["req", "v3/merchant/media/upload", "--upload", &settings.path("a.png")], "");
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    sandbox.file("v3/billdownload/file", 10_000);
-    let saved = settings.path("bill.csv");
-    let output = settings.run(&["req", "v3/billdownload/file", "--query", "token=x", "--sink", &saved], "");
-    assert!(output.status.success() && output.stdout.is_empty(), "{}", text(&output.stderr));
-    assert_eq!(text(&output.stderr), format!("wxpay: 10000 bytes in {saved}\n"));
-    assert_eq!(std::fs::metadata(saved).expect("file").len(), 10_000);
-}
-
-#[test]
 fn exit_codes_and_errors_that_can_be_read() {
     let sandbox = sandbox();
     let settings = Settings::of(&sandbox, "errors");
@@ -214,53 +198,6 @@ fn proxies_of_the_environment() {
 }
 
 #[test]
-fn certificates_as_files() {
-    let sandbox = sandbox();
-    let certificate = sandbox.rotate_certificate().expect("certificate");
-    let settings = Settings::of(&sandbox, "certs");
-    let output = settings.path("out");
-    let mut command = wxpay(&["--config", &settings.path("wxpay.toml"), "certs", "--output", &output]);
-    command.env("WXPAY_APIV3_KEY", sandbox.settings()["apiv3_key"].as_str().expect("key"));
-    let done = finish(command, "");
-    let said = text(&done.stdout);
-    assert!(
-        done.status.success()
-            && said.contains(certificate.serial())
-            && said.contains("valid to   20")
-            && said.contains("Z (in "),
-        "{said}{}",
-        text(&done.stderr)
-    );
-    let path = format!("file://{output}/wechatpay_{}.pem", certificate.serial());
-    assert_eq!(wechatpay_chain::Certificate::from_pem(&path).expect("PEM"), certificate);
-    // PHP's options; the key is no argument.
-    let key = settings.path("key.pem");
-    let arguments = [
-        "certs",
-        "-m",
-        wechatpay_chain::sandbox::MCHID,
-        "-s",
-        wechatpay_chain::sandbox::SERIAL,
-        "-f",
-        &key,
-        "-o",
-        &output,
-        "-u",
-        &sandbox.base_uri(),
-    ];
-    let mut command = wxpay(&arguments);
-    command.env("WXPAY_APIV3_KEY", sandbox.settings()["apiv3_key"].as_str().expect("key"));
-    assert!(finish(command, "").status.success());
-    let without = finish(wxpay(&arguments), "");
-    assert!(
-        without.status.code() == Some(2) && text(&without.stderr).contains("apiv3_key"),
-        "{}",
-        text(&without.stderr)
-    );
-    assert_eq!(finish(wxpay(&["certs", "--key", "x"]), "").status.code(), Some(2));
-}
-
-#[test]
 fn settings_from_the_environment() {
     let sandbox = sandbox();
     sandbox.stub("GET", "v3/x", 200, json!({}));
@@ -278,184 +215,6 @@ fn settings_from_the_environment() {
     }
     let output = finish(command, "");
     assert!(output.status.success(), "{}", text(&output.stderr));
-}
-
-/// A row as a line of `wxpay wire`.
-fn line(row: &Value, by: &str) -> String {
-    let mut options = row.get("options").cloned().unwrap_or_else(|| json!({}));
-    if let Some(parts) = row.pointer("/expect/multipart") {
-        options["multipart"] = json!([
-            { "name": "meta", "contents": parts["meta"], "headers": { "Content-Type": "application/json" } },
-            { "name": "file", "contents": parts["file_content"], "filename": parts["filename"] },
-        ]);
-    }
-    let path = if by == "chain" { &row["pure_chain"] } else { &row["template"] };
-    json!({ "id": row["id"], "method": row["method"], by: path, "options": options }).to_string() + "\n"
-}
-
-#[test]
-fn wire_prints_what_php_sent_signature_included() {
-    let Some(rows) = corpus::rows("v3") else { return };
-    let folder = corpus::folder().expect("present");
-    let input: String = rows.iter().flat_map(|row| [line(row, "template"), line(row, "chain")]).collect();
-    let mut command = wxpay(&["wire", "--nonce", "0123456789ABCDEFGHIJKLMNOPQRSTUV", "--timestamp", "1700000000"]);
-    command
-        .env("WXPAY_MCHID", "1900000109")
-        .env("WXPAY_SERIAL", "3775B6A45ACD588826D15E583A95F5DD00000001")
-        .env("WXPAY_PRIVATE_KEY", format!("file://{}", folder.join("corpus/keys/apiclient_key.pem").display()));
-    let signed = finish(command, &input);
-    let unsigned = finish(wxpay(&["wire", "--unsigned"]), &input);
-    let (signed, unsigned) = (text(&signed.stdout), text(&unsigned.stdout));
-    let (mut headers, mut lines) = (0, 0);
-    for ((signed, unsigned), row) in signed.lines().zip(unsigned.lines()).zip(rows.iter().flat_map(|row| [row, row])) {
-        let id = &row["id"];
-        let mut out: Value = serde_json::from_str(signed).expect("JSON");
-        lines += 1;
-        assert_eq!(&out["id"], id);
-        if row.get("slip").is_some() {
-            assert_eq!(out["error"]["kind"], "options", "{out}");
-            continue;
-        }
-        let expect = &row["expect"];
-        assert_eq!(out["target"], expect["target"], "{id}");
-        assert_eq!(
-            out["uri"],
-            format!("{}{}", expect["host"].as_str().expect("host"), expect["target"].as_str().expect("target"))
-        );
-        assert_eq!(out["headers"]["content-type"], expect["content_type"], "{id}");
-        let authorization = out["headers"].as_object_mut().expect("headers").remove("authorization").expect("signed");
-        // PHP escapes JSON otherwise, so that only signatures over the same bytes can be equal.
-        let same_bytes = out["body"] == expect["body"];
-        if expect["authorization"].is_string() && same_bytes {
-            assert_eq!(authorization, expect["authorization"], "{id}");
-            headers += 1;
-        }
-        assert!(same_bytes || expect.get("multipart").is_none(), "{id}: an upload differs");
-        let bare: Value = serde_json::from_str(unsigned).expect("JSON");
-        assert_eq!(bare, out, "{id}: --unsigned leaves out the signature and nothing else");
-    }
-    assert_eq!(lines, 2 * 698);
-    assert!(headers > 2 * 300, "{headers} headers were compared");
-}
-
-/// APIv2 with the nonce and the key of the corpus: target, body and sign, byte for byte.
-#[test]
-fn wire_prints_what_php_sent_by_apiv2() {
-    let Some(rows) = corpus::rows("v2") else { return };
-    let with_mchid = |row: &Value, form: &str| {
-        let mut line: Value = serde_json::from_str(&line(row, form)).expect("line");
-        let own = row.pointer("/mchid_guard/mchid").and_then(Value::as_str).unwrap_or("1900000109");
-        line["mchid"] = own.into();
-        format!("{line}\n")
-    };
-    let input: String = rows.iter().flat_map(|row| [with_mchid(row, "template"), with_mchid(row, "chain")]).collect();
-    let mut command = wxpay(&["wire", "--nonce", "0123456789ABCDEFGHIJKLMNOPQRSTUV"]);
-    command.env("WXPAY_MCHID", "1900000109").env("WXPAY_SECRET", "corpusApiv2Key0123456789abcdefgh");
-    let signed = finish(command, &input);
-    let unsigned = finish(wxpay(&["wire", "--unsigned"]), &input);
-    let mut lines = 0;
-    for ((signed, unsigned), row) in
-        text(&signed.stdout).lines().zip(text(&unsigned.stdout).lines()).zip(rows.iter().flat_map(|row| [row, row]))
-    {
-        let (id, expect) = (&row["id"], &row["expect"]);
-        let out: Value = serde_json::from_str(signed).expect("JSON");
-        assert_eq!(out["target"], expect["target"], "{id}: {out}");
-        assert_eq!(out["body"], expect["body"], "{id}");
-        assert_eq!(out["headers"]["content-type"], expect["content_type"], "{id}");
-        assert!(out["headers"].get("authorization").is_none());
-        let out: Value = serde_json::from_str(unsigned).expect("JSON");
-        if let Some(target) = expect.get("target_unsigned") {
-            assert_eq!(&out["target"], target, "{id}");
-        } else {
-            assert_eq!(out["body"], expect["body_unsigned"], "{id}");
-        }
-        lines += 1;
-    }
-    assert_eq!(lines, 2 * 86);
-    // Another merchant's id is refused by name.
-    let foreign = r#"{"method":"POST","template":"v2/pay/x","options":{"xml":{"mch_id":"1"}},"mchid":"2"}"#;
-    let mut command = wxpay(&["wire"]);
-    command.env("WXPAY_MCHID", "1900000109").env("WXPAY_SECRET", "k");
-    let out: Value = serde_json::from_str(text(&finish(command, foreign).stdout).trim()).expect("JSON");
-    assert_eq!(out["error"]["kind"], "options");
-}
-
-#[test]
-fn wire_answers_each_line_by_itself() {
-    let input = [
-        r#"{"method":"get","template":"v3/x/{id}","options":{"id":"a b","query":{"q":"中"}}}"#,
-        "",
-        r#"{"method":"POST","chain":["v3","payTransactions","_id_"],"options":{"id":1,"json":{"b":1,"a":2}}}"#,
-        r#"{"method":"GET","template":"v3/ABC"}"#,
-        r#"{"method":"GET"}"#,
-        "no json",
-        r#"{"method":"POST","template":"v3/x","options":{"sink":"/no/such/folder/x"}}"#,
-        "null",
-    ]
-    .join("\n");
-    let output = finish(wxpay(&["wire", "--unsigned"]), &input);
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    let lines: Vec<Value> =
-        text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert_eq!(lines.len(), 7);
-    assert_eq!(lines[0]["target"], "/v3/x/a%20b?q=%E4%B8%AD");
-    assert_eq!(lines[0]["method"], "GET");
-    assert_eq!(
-        (&lines[1]["target"], &lines[1]["body"]),
-        (&json!("/v3/pay-transactions/1"), &json!("{\"b\":1,\"a\":2}"))
-    );
-    assert_eq!(lines[2]["error"]["kind"], "path");
-    for (line, words) in [
-        (&lines[2], "looks like a value"),
-        (&lines[3], "\"template\" or \"chain\""),
-        (&lines[4], "not what wire reads"),
-    ] {
-        assert!(line["error"]["message"].as_str().expect("message").contains(words), "{line}");
-    }
-    assert_eq!(lines[5]["target"], "/v3/x");
-    assert!(lines[6]["error"].is_object());
-    // Signing needs settings, and says so before it reads.
-    let output = finish(wxpay(&["wire"]), &input);
-    assert!(output.status.code() == Some(2) && output.stdout.is_empty());
-}
-
-#[test]
-fn a_line_may_carry_its_own_merchant() {
-    let sandbox = sandbox();
-    let settings = Settings::of(&sandbox, "mchid");
-    let input = "{\"method\":\"GET\",\"template\":\"v3/x\",\"mchid\":\"1230000109\"}\n{\"method\":\"GET\",\"template\":\"v3/x\"}\n";
-    let output = text(&settings.run(&["wire"], input).stdout);
-    let lines: Vec<&str> = output.lines().collect();
-    assert!(lines[0].contains("mchid=\\\"1230000109\\\"") && lines[1].contains("mchid=\\\"1900000109\\\""), "{output}");
-}
-
-/// Reads a gigabyte through `--sink` and watches the process.
-#[test]
-#[cfg(target_os = "linux")]
-fn a_gigabyte_in_little_memory() {
-    const SIZE: u64 = 1 << 30;
-    let sandbox = sandbox();
-    let settings = Settings::of(&sandbox, "gigabyte");
-    sandbox.file("v3/billdownload/file", SIZE);
-    let saved = settings.path("bill");
-    let mut child = wxpay(&["--config", &settings.path("wxpay.toml"), "req", "v3/billdownload/file", "--sink", &saved])
-        .spawn()
-        .expect("wxpay");
-    let mut peak = 0;
-    let status = loop {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-        let high = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let high = high.and_then(|text| text.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-        peak = peak.max(high.unwrap_or(0));
-        if let Some(status) = child.try_wait().expect("wait") {
-            break status;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    };
-    assert!(status.success());
-    assert_eq!(std::fs::metadata(&saved).expect("file").len(), SIZE);
-    println!("1 GiB with a peak of {peak} kB");
-    assert!(peak > 0 && peak < 32 * 1024, "{peak} kB");
 }
 
 #[test]
@@ -528,46 +287,6 @@ fn a_mistyped_variable_is_noticed() {
     );
     let checks: Value = serde_json::from_slice(&doctor.stdout).expect("JSON");
     assert!(checks[0]["check"] == "environment" && checks[0]["outcome"] == "warning", "{checks}");
-}
-
-/// Ctrl-C in the middle of a download.
-#[cfg(unix)]
-#[test]
-fn a_download_that_is_stopped_leaves_nothing_behind() {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let slow = crate::support::server(|mut stream| async move {
-        let mut request = [0; 4096];
-        let _ = stream.read(&mut request).await?;
-        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nthe beginning").await?;
-        std::future::pending().await
-    });
-    let sandbox = sandbox();
-    let settings = Settings::of(&sandbox, "stopped");
-    let folder = tempfile::tempdir().expect("folder");
-    let files = || std::fs::read_dir(folder.path()).expect("folder").count();
-    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
-        let sink = folder.path().join("bill.csv");
-        let config = settings.path("wxpay.toml");
-        let mut command =
-            wxpay(&["--config", &config, "req", "v3/billdownload/file", "--sink", sink.to_str().expect("path")]);
-        let child =
-            command.env("WXPAY_BASE_URI", format!("http://{slow}/")).env("WXPAY_LANG", "en").spawn().expect("wxpay");
-        let began = std::time::Instant::now();
-        // The part is there once the call has begun; the signal is taken over with the same step.
-        while files() == 0 && began.elapsed().as_secs() < 30 {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        assert_eq!(files(), 1, "a part");
-        std::thread::sleep(std::time::Duration::from_millis(300));
-        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill").success());
-        let output = child.wait_with_output().expect("ended");
-        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
-        assert_eq!(
-            text(&output.stderr),
-            "wxpay: stopped; nothing is left of the file, and the request may have arrived\n"
-        );
-        assert_eq!(files(), 0, "no part is left");
-    }
 }
 
 #[test]

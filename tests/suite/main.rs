@@ -6,8 +6,11 @@
 
 mod attacks;
 mod bounds;
+mod browser;
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(feature = "cli")]
+mod cli_files;
 mod config;
 mod corpus;
 mod doctor;
@@ -29,6 +32,7 @@ mod notify;
 mod notify_v2;
 mod outbox;
 mod page;
+mod payouts;
 mod platform;
 mod refused_after;
 mod refused_before;
@@ -47,5 +51,7 @@ mod transfers;
 mod turns;
 mod v2;
 mod v2_edges;
+#[cfg(feature = "cli")]
+mod wire;
 #[cfg(feature = "cli")]
 mod words;

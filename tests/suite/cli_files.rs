@@ -1,0 +1,137 @@
+//! Files that `wxpay` reads and writes.
+
+use std::process::Command;
+
+use crate::cli::{Settings, finish, text, wxpay};
+use crate::support::sandbox;
+
+#[test]
+fn an_upload_and_a_download_from_the_shell() {
+    let sandbox = sandbox();
+    let settings = Settings::of(&sandbox, "files");
+    std::fs::write(settings.path("a.png"), b"picture").expect("written");
+    let output = settings.run(&["req", "v3/merchant/media/upload", "--upload", &settings.path("a.png")], "");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    sandbox.file("v3/billdownload/file", 10_000);
+    let saved = settings.path("bill.csv");
+    let output = settings.run(&["req", "v3/billdownload/file", "--query", "token=x", "--sink", &saved], "");
+    assert!(output.status.success() && output.stdout.is_empty(), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), format!("wxpay: 10000 bytes in {saved}\n"));
+    assert_eq!(std::fs::metadata(saved).expect("file").len(), 10_000);
+}
+
+#[test]
+fn certificates_as_files() {
+    let sandbox = sandbox();
+    let certificate = sandbox.rotate_certificate().expect("certificate");
+    let settings = Settings::of(&sandbox, "certs");
+    let output = settings.path("out");
+    let mut command = wxpay(&["--config", &settings.path("wxpay.toml"), "certs", "--output", &output]);
+    command.env("WXPAY_APIV3_KEY", sandbox.settings()["apiv3_key"].as_str().expect("key"));
+    let done = finish(command, "");
+    let said = text(&done.stdout);
+    assert!(
+        done.status.success()
+            && said.contains(certificate.serial())
+            && said.contains("valid to   20")
+            && said.contains("Z (in "),
+        "{said}{}",
+        text(&done.stderr)
+    );
+    let path = format!("file://{output}/wechatpay_{}.pem", certificate.serial());
+    assert_eq!(wechatpay_chain::Certificate::from_pem(&path).expect("PEM"), certificate);
+    // PHP's options; the key is no argument.
+    let key = settings.path("key.pem");
+    let arguments = [
+        "certs",
+        "-m",
+        wechatpay_chain::sandbox::MCHID,
+        "-s",
+        wechatpay_chain::sandbox::SERIAL,
+        "-f",
+        &key,
+        "-o",
+        &output,
+        "-u",
+        &sandbox.base_uri(),
+    ];
+    let mut command = wxpay(&arguments);
+    command.env("WXPAY_APIV3_KEY", sandbox.settings()["apiv3_key"].as_str().expect("key"));
+    assert!(finish(command, "").status.success());
+    let without = finish(wxpay(&arguments), "");
+    assert!(
+        without.status.code() == Some(2) && text(&without.stderr).contains("apiv3_key"),
+        "{}",
+        text(&without.stderr)
+    );
+    assert_eq!(finish(wxpay(&["certs", "--key", "x"]), "").status.code(), Some(2));
+}
+
+/// Reads a gigabyte through `--sink` and watches the process.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_gigabyte_in_little_memory() {
+    const SIZE: u64 = 1 << 30;
+    let sandbox = sandbox();
+    let settings = Settings::of(&sandbox, "gigabyte");
+    sandbox.file("v3/billdownload/file", SIZE);
+    let saved = settings.path("bill");
+    let mut child = wxpay(&["--config", &settings.path("wxpay.toml"), "req", "v3/billdownload/file", "--sink", &saved])
+        .spawn()
+        .expect("wxpay");
+    let mut peak = 0;
+    let status = loop {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let high = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let high = high.and_then(|text| text.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        peak = peak.max(high.unwrap_or(0));
+        if let Some(status) = child.try_wait().expect("wait") {
+            break status;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    };
+    assert!(status.success());
+    assert_eq!(std::fs::metadata(&saved).expect("file").len(), SIZE);
+    println!("1 GiB with a peak of {peak} kB");
+    assert!(peak > 0 && peak < 32 * 1024, "{peak} kB");
+}
+
+/// Ctrl-C in the middle of a download.
+#[cfg(unix)]
+#[test]
+fn a_download_that_is_stopped_leaves_nothing_behind() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let slow = crate::support::server(|mut stream| async move {
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request).await?;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nthe beginning").await?;
+        std::future::pending().await
+    });
+    let sandbox = sandbox();
+    let settings = Settings::of(&sandbox, "stopped");
+    let folder = tempfile::tempdir().expect("folder");
+    let files = || std::fs::read_dir(folder.path()).expect("folder").count();
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let sink = folder.path().join("bill.csv");
+        let config = settings.path("wxpay.toml");
+        let mut command =
+            wxpay(&["--config", &config, "req", "v3/billdownload/file", "--sink", sink.to_str().expect("path")]);
+        let child =
+            command.env("WXPAY_BASE_URI", format!("http://{slow}/")).env("WXPAY_LANG", "en").spawn().expect("wxpay");
+        let began = std::time::Instant::now();
+        // The part is there once the call has begun; the signal is taken over with the same step.
+        while files() == 0 && began.elapsed().as_secs() < 30 {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        assert_eq!(files(), 1, "a part");
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill").success());
+        let output = child.wait_with_output().expect("ended");
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+        assert_eq!(
+            text(&output.stderr),
+            "wxpay: stopped; nothing is left of the file, and the request may have arrived\n"
+        );
+        assert_eq!(files(), 0, "no part is left");
+    }
+}
