@@ -25,6 +25,12 @@ mod notify_v2;
 mod outbox;
 mod page;
 mod platform;
+#[cfg(feature = "cli")]
+mod port_corpus;
+#[cfg(feature = "cli")]
+mod port_php;
+#[cfg(feature = "cli")]
+mod port_rustc;
 mod refused_after;
 mod refused_before;
 mod runtimes;
