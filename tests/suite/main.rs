@@ -28,7 +28,11 @@ mod platform;
 #[cfg(feature = "cli")]
 mod port_corpus;
 #[cfg(feature = "cli")]
+mod port_examples;
+#[cfg(feature = "cli")]
 mod port_php;
+#[cfg(feature = "cli")]
+mod port_refused;
 #[cfg(feature = "cli")]
 mod port_rustc;
 mod refused_after;

@@ -35,6 +35,8 @@ pub(crate) fn port(arguments: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_wxpay"))
         .arg("port")
         .args(arguments)
+        // Not where the settings of this project's rustfmt are.
+        .current_dir(std::env::temp_dir())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
