@@ -9,10 +9,11 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 /// The features that this test was built with.
-const FEATURES: [(&str, bool); 8] = [
+const FEATURES: [(&str, bool); 9] = [
     ("aws-lc-rs", cfg!(feature = "aws-lc-rs")),
     ("axum", cfg!(feature = "axum")),
     ("cli", cfg!(feature = "cli")),
+    ("default", cfg!(feature = "default")),
     ("passphrase", cfg!(feature = "passphrase")),
     ("pkcs12", cfg!(feature = "pkcs12")),
     ("sandbox", cfg!(feature = "sandbox")),
