@@ -223,8 +223,15 @@ pub(crate) fn assert_same_v2(id: &str, row: &Value, request: &Request<Bytes>) {
         text(row, "/expect/host")
     );
     if request.method() == "GET" {
-        let path = text(row, "/expect/target_unsigned").split('?').next();
-        assert_eq!(Some(uri.path()), path, "{id}");
+        // The service's samples bring a sign of their own, which is made anew.
+        let unsigned = |target: &str| {
+            let (path, query) = target.split_once('?').unwrap_or((target, ""));
+            let fields =
+                query.split('&').filter(|field| !field.starts_with("sign=") && !field.starts_with("nonce_str="));
+            format!("{path}?{}", fields.collect::<Vec<_>>().join("&"))
+        };
+        let target = uri.path_and_query().map(|target| unsigned(target.as_str()));
+        assert_eq!(target, Some(unsigned(text(row, "/expect/target_unsigned"))), "{id}");
     } else {
         assert_eq!(uri.path_and_query().map(|p| p.as_str()), Some(text(row, "/expect/target")), "{id}");
         assert_eq!(request.body(), text(row, "/expect/body_unsigned"), "{id}");
