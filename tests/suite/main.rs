@@ -35,6 +35,8 @@ mod port_php;
 mod port_refused;
 #[cfg(feature = "cli")]
 mod port_rustc;
+#[cfg(feature = "cli")]
+mod port_values;
 mod refused_after;
 mod refused_before;
 mod runtimes;

@@ -335,3 +335,22 @@ fn signatures_with_the_key_of_apiv2() {
     assert_eq!(lines[1]["sign"], expected.as_str(), "{printed}");
     assert_eq!(lines.len(), 2);
 }
+
+#[test]
+fn a_shop_of_functions() {
+    let stage = Stage::set("shop");
+    paid(&stage.sandbox, "paid-1", 90);
+    let output = stage.output("shop", &stage.sandbox.base_uri(), &[]);
+    let (printed, said) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{printed}{said}");
+    let expected = "shop-1 weixin://\nshop-2 weixin://\nshop-1: NOTPAY\nshop-2: NOTPAY\nshop-3: 404 ORDER_NOT_EXIST\n\
+                    Rpaid-1 30 of 90\nno refund\nfirst 200\nsecond 200\nwhole\n";
+    assert_eq!(printed, expected, "{said}");
+    assert!(said.contains("refund of shop-2: "), "{said}");
+    let order =
+        stage.sandbox.requests().into_iter().find(|request| text(&request.body).contains("shop-2")).expect("order");
+    let order = json_of(&text(&order.body));
+    assert_eq!(order["detail"]["goods_detail"][0]["merchant_goods_id"], "g250");
+    assert_eq!(order["description"], "订单 shop-2");
+    stage.sandbox.audit().expect("balance");
+}
