@@ -139,11 +139,15 @@ impl<'a> Writer<'a> {
                 }
                 php
             }
-            6 if options.len() > 1 => {
+            way @ (4 | 6) if options.len() > 1 => {
                 let halves: [Map<String, Value>; 2] =
                     [options.clone().into_iter().take(1).collect(), options.clone().into_iter().skip(1).collect()];
                 let [first, rest] = halves.map(|half| self.value(&Value::Object(half), 1));
-                format!("    $options = {first};\n    $options += {rest};\n")
+                match way {
+                    4 => format!("    $common = {first};\n    $options = [...$common, ...{rest}];\n"),
+                    _ if self.number % 16 == 6 => format!("    $options = {first};\n    $options += {rest};\n"),
+                    _ => format!("    $options = array_merge({first}, {rest});\n"),
+                }
             }
             _ => format!("    $options = {};\n", self.value(&Value::Object(options), 1)),
         }
@@ -214,9 +218,18 @@ impl<'a> Writer<'a> {
         let slip = self.row.get("slip").is_some();
         comment.to_owned()
             + &match (self.number + form) % 6 {
-                0 if !slip => format!(
-                    "    {call}\n    ->then(static function ($response) {{\n        // 正常\n        echo $response->getBody(), PHP_EOL;\n    }})->otherwise(static function ($e) {{\n        echo $e->getMessage(), PHP_EOL;\n    }})->wait();\n"
-                ),
+                0 if !slip => {
+                    let (used, shown) = match self.number % 2 {
+                        0 => {
+                            self.before.push_str("    $label = 'answered: ';\n");
+                            (" use ($label)", "$label . ")
+                        }
+                        _ => ("", ""),
+                    };
+                    format!(
+                        "    {call}\n    ->then(static function ($response){used} {{\n        // 正常\n        echo {shown}$response->getBody(), PHP_EOL;\n    }})->otherwise(static function ($e) {{\n        echo $e->getMessage(), PHP_EOL;\n    }})->wait();\n"
+                    )
+                }
                 1 => format!("    $promise = {call};\n    $promise->wait();\n"),
                 2 => format!("    {call}->then(fn ($response) => $response)->wait();\n"),
                 3 => format!(
@@ -228,13 +241,18 @@ impl<'a> Writer<'a> {
     }
 
     /// `$instance->v3->pay->...`, with names in braces here and there.
-    fn pure(&self) -> String {
+    fn pure(&mut self) -> String {
         let names: Vec<&str> =
             self.row["pure_chain"].as_array().expect("chain").iter().filter_map(Value::as_str).collect();
         let template: Vec<&str> = text(self.row, "/template").split('/').collect();
         let arrow = if self.number % 5 == 4 { "\n        ->" } else { "->" };
         let mut php = String::from("$instance");
         for (place, name) in names.iter().enumerate() {
+            if self.number % 11 == 7 && place + 1 == names.len() {
+                let _ = writeln!(self.before, "    $segment = '{name}';");
+                let _ = write!(php, "{arrow}{{$segment}}");
+                break;
+            }
             let braces = template.len() == names.len() && place > 0 && (self.number + place) % 3 == 1;
             let _ = match (braces, self.number % 2) {
                 (true, 0) => write!(php, "{arrow}{{'{}'}}", template[place]),
