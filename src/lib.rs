@@ -35,6 +35,8 @@ mod media;
 pub mod notify;
 mod options;
 mod platform;
+#[cfg(feature = "cli")]
+mod port;
 mod promise;
 mod proto;
 mod response;

@@ -15,7 +15,8 @@ Exit codes:
   5  the service refused: an answer other than 2xx, or a failure in the fields of APIv2
   6  the signature of the answer, or the digest of a file, does not hold
   7  the answer, or standard input or output, could not be read or written
-  8  wxpay doctor found something wrong";
+  8  wxpay doctor found something wrong
+  9  wxpay port could not carry all of it over";
 
 /// The settings, in `--help`.
 const SETTINGS: &str = "\
@@ -59,6 +60,7 @@ pub(super) enum Command {
     Wire(Wire),
     Certs(Certs),
     Doctor(Doctor),
+    Port(Port),
     #[cfg(feature = "sandbox")]
     Sandbox(Sandbox),
 }
@@ -140,6 +142,26 @@ pub(super) struct Doctor {
     /// Print a JSON array of check, outcome (ok, warning, failed, skipped) and said
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// Carry PHP code that uses wechatpay-php over to Rust that uses this crate
+///
+/// Reads a PHP file and writes a whole Rust program. Chains, options, promises, exceptions and the SDK's classes are carried over, and
+/// of PHP what such code is made of. What is not becomes a todo!() below a comment with the PHP, and is listed at the end with its
+/// lines; the exit code is then 9. The program needs the crates wechatpay-chain and serde_json. Where rustfmt is installed it
+/// formats the program.
+///
+///   wxpay port pay.php > src/main.rs
+///
+///   wxpay port --check pay.php
+#[derive(clap::Args)]
+pub(super) struct Port {
+    /// A PHP file, or - for standard input
+    #[arg(default_value = "-", value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Write no Rust, only the list of what would be left
+    #[arg(long)]
+    pub(super) check: bool,
 }
 
 /// Download the platform's certificates as PEM files

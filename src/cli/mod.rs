@@ -4,6 +4,7 @@ mod args;
 mod certs;
 mod doctor;
 mod output;
+mod port;
 mod req;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -25,6 +26,7 @@ pub fn main() -> ExitCode {
         Command::Req(req) => req::run(&args.settings, req),
         Command::Certs(certs) => certs::run(&args.settings, certs),
         Command::Doctor(doctor) => doctor::run(&args.settings, doctor),
+        Command::Port(port) => port::run(port),
         Command::Wire(wire) => wire::run(&args.settings, wire),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(sandbox) => sandbox::run(&args.settings, sandbox),

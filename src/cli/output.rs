@@ -35,6 +35,12 @@ pub(super) fn note(said: &str) {
     let _ = writeln!(io::stderr(), "wxpay: {said}");
 }
 
+/// Prints one line of a list on standard error. Text from outside cannot move the cursor.
+pub(super) fn line(said: &str) {
+    let said: String = said.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let _ = writeln!(io::stderr(), "{said}");
+}
+
 /// Prints the body of an answer: JSON in a readable layout, anything else as it is.
 pub(super) fn body(body: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();

@@ -1,0 +1,68 @@
+//! `wxpay port`: PHP into Rust.
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::Failure;
+use super::args::Port;
+use super::output;
+use crate::port::{self, Ported};
+
+pub(super) fn run(args: &Port) -> Result<(), Failure> {
+    let (name, php) = read(&args.file)?;
+    let Ported { rust, left } = port::port(&php).map_err(|said| {
+        Failure::usage(said.lines().map(|line| format!("{name}: {line}")).collect::<Vec<_>>().join("\n"))
+    })?;
+    if !args.check {
+        let written = io::stdout().lock().write_all(formatted(rust).as_bytes());
+        written.map_err(|error| Failure::local(format!("standard output: {error}")))?;
+    }
+    if left.is_empty() {
+        return Ok(());
+    }
+    for one in &left {
+        output::line(&format!(
+            "{name}:{}: {}: {}",
+            one.line,
+            one.php.split_whitespace().collect::<Vec<_>>().join(" "),
+            one.why
+        ));
+    }
+    let pieces = if left.len() == 1 { "1 piece".to_owned() } else { format!("{} pieces", left.len()) };
+    Err(Failure { code: 9, said: format!("{pieces} of {name} could not be carried over, see above") })
+}
+
+fn read(file: &Path) -> Result<(String, String), Failure> {
+    let mut bytes = Vec::new();
+    let (name, outcome) = if file == Path::new("-") {
+        ("standard input".to_owned(), io::stdin().lock().read_to_end(&mut bytes).map(drop))
+    } else {
+        (file.display().to_string(), std::fs::read(file).map(|read| bytes = read))
+    };
+    outcome.map_err(|error| Failure::usage(format!("{name} cannot be read: {error}")))?;
+    let text = String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{name} is no text in UTF-8")))?;
+    Ok((name, text))
+}
+
+/// The program as rustfmt writes it; as it is where there is none.
+fn formatted(rust: String) -> String {
+    let child = Command::new("rustfmt")
+        .args(["--edition", "2024", "--config", "max_width=120"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut child) = child else { return rust };
+    let mut input = child.stdin.take();
+    let text = rust.clone();
+    // On a thread of its own, since rustfmt may write before it has read all.
+    let writer =
+        std::thread::spawn(move || input.as_mut().is_some_and(|input| input.write_all(text.as_bytes()).is_ok()));
+    match child.wait_with_output() {
+        Ok(done) if writer.join().unwrap_or(false) && done.status.success() && !done.stdout.is_empty() => {
+            String::from_utf8(done.stdout).unwrap_or(rust)
+        }
+        _ => rust,
+    }
+}

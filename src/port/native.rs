@@ -1,0 +1,425 @@
+//! PHP's own functions, as far as they have a counterpart that means the same.
+
+use tree_sitter::Node;
+
+use super::Porter;
+use super::syntax::{arguments, children, field};
+use super::value::{Bond, Expr, Form, Type};
+
+impl<'t> Porter<'t> {
+    pub(super) fn native(&mut self, node: Node<'t>, name: &str, given: &[Node<'t>]) -> Option<Expr> {
+        // Those that look at their arguments before these are translated.
+        match name {
+            "isset" => return self.isset(given),
+            "empty" => return self.empty(given),
+            "json_decode" => return self.json_decode(given),
+            "file_get_contents" => return self.file_get_contents(node, given),
+            "define" => return Some(Expr::new("", Type::Unit)),
+            "error_reporting" | "ini_set" | "set_time_limit" | "date_default_timezone_set" | "ob_start" => {
+                let todo = format!("{name}() says something to PHP alone");
+                return Some(self.left_as(node, &todo, Type::Unit));
+            }
+            "array_merge" => {
+                let parts: Vec<Expr> = given.iter().map(|one| self.expression(*one)).collect();
+                let parts: Vec<String> = parts.iter().map(|one| self.value(one)).collect();
+                let helper = self.helper("php_merge");
+                return Some(Expr::new(format!("{helper}(vec![{}])", parts.join(", ")), Type::Value));
+            }
+            "printf" | "sprintf" => return self.sprintf(node, name, given),
+            _ => {}
+        }
+        let saved = self.state.clone();
+        let arguments: Vec<Expr> = given.iter().map(|one| self.expression(*one)).collect();
+        let found = self
+            .of_texts(name, &arguments)
+            .or_else(|| self.of_values(node, name, &arguments))
+            .or_else(|| self.of_files(name, &arguments));
+        if found.is_none() {
+            // The call is left as a whole.
+            self.state = saved;
+        }
+        found
+    }
+
+    fn of_texts(&mut self, name: &str, given: &[Expr]) -> Option<Expr> {
+        let text = |code: String| Expr::new(code, Type::Text);
+        let truth = |code: String| Expr::new(code, Type::Bool);
+        Some(match (name, given) {
+            ("strval", [thing]) => text(self.string(thing)),
+            ("trim" | "ltrim" | "rtrim" | "chop", [thing]) => {
+                let method = match name {
+                    "trim" => "trim",
+                    "ltrim" => "trim_start",
+                    _ => "trim_end",
+                };
+                let thing = self.plain_str(thing);
+                text(format!("{thing}.{method}().to_owned()"))
+            }
+            ("strtoupper", [thing]) => text(format!("{}.to_ascii_uppercase()", self.plain_str(thing))),
+            ("strtolower", [thing]) => text(format!("{}.to_ascii_lowercase()", self.plain_str(thing))),
+            ("mb_strtoupper", [thing]) => text(format!("{}.to_uppercase()", self.plain_str(thing))),
+            ("mb_strtolower", [thing]) => text(format!("{}.to_lowercase()", self.plain_str(thing))),
+            ("strlen", [thing]) => {
+                Expr::new(format!("{}.len() as i64", self.plain_str(thing)), Type::Int).bond(Bond::Sum)
+            }
+            ("mb_strlen", [thing]) => {
+                Expr::new(format!("{}.chars().count() as i64", self.plain_str(thing)), Type::Int).bond(Bond::Sum)
+            }
+            ("str_replace", [from, to, thing]) if from.ty == Type::Text => {
+                let (from, to, thing) = (self.str(from), self.str(to), self.plain_str(thing));
+                text(format!("{thing}.replace({from}, {to})"))
+            }
+            ("str_contains", [thing, part]) => {
+                let (thing, part) = (self.plain_str(thing), self.str(part));
+                truth(format!("{thing}.contains({part})"))
+            }
+            ("str_starts_with", [thing, part]) => {
+                let (thing, part) = (self.plain_str(thing), self.str(part));
+                truth(format!("{thing}.starts_with({part})"))
+            }
+            ("str_ends_with", [thing, part]) => {
+                let (thing, part) = (self.plain_str(thing), self.str(part));
+                truth(format!("{thing}.ends_with({part})"))
+            }
+            ("implode" | "join", [glue, list]) if list.ty == Type::Value => {
+                let (values, to_text) = (self.helper("php_values"), self.helper("php_text"));
+                let (glue, list) = (self.str(glue), list.reference());
+                text(format!("{values}({list}).into_iter().map({to_text}).collect::<Vec<_>>().join({glue})"))
+            }
+            ("explode", [glue, thing]) => {
+                self.need("json");
+                let (glue, thing) = (self.str(glue), self.plain_str(thing));
+                Expr::new(format!("json!({thing}.split({glue}).collect::<Vec<_>>())"), Type::Value)
+            }
+            ("md5", [thing]) => {
+                self.need("crypto::hash");
+                let thing = if thing.ty == Type::Bytes { thing.reference() } else { self.str(thing) };
+                text(format!("hash::md5({thing})"))
+            }
+            ("hash_equals", [known, given]) => {
+                self.need("crypto::hash");
+                let (known, given) = (self.str(known), self.str(given));
+                truth(format!("hash::equals({known}, {given})"))
+            }
+            ("is_string", [thing]) if thing.ty == Type::Value => truth(format!("{}.is_string()", thing.tight())),
+            ("is_array", [thing]) if thing.ty == Type::Value => {
+                let thing = thing.tight();
+                truth(format!("({thing}.is_array() || {thing}.is_object())"))
+            }
+            ("is_null", [thing]) if thing.ty == Type::Value => truth(format!("{}.is_null()", thing.tight())),
+            ("is_int", [thing]) if thing.ty == Type::Value => truth(format!("{}.is_i64()", thing.tight())),
+            ("is_bool", [thing]) if thing.ty == Type::Value => truth(format!("{}.is_boolean()", thing.tight())),
+            _ => return None,
+        })
+    }
+
+    fn of_values(&mut self, node: Node<'t>, name: &str, given: &[Expr]) -> Option<Expr> {
+        let int = |code: String| Expr::new(code, Type::Int);
+        Some(match (name, given) {
+            ("intval", [thing]) => int(self.int(thing)),
+            ("floatval" | "doubleval", [thing]) => Expr::new(self.float(thing), Type::Float),
+            ("boolval", [thing]) => Expr::new(self.truth(thing, Bond::Tight), Type::Bool),
+            ("round", [thing]) => Expr::new(format!("({}).round()", self.float(thing)), Type::Float),
+            ("floor", [thing]) => Expr::new(format!("({}).floor()", self.float(thing)), Type::Float),
+            ("ceil", [thing]) => Expr::new(format!("({}).ceil()", self.float(thing)), Type::Float),
+            ("abs", [thing]) if thing.ty == Type::Int => int(format!("({}).abs()", thing.code)),
+            ("time", []) => {
+                self.need("formatter");
+                int("formatter::timestamp()".to_owned())
+            }
+            ("count" | "sizeof", [list]) if list.ty == Type::Value => {
+                let helper = self.helper("php_count");
+                int(format!("{helper}({})", list.reference()))
+            }
+            ("in_array", [thing, list] | [thing, list, _]) if list.ty == Type::Value && !thing.ty.is_object() => {
+                let helper = self.helper("php_values");
+                let thing = self.value_ref(thing);
+                Expr::new(format!("{helper}({}).contains(&{thing})", list.reference()), Type::Bool)
+            }
+            ("array_key_exists", [key, list]) if list.ty == Type::Value => {
+                let key = self.key(key);
+                Expr::new(format!("{}.get({key}).is_some()", list.tight()), Type::Bool)
+            }
+            ("json_encode", [thing, flags @ ..]) if !thing.ty.is_object() => {
+                // The flags for slashes and letters change how the same text is written, which no reader can tell.
+                let pretty =
+                    flags.first().is_some_and(|flags| flags.literal.as_deref().is_some_and(|f| f.contains("PRETTY")));
+                let value = if thing.ty == Type::Value { thing.tight() } else { self.value(thing) };
+                let code =
+                    if pretty { format!("format!(\"{{:#}}\", {value})") } else { format!("{value}.to_string()") };
+                Expr::new(code, Type::Text)
+            }
+            ("print_r", [thing, yes]) if yes.code == "true" => {
+                let shown = self.shown(thing)?;
+                let code = self.formatted_value("format", &shown, thing);
+                Expr::new(code, Type::Text)
+            }
+            ("var_export", [thing, yes]) if yes.code == "true" => {
+                let shown = self.shown(thing)?;
+                Expr::new(self.formatted_value("format", &shown, thing), Type::Text)
+            }
+            ("print_r" | "var_dump" | "var_export" | "dump", things) if !things.is_empty() => {
+                let mut lines = Vec::new();
+                for thing in things {
+                    let shown = self.shown(thing)?;
+                    lines.push(self.formatted_value("println", &shown, thing));
+                }
+                Expr::new(lines.join(";\n"), Type::Unit)
+            }
+            ("error_log", [thing, ..]) => {
+                Expr::new(self.formatted("eprintln", std::slice::from_ref(thing)), Type::Unit)
+            }
+            ("uniqid", [] | [_]) => {
+                let helper = self.helper("php_uniqid");
+                match given.first().filter(|prefix| prefix.literal.as_deref() != Some("")) {
+                    None => Expr::new(format!("{helper}()"), Type::Text),
+                    Some(prefix) => {
+                        let parts = [prefix.clone(), Expr::new(format!("{helper}()"), Type::Text)];
+                        Expr::new(self.formatted("format", &parts), Type::Text)
+                    }
+                }
+            }
+            ("usleep", [time]) if time.ty == Type::Int => Expr::new(
+                format!("std::thread::sleep(std::time::Duration::from_micros({}.unsigned_abs()))", literal_i64(time)),
+                Type::Unit,
+            ),
+            ("sleep", [time]) if time.ty == Type::Int => Expr::new(
+                format!("std::thread::sleep(std::time::Duration::from_secs({}.unsigned_abs()))", literal_i64(time)),
+                Type::Unit,
+            ),
+            ("date" | "gmdate" | "strtotime" | "mktime", _) => self.left_as(
+                node,
+                "dates need a library such as time or chrono, and the zone that PHP takes from its settings",
+                Type::Text,
+            ),
+            _ => return None,
+        })
+    }
+
+    /// How a value is printed for people.
+    fn shown(&mut self, thing: &Expr) -> Option<String> {
+        match &thing.ty {
+            Type::Value => Some(thing.code.clone()),
+            Type::Response | Type::Client | Type::Chain | Type::Error | Type::BoxError => Some(thing.code.clone()),
+            ty if ty.is_object() => None,
+            _ => Some(self.display(thing)),
+        }
+    }
+
+    fn formatted_value(&mut self, name: &str, shown: &str, thing: &Expr) -> String {
+        match &thing.ty {
+            Type::Value => format!("{name}!(\"{{:#}}\", {shown})"),
+            ty if ty.is_object() => format!("{name}!(\"{{:#?}}\", {shown})"),
+            _ => self.formatted(name, std::slice::from_ref(thing)),
+        }
+    }
+
+    fn of_files(&mut self, name: &str, given: &[Expr]) -> Option<Expr> {
+        Some(match (name, given) {
+            ("getenv" | "env", [key]) => {
+                let key = self.str(key);
+                Expr::new(format!("std::env::var({key}).unwrap_or_default()"), Type::Text)
+            }
+            ("getenv" | "env", [key, default]) if name == "env" && default.ty == Type::Text => {
+                let (key, default) = (self.str(key), self.string(default));
+                Expr::new(format!("std::env::var({key}).unwrap_or_else(|_| {default})"), Type::Text)
+            }
+            ("file_put_contents", [path, contents]) => {
+                let (path, contents) = (self.str(path), self.bytes(contents));
+                let end = self.try_any();
+                Expr::new(format!("std::fs::write({path}, {contents}){end}"), Type::Unit)
+            }
+            ("unlink", [path]) => {
+                let path = self.str(path);
+                let end = self.try_any();
+                Expr::new(format!("std::fs::remove_file({path}){end}"), Type::Unit)
+            }
+            ("file_exists" | "is_file", [path]) => {
+                let path = self.str(path);
+                let asks = if name == "is_file" { "is_file" } else { "exists" };
+                Expr::new(format!("std::path::Path::new({path}).{asks}()"), Type::Bool)
+            }
+            ("basename", [path]) => {
+                let path = self.plain_str(path);
+                Expr::new(
+                    format!("{path}.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned()"),
+                    Type::Text,
+                )
+            }
+            ("md5_file", [path]) => {
+                self.need("crypto::hash");
+                let path = self.str(path);
+                let end = self.try_any();
+                Expr::new(format!("hash::md5(std::fs::read({path}){end})"), Type::Text)
+            }
+            ("hash_file", [algorithm, path]) if algorithm.literal.as_deref() == Some("sha256") => {
+                self.need("Media");
+                let path = self.str(path);
+                let end = self.try_crate();
+                Expr::new(format!("Media::from_path({path}){end}.sha256().to_owned()"), Type::Text)
+            }
+            ("hash", [algorithm, thing]) if algorithm.literal.as_deref() == Some("sha256") => {
+                self.need("Media");
+                let thing = if thing.ty == Type::Bytes { thing.owned() } else { self.string(thing) };
+                Expr::new(format!("Media::from_bytes(\"\", {thing}).sha256().to_owned()"), Type::Text)
+            }
+            _ => return None,
+        })
+    }
+
+    fn file_get_contents(&mut self, node: Node<'t>, given: &[Node<'t>]) -> Option<Expr> {
+        let [path] = given else { return None };
+        let path = self.expression(*path);
+        if path.literal.as_deref() == Some("php://input") {
+            let why = "the body comes from the web server: take it from the request of your framework";
+            return Some(self.left_as(node, why, Type::Text));
+        }
+        let path = match path.literal.as_deref().and_then(|path| path.strip_prefix("file://")) {
+            Some(path) => super::text::quoted(path),
+            None => self.str(&path),
+        };
+        let end = self.try_any();
+        Some(Expr::new(format!("std::fs::read_to_string({path}){end}"), Type::Text))
+    }
+
+    /// PHP's gives null for what is no JSON; here that is an error, but in a closure, which has nobody to tell.
+    fn json_decode(&mut self, given: &[Node<'t>]) -> Option<Expr> {
+        let text = self.expression(*given.first()?);
+        if given.len() > 1 {
+            // The other arguments: arrays or objects, which are the same here, and how deep.
+            self.look(|porter| given.iter().skip(1).for_each(|one| drop(porter.expression(*one))));
+        }
+        let code = match &text.ty {
+            Type::MaybeBody => {
+                format!("{}.and_then(|response| response.json().ok()).unwrap_or_default()", text.tight())
+            }
+            Type::Body if self.is_step() => format!("{}.json().unwrap_or_default()", text.tight()),
+            Type::Body => format!("{}.json(){}", text.tight(), self.try_crate()),
+            ty if ty.is_object() => return None,
+            _ => {
+                self.need("Value");
+                let text = self.str(&text);
+                if self.is_step() {
+                    format!("serde_json::from_str::<Value>({text}).unwrap_or_default()")
+                } else {
+                    format!("serde_json::from_str::<Value>({text}){}", self.try_any())
+                }
+            }
+        };
+        Some(Expr::new(code, Type::Value))
+    }
+
+    fn isset(&mut self, given: &[Node<'t>]) -> Option<Expr> {
+        let mut asked = Vec::new();
+        for one in given {
+            if let Some(name) = super::syntax::variable(*one, self.php) {
+                match self.frame().vars.get(name).cloned() {
+                    None => return Some(Expr::new("false", Type::Bool)),
+                    Some(var) if matches!(var.ty, Type::Option(_)) => asked.push(format!("{}.is_some()", var.rust)),
+                    Some(var) if var.ty == Type::Value => asked.push(format!("!{}.is_null()", var.rust)),
+                    Some(_) => asked.push("true".to_owned()),
+                }
+                continue;
+            }
+            let e = self.expression(*one);
+            match e.ty {
+                Type::Value => asked.push(format!("!{}.is_null()", e.tight())),
+                _ => return None,
+            }
+        }
+        let bond = if asked.len() > 1 { Bond::And } else { Bond::Unary };
+        Some(Expr::new(asked.join(" && "), Type::Bool).bond(bond))
+    }
+
+    fn empty(&mut self, given: &[Node<'t>]) -> Option<Expr> {
+        let [one] = given else { return None };
+        if super::syntax::variable(*one, self.php).is_some_and(|name| !self.frame().vars.contains_key(name)) {
+            return Some(Expr::new("true", Type::Bool));
+        }
+        let e = self.expression(*one);
+        if e.ty.is_object() {
+            return Some(Expr::new("false", Type::Bool));
+        }
+        let truth = self.truth(&e, Bond::Unary);
+        Some(
+            Expr::new(truth.strip_prefix('!').map_or_else(|| format!("!{truth}"), str::to_owned), Type::Bool)
+                .bond(Bond::Unary),
+        )
+    }
+
+    /// `%s`, `%d` and the like, as far as they are the same.
+    fn sprintf(&mut self, node: Node<'t>, name: &str, given: &[Node<'t>]) -> Option<Expr> {
+        let (format, rest) = given.split_first()?;
+        let format = self.expression(*format).literal?;
+        let mut rest = rest.iter();
+        let mut parts: Vec<Expr> = Vec::new();
+        let (mut out, mut arguments) = (String::new(), Vec::new());
+        let mut pieces = format.split('%');
+        out.push_str(&super::text::braced(pieces.next().unwrap_or_default()));
+        let mut escaped = false;
+        for piece in pieces {
+            if escaped {
+                out.push_str(&super::text::braced(piece));
+                escaped = false;
+                continue;
+            }
+            if piece.is_empty() {
+                out.push('%');
+                escaped = true;
+                continue;
+            }
+            let end = piece.find(|c: char| c.is_ascii_alphabetic())?;
+            let (spec, after) = piece.split_at_checked(end)?;
+            let (kind, after) = after.split_at_checked(1)?;
+            let e = self.expression(*rest.next()?);
+            let (shown, width) = match (kind, spec) {
+                ("s", "") => (self.display(&e), String::new()),
+                ("d" | "u", spec) if spec.bytes().all(|byte| byte.is_ascii_digit()) => (self.int(&e), spec.to_owned()),
+                ("f" | "F", spec) => (self.float(&e), spec.to_owned()),
+                ("x" | "X", spec) if spec.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    (self.int(&e), format!("{spec}{kind}"))
+                }
+                _ => {
+                    return Some(self.left_as(
+                        node,
+                        &format!("the format %{spec}{kind} has no counterpart here"),
+                        Type::Text,
+                    ));
+                }
+            };
+            let width = match (kind, width.as_str()) {
+                ("f" | "F", "") => ".6".to_owned(),
+                _ => width,
+            };
+            out.push_str(&if width.is_empty() { "{}".to_owned() } else { format!("{{:{width}}}") });
+            out.push_str(&super::text::braced(after));
+            arguments.push(shown);
+            parts.push(e);
+        }
+        if rest.next().is_some() {
+            return None;
+        }
+        let arguments: String = arguments.iter().map(|argument| format!(", {argument}")).collect();
+        Some(if name == "printf" {
+            Expr::new(format!("print!(\"{out}\"{arguments})"), Type::Unit)
+        } else {
+            Expr::new(format!("format!(\"{out}\"{arguments})"), Type::Text)
+        })
+    }
+
+    /// `Utils::settle([...])`, `all`, `unwrap`
+    pub(super) fn promises(&mut self, node: Node<'t>, method: &str, given: &[Node<'t>]) -> Option<Expr> {
+        let _ = (method, given, children(node), field(node, "name"), arguments(node));
+        let why = "wait for each promise, or await them together, futures::future::join_all; a promise of this crate is a future";
+        Some(self.left(node, why))
+    }
+}
+
+/// A whole number that a method can be called on.
+fn literal_i64(e: &Expr) -> String {
+    if e.code.bytes().all(|byte| byte.is_ascii_digit()) && e.form == Form::Owned {
+        format!("{}_i64", e.code)
+    } else {
+        e.tight()
+    }
+}

@@ -1,0 +1,570 @@
+//! Statements, and the assignments that declare variables.
+
+use tree_sitter::Node;
+
+use super::Porter;
+use super::array::rust_comment;
+use super::scope::{Act, Kind, Var};
+use super::syntax::{all, bare, children, field, line, named, sequence};
+use super::value::{Bond, Expr, Form, Type};
+
+impl<'t> Porter<'t> {
+    /// The statements of a block, each with the comments above it; `tail` gives the last one as the value of the block.
+    pub(super) fn statements(&mut self, block: Node<'t>, nodes: &[Node<'t>], tail: Option<bool>) -> String {
+        self.frame().blocks.push(block.id());
+        let depth = self.frame().blocks.len();
+        let mut out = String::new();
+        let mut last: Option<Node<'t>> = None;
+        let end = nodes.iter().rposition(|node| node.kind() != "comment" && self.is_written(*node));
+        for (number, node) in nodes.iter().enumerate() {
+            if node.kind() == "comment" {
+                if !self.state.said.insert(node.id()) {
+                    continue;
+                }
+                let comment = rust_comment(self.text(*node));
+                let behind = last.is_some_and(|last| last.end_position().row + 1 == line(*node));
+                if behind && !comment.contains('\n') && out.ends_with('\n') && !out.ends_with("{\n") {
+                    out.pop();
+                    out.push_str(&format!(" {comment}\n"));
+                } else {
+                    self.gap(&mut out, last, *node);
+                    out.push_str(&format!("{comment}\n"));
+                }
+                last = Some(*node);
+                continue;
+            }
+            let notes = std::mem::take(&mut self.state.notes);
+            let as_tail = tail.filter(|_| Some(number) == end);
+            let code = self.statement(*node, as_tail);
+            let own = std::mem::replace(&mut self.state.notes, notes);
+            let mut declared = Vec::new();
+            self.frame().hoisted.retain(|(at, code)| {
+                if *at == depth {
+                    declared.push(code.clone());
+                }
+                *at != depth
+            });
+            let unsaid = self.unsaid(*node);
+            if code.is_empty() && own.is_empty() && unsaid.is_empty() {
+                continue;
+            }
+            self.gap(&mut out, last, *node);
+            for line in own.into_iter().chain(unsaid).chain(declared) {
+                out.push_str(&format!("{line}\n"));
+            }
+            if !code.is_empty() {
+                out.push_str(&format!("{code}\n"));
+            }
+            last = Some(*node);
+        }
+        self.frame().blocks.pop();
+        out.truncate(out.trim_end().len());
+        out
+    }
+
+    /// Whether a statement makes code: the last one that does is the value of a function.
+    fn is_written(&self, node: Node<'t>) -> bool {
+        !matches!(
+            node.kind(),
+            "php_tag"
+                | "php_end_tag"
+                | "text_interpolation"
+                | "empty_statement"
+                | "namespace_use_declaration"
+                | "declare_statement"
+                | "function_definition"
+        )
+    }
+
+    /// An empty line where PHP had one.
+    fn gap(&self, out: &mut String, last: Option<Node<'t>>, node: Node<'t>) {
+        if last.is_some_and(|last| line(node) > last.end_position().row + 2) && !out.is_empty() {
+            out.push('\n');
+        }
+    }
+
+    /// The comments inside of a statement that found no place of their own.
+    fn unsaid(&mut self, node: Node<'t>) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut stack = vec![node];
+        while let Some(node) = stack.pop() {
+            if matches!(node.kind(), "function_definition" | "class_declaration") {
+                continue;
+            }
+            if node.kind() == "comment" && self.state.said.insert(node.id()) {
+                found.push((node.start_byte(), rust_comment(self.text(node))));
+            }
+            stack.extend(all(node));
+        }
+        found.sort();
+        found.into_iter().map(|(_, comment)| comment).collect()
+    }
+
+    /// The statements in the braces of a block, or the one statement in its place.
+    pub(super) fn block(&mut self, node: Node<'t>) -> String {
+        match node.kind() {
+            "compound_statement" | "colon_block" => self.statements(node, &named(node), None),
+            _ => self.statements(node, &[node], None),
+        }
+    }
+
+    fn statement(&mut self, node: Node<'t>, tail: Option<bool>) -> String {
+        match node.kind() {
+            "expression_statement" => match children(node).first() {
+                Some(inner) => self.expression_statement(*inner),
+                None => String::new(),
+            },
+            "echo_statement" => self.echo(node),
+            "return_statement" => self.give_back(node, children(node).first().copied(), tail.is_some()),
+            "if_statement" => self.branch(node),
+            "foreach_statement" => self.foreach(node),
+            "while_statement" => self.repeat(node),
+            "for_statement" => self.counted(node),
+            "switch_statement" => self.switch(node),
+            "try_statement" => self.attempt(node),
+            "break_statement" | "continue_statement" => self.leave_loop(node),
+            "compound_statement" => format!("{{\n{}\n}}", super::text::indent(&self.block(node))),
+            "exit_statement" => self.exit(node),
+            "unset_statement" => self.unset(node),
+            "const_declaration" | "function_definition" => String::new(),
+            // The program says them in its own way.
+            "php_tag"
+            | "php_end_tag"
+            | "empty_statement"
+            | "namespace_use_declaration"
+            | "namespace_definition"
+            | "declare_statement" => String::new(),
+            "text_interpolation" | "text" if self.text(node).trim_end_matches("?>").trim().is_empty() => String::new(),
+            "text_interpolation" | "text" => {
+                format!("{};", self.note_left(node, "a page around the code has no counterpart here"))
+            }
+            "class_declaration" | "interface_declaration" | "trait_declaration" | "enum_declaration" => {
+                format!("{};", self.note_left(node, "classes are not carried over: make functions of their methods, with what they use as parameters"))
+            }
+            "global_declaration" | "function_static_declaration" => {
+                format!("{};", self.note_left(node, "give what is needed as a parameter"))
+            }
+            kind => {
+                let why = format!("{} has no counterpart here", kind.replace('_', " "));
+                format!("{};", self.note_left(node, &why))
+            }
+        }
+    }
+
+    fn expression_statement(&mut self, node: Node<'t>) -> String {
+        let node = bare(node);
+        match node.kind() {
+            "assignment_expression" => self.assignment(node),
+            "augmented_assignment_expression" => self.augmented(node),
+            "update_expression" => self.update(node),
+            "throw_expression" => self.throw(node),
+            "member_call_expression" if field(node, "name").is_some_and(|name| self.text(name) == "wait") => {
+                let called = self.promise(node, Some(&Type::Unit));
+                self.ended(node, called)
+            }
+            _ => {
+                let before = self.state.left.len();
+                let e = self.expression(node);
+                // A statement that is left as a whole needs no type.
+                if self.state.left.len() == before + 1 && e.code.starts_with("(todo!(") && e.code.ends_with(')') {
+                    if let Some((todo, _)) = e.code.trim_start_matches('(').rsplit_once(" as ") {
+                        return format!("{todo};");
+                    }
+                }
+                self.ended(node, e)
+            }
+        }
+    }
+
+    /// An expression whose value nobody wants, as a statement.
+    fn ended(&mut self, node: Node<'t>, e: Expr) -> String {
+        match &e.ty {
+            Type::Promise(_) => {
+                let todo = self.note_left(node, "a promise does nothing here until it is waited for: add ->wait()");
+                format!("{todo};")
+            }
+            _ if e.code.is_empty() => String::new(),
+            Type::Unit | Type::Response => format!("{};", e.code),
+            _ if e.form == Form::Owned && e.bond == Bond::Tight && e.code.ends_with('?') => format!("{};", e.code),
+            _ => format!("let _ = {};", e.code),
+        }
+    }
+
+    fn echo(&mut self, node: Node<'t>) -> String {
+        let mut parts = Vec::new();
+        for child in children(node) {
+            for one in sequence(child) {
+                self.concatenated(one, &mut parts);
+            }
+        }
+        let mut merged: Vec<Expr> = Vec::new();
+        for part in parts {
+            match (merged.last_mut(), &part.literal) {
+                (Some(Expr { literal: Some(before), .. }), Some(literal)) => {
+                    let both = Expr::literal(&format!("{before}{literal}"));
+                    merged.pop();
+                    merged.push(both);
+                }
+                _ => merged.push(part),
+            }
+        }
+        let ends = merged
+            .last()
+            .and_then(|last| last.literal.as_deref())
+            .and_then(|text| text.strip_suffix('\n'))
+            .map(str::to_owned);
+        match ends {
+            Some(rest) => {
+                merged.pop();
+                if !rest.is_empty() {
+                    merged.push(Expr::literal(&rest));
+                }
+                if merged.is_empty() {
+                    "println!();".to_owned()
+                } else {
+                    format!("{};", self.formatted("println", &merged))
+                }
+            }
+            None => format!("{};", self.formatted("print", &merged)),
+        }
+    }
+
+    fn assignment(&mut self, node: Node<'t>) -> String {
+        let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else {
+            return format!("{};", self.note_left(node, "an assignment of an unknown form"));
+        };
+        match left.kind() {
+            "variable_name" => {
+                // `$a = $b = 1`
+                if bare(right).kind() == "assignment_expression" {
+                    let inner = self.assignment(bare(right));
+                    let value = field(bare(right), "left").map(|value| self.expression(value));
+                    return match value {
+                        Some(value) => format!("{inner}\n{}", self.assigned(node, left, value, None)),
+                        None => inner,
+                    };
+                }
+                let value = self.expression(right);
+                self.assigned(node, left, value, Some(right))
+            }
+            "subscript_expression" | "member_access_expression" => self.element(node, left, right),
+            "list_literal" => self.unpacked(node, left, right),
+            _ => format!("{};", self.note_left(node, "an assignment of an unknown form")),
+        }
+    }
+
+    /// `$left = value`
+    pub(super) fn assigned(&mut self, node: Node<'t>, left: Node<'t>, e: Expr, right: Option<Node<'t>>) -> String {
+        let Some(name) = super::syntax::variable(left, self.php) else {
+            return format!("{};", self.note_left(node, "a variable whose name is only known at run time"));
+        };
+        if matches!(e.ty, Type::Unit | Type::MediaHeaders | Type::MediaStream | Type::MaybeBody | Type::Null)
+            && e.ty != Type::Null
+        {
+            let stream = matches!(e.ty, Type::MediaStream | Type::MediaHeaders);
+            if stream {
+                return format!("{};", self.note_left(node, "give the upload itself to the call, as its options"));
+            }
+        }
+        let at = left.start_byte();
+        let depth = self.frame().home(name);
+        let here = self.frame().blocks.len();
+        let straight = self.frame().is_straight(name, depth);
+        let declared = self.frame().vars.get(name).cloned();
+        let assignments =
+            self.frame().of(name).iter().filter(|one| matches!(one.act, Act::Assign | Act::Inner)).count();
+        if let (Some(var), false) = (&declared, straight && here == depth) {
+            // A parameter, or a variable of a block around this one.
+            if var.form == Form::Ref || (!var.mutable && var.block != here) {
+                return self.shadowed(node, name, e, right);
+            }
+            let value = match var.ty.clone() {
+                Type::Option(of) if e.ty == *of => Some(format!("Some({})", self.kept(&e, right))),
+                ty if ty == e.ty => Some(self.kept(&e, right)),
+                ty => self.owned_as(&e, &ty),
+            };
+            return match value {
+                Some(value) => format!("{} = {value};", var.rust),
+                None => format!("{};", self.note_left(node, "the variable changes its type: give it another name")),
+            };
+        }
+        let rust = match &declared {
+            Some(var) => var.rust.clone(),
+            None => {
+                let frame = self.frame().clone();
+                self.fresh(&frame, name)
+            }
+        };
+        let changed = self.frame().is_changed_after(name, at);
+        let loops = self.frame().loops;
+        let borrowed = e.ty == Type::Text
+            && e.form == Form::Ref
+            && !changed
+            && (straight || assignments == 1)
+            && (here == depth || declared.is_some());
+        let mut ty = match e.ty.clone() {
+            Type::Body | Type::MaybeBody => Type::Text,
+            Type::Null => Type::Value,
+            ty => ty,
+        };
+        let mut literal = e.literal.clone().filter(|_| borrowed && assignments == 1);
+        let mut value = if borrowed { e.code.clone() } else { self.kept(&e, right) };
+        // `[]` that is filled by names is an object.
+        if e.code == "json!([])" && self.frame().of(name).iter().any(|one| one.keyed) {
+            value = "json!({})".to_owned();
+        }
+        if matches!(ty, Type::Response | Type::Client | Type::Error) && e.form == Form::Ref {
+            value = e.code.clone();
+        }
+        let form = if borrowed || (e.form == Form::Ref && e.ty.is_object() && value == e.code) {
+            Form::Ref
+        } else {
+            Form::Place
+        };
+        if here == depth && (straight || declared.is_none()) {
+            let mutable = changed || (!straight && assignments > 1);
+            let block = here;
+            let mark = if mutable { "mut " } else { "" };
+            self.frame()
+                .vars
+                .insert(name.to_owned(), Var { rust: rust.clone(), ty, form, literal, block, loops, mutable });
+            return format!("let {mark}{rust} = {value};");
+        }
+        // Declared in a block around this one, before the statement that has both.
+        literal = None;
+        let crosses = self.frame().flows.iter().any(|flow| flow.kind == Kind::Try && flow.depth >= depth);
+        let default = match &ty {
+            Type::Value => {
+                self.need("Value");
+                Some("Value::Null")
+            }
+            Type::Text => Some("String::new()"),
+            Type::Int | Type::Status => Some("0"),
+            Type::Float => Some("0.0"),
+            Type::Bool => Some("false"),
+            _ => None,
+        };
+        let certain = !crosses && self.is_certain(name, depth);
+        let code = match (certain, default) {
+            (true, _) => {
+                let mark = if changed || assignments > self.branches_of(name) { "mut " } else { "" };
+                format!("let {mark}{rust};")
+            }
+            (false, Some(default)) => format!("let mut {rust} = {default};"),
+            (false, None) => {
+                value = format!("Some({value})");
+                ty = Type::Option(Box::new(ty));
+                format!("let mut {rust} = None;")
+            }
+        };
+        self.frame().hoisted.push((depth, code));
+        self.frame().vars.insert(
+            name.to_owned(),
+            Var { rust: rust.clone(), ty, form: Form::Place, literal, block: depth, loops: 0, mutable: true },
+        );
+        format!("{rust} = {value};")
+    }
+
+    /// Whether every way through the blocks of a variable assigns it once: an `if` with `else` whose sides both do.
+    fn is_certain(&mut self, _name: &str, _depth: usize) -> bool {
+        false
+    }
+
+    fn branches_of(&mut self, name: &str) -> usize {
+        self.frame().of(name).iter().filter(|one| one.act == Act::Assign).count()
+    }
+
+    /// A value to keep, moved where it can be.
+    fn kept(&mut self, e: &Expr, right: Option<Node<'t>>) -> String {
+        match (right, &e.ty) {
+            (_, Type::Null) => self.value(e),
+            (Some(right), _) => self.take(e, bare(right), right.end_byte()),
+            (None, _) => e.owned(),
+        }
+    }
+
+    /// A parameter that gets another value.
+    fn shadowed(&mut self, node: Node<'t>, name: &str, e: Expr, right: Option<Node<'t>>) -> String {
+        let here = self.frame().blocks.len();
+        let depth = self.frame().home(name);
+        if here != depth && here > 1 {
+            return format!(
+                "{};",
+                self.note_left(node, "a parameter gets another value in a branch: give it another name before")
+            );
+        }
+        let changed = self.frame().is_changed_after(name, node.start_byte());
+        let value = self.kept(&e, right);
+        let loops = self.frame().loops;
+        let ty = if matches!(e.ty, Type::Body | Type::MaybeBody) { Type::Text } else { e.ty };
+        let Some(var) = self.frame().vars.get_mut(name) else { return String::new() };
+        *var =
+            Var { rust: var.rust.clone(), ty, form: Form::Place, literal: None, block: here, loops, mutable: changed };
+        format!("let {}{} = {value};", if changed { "mut " } else { "" }, var.rust)
+    }
+
+    /// `$a['b']['c'] = value`, `$a[] = value`
+    fn element(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> String {
+        let mut root = left;
+        while matches!(root.kind(), "subscript_expression" | "member_access_expression") {
+            match children(root).first() {
+                Some(inner) => root = *inner,
+                None => break,
+            }
+        }
+        let Some(name) = super::syntax::variable(root, self.php) else {
+            return format!("{};", self.note_left(node, "what is changed here is not known"));
+        };
+        let mut before = String::new();
+        match self.frame().vars.get(name).cloned() {
+            None => {
+                // PHP makes an array of a variable without a value.
+                self.need("json");
+                before = self.assigned(node, root, Expr::new("json!([])", Type::Value), None);
+                before = before.replacen("let ", "let mut ", 1).replacen("mut mut ", "mut ", 1);
+                before.push('\n');
+            }
+            Some(var) if var.ty == Type::Value && var.form == Form::Ref => {
+                // A parameter is changed for this function alone.
+                before = format!("let mut {0} = {0}.clone();\n", var.rust);
+                if let Some(var) = self.frame().vars.get_mut(name) {
+                    var.form = Form::Place;
+                    var.mutable = true;
+                }
+            }
+            Some(var) if var.ty == Type::Value => {}
+            Some(_) => return format!("{};", self.note_left(node, "an element of what is no array")),
+        }
+        let value = self.expression(right);
+        if value.ty.is_object() {
+            return format!(
+                "{};",
+                self.note_left(node, "JSON cannot hold this object: give it to Options by a method")
+            );
+        }
+        let value = match value.form {
+            Form::Owned => self.value(&value),
+            _ if value.ty == Type::Value => self.take(&value, right, node.end_byte()),
+            _ => self.value(&value),
+        };
+        match children(left).as_slice() {
+            [of] if left.kind() == "subscript_expression" => {
+                let of = self.expression(*of);
+                let helper = self.helper("php_push");
+                format!("{before}{helper}(&mut {}, {value});", of.code)
+            }
+            _ => {
+                let place = self.expression(left);
+                format!("{before}{} = {value};", place.code)
+            }
+        }
+    }
+
+    /// `[$a, $b] = $list`, `['k' => $a] = $map`
+    fn unpacked(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> String {
+        let of = self.expression(right);
+        if of.ty != Type::Value {
+            return format!("{};", self.note_left(node, "what is taken apart is no array"));
+        }
+        let mut out = Vec::new();
+        let of = if of.form == Form::Owned {
+            out.push(format!("let unpacked = {};", of.code));
+            Expr::place("unpacked", Type::Value)
+        } else {
+            of
+        };
+        let parts = all(left);
+        let (mut key, mut index) = (None, 0usize);
+        for (number, part) in parts.iter().enumerate() {
+            let arrow = parts.get(number + 1).is_some_and(|next| next.kind() == "=>");
+            match part.kind() {
+                "," => index += 1,
+                _ if !part.is_named() || part.kind() == "comment" => {}
+                _ if arrow => key = Some(self.expression(*part)),
+                "variable_name" => {
+                    let key = key.take().unwrap_or_else(|| Expr::new(index.to_string(), Type::Int));
+                    let value = self.indexed(node, of.clone(), &key);
+                    out.push(self.assigned(node, *part, value, None));
+                }
+                _ => out.push(format!(
+                    "{};",
+                    self.note_left(*part, "an array in an array is taken apart: do it in two steps")
+                )),
+            }
+        }
+        out.join("\n")
+    }
+
+    fn augmented(&mut self, node: Node<'t>) -> String {
+        let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else {
+            return format!("{};", self.note_left(node, "an assignment of an unknown form"));
+        };
+        let operator = field(node, "operator").map(|operator| self.text(operator)).unwrap_or_default().to_owned();
+        let (place, value) = (self.expression(left), self.expression(right));
+        match (operator.as_str(), &place.ty, place.form) {
+            (".=", Type::Text, Form::Place) => {
+                let value = self.str(&value);
+                format!("{}.push_str({value});", place.code)
+            }
+            ("??=", Type::Value, _) => {
+                let value = self.value(&value);
+                format!("if {}.is_null() {{\n    {} = {value};\n}}", place.code, place.code)
+            }
+            ("+=" | "-=" | "*=", Type::Int, Form::Place) if value.ty != Type::Float => {
+                format!("{} {operator} {};", place.code, self.int(&value))
+            }
+            ("+=" | "-=" | "*=" | "/=", Type::Float, Form::Place) => {
+                format!("{} {operator} {};", place.code, self.float(&value))
+            }
+            ("+=" | "-=" | "*=", Type::Value, _) => {
+                let operator = operator.trim_end_matches('=').to_owned();
+                let sum = self.calculated(node, &place, &value, &operator);
+                let sum = self.value(&sum);
+                format!("{} = {sum};", place.code)
+            }
+            (".=", Type::Value, _) => {
+                let joined = self.joined(vec![place.clone(), value]);
+                let joined = self.value(&joined);
+                format!("{} = {joined};", place.code)
+            }
+            _ => format!("{};", self.note_left(node, &format!("the operator {operator} has no counterpart here"))),
+        }
+    }
+
+    fn update(&mut self, node: Node<'t>) -> String {
+        let Some(place) = children(node).first().map(|inner| self.expression(*inner)) else {
+            return format!("{};", self.note_left(node, "a step of an unknown form"));
+        };
+        let operator = if self.text(node).contains("++") { "+" } else { "-" };
+        match place.ty {
+            Type::Int => format!("{} {operator}= 1;", place.code),
+            Type::Value => {
+                let one = self.calculated(node, &place, &Expr::new("1", Type::Int), operator);
+                format!("{} = {};", place.code, self.value(&one))
+            }
+            _ => format!("{};", self.note_left(node, "what is counted is no number")),
+        }
+    }
+
+    fn unset(&mut self, node: Node<'t>) -> String {
+        let mut out = Vec::new();
+        for one in children(node) {
+            match (one.kind(), children(one).as_slice()) {
+                ("subscript_expression", [of, key]) => {
+                    let (of, key) = (self.expression(*of), self.expression(*key));
+                    if of.ty != Type::Value {
+                        return format!("{};", self.note_left(node, "an element of what is no array"));
+                    }
+                    let key = self.plain_str(&key);
+                    out.push(format!(
+                        "if let Some(members) = {}.as_object_mut() {{\n    members.shift_remove({key});\n}}",
+                        of.tight()
+                    ));
+                }
+                ("variable_name", _) => {}
+                _ => return format!("{};", self.note_left(node, "what is taken away is not known")),
+            }
+        }
+        out.join("\n")
+    }
+}
