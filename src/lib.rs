@@ -48,6 +48,8 @@ mod secret;
 mod sensitive;
 mod sink;
 mod trace;
+#[cfg(feature = "v2")]
+pub mod transformer;
 mod transport;
 
 pub use body::BodyStream;

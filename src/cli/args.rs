@@ -8,15 +8,14 @@ use clap::{Parser, Subcommand};
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  the answer could not be used: too large, or not what it should be
+  1  the answer could not be used: too large, or not what it should be; of wxpay port, something is left to do
   2  arguments, settings or options are wrong, or a file that they name; nothing was sent
   3  no connection; nothing was sent
   4  the outcome is unknown: time ran out, or the connection broke; query before repeating
   5  the service refused: an answer other than 2xx, or a failure in the fields of APIv2
   6  the signature of the answer, or the digest of a file, does not hold
   7  the answer, or standard input or output, could not be read or written
-  8  wxpay doctor found something wrong
-  9  wxpay port could not carry all of it over";
+  8  wxpay doctor found something wrong";
 
 /// The settings, in `--help`.
 const SETTINGS: &str = "\
@@ -148,7 +147,7 @@ pub(super) struct Doctor {
 ///
 /// Reads a PHP file and writes a whole Rust program. Chains, options, promises, exceptions and the SDK's classes are carried over, and
 /// of PHP what such code is made of. What is not becomes a todo!() below a comment with the PHP, and is listed at the end with its
-/// lines; the exit code is then 9. The program needs the crates wechatpay-chain and serde_json. Where rustfmt is installed it
+/// lines; the exit code is then 1. The program needs the crates wechatpay-chain and serde_json. Where rustfmt is installed it
 /// formats the program.
 ///
 ///   wxpay port pay.php > src/main.rs

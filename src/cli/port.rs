@@ -30,7 +30,7 @@ pub(super) fn run(args: &Port) -> Result<(), Failure> {
         ));
     }
     let pieces = if left.len() == 1 { "1 piece".to_owned() } else { format!("{} pieces", left.len()) };
-    Err(Failure { code: 9, said: format!("{pieces} of {name} could not be carried over, see above") })
+    Err(Failure { code: 1, said: format!("{pieces} of {name} could not be carried over, see above") })
 }
 
 fn read(file: &Path) -> Result<(String, String), Failure> {
@@ -48,7 +48,9 @@ fn read(file: &Path) -> Result<(String, String), Failure> {
 /// The program as rustfmt writes it; as it is where there is none.
 fn formatted(rust: String) -> String {
     let child = Command::new("rustfmt")
-        .args(["--edition", "2024", "--config", "max_width=120"])
+        .args(["--edition", "2024"])
+        // Not where a project has settings of its own.
+        .current_dir(std::env::temp_dir())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -278,7 +278,8 @@ impl<'t> Porter<'t> {
             if let Some(shadowed) = shadowed {
                 self.frame().vars.insert(name, shadowed);
             }
-            let notes: Vec<String> = self.state.notes.drain(before.min(self.state.notes.len())..).collect();
+            let notes: Vec<String> =
+                self.state.notes.drain(before.min(self.state.notes.len())..).map(|note| note.text).collect();
             let code = notes.into_iter().chain(std::iter::once(code)).collect::<Vec<_>>().join("\n");
             matched.push((all_kinds, code.trim_end().to_owned()));
         }

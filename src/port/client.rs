@@ -56,7 +56,7 @@ impl<'t> Porter<'t> {
     fn setting(&mut self, element: Node<'t>, key: &str, value: Node<'t>) -> Vec<String> {
         let one = |call: String| vec![call];
         match key {
-            "mchid" | "serial" | "base_uri" | "secret" => {
+            "mchid" | "serial" | "base_uri" | "secret" | "apiv3_key" => {
                 let e = self.expression(value);
                 let value = match (&e.ty, e.form) {
                     (Type::Text, Form::Owned) => e.code,
@@ -64,6 +64,11 @@ impl<'t> Porter<'t> {
                     _ => self.string(&e),
                 };
                 one(format!(".{key}({value})"))
+            }
+            "root_certificate" => {
+                let e = self.expression(value);
+                let value = self.str(&e);
+                one(format!(".root_certificate({value})"))
             }
             "privateKey" => {
                 let value = self.key_setting(value, &Type::PrivateKey);

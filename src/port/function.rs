@@ -106,7 +106,8 @@ impl<'t> Porter<'t> {
         let own = std::mem::replace(&mut self.state.notes, notes);
         let (Some((parameters, signature, code)), Some((rust, _))) = (parts, self.functions.get(&name).cloned()) else {
             let todo = self.note_left(node, "a function with parameters of an unknown form");
-            let notes = std::mem::take(&mut self.state.notes).join("\n");
+            let notes =
+                std::mem::take(&mut self.state.notes).into_iter().map(|note| note.text).collect::<Vec<_>>().join("\n");
             return format!("{notes}\n#[allow(dead_code)]\nfn {}() {{\n    {todo}\n}}", snake(&name));
         };
         self.need("BoxError");
@@ -116,7 +117,7 @@ impl<'t> Porter<'t> {
         }
         let mut out = above.join("\n");
         for note in own {
-            out.push_str(&format!("\n{note}"));
+            out.push_str(&format!("\n{}", note.text));
         }
         let returns = signature.returns.name();
         out.push_str(&format!(
@@ -142,7 +143,7 @@ impl<'t> Porter<'t> {
             };
             self.frame().blocks.pop();
             let notes = std::mem::take(&mut self.state.notes);
-            return notes.into_iter().chain(std::iter::once(code)).collect::<Vec<_>>().join("\n");
+            return notes.into_iter().map(|note| note.text).chain(std::iter::once(code)).collect::<Vec<_>>().join("\n");
         }
         let nodes = named(body);
         let code = self.statements(body, &nodes, Some(result));

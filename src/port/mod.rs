@@ -56,6 +56,8 @@ pub(crate) struct Left {
     pub(crate) line: usize,
     pub(crate) why: String,
     pub(crate) php: String,
+    /// Where it ends, in bytes, and where it begins.
+    span: (usize, usize),
 }
 
 /// Carries a PHP file over.
@@ -74,6 +76,18 @@ pub(crate) fn port(php: &str) -> Result<Ported, String> {
         php
     };
     let php = php.strip_prefix('\u{feff}').unwrap_or(php);
+    // Nested code is walked by nested calls, for which the stack of a thread may be too small.
+    std::thread::scope(|scope| {
+        let walk = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || ported(php));
+        let walk = walk.map_err(|error| format!("no thread to work on: {error}"))?;
+        walk.join().map_err(|_| "this file cannot be carried over: please report it".to_owned())?
+    })
+}
+
+/// Room for the deepest nesting that is read.
+const STACK: usize = 512 << 20;
+
+fn ported(php: &str) -> Result<Ported, String> {
     let tree = syntax::parse(php)?;
     let porter = Porter {
         php,
@@ -106,10 +120,17 @@ struct State {
     /// Comments that were written where they belong.
     said: HashSet<usize>,
     /// Comments that go above the statement being written.
-    notes: Vec<String>,
+    notes: Vec<Note>,
     frames: Vec<Frame>,
     /// How many closures and `try` blocks are open.
     nested: usize,
+}
+
+/// A comment that goes above a statement, and the piece that it is about, where that was left.
+#[derive(Clone)]
+struct Note {
+    text: String,
+    span: Option<(usize, usize)>,
 }
 
 /// Closures and `try` blocks in one another are translated more than once each.
@@ -173,8 +194,14 @@ impl<'t> Porter<'t> {
     /// Notes that a piece was not carried over, and shows its PHP above the statement.
     fn note_left(&mut self, node: Node<'t>, why: &str) -> String {
         let (line, php) = (syntax::line(node), self.text(node));
-        self.state.left.push(Left { line, why: why.to_owned(), php: php.to_owned() });
-        self.state.notes.push(text::comment("//", &format!("PHP, line {line}: {php}")));
+        let span = (node.start_byte(), node.end_byte());
+        // What was left inside of it goes with it.
+        let within = |inner: (usize, usize)| span.0 <= inner.0 && inner.1 <= span.1;
+        self.state.left.retain(|one| !within(one.span));
+        self.state.notes.retain(|note| !note.span.is_some_and(within));
+        self.state.left.push(Left { line, why: why.to_owned(), php: php.to_owned(), span });
+        let text = text::comment("//", &format!("PHP, line {line}: {php}"));
+        self.state.notes.push(Note { text, span: Some(span) });
         // Its comments are in the text.
         let mut stack = vec![node];
         while let Some(node) = stack.pop() {

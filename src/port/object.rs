@@ -173,16 +173,15 @@ impl<'t> Porter<'t> {
         Some(match method {
             "getMessage" | "__toString" => Expr::new(format!("{error}.to_string()"), Type::Text),
             "hasResponse" => Expr::new(format!("{}.is_some()", self.answer(of)), Type::Bool),
-            "getResponse" => Expr::new(self.answer(of), Type::MaybeResponse),
+            "getResponse" | "getReason" => Expr::new(self.answer(of), Type::MaybeResponse),
             "getCode" => {
                 // Guzzle's exceptions have the status of the answer for a code, and 0 without one.
                 let answer = self.answer(of);
                 Expr::new(format!("{answer}.map_or(0, |response| i64::from(response.status().as_u16()))"), Type::Int)
             }
             "getTraceAsString" => {
-                self.state
-                    .notes
-                    .push("// getTraceAsString(): an error has no trace here; {:?} shows what it has".to_owned());
+                let text = "// getTraceAsString(): an error has no trace here; {:?} shows what it has".to_owned();
+                self.state.notes.push(super::Note { text, span: None });
                 Expr::new(format!("format!(\"{{:?}}\", {})", of.code), Type::Text)
             }
             "getLine" | "getFile" | "getTrace" | "getPrevious" => {

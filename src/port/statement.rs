@@ -49,7 +49,7 @@ impl<'t> Porter<'t> {
                 continue;
             }
             self.gap(&mut out, last, *node);
-            for line in own.into_iter().chain(unsaid).chain(declared) {
+            for line in own.into_iter().map(|note| note.text).chain(unsaid).chain(declared) {
                 out.push_str(&format!("{line}\n"));
             }
             if !code.is_empty() {
