@@ -3,11 +3,15 @@
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::Failure;
 use super::args::Port;
 use super::output;
 use crate::port::{self, Ported};
+
+/// How long rustfmt may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn run(args: &Port) -> Result<(), Failure> {
     let (name, php) = read(&args.file)?;
@@ -56,15 +60,29 @@ fn formatted(rust: String) -> String {
         .stderr(Stdio::null())
         .spawn();
     let Ok(mut child) = child else { return rust };
-    let mut input = child.stdin.take();
+    let (Some(mut input), Some(mut output)) = (child.stdin.take(), child.stdout.take()) else { return rust };
     let text = rust.clone();
-    // On a thread of its own, since rustfmt may write before it has read all.
-    let writer =
-        std::thread::spawn(move || input.as_mut().is_some_and(|input| input.write_all(text.as_bytes()).is_ok()));
-    match child.wait_with_output() {
-        Ok(done) if writer.join().unwrap_or(false) && done.status.success() && !done.stdout.is_empty() => {
-            String::from_utf8(done.stdout).unwrap_or(rust)
+    // On threads of their own, since rustfmt may write before it has read all.
+    std::thread::spawn(move || input.write_all(text.as_bytes()));
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        output.read_to_string(&mut text).map(|_| text)
+    });
+    // Deep nesting takes it for ever.
+    let end = Instant::now() + PATIENCE;
+    let done = loop {
+        match child.try_wait() {
+            Ok(None) if Instant::now() < end => std::thread::sleep(Duration::from_millis(2)),
+            Ok(Some(status)) => break status.success(),
+            Ok(None) | Err(_) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                break false;
+            }
         }
+    };
+    match reader.join() {
+        Ok(Ok(text)) if done && !text.is_empty() => text,
         _ => rust,
     }
 }

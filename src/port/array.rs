@@ -48,7 +48,7 @@ impl<'t> Porter<'t> {
         for child in all(node) {
             if child.kind() == "comment" {
                 let behind = !items.is_empty() && line(child) == last_line;
-                self.state.said.insert(child.id());
+                self.said(child);
                 items.push(Item::Comment { text: rust_comment(self.text(child)), behind });
                 continue;
             }
@@ -149,14 +149,11 @@ impl<'t> Porter<'t> {
         }
         let inside = written(&items, sequential && media.is_none(), short);
         let Some(media) = media else {
-            self.need("json");
             return Expr { inside: Some(inside.clone()), ..Expr::new(format!("json!({inside})"), Type::Value) };
         };
         if empty {
             return media;
         }
-        self.need("json");
-        self.need("Options");
         Expr::new(format!("Options::from(json!({inside})).media({})", media.code), Type::Options)
     }
 
@@ -217,8 +214,7 @@ impl<'t> Porter<'t> {
             }
         }
         flush(&mut run, &mut arrays);
-        self.need("json");
-        let helper = self.helper("php_merge");
+        let helper = "php_merge";
         Expr::new(format!("{helper}(vec![{}])", arrays.join(", ")), Type::Value)
     }
 

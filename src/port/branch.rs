@@ -142,8 +142,7 @@ impl<'t> Porter<'t> {
         if of.ty != Type::Value || key == Some(None) {
             return format!("{};", self.note_left(node, "what is walked through is no array that is known"));
         }
-        let frame = self.frame().clone();
-        let rust = self.fresh(&frame, value);
+        let rust = self.fresh_here(value);
         self.frame().loops += 1;
         let (loops, block) = (self.frame().loops, self.frame().blocks.len() + 1);
         let var =
@@ -152,12 +151,11 @@ impl<'t> Porter<'t> {
         let list = of.reference();
         let head = match key.flatten() {
             None => {
-                let helper = self.helper("php_values");
+                let helper = "php_values";
                 format!("for {rust} in {helper}({list})")
             }
             Some(key) => {
-                let frame = self.frame().clone();
-                let name = self.fresh(&frame, key);
+                let name = self.fresh_here(key);
                 let var = Var {
                     rust: name.clone(),
                     ty: Type::Text,
@@ -168,7 +166,7 @@ impl<'t> Porter<'t> {
                     mutable: false,
                 };
                 self.frame().vars.insert(key.to_owned(), var);
-                let helper = self.helper("php_pairs");
+                let helper = "php_pairs";
                 format!("for ({name}, {rust}) in {helper}({list})")
             }
         };
@@ -188,6 +186,22 @@ impl<'t> Porter<'t> {
         self.frame().loops -= 1;
         let head = if asked == "true" { "loop".to_owned() } else { format!("while {asked}") };
         format!("{head} {{\n{}\n}}", indent(&block))
+    }
+
+    /// `do { ... } while (...)`
+    pub(super) fn repeat_after(&mut self, node: Node<'t>) -> String {
+        let (Some(condition), Some(body)) = (field(node, "condition"), field(node, "body")) else {
+            return format!("{};", self.note_left(node, "a loop of an unknown form"));
+        };
+        if self.text(body).contains("continue") {
+            return format!("{};", self.note_left(node, "continue in a do loop: write it with while (true)"));
+        }
+        self.frame().loops += 1;
+        let block = self.block(body);
+        let asked = self.expression(condition);
+        let asked = self.truth(&asked, Bond::Unary);
+        self.frame().loops -= 1;
+        format!("loop {{\n{}\n    if !{asked} {{\n        break;\n    }}\n}}", indent(&block))
     }
 
     /// `for ($i = 0; $i < $n; $i++)`
@@ -214,8 +228,7 @@ impl<'t> Porter<'t> {
         };
         let (from, to) = (self.expression(from), self.expression(to));
         let (from, to) = (self.int(&from), self.int(&to));
-        let frame = self.frame().clone();
-        let rust = self.fresh(&frame, name);
+        let rust = self.fresh_here(name);
         self.frame().loops += 1;
         let (loops, block) = (self.frame().loops, self.frame().blocks.len() + 1);
         let var =

@@ -46,6 +46,15 @@ pub(super) fn diverges(node: Node<'_>) -> bool {
             let last = others.last().is_some_and(|other| other.kind() == "else_clause");
             last && all && field(node, "body").is_some_and(diverges)
         }
+        "switch_statement" => {
+            let cases = field(node, "body").map(children).unwrap_or_default();
+            let ends = |case: &Node<'_>| {
+                let statements = children(*case);
+                let own = statements.iter().filter(|one| Some(**one) != field(*case, "value")).count();
+                own == 0 || statements.last().is_some_and(|last| last.kind() != "break_statement" && diverges(*last))
+            };
+            cases.iter().any(|case| case.kind() == "default_statement") && cases.iter().all(ends)
+        }
         "try_statement" => {
             let arms = children(node).into_iter().filter(|child| child.kind() == "catch_clause");
             field(node, "body").is_some_and(diverges)
@@ -75,7 +84,6 @@ impl<'t> Porter<'t> {
     }
 
     fn patterns(&mut self, kinds: &[&str], boxed: bool) -> Vec<String> {
-        self.need("ErrorKind");
         let name = |kind: &&str| if boxed { format!("Some(ErrorKind::{kind})") } else { format!("ErrorKind::{kind}") };
         kinds.iter().map(name).collect()
     }
@@ -84,7 +92,6 @@ impl<'t> Porter<'t> {
         if e.ty == Type::Error {
             return format!("{}.kind()", e.tight());
         }
-        self.need("Error");
         format!("{}.downcast_ref().map(Error::kind)", e.tight())
     }
 
@@ -136,10 +143,8 @@ impl<'t> Porter<'t> {
         let (facts, code) = self.attempted(body, Facts { fallible: true, ..facts });
         let whole = diverges(body) && facts.returning;
         let error = if facts.foreign { Type::BoxError } else { Type::Error };
-        self.needs(&error);
         let given = if facts.returning {
             let outer = self.outer_returns();
-            self.needs(&outer);
             if whole { outer.name() } else { format!("Option<{}>", outer.name()) }
         } else {
             "()".to_owned()
@@ -182,17 +187,9 @@ impl<'t> Porter<'t> {
 
     /// The body of a `try`, as one of a closure, and what was found in it.
     fn attempted(&mut self, body: Node<'t>, assumed: Facts) -> (Facts, String) {
-        let depth = self.frame().blocks.len();
         let returns = self.outer_returns();
         let whole = diverges(body);
-        self.frame().flows.push(Flow {
-            kind: Kind::Try,
-            assumed,
-            depth,
-            whole,
-            returns: Some(returns),
-            ..Flow::default()
-        });
+        self.frame().flows.push(Flow { kind: Kind::Try, assumed, whole, returns: Some(returns), ..Flow::default() });
         let nodes = named(body);
         let mut code = self.statements(body, &nodes, whole.then_some(true));
         if !whole {

@@ -128,7 +128,23 @@ impl<'t> Porter<'t> {
             }
         }
         let begins = first.is_some_and(|name| is_chain_name(name.split('/').next().unwrap_or_default()));
-        begins && matches!(self.look(|porter| porter.expression(at)).ty, Type::Client | Type::Chain)
+        begins && self.gives_client(at)
+    }
+
+    /// Whether an expression that is no variable is a client: a call of the factory, or of a function that returns one.
+    fn gives_client(&self, node: Node<'t>) -> bool {
+        match node.kind() {
+            "scoped_call_expression" => {
+                let class = field(node, "scope").map(|scope| self.class(scope));
+                class.as_deref() == Some("wechatpay\\builder")
+            }
+            "function_call_expression" => {
+                let name = field(node, "function").map(|name| self.text(name).trim_start_matches('\\').to_lowercase());
+                let own = name.and_then(|name| self.functions.get(&name));
+                own.is_some_and(|(_, signature)| matches!(signature.returns, Type::Client | Type::Chain))
+            }
+            _ => false,
+        }
     }
 
     /// The steps from a client to the end of a chain.
@@ -178,7 +194,6 @@ impl<'t> Porter<'t> {
         let mut code = root.tight();
         let mut by_macro = leading > 1;
         if by_macro {
-            self.need("chain");
             let simple = code.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric());
             code = if simple { format!("chain!({code}") } else { format!("chain!(({code})") };
         }

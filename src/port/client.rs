@@ -14,7 +14,6 @@ impl<'t> Porter<'t> {
             return self.left_as(node, "Builder::factory takes one array", Type::Client);
         };
         let settings = bare(*settings);
-        self.need("Client");
         if settings.kind() != "array_creation_expression" {
             let e = self.expression(settings);
             if e.ty != Type::Value {
@@ -28,7 +27,7 @@ impl<'t> Porter<'t> {
         let mut line = |call: String| code.push_str(&format!("\n{}", indent(&call)));
         for child in super::syntax::all(settings) {
             if child.kind() == "comment" {
-                self.state.said.insert(child.id());
+                self.said(child);
                 line(super::array::rust_comment(self.text(child)));
                 continue;
             }
@@ -135,7 +134,7 @@ impl<'t> Porter<'t> {
         let mut calls = Vec::new();
         for child in super::syntax::all(list) {
             if child.kind() == "comment" {
-                self.state.said.insert(child.id());
+                self.said(child);
                 calls.push(super::array::rust_comment(self.text(child)));
             }
             if child.kind() != "array_element_initializer" {

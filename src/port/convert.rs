@@ -22,13 +22,14 @@ impl<'t> Porter<'t> {
             Type::Text | Type::Body | Type::MaybeBody => e.owned(),
             Type::Null => "String::new()".to_owned(),
             Type::Bool => format!("if {} {{ \"1\" }} else {{ \"\" }}.to_owned()", e.code),
-            Type::Int | Type::Float | Type::Status | Type::Error | Type::BoxError => {
+            Type::Float => format!("{}({})", "php_number", e.code),
+            Type::Int | Type::Status | Type::Error | Type::BoxError => {
                 format!("{}.to_string()", e.tight())
             }
             Type::Bytes => format!("String::from_utf8_lossy({}).into_owned()", e.reference()),
             _ => {
                 let reference = self.value_ref(e);
-                format!("{}({reference})", self.helper("php_text"))
+                format!("{}({reference})", "php_text")
             }
         }
     }
@@ -36,7 +37,7 @@ impl<'t> Porter<'t> {
     /// What stands for it in `{}`.
     pub(super) fn display(&mut self, e: &Expr) -> String {
         match &e.ty {
-            Type::Text | Type::Int | Type::Float | Type::Status | Type::Error | Type::BoxError => e.code.clone(),
+            Type::Text | Type::Int | Type::Status | Type::Error | Type::BoxError => e.code.clone(),
             Type::Body => format!("{}.text()", e.tight()),
             Type::Bool => format!("if {} {{ \"1\" }} else {{ \"\" }}", e.code),
             _ => self.string(e),
@@ -59,12 +60,8 @@ impl<'t> Porter<'t> {
     pub(super) fn value(&mut self, e: &Expr) -> String {
         match &e.ty {
             Type::Value => e.owned(),
-            Type::Null => {
-                self.need("Value");
-                "Value::Null".to_owned()
-            }
+            Type::Null => "Value::Null".to_owned(),
             _ => {
-                self.need("json");
                 format!("json!({})", self.json(e))
             }
         }
@@ -90,7 +87,7 @@ impl<'t> Porter<'t> {
             Type::MaybeResponse | Type::Option(_) => format!("{}.is_some()", e.tight()),
             ty if ty.is_object() => "true".to_owned(),
             Type::Status => "true".to_owned(),
-            Type::Value => format!("{}({})", self.helper("php_true"), e.reference()),
+            Type::Value => format!("{}({})", "php_true", e.reference()),
             _ => {
                 let text = self.string(e);
                 format!("!matches!({text}.as_str(), \"\" | \"0\")")
@@ -117,7 +114,7 @@ impl<'t> Porter<'t> {
             Type::Text => format!("{}.trim().parse::<i64>().unwrap_or_default()", e.tight()),
             _ => {
                 let reference = self.value_ref(e);
-                format!("{}({reference})", self.helper("php_int"))
+                format!("{}({reference})", "php_int")
             }
         }
     }
@@ -131,7 +128,7 @@ impl<'t> Porter<'t> {
             Type::Text => format!("{}.trim().parse::<f64>().unwrap_or_default()", e.tight()),
             _ => {
                 let reference = self.value_ref(e);
-                format!("{}({reference})", self.helper("php_float"))
+                format!("{}({reference})", "php_float")
             }
         }
     }

@@ -3,12 +3,15 @@
 use tree_sitter::Node;
 
 use super::Porter;
-use super::scope::Act;
 use super::syntax::{arguments, bare, children, field};
 use super::value::{Bond, Expr, Form, Type};
 
 impl<'t> Porter<'t> {
     pub(super) fn expression(&mut self, node: Node<'t>) -> Expr {
+        self.work += 1;
+        if self.work > super::WORK {
+            return Expr::new("()", Type::Unit);
+        }
         match node.kind() {
             "string" => self.single(node),
             "encapsed_string" => self.encapsed(node),
@@ -16,10 +19,7 @@ impl<'t> Porter<'t> {
             "integer" => self.integer(node),
             "float" => self.float_literal(node),
             "boolean" => Expr::new(self.text(node).to_ascii_lowercase(), Type::Bool),
-            "null" => {
-                self.need("Value");
-                Expr::new("Value::Null", Type::Null)
-            }
+            "null" => Expr::new("Value::Null", Type::Null),
             "variable_name" => self.variable(node),
             "array_creation_expression" => self.array(node),
             "parenthesized_expression" => self.expression(bare(node)),
@@ -38,6 +38,7 @@ impl<'t> Porter<'t> {
             "name" | "qualified_name" => self.constant(node),
             "anonymous_function" | "arrow_function" => self.closure(node),
             "match_expression" => self.matched(node),
+            "update_expression" => self.stepped(node),
             "print_intrinsic" => {
                 let printed = children(node).first().map(|inner| self.expression(*inner));
                 let code = printed.map(|printed| self.formatted("print", &[printed])).unwrap_or_default();
@@ -91,7 +92,7 @@ impl<'t> Porter<'t> {
         if let Some(var) = self.frame().vars.get(name) {
             return Some(var.ty.clone());
         }
-        self.frame().of(name).iter().any(|one| one.chained).then_some(Type::Client)
+        self.frame().is_chained(name).then_some(Type::Client)
     }
 
     fn variable(&mut self, node: Node<'t>) -> Expr {
@@ -111,9 +112,8 @@ impl<'t> Porter<'t> {
                 _ => read,
             };
         }
-        let uses = self.frame().of(name);
-        let chained = uses.iter().any(|one| one.chained);
-        let assigned = uses.iter().any(|one| matches!(one.act, Act::Assign | Act::Inner));
+        let chained = self.frame().is_chained(name);
+        let assigned = self.frame().assigned(name) > 0;
         let why = match name {
             "this" => "a class has no counterpart here: give what is needed as a parameter".to_owned(),
             "_GET" | "_POST" | "_SERVER" | "_REQUEST" | "_COOKIE" | "_FILES" | "_SESSION" | "_ENV" | "GLOBALS" => {
@@ -123,7 +123,27 @@ impl<'t> Porter<'t> {
             _ => format!("${name} is not assigned in this file"),
         };
         let ty = if chained && name != "this" { Type::Client } else { Type::Value };
-        self.left_as(node, &why, ty)
+        if assigned || why.starts_with("a class") || why.ends_with("framework") {
+            return self.left_as(node, &why, ty);
+        }
+        // Once for the whole function.
+        let notes = self.state.notes.len();
+        let todo = self.note_left(node, &why);
+        self.state.notes.truncate(notes);
+        let rust = self.fresh_here(name);
+        let text = super::text::comment("//", &format!("PHP, line {}: {}", super::syntax::line(node), self.text(node)));
+        self.frame().hoisted.push((1, format!("{text}\nlet {rust}: {} = {todo};", ty.name())));
+        let var = super::scope::Var {
+            rust: rust.clone(),
+            ty: ty.clone(),
+            form: Form::Place,
+            literal: None,
+            block: 1,
+            loops: 0,
+            mutable: false,
+        };
+        self.frame().vars.insert(name.to_owned(), var);
+        Expr::place(rust, ty)
     }
 
     /// The value of an expression to keep: moved out of a variable that is not used again after the place `at`.
@@ -171,7 +191,6 @@ impl<'t> Porter<'t> {
         let ty = self.text(ty).trim().to_ascii_lowercase();
         let inner = bare(value);
         if ty == "object" && inner.kind() == "array_creation_expression" && children(inner).is_empty() {
-            self.need("json");
             return Expr { inside: Some("{}".to_owned()), ..Expr::new("json!({})", Type::Value) };
         }
         let e = self.expression(value);
@@ -247,9 +266,7 @@ impl<'t> Porter<'t> {
                 }
                 None => match signature.defaults.get(number).cloned().flatten() {
                     Some(default) => {
-                        if default.contains("Value::Null") {
-                            self.need("Value");
-                        }
+                        if default.contains("Value::Null") {}
                         default
                     }
                     None => return self.left(node, "an argument is missing"),
@@ -271,6 +288,13 @@ impl<'t> Porter<'t> {
         }
         match name {
             "PHP_EOL" => Expr::literal("\n"),
+            "JSON_UNESCAPED_SLASHES" => Expr::new("64", Type::Int),
+            "JSON_PRETTY_PRINT" => Expr::new("128", Type::Int),
+            "JSON_UNESCAPED_UNICODE" => Expr::new("256", Type::Int),
+            "JSON_PRESERVE_ZERO_FRACTION" => Expr::new("1024", Type::Int),
+            "JSON_THROW_ON_ERROR" => Expr::new("4_194_304", Type::Int),
+            "STR_PAD_LEFT" => Expr::new("0", Type::Int),
+            "STR_PAD_RIGHT" => Expr::new("1", Type::Int),
             "PHP_INT_MAX" => Expr::new("i64::MAX", Type::Int),
             "M_PI" => Expr::new("std::f64::consts::PI", Type::Float),
             "DIRECTORY_SEPARATOR" => Expr::literal("/"),

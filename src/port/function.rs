@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use tree_sitter::Node;
 
-use super::helpers::HELPERS;
+use super::helpers::{IMPORTS, needed, words};
 use super::scope::{Flow, Frame, Kind, uses};
 use super::syntax::{all, children, field, named};
 use super::text::{comment, indent, snake};
@@ -14,7 +14,7 @@ use super::{Ported, Porter};
 
 impl<'t> Porter<'t> {
     /// The whole program.
-    pub(super) fn program(mut self, root: Node<'t>) -> Ported {
+    pub(super) fn program(mut self, root: Node<'t>) -> Result<Ported, String> {
         let mut nodes = Vec::new();
         // A namespace in braces is the file.
         for node in all(root) {
@@ -53,10 +53,13 @@ impl<'t> Porter<'t> {
         for function in functions {
             items.push(self.item(function, &nodes));
         }
+        if self.work > super::WORK {
+            return Err("closures, promises and try blocks stand in one another so deep that it would take too long: take them apart".to_owned());
+        }
         let rust = self.assembled(main, items);
         let mut left = self.state.left;
         left.sort_by_key(|one| one.line);
-        Ported { rust, left }
+        Ok(Ported { rust, left })
     }
 
     fn main(&mut self, root: Node<'t>, nodes: &[Node<'t>]) -> String {
@@ -93,7 +96,7 @@ impl<'t> Porter<'t> {
             for comment in
                 nodes.get(..number).unwrap_or_default().iter().rev().take_while(|one| one.kind() == "comment")
             {
-                if self.state.said.insert(comment.id()) {
+                if self.said(*comment) {
                     above.insert(0, super::array::rust_comment(self.text(*comment)).replace("//", "///"));
                 }
             }
@@ -110,11 +113,6 @@ impl<'t> Porter<'t> {
                 std::mem::take(&mut self.state.notes).into_iter().map(|note| note.text).collect::<Vec<_>>().join("\n");
             return format!("{notes}\n#[allow(dead_code)]\nfn {}() {{\n    {todo}\n}}", snake(&name));
         };
-        self.need("BoxError");
-        self.needs(&signature.returns);
-        for ty in &signature.parameters {
-            self.needs(ty);
-        }
         let mut out = above.join("\n");
         for note in own {
             out.push_str(&format!("\n{}", note.text));
@@ -156,8 +154,11 @@ impl<'t> Porter<'t> {
             (Type::Option(_), true) => "Ok(None)".to_owned(),
             (Type::Option(_), false) => "None".to_owned(),
             (Type::Value, result) => {
-                self.need("Value");
-                if result { "Ok(Value::Null)".to_owned() } else { "Value::Null".to_owned() }
+                if result {
+                    "Ok(Value::Null)".to_owned()
+                } else {
+                    "Value::Null".to_owned()
+                }
             }
             _ => {
                 let todo = self.note_left(body, "the function may end without giving anything back");
@@ -194,10 +195,7 @@ impl<'t> Porter<'t> {
         let given = match (&e, returns) {
             (None, Some(Type::Unit) | None) => None,
             (None, Some(Type::Option(_))) => Some("None".to_owned()),
-            (None, Some(_)) => {
-                self.need("Value");
-                Some("Value::Null".to_owned())
-            }
+            (None, Some(_)) => Some("Value::Null".to_owned()),
             (Some(e), Some(Type::Unit)) => {
                 // What nobody takes is still done.
                 if e.form == Form::Owned
@@ -215,10 +213,7 @@ impl<'t> Porter<'t> {
             }),
             (Some(e), Some(ty)) => match self.owned_as(e, &ty) {
                 Some(code) => Some(code),
-                None => {
-                    self.needs(&ty);
-                    Some(self.note_left(node, &format!("what is given back is no {}", ty.name())))
-                }
+                None => Some(self.note_left(node, &format!("what is given back is no {}", ty.name()))),
             },
             (Some(e), None) => Some(e.owned()),
         };
@@ -291,11 +286,15 @@ impl<'t> Porter<'t> {
                     _ => None,
                 }
             };
-            let chained = inside.get(name).is_some_and(|uses| uses.iter().any(|one| one.chained));
+            let chained = inside.get(name).is_some_and(|story| story.chained);
+            let of_default = field(parameter, "default_value").and_then(|default| {
+                let ty = self.look(|porter| porter.expression(default)).ty;
+                matches!(ty, Type::Text | Type::Int | Type::Float | Type::Bool).then_some(ty)
+            });
             let ty = match declared {
                 Some(ty) => ty,
                 None if chained => Type::Client,
-                None => key().unwrap_or(Type::Value),
+                None => key().or_else(|| of_default.clone()).unwrap_or(Type::Value),
             };
             let default = field(parameter, "default_value").map(|default| {
                 self.look(|porter| {
@@ -370,6 +369,14 @@ impl<'t> Porter<'t> {
         rust
     }
 
+    /// The same in the function that is being written.
+    pub(super) fn fresh_here(&self, php: &str) -> String {
+        match self.state.frames.last() {
+            Some(frame) => self.fresh(frame, php),
+            None => snake(php),
+        }
+    }
+
     /// A name for something that PHP has no variable for.
     pub(super) fn fresh_word(&mut self, word: &str) -> String {
         let mut name = word.to_owned();
@@ -382,17 +389,13 @@ impl<'t> Porter<'t> {
 
     /// Imports, `main`, functions and helpers.
     fn assembled(&mut self, main: String, items: Vec<String>) -> String {
-        self.state.needs.insert("BoxError");
-        let helpers: Vec<&str> = HELPERS
-            .iter()
-            .filter(|(name, ..)| self.state.helpers.contains(name))
-            .map(|(_, needs, code)| {
-                self.state.needs.extend(needs.iter().copied());
-                *code
-            })
-            .collect();
-        let (json, own): (Vec<&str>, Vec<&str>) =
-            self.state.needs.iter().copied().partition(|name| matches!(*name, "json" | "Value"));
+        let code = items.iter().fold(main.clone(), |code, item| code + "\n" + item);
+        let mut named = words(&code);
+        named.insert("BoxError".to_owned());
+        let helpers = needed(&mut named);
+        let last = |name: &str| name.rsplit("::").next().unwrap_or_default().to_owned();
+        let used = IMPORTS.iter().copied().filter(|name| named.contains(&last(name)));
+        let (json, own): (Vec<&str>, Vec<&str>) = used.partition(|name| matches!(*name, "json" | "Value"));
         let list = |names: Vec<&str>| match names.as_slice() {
             [one] => (*one).to_owned(),
             names => format!("{{{}}}", names.join(", ")),
@@ -403,7 +406,7 @@ impl<'t> Porter<'t> {
             out.push_str("\n#![allow(unreachable_code, unused_mut, unused_variables)]\n\n");
         }
         if !json.is_empty() {
-            out.push_str(&format!("use serde_json::{};\n", list(json.iter().rev().copied().collect())));
+            out.push_str(&format!("use serde_json::{};\n", list(json)));
         }
         out.push_str(&format!("use wechatpay_chain::{};\n\n", list(own)));
         let constants = items.iter().take_while(|item| item.starts_with("const ")).count();

@@ -1,23 +1,25 @@
 //! Functions that stand at the end of a program that needs them: what PHP does with values that are known at run time alone.
 
-/// Name, what it needs imported, and text.
-pub(super) const HELPERS: &[(&str, &[&str], &str)] = &[
+use std::collections::HashSet;
+
+/// Name and text.
+pub(super) const HELPERS: &[(&str, &str)] = &[
     (
         "php_text",
-        &["Value"],
         r#"/// The text that PHP makes of a value.
 fn php_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null | Value::Bool(false) => String::new(),
         Value::Bool(true) => "1".to_owned(),
+        Value::Number(number) if number.is_f64() => php_number(number.as_f64().unwrap_or_default()),
+        Value::Array(_) | Value::Object(_) => "Array".to_owned(),
         other => other.to_string(),
     }
 }"#,
     ),
     (
         "php_true",
-        &["Value"],
         r#"/// Whether PHP finds a value true.
 fn php_true(value: &Value) -> bool {
     match value {
@@ -32,7 +34,6 @@ fn php_true(value: &Value) -> bool {
     ),
     (
         "php_int",
-        &["Value"],
         r#"/// The whole number that PHP makes of a value.
 fn php_int(value: &Value) -> i64 {
     match value {
@@ -45,7 +46,6 @@ fn php_int(value: &Value) -> i64 {
     ),
     (
         "php_float",
-        &["Value"],
         r#"/// The number that PHP makes of a value.
 fn php_float(value: &Value) -> f64 {
     match value {
@@ -58,7 +58,6 @@ fn php_float(value: &Value) -> f64 {
     ),
     (
         "php_or",
-        &["Value"],
         r#"/// `$value ?? $other`.
 fn php_or(value: &Value, other: impl Into<Value>) -> Value {
     if value.is_null() { other.into() } else { value.clone() }
@@ -66,7 +65,6 @@ fn php_or(value: &Value, other: impl Into<Value>) -> Value {
     ),
     (
         "php_push",
-        &["Value"],
         r#"/// `$list[] = $value`.
 fn php_push(list: &mut Value, value: Value) {
     match list {
@@ -81,7 +79,6 @@ fn php_push(list: &mut Value, value: Value) {
     ),
     (
         "php_values",
-        &["Value"],
         r#"/// The elements of a PHP array.
 fn php_values(array: &Value) -> Vec<&Value> {
     match array {
@@ -93,7 +90,6 @@ fn php_values(array: &Value) -> Vec<&Value> {
     ),
     (
         "php_pairs",
-        &["Value"],
         r#"/// The keys and elements of a PHP array.
 fn php_pairs(array: &Value) -> Vec<(String, &Value)> {
     match array {
@@ -105,7 +101,6 @@ fn php_pairs(array: &Value) -> Vec<(String, &Value)> {
     ),
     (
         "php_count",
-        &["Value"],
         r#"/// `count($array)`.
 fn php_count(array: &Value) -> i64 {
     let count = array.as_array().map(Vec::len).or_else(|| array.as_object().map(|members| members.len()));
@@ -114,7 +109,6 @@ fn php_count(array: &Value) -> i64 {
     ),
     (
         "php_merge",
-        &["Value"],
         r#"/// `array_merge(...$arrays)`.
 fn php_merge(arrays: Vec<Value>) -> Value {
     if arrays.iter().all(|array| array.as_array().is_some()) {
@@ -137,7 +131,6 @@ fn php_merge(arrays: Vec<Value>) -> Value {
     ),
     (
         "php_fields",
-        &["Value"],
         r#"/// The members of an object as pairs of text.
 fn php_fields(array: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -146,11 +139,260 @@ fn php_fields(array: &Value) -> Vec<(String, String)> {
     ),
     (
         "php_uniqid",
-        &[],
         r#"/// `uniqid()`: the time in microseconds, in hexadecimal.
 fn php_uniqid() -> String {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     format!("{:08x}{:05x}", since.as_secs(), since.subsec_micros())
 }"#,
     ),
+    (
+        "php_math",
+        r#"/// A calculation with values whose types are known at run time alone.
+fn php_math(left: &Value, operator: char, right: &Value) -> Value {
+    let whole = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => Some(0),
+        Value::Bool(true) => Some(1),
+        Value::String(text) => text.trim().parse::<i64>().ok(),
+        other => other.as_i64(),
+    };
+    if let (Some(left), Some(right)) = (whole(left), whole(right)) {
+        let exact = match operator {
+            '+' => left.checked_add(right),
+            '-' => left.checked_sub(right),
+            '*' => left.checked_mul(right),
+            '%' => left.checked_rem(right),
+            _ => left.checked_div(right).filter(|quotient| quotient * right == left),
+        };
+        if let Some(exact) = exact {
+            return Value::from(exact);
+        }
+    }
+    let (left, right) = (php_float(left), php_float(right));
+    Value::from(match operator {
+        '+' => left + right,
+        '-' => left - right,
+        '*' => left * right,
+        '%' => left.trunc() % right.trunc(),
+        _ => left / right,
+    })
+}"#,
+    ),
+    (
+        "php_whole",
+        r#"/// A value that has to be a whole number.
+fn php_whole(value: &Value) -> Result<i64, BoxError> {
+    let number = php_float(value);
+    if number.fract() == 0.0 { Ok(php_int(value)) } else { Err(format!("{value} is no whole number").into()) }
+}"#,
+    ),
+    (
+        "php_equal",
+        r#"/// `$left == $right`, where the types may differ.
+fn php_equal(left: &Value, right: &Value) -> bool {
+    let number = |value: &Value| match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse::<f64>().ok(),
+        _ => None,
+    };
+    match (left, right) {
+        (Value::Bool(_) | Value::Null, _) | (_, Value::Bool(_) | Value::Null) => match (left, right) {
+            (Value::Null, Value::String(text)) | (Value::String(text), Value::Null) => text.is_empty(),
+            _ => php_true(left) == php_true(right),
+        },
+        (Value::Number(_), Value::String(_) | Value::Number(_)) | (Value::String(_), Value::Number(_) | Value::String(_)) => {
+            match (number(left), number(right)) {
+                (Some(left), Some(right)) => left == right,
+                _ => php_text(left) == php_text(right),
+            }
+        }
+        _ => left == right,
+    }
+}"#,
+    ),
+    (
+        "php_number",
+        r#"/// The text that PHP makes of a number with a fraction.
+fn php_number(number: f64) -> String {
+    if number == 0.0 || !number.is_finite() {
+        return if number == 0.0 { "0".to_owned() } else { number.to_string().to_uppercase() };
+    }
+    let digits = format!("{number:.13e}");
+    let (mantissa, exponent) = digits.split_once('e').unwrap_or((&digits, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
+    if (-5..15).contains(&exponent) {
+        let places = usize::try_from(13 - exponent).unwrap_or_default();
+        let text = format!("{number:.places$}");
+        return if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text };
+    }
+    let mantissa = if mantissa.contains('.') { mantissa.to_owned() } else { format!("{mantissa}.0") };
+    format!("{mantissa}E{exponent:+}")
+}"#,
+    ),
+    (
+        "php_print",
+        r#"/// What `print_r` makes of a value.
+fn php_print(value: &Value, depth: usize) -> String {
+    let pairs: Vec<(String, &Value)> = match value {
+        Value::Array(items) => items.iter().enumerate().map(|(number, item)| (number.to_string(), item)).collect(),
+        Value::Object(members) => members.iter().map(|(key, value)| (key.clone(), value)).collect(),
+        other => return php_text(other),
+    };
+    let space = " ".repeat(depth);
+    let mut out = format!("Array\n{space}(\n");
+    for (key, value) in pairs {
+        out.push_str(&format!("{space}    [{key}] => {}\n", php_print(value, depth + 8)));
+    }
+    out.push_str(&format!("{space})\n"));
+    out
+}"#,
+    ),
+    (
+        "php_add",
+        r#"/// `$array + $other`: what the first has not is taken from the second.
+fn php_add(array: &Value, other: &Value) -> Value {
+    if let (Value::Array(items), Value::Array(more)) = (array, other) {
+        return items.iter().chain(more.iter().skip(items.len())).cloned().collect();
+    }
+    let mut sum = serde_json::Map::new();
+    for (key, value) in php_pairs(array).into_iter().chain(php_pairs(other)) {
+        sum.entry(key).or_insert_with(|| value.clone());
+    }
+    Value::Object(sum)
+}"#,
+    ),
+    (
+        "php_keys",
+        r#"/// `array_keys($array)`.
+fn php_keys(array: &Value) -> Value {
+    match array {
+        Value::Array(items) => (0..items.len()).collect(),
+        other => php_pairs(other).into_iter().map(|(key, _)| key).collect(),
+    }
+}"#,
+    ),
+    (
+        "php_part",
+        r#"/// `substr($text, $from, $length)`, in bytes.
+fn php_part(text: &str, from: i64, length: Option<i64>) -> String {
+    let all = i64::try_from(text.len()).unwrap_or(i64::MAX);
+    let start = if from < 0 { (all + from).max(0) } else { from.min(all) };
+    let end = match length {
+        None => all,
+        Some(length) if length < 0 => (all + length).max(start),
+        Some(length) => start.saturating_add(length).min(all),
+    };
+    let part = start as usize..end as usize;
+    String::from_utf8_lossy(&text.as_bytes()[part]).into_owned()
+}"#,
+    ),
+    (
+        "php_percent",
+        r#"/// `rawurlencode($text)`.
+fn php_percent(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}"#,
+    ),
+    (
+        "php_pad",
+        r#"/// `str_pad($text, $length, $with)`, on the left or the right.
+fn php_pad(text: &str, length: i64, with: &str, left: bool) -> String {
+    let missing = usize::try_from(length).unwrap_or_default().saturating_sub(text.len());
+    let padding: String = with.chars().cycle().take(missing).collect();
+    if left { format!("{padding}{text}") } else { format!("{text}{padding}") }
+}"#,
+    ),
+    (
+        "php_first",
+        r#"/// `ucfirst($text)`.
+fn php_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars).collect()
+}"#,
+    ),
+    (
+        "php_wait_all",
+        r#"/// `Utils::unwrap($promises)`: waits for one after the other, and stops at the first error.
+fn php_wait_all<T: Send + 'static>(promises: Vec<(&str, wechatpay_chain::Promise<T>)>) -> Result<Vec<(String, T)>, BoxError> {
+    promises.into_iter().map(|(name, promise)| Ok((name.to_owned(), promise.wait()?))).collect()
+}"#,
+    ),
 ];
+
+/// All that a program may import, `serde_json`'s first.
+pub(super) const IMPORTS: &[&str] = &[
+    "Value",
+    "json",
+    "Apiv3Key",
+    "BoxError",
+    "Certificate",
+    "Chain",
+    "Client",
+    "Error",
+    "ErrorKind",
+    "Media",
+    "Options",
+    "PrivateKey",
+    "Promise",
+    "PublicKey",
+    "Response",
+    "Secret",
+    "chain",
+    "crypto::aes_ecb",
+    "crypto::hash",
+    "formatter",
+    "transformer",
+];
+
+/// The helpers that a program needs, by the words in it; the words of the helpers join them.
+pub(super) fn needed(named: &mut HashSet<String>) -> Vec<&'static str> {
+    loop {
+        let before = named.len();
+        for (_, code) in HELPERS.iter().filter(|(name, _)| named.contains(*name)).collect::<Vec<_>>() {
+            named.extend(words(code));
+        }
+        if named.len() == before {
+            return HELPERS.iter().filter(|(name, _)| named.contains(*name)).map(|(_, code)| *code).collect();
+        }
+    }
+}
+
+/// The words of a program, without those in its texts and comments.
+pub(super) fn words(code: &str) -> HashSet<String> {
+    let mut out = HashSet::new();
+    let mut chars = code.chars().peekable();
+    let mut word = String::new();
+    while let Some(c) = chars.next() {
+        if c == '_' || c.is_alphanumeric() {
+            word.push(c);
+            continue;
+        }
+        if !word.is_empty() {
+            out.insert(std::mem::take(&mut word));
+        }
+        match (c, chars.peek()) {
+            ('/', Some('/')) => {
+                chars.by_ref().find(|c| *c == '\n');
+            }
+            ('"', _) => {
+                while let Some(c) = chars.next() {
+                    match c {
+                        '\\' => drop(chars.next()),
+                        '"' => break,
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    out.insert(word);
+    out
+}

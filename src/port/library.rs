@@ -68,7 +68,6 @@ impl<'t> Porter<'t> {
             return e.tight();
         }
         let text = self.str(e);
-        self.needs(ty);
         format!("{}::from_pem({text}){}", ty.name(), self.try_crate())
     }
 
@@ -102,8 +101,6 @@ impl<'t> Porter<'t> {
                         .collect();
                     let [pem, passphrase] = pair.as_slice() else { return None };
                     let (pem, passphrase) = (self.str(pem), self.str(passphrase));
-                    self.need("PrivateKey");
-                    self.need("Secret");
                     let end = self.try_crate();
                     let code = format!("PrivateKey::from_encrypted_pem({pem}, &Secret::from({passphrase})){end}");
                     return Some(Expr::new(code, Type::PrivateKey));
@@ -161,7 +158,6 @@ impl<'t> Porter<'t> {
             Some(aad) => self.str(aad),
             None => "\"\"".to_owned(),
         };
-        self.need("Apiv3Key");
         let key = if key.form == Form::Ref && key.ty == Type::Text { key.code.clone() } else { self.plain_str(key) };
         let iv = self.str(iv);
         let end = self.try_any();
@@ -181,7 +177,6 @@ impl<'t> Porter<'t> {
     }
 
     fn secret(&mut self, e: &Expr) -> String {
-        self.need("Secret");
         let text = match (&e.ty, e.form) {
             (Type::Text, Form::Owned) => e.code.clone(),
             _ => self.plain_str(e),
@@ -193,7 +188,6 @@ impl<'t> Porter<'t> {
         let given = self.given(given);
         let ([text, key] | [text, key, _]) = given.as_slice() else { return None };
         let key = self.secret(key);
-        self.need("crypto::aes_ecb");
         let end = self.try_any();
         Some(match method {
             "decrypt" => {
@@ -243,7 +237,6 @@ impl<'t> Porter<'t> {
             }
             _ => return None,
         };
-        self.need("crypto::hash");
         Some(found)
     }
 
@@ -256,8 +249,7 @@ impl<'t> Porter<'t> {
             let fields = if sorted { *arguments(*inner)?.first()? } else { *inner };
             let fields = self.expression(fields);
             let fields = self.value_ref(&fields);
-            let helper = self.helper("php_fields");
-            self.need("formatter");
+            let helper = "php_fields";
             let pairs = format!("{helper}({fields}).iter().map(|(key, value)| (key.as_str(), value.as_str()))");
             let pairs = if sorted { format!("formatter::ksort({pairs})") } else { pairs };
             return Some(Expr::new(format!("formatter::query_string_like({pairs})"), Type::Text));
@@ -291,7 +283,6 @@ impl<'t> Porter<'t> {
             ("ksort", [_]) => return Some(self.left(node, "sort where the text is made: queryStringLike(ksort(...))")),
             _ => return None,
         };
-        self.need("formatter");
         Some(found)
     }
 
@@ -301,12 +292,10 @@ impl<'t> Porter<'t> {
         Some(match (method, &first.ty) {
             ("toArray", Type::Body) => Expr::new(format!("{}.xml(){end}", first.tight()), Type::Value),
             ("toArray", Type::Text | Type::Value) => {
-                self.need("transformer");
                 let text = self.bytes(&first);
                 Expr::new(format!("transformer::to_array({text}){end}"), Type::Value)
             }
             ("toXml", Type::Value) if given.len() == 1 => {
-                self.need("transformer");
                 let value = self.value_ref(&first);
                 Expr::new(format!("transformer::to_xml({value}){end}"), Type::Text)
             }
@@ -325,7 +314,6 @@ impl<'t> Porter<'t> {
                     }
                     _ => self.str(thing),
                 };
-                self.need("Certificate");
                 let end = self.try_crate();
                 Expr::new(format!("Certificate::from_pem({text}){end}.serial().to_owned()"), Type::Text)
             }
@@ -373,17 +361,13 @@ impl<'t> Porter<'t> {
         };
         let given = arguments(node);
         match (class.as_str(), given.as_deref()) {
-            ("stdclass", Some([])) => {
-                self.need("json");
-                Expr { inside: Some("{}".to_owned()), ..Expr::new("json!({})", Type::Value) }
-            }
+            ("stdclass", Some([])) => Expr { inside: Some("{}".to_owned()), ..Expr::new("json!({})", Type::Value) },
             ("wechatpay\\util\\mediautil", Some([path])) => {
                 let path = self.expression(*path);
                 let path = match path.literal.as_deref().and_then(|path| path.strip_prefix("file://")) {
                     Some(path) => super::text::quoted(path),
                     None => self.str(&path),
                 };
-                self.need("Media");
                 let end = self.try_crate();
                 Expr::new(format!("Media::from_path({path}){end}"), Type::Media)
             }
@@ -393,7 +377,6 @@ impl<'t> Porter<'t> {
                     Some(path) => super::text::quoted(path.rsplit('/').next().unwrap_or(path)),
                     None => self.string(&name),
                 };
-                self.need("Media");
                 match self.contents(*stream) {
                     Some(contents) => Expr::new(format!("Media::from_bytes({name}, {contents})"), Type::Media),
                     None => self.left_as(
@@ -408,7 +391,6 @@ impl<'t> Porter<'t> {
                 let message = message.map_or_else(|| Expr::literal(&class), |message| self.expression(message));
                 let message =
                     if message.form == Form::Owned { self.string(&message) } else { self.plain_str(&message) };
-                self.need("BoxError");
                 Expr::new(format!("BoxError::from({message})"), Type::BoxError).bond(Bond::Tight)
             }
             _ => self.left(node, "this class has no counterpart here"),

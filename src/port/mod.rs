@@ -34,7 +34,7 @@ mod syntax;
 mod text;
 mod value;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use tree_sitter::Node;
@@ -95,8 +95,10 @@ fn ported(php: &str) -> Result<Ported, String> {
         functions: HashMap::new(),
         constants: HashMap::new(),
         state: State::default(),
+        said: Default::default(),
+        work: 0,
     };
-    Ok(porter.program(tree.root_node()))
+    porter.program(tree.root_node())
 }
 
 struct Porter<'t> {
@@ -108,17 +110,16 @@ struct Porter<'t> {
     /// The file's constants: name in Rust and type.
     constants: HashMap<String, (String, Type)>,
     state: State,
+    /// Comments that were written where they belong, and in which order.
+    said: (HashSet<usize>, Vec<usize>),
+    /// How much was done: a file that asks for far more than its length does is refused.
+    work: usize,
 }
 
 /// What grows while a file is carried over. Some code is translated twice, once to see its types; then this is set back.
 #[derive(Clone, Default)]
 struct State {
     left: Vec<Left>,
-    /// Names that the program imports, and helpers that it needs.
-    needs: BTreeSet<&'static str>,
-    helpers: BTreeSet<&'static str>,
-    /// Comments that were written where they belong.
-    said: HashSet<usize>,
     /// Comments that go above the statement being written.
     notes: Vec<Note>,
     frames: Vec<Frame>,
@@ -133,8 +134,11 @@ struct Note {
     span: Option<(usize, usize)>,
 }
 
+/// How many expressions may be looked at; a long file needs a hundredth.
+const WORK: usize = 4_000_000;
+
 /// Closures and `try` blocks in one another are translated more than once each.
-const NESTED: usize = 6;
+const NESTED: usize = 5;
 
 impl<'t> Porter<'t> {
     fn text(&self, node: Node<'t>) -> &'t str {
@@ -156,22 +160,6 @@ impl<'t> Porter<'t> {
         }
         let last = flows.len() - 1;
         &mut flows[last]
-    }
-
-    fn need(&mut self, name: &'static str) {
-        self.state.needs.insert(name);
-    }
-
-    fn needs(&mut self, ty: &Type) {
-        ty.needs(&mut |name| {
-            self.state.needs.insert(name);
-        });
-    }
-
-    /// The name of a helper, which the program then has.
-    fn helper(&mut self, name: &'static str) -> &'static str {
-        self.state.helpers.insert(name);
-        name
     }
 
     /// `?`, after an error of the crate's.
@@ -197,7 +185,9 @@ impl<'t> Porter<'t> {
         let span = (node.start_byte(), node.end_byte());
         // What was left inside of it goes with it.
         let within = |inner: (usize, usize)| span.0 <= inner.0 && inner.1 <= span.1;
-        self.state.left.retain(|one| !within(one.span));
+        while self.state.left.last().is_some_and(|one| within(one.span)) {
+            self.state.left.pop();
+        }
         self.state.notes.retain(|note| !note.span.is_some_and(within));
         self.state.left.push(Left { line, why: why.to_owned(), php: php.to_owned(), span });
         let text = text::comment("//", &format!("PHP, line {line}: {php}"));
@@ -206,7 +196,7 @@ impl<'t> Porter<'t> {
         let mut stack = vec![node];
         while let Some(node) = stack.pop() {
             if node.kind() == "comment" {
-                self.state.said.insert(node.id());
+                self.said(node);
             }
             stack.extend(syntax::all(node));
         }
@@ -219,7 +209,6 @@ impl<'t> Porter<'t> {
         if ty == Type::Unit {
             return Expr::new(todo, ty);
         }
-        self.needs(&ty);
         let named = match ty {
             Type::Null | Type::Closure(_) | Type::MediaHeaders => Type::Value,
             Type::Body | Type::MaybeBody => Type::Text,
@@ -234,11 +223,33 @@ impl<'t> Porter<'t> {
         self.left_as(node, why, Type::Value)
     }
 
+    /// Notes that a comment is written; whether it was not yet.
+    fn said(&mut self, comment: Node<'_>) -> bool {
+        let new = self.said.0.insert(comment.id());
+        if new {
+            self.said.1.push(comment.id());
+        }
+        new
+    }
+
+    fn checkpoint(&mut self) -> (State, usize) {
+        let vars: usize = self.state.frames.iter().map(|frame| frame.vars.len()).sum();
+        self.work += 20 + vars + self.state.left.len() + self.state.notes.len();
+        (self.state.clone(), self.said.1.len())
+    }
+
+    fn restore(&mut self, (state, said): (State, usize)) {
+        self.state = state;
+        for comment in self.said.1.split_off(said) {
+            self.said.0.remove(&comment);
+        }
+    }
+
     /// Translates something and forgets it: to see its types.
     fn look<T>(&mut self, translate: impl FnOnce(&mut Self) -> T) -> T {
-        let saved = self.state.clone();
+        let saved = self.checkpoint();
         let out = translate(self);
-        self.state = saved;
+        self.restore(saved);
         out
     }
 

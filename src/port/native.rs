@@ -22,22 +22,17 @@ impl<'t> Porter<'t> {
             "array_merge" => {
                 let parts: Vec<Expr> = given.iter().map(|one| self.expression(*one)).collect();
                 let parts: Vec<String> = parts.iter().map(|one| self.value(one)).collect();
-                let helper = self.helper("php_merge");
+                let helper = "php_merge";
                 return Some(Expr::new(format!("{helper}(vec![{}])", parts.join(", ")), Type::Value));
             }
             "printf" | "sprintf" => return self.sprintf(node, name, given),
             _ => {}
         }
-        let saved = self.state.clone();
         let arguments: Vec<Expr> = given.iter().map(|one| self.expression(*one)).collect();
         let found = self
             .of_texts(name, &arguments)
             .or_else(|| self.of_values(node, name, &arguments))
             .or_else(|| self.of_files(name, &arguments));
-        if found.is_none() {
-            // The call is left as a whole.
-            self.state = saved;
-        }
         found
     }
 
@@ -82,22 +77,54 @@ impl<'t> Porter<'t> {
                 truth(format!("{thing}.ends_with({part})"))
             }
             ("implode" | "join", [glue, list]) if list.ty == Type::Value => {
-                let (values, to_text) = (self.helper("php_values"), self.helper("php_text"));
+                let (values, to_text) = ("php_values", "php_text");
                 let (glue, list) = (self.str(glue), list.reference());
                 text(format!("{values}({list}).into_iter().map({to_text}).collect::<Vec<_>>().join({glue})"))
             }
             ("explode", [glue, thing]) => {
-                self.need("json");
                 let (glue, thing) = (self.str(glue), self.plain_str(thing));
                 Expr::new(format!("json!({thing}.split({glue}).collect::<Vec<_>>())"), Type::Value)
             }
+            ("ucfirst", [thing]) => {
+                let thing = self.str(thing);
+                text(format!("{}({thing})", "php_first"))
+            }
+            ("substr" | "mb_substr", [thing, from]) if name == "substr" => {
+                let (thing, from) = (self.str(thing), self.int(from));
+                text(format!("{}({thing}, {from}, None)", "php_part"))
+            }
+            ("substr", [thing, from, length]) => {
+                let (thing, from, length) = (self.str(thing), self.int(from), self.int(length));
+                text(format!("{}({thing}, {from}, Some({length}))", "php_part"))
+            }
+            ("str_repeat", [thing, times]) => {
+                let (thing, times) = (self.plain_str(thing), self.int(times));
+                text(format!("{thing}.repeat(usize::try_from({times}).unwrap_or_default())"))
+            }
+            ("str_pad", [thing, length]) => {
+                let (thing, length) = (self.str(thing), self.int(length));
+                text(format!("{}({thing}, {length}, \" \", false)", "php_pad"))
+            }
+            ("str_pad", [thing, length, with, rest @ ..])
+                if rest.first().is_none_or(|side| matches!(side.code.as_str(), "0" | "1")) =>
+            {
+                let left = rest.first().is_some_and(|side| side.code == "0");
+                let (thing, length, with) = (self.str(thing), self.int(length), self.str(with));
+                text(format!("{}({thing}, {length}, {with}, {left})", "php_pad"))
+            }
+            ("rawurlencode", [thing]) => {
+                let thing = self.str(thing);
+                text(format!("{}({thing})", "php_percent"))
+            }
+            ("bin2hex", [thing]) => {
+                let thing = self.plain_str(thing);
+                text(format!("{thing}.bytes().map(|byte| format!(\"{{byte:02x}}\")).collect::<String>()"))
+            }
             ("md5", [thing]) => {
-                self.need("crypto::hash");
                 let thing = if thing.ty == Type::Bytes { thing.reference() } else { self.str(thing) };
                 text(format!("hash::md5({thing})"))
             }
             ("hash_equals", [known, given]) => {
-                self.need("crypto::hash");
                 let (known, given) = (self.str(known), self.str(given));
                 truth(format!("hash::equals({known}, {given})"))
             }
@@ -123,18 +150,25 @@ impl<'t> Porter<'t> {
             ("floor", [thing]) => Expr::new(format!("({}).floor()", self.float(thing)), Type::Float),
             ("ceil", [thing]) => Expr::new(format!("({}).ceil()", self.float(thing)), Type::Float),
             ("abs", [thing]) if thing.ty == Type::Int => int(format!("({}).abs()", thing.code)),
-            ("time", []) => {
-                self.need("formatter");
-                int("formatter::timestamp()".to_owned())
-            }
+            ("time", []) => int("formatter::timestamp()".to_owned()),
             ("count" | "sizeof", [list]) if list.ty == Type::Value => {
-                let helper = self.helper("php_count");
+                let helper = "php_count";
                 int(format!("{helper}({})", list.reference()))
             }
             ("in_array", [thing, list] | [thing, list, _]) if list.ty == Type::Value && !thing.ty.is_object() => {
-                let helper = self.helper("php_values");
+                let helper = "php_values";
                 let thing = self.value_ref(thing);
                 Expr::new(format!("{helper}({}).contains(&{thing})", list.reference()), Type::Bool)
+            }
+            ("array_keys", [list]) if list.ty == Type::Value => {
+                Expr::new(format!("{}({})", "php_keys", list.reference()), Type::Value)
+            }
+            ("array_values", [list]) if list.ty == Type::Value => {
+                Expr::new(format!("json!({}({}))", "php_values", list.reference()), Type::Value)
+            }
+            ("intdiv", [a, b]) => {
+                let (a, b) = (self.int(a), self.int(b));
+                int(format!("i64::checked_div({a}, {b}).unwrap_or_default()"))
             }
             ("array_key_exists", [key, list]) if list.ty == Type::Value => {
                 let key = self.key(key);
@@ -151,18 +185,23 @@ impl<'t> Porter<'t> {
             }
             ("print_r", [thing, yes]) if yes.code == "true" => {
                 let shown = self.shown(thing)?;
-                let code = self.formatted_value("format", &shown, thing);
+                let code = self.formatted_value(name, "format", &shown, thing);
                 Expr::new(code, Type::Text)
             }
             ("var_export", [thing, yes]) if yes.code == "true" => {
                 let shown = self.shown(thing)?;
-                Expr::new(self.formatted_value("format", &shown, thing), Type::Text)
+                Expr::new(self.formatted_value(name, "format", &shown, thing), Type::Text)
             }
             ("print_r" | "var_dump" | "var_export" | "dump", things) if !things.is_empty() => {
                 let mut lines = Vec::new();
                 for thing in things {
                     let shown = self.shown(thing)?;
-                    lines.push(self.formatted_value("println", &shown, thing));
+                    lines.push(self.formatted_value(
+                        name,
+                        if name == "print_r" { "print" } else { "println" },
+                        &shown,
+                        thing,
+                    ));
                 }
                 Expr::new(lines.join(";\n"), Type::Unit)
             }
@@ -170,7 +209,7 @@ impl<'t> Porter<'t> {
                 Expr::new(self.formatted("eprintln", std::slice::from_ref(thing)), Type::Unit)
             }
             ("uniqid", [] | [_]) => {
-                let helper = self.helper("php_uniqid");
+                let helper = "php_uniqid";
                 match given.first().filter(|prefix| prefix.literal.as_deref() != Some("")) {
                     None => Expr::new(format!("{helper}()"), Type::Text),
                     Some(prefix) => {
@@ -206,10 +245,16 @@ impl<'t> Porter<'t> {
         }
     }
 
-    fn formatted_value(&mut self, name: &str, shown: &str, thing: &Expr) -> String {
+    fn formatted_value(&mut self, what: &str, name: &str, shown: &str, thing: &Expr) -> String {
         match &thing.ty {
+            Type::Value if what == "print_r" => {
+                let printed = format!("{}({}, 0)", "php_print", thing.reference());
+                self.formatted(if name == "println" { "print" } else { name }, &[Expr::new(printed, Type::Text)])
+            }
             Type::Value => format!("{name}!(\"{{:#}}\", {shown})"),
             ty if ty.is_object() => format!("{name}!(\"{{:#?}}\", {shown})"),
+            Type::Text if what == "var_export" => format!("{name}!(\"'{{}}'\", {shown})"),
+            Type::Bool if matches!(what, "var_export" | "var_dump") => format!("{name}!(\"{{}}\", {})", thing.code),
             _ => self.formatted(name, std::slice::from_ref(thing)),
         }
     }
@@ -247,19 +292,16 @@ impl<'t> Porter<'t> {
                 )
             }
             ("md5_file", [path]) => {
-                self.need("crypto::hash");
                 let path = self.str(path);
                 let end = self.try_any();
                 Expr::new(format!("hash::md5(std::fs::read({path}){end})"), Type::Text)
             }
             ("hash_file", [algorithm, path]) if algorithm.literal.as_deref() == Some("sha256") => {
-                self.need("Media");
                 let path = self.str(path);
                 let end = self.try_crate();
                 Expr::new(format!("Media::from_path({path}){end}.sha256().to_owned()"), Type::Text)
             }
             ("hash", [algorithm, thing]) if algorithm.literal.as_deref() == Some("sha256") => {
-                self.need("Media");
                 let thing = if thing.ty == Type::Bytes { thing.owned() } else { self.string(thing) };
                 Expr::new(format!("Media::from_bytes(\"\", {thing}).sha256().to_owned()"), Type::Text)
             }
@@ -285,10 +327,6 @@ impl<'t> Porter<'t> {
     /// PHP's gives null for what is no JSON; here that is an error, but in a closure, which has nobody to tell.
     fn json_decode(&mut self, given: &[Node<'t>]) -> Option<Expr> {
         let text = self.expression(*given.first()?);
-        if given.len() > 1 {
-            // The other arguments: arrays or objects, which are the same here, and how deep.
-            self.look(|porter| given.iter().skip(1).for_each(|one| drop(porter.expression(*one))));
-        }
         let code = match &text.ty {
             Type::MaybeBody => {
                 format!("{}.and_then(|response| response.json().ok()).unwrap_or_default()", text.tight())
@@ -297,7 +335,6 @@ impl<'t> Porter<'t> {
             Type::Body => format!("{}.json(){}", text.tight(), self.try_crate()),
             ty if ty.is_object() => return None,
             _ => {
-                self.need("Value");
                 let text = self.str(&text);
                 if self.is_step() {
                     format!("serde_json::from_str::<Value>({text}).unwrap_or_default()")

@@ -164,7 +164,6 @@ impl<'t> Porter<'t> {
         if error.ty == Type::Error {
             return format!("{}.response()", error.tight());
         }
-        self.need("Error");
         format!("{}.downcast_ref::<Error>().and_then(Error::response)", error.tight())
     }
 

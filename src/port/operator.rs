@@ -28,8 +28,12 @@ impl<'t> Porter<'t> {
                 let code = format!("{} != {}", self.truth(&left, Bond::Sum), self.truth(&right, Bond::Sum));
                 Expr::new(code, Type::Bool).bond(Bond::Compare)
             }
-            "===" | "==" => self.equal(node, left, right, "=="),
-            "!==" | "!=" | "<>" => self.equal(node, left, right, "!="),
+            "===" => self.equal(node, left, right, "==", true),
+            "==" => self.equal(node, left, right, "==", false),
+            "!==" => self.equal(node, left, right, "!=", true),
+            "!=" | "<>" => self.equal(node, left, right, "!=", false),
+            "<=>" => self.compared(left, right),
+            "|" | "&" | "^" => self.bits(node, left, right, &operator),
             "<" | ">" | "<=" | ">=" => self.ordered(node, left, right, &operator),
             "+" | "-" | "*" | "/" | "%" | "**" => self.arithmetic(node, left, right, &operator),
             _ => self.left(node, &format!("the operator {operator} has no counterpart here")),
@@ -47,7 +51,7 @@ impl<'t> Porter<'t> {
         Expr::new(format!("{left} {operator} {right}"), Type::Bool).bond(bond)
     }
 
-    fn equal(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>, operator: &str) -> Expr {
+    fn equal(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>, operator: &str, strict: bool) -> Expr {
         let (mut a, mut b) = (self.expression(left), self.expression(right));
         if a.ty == Type::Null || (b.ty == Type::Value && a.ty != Type::Value) {
             std::mem::swap(&mut a, &mut b);
@@ -56,6 +60,10 @@ impl<'t> Porter<'t> {
         let not = if negated { "!" } else { "" };
         let said = |code: String, bond: Bond| Expr::new(code, Type::Bool).bond(bond);
         let unary = if negated { Bond::Unary } else { Bond::Tight };
+        if !strict && self.is_loose(&a, &b) {
+            let (a, b) = (self.value_ref(&a), self.value_ref(&b));
+            return said(format!("{not}{}({a}, {b})", "php_equal"), unary);
+        }
         match (&a.ty, &b.ty) {
             (Type::Null, Type::Null) => said((!negated).to_string(), Bond::Tight),
             (Type::Value, Type::Null) => said(format!("{not}{}.is_null()", a.tight()), unary),
@@ -90,6 +98,51 @@ impl<'t> Porter<'t> {
         }
     }
 
+    /// Whether `==` may find values of different types the same.
+    fn is_loose(&self, a: &Expr, b: &Expr) -> bool {
+        let scalar = |ty: &Type| matches!(ty, Type::Value | Type::Text | Type::Int | Type::Float | Type::Bool);
+        let word = |e: &Expr| e.literal.as_deref().is_some_and(|text| !text.is_empty() && text.parse::<f64>().is_err());
+        let both = scalar(&a.ty) && scalar(&b.ty);
+        let number = |ty: &Type| matches!(ty, Type::Int | Type::Float);
+        let same = (a.ty == b.ty && a.ty != Type::Value) || (number(&a.ty) && number(&b.ty));
+        both && !same && !word(a) && !word(b)
+    }
+
+    /// `$a <=> $b`
+    fn compared(&mut self, left: Node<'t>, right: Node<'t>) -> Expr {
+        let (a, b) = (self.expression(left), self.expression(right));
+        let (a, b) = self.numbers(&a, &b);
+        Expr::new(format!("i64::from({a} > {b}) - i64::from({a} < {b})"), Type::Int).bond(Bond::Sum)
+    }
+
+    /// Flags.
+    fn bits(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>, operator: &str) -> Expr {
+        let (a, b) = (self.expression(left), self.expression(right));
+        if a.ty != Type::Int || b.ty != Type::Int {
+            return self.left_as(node, "bits of what is no whole number", Type::Int);
+        }
+        Expr::new(format!("{} {operator} {}", a.within(Bond::Unary), b.within(Bond::Unary)), Type::Int).bond(Bond::Sum)
+    }
+
+    /// `$x++` as a value.
+    pub(super) fn stepped(&mut self, node: Node<'t>) -> Expr {
+        let Some(inner) = children(node).first().copied() else {
+            return self.left(node, "a step of an unknown form");
+        };
+        let place = self.expression(inner);
+        if place.ty != Type::Int || place.form != Form::Place {
+            return self.left_as(node, "what is counted is no whole number", Type::Int);
+        }
+        let (text, x) = (self.text(node), place.code);
+        let sign = if text.contains("++") { "+" } else { "-" };
+        let code = if text.starts_with(['+', '-']) {
+            format!("{{\n    {x} {sign}= 1;\n    {x}\n}}")
+        } else {
+            format!("{{\n    {x} {sign}= 1;\n    {x} {} 1\n}}", if sign == "+" { "-" } else { "+" })
+        };
+        Expr::new(code, Type::Int).bond(Bond::Loose)
+    }
+
     fn side(&mut self, e: &Expr) -> String {
         match e.ty {
             Type::Body => format!("{}.text()", e.tight()),
@@ -100,22 +153,19 @@ impl<'t> Porter<'t> {
     /// Two numbers in one type.
     fn numbers(&mut self, a: &Expr, b: &Expr) -> (String, String) {
         let literal = |e: &Expr| e.code.bytes().all(|byte| byte.is_ascii_digit());
-        if a.ty == Type::Float || b.ty == Type::Float {
-            let (x, y) = (self.float(a), self.float(b));
-            let bond = |ty: &Type| if *ty == Type::Float { a.bond.max_of(b.bond) } else { Bond::Sum };
-            let wrap = |code: String, e: &Expr| {
-                Expr::new(code, Type::Float).bond(if e.ty == Type::Float { e.bond } else { bond(&e.ty) })
+        let whole = |e: &Expr| matches!(e.ty, Type::Int | Type::Status);
+        if !whole(a) || !whole(b) {
+            let side = |porter: &mut Self, e: &Expr| {
+                let code = porter.float(e);
+                if code.ends_with(" as f64") { format!("({code})") } else { code }
             };
-            return (wrap(x, a).within(Bond::Sum), wrap(y, b).within(Bond::Sum));
+            return (side(self, a), side(self, b));
         }
         if (a.ty == Type::Status && (b.ty == Type::Status || literal(b))) || (b.ty == Type::Status && literal(a)) {
             return (a.within(Bond::Sum), b.within(Bond::Sum));
         }
-        let number = |porter: &mut Self, e: &Expr| match e.ty {
-            Type::Int => e.within(Bond::Sum),
-            _ => porter.int(e),
-        };
-        (number(self, a), number(self, b))
+        let side = |porter: &mut Self, e: &Expr| if e.ty == Type::Int { e.within(Bond::Sum) } else { porter.int(e) };
+        (side(self, a), side(self, b))
     }
 
     fn ordered(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>, operator: &str) -> Expr {
@@ -139,17 +189,29 @@ impl<'t> Porter<'t> {
 
     /// The four operations. Whole numbers stay whole but for division, which PHP makes a fraction of.
     pub(super) fn calculated(&mut self, node: Node<'t>, a: &Expr, b: &Expr, operator: &str) -> Expr {
-        if a.ty.is_object() || b.ty.is_object() || matches!((&a.ty, operator), (Type::Null | Type::Unit, _)) {
+        if operator == "+" && a.ty == Type::Value && b.ty == Type::Value && (a.inside.is_some() || b.inside.is_some()) {
+            // One of them is written as an array.
+            let code = format!("{}({}, {})", "php_add", a.reference(), b.reference());
+            return Expr::new(code, Type::Value);
+        }
+        if a.ty.is_object() || b.ty.is_object() || a.ty == Type::Unit {
             return self.left_as(node, "these are no numbers", Type::Int);
         }
-        let whole = |ty: &Type| matches!(ty, Type::Int | Type::Status | Type::Bool | Type::Value | Type::Text);
-        let fraction = a.ty == Type::Float || b.ty == Type::Float || operator == "/";
         if operator == "**" {
-            return self.left_as(node, "the operator ** has no counterpart here", Type::Int);
+            return match (&a.ty, &b.ty) {
+                (Type::Int, Type::Int) => {
+                    Expr::new(format!("i64::pow({}, {} as u32)", a.code, b.within(Bond::Unary)), Type::Int)
+                }
+                _ => self.left_as(node, "the operator ** is carried over for whole numbers", Type::Int),
+            };
         }
-        if !whole(&a.ty) && a.ty != Type::Float || !whole(&b.ty) && b.ty != Type::Float {
-            return self.left_as(node, "these are no numbers", Type::Int);
+        let whole = |ty: &Type| matches!(ty, Type::Int | Type::Status);
+        let number = |ty: &Type| whole(ty) || *ty == Type::Float;
+        if !number(&a.ty) || !number(&b.ty) {
+            let (x, y) = (self.value_ref(a), self.value_ref(b));
+            return Expr::new(format!("{}({x}, '{operator}', {y})", "php_math"), Type::Value);
         }
+        let fraction = a.ty == Type::Float || b.ty == Type::Float || operator == "/";
         // A product is wanted without the parentheses of a sum only on its left.
         let wrap = |code: String, e: &Expr| {
             let calculated = e.bond >= Bond::Sum || code.contains(" as ");
@@ -204,7 +266,7 @@ impl<'t> Porter<'t> {
         match (&a.ty, &b.ty) {
             (Type::Null, _) => b,
             (Type::Value, ty) if !ty.is_object() => {
-                let helper = self.helper("php_or");
+                let helper = "php_or";
                 let other = match (&b.ty, b.form) {
                     (Type::Null, _) => return Expr::new(a.owned(), Type::Value),
                     (Type::Text, Form::Ref) | (Type::Int | Type::Float | Type::Bool | Type::Status, _) => {
@@ -310,11 +372,5 @@ impl<'t> Porter<'t> {
         };
         code.push_str(&format!("{{\n    {other}\n}}"));
         Expr::new(code, ty).bond(Bond::Loose)
-    }
-}
-
-impl Bond {
-    fn max_of(self, other: Bond) -> Bond {
-        if self > other { self } else { other }
     }
 }

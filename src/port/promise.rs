@@ -11,7 +11,7 @@ use super::value::{Bond, Expr, Form, Signature, Type};
 use super::{NESTED, Porter};
 
 /// The most steps of one promise: each is looked at before it is written.
-const STEPS: usize = 6;
+const STEPS: usize = 5;
 
 impl<'t> Porter<'t> {
     /// `->then(...)`, `->otherwise(...)`, `->wait()`; `want` is the type that the promise should have in the end, `()` where
@@ -173,7 +173,7 @@ impl<'t> Porter<'t> {
         let mut rust = "_".to_owned();
         if let Some(name) = parameter {
             rust = self.fresh(&frame, name);
-            if frame.of(name).is_empty() {
+            if !frame.is_used(name) {
                 rust = format!("_{}", rust.trim_start_matches('_'));
             }
             let var = Var {
@@ -193,13 +193,7 @@ impl<'t> Porter<'t> {
         let code = self.function_body(body, &ends, facts.fallible);
         let flow = self.flow().clone();
         self.state.frames.pop();
-        let result = if facts.fallible {
-            self.need("BoxError");
-            self.needs(&ends);
-            format!(" -> Result<{}, BoxError>", ends.name())
-        } else {
-            String::new()
-        };
+        let result = if facts.fallible { format!(" -> Result<{}, BoxError>", ends.name()) } else { String::new() };
         let moves = if self.captures(node) { "move " } else { "" };
         let one_line = result.is_empty() && !code.contains('\n') && !code.contains("//") && !code.is_empty();
         let simple = code.strip_suffix(';').unwrap_or(&code);
@@ -285,9 +279,7 @@ impl<'t> Porter<'t> {
         let Some((parameters, signature, code)) = written else {
             return self.left(node, "a closure with parameters of an unknown form");
         };
-        self.need("BoxError");
         let returns = signature.returns.name();
-        self.needs(&signature.returns);
         let code = format!("|{}| -> Result<{returns}, BoxError> {{\n{}\n}}", parameters.join(", "), indent(&code));
         Expr::new(code, Type::Closure(Rc::new(signature))).bond(Bond::Loose)
     }

@@ -35,7 +35,22 @@ pub(super) struct Use {
     pub(super) chained: bool,
 }
 
-pub(super) type Uses = HashMap<String, Vec<Use>>;
+/// All that happens to one variable, and what follows from it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Story {
+    pub(super) uses: Vec<Use>,
+    /// How many blocks have all its uses in them.
+    pub(super) common: usize,
+    /// Every assignment is a statement of the innermost of those, so that each can be a `let`.
+    pub(super) straight: bool,
+    pub(super) assigned: usize,
+    pub(super) last: usize,
+    pub(super) last_change: usize,
+    pub(super) keyed: bool,
+    pub(super) chained: bool,
+}
+
+pub(super) type Uses = HashMap<String, Story>;
 
 /// All uses in the body of a function.
 pub(super) fn uses(body: Node<'_>, php: &str) -> Uses {
@@ -47,11 +62,32 @@ pub(super) fn uses(body: Node<'_>, php: &str) -> Uses {
     if body.kind() != "compound_statement" && body.kind() != "program" {
         walk.visit(body, &mut out);
     }
-    for uses in out.values_mut() {
-        uses.sort_by_key(|one| one.at);
-        uses.dedup_by_key(|one| one.at);
+    for story in out.values_mut() {
+        story.tell();
     }
     out
+}
+
+impl Story {
+    fn tell(&mut self) {
+        self.uses.sort_by_key(|one| one.at);
+        self.uses.dedup_by_key(|one| one.at);
+        let first: Rc<[usize]> = self.uses.first().map_or_else(|| Rc::from([]), |one| Rc::clone(&one.blocks));
+        self.common = self.uses.iter().fold(first.len(), |depth, one| {
+            depth.min(first.iter().zip(one.blocks.iter()).take_while(|(a, b)| a == b).count())
+        });
+        let common = self.common;
+        self.straight = self.uses.iter().all(|one| match one.act {
+            Act::Assign => one.blocks.len() == common,
+            Act::Inner | Act::Bind => false,
+            Act::Read | Act::Change => true,
+        });
+        self.assigned = self.uses.iter().filter(|one| matches!(one.act, Act::Assign | Act::Inner)).count();
+        self.last = self.uses.last().map_or(0, |one| one.at);
+        self.last_change = self.uses.iter().filter(|one| one.act == Act::Change).map(|one| one.at).max().unwrap_or(0);
+        self.keyed = self.uses.iter().any(|one| one.keyed);
+        self.chained = self.uses.iter().any(|one| one.chained);
+    }
 }
 
 struct Walk<'a> {
@@ -81,7 +117,7 @@ impl Walk<'_> {
                     parent.kind() == "subscript_expression"
                         && children(parent).get(1).is_some_and(|key| key.kind() != "integer")
                 });
-            out.entry(name.to_owned()).or_default().push(Use { at, act, blocks, keyed, chained });
+            out.entry(name.to_owned()).or_default().uses.push(Use { at, act, blocks, keyed, chained });
         }
     }
 
@@ -111,8 +147,8 @@ impl Walk<'_> {
                     .filter_map(|v| variable(v, self.php))
                     .map(str::to_owned)
                     .collect();
-                for (name, uses) in inner.into_iter().filter(|(name, _)| !own.contains(name)) {
-                    out.entry(name).or_default().extend(uses);
+                for (name, story) in inner.into_iter().filter(|(name, _)| !own.contains(name)) {
+                    out.entry(name).or_default().uses.extend(story.uses);
                 }
             }
             "assignment_expression" => {
@@ -242,8 +278,6 @@ pub(super) struct Flow {
     pub(super) assumed: Facts,
     pub(super) found: Facts,
     pub(super) returned: Vec<Type>,
-    /// How many blocks were open when it began.
-    pub(super) depth: usize,
     /// It never ends but by giving back.
     pub(super) whole: bool,
     /// The type that a result is turned into.
@@ -286,34 +320,38 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    pub(super) fn of(&self, name: &str) -> &[Use] {
-        self.uses.get(name).map(Vec::as_slice).unwrap_or_default()
+    pub(super) fn story(&self, name: &str) -> Option<&Story> {
+        self.uses.get(name)
+    }
+
+    pub(super) fn is_used(&self, name: &str) -> bool {
+        self.story(name).is_some()
+    }
+
+    pub(super) fn is_chained(&self, name: &str) -> bool {
+        self.story(name).is_some_and(|story| story.chained)
+    }
+
+    pub(super) fn assigned(&self, name: &str) -> usize {
+        self.story(name).map_or(0, |story| story.assigned)
     }
 
     /// The innermost block that has all uses of a variable, as the depth among the blocks that are open.
     pub(super) fn home(&self, name: &str) -> usize {
-        let shared = self.of(name).iter().fold(self.blocks.len(), |depth, one| {
-            depth.min(self.blocks.iter().zip(one.blocks.iter()).take_while(|(a, b)| a == b).count())
-        });
-        shared.max(1)
+        self.story(name).map_or(self.blocks.len(), |story| story.common).clamp(1, self.blocks.len().max(1))
     }
 
     /// Whether a variable is used again after this place, or in the next turn of a loop.
     pub(super) fn used_after(&self, name: &str, at: usize) -> bool {
         let again = self.vars.get(name).is_some_and(|var| var.loops < self.loops);
-        again || self.of(name).iter().any(|one| one.at > at)
+        again || self.story(name).is_some_and(|story| story.last > at)
     }
 
-    /// Whether every assignment is a statement of the block where the variable lives, so that each can be a `let`.
-    pub(super) fn is_straight(&self, name: &str, depth: usize) -> bool {
-        self.of(name).iter().all(|one| match one.act {
-            Act::Assign => one.blocks.len() == depth,
-            Act::Inner | Act::Bind => false,
-            Act::Read | Act::Change => true,
-        })
+    pub(super) fn is_straight(&self, name: &str) -> bool {
+        self.story(name).is_none_or(|story| story.straight)
     }
 
     pub(super) fn is_changed_after(&self, name: &str, at: usize) -> bool {
-        self.of(name).iter().any(|one| one.at > at && one.act == Act::Change)
+        self.story(name).is_some_and(|story| story.last_change > at)
     }
 }

@@ -4,7 +4,7 @@ use tree_sitter::Node;
 
 use super::Porter;
 use super::array::rust_comment;
-use super::scope::{Act, Kind, Var};
+use super::scope::Var;
 use super::syntax::{all, bare, children, field, line, named, sequence};
 use super::value::{Bond, Expr, Form, Type};
 
@@ -18,7 +18,7 @@ impl<'t> Porter<'t> {
         let end = nodes.iter().rposition(|node| node.kind() != "comment" && self.is_written(*node));
         for (number, node) in nodes.iter().enumerate() {
             if node.kind() == "comment" {
-                if !self.state.said.insert(node.id()) {
+                if !self.said(*node) {
                     continue;
                 }
                 let comment = rust_comment(self.text(*node));
@@ -91,7 +91,7 @@ impl<'t> Porter<'t> {
             if matches!(node.kind(), "function_definition" | "class_declaration") {
                 continue;
             }
-            if node.kind() == "comment" && self.state.said.insert(node.id()) {
+            if node.kind() == "comment" && self.said(node) {
                 found.push((node.start_byte(), rust_comment(self.text(node))));
             }
             stack.extend(all(node));
@@ -119,6 +119,7 @@ impl<'t> Porter<'t> {
             "if_statement" => self.branch(node),
             "foreach_statement" => self.foreach(node),
             "while_statement" => self.repeat(node),
+            "do_statement" => self.repeat_after(node),
             "for_statement" => self.counted(node),
             "switch_statement" => self.switch(node),
             "try_statement" => self.attempt(node),
@@ -269,10 +270,9 @@ impl<'t> Porter<'t> {
         let at = left.start_byte();
         let depth = self.frame().home(name);
         let here = self.frame().blocks.len();
-        let straight = self.frame().is_straight(name, depth);
+        let straight = self.frame().is_straight(name);
         let declared = self.frame().vars.get(name).cloned();
-        let assignments =
-            self.frame().of(name).iter().filter(|one| matches!(one.act, Act::Assign | Act::Inner)).count();
+        let assignments = self.frame().assigned(name);
         if let (Some(var), false) = (&declared, straight && here == depth) {
             // A parameter, or a variable of a block around this one.
             if var.form == Form::Ref || (!var.mutable && var.block != here) {
@@ -290,10 +290,7 @@ impl<'t> Porter<'t> {
         }
         let rust = match &declared {
             Some(var) => var.rust.clone(),
-            None => {
-                let frame = self.frame().clone();
-                self.fresh(&frame, name)
-            }
+            None => self.fresh_here(name),
         };
         let changed = self.frame().is_changed_after(name, at);
         let loops = self.frame().loops;
@@ -310,7 +307,7 @@ impl<'t> Porter<'t> {
         let mut literal = e.literal.clone().filter(|_| borrowed && assignments == 1);
         let mut value = if borrowed { e.code.clone() } else { self.kept(&e, right) };
         // `[]` that is filled by names is an object.
-        if e.code == "json!([])" && self.frame().of(name).iter().any(|one| one.keyed) {
+        if e.code == "json!([])" && self.frame().story(name).is_some_and(|story| story.keyed) {
             value = "json!({})".to_owned();
         }
         if matches!(ty, Type::Response | Type::Client | Type::Error) && e.form == Form::Ref {
@@ -332,26 +329,17 @@ impl<'t> Porter<'t> {
         }
         // Declared in a block around this one, before the statement that has both.
         literal = None;
-        let crosses = self.frame().flows.iter().any(|flow| flow.kind == Kind::Try && flow.depth >= depth);
         let default = match &ty {
-            Type::Value => {
-                self.need("Value");
-                Some("Value::Null")
-            }
+            Type::Value => Some("Value::Null"),
             Type::Text => Some("String::new()"),
             Type::Int | Type::Status => Some("0"),
             Type::Float => Some("0.0"),
             Type::Bool => Some("false"),
             _ => None,
         };
-        let certain = !crosses && self.is_certain(name, depth);
-        let code = match (certain, default) {
-            (true, _) => {
-                let mark = if changed || assignments > self.branches_of(name) { "mut " } else { "" };
-                format!("let {mark}{rust};")
-            }
-            (false, Some(default)) => format!("let mut {rust} = {default};"),
-            (false, None) => {
+        let code = match default {
+            Some(default) => format!("let mut {rust} = {default};"),
+            None => {
                 value = format!("Some({value})");
                 ty = Type::Option(Box::new(ty));
                 format!("let mut {rust} = None;")
@@ -363,15 +351,6 @@ impl<'t> Porter<'t> {
             Var { rust: rust.clone(), ty, form: Form::Place, literal, block: depth, loops: 0, mutable: true },
         );
         format!("{rust} = {value};")
-    }
-
-    /// Whether every way through the blocks of a variable assigns it once: an `if` with `else` whose sides both do.
-    fn is_certain(&mut self, _name: &str, _depth: usize) -> bool {
-        false
-    }
-
-    fn branches_of(&mut self, name: &str) -> usize {
-        self.frame().of(name).iter().filter(|one| one.act == Act::Assign).count()
     }
 
     /// A value to keep, moved where it can be.
@@ -419,7 +398,6 @@ impl<'t> Porter<'t> {
         match self.frame().vars.get(name).cloned() {
             None => {
                 // PHP makes an array of a variable without a value.
-                self.need("json");
                 before = self.assigned(node, root, Expr::new("json!([])", Type::Value), None);
                 before = before.replacen("let ", "let mut ", 1).replacen("mut mut ", "mut ", 1);
                 before.push('\n');
@@ -450,7 +428,7 @@ impl<'t> Porter<'t> {
         match children(left).as_slice() {
             [of] if left.kind() == "subscript_expression" => {
                 let of = self.expression(*of);
-                let helper = self.helper("php_push");
+                let helper = "php_push";
                 format!("{before}{helper}(&mut {}, {value});", of.code)
             }
             _ => {
@@ -466,6 +444,10 @@ impl<'t> Porter<'t> {
         if of.ty != Type::Value {
             return format!("{};", self.note_left(node, "what is taken apart is no array"));
         }
+        self.taken_apart(node, left, of)
+    }
+
+    fn taken_apart(&mut self, node: Node<'t>, left: Node<'t>, of: Expr) -> String {
         let mut out = Vec::new();
         let of = if of.form == Form::Owned {
             out.push(format!("let unpacked = {};", of.code));
@@ -486,10 +468,15 @@ impl<'t> Porter<'t> {
                     let value = self.indexed(node, of.clone(), &key);
                     out.push(self.assigned(node, *part, value, None));
                 }
-                _ => out.push(format!(
-                    "{};",
-                    self.note_left(*part, "an array in an array is taken apart: do it in two steps")
-                )),
+                "list_literal" | "array_creation_expression" => {
+                    let key = key.take().unwrap_or_else(|| Expr::new(index.to_string(), Type::Int));
+                    let value = self.indexed(node, of.clone(), &key);
+                    out.push(self.taken_apart(node, *part, value));
+                }
+                _ => {
+                    let todo = self.note_left(*part, "what is taken out of an array goes into a variable here");
+                    out.push(format!("{todo};"));
+                }
             }
         }
         out.join("\n")
@@ -510,7 +497,16 @@ impl<'t> Porter<'t> {
                 let value = self.value(&value);
                 format!("if {}.is_null() {{\n    {} = {value};\n}}", place.code, place.code)
             }
-            ("+=" | "-=" | "*=", Type::Int, Form::Place) if value.ty != Type::Float => {
+            ("+=", Type::Value, _) if value.inside.is_some() => {
+                let helper = "php_add";
+                format!("{} = {helper}({}, {});", place.code, place.reference(), value.reference())
+            }
+            ("+=" | "-=" | "*=", Type::Int, Form::Place) if value.ty == Type::Value => {
+                let helper = "php_whole";
+                let end = self.try_any();
+                format!("{} {operator} {helper}({}){end};", place.code, value.reference())
+            }
+            ("+=" | "-=" | "*=", Type::Int, Form::Place) if matches!(value.ty, Type::Int | Type::Status) => {
                 format!("{} {operator} {};", place.code, self.int(&value))
             }
             ("+=" | "-=" | "*=" | "/=", Type::Float, Form::Place) => {

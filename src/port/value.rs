@@ -93,32 +93,6 @@ impl Type {
         }
     }
 
-    /// The names of the crate and of serde_json that the name has in it.
-    pub(super) fn needs(&self, need: &mut impl FnMut(&'static str)) {
-        match self {
-            Type::Value | Type::Null | Type::MediaHeaders | Type::Closure(_) => need("Value"),
-            Type::Client => need("Client"),
-            Type::Chain => need("Chain"),
-            Type::Response | Type::MaybeResponse => need("Response"),
-            Type::PrivateKey => need("PrivateKey"),
-            Type::PublicKey => need("PublicKey"),
-            Type::Media | Type::MediaStream => need("Media"),
-            Type::Options => need("Options"),
-            Type::Error => need("Error"),
-            Type::BoxError => need("BoxError"),
-            Type::Promise(of) => {
-                need("Promise");
-                of.needs(need);
-            }
-            Type::Option(of) => of.needs(need),
-            Type::Outcome(of) => {
-                need("BoxError");
-                of.needs(need);
-            }
-            _ => {}
-        }
-    }
-
     pub(super) fn is_copy(&self) -> bool {
         matches!(self, Type::Int | Type::Float | Type::Bool | Type::Status | Type::Unit | Type::MaybeResponse)
     }
