@@ -344,7 +344,7 @@ fn a_shop_of_functions() {
     let (printed, said) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{printed}{said}");
     let expected = "shop-1 weixin://\nshop-2 weixin://\nshop-1: NOTPAY\nshop-2: NOTPAY\nshop-3: 404 ORDER_NOT_EXIST\n\
-                    Rpaid-1 30 of 90\nno refund\nfirst 200\nsecond 200\nwhole\n";
+                    Rpaid-1 30 of 90\nno refund\nsecond 200\nfirst 200\nwhole\n";
     assert_eq!(printed, expected, "{said}");
     assert!(said.contains("refund of shop-2: "), "{said}");
     let order =

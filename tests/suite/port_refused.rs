@@ -4,6 +4,9 @@ use std::process::{Command, Stdio};
 
 use crate::port_rustc::{Compiler, carried_over, folder, port};
 
+/// The exit code where something was left.
+const LEFT: i32 = 9;
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
 }
@@ -25,7 +28,7 @@ if ($resp->getStatusCode() === 200) {
 fn what_is_left_stays_as_comment_and_todo_and_is_listed() {
     let output = port(&["-"], HALF.as_bytes());
     let (rust, said) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(1), "{said}{rust}");
+    assert_eq!(output.status.code(), Some(LEFT), "{said}{rust}");
     for (line, php) in [
         (4, "$instance->getDriver()->select()->getConfig('handler')"),
         (6, "shell_exec('xdotool getactivewindow')"),
@@ -47,7 +50,7 @@ fn check_writes_no_rust() {
     let checked = port(&["--check", "-"], HALF.as_bytes());
     let written = port(&["-"], HALF.as_bytes());
     assert_eq!(text(&checked.stdout), "");
-    assert_eq!((text(&checked.stderr), checked.status.code()), (text(&written.stderr), Some(1)));
+    assert_eq!((text(&checked.stderr), checked.status.code()), (text(&written.stderr), Some(LEFT)));
     let clean = port(&["--check", "-"], b"<?php\necho 'a', PHP_EOL;\n");
     assert_eq!((text(&clean.stdout), clean.status.code()), (String::new(), Some(0)));
 }
@@ -106,13 +109,49 @@ function call(BuilderChainable $instance): void
     );
 }
 
+/// What has no counterpart that means the same is never carried over by guessing.
+#[test]
+fn functions_and_syntax_without_a_counterpart_are_left() {
+    for php in [
+        "echo sha1('a');",
+        "echo date('Y-m-d');",
+        "eval('echo 1;');",
+        "goto end; end: echo 1;",
+        "$f = 'strlen'; echo $f('a');",
+        "$name = 'x'; $$name = 1;",
+        "echo new class { function __toString() { return 'a'; } };",
+        "$a = [1]; foreach ($a as &$one) { $one = 2; }",
+        "include $_GET['page'];",
+        "echo `ls`;",
+        "global $x;",
+        "function g() { yield 1; } foreach (g() as $x) { echo $x; }",
+        "echo <<<A\n{$a->b()->c}\nA;",
+        "$promises = [$p]; \\GuzzleHttp\\Promise\\Utils::settle($promises)->wait();",
+        "exit(3);",
+        "exec('rm -rf /', $out, $code);",
+        "$a = 1; $b = &$a; $b = 2; echo $a;",
+        "static $n = 0; $n++; echo $n;",
+        "echo preg_replace('/a/', 'b', 'a');",
+        "header('Location: /');",
+        "http_response_code(500);",
+        "echo $_POST['a'];",
+    ] {
+        let output = port(&["--check", "-"], format!("<?php\n{php}\n").as_bytes());
+        let said = text(&output.stderr);
+        // Ending the program is the one that may have a counterpart.
+        let carried = output.status.success() && php.starts_with("exit");
+        assert!(carried || said.lines().any(|line| line.contains(":2: ") || line.contains(":3: ")), "{php}: {said}");
+        assert!(carried || output.status.code() == Some(LEFT), "{php}: {output:?}");
+    }
+}
+
 /// A path with a value pasted into it would lose its capitals, which the crate refuses: so does the port, in the crate's words.
 #[test]
 fn a_path_that_the_crate_refuses_is_left() {
     let php = "<?php\n$instance = \\WeChatPay\\Builder::factory(['mchid' => '1']);\n\
                $instance->chain('v3/pay/transactions/id/42AbC00')->get();\n";
     let output = port(&["-"], php.as_bytes());
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(output.status.code(), Some(LEFT), "{output:?}");
     assert!(text(&output.stderr).contains(":3: ") && text(&output.stderr).contains("42AbC00"), "{output:?}");
 }
 
