@@ -41,6 +41,8 @@ impl<'t> Porter<'t> {
     fn array_of(&mut self, node: Node<'t>, is_options: bool) -> Expr {
         let mut items = Vec::new();
         let mut media: Option<Expr> = None;
+        let mut promises: Vec<(String, String)> = Vec::new();
+        let mut promised: Option<Type> = None;
         let mut headers_gone = false;
         let mut next_index = 0i64;
         let mut sequential = true;
@@ -91,6 +93,13 @@ impl<'t> Porter<'t> {
                 }
                 _ => {}
             }
+            if let (Type::Promise(of), false) = (&translated.ty, is_options) {
+                let number = promises.len().to_string();
+                let name = name.unwrap_or(number);
+                promises.push((super::text::quoted(&name), self.take(&translated, value, node.end_byte())));
+                promised = Some((**of).clone());
+                continue;
+            }
             let value = if translated.ty.is_object() {
                 let why = "JSON cannot hold this object: give it to Options by a method";
                 self.left(value, why).code
@@ -131,6 +140,10 @@ impl<'t> Porter<'t> {
                 Some(Item::Element { value: old, .. }) => *old = value,
                 _ => items.push(Item::Element { key: Some(key), dynamic, value, node_line: line(child) }),
             }
+        }
+        if let (Some(of), true) = (promised, items.iter().all(|item| matches!(item, Item::Comment { .. }))) {
+            let pairs: Vec<String> = promises.into_iter().map(|(name, code)| format!("({name}, {code})")).collect();
+            return Expr::new(format!("vec![{}]", pairs.join(", ")), Type::Promises(Box::new(of)));
         }
         if sequential {
             for item in &mut items {

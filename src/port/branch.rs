@@ -139,20 +139,36 @@ impl<'t> Porter<'t> {
                 self.note_left(node, "a loop that takes its elements apart or changes them: do it in its body")
             );
         };
-        if of.ty != Type::Value || key == Some(None) {
+        let element = match &of.ty {
+            Type::Value => Type::Value,
+            Type::Answers(of) => (**of).clone(),
+            _ => Type::Unit,
+        };
+        if element == Type::Unit || key == Some(None) {
             return format!("{};", self.note_left(node, "what is walked through is no array that is known"));
         }
         let rust = self.fresh_here(value);
         self.frame().loops += 1;
         let (loops, block) = (self.frame().loops, self.frame().blocks.len() + 1);
-        let var =
-            Var { rust: rust.clone(), ty: Type::Value, form: Form::Ref, literal: None, block, loops, mutable: false };
+        let var = Var {
+            rust: rust.clone(),
+            ty: element.clone(),
+            form: Form::Ref,
+            literal: None,
+            block,
+            loops,
+            mutable: false,
+        };
         self.frame().vars.insert(value.to_owned(), var);
         let list = of.reference();
         let head = match key.flatten() {
             None => {
                 let helper = "php_values";
-                format!("for {rust} in {helper}({list})")
+                if element == Type::Value {
+                    format!("for {rust} in {helper}({list})")
+                } else {
+                    format!("for (_, {rust}) in {list}")
+                }
             }
             Some(key) => {
                 let name = self.fresh_here(key);
@@ -167,7 +183,11 @@ impl<'t> Porter<'t> {
                 };
                 self.frame().vars.insert(key.to_owned(), var);
                 let helper = "php_pairs";
-                format!("for ({name}, {rust}) in {helper}({list})")
+                if element == Type::Value {
+                    format!("for ({name}, {rust}) in {helper}({list})")
+                } else {
+                    format!("for ({name}, {rust}) in {list}")
+                }
             }
         };
         let block = self.block(body);

@@ -50,9 +50,11 @@ impl<'t> Porter<'t> {
             (Some(inside), _) => inside.clone(),
             (None, Type::Null) => "null".to_owned(),
             (None, Type::Body) => format!("{}.text()", e.tight()),
+            (None, Type::MaybeBody) => e.owned(),
             (None, Type::Value | Type::Text | Type::Int | Type::Float | Type::Bool | Type::Status) => e.code.clone(),
-            (None, Type::Bytes) => self.string(e),
-            _ => self.string(e),
+            (None, Type::Error | Type::BoxError | Type::Bytes) => self.string(e),
+            // Nothing that PHP has a text for.
+            _ => format!("format!(\"{{:?}}\", {})", e.code),
         }
     }
 

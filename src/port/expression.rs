@@ -155,7 +155,7 @@ impl<'t> Porter<'t> {
         };
         let name = root.and_then(|root| super::syntax::variable(root, self.php));
         let last = name.is_some_and(|name| !self.frame().used_after(name, at.max(node.end_byte()) - 1));
-        let movable = matches!(e.ty, Type::Promise(_) | Type::Options);
+        let movable = matches!(e.ty, Type::Promise(_) | Type::Promises(_) | Type::Options);
         if e.form == Form::Place && (last || movable) && !matches!(e.ty, Type::Body | Type::MaybeBody) && name.is_some()
         {
             return e.code.clone();

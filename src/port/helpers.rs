@@ -220,7 +220,7 @@ fn php_number(number: f64) -> String {
     let (mantissa, exponent) = digits.split_once('e').unwrap_or((&digits, "0"));
     let exponent: i32 = exponent.parse().unwrap_or_default();
     let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
-    if (-5..15).contains(&exponent) {
+    if (-4..15).contains(&exponent) {
         let places = usize::try_from(13 - exponent).unwrap_or_default();
         let text = format!("{number:.places$}");
         return if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text };
@@ -301,6 +301,65 @@ fn php_percent(text: &str) -> String {
 }"#,
     ),
     (
+        "php_query",
+        r#"/// `http_build_query($array)`, inside of the brackets of a name.
+fn php_query(array: &Value, within: &str) -> String {
+    let part = |text: &str| php_percent(text).replace("%20", "+").replace('~', "%7E");
+    let mut out = Vec::new();
+    for (key, value) in php_pairs(array) {
+        let name = if within.is_empty() { part(&key) } else { format!("{within}%5B{}%5D", part(&key)) };
+        match value {
+            Value::Null => {}
+            Value::Array(_) | Value::Object(_) => out.push(php_query(value, &name)),
+            Value::Bool(value) => out.push(format!("{name}={}", u8::from(*value))),
+            other => out.push(format!("{name}={}", part(&php_text(other)))),
+        }
+    }
+    out.retain(|one| !one.is_empty());
+    out.join("&")
+}"#,
+    ),
+    (
+        "php_base64",
+        r#"/// `base64_encode($text)`.
+fn php_base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for three in bytes.chunks(3) {
+        let bits = three.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+        for place in 0..4 {
+            let letter = LETTERS[(bits >> (18 - 6 * place) & 63) as usize];
+            out.push(if place > three.len() { '=' } else { char::from(letter) });
+        }
+    }
+    out
+}"#,
+    ),
+    (
+        "php_unbase64",
+        r#"/// `base64_decode($text)`, as text.
+fn php_unbase64(text: &str) -> String {
+    let (mut bits, mut count, mut out) = (0u32, 0, Vec::new());
+    for byte in text.bytes() {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => continue,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.push((bits >> count & 0xff) as u8);
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}"#,
+    ),
+    (
         "php_pad",
         r#"/// `str_pad($text, $length, $with)`, on the left or the right.
 fn php_pad(text: &str, length: i64, with: &str, left: bool) -> String {
@@ -368,15 +427,22 @@ pub(super) fn needed(named: &mut HashSet<String>) -> Vec<&'static str> {
 pub(super) fn words(code: &str) -> HashSet<String> {
     let mut out = HashSet::new();
     let mut chars = code.chars().peekable();
-    let mut word = String::new();
+    let (mut word, mut before) = (String::new(), ' ');
     while let Some(c) = chars.next() {
         if c == '_' || c.is_alphanumeric() {
             word.push(c);
             continue;
         }
         if !word.is_empty() {
-            out.insert(std::mem::take(&mut word));
+            let word = std::mem::take(&mut word);
+            // Neither a method nor a part of something; the macro of the same name ends with its mark.
+            let macro_only = matches!(word.as_str(), "chain" | "json") && c != '!';
+            if !matches!(before, '.' | ':') && !macro_only {
+                out.insert(word);
+            }
         }
+        // `a: B` is no path.
+        before = if c.is_whitespace() { ' ' } else { c };
         match (c, chars.peek()) {
             ('/', Some('/')) => {
                 chars.by_ref().find(|c| *c == '\n');

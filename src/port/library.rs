@@ -37,6 +37,20 @@ impl<'t> Porter<'t> {
             return self.left(node, "a static call of an unknown form");
         };
         let (class, method) = (self.class(scope), self.text(name).to_owned());
+        let spread = field(node, "arguments").map(children).unwrap_or_default();
+        if let ("wechatpay\\formatter", "joinedByLineFeed", [one]) =
+            (class.as_str(), method.as_str(), spread.as_slice())
+        {
+            if let Some(list) = children(*one).first().filter(|one| one.kind() == "variadic_unpacking") {
+                let list = children(*list).first().map(|list| self.expression(*list));
+                if let Some(list) = list.filter(|list| list.ty == Type::Value) {
+                    let list = list.reference();
+                    let pieces = format!("php_values({list}).into_iter().map(php_text).collect::<Vec<_>>()");
+                    let code = format!("formatter::joined_by_line_feed({pieces}.iter().map(String::as_str))");
+                    return Expr::new(code, Type::Text);
+                }
+            }
+        }
         let Some(given) = arguments(node) else {
             return self.left(node, "named and unpacked arguments have no counterpart here");
         };
@@ -288,8 +302,16 @@ impl<'t> Porter<'t> {
 
     fn transformer(&mut self, method: &str, given: &[Node<'t>]) -> Option<Expr> {
         let first = self.expression(*given.first()?);
-        let end = self.try_crate();
+        let softly = matches!(first.ty, Type::MaybeBody) || (first.ty == Type::Body && self.is_step());
+        let end = if softly { "" } else { self.try_crate() };
         Some(match (method, &first.ty) {
+            ("toArray", Type::MaybeBody) => {
+                let code = format!("{}.and_then(|response| response.xml().ok()).unwrap_or_default()", first.tight());
+                Expr::new(code, Type::Value)
+            }
+            ("toArray", Type::Body) if self.is_step() => {
+                Expr::new(format!("{}.xml().unwrap_or_default()", first.tight()), Type::Value)
+            }
             ("toArray", Type::Body) => Expr::new(format!("{}.xml(){end}", first.tight()), Type::Value),
             ("toArray", Type::Text | Type::Value) => {
                 let text = self.bytes(&first);

@@ -3,7 +3,6 @@
 use tree_sitter::Node;
 
 use super::Porter;
-use super::syntax::{arguments, children, field};
 use super::value::{Bond, Expr, Form, Type};
 
 impl<'t> Porter<'t> {
@@ -116,6 +115,23 @@ impl<'t> Porter<'t> {
                 let thing = self.str(thing);
                 text(format!("{}({thing})", "php_percent"))
             }
+            ("urlencode", [thing]) => {
+                let thing = self.str(thing);
+                text(format!("php_percent({thing}).replace(\"%20\", \"+\").replace('~', \"%7E\")"))
+            }
+            ("http_build_query", [thing]) if thing.ty == Type::Value => {
+                text(format!("php_query({}, \"\")", thing.reference()))
+            }
+            ("base64_encode", [thing]) => text(format!("php_base64({})", self.bytes(thing))),
+            ("base64_decode", [thing]) => text(format!("php_unbase64({})", self.str(thing))),
+            ("strpos", [thing, part]) => {
+                let (thing, part) = (self.plain_str(thing), self.str(part));
+                Expr::new(format!("{thing}.find({part}).map_or(Value::Bool(false), Value::from)"), Type::Value)
+            }
+            ("sha1", [thing]) => {
+                let thing = if thing.ty == Type::Bytes { thing.reference() } else { self.str(thing) };
+                text(format!("hash::sha1({thing})"))
+            }
             ("bin2hex", [thing]) => {
                 let thing = self.plain_str(thing);
                 text(format!("{thing}.bytes().map(|byte| format!(\"{{byte:02x}}\")).collect::<String>()"))
@@ -146,10 +162,10 @@ impl<'t> Porter<'t> {
             ("intval", [thing]) => int(self.int(thing)),
             ("floatval" | "doubleval", [thing]) => Expr::new(self.float(thing), Type::Float),
             ("boolval", [thing]) => Expr::new(self.truth(thing, Bond::Tight), Type::Bool),
-            ("round", [thing]) => Expr::new(format!("({}).round()", self.float(thing)), Type::Float),
-            ("floor", [thing]) => Expr::new(format!("({}).floor()", self.float(thing)), Type::Float),
-            ("ceil", [thing]) => Expr::new(format!("({}).ceil()", self.float(thing)), Type::Float),
-            ("abs", [thing]) if thing.ty == Type::Int => int(format!("({}).abs()", thing.code)),
+            ("round", [thing]) => Expr::new(format!("f64::round({})", self.float(thing)), Type::Float),
+            ("floor", [thing]) => Expr::new(format!("f64::floor({})", self.float(thing)), Type::Float),
+            ("ceil", [thing]) => Expr::new(format!("f64::ceil({})", self.float(thing)), Type::Float),
+            ("abs", [thing]) if thing.ty == Type::Int => int(format!("i64::abs({})", thing.code)),
             ("time", []) => int("formatter::timestamp()".to_owned()),
             ("count" | "sizeof", [list]) if list.ty == Type::Value => {
                 let helper = "php_count";
@@ -291,19 +307,28 @@ impl<'t> Porter<'t> {
                     Type::Text,
                 )
             }
+            ("sha1_file", [path]) => {
+                let path = self.str(path);
+                let end = self.try_any();
+                Expr::new(format!("hash::sha1(std::fs::read({path}){end})"), Type::Text)
+            }
             ("md5_file", [path]) => {
                 let path = self.str(path);
                 let end = self.try_any();
                 Expr::new(format!("hash::md5(std::fs::read({path}){end})"), Type::Text)
             }
-            ("hash_file", [algorithm, path]) if algorithm.literal.as_deref() == Some("sha256") => {
+            ("hash_file", [algorithm, path]) => {
+                let name =
+                    algorithm.literal.clone().filter(|name| matches!(name.as_str(), "md5" | "sha1" | "sha256"))?;
                 let path = self.str(path);
-                let end = self.try_crate();
-                Expr::new(format!("Media::from_path({path}){end}.sha256().to_owned()"), Type::Text)
+                let end = self.try_any();
+                Expr::new(format!("hash::{name}(std::fs::read({path}){end})"), Type::Text)
             }
-            ("hash", [algorithm, thing]) if algorithm.literal.as_deref() == Some("sha256") => {
-                let thing = if thing.ty == Type::Bytes { thing.owned() } else { self.string(thing) };
-                Expr::new(format!("Media::from_bytes(\"\", {thing}).sha256().to_owned()"), Type::Text)
+            ("hash", [algorithm, thing]) => {
+                let name =
+                    algorithm.literal.clone().filter(|name| matches!(name.as_str(), "md5" | "sha1" | "sha256"))?;
+                let thing = if thing.ty == Type::Bytes { thing.reference() } else { self.str(thing) };
+                Expr::new(format!("hash::{name}({thing})"), Type::Text)
             }
             _ => return None,
         })
@@ -411,6 +436,13 @@ impl<'t> Porter<'t> {
             let e = self.expression(*rest.next()?);
             let (shown, width) = match (kind, spec) {
                 ("s", "") => (self.display(&e), String::new()),
+                ("s", spec)
+                    if spec.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit())
+                        && !spec.starts_with('0') =>
+                {
+                    let side = if spec.starts_with('-') { '<' } else { '>' };
+                    (self.string(&e), format!("{side}{}", spec.trim_start_matches('-')))
+                }
                 ("d" | "u", spec) if spec.bytes().all(|byte| byte.is_ascii_digit()) => (self.int(&e), spec.to_owned()),
                 ("f" | "F", spec) => (self.float(&e), spec.to_owned()),
                 ("x" | "X", spec) if spec.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -444,11 +476,15 @@ impl<'t> Porter<'t> {
         })
     }
 
-    /// `Utils::settle([...])`, `all`, `unwrap`
+    /// `Utils::unwrap($promises)`, `Utils::all($promises)->wait()`
     pub(super) fn promises(&mut self, node: Node<'t>, method: &str, given: &[Node<'t>]) -> Option<Expr> {
-        let _ = (method, given, children(node), field(node, "name"), arguments(node));
-        let why = "wait for each promise, or await them together, futures::future::join_all; a promise of this crate is a future";
-        Some(self.left(node, why))
+        let why = "wait for each promise, or await them together, futures::future::join_all: a promise of this crate is a future";
+        let ([list], "unwrap") = (given, method) else { return Some(self.left(node, why)) };
+        let e = self.expression(*list);
+        let Type::Promises(of) = e.ty.clone() else { return Some(self.left(node, why)) };
+        let promises = self.take(&e, *list, node.end_byte());
+        let end = self.try_any();
+        Some(Expr::new(format!("php_wait_all({promises}){end}"), Type::Answers(of)))
     }
 }
 

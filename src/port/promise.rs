@@ -32,6 +32,11 @@ impl<'t> Porter<'t> {
                 let code = self.take(&of, object, node.end_byte());
                 let end = self.try_crate();
                 let code = Expr { code, ..of }.within(Bond::Tight);
+                if let Type::Outcome(inner) = *inner {
+                    // The call may fail, and what was made of its answer.
+                    let second = self.try_any();
+                    return Expr::new(format!("{code}.wait(){end}{second}"), *inner);
+                }
                 Expr::new(format!("{code}.wait(){end}"), *inner)
             }
             ("then", [fulfilled]) => self.then(node, object, *fulfilled, want),
@@ -119,10 +124,10 @@ impl<'t> Porter<'t> {
             Some(step) if step.ty == ty => {
                 Expr::new(format!("{code}\n    .otherwise({})", nested(&step.code)), Type::Promise(Box::new(ty)))
             }
-            Some(_) => self.left_as(
-                node,
-                "what otherwise calls may fail itself: let it return what went wrong, and look at it after wait",
-                Type::Promise(Box::new(ty)),
+            // It may fail itself.
+            Some(step) => Expr::new(
+                format!("{code}\n    .then(Ok)\n    .otherwise({})", nested(&step.code)),
+                Type::Promise(Box::new(step.ty)),
             ),
             None => self.left_as(node, "what otherwise calls is no closure", Type::Promise(Box::new(ty))),
         }

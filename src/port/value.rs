@@ -29,6 +29,10 @@ pub(super) enum Type {
     /// The body of one; the code is the option.
     MaybeBody,
     Promise(Box<Type>),
+    /// `Vec<(&str, Promise<_>)>`: promises in an array.
+    Promises(Box<Type>),
+    /// `Vec<(String, _)>`: what came of them.
+    Answers(Box<Type>),
     Option(Box<Type>),
     /// `Result<_, BoxError>`: what a closure gives that may fail.
     Outcome(Box<Type>),
@@ -73,6 +77,8 @@ impl Type {
             Type::Chain => "Chain".to_owned(),
             Type::Response | Type::MaybeResponse => "Response".to_owned(),
             Type::Promise(of) => format!("Promise<{}>", of.name()),
+            Type::Promises(of) => format!("Vec<(&str, Promise<{}>)>", of.name()),
+            Type::Answers(of) => format!("Vec<(String, {})>", of.name()),
             Type::Option(of) => format!("Option<{}>", of.name()),
             Type::Outcome(of) => format!("Result<{}, BoxError>", of.name()),
             Type::PrivateKey => "PrivateKey".to_owned(),
@@ -110,6 +116,9 @@ impl Type {
                 | Type::Media
                 | Type::MediaStream
                 | Type::Options
+                | Type::Promises(_)
+                | Type::Answers(_)
+                | Type::Outcome(_)
                 | Type::Error
                 | Type::BoxError
                 | Type::Closure(_)
