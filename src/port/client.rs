@@ -24,6 +24,7 @@ impl<'t> Porter<'t> {
             return Expr::new(format!("Client::factory({settings}){end}"), Type::Client);
         }
         let mut code = "Client::builder()".to_owned();
+        let v2_alone = self.is_v2_alone(settings);
         let mut line = |call: String| code.push_str(&format!("\n{}", indent(&call)));
         for child in super::syntax::all(settings) {
             if child.kind() == "comment" {
@@ -43,12 +44,43 @@ impl<'t> Porter<'t> {
                 self.left(child, "the name of a setting that is only known at run time");
                 continue;
             };
+            if v2_alone && matches!(key.as_str(), "serial" | "privateKey" | "certs") {
+                if key == "certs" {
+                    line("// APIv2 alone needs neither serial number nor keys of APIv3, which PHP had filled with anything.".to_owned());
+                }
+                continue;
+            }
             for call in self.setting(child, &key, *value) {
                 line(call);
             }
         }
         line(format!(".build(){}", self.try_crate()));
         Expr::new(code, Type::Client)
+    }
+
+    /// Whether the settings are those of PHP's manual for APIv2 alone: `'privateKey' => 'any', 'certs' => ['any' => null]`.
+    fn is_v2_alone(&mut self, settings: Node<'t>) -> bool {
+        let (mut secret, mut no_key, mut no_certs) = (false, false, false);
+        for child in children(settings) {
+            let parts = children(child);
+            let [key, value] = parts.as_slice() else { continue };
+            let value = bare(*value);
+            match self.look(|porter| porter.expression(*key)).literal.as_deref() {
+                Some("secret") => secret = true,
+                Some("privateKey") => {
+                    let literal = self.look(|porter| porter.expression(value)).literal;
+                    no_key = literal.is_some_and(|text| !text.contains("-----BEGIN") && !text.starts_with("file://"));
+                }
+                Some("certs") => {
+                    let keys =
+                        children(value).into_iter().filter_map(|one| children(one).get(1).map(|key| bare(*key).kind()));
+                    let keys: Vec<_> = keys.collect();
+                    no_certs = !keys.is_empty() && keys.iter().all(|kind| *kind == "null");
+                }
+                _ => {}
+            }
+        }
+        secret && no_key && no_certs
     }
 
     /// One setting as calls of the builder.

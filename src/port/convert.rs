@@ -113,7 +113,7 @@ impl<'t> Porter<'t> {
             Type::Null => "0".to_owned(),
             Type::Bool | Type::Status => format!("i64::from({})", e.code),
             Type::Float => format!("{} as i64", e.within(Bond::Unary)),
-            Type::Text => format!("{}.trim().parse::<i64>().unwrap_or_default()", e.tight()),
+            Type::Text => format!("php_int(&Value::from({}))", self.plain_str(e)),
             _ => {
                 let reference = self.value_ref(e);
                 format!("{}({reference})", "php_int")
@@ -127,7 +127,7 @@ impl<'t> Porter<'t> {
             Type::Float => e.code.clone(),
             Type::Int if e.code.bytes().all(|byte| byte.is_ascii_digit()) => format!("{}.0", e.code),
             Type::Int => format!("{} as f64", e.within(Bond::Unary)),
-            Type::Text => format!("{}.trim().parse::<f64>().unwrap_or_default()", e.tight()),
+            Type::Text => format!("php_float(&Value::from({}))", self.plain_str(e)),
             _ => {
                 let reference = self.value_ref(e);
                 format!("{}({reference})", "php_float")

@@ -100,8 +100,7 @@ impl<'t> Porter<'t> {
             return self.left(node, "a variable whose name is only known at run time");
         };
         if let Some(var) = self.frame().vars.get(name).cloned() {
-            let read =
-                Expr { literal: var.literal.clone(), ..Expr::place(var.rust.clone(), var.ty.clone()).form(var.form) };
+            let read = Expr::place(var.rust.clone(), var.ty.clone()).form(var.form);
             return match var.ty {
                 // Something that a `try` may have left without a value.
                 Type::Option(of) if !of.is_copy() && var.form == Form::Place => {

@@ -39,7 +39,7 @@ fn php_int(value: &Value) -> i64 {
     match value {
         Value::Number(number) => number.as_i64().unwrap_or_else(|| number.as_f64().unwrap_or_default() as i64),
         Value::Bool(value) => i64::from(*value),
-        Value::String(text) => text.trim().parse().unwrap_or_else(|_| text.trim().parse::<f64>().unwrap_or_default() as i64),
+        Value::String(_) => php_float(value) as i64,
         _ => 0,
     }
 }"#,
@@ -51,7 +51,11 @@ fn php_float(value: &Value) -> f64 {
     match value {
         Value::Number(number) => number.as_f64().unwrap_or_default(),
         Value::Bool(value) => f64::from(u8::from(*value)),
-        Value::String(text) => text.trim().parse().unwrap_or_default(),
+        Value::String(text) => {
+            let text = text.trim_start();
+            let end = text.find(|c: char| !matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E')).unwrap_or(text.len());
+            (0..=end).rev().find_map(|end| text.get(..end)?.parse().ok()).unwrap_or_default()
+        }
         _ => 0.0,
     }
 }"#,

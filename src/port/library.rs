@@ -291,7 +291,7 @@ impl<'t> Porter<'t> {
                 Expr::new(format!("formatter::response({timestamp}, {nonce}, {body})"), Type::Bytes)
             }
             ("joinedByLineFeed", pieces) => {
-                let pieces: Vec<String> = pieces.iter().map(|piece| self.str(piece)).collect();
+                let pieces: Vec<String> = pieces.iter().map(|piece| self.plain_str(piece)).collect();
                 text(format!("formatter::joined_by_line_feed([{}])", pieces.join(", ")))
             }
             ("ksort", [_]) => return Some(self.left(node, "sort where the text is made: queryStringLike(ksort(...))")),

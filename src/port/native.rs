@@ -147,7 +147,7 @@ impl<'t> Porter<'t> {
             ("is_string", [thing]) if thing.ty == Type::Value => truth(format!("{}.is_string()", thing.tight())),
             ("is_array", [thing]) if thing.ty == Type::Value => {
                 let thing = thing.tight();
-                truth(format!("({thing}.is_array() || {thing}.is_object())"))
+                truth(format!("{thing}.is_array() || {thing}.is_object()")).bond(Bond::Or)
             }
             ("is_null", [thing]) if thing.ty == Type::Value => truth(format!("{}.is_null()", thing.tight())),
             ("is_int", [thing]) if thing.ty == Type::Value => truth(format!("{}.is_i64()", thing.tight())),

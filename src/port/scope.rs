@@ -106,7 +106,8 @@ impl Walk<'_> {
                     }
                     "subscript_expression" => children(parent).get(1).is_some_and(|key| {
                         let key = super::syntax::text(*key, self.php).trim_matches(['\'', '"']);
-                        key.starts_with("v3/") || key.starts_with("v2/") || key.starts_with("/v3/")
+                        let first = key.trim_start_matches('/').split('/').next();
+                        matches!(first, Some("v2" | "v3"))
                     }),
                     _ => false,
                 }

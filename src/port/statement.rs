@@ -209,6 +209,12 @@ impl<'t> Porter<'t> {
                 _ => merged.push(part),
             }
         }
+        if merged.iter().any(|part| part.code.contains("+= 1;") || part.code.contains("-= 1;")) {
+            // What a piece changes, the next ones show.
+            let each: Vec<String> =
+                merged.iter().map(|part| format!("{};", self.formatted("print", std::slice::from_ref(part)))).collect();
+            return each.join("\n");
+        }
         let ends = merged
             .last()
             .and_then(|last| last.literal.as_deref())
