@@ -272,9 +272,10 @@ impl<'t> Porter<'t> {
             };
             let shadowed = self.frame().vars.insert(name.clone(), var);
             let code = self.block(body);
-            if let Some(shadowed) = shadowed {
-                self.frame().vars.insert(name, shadowed);
-            }
+            match shadowed {
+                Some(shadowed) => self.frame().vars.insert(name, shadowed),
+                None => self.frame().vars.remove(&name),
+            };
             let notes: Vec<String> =
                 self.state.notes.drain(before.min(self.state.notes.len())..).map(|note| note.text).collect();
             let code = notes.into_iter().chain(std::iter::once(code)).collect::<Vec<_>>().join("\n");

@@ -48,6 +48,8 @@ pub(super) struct Story {
     pub(super) last_change: usize,
     pub(super) keyed: bool,
     pub(super) chained: bool,
+    /// Where each of several blocks begins by assigning it and nothing around them knows it: a variable of each, by the block.
+    pub(super) groups: HashMap<usize, Story>,
 }
 
 pub(super) type Uses = HashMap<String, Story>;
@@ -87,6 +89,27 @@ impl Story {
         self.last_change = self.uses.iter().filter(|one| one.act == Act::Change).map(|one| one.at).max().unwrap_or(0);
         self.keyed = self.uses.iter().any(|one| one.keyed);
         self.chained = self.uses.iter().any(|one| one.chained);
+        let mut groups: HashMap<usize, Story> = HashMap::new();
+        for one in &self.uses {
+            match one.blocks.get(common) {
+                Some(block) => groups.entry(*block).or_default().uses.push(one.clone()),
+                None => return,
+            }
+        }
+        if groups.len() < 2 {
+            return;
+        }
+        let begins = |story: &mut Story| {
+            story.tell();
+            let common = story.common;
+            story
+                .uses
+                .first()
+                .is_some_and(|one| matches!(one.act, Act::Assign | Act::Bind) && one.blocks.len() == common)
+        };
+        if groups.values_mut().all(begins) {
+            self.groups = groups;
+        }
     }
 }
 
@@ -322,7 +345,11 @@ pub(super) struct Frame {
 
 impl Frame {
     pub(super) fn story(&self, name: &str) -> Option<&Story> {
-        self.uses.get(name)
+        let mut story = self.uses.get(name)?;
+        while let Some(inner) = self.blocks.get(story.common).and_then(|block| story.groups.get(block)) {
+            story = inner;
+        }
+        Some(story)
     }
 
     pub(super) fn is_used(&self, name: &str) -> bool {
