@@ -102,7 +102,7 @@ fn every_row_in_every_form_is_carried_over_compiled_and_compared() {
     let program = Compiler::get().compile(&folder.join("dry.rs"), &crates);
     let compiled = start.elapsed();
     let start = Instant::now();
-    let output = Command::new(program).arg("calls.jsonl").current_dir(&folder).output().expect("ran");
+    let output = Command::new(program).arg("calls.jsonl").current_dir(&*folder).output().expect("ran");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let ran = start.elapsed();
 

@@ -1,6 +1,6 @@
 //! The examples of the PHP SDK's documentation, carried over by `wxpay port` and run against the sandbox, which verifies them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use http::StatusCode;
@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 use wechatpay_chain::crypto::{Apiv3Key, PublicKey, hash};
 use wechatpay_chain::sandbox::{PUBLIC_KEY_ID, Sandbox};
 
-use crate::port_rustc::{Compiler, carried_over, folder};
+use crate::port_rustc::{Compiler, Folder, carried_over, folder};
 use crate::support::sandbox;
 
 /// A sandbox, and the files that the examples name below `/path/to`.
 struct Stage {
     sandbox: Sandbox,
-    folder: PathBuf,
+    folder: Folder,
 }
 
 impl Stage {
     fn set(name: &str) -> Self {
-        let stage = Stage { sandbox: sandbox(), folder: folder(&format!("examples/{name}")) };
+        let stage = Stage { sandbox: sandbox(), folder: folder(&format!("examples-{name}")) };
         let settings = stage.sandbox.settings();
         stage.write("merchant/apiclient_key.pem", pem(&settings["privateKey"]));
         stage.write("merchant/apiclient_cert.pem", pem(&settings["merchant"]["cert"]));

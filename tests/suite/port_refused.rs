@@ -40,7 +40,8 @@ fn what_is_left_stays_as_comment_and_todo_and_is_listed() {
     }
     // The rest is there, and all of it compiles.
     assert!(rust.contains("chain(\"v3/certificates\")") && rust.contains("status()"), "{rust}");
-    let source = folder("left").join("left.rs");
+    let folder = folder("left");
+    let source = folder.join("left.rs");
     std::fs::write(&source, &rust).expect("written");
     Compiler::get().compile(&source, &["wechatpay_chain", "serde_json"]);
 }
@@ -57,7 +58,8 @@ fn check_writes_no_rust() {
 
 #[test]
 fn a_file_is_named_in_the_list() {
-    let path = folder("named").join("notify.php");
+    let folder = folder("named");
+    let path = folder.join("notify.php");
     std::fs::write(&path, HALF).expect("written");
     let path = path.to_str().expect("path");
     let output = port(&[path], b"");

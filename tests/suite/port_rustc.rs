@@ -21,14 +21,32 @@ const FEATURES: [(&str, bool); 9] = [
     ("v2", cfg!(feature = "v2")),
 ];
 
-/// A folder of a test's own in cargo's place for such, made anew.
-pub(crate) fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("port").join(name);
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).expect("the folder of the last run");
-    }
+/// A folder of a test's own, removed at its end; where the test fails it stays, to be looked at.
+pub(crate) struct Folder(PathBuf);
+
+/// A folder in cargo's place for such, apart from those of other runs.
+pub(crate) fn folder(name: &str) -> Folder {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("port-{}", std::process::id())).join(name);
     std::fs::create_dir_all(&folder).expect("folder");
-    folder
+    Folder(folder)
+}
+
+impl std::ops::Deref for Folder {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.0);
+            // The last one takes the folder of the run with it.
+            let _ = self.0.parent().map(std::fs::remove_dir);
+        }
+    }
 }
 
 /// `wxpay port` with what it reads on its standard input.
