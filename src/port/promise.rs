@@ -160,6 +160,11 @@ impl<'t> Porter<'t> {
                 .fold(None, |ty: Option<Type>, one| Some(ty.map_or_else(|| one.clone(), |ty| Self::both(&ty, one))))
                 .unwrap_or(Type::Unit),
         };
+        let ty = match ty {
+            Type::Body | Type::MaybeBody => Type::Text,
+            Type::Null => Type::Unit,
+            ty => ty,
+        };
         facts.returning = false;
         let (code, _) = self.step_body(node, takes, facts, Some(ty.clone()));
         self.state.nested -= 1;
