@@ -89,7 +89,7 @@ fn every_row_in_every_form_is_carried_over_compiled_and_compared() {
     let mut rust = carried_over(&php);
     let carried = start.elapsed();
     // For the program around it, which calls the functions one by one.
-    rust.push_str("\npub(crate) type Outcome = Result<(), Box<dyn std::error::Error>>;\n");
+    rust.push_str("\npub(crate) type Outcome = Result<(), wechatpay_chain::BoxError>;\n");
     rust.push_str("pub(crate) const FUNCTIONS: &[(&str, fn(&wechatpay_chain::Client) -> Outcome)] = &[\n");
     for function in &functions {
         let _ = writeln!(rust, "    ({0:?}, |client| Ok({0}(client)?)),", function.name);
