@@ -69,6 +69,8 @@ impl<'t> Porter<'t> {
             digits.parse().ok()
         };
         match parsed {
+            // Where nothing says its type, a number of Rust has 32 bits.
+            Some(number) if i32::try_from(number).is_err() => Expr::new(format!("{number}_i64"), Type::Int),
             Some(number) => Expr::new(number.to_string(), Type::Int),
             None => self.left_as(node, "the number does not fit into 64 bits", Type::Int),
         }

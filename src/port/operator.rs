@@ -221,7 +221,10 @@ impl<'t> Porter<'t> {
             let (x, y) = (self.float(a), self.float(b));
             return Expr::new(format!("{} {operator} {}", wrap(x, a), wrap(y, b)), Type::Float).bond(Bond::Sum);
         }
-        let (x, y) = (self.int(a), self.int(b));
+        let (mut x, y) = (self.int(a), self.int(b));
+        if [&x, &y].iter().all(|code| code.bytes().all(|byte| byte.is_ascii_digit())) {
+            x.push_str("_i64");
+        }
         Expr::new(format!("{} {operator} {}", wrap(x, a), wrap(y, b)), Type::Int).bond(Bond::Sum)
     }
 

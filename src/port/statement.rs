@@ -331,7 +331,8 @@ impl<'t> Porter<'t> {
             self.frame()
                 .vars
                 .insert(name.to_owned(), Var { rust: rust.clone(), ty, form, literal, block, loops, mutable });
-            return format!("let {mark}{rust} = {value};");
+            let named = if e.ty == Type::Int { ": i64" } else { "" };
+            return format!("let {mark}{rust}{named} = {value};");
         }
         // Declared in a block around this one, before the statement that has both.
         literal = None;
@@ -344,6 +345,7 @@ impl<'t> Porter<'t> {
             _ => None,
         };
         let code = match default {
+            Some("0") => format!("let mut {rust}: i64 = 0;"),
             Some(default) => format!("let mut {rust} = {default};"),
             None => {
                 value = format!("Some({value})");
