@@ -340,6 +340,9 @@ fn signatures_with_the_key_of_apiv2() {
 fn a_shop_of_functions() {
     let stage = Stage::set("shop");
     paid(&stage.sandbox, "paid-1", 90);
+    stage.sandbox.file("v3/billdownload/file", 1000);
+    let url = format!("{}v3/billdownload/file?token=abc", stage.sandbox.base_uri());
+    stage.sandbox.stub("GET", "v3/bill/tradebill", 200, json!({ "download_url": url }));
     let output = stage.output("shop", &stage.sandbox.base_uri(), &[]);
     let (printed, said) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{printed}{said}");
