@@ -266,10 +266,7 @@ impl<'t> Porter<'t> {
                     }
                 }
                 None => match signature.defaults.get(number).cloned().flatten() {
-                    Some(default) => {
-                        if default.contains("Value::Null") {}
-                        default
-                    }
+                    Some(default) => default,
                     None => return self.left(node, "an argument is missing"),
                 },
             };

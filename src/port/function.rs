@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use tree_sitter::Node;
 
-use super::helpers::{IMPORTS, needed, words};
+use super::imports::{IMPORTS, needed, words};
 use super::scope::{Flow, Frame, Kind, uses};
 use super::syntax::{all, children, field, named};
 use super::text::{comment, indent, snake};

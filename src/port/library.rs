@@ -340,7 +340,7 @@ impl<'t> Porter<'t> {
                 Expr::new(format!("Certificate::from_pem({text}){end}.serial().to_owned()"), Type::Text)
             }
             "loadPrivateKey" | "loadPrivateKeyFromString" => {
-                Expr::new(self.from_file(method, thing, &Type::PrivateKey), Type::PrivateKey)
+                Expr::new(self.key_file(method, thing, &Type::PrivateKey), Type::PrivateKey)
             }
             // A certificate where PHP wants one; its key does the work.
             "loadCertificate" | "loadCertificateFromString" => thing.clone(),
@@ -348,7 +348,7 @@ impl<'t> Porter<'t> {
         })
     }
 
-    fn from_file(&mut self, method: &str, thing: &Expr, ty: &Type) -> String {
+    fn key_file(&mut self, method: &str, thing: &Expr, ty: &Type) -> String {
         let thing = match (&thing.literal, method.ends_with("String")) {
             (Some(path), false) if !path.starts_with("file://") => Expr::literal(&format!("file://{path}")),
             (None, false) => {

@@ -2,18 +2,19 @@
 //!
 //! ```text
 //! syntax.rs       the parser's tree, and the refusal of what is no PHP
-//! statement.rs    statements; branch.rs those that branch; function.rs functions and the program around them
+//! statement.rs    statements; assign.rs assignments; branch.rs what branches; function.rs functions and the program around them
 //! expression.rs   expressions; operator.rs operators; array.rs arrays; string.rs texts with variables in them
 //! chain.rs        chains, verbs, options; client.rs Builder::factory
 //! promise.rs      then, otherwise, wait; catch.rs try and catch
-//! library.rs      the SDK's classes; native.rs PHP's own functions; object.rs methods of responses and errors
+//! library.rs      the SDK's classes; native.rs and special.rs PHP's own functions; object.rs methods of responses and errors
 //! scope.rs        variables; value.rs types; convert.rs from one to another; text.rs spelling
-//! helpers.rs      the few functions that a program may need besides
+//! helpers.rs      the few functions that a program may need besides; imports.rs which it does
 //! ```
 //!
 //! What cannot be carried over becomes a `todo!` that names it, below a comment with the PHP, and is listed in [`Ported::left`].
 
 mod array;
+mod assign;
 mod branch;
 mod catch;
 mod chain;
@@ -22,12 +23,14 @@ mod convert;
 mod expression;
 mod function;
 mod helpers;
+mod imports;
 mod library;
 mod native;
 mod object;
 mod operator;
 mod promise;
 mod scope;
+mod special;
 mod statement;
 mod string;
 mod syntax;

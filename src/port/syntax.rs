@@ -35,10 +35,7 @@ fn check(tree: &Tree, php: &str) -> Result<(), String> {
             wrong.push(format!("line {}: this is no PHP: {}", line(node), super::text::short(text(node, php), 60)));
         } else if node.is_missing() {
             wrong.push(format!("line {}: {:?} is missing", line(node), node.kind()));
-        } else if node.has_error() && cursor.goto_first_child() {
-            depth += 1;
-            continue;
-        } else if !node.has_error() && !node.is_error() && cursor.goto_first_child() {
+        } else if cursor.goto_first_child() {
             depth += 1;
             continue;
         }
