@@ -43,6 +43,8 @@ mod options;
 #[doc(hidden)]
 pub mod parts;
 mod platform;
+#[cfg(feature = "cli")]
+mod port;
 mod promise;
 mod proto;
 mod response;

@@ -27,6 +27,7 @@ pub(super) enum Command {
     Wire(Wire),
     Certs(Certs),
     Doctor(Doctor),
+    Port(Port),
     #[cfg(feature = "sandbox")]
     Sandbox(Sandbox),
     Completions(Completions),
@@ -121,6 +122,22 @@ pub(super) struct Doctor {
     /// Print a JSON array of check, outcome (ok, warning, failed, skipped) and said
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// Carry PHP code that uses wechatpay-php over to Rust that uses this crate
+///
+/// Reads a PHP file and writes a whole Rust program. Chains, options, promises, exceptions and the SDK's classes are carried over, and
+/// of PHP what such code is made of. What is not becomes a todo!() below a comment with the PHP, and is listed at the end with its
+/// lines; the exit code is then 1. The program needs the crates wechatpay-chain and serde_json. Where rustfmt is installed it
+/// formats the program.
+#[derive(clap::Args)]
+pub(super) struct Port {
+    /// A PHP file, or - for standard input
+    #[arg(default_value = "-", value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Write no Rust, only the list of what would be left
+    #[arg(long)]
+    pub(super) check: bool,
 }
 
 /// Download the platform's certificates as PEM files

@@ -4,7 +4,8 @@
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  the answer could not be used: too large, or not what it should be
+  1  the answer could not be used: too large, or not what it should be; of wxpay port,
+     something is left to do
   2  arguments, settings or options are wrong, or a file that they name; nothing was sent
   3  no connection; nothing was sent
   4  the outcome is unknown: time ran out, or the connection broke; query before repeating
@@ -72,6 +73,11 @@ Example:
   export WXPAY_APIV3_KEY=$(cat apiv3.key)
   wxpay certs -m 1900000109 -s 3775B6A4... -f apiclient_key.pem -o certs";
 
+const PORT: &str = "\
+Examples:
+  wxpay port pay.php > src/main.rs
+  wxpay port --check pay.php                     only what would be left to do";
+
 const DOCTOR: &str = "\
 Examples:
   wxpay --config wxpay.toml doctor
@@ -109,6 +115,7 @@ const BELOW: &[(&str, &str)] = &[
     ("wire", WIRE),
     ("certs", CERTS),
     ("doctor", DOCTOR),
+    ("port", PORT),
     #[cfg(feature = "sandbox")]
     ("sandbox", SANDBOX),
     ("completions", COMPLETIONS),

@@ -7,6 +7,7 @@ mod help;
 mod man;
 mod numbers;
 mod output;
+mod port;
 mod req;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -38,6 +39,7 @@ pub fn main() -> ExitCode {
         Command::Req(req) => req::run(&args.settings, req),
         Command::Certs(certs) => certs::run(&args.settings, certs),
         Command::Doctor(doctor) => doctor::run(&args.settings, doctor),
+        Command::Port(port) => port::run(port),
         Command::Wire(wire) => wire::run(&args.settings, wire),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(sandbox) => sandbox::run(&args.settings, sandbox),

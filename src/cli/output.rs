@@ -50,6 +50,12 @@ pub(super) fn column(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(taken)))
 }
 
+/// Prints one line of a list on standard error. Text from outside cannot move the cursor.
+pub(super) fn line(said: &str) {
+    let said: String = said.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let _ = writeln!(io::stderr(), "{said}");
+}
+
 /// Prints the body of an answer: JSON in a readable layout, anything else as it is, and so JSON with numbers that the layout would
 /// change; on a terminal the prompt gets a line of its own.
 pub(super) fn body(body: &[u8]) -> io::Result<()> {

@@ -19,6 +19,7 @@
 //! ```
 
 use md5::{Digest, Md5};
+use ring::digest;
 use ring::hmac as ring_hmac;
 use subtle::ConstantTimeEq;
 
@@ -39,6 +40,18 @@ pub const HMAC_SHA256: &str = "HMAC-SHA256";
 #[must_use]
 pub fn md5(thing: impl AsRef<[u8]>) -> String {
     hex(&Md5::digest(thing))
+}
+
+/// SHA-1 in lower-case hexadecimal, the digest of bills.
+#[must_use]
+pub fn sha1(thing: impl AsRef<[u8]>) -> String {
+    hex(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, thing.as_ref()).as_ref())
+}
+
+/// SHA-256 in lower-case hexadecimal, the digest of uploads.
+#[must_use]
+pub fn sha256(thing: impl AsRef<[u8]>) -> String {
+    hex(digest::digest(&digest::SHA256, thing.as_ref()).as_ref())
 }
 
 /// MD5 of `thing`, `&secret=` and the secret of a WeChat Work agent, in lower-case hexadecimal.
@@ -98,6 +111,8 @@ mod tests {
     #[test]
     fn known_answers() {
         assert_eq!(md5("abc"), "900150983cd24fb0d6963f7d28e17f72");
+        assert_eq!(sha1("abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
+        assert_eq!(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         // The example of WeChat Pay's own documentation.
         let example = "appid=wxd930ea5d5a258f4f&body=test&device_info=1000&mch_id=10000100&nonce_str=ibuaiVcKdpRxkhJA";
         let key = Secret::from("192006250b4c09247ec02edce69f6a2d");

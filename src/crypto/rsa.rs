@@ -8,7 +8,6 @@ use std::time::SystemTime;
 use aws_lc_rs::rsa::{
     OAEP_SHA1_MGF1SHA1, OaepPrivateDecryptingKey, OaepPublicEncryptingKey, PrivateDecryptingKey, PublicEncryptingKey,
 };
-#[cfg(feature = "aws-lc-rs")]
 use base64::prelude::{BASE64_STANDARD, Engine};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use x509_cert::spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
@@ -118,6 +117,14 @@ impl PrivateKey {
     /// [`ErrorKind::Sign`] when the library refuses, which it does for no key that it has parsed.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         self.pair.sign(message).ok_or_else(|| Error::new(ErrorKind::Sign, "the RSA library refused to sign"))
+    }
+
+    /// [`sign`](Self::sign), in base64.
+    ///
+    /// # Errors
+    /// Those of [`sign`](Self::sign).
+    pub fn sign_base64(&self, message: &[u8]) -> Result<String, Error> {
+        self.sign(message).map(|signature| BASE64_STANDARD.encode(signature))
     }
 
     /// Decrypts a sensitive field that the service encrypted for this merchant: base64 of RSA-OAEP with SHA-1 and MGF1.
@@ -315,6 +322,12 @@ impl PublicKey {
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &self.pkcs1).verify(message, signature).is_ok()
+    }
+
+    /// [`verify`](Self::verify) of a signature in base64; what is no base64 is no signature.
+    #[must_use]
+    pub fn verify_base64(&self, message: &[u8], signature: &str) -> bool {
+        BASE64_STANDARD.decode(signature).is_ok_and(|signature| self.verify(message, &signature))
     }
 
     /// Encrypts a sensitive field for the platform: base64 of RSA-OAEP with SHA-1 and MGF1. At most 214 bytes with a key of

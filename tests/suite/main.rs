@@ -34,6 +34,18 @@ mod outbox;
 mod page;
 mod payouts;
 mod platform;
+#[cfg(feature = "cli")]
+mod port_corpus;
+#[cfg(feature = "cli")]
+mod port_examples;
+#[cfg(feature = "cli")]
+mod port_php;
+#[cfg(feature = "cli")]
+mod port_refused;
+#[cfg(feature = "cli")]
+mod port_rustc;
+#[cfg(feature = "cli")]
+mod port_values;
 mod refused_after;
 mod refused_before;
 mod runtimes;

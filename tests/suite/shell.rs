@@ -10,6 +10,7 @@ const COMMANDS: &[&[&str]] = &[
     &["req"],
     &["wire"],
     &["certs"],
+    &["port"],
     &["doctor"],
     &["sandbox"],
     &["sandbox", "pay"],

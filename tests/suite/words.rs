@@ -14,6 +14,7 @@ const NOT_SAID: &[(&str, &[&str])] = &[
     ("the help of wxpay is in English", &["src/cli/args.rs", "src/cli/help.rs", "src/cli/man.rs", "src/lib.rs"]),
     ("wxpay receives no notifications", &["src/notify/"]),
     ("not built for users", &["src/fuzzing.rs"]),
+    ("what wxpay port writes, and why it leaves what it leaves, is in the language of the program", &["src/port/"]),
     ("wxpay has no fields of its own in XML", &["src/transformer.rs"]),
     (
         "what the compiler says of chain!",

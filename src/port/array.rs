@@ -1,0 +1,314 @@
+//! PHP's arrays: lists and maps in one, to `json!`.
+
+use tree_sitter::Node;
+
+use super::Porter;
+use super::syntax::{all, children, field, line};
+use super::text::{comment, indent};
+use super::value::{Expr, Type};
+use crate::options;
+
+/// The longest array that is written on one line, as PHP had it.
+const ONE_LINE: usize = 88;
+
+/// One element, or what stands between two.
+enum Item {
+    Element {
+        key: Option<String>,
+        dynamic: bool,
+        value: String,
+        node_line: usize,
+    },
+    /// A comment, and whether it stands behind an element on its line.
+    Comment {
+        text: String,
+        behind: bool,
+    },
+    /// `...$other`
+    Spread(String),
+}
+
+impl<'t> Porter<'t> {
+    pub(super) fn array(&mut self, node: Node<'t>) -> Expr {
+        self.array_of(node, false)
+    }
+
+    /// The options of a call: an array whose keys the crate knows.
+    pub(super) fn options_array(&mut self, node: Node<'t>) -> Expr {
+        self.array_of(node, true)
+    }
+
+    fn array_of(&mut self, node: Node<'t>, is_options: bool) -> Expr {
+        let mut items = Vec::new();
+        let mut media: Option<Expr> = None;
+        let mut promises: Vec<(String, String)> = Vec::new();
+        let mut promised: Option<Type> = None;
+        let mut headers_gone = false;
+        let mut next_index = 0i64;
+        let mut sequential = true;
+        let mut last_line = line(node);
+        for child in all(node) {
+            if child.kind() == "comment" {
+                let behind = !items.is_empty() && line(child) == last_line;
+                self.said(child);
+                items.push(Item::Comment { text: rust_comment(self.text(child)), behind });
+                continue;
+            }
+            if !child.is_named() || child.kind() != "array_element_initializer" {
+                continue;
+            }
+            last_line = child.end_position().row + 1;
+            let parts = children(child);
+            let (key, value) = match parts.as_slice() {
+                [value] if value.kind() == "variadic_unpacking" => {
+                    if let Some(inner) = children(*value).first() {
+                        let spread = self.expression(*inner);
+                        items.push(Item::Spread(self.value(&spread)));
+                    }
+                    continue;
+                }
+                [value] => (None, *value),
+                [key, value] => (Some(*key), *value),
+                _ => {
+                    self.left(child, "an element of an unknown form");
+                    continue;
+                }
+            };
+            let key = key.map(|key| self.expression(key));
+            let name = key.as_ref().and_then(|key| key.literal.clone());
+            let translated = match name.as_deref() {
+                Some(name) if is_options => self.option(child, name, value),
+                _ => self.expression(value),
+            };
+            match translated.ty {
+                // The crate makes the headers of an upload by itself.
+                Type::MediaHeaders => {
+                    headers_gone = true;
+                    continue;
+                }
+                Type::MediaStream if name.as_deref() == Some("body") => {
+                    let code = self.take(&translated, value, node.end_byte());
+                    media = Some(Expr::new(code, Type::Media));
+                    continue;
+                }
+                _ => {}
+            }
+            if let (Type::Promise(of), false) = (&translated.ty, is_options) {
+                let number = promises.len().to_string();
+                let name = name.unwrap_or(number);
+                promises.push((super::text::quoted(&name), self.take(&translated, value, node.end_byte())));
+                promised = Some((**of).clone());
+                continue;
+            }
+            let value = if translated.ty.is_object() {
+                let why = "JSON cannot hold this object: give it to Options by a method";
+                self.left(value, why).code
+            } else {
+                self.json(&translated)
+            };
+            let (key, dynamic) = match key {
+                None => {
+                    next_index += 1;
+                    ((next_index - 1).to_string(), false)
+                }
+                Some(key) => {
+                    let number = match (&key.literal, &key.ty) {
+                        (Some(literal), _) => literal.parse::<i64>().ok().filter(|n| n.to_string() == *literal),
+                        (None, Type::Int) => key.code.parse().ok(),
+                        _ => None,
+                    };
+                    match (number, key.literal.clone()) {
+                        (Some(number), _) => {
+                            sequential &= number == next_index;
+                            next_index = next_index.max(number.saturating_add(1));
+                            (number.to_string(), false)
+                        }
+                        (None, Some(literal)) => {
+                            sequential = false;
+                            (literal, false)
+                        }
+                        (None, None) => {
+                            sequential = false;
+                            (self.plain_str(&key), true)
+                        }
+                    }
+                }
+            };
+            // The last of two equal keys wins, at the place of the first.
+            let same = |item: &&mut Item| matches!(item, Item::Element { key: Some(k), dynamic: d, .. } if *k == key && *d == dynamic);
+            match items.iter_mut().find(same) {
+                Some(Item::Element { value: old, .. }) => *old = value,
+                _ => items.push(Item::Element { key: Some(key), dynamic, value, node_line: line(child) }),
+            }
+        }
+        if let (Some(of), true) = (promised, items.iter().all(|item| matches!(item, Item::Comment { .. }))) {
+            let pairs: Vec<String> = promises.into_iter().map(|(name, code)| format!("({name}, {code})")).collect();
+            return Expr::new(format!("vec![{}]", pairs.join(", ")), Type::Promises(Box::new(of)));
+        }
+        if sequential {
+            for item in &mut items {
+                if let Item::Element { key, .. } = item {
+                    *key = None;
+                }
+            }
+        }
+        let short = line(node) == node.end_position().row + 1;
+        if items.iter().any(|item| matches!(item, Item::Spread(_))) {
+            return self.merged(items, short);
+        }
+        let empty = items.iter().all(|item| matches!(item, Item::Comment { .. }));
+        if empty && headers_gone && media.is_none() && !is_options {
+            return Expr::new("()", Type::MediaHeaders);
+        }
+        let inside = written(&items, sequential && media.is_none(), short);
+        let Some(media) = media else {
+            return Expr { inside: Some(inside.clone()), ..Expr::new(format!("json!({inside})"), Type::Value) };
+        };
+        if empty {
+            return media;
+        }
+        Expr::new(format!("Options::from(json!({inside})).media({})", media.code), Type::Options)
+    }
+
+    /// The value of one option of a call.
+    fn option(&mut self, element: Node<'t>, name: &str, value: Node<'t>) -> Expr {
+        if let Some(instead) = options::elsewhere(name) {
+            return self.left(element, &format!("the option {name:?} has no meaning here: {instead}"));
+        }
+        if name == "sink" {
+            if let Some(path) = self.opened(value) {
+                return path;
+            }
+        }
+        if matches!(name, "query" | "headers" | "form_params" | "xml")
+            && value.kind() == "array_creation_expression"
+            && children(value).is_empty()
+        {
+            return Expr { inside: Some("{}".to_owned()), ..Expr::new("json!({})", Type::Value) };
+        }
+        self.expression(value)
+    }
+
+    /// The path in `fopen($path, 'w')`, which is what the option `sink` takes.
+    fn opened(&mut self, node: Node<'t>) -> Option<Expr> {
+        let arguments = super::syntax::arguments(node)?;
+        let opens = match node.kind() {
+            "function_call_expression" => {
+                field(node, "function").is_some_and(|name| self.text(name).trim_start_matches('\\') == "fopen")
+            }
+            "object_creation_expression" => children(node)
+                .first()
+                .is_some_and(|class| matches!(self.class(*class).as_str(), "guzzlehttp\\psr7\\lazyopenstream")),
+            "scoped_call_expression" => field(node, "name").is_some_and(|name| self.text(name) == "tryFopen"),
+            _ => false,
+        };
+        let [path, mode] = arguments.as_slice() else { return None };
+        let mode = self.look(|porter| porter.expression(*mode)).literal?;
+        (opens && mode.starts_with(['w', 'x'])).then(|| self.expression(*path))
+    }
+
+    /// An array with others unpacked into it.
+    fn merged(&mut self, items: Vec<Item>, short: bool) -> Expr {
+        let (mut arrays, mut run) = (Vec::new(), Vec::new());
+        let flush = |run: &mut Vec<Item>, arrays: &mut Vec<String>| {
+            if !run.is_empty() {
+                let list = run.iter().all(|item| !matches!(item, Item::Element { key: Some(_), .. }));
+                arrays.push(format!("json!({})", written(run, list, short)));
+                run.clear();
+            }
+        };
+        for item in items {
+            match item {
+                Item::Spread(code) => {
+                    flush(&mut run, &mut arrays);
+                    arrays.push(code);
+                }
+                other => run.push(other),
+            }
+        }
+        flush(&mut run, &mut arrays);
+        let helper = "php_merge";
+        Expr::new(format!("{helper}(vec![{}])", arrays.join(", ")), Type::Value)
+    }
+
+    /// `$of[$key]`, read.
+    pub(super) fn indexed(&mut self, node: Node<'t>, of: Expr, key: &Expr) -> Expr {
+        match of.ty {
+            Type::Value => {}
+            Type::Null => return Expr::new("Value::Null", Type::Value),
+            _ => return self.left(node, "an index into what is no array"),
+        }
+        let key = self.key(key);
+        Expr::place(format!("{}[{key}]", of.tight()), Type::Value)
+    }
+
+    /// A key as the index of a `Value`.
+    pub(super) fn key(&mut self, key: &Expr) -> String {
+        match (&key.ty, &key.literal) {
+            (_, Some(_)) => key.code.clone(),
+            (Type::Int, _) if key.code.bytes().all(|byte| byte.is_ascii_digit()) => key.code.clone(),
+            (Type::Int, _) => format!("usize::try_from({}).unwrap_or(usize::MAX)", key.code),
+            _ => self.plain_str(key),
+        }
+    }
+}
+
+/// The elements in brackets or braces, as they stand inside of `json!`.
+fn written(items: &[Item], list: bool, short: bool) -> String {
+    let (open, close) = if list { ('[', ']') } else { ('{', '}') };
+    let element = |key: &Option<String>, dynamic: bool, value: &str| match key {
+        Some(key) if dynamic => format!("({key}): {value}"),
+        Some(key) => format!("{}: {value}", super::text::quoted(key)),
+        None => value.to_owned(),
+    };
+    let elements: Vec<String> = items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Element { key, dynamic, value, .. } => Some(element(key, *dynamic, value)),
+            _ => None,
+        })
+        .collect();
+    if items.is_empty() {
+        return format!("{open}{close}");
+    }
+    let length: usize = elements.iter().map(|one| one.chars().count() + 2).sum();
+    let breaks = elements.iter().any(|one| one.contains('\n'));
+    if elements.len() == items.len() && length < ONE_LINE && !breaks && (short || (list && length < ONE_LINE / 2)) {
+        let space = if list { "" } else { " " };
+        return format!("{open}{space}{}{space}{close}", elements.join(", "));
+    }
+    let mut out = format!("{open}\n");
+    let mut last = 0;
+    for item in items {
+        match item {
+            Item::Element { key, dynamic, value, node_line } => {
+                last = *node_line;
+                out.push_str(&indent(&format!("{},\n", element(key, *dynamic, value))));
+            }
+            Item::Comment { text, behind } if *behind && last > 0 && !text.contains('\n') => {
+                out.truncate(out.trim_end_matches('\n').len());
+                out.push_str(&format!(" {text}\n"));
+            }
+            Item::Comment { text, .. } => out.push_str(&indent(&format!("{text}\n"))),
+            Item::Spread(_) => {}
+        }
+    }
+    out.push(close);
+    out
+}
+
+/// A comment of PHP's, of any kind, as one of Rust's that documents nothing.
+pub(super) fn rust_comment(php: &str) -> String {
+    if let Some(rest) = php.strip_prefix("//").or_else(|| php.strip_prefix('#')) {
+        return comment("//", rest.strip_prefix(' ').unwrap_or(rest).trim_end());
+    }
+    let inner = php.trim_start_matches('/').trim_start_matches('*').trim_end_matches('/').trim_end_matches('*');
+    let lines: Vec<&str> = inner
+        .lines()
+        .map(|line| {
+            line.trim_start().strip_prefix('*').map_or(line.trim(), |rest| rest.strip_prefix(' ').unwrap_or(rest))
+        })
+        .collect();
+    let text = lines.join("\n");
+    comment("//", text.trim_matches('\n').trim_end())
+}

@@ -1,0 +1,335 @@
+//! `try`, `catch`, `finally`, `throw`: to a closure that gives a `Result`, and a match on `ErrorKind`.
+
+use tree_sitter::Node;
+
+use super::scope::{Facts, Flow, Kind, Var};
+use super::syntax::{children, field, named};
+use super::text::indent;
+use super::value::{Expr, Form, Type};
+use super::{NESTED, Porter};
+
+/// The kinds that one class of exceptions stands for; `None` for those that take all.
+fn kinds(class: &str) -> Option<Option<&'static [&'static str]>> {
+    Some(match class {
+        "exception" | "throwable" | "error" | "runtimeexception" => None,
+        "guzzlehttp\\exception\\clientexception" => Some(&["ClientError"]),
+        "guzzlehttp\\exception\\serverexception" => Some(&["ServerError"]),
+        "guzzlehttp\\exception\\badresponseexception" => Some(&["ClientError", "ServerError"]),
+        "guzzlehttp\\exception\\toomanyredirectsexception" => Some(&["Redirect"]),
+        "guzzlehttp\\exception\\connectexception" => Some(&["Connect", "Timeout"]),
+        "guzzlehttp\\exception\\requestexception" => {
+            Some(&["ClientError", "ServerError", "Redirect", "Fail", "Verification", "Transport"])
+        }
+        "guzzlehttp\\exception\\transferexception"
+        | "guzzlehttp\\exception\\guzzleexception"
+        | "guzzlehttp\\promise\\rejectionexception" => {
+            Some(&["ClientError", "ServerError", "Redirect", "Fail", "Verification", "Transport", "Connect", "Timeout"])
+        }
+        "invalidargumentexception"
+        | "wechatpay\\exception\\invalidargumentexception"
+        | "wechatpay\\exception\\wechatpayexception" => Some(&["Config", "Path", "Options"]),
+        "unexpectedvalueexception" => Some(&["Config", "Decode", "Sign", "Verification"]),
+        _ => return None,
+    })
+}
+
+/// Whether a statement never lets what follows it run.
+pub(super) fn diverges(node: Node<'_>) -> bool {
+    match node.kind() {
+        "return_statement" | "exit_statement" | "break_statement" | "continue_statement" => true,
+        "expression_statement" => children(node).first().is_some_and(|inner| inner.kind() == "throw_expression"),
+        "compound_statement" | "colon_block" => children(node).last().is_some_and(|last| diverges(*last)),
+        "if_statement" => {
+            let mut cursor = node.walk();
+            let others: Vec<Node<'_>> = node.children_by_field_name("alternative", &mut cursor).collect();
+            let all = others.iter().all(|other| field(*other, "body").is_some_and(diverges));
+            let last = others.last().is_some_and(|other| other.kind() == "else_clause");
+            last && all && field(node, "body").is_some_and(diverges)
+        }
+        "switch_statement" => {
+            let cases = field(node, "body").map(children).unwrap_or_default();
+            let ends = |case: &Node<'_>| {
+                let statements = children(*case);
+                let own = statements.iter().filter(|one| Some(**one) != field(*case, "value")).count();
+                own == 0 || statements.last().is_some_and(|last| last.kind() != "break_statement" && diverges(*last))
+            };
+            cases.iter().any(|case| case.kind() == "default_statement") && cases.iter().all(ends)
+        }
+        "try_statement" => {
+            let arms = children(node).into_iter().filter(|child| child.kind() == "catch_clause");
+            field(node, "body").is_some_and(diverges)
+                && arms.into_iter().all(|arm| field(arm, "body").is_some_and(diverges))
+        }
+        _ => false,
+    }
+}
+
+impl<'t> Porter<'t> {
+    /// `$e instanceof Class`
+    pub(super) fn instance_of(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> Expr {
+        let class = self.class(right);
+        let e = self.expression(left);
+        if !matches!(e.ty, Type::Error | Type::BoxError) {
+            return self.left_as(node, "the class of what is no error", Type::Bool);
+        }
+        match kinds(&class) {
+            Some(None) => Expr::new("true", Type::Bool),
+            Some(Some(kinds)) => {
+                let patterns = self.patterns(kinds, e.ty == Type::BoxError).join(" | ");
+                let subject = self.kind_of(&e);
+                Expr::new(format!("matches!({subject}, {patterns})"), Type::Bool)
+            }
+            None => self.left_as(node, "this class of errors is not known here", Type::Bool),
+        }
+    }
+
+    fn patterns(&mut self, kinds: &[&str], boxed: bool) -> Vec<String> {
+        let name = |kind: &&str| if boxed { format!("Some(ErrorKind::{kind})") } else { format!("ErrorKind::{kind}") };
+        kinds.iter().map(name).collect()
+    }
+
+    fn kind_of(&mut self, e: &Expr) -> String {
+        if e.ty == Type::Error {
+            return format!("{}.kind()", e.tight());
+        }
+        format!("{}.downcast_ref().map(Error::kind)", e.tight())
+    }
+
+    pub(super) fn throw(&mut self, node: Node<'t>) -> String {
+        let Some(thrown) = children(node).first().copied() else {
+            return format!("{};", self.note_left(node, "nothing is thrown"));
+        };
+        let e = self.expression(thrown);
+        let foreign = e.ty != Type::Error;
+        if foreign {
+            self.try_any()
+        } else {
+            self.try_crate()
+        };
+        match e.ty {
+            Type::BoxError if e.form == Form::Owned => {
+                match e.code.strip_prefix("BoxError::from(").and_then(|rest| rest.strip_suffix(')')) {
+                    Some(message) => {
+                        // `into` says it, where the function does.
+                        format!("return Err({message}.into());")
+                    }
+                    None => format!("return Err({});", e.code),
+                }
+            }
+            Type::Error => {
+                let into = if self.flow().kind == Kind::Try && !self.flow().assumed.foreign { "" } else { ".into()" };
+                format!("return Err({}{into});", e.code)
+            }
+            Type::BoxError => format!("return Err({});", e.code),
+            _ => format!("{};", self.note_left(node, "what is thrown is no error that is known")),
+        }
+    }
+
+    pub(super) fn attempt(&mut self, node: Node<'t>) -> String {
+        let Some(body) = field(node, "body") else {
+            return format!("{};", self.note_left(node, "a try of an unknown form"));
+        };
+        if self.state.nested >= NESTED {
+            return format!("{};", self.note_left(node, "try blocks nested so deep: give them functions"));
+        }
+        self.state.nested += 1;
+        let arms: Vec<Node<'t>> = children(node).into_iter().filter(|child| child.kind() == "catch_clause").collect();
+        let finally = children(node)
+            .into_iter()
+            .find(|child| child.kind() == "finally_clause")
+            .and_then(|clause| field(clause, "body"));
+        let (facts, _) =
+            self.look(|porter| porter.attempted(body, Facts { foreign: true, returning: true, fallible: true }));
+        let (facts, code) = self.attempted(body, Facts { fallible: true, ..facts });
+        let whole = diverges(body) && facts.returning;
+        let error = if facts.foreign { Type::BoxError } else { Type::Error };
+        let given = if facts.returning {
+            let outer = self.outer_returns();
+            if whole { outer.name() } else { format!("Option<{}>", outer.name()) }
+        } else {
+            "()".to_owned()
+        };
+        let mut out = format!("let attempt = (|| -> Result<{given}, {}> {{\n{}\n}})();\n", error.name(), indent(&code));
+        let handled = self.arms(&arms, &error);
+        let returned = |porter: &mut Self, value: &str| porter.hand_on(value);
+        out.push_str(&match (facts.returning, handled) {
+            (false, (name, handled)) if handled.trim().is_empty() => {
+                let _ = name;
+                "let _ = attempt;".to_owned()
+            }
+            (false, (name, handled)) => format!("if let Err({name}) = attempt {{\n{}\n}}", indent(&handled)),
+            (true, (name, handled)) => {
+                let ok = if whole { "value" } else { "Some(value)" };
+                let on = returned(self, "value");
+                let none = if whole { "" } else { "    Ok(None) => {}\n" };
+                let handled = if handled.is_empty() {
+                    "{}".to_owned()
+                } else {
+                    format!("{{\n{}\n    }}", indent(&indent(&handled)))
+                };
+                let ok = if given == "()" { "()" } else { ok };
+                format!("match attempt {{\n    Ok({ok}) => {on},\n{none}    Err({name}) => {handled}\n}}")
+            }
+        });
+        if let Some(finally) = finally {
+            if facts.returning {
+                let todo = self.note_left(node, "a finally after a return inside of try: give the try a function");
+                out.push_str(&format!("\n{todo};"));
+            }
+            let code = self.block(finally);
+            if !code.is_empty() {
+                out.push_str(&format!("\n{code}"));
+            }
+        }
+        self.state.nested -= 1;
+        out
+    }
+
+    /// The body of a `try`, as one of a closure, and what was found in it.
+    fn attempted(&mut self, body: Node<'t>, assumed: Facts) -> (Facts, String) {
+        let returns = self.outer_returns();
+        let whole = diverges(body);
+        self.frame().flows.push(Flow { kind: Kind::Try, assumed, whole, returns: Some(returns), ..Flow::default() });
+        let nodes = named(body);
+        let mut code = self.statements(body, &nodes, whole.then_some(true));
+        if !whole {
+            let end = if assumed.returning { "Ok(None)" } else { "Ok(())" };
+            code = if code.is_empty() { end.to_owned() } else { format!("{code}\n{end}") };
+        }
+        let found = self.frame().flows.pop().unwrap_or_default().found;
+        (found, code)
+    }
+
+    /// The type that the function around gives back.
+    fn outer_returns(&mut self) -> Type {
+        self.frame().flows.first().and_then(|flow| flow.returns.clone()).unwrap_or(Type::Unit)
+    }
+
+    /// Gives on a value that a `try` gave back.
+    fn hand_on(&mut self, value: &str) -> String {
+        let returns = self.outer_returns();
+        let flow = self.flow().clone();
+        self.flow().found.returning = true;
+        let value = if returns == Type::Unit { "()" } else { value };
+        match flow.kind {
+            Kind::Try if flow.whole => format!("return Ok({value})"),
+            Kind::Try => format!("return Ok(Some({value}))"),
+            Kind::Step if !flow.assumed.fallible => {
+                if value == "()" {
+                    "return".to_owned()
+                } else {
+                    format!("return {value}")
+                }
+            }
+            _ => format!("return Ok({value})"),
+        }
+    }
+
+    /// What is done with an error: its name, and the code.
+    fn arms(&mut self, arms: &[Node<'t>], error: &Type) -> (String, String) {
+        let mut matched: Vec<(Option<Vec<&'static str>>, String)> = Vec::new();
+        let rust = self.fresh_word(
+            &arms
+                .first()
+                .and_then(|arm| field(*arm, "name"))
+                .and_then(|name| super::syntax::variable(name, self.php))
+                .map_or_else(|| "e".to_owned(), super::text::snake),
+        );
+        for arm in arms {
+            let types = field(*arm, "type").map(children).unwrap_or_default();
+            let mut all_kinds: Option<Vec<&'static str>> = Some(Vec::new());
+            for ty in types {
+                let inner = children(ty).first().copied().unwrap_or(ty);
+                match kinds(&self.class(inner)) {
+                    Some(None) => all_kinds = None,
+                    Some(Some(kinds)) => {
+                        if let Some(all) = &mut all_kinds {
+                            all.extend(kinds.iter().filter(|kind| !all.contains(kind)).copied().collect::<Vec<_>>());
+                        }
+                    }
+                    None => {
+                        let todo =
+                            self.note_left(ty, "this class of errors is not known here: say which ErrorKind it is");
+                        matched.push((Some(Vec::new()), format!("// {todo}")));
+                    }
+                }
+            }
+            let before = self.state.notes.len();
+            let body = field(*arm, "body").unwrap_or(*arm);
+            let name = field(*arm, "name")
+                .and_then(|name| super::syntax::variable(name, self.php))
+                .unwrap_or_default()
+                .to_owned();
+            let (loops, block) = (self.frame().loops, self.frame().blocks.len() + 1);
+            let var = Var {
+                rust: rust.clone(),
+                ty: error.clone(),
+                form: Form::Place,
+                literal: None,
+                block,
+                loops,
+                mutable: false,
+            };
+            let shadowed = self.frame().vars.insert(name.clone(), var);
+            let code = self.block(body);
+            match shadowed {
+                Some(shadowed) => self.frame().vars.insert(name, shadowed),
+                None => self.frame().vars.remove(&name),
+            };
+            let notes: Vec<String> =
+                self.state.notes.drain(before.min(self.state.notes.len())..).map(|note| note.text).collect();
+            let code = notes.into_iter().chain(std::iter::once(code)).collect::<Vec<_>>().join("\n");
+            matched.push((all_kinds, code.trim_end().to_owned()));
+        }
+        if let [(None, code)] = matched.as_slice() {
+            let name = if uses_word(code, &rust) { rust } else { format!("_{rust}") };
+            return (name, code.clone());
+        }
+        let subject = self.kind_of(&Expr::place(rust.clone(), error.clone()));
+        let mut out = format!("match {subject} {{\n");
+        let mut total = false;
+        for (kinds, code) in matched {
+            let pattern = match kinds {
+                None => {
+                    total = true;
+                    "_".to_owned()
+                }
+                Some(kinds) if kinds.is_empty() => {
+                    out.push_str(&format!("    {code}\n"));
+                    continue;
+                }
+                Some(kinds) => self.patterns(&kinds, *error == Type::BoxError).join(" | "),
+            };
+            let code =
+                if code.is_empty() { "{}".to_owned() } else { format!("{{\n{}\n    }}", indent(&indent(&code))) };
+            out.push_str(&format!("    {pattern} => {code}\n"));
+            if total {
+                break;
+            }
+        }
+        if !total {
+            if *error == Type::BoxError {
+                self.try_any()
+            } else {
+                self.try_crate()
+            };
+            let into = match (error, self.flow().kind) {
+                (Type::BoxError, _) => "",
+                (_, Kind::Try) if !self.flow().assumed.foreign => "",
+                _ => ".into()",
+            };
+            out.push_str(&format!("    _ => return Err({rust}{into}),\n"));
+        }
+        out.push('}');
+        (rust, out)
+    }
+}
+
+fn uses_word(code: &str, word: &str) -> bool {
+    code.match_indices(word).any(|(at, _)| {
+        let before = code.get(..at).and_then(|before| before.chars().next_back());
+        let after = code.get(at + word.len()..).and_then(|after| after.chars().next());
+        let part = |c: Option<char>| c.is_some_and(|c| c == '_' || c.is_alphanumeric());
+        !part(before) && !part(after)
+    })
+}

@@ -1,0 +1,251 @@
+//! Chains in all their forms, and the verbs that call them.
+
+use tree_sitter::Node;
+
+use super::Porter;
+use super::syntax::{arguments, bare, children, field};
+use super::text;
+use super::value::{Bond, Expr, Form, Type};
+use crate::proto::path;
+
+/// One step of a chain.
+enum Step<'t> {
+    /// `->name`, `->{'name'}`
+    Name(String),
+    /// `->{$name}`
+    RunTime(Node<'t>),
+    /// `->chain(...)`, `[...]`
+    Path(Node<'t>, bool),
+}
+
+const VERBS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
+
+/// A verb as PHP writes it, and here.
+fn verb(name: &str) -> Option<(String, bool)> {
+    let base = name.strip_suffix("Async").unwrap_or(name);
+    let is_async = base.len() < name.len();
+    let found = VERBS.iter().find(|verb| verb.eq_ignore_ascii_case(base))?;
+    Some((if is_async { format!("{found}_async") } else { (*found).to_owned() }, is_async))
+}
+
+/// Whether a name that follows a variable says that it holds a client.
+pub(super) fn is_chain_name(name: &str) -> bool {
+    matches!(name.to_ascii_lowercase().as_str(), "v2" | "v3" | "chain" | "getdriver")
+}
+
+impl<'t> Porter<'t> {
+    /// A chain, or a call of one; `None` where the expression is neither.
+    pub(super) fn chain(&mut self, node: Node<'t>) -> Option<Expr> {
+        let name = field(node, "name").map(|name| self.text(name)).unwrap_or_default();
+        let called = node.kind() == "member_call_expression";
+        if let Some((verb, is_async)) = called.then(|| verb(name)).flatten() {
+            let object = field(node, "object")?;
+            if !self.is_chain(object) {
+                return None;
+            }
+            let chain = match self.chained(object) {
+                Ok(chain) => chain,
+                Err(why) => return Some(self.left_call(node, &why, is_async)),
+            };
+            return Some(self.call(node, &chain, &verb, is_async));
+        }
+        if !self.is_chain(node) {
+            return None;
+        }
+        match self.chained(node) {
+            Ok(chain) => Some(chain),
+            Err(why) => Some(self.left_as(node, &why, Type::Chain)),
+        }
+    }
+
+    /// A verb whose options are the first argument.
+    fn call(&mut self, node: Node<'t>, chain: &Expr, verb: &str, is_async: bool) -> Expr {
+        let options = match arguments(node).as_deref() {
+            Some([]) => "()".to_owned(),
+            Some([options]) => self.options(*options),
+            _ => return self.left_call(node, "a verb takes one argument, its options", is_async),
+        };
+        let code = format!("{}.{verb}({options})", chain.tight());
+        if is_async {
+            Expr::new(code, Type::Promise(Box::new(Type::Response)))
+        } else {
+            let code = format!("{code}{}", self.try_crate());
+            Expr::new(code, Type::Response)
+        }
+    }
+
+    fn left_call(&mut self, node: Node<'t>, why: &str, is_async: bool) -> Expr {
+        let ty = if is_async { Type::Promise(Box::new(Type::Response)) } else { Type::Response };
+        self.left_as(node, why, ty)
+    }
+
+    /// The options of a verb, as the argument.
+    fn options(&mut self, node: Node<'t>) -> String {
+        let node = bare(node);
+        let options = match node.kind() {
+            "array_creation_expression" if children(node).is_empty() => return "()".to_owned(),
+            "array_creation_expression" => self.options_array(node),
+            _ => self.expression(node),
+        };
+        match (&options.ty, options.form) {
+            (Type::Value, Form::Owned) => options.code,
+            (Type::Value, _) => options.reference(),
+            (Type::Options | Type::Media, _) => self.take(&options, node, node.end_byte()),
+            (Type::Null, _) => "()".to_owned(),
+            _ => self.left(node, "the options of a call are an array").code,
+        }
+    }
+
+    /// Whether an expression is a client, or a chain that begins with one.
+    fn is_chain(&mut self, node: Node<'t>) -> bool {
+        let mut at = bare(node);
+        let mut first: Option<String> = None;
+        loop {
+            let next = match at.kind() {
+                "member_access_expression" => {
+                    first = field(at, "name").map(|name| self.text(name).to_owned());
+                    field(at, "object")
+                }
+                "subscript_expression" => {
+                    let parts = children(at);
+                    first = parts.get(1).map(|key| self.text(*key).trim_matches(['\'', '"']).to_owned());
+                    parts.first().copied()
+                }
+                "member_call_expression" if field(at, "name").is_some_and(|name| self.text(name) == "chain") => {
+                    first = Some("chain".to_owned());
+                    field(at, "object")
+                }
+                "variable_name" => {
+                    let ty = self.variable_type(at);
+                    return matches!(ty, Some(Type::Client | Type::Chain));
+                }
+                // `$this->client->v3`: what it is cannot be seen, and what follows says it.
+                _ => break,
+            };
+            match next {
+                Some(next) => at = bare(next),
+                None => break,
+            }
+        }
+        let begins = first.is_some_and(|name| is_chain_name(name.split('/').next().unwrap_or_default()));
+        begins && self.gives_client(at)
+    }
+
+    /// Whether an expression that is no variable is a client: a call of the factory, or of a function that returns one.
+    fn gives_client(&self, node: Node<'t>) -> bool {
+        match node.kind() {
+            "scoped_call_expression" => {
+                let class = field(node, "scope").map(|scope| self.class(scope));
+                class.as_deref() == Some("wechatpay\\builder")
+            }
+            "function_call_expression" => {
+                let name = field(node, "function").map(|name| self.text(name).trim_start_matches('\\').to_lowercase());
+                let own = name.and_then(|name| self.functions.get(&name));
+                own.is_some_and(|(_, signature)| matches!(signature.returns, Type::Client | Type::Chain))
+            }
+            _ => false,
+        }
+    }
+
+    /// The steps from a client to the end of a chain.
+    fn chained(&mut self, node: Node<'t>) -> Result<Expr, String> {
+        let mut steps = Vec::new();
+        let mut at = bare(node);
+        loop {
+            let next = match at.kind() {
+                "member_access_expression" => {
+                    let name = field(at, "name").ok_or("a property without a name")?;
+                    steps.push(match name.kind() {
+                        "name" => Step::Name(self.text(name).to_owned()),
+                        _ => match self.look(|porter| porter.expression(name)).literal {
+                            Some(literal) => Step::Name(literal),
+                            None => Step::RunTime(name),
+                        },
+                    });
+                    field(at, "object")
+                }
+                "subscript_expression" => {
+                    let parts = children(at);
+                    let key = parts.get(1).ok_or("an index without a path")?;
+                    steps.push(Step::Path(*key, true));
+                    parts.first().copied()
+                }
+                "member_call_expression" if field(at, "name").is_some_and(|name| self.text(name) == "chain") => {
+                    match arguments(at).as_deref() {
+                        Some([path]) => steps.push(Step::Path(*path, false)),
+                        _ => return Err("chain takes one path".to_owned()),
+                    }
+                    field(at, "object")
+                }
+                _ => break,
+            };
+            at = bare(next.ok_or("a chain without a beginning")?);
+        }
+        steps.reverse();
+        let root = self.expression(at);
+        self.written_chain(root, &steps)
+    }
+
+    fn written_chain(&mut self, root: Expr, steps: &[Step<'t>]) -> Result<Expr, String> {
+        if steps.is_empty() {
+            return Ok(root);
+        }
+        let leading = steps.iter().take_while(|step| matches!(step, Step::Name(_))).count();
+        let mut code = root.tight();
+        let mut by_macro = leading > 1;
+        if by_macro {
+            let simple = code.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric());
+            code = if simple { format!("chain!({code}") } else { format!("chain!(({code})") };
+        }
+        let mut indexed = false;
+        for (number, step) in steps.iter().enumerate() {
+            if by_macro && number == leading {
+                code.push(')');
+                by_macro = false;
+            }
+            indexed = false;
+            match step {
+                Step::Name(name) => {
+                    path::normalize(name).map_err(|error| error.message().to_owned())?;
+                    if by_macro {
+                        code.push_str(&format!("->{}", macro_name(name)));
+                    } else {
+                        code.push_str(&format!(".seg({})", text::quoted(name)));
+                    }
+                }
+                Step::RunTime(name) => {
+                    let name = self.expression(*name);
+                    code.push_str(&format!(".seg({})", self.str(&name)));
+                }
+                Step::Path(path, index) => {
+                    let path = self.expression(*path);
+                    match &path.literal {
+                        Some(literal) => {
+                            let named = path::normalize(literal).map_err(|error| error.message().to_owned())?;
+                            let named = text::quoted(&named);
+                            indexed = *index;
+                            code.push_str(&if *index { format!("[{named}]") } else { format!(".chain({named})") });
+                        }
+                        None => code.push_str(&format!(".chain({})", self.str(&path))),
+                    }
+                }
+            }
+        }
+        if by_macro {
+            code.push(')');
+        }
+        let chain = Expr::new(code, Type::Chain).bond(Bond::Tight);
+        Ok(if indexed { chain.form(Form::Place) } else { chain })
+    }
+}
+
+/// A name as `chain!` takes it.
+fn macro_name(name: &str) -> String {
+    let word = name.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic())
+        && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
+        && name != "_";
+    if word {
+        return name.to_owned();
+    }
+    if name.contains(['{', '<']) { format!("{{{}}}", text::quoted(name)) } else { text::quoted(name) }
+}

@@ -1,0 +1,233 @@
+//! From what an expression is to what its place needs.
+
+use super::Porter;
+use super::value::{Bond, Expr, Form, Type};
+use super::{text, value};
+
+impl<'t> Porter<'t> {
+    /// A `&str`.
+    pub(super) fn str(&mut self, e: &Expr) -> String {
+        match (&e.ty, e.form) {
+            (Type::Text, Form::Ref) => e.code.clone(),
+            (Type::Text, _) => e.reference(),
+            (Type::Body, _) => format!("&{}.text()", e.tight()),
+            (Type::Null, _) => "\"\"".to_owned(),
+            _ => format!("&{}", self.string(e)),
+        }
+    }
+
+    /// A `String`.
+    pub(super) fn string(&mut self, e: &Expr) -> String {
+        match &e.ty {
+            Type::Text | Type::Body | Type::MaybeBody => e.owned(),
+            Type::Null => "String::new()".to_owned(),
+            Type::Bool => format!("if {} {{ \"1\" }} else {{ \"\" }}.to_owned()", e.code),
+            Type::Float => format!("{}({})", "php_number", e.code),
+            Type::Int | Type::Status | Type::Error | Type::BoxError => {
+                format!("{}.to_string()", e.tight())
+            }
+            Type::Bytes => format!("String::from_utf8_lossy({}).into_owned()", e.reference()),
+            _ => {
+                let reference = self.value_ref(e);
+                format!("{}({reference})", "php_text")
+            }
+        }
+    }
+
+    /// What stands for it in `{}`.
+    pub(super) fn display(&mut self, e: &Expr) -> String {
+        match &e.ty {
+            Type::Text | Type::Int | Type::Status | Type::Error | Type::BoxError => e.code.clone(),
+            Type::Body => format!("{}.text()", e.tight()),
+            Type::Bool => format!("if {} {{ \"1\" }} else {{ \"\" }}", e.code),
+            _ => self.string(e),
+        }
+    }
+
+    /// What stands for it inside of `json!`, which borrows.
+    pub(super) fn json(&mut self, e: &Expr) -> String {
+        match (&e.inside, &e.ty) {
+            (Some(inside), _) => inside.clone(),
+            (None, Type::Null) => "null".to_owned(),
+            (None, Type::Body) => format!("{}.text()", e.tight()),
+            (None, Type::MaybeBody) => e.owned(),
+            (None, Type::Value | Type::Text | Type::Int | Type::Float | Type::Bool | Type::Status) => e.code.clone(),
+            (None, Type::Error | Type::BoxError | Type::Bytes) => self.string(e),
+            // Nothing that PHP has a text for.
+            _ => format!("format!(\"{{:?}}\", {})", e.code),
+        }
+    }
+
+    /// A `Value`.
+    pub(super) fn value(&mut self, e: &Expr) -> String {
+        match &e.ty {
+            Type::Value => e.owned(),
+            Type::Null => "Value::Null".to_owned(),
+            _ => {
+                format!("json!({})", self.json(e))
+            }
+        }
+    }
+
+    /// A `&Value`.
+    pub(super) fn value_ref(&mut self, e: &Expr) -> String {
+        match &e.ty {
+            Type::Value => e.reference(),
+            _ => format!("&{}", self.value(e)),
+        }
+    }
+
+    /// A `bool`, as PHP finds it. It binds at least so tightly.
+    pub(super) fn truth(&mut self, e: &Expr, bond: Bond) -> String {
+        match &e.ty {
+            Type::Bool => e.within(bond),
+            Type::Null => "false".to_owned(),
+            Type::Int => {
+                Expr::new(format!("{} != 0", e.within(Bond::Sum)), Type::Bool).bond(Bond::Compare).within(bond)
+            }
+            Type::Text => format!("!matches!({}, \"\" | \"0\")", self.plain_str(e)),
+            Type::MaybeResponse | Type::Option(_) => format!("{}.is_some()", e.tight()),
+            ty if ty.is_object() => "true".to_owned(),
+            Type::Status => "true".to_owned(),
+            Type::Value => format!("{}({})", "php_true", e.reference()),
+            _ => {
+                let text = self.string(e);
+                format!("!matches!({text}.as_str(), \"\" | \"0\")")
+            }
+        }
+    }
+
+    /// A `&str` that can be matched: no reference to a `String`.
+    pub(super) fn plain_str(&mut self, e: &Expr) -> String {
+        match (&e.ty, e.form) {
+            (Type::Text, Form::Ref) => e.code.clone(),
+            (Type::Text, _) => format!("{}.as_str()", e.tight()),
+            _ => format!("{}.as_str()", self.string(e)),
+        }
+    }
+
+    /// An `i64`.
+    pub(super) fn int(&mut self, e: &Expr) -> String {
+        match &e.ty {
+            Type::Int => e.code.clone(),
+            Type::Null => "0".to_owned(),
+            Type::Bool | Type::Status => format!("i64::from({})", e.code),
+            Type::Float => format!("{} as i64", e.within(Bond::Unary)),
+            Type::Text => format!("php_int(&Value::from({}))", self.plain_str(e)),
+            _ => {
+                let reference = self.value_ref(e);
+                format!("{}({reference})", "php_int")
+            }
+        }
+    }
+
+    /// An `f64`.
+    pub(super) fn float(&mut self, e: &Expr) -> String {
+        match &e.ty {
+            Type::Float => e.code.clone(),
+            Type::Int if e.code.bytes().all(|byte| byte.is_ascii_digit()) => format!("{}.0", e.code),
+            Type::Int => format!("{} as f64", e.within(Bond::Unary)),
+            Type::Text => format!("php_float(&Value::from({}))", self.plain_str(e)),
+            _ => {
+                let reference = self.value_ref(e);
+                format!("{}({reference})", "php_float")
+            }
+        }
+    }
+
+    /// A `&[u8]`.
+    pub(super) fn bytes(&mut self, e: &Expr) -> String {
+        match (&e.ty, e.form) {
+            (Type::Bytes, _) => e.reference(),
+            (Type::Body, _) => format!("{}.body()", e.tight()),
+            (Type::Text, _) if e.literal.as_deref().is_some_and(str::is_ascii) => format!("b{}", e.code),
+            (Type::Text, _) => format!("{}.as_bytes()", e.tight()),
+            _ => format!("{}.as_bytes()", Expr::new(self.string(e), Type::Text).tight()),
+        }
+    }
+
+    /// A value of another type; `None` where PHP's has no meaning there.
+    pub(super) fn owned_as(&mut self, e: &Expr, ty: &Type) -> Option<String> {
+        Some(match ty {
+            _ if e.ty == *ty => e.owned(),
+            Type::Value if e.ty.is_object() || e.ty == Type::Unit => return None,
+            Type::Value => self.value(e),
+            Type::Text if e.ty.is_object() && !matches!(e.ty, Type::Error | Type::BoxError) => return None,
+            Type::Text => self.string(e),
+            Type::Int => self.int(e),
+            Type::Float => self.float(e),
+            Type::Bool => self.truth(e, Bond::Loose),
+            Type::Option(_) if e.ty == Type::Null || e.ty == Type::Unit => "None".to_owned(),
+            Type::Option(of) => format!("Some({})", self.owned_as(e, of)?),
+            Type::Unit => return None,
+            Type::Client | Type::Chain => return None,
+            Type::BoxError if e.ty == Type::Error => format!("{}.into()", e.tight()),
+            _ => return None,
+        })
+    }
+
+    /// An argument for a parameter of that type.
+    pub(super) fn argument(&mut self, e: &Expr, ty: &Type) -> Option<String> {
+        Some(match ty {
+            Type::Text => self.str(e),
+            Type::Int | Type::Float | Type::Bool | Type::Status | Type::Media | Type::Options => {
+                self.owned_as(e, ty)?
+            }
+            Type::Value if !e.ty.is_object() => self.value_ref(e),
+            _ if e.ty == *ty => e.reference(),
+            _ => return None,
+        })
+    }
+
+    /// The code of `format!`, `println!` and the like for texts and values in a row.
+    pub(super) fn formatted(&mut self, macro_name: &str, parts: &[Expr]) -> String {
+        let (mut format, mut arguments) = (String::new(), Vec::new());
+        for part in parts {
+            match &part.literal {
+                Some(literal) => format.push_str(&text::braced(literal)),
+                None => {
+                    let shown = self.display(part);
+                    // An error prints itself.
+                    if let Some(debugged) =
+                        shown.strip_prefix("format!(\"{:?}\", ").and_then(|rest| rest.strip_suffix(')'))
+                    {
+                        format.push_str("{:?}");
+                        arguments.push(debugged.to_owned());
+                        continue;
+                    }
+                    let shown = shown.strip_suffix(".to_string()").map_or(shown.clone(), str::to_owned);
+                    if shown.starts_with(|c: char| c == '_' || c.is_alphabetic())
+                        && shown.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
+                    {
+                        format.push_str(&format!("{{{shown}}}"));
+                    } else {
+                        format.push_str("{}");
+                        arguments.push(shown);
+                    }
+                }
+            }
+        }
+        let mut out = format!("{macro_name}!(\"{format}\"");
+        for argument in arguments {
+            out.push_str(", ");
+            out.push_str(&argument);
+        }
+        out.push(')');
+        out
+    }
+
+    /// The type that holds both.
+    pub(super) fn both(a: &Type, b: &Type) -> Type {
+        use value::Type as T;
+        match (a, b) {
+            (a, b) if a == b => a.clone(),
+            (T::Null | T::Unit, T::Null | T::Unit) => T::Unit,
+            (T::Null | T::Unit, T::Option(of)) | (T::Option(of), T::Null | T::Unit) => T::Option(of.clone()),
+            (T::Null | T::Unit, T::Value) | (T::Value, T::Null | T::Unit) => T::Value,
+            (T::Null | T::Unit, other) | (other, T::Null | T::Unit) => T::Option(Box::new(other.clone())),
+            (T::Body | T::MaybeBody | T::Text, T::Body | T::MaybeBody | T::Text) => T::Text,
+            (T::Int | T::Status, T::Int | T::Status) => T::Int,
+            _ => T::Value,
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Expressions, each by its kind.
+
+use tree_sitter::Node;
+
+use super::Porter;
+use super::syntax::{arguments, bare, children, field};
+use super::value::{Bond, Expr, Form, Type};
+
+impl<'t> Porter<'t> {
+    pub(super) fn expression(&mut self, node: Node<'t>) -> Expr {
+        self.work += 1;
+        if self.work > super::WORK {
+            return Expr::new("()", Type::Unit);
+        }
+        match node.kind() {
+            "string" => self.single(node),
+            "encapsed_string" => self.encapsed(node),
+            "heredoc" | "nowdoc" => self.heredoc(node),
+            "integer" => self.integer(node),
+            "float" => self.float_literal(node),
+            "boolean" => Expr::new(self.text(node).to_ascii_lowercase(), Type::Bool),
+            "null" => Expr::new("Value::Null", Type::Null),
+            "variable_name" => self.variable(node),
+            "array_creation_expression" => self.array(node),
+            "parenthesized_expression" => self.expression(bare(node)),
+            "binary_expression" => self.binary(node),
+            "unary_op_expression" => self.unary(node),
+            "cast_expression" => self.cast(node),
+            "conditional_expression" => self.ternary(node),
+            "error_suppression_expression" => self.suppressed(node),
+            "member_access_expression" | "nullsafe_member_access_expression" => self.property(node),
+            "subscript_expression" => self.subscript(node),
+            "member_call_expression" | "nullsafe_member_call_expression" => self.member_call(node),
+            "function_call_expression" => self.function_call(node),
+            "scoped_call_expression" => self.scoped_call(node),
+            "class_constant_access_expression" => self.class_constant(node),
+            "object_creation_expression" => self.creation(node),
+            "name" | "qualified_name" => self.constant(node),
+            "anonymous_function" | "arrow_function" => self.closure(node),
+            "match_expression" => self.matched(node),
+            "update_expression" => self.stepped(node),
+            "print_intrinsic" => {
+                let printed = children(node).first().map(|inner| self.expression(*inner));
+                let code = printed.map(|printed| self.formatted("print", &[printed])).unwrap_or_default();
+                Expr::new(code, Type::Unit)
+            }
+            "assignment_expression" => {
+                self.left(node, "an assignment inside of an expression: give it a statement of its own")
+            }
+            "include_expression" | "include_once_expression" | "require_expression" | "require_once_expression" => {
+                self.included(node)
+            }
+            kind => {
+                let why = format!("{} has no counterpart here", kind.replace('_', " "));
+                self.left(node, &why)
+            }
+        }
+    }
+
+    fn integer(&mut self, node: Node<'t>) -> Expr {
+        let digits = self.text(node).replace('_', "").to_ascii_lowercase();
+        let parsed = if let Some(hex) = digits.strip_prefix("0x") {
+            i64::from_str_radix(hex, 16).ok()
+        } else if let Some(binary) = digits.strip_prefix("0b") {
+            i64::from_str_radix(binary, 2).ok()
+        } else if digits.len() > 1 && digits.starts_with('0') {
+            i64::from_str_radix(digits.trim_start_matches("0o"), 8).ok()
+        } else {
+            digits.parse().ok()
+        };
+        match parsed {
+            // Where nothing says its type, a number of Rust has 32 bits.
+            Some(number) if i32::try_from(number).is_err() => Expr::new(format!("{number}_i64"), Type::Int),
+            Some(number) => Expr::new(number.to_string(), Type::Int),
+            None => self.left_as(node, "the number does not fit into 64 bits", Type::Int),
+        }
+    }
+
+    fn float_literal(&mut self, node: Node<'t>) -> Expr {
+        match self.text(node).replace('_', "").parse::<f64>() {
+            Ok(number) if number.is_finite() => {
+                // As json_encode has it: whole numbers without a fraction.
+                let whole = number.fract() == 0.0 && number.abs() < 9e15;
+                let inside = whole.then(|| format!("{number:.0}"));
+                Expr { inside, ..Expr::new(format!("{number:?}"), Type::Float) }
+            }
+            _ => self.left_as(node, "the number is none that Rust has", Type::Float),
+        }
+    }
+
+    /// The type of a variable, as far as it is known; a name that is used like a client is one.
+    pub(super) fn variable_type(&mut self, node: Node<'t>) -> Option<Type> {
+        let name = super::syntax::variable(node, self.php)?;
+        if let Some(var) = self.frame().vars.get(name) {
+            return Some(var.ty.clone());
+        }
+        self.frame().is_chained(name).then_some(Type::Client)
+    }
+
+    fn variable(&mut self, node: Node<'t>) -> Expr {
+        let Some(name) = super::syntax::variable(node, self.php) else {
+            return self.left(node, "a variable whose name is only known at run time");
+        };
+        if let Some(var) = self.frame().vars.get(name).cloned() {
+            let read = Expr::place(var.rust.clone(), var.ty.clone()).form(var.form);
+            return match var.ty {
+                // Something that a `try` may have left without a value.
+                Type::Option(of) if !of.is_copy() && var.form == Form::Place => {
+                    let end = self.try_any();
+                    let code = format!("{}.as_ref().ok_or(\"${name} has no value\"){end}", var.rust);
+                    Expr::new(code, *of).form(Form::Ref)
+                }
+                _ => read,
+            };
+        }
+        let chained = self.frame().is_chained(name);
+        let assigned = self.frame().assigned(name) > 0;
+        let why = match name {
+            "this" => "a class has no counterpart here: give what is needed as a parameter".to_owned(),
+            "_GET" | "_POST" | "_SERVER" | "_REQUEST" | "_COOKIE" | "_FILES" | "_SESSION" | "_ENV" | "GLOBALS" => {
+                format!("${name} comes from the web server: take it from the request of your framework")
+            }
+            _ if assigned => format!("${name} may have no value here"),
+            _ => format!("${name} is not assigned in this file"),
+        };
+        let ty = if chained && name != "this" { Type::Client } else { Type::Value };
+        if assigned || why.starts_with("a class") || why.ends_with("framework") {
+            return self.left_as(node, &why, ty);
+        }
+        // Once for the whole function.
+        let notes = self.state.notes.len();
+        let todo = self.note_left(node, &why);
+        self.state.notes.truncate(notes);
+        let rust = self.fresh_here(name);
+        let text = super::text::comment("//", &format!("PHP, line {}: {}", super::syntax::line(node), self.text(node)));
+        self.frame().hoisted.push((1, format!("{text}\nlet {rust}: {} = {todo};", ty.name())));
+        let var = super::scope::Var {
+            rust: rust.clone(),
+            ty: ty.clone(),
+            form: Form::Place,
+            literal: None,
+            block: 1,
+            loops: 0,
+            mutable: false,
+        };
+        self.frame().vars.insert(name.to_owned(), var);
+        Expr::place(rust, ty)
+    }
+
+    /// The value of an expression to keep: moved out of a variable that is not used again after the place `at`.
+    pub(super) fn take(&mut self, e: &Expr, node: Node<'t>, at: usize) -> String {
+        let root = match node.kind() {
+            "variable_name" => Some(node),
+            "member_call_expression" => field(node, "object").filter(|object| object.kind() == "variable_name"),
+            _ => None,
+        };
+        let name = root.and_then(|root| super::syntax::variable(root, self.php));
+        let last = name.is_some_and(|name| !self.frame().used_after(name, at.max(node.end_byte()) - 1));
+        let movable = matches!(e.ty, Type::Promise(_) | Type::Promises(_) | Type::Options);
+        if e.form == Form::Place && (last || movable) && !matches!(e.ty, Type::Body | Type::MaybeBody) && name.is_some()
+        {
+            return e.code.clone();
+        }
+        e.owned()
+    }
+
+    fn suppressed(&mut self, node: Node<'t>) -> Expr {
+        match children(node).first() {
+            Some(inner) => self.expression(*inner),
+            None => self.left(node, "an empty expression"),
+        }
+    }
+
+    /// `$of[$key]`: a path of a chain, or an element of an array.
+    fn subscript(&mut self, node: Node<'t>) -> Expr {
+        if let Some(chain) = self.chain(node) {
+            return chain;
+        }
+        match children(node).as_slice() {
+            [of, key] => {
+                let (of, key) = (self.expression(*of), self.expression(*key));
+                self.indexed(node, of, &key)
+            }
+            _ => self.left(node, "an element without a key cannot be read"),
+        }
+    }
+
+    fn cast(&mut self, node: Node<'t>) -> Expr {
+        let (Some(ty), Some(value)) = (field(node, "type"), field(node, "value")) else {
+            return self.left(node, "a cast of an unknown form");
+        };
+        let ty = self.text(ty).trim().to_ascii_lowercase();
+        let inner = bare(value);
+        if ty == "object" && inner.kind() == "array_creation_expression" && children(inner).is_empty() {
+            return Expr { inside: Some("{}".to_owned()), ..Expr::new("json!({})", Type::Value) };
+        }
+        let e = self.expression(value);
+        if e.ty.is_object() && !matches!(e.ty, Type::Error | Type::BoxError) {
+            return self.left(node, "this object has no such value");
+        }
+        match ty.as_str() {
+            "string" | "binary" if matches!(e.ty, Type::Text | Type::Body | Type::MaybeBody) => e,
+            "string" | "binary" => Expr::new(self.string(&e), Type::Text),
+            "int" | "integer" if matches!(e.ty, Type::Int) => e,
+            "int" | "integer" => {
+                Expr::new(self.int(&e), Type::Int).bond(if e.ty == Type::Float { Bond::Sum } else { Bond::Tight })
+            }
+            "float" | "double" => {
+                Expr::new(self.float(&e), Type::Float).bond(if e.ty == Type::Int { Bond::Sum } else { Bond::Tight })
+            }
+            "bool" | "boolean" => Expr::new(self.truth(&e, Bond::Tight), Type::Bool),
+            "array" | "object" if e.ty == Type::Value => e,
+            _ => self.left(node, "a cast that has no counterpart here"),
+        }
+    }
+
+    /// The file's own function, a closure in a variable, or one of PHP's.
+    fn function_call(&mut self, node: Node<'t>) -> Expr {
+        let Some(function) = field(node, "function") else {
+            return self.left(node, "a call of an unknown form");
+        };
+        let Some(given) = arguments(node) else {
+            return self.left(node, "named and unpacked arguments have no counterpart here");
+        };
+        if function.kind() == "variable_name" {
+            let closure = self.expression(function);
+            if let Type::Closure(signature) = &closure.ty {
+                return self.own_call(node, &closure.code, signature, &given);
+            }
+            return self.left(node, "what is called here is not known");
+        }
+        let name = self.text(function).trim_start_matches('\\').to_ascii_lowercase();
+        let own = self.functions.get(name.rsplit('\\').next().unwrap_or_default()).cloned();
+        if let Some((rust, signature)) = own {
+            return self.own_call(node, &rust, &signature, &given);
+        }
+        match self.native(node, &name, &given) {
+            Some(e) => e,
+            None => self.left(node, &format!("{name}() has no counterpart here")),
+        }
+    }
+
+    fn own_call(
+        &mut self,
+        node: Node<'t>,
+        rust: &str,
+        signature: &super::value::Signature,
+        given: &[Node<'t>],
+    ) -> Expr {
+        let mut passed = Vec::new();
+        for (number, ty) in signature.parameters.iter().enumerate() {
+            let code = match given.get(number) {
+                Some(argument) => {
+                    let e = self.expression(*argument);
+                    let e = if matches!(ty, Type::Media | Type::Options) {
+                        Expr::new(self.take(&e, *argument, argument.end_byte()), e.ty)
+                    } else {
+                        e
+                    };
+                    match self.argument(&e, ty) {
+                        Some(code) => code,
+                        None => {
+                            let left = self.left_as(*argument, "the function takes another type", ty.clone());
+                            self.argument(&left, ty).unwrap_or(left.code)
+                        }
+                    }
+                }
+                None => match signature.defaults.get(number).cloned().flatten() {
+                    Some(default) => default,
+                    None => return self.left(node, "an argument is missing"),
+                },
+            };
+            passed.push(code);
+        }
+        if given.len() > signature.parameters.len() {
+            return self.left(node, "there are more arguments than the function takes");
+        }
+        let end = self.try_any();
+        Expr::new(format!("{rust}({}){end}", passed.join(", ")), signature.returns.clone())
+    }
+
+    fn constant(&mut self, node: Node<'t>) -> Expr {
+        let name = self.text(node).trim_start_matches('\\');
+        if let Some((rust, ty)) = self.constants.get(name).cloned() {
+            return Expr::new(rust, ty).form(Form::Ref);
+        }
+        match name {
+            "PHP_EOL" => Expr::literal("\n"),
+            "JSON_UNESCAPED_SLASHES" => Expr::new("64", Type::Int),
+            "JSON_PRETTY_PRINT" => Expr::new("128", Type::Int),
+            "JSON_UNESCAPED_UNICODE" => Expr::new("256", Type::Int),
+            "JSON_PRESERVE_ZERO_FRACTION" => Expr::new("1024", Type::Int),
+            "JSON_THROW_ON_ERROR" => Expr::new("4_194_304", Type::Int),
+            "STR_PAD_LEFT" => Expr::new("0", Type::Int),
+            "STR_PAD_RIGHT" => Expr::new("1", Type::Int),
+            "PHP_INT_MAX" => Expr::new("i64::MAX", Type::Int),
+            "M_PI" => Expr::new("std::f64::consts::PI", Type::Float),
+            "DIRECTORY_SEPARATOR" => Expr::literal("/"),
+            "__DIR__" => Expr::literal("."),
+            "__LINE__" => Expr::new(super::syntax::line(node).to_string(), Type::Int),
+            _ => self.left(node, &format!("the constant {name} is not defined in this file")),
+        }
+    }
+
+    fn included(&mut self, node: Node<'t>) -> Expr {
+        let autoload = self.text(node).contains("autoload.php");
+        if autoload {
+            return Expr::new("", Type::Unit);
+        }
+        self.left_as(node, "carry this file over as well, as a module", Type::Unit)
+    }
+}

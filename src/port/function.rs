@@ -1,0 +1,435 @@
+//! Functions, and the program around them.
+
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use tree_sitter::Node;
+
+use super::imports::{IMPORTS, needed, words};
+use super::scope::{Flow, Frame, Kind, uses};
+use super::syntax::{all, children, field, named};
+use super::text::{comment, indent, snake};
+use super::value::{Expr, Form, Signature, Type};
+use super::{Ported, Porter};
+
+impl<'t> Porter<'t> {
+    /// The whole program.
+    pub(super) fn program(mut self, root: Node<'t>) -> Result<Ported, String> {
+        let mut nodes = Vec::new();
+        // A namespace in braces is the file.
+        for node in all(root) {
+            match (node.kind(), field(node, "body")) {
+                ("namespace_definition", Some(body)) => nodes.extend(named(body)),
+                _ => nodes.push(node),
+            }
+        }
+        let functions: Vec<Node<'t>> =
+            nodes.iter().filter(|node| node.kind() == "function_definition").copied().collect();
+        let mut items = self.constants(&nodes);
+        for function in &functions {
+            let name = field(*function, "name").map(|name| self.text(name)).unwrap_or_default();
+            let annotated = field(*function, "return_type").and_then(|ty| self.annotated(self.text(ty)));
+            let rust = match snake(name) {
+                taken if taken == "main" || taken.starts_with("php_") => format!("{taken}_"),
+                free => free,
+            };
+            if let Some((signature, _)) = self.signature(*function, annotated.unwrap_or(Type::Value)) {
+                self.functions.insert(name.to_lowercase(), (rust, Rc::new(signature)));
+            }
+        }
+        // What a function without a type returns is seen in its body; calls of one in another need it first.
+        for _ in 0..2 {
+            for function in &functions {
+                let name = field(*function, "name").map(|name| self.text(name)).unwrap_or_default().to_lowercase();
+                let body = field(*function, "body").unwrap_or(*function);
+                let frame = Frame { uses: Rc::new(uses(body, self.php)), ..Frame::default() };
+                let seen = self.look(|porter| porter.function_parts(*function, frame, body));
+                if let (Some((_, signature, _)), Some(known)) = (seen, self.functions.get_mut(&name)) {
+                    known.1 = Rc::new(signature);
+                }
+            }
+        }
+        let main = self.main(root, &nodes);
+        for function in functions {
+            items.push(self.item(function, &nodes));
+        }
+        if self.work > super::WORK {
+            return Err("closures, promises and try blocks stand in one another so deep that it would take too long: take them apart".to_owned());
+        }
+        let rust = self.assembled(main, items);
+        let mut left = self.state.left;
+        left.sort_by_key(|one| one.line);
+        Ok(Ported { rust, left })
+    }
+
+    fn main(&mut self, root: Node<'t>, nodes: &[Node<'t>]) -> String {
+        let frame = Frame {
+            uses: Rc::new(uses(root, self.php)),
+            flows: vec![Flow { kind: Kind::Main, returns: Some(Type::Unit), ..Flow::default() }],
+            ..Frame::default()
+        };
+        self.state.frames.push(frame);
+        // A comment above a function belongs to it.
+        let mut own = HashSet::new();
+        for (number, node) in nodes.iter().enumerate().filter(|(_, node)| node.kind() == "function_definition") {
+            let above =
+                nodes.get(..number).unwrap_or_default().iter().rev().take_while(|above| above.kind() == "comment");
+            let mut next = *node;
+            for above in above {
+                if above.end_position().row + 1 < next.start_position().row {
+                    break;
+                }
+                own.insert(above.id());
+                next = *above;
+            }
+        }
+        let nodes: Vec<Node<'t>> = nodes.iter().filter(|node| !own.contains(&node.id())).copied().collect();
+        let code = self.statements(root, &nodes, None);
+        self.state.frames.pop();
+        code
+    }
+
+    /// A function with the comments above it.
+    fn item(&mut self, node: Node<'t>, nodes: &[Node<'t>]) -> String {
+        let mut above = Vec::new();
+        if let Some(number) = nodes.iter().position(|one| *one == node) {
+            for comment in
+                nodes.get(..number).unwrap_or_default().iter().rev().take_while(|one| one.kind() == "comment")
+            {
+                if self.said(*comment) {
+                    above.insert(0, super::array::rust_comment(self.text(*comment)).replace("//", "///"));
+                }
+            }
+        }
+        let name = field(node, "name").map(|name| self.text(name)).unwrap_or_default().to_lowercase();
+        let body = field(node, "body").unwrap_or(node);
+        let frame = Frame { uses: Rc::new(uses(body, self.php)), ..Frame::default() };
+        let notes = std::mem::take(&mut self.state.notes);
+        let parts = self.function_parts(node, frame, body);
+        let own = std::mem::replace(&mut self.state.notes, notes);
+        let (Some((parameters, signature, code)), Some((rust, _))) = (parts, self.functions.get(&name).cloned()) else {
+            let todo = self.note_left(node, "a function with parameters of an unknown form");
+            let notes =
+                std::mem::take(&mut self.state.notes).into_iter().map(|note| note.text).collect::<Vec<_>>().join("\n");
+            return format!("{notes}\n#[allow(dead_code)]\nfn {}() {{\n    {todo}\n}}", snake(&name));
+        };
+        let mut out = above.join("\n");
+        for note in own {
+            out.push_str(&format!("\n{}", note.text));
+        }
+        let returns = signature.returns.name();
+        out.push_str(&format!(
+            "\nfn {rust}({}) -> Result<{returns}, BoxError> {{\n{}\n}}",
+            parameters.join(", "),
+            indent(&code)
+        ));
+        out.trim_start().to_owned()
+    }
+
+    /// The body of a function or a closure; `result` says that it is a `Result`.
+    pub(super) fn function_body(&mut self, body: Node<'t>, returns: &Type, result: bool) -> String {
+        if body.kind() != "compound_statement" {
+            // `fn($x) => $x`
+            self.frame().blocks.push(body.id());
+            let code = if *returns == Type::Unit && !result {
+                let e = self.expression(body);
+                let ty = e.ty.clone();
+                self.flow().returned.push(ty.clone());
+                if ty == Type::Unit { e.code } else { format!("let _ = {};", e.code) }
+            } else {
+                self.give_back(body, Some(body), true)
+            };
+            self.frame().blocks.pop();
+            let notes = std::mem::take(&mut self.state.notes);
+            return notes.into_iter().map(|note| note.text).chain(std::iter::once(code)).collect::<Vec<_>>().join("\n");
+        }
+        let nodes = named(body);
+        let code = self.statements(body, &nodes, Some(result));
+        if children(body).last().is_some_and(|last| super::catch::diverges(*last)) {
+            return code;
+        }
+        let end = match (returns, result) {
+            (Type::Unit, true) => "Ok(())".to_owned(),
+            (Type::Unit, false) => return code,
+            (Type::Option(_), true) => "Ok(None)".to_owned(),
+            (Type::Option(_), false) => "None".to_owned(),
+            (Type::Value, result) => {
+                if result {
+                    "Ok(Value::Null)".to_owned()
+                } else {
+                    "Value::Null".to_owned()
+                }
+            }
+            _ => {
+                let todo = self.note_left(body, "the function may end without giving anything back");
+                // The text of the whole function above it says nothing.
+                self.state.notes.pop();
+                todo
+            }
+        };
+        if code.is_empty() { end } else { format!("{code}\n{end}") }
+    }
+
+    /// `return`, or the value at the end of a function.
+    pub(super) fn give_back(&mut self, node: Node<'t>, value: Option<Node<'t>>, tail: bool) -> String {
+        let flow = self.flow().clone();
+        self.flow().found.returning = true;
+        let returns = if flow.kind == Kind::Try {
+            self.frame().flows.first().and_then(|flow| flow.returns.clone())
+        } else {
+            flow.returns.clone()
+        };
+        let e = match value {
+            Some(value) if flow.kind == Kind::Main => {
+                let e = self.expression(value);
+                Some(Expr { ty: Type::Unit, ..e })
+            }
+            Some(value) => Some(self.expression(value)),
+            None => None,
+        };
+        let ty = e.as_ref().map_or(Type::Unit, |e| e.ty.clone());
+        if let Some(first) = self.frame().flows.first_mut() {
+            first.returned.push(ty.clone());
+        }
+        let mut before = String::new();
+        let given = match (&e, returns) {
+            (None, Some(Type::Unit) | None) => None,
+            (None, Some(Type::Option(_))) => Some("None".to_owned()),
+            (None, Some(_)) => Some("Value::Null".to_owned()),
+            (Some(e), Some(Type::Unit)) => {
+                // What nobody takes is still done.
+                if e.form == Form::Owned
+                    && !e.code.is_empty()
+                    && (e.code.contains('(') || e.code.contains('!'))
+                    && !matches!(e.ty, Type::Null)
+                {
+                    before = if ty == Type::Unit { format!("{};\n", e.code) } else { format!("let _ = {};\n", e.code) };
+                }
+                None
+            }
+            (Some(e), Some(ty)) if e.ty == ty => Some(match value {
+                Some(value) => self.take(e, super::syntax::bare(value), node.end_byte()),
+                None => e.owned(),
+            }),
+            (Some(e), Some(ty)) => match self.owned_as(e, &ty) {
+                Some(code) => Some(code),
+                None => Some(self.note_left(node, &format!("what is given back is no {}", ty.name()))),
+            },
+            (Some(e), None) => Some(e.owned()),
+        };
+        let result = match flow.kind {
+            Kind::Main | Kind::Function => true,
+            Kind::Step => flow.assumed.fallible,
+            Kind::Try if flow.whole => true,
+            Kind::Try => {
+                return format!("{before}return Ok(Some({}));", given.unwrap_or_else(|| "()".to_owned()));
+            }
+        };
+        let given = match (given, result) {
+            (None, true) => "Ok(())".to_owned(),
+            (None, false) if tail => return before.trim_end().to_owned(),
+            (None, false) => return format!("{before}return;"),
+            (Some(code), true) => format!("Ok({code})"),
+            (Some(code), false) => code,
+        };
+        if tail { format!("{before}{given}") } else { format!("{before}return {given};") }
+    }
+
+    /// The type that PHP declares; `None` where it says nothing.
+    pub(super) fn annotated(&self, written: &str) -> Option<Type> {
+        let nullable = written.starts_with('?')
+            || written.to_lowercase().contains("|null")
+            || written.to_lowercase().starts_with("null|");
+        let name = written.trim_start_matches(['?', '\\']).to_lowercase().replace("|null", "").replace("null|", "");
+        let last = name.rsplit('\\').next().unwrap_or_default();
+        let ty = match last {
+            "string" => Type::Text,
+            "int" | "integer" => Type::Int,
+            "float" => Type::Float,
+            "bool" | "boolean" => Type::Bool,
+            "array" | "mixed" | "object" | "stdclass" | "iterable" => Type::Value,
+            "void" | "never" => return Some(Type::Unit),
+            "builderchainable" => Type::Client,
+            "responseinterface" | "response" => Type::Response,
+            "promiseinterface" => Type::Promise(Box::new(Type::Response)),
+            "mediautil" => Type::Media,
+            _ => return None,
+        };
+        Some(match (nullable, ty) {
+            (true, Type::Text | Type::Int | Type::Float | Type::Bool) => Type::Value,
+            (true, Type::Value) => Type::Value,
+            (true, ty) => Type::Option(Box::new(ty)),
+            (false, ty) => ty,
+        })
+    }
+
+    /// The parameters of a function: their types, and how they are written.
+    pub(super) fn signature(&mut self, node: Node<'t>, returns: Type) -> Option<(Signature, Vec<String>)> {
+        let body = field(node, "body").unwrap_or(node);
+        let inside = uses(body, self.php);
+        let (mut parameters, mut defaults, mut written) = (Vec::new(), Vec::new(), Vec::new());
+        let frame = Frame { uses: Rc::new(HashMap::new()), ..Frame::default() };
+        for parameter in field(node, "parameters").map(children).unwrap_or_default() {
+            if parameter.kind() != "simple_parameter"
+                || all(parameter).iter().any(|child| child.kind() == "reference_modifier")
+            {
+                return None;
+            }
+            let name = field(parameter, "name").and_then(|v| super::syntax::variable(v, self.php))?;
+            let declared = field(parameter, "type").and_then(|ty| self.annotated(self.text(ty)));
+            let key = || {
+                // `$platformPublicKey`, given to Rsa::encrypt and the like.
+                let name = name.to_lowercase();
+                match (name.contains("public"), name.contains("private"), name.contains("key")) {
+                    (true, _, true) => Some(Type::PublicKey),
+                    (_, true, true) => Some(Type::PrivateKey),
+                    _ => None,
+                }
+            };
+            let chained = inside.get(name).is_some_and(|story| story.chained);
+            let of_default = field(parameter, "default_value").and_then(|default| {
+                let ty = self.look(|porter| porter.expression(default)).ty;
+                matches!(ty, Type::Text | Type::Int | Type::Float | Type::Bool).then_some(ty)
+            });
+            let ty = match declared {
+                Some(ty) => ty,
+                None if chained => Type::Client,
+                None => key().or_else(|| of_default.clone()).unwrap_or(Type::Value),
+            };
+            let default = field(parameter, "default_value").map(|default| {
+                self.look(|porter| {
+                    let e = porter.expression(default);
+                    porter.argument(&e, &ty).unwrap_or_else(|| "&Value::Null".to_owned())
+                })
+            });
+            let rust = self.fresh(&frame, name);
+            written.push(format!("{rust}: {}", ty.parameter()));
+            parameters.push(ty);
+            defaults.push(default);
+        }
+        Some((Signature { parameters, defaults, returns }, written))
+    }
+
+    /// `const X = 1;` and `define('X', 1);`
+    fn constants(&mut self, nodes: &[Node<'t>]) -> Vec<String> {
+        let mut items = Vec::new();
+        for node in nodes {
+            let mut found = Vec::new();
+            match node.kind() {
+                "const_declaration" => {
+                    for element in children(*node) {
+                        if let [name, value] = children(element).as_slice() {
+                            found.push((self.text(*name).to_owned(), *value));
+                        }
+                    }
+                }
+                "expression_statement" => {
+                    let call =
+                        children(*node).first().copied().filter(|call| call.kind() == "function_call_expression");
+                    let defines =
+                        call.and_then(|call| field(call, "function")).is_some_and(|name| self.text(name) == "define");
+                    if let (true, Some(arguments)) = (defines, call.and_then(super::syntax::arguments)) {
+                        if let [name, value, ..] = arguments.as_slice() {
+                            if let Some(name) = self.look(|porter| porter.expression(*name)).literal {
+                                found.push((name, *value));
+                            }
+                        }
+                    }
+                }
+                _ => {}
+            }
+            for (name, value) in found {
+                let e = self.look(|porter| porter.expression(value));
+                let ty = match (&e.ty, &e.literal) {
+                    (Type::Text, Some(_)) => "&str",
+                    (Type::Int, _) if e.code.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') => "i64",
+                    (Type::Float, _) => "f64",
+                    (Type::Bool, _) => "bool",
+                    _ => continue,
+                };
+                let rust = snake(&name).to_uppercase();
+                items.push(format!("const {rust}: {ty} = {};", e.code));
+                self.constants.insert(name, (rust, e.ty));
+            }
+        }
+        items
+    }
+
+    /// A name for a variable that no function and no other variable has.
+    pub(super) fn fresh(&self, frame: &Frame, php: &str) -> String {
+        let mut rust = snake(php);
+        let taken = |name: &str| {
+            self.functions.values().any(|(function, _)| function == name)
+                || matches!(name, "formatter" | "hash" | "aes_ecb" | "transformer" | "attempt" | "unpacked" | "drop")
+                || frame.vars.iter().any(|(other, var)| other != php && var.rust == name)
+        };
+        while taken(&rust) {
+            rust.push('_');
+        }
+        rust
+    }
+
+    /// The same in the function that is being written.
+    pub(super) fn fresh_here(&self, php: &str) -> String {
+        match self.state.frames.last() {
+            Some(frame) => self.fresh(frame, php),
+            None => snake(php),
+        }
+    }
+
+    /// A name for something that PHP has no variable for.
+    pub(super) fn fresh_word(&mut self, word: &str) -> String {
+        let mut name = word.to_owned();
+        let frame = self.frame();
+        while frame.vars.values().any(|var| var.rust == name) {
+            name.push('_');
+        }
+        name
+    }
+
+    /// Imports, `main`, functions and helpers.
+    fn assembled(&mut self, main: String, items: Vec<String>) -> String {
+        let code = items.iter().fold(main.clone(), |code, item| code + "\n" + item);
+        let mut named = words(&code);
+        named.insert("BoxError".to_owned());
+        let helpers = needed(&mut named);
+        let last = |name: &str| name.rsplit("::").next().unwrap_or_default().to_owned();
+        let used = IMPORTS.iter().copied().filter(|name| named.contains(&last(name)));
+        let (json, own): (Vec<&str>, Vec<&str>) = used.partition(|name| matches!(*name, "json" | "Value"));
+        let list = |names: Vec<&str>| match names.as_slice() {
+            [one] => (*one).to_owned(),
+            names => format!("{{{}}}", names.join(", ")),
+        };
+        let mut out = String::new();
+        if !self.state.left.is_empty() {
+            out.push_str(&comment("//", "What is left to do stands as todo!(), below the PHP it was."));
+            out.push_str("\n#![allow(unreachable_code, unused_mut, unused_variables)]\n\n");
+        }
+        if !json.is_empty() {
+            out.push_str(&format!("use serde_json::{};\n", list(json)));
+        }
+        out.push_str(&format!("use wechatpay_chain::{};\n\n", list(own)));
+        let constants = items.iter().take_while(|item| item.starts_with("const ")).count();
+        for item in items.iter().take(constants) {
+            out.push_str(&format!("{item}\n"));
+        }
+        if constants > 0 {
+            out.push('\n');
+        }
+        let body = if main.is_empty() { String::new() } else { format!("{}\n", indent(&main)) };
+        let end = if main
+            .lines()
+            .last()
+            .is_some_and(|line| line.starts_with("std::process::exit") || line.starts_with("return "))
+        {
+            ""
+        } else {
+            "    Ok(())\n"
+        };
+        out.push_str(&format!("fn main() -> Result<(), BoxError> {{\n{body}{end}}}\n"));
+        for item in items.iter().skip(constants).map(String::as_str).chain(helpers) {
+            out.push_str(&format!("\n{item}\n"));
+        }
+        out
+    }
+}

@@ -1,0 +1,437 @@
+//! The SDK's classes, and Guzzle's: static calls, constants and new objects.
+
+use tree_sitter::Node;
+
+use super::Porter;
+use super::syntax::{arguments, children, field};
+use super::value::{Bond, Expr, Form, Type};
+
+/// The whole name of a class that a piece of documentation names by its last word.
+pub(super) fn whole(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "builder" => "wechatpay\\builder",
+        "builderchainable" => "wechatpay\\builderchainable",
+        "rsa" => "wechatpay\\crypto\\rsa",
+        "aesgcm" => "wechatpay\\crypto\\aesgcm",
+        "aesecb" => "wechatpay\\crypto\\aesecb",
+        "hash" => "wechatpay\\crypto\\hash",
+        "formatter" => "wechatpay\\formatter",
+        "transformer" => "wechatpay\\transformer",
+        "mediautil" => "wechatpay\\util\\mediautil",
+        "pemutil" => "wechatpay\\util\\pemutil",
+        "requestexception" => "guzzlehttp\\exception\\requestexception",
+        "clientexception" => "guzzlehttp\\exception\\clientexception",
+        "serverexception" => "guzzlehttp\\exception\\serverexception",
+        "badresponseexception" => "guzzlehttp\\exception\\badresponseexception",
+        "connectexception" => "guzzlehttp\\exception\\connectexception",
+        "transferexception" => "guzzlehttp\\exception\\transferexception",
+        "guzzleexception" => "guzzlehttp\\exception\\guzzleexception",
+        _ => return None,
+    })
+}
+
+impl<'t> Porter<'t> {
+    /// `Class::method(...)`
+    pub(super) fn scoped_call(&mut self, node: Node<'t>) -> Expr {
+        let (Some(scope), Some(name)) = (field(node, "scope"), field(node, "name")) else {
+            return self.left(node, "a static call of an unknown form");
+        };
+        let (class, method) = (self.class(scope), self.text(name).to_owned());
+        let spread = field(node, "arguments").map(children).unwrap_or_default();
+        if let ("wechatpay\\formatter", "joinedByLineFeed", [one]) =
+            (class.as_str(), method.as_str(), spread.as_slice())
+        {
+            if let Some(list) = children(*one).first().filter(|one| one.kind() == "variadic_unpacking") {
+                let list = children(*list).first().map(|list| self.expression(*list));
+                if let Some(list) = list.filter(|list| list.ty == Type::Value) {
+                    let list = list.reference();
+                    let pieces = format!("php_values({list}).into_iter().map(php_text).collect::<Vec<_>>()");
+                    let code = format!("formatter::joined_by_line_feed({pieces}.iter().map(String::as_str))");
+                    return Expr::new(code, Type::Text);
+                }
+            }
+        }
+        let Some(given) = arguments(node) else {
+            return self.left(node, "named and unpacked arguments have no counterpart here");
+        };
+        let found = match class.as_str() {
+            "wechatpay\\builder" if method == "factory" => Some(self.factory(node, &given)),
+            "wechatpay\\crypto\\rsa" => self.rsa(&method, &given),
+            "wechatpay\\crypto\\aesgcm" => self.aes_gcm(&method, &given),
+            "wechatpay\\crypto\\aesecb" => self.aes_ecb(&method, &given),
+            "wechatpay\\crypto\\hash" => self.hash(&method, &given),
+            "wechatpay\\formatter" => self.formatter(node, &method, &given),
+            "wechatpay\\transformer" => self.transformer(&method, &given),
+            "wechatpay\\util\\pemutil" => self.pem(&method, &given),
+            "guzzlehttp\\promise\\utils" | "guzzlehttp\\promise\\create" => self.promises(node, &method, &given),
+            _ => None,
+        };
+        match found {
+            Some(e) => e,
+            None => self.left(node, &format!("{}::{method}() has no counterpart here", self.text(scope))),
+        }
+    }
+
+    fn given(&mut self, given: &[Node<'t>]) -> Vec<Expr> {
+        given.iter().map(|argument| self.expression(*argument)).collect()
+    }
+
+    /// A key given as PEM text, file or object; `Type::PublicKey` or `Type::PrivateKey`.
+    fn key_of(&mut self, e: &Expr, ty: &Type) -> String {
+        if e.ty == *ty {
+            return e.tight();
+        }
+        let text = self.str(e);
+        format!("{}::from_pem({text}){}", ty.name(), self.try_crate())
+    }
+
+    fn rsa(&mut self, method: &str, given: &[Node<'t>]) -> Option<Expr> {
+        let kind = |porter: &mut Self, default: Type| -> Option<Type> {
+            match given.get(1) {
+                None => Some(default),
+                Some(kind) => match porter.expression(*kind).literal.as_deref() {
+                    Some("public") => Some(Type::PublicKey),
+                    Some("private") => Some(Type::PrivateKey),
+                    _ => None,
+                },
+            }
+        };
+        let arguments = match method {
+            "sign" | "verify" | "encrypt" | "decrypt" => self.given(given),
+            _ => Vec::new(),
+        };
+        Some(match (method, arguments.as_slice()) {
+            ("from" | "fromPkcs1" | "fromPkcs8" | "fromSpki", _) if matches!(given.len(), 1 | 2) => {
+                let default = if method == "fromSpki" { Type::PublicKey } else { Type::PrivateKey };
+                let ty = kind(self, default)?;
+                let first = *given.first()?;
+                let pair = children(first);
+                if first.kind() == "array_creation_expression" && pair.len() == 2 {
+                    // [$pem, $passphrase]
+                    let pair: Vec<Expr> = pair
+                        .into_iter()
+                        .filter_map(|item| children(item).first().copied())
+                        .map(|item| self.expression(item))
+                        .collect();
+                    let [pem, passphrase] = pair.as_slice() else { return None };
+                    let (pem, passphrase) = (self.str(pem), self.str(passphrase));
+                    let end = self.try_crate();
+                    let code = format!("PrivateKey::from_encrypted_pem({pem}, &Secret::from({passphrase})){end}");
+                    return Some(Expr::new(code, Type::PrivateKey));
+                }
+                let thing = self.expression(first);
+                if thing.ty == ty {
+                    return Some(thing);
+                }
+                if thing.ty.is_object() {
+                    return None;
+                }
+                let prefix = match method {
+                    "fromPkcs1" if ty == Type::PublicKey => "public.pkcs1://",
+                    "fromPkcs1" => "private.pkcs1://",
+                    _ => "",
+                };
+                let thing = match (&thing.literal, prefix) {
+                    (_, "") => thing,
+                    (Some(literal), prefix) => Expr::literal(&format!("{prefix}{literal}")),
+                    (None, prefix) => {
+                        let shown = self.display(&thing);
+                        Expr::new(format!("format!(\"{prefix}{{}}\", {shown})"), Type::Text)
+                    }
+                };
+                Expr::new(self.key_of(&thing, &ty), ty)
+            }
+            ("sign", [message, key]) => {
+                let (message, key) = (self.bytes(message), self.key_of(key, &Type::PrivateKey));
+                let end = self.try_crate();
+                Expr::new(format!("{key}.sign_base64({message}){end}"), Type::Text)
+            }
+            ("verify", [message, signature, key]) => {
+                let (message, signature) = (self.bytes(message), self.str(signature));
+                let key = self.key_of(key, &Type::PublicKey);
+                Expr::new(format!("{key}.verify_base64({message}, {signature})"), Type::Bool)
+            }
+            ("encrypt", [text, key]) => {
+                let (text, key) = (self.bytes(text), self.key_of(key, &Type::PublicKey));
+                let end = self.try_crate();
+                Expr::new(format!("{key}.encrypt({text}){end}"), Type::Text)
+            }
+            ("decrypt", [cipher, key]) => {
+                let (cipher, key) = (self.str(cipher), self.key_of(key, &Type::PrivateKey));
+                let end = self.try_any();
+                Expr::new(format!("String::from_utf8({key}.decrypt({cipher}){end}){end}"), Type::Text)
+            }
+            _ => return None,
+        })
+    }
+
+    fn aes_gcm(&mut self, method: &str, given: &[Node<'t>]) -> Option<Expr> {
+        let given = self.given(given);
+        let ([text, key, iv] | [text, key, iv, _]) = given.as_slice() else { return None };
+        let aad = match given.get(3) {
+            Some(aad) => self.str(aad),
+            None => "\"\"".to_owned(),
+        };
+        let key = if key.form == Form::Ref && key.ty == Type::Text { key.code.clone() } else { self.plain_str(key) };
+        let iv = self.str(iv);
+        let end = self.try_any();
+        Some(match method {
+            "decrypt" => {
+                let text = self.str(text);
+                let code =
+                    format!("String::from_utf8(Apiv3Key::new({key}){end}.decrypt({text}, {iv}, {aad}){end}){end}");
+                Expr::new(code, Type::Text)
+            }
+            "encrypt" => {
+                let text = self.bytes(text);
+                Expr::new(format!("Apiv3Key::new({key}){end}.encrypt({text}, {iv}, {aad}){end}"), Type::Text)
+            }
+            _ => return None,
+        })
+    }
+
+    fn secret(&mut self, e: &Expr) -> String {
+        let text = match (&e.ty, e.form) {
+            (Type::Text, Form::Owned) => e.code.clone(),
+            _ => self.plain_str(e),
+        };
+        format!("&Secret::from({text})")
+    }
+
+    fn aes_ecb(&mut self, method: &str, given: &[Node<'t>]) -> Option<Expr> {
+        let given = self.given(given);
+        let ([text, key] | [text, key, _]) = given.as_slice() else { return None };
+        let key = self.secret(key);
+        let end = self.try_any();
+        Some(match method {
+            "decrypt" => {
+                let text = self.str(text);
+                Expr::new(format!("String::from_utf8(aes_ecb::decrypt({text}, {key}){end}){end}"), Type::Text)
+            }
+            "encrypt" => {
+                let text = self.bytes(text);
+                Expr::new(format!("aes_ecb::encrypt({text}, {key}){end}"), Type::Text)
+            }
+            _ => return None,
+        })
+    }
+
+    fn hash(&mut self, method: &str, given: &[Node<'t>]) -> Option<Expr> {
+        let given = self.given(given);
+        let text = |code: String| Expr::new(code, Type::Text);
+        let found = match (method, given.as_slice()) {
+            ("md5", [thing]) => {
+                let thing = self.str(thing);
+                text(format!("hash::md5({thing})"))
+            }
+            ("md5", [thing, key]) => {
+                let (thing, key) = (self.display(thing), self.display(key));
+                text(format!("hash::md5(format!(\"{{}}&key={{}}\", {thing}, {key}))"))
+            }
+            ("md5", [thing, key, agency, ..]) if agency.code == "true" => {
+                let (thing, key) = (self.str(thing), self.secret(key));
+                text(format!("hash::md5_agency({thing}, {key})"))
+            }
+            ("hmac", [thing, key]) => {
+                let (thing, key) = (self.str(thing), self.secret(key));
+                text(format!("hash::hmac({thing}, {key})"))
+            }
+            ("hmac", [thing, key, algorithm]) if algorithm.literal.as_deref() == Some("sha256") => {
+                let (thing, key) = (self.str(thing), self.secret(key));
+                text(format!("hash::hmac({thing}, {key})"))
+            }
+            ("sign", [kind, data, key]) => {
+                let (kind, data, key) = (self.str(kind), self.str(data), self.secret(key));
+                let end = self.try_crate();
+                text(format!("hash::sign({kind}, {data}, {key}){end}"))
+            }
+            ("equals", [known, given]) => {
+                let (known, given) = (self.str(known), self.str(given));
+                Expr::new(format!("hash::equals({known}, {given})"), Type::Bool)
+            }
+            _ => return None,
+        };
+        Some(found)
+    }
+
+    fn formatter(&mut self, node: Node<'t>, method: &str, given: &[Node<'t>]) -> Option<Expr> {
+        if method == "queryStringLike" {
+            // `Formatter::queryStringLike(Formatter::ksort($fields))`, both over pairs of text.
+            let [inner] = given else { return None };
+            let sorted = inner.kind() == "scoped_call_expression"
+                && field(*inner, "name").is_some_and(|name| self.text(name) == "ksort");
+            let fields = if sorted { *arguments(*inner)?.first()? } else { *inner };
+            let fields = self.expression(fields);
+            let fields = self.value_ref(&fields);
+            let helper = "php_fields";
+            let pairs = format!("{helper}({fields}).iter().map(|(key, value)| (key.as_str(), value.as_str()))");
+            let pairs = if sorted { format!("formatter::ksort({pairs})") } else { pairs };
+            return Some(Expr::new(format!("formatter::query_string_like({pairs})"), Type::Text));
+        }
+        let given = self.given(given);
+        let text = |code: String| Expr::new(code, Type::Text);
+        let found = match (method, given.as_slice()) {
+            ("nonce", []) => text(format!("formatter::nonce(){}", self.try_crate())),
+            ("nonce", [size]) if size.code == "32" => text(format!("formatter::nonce(){}", self.try_crate())),
+            ("timestamp", []) => Expr::new("formatter::timestamp()", Type::Int),
+            ("authorization", [mchid, nonce, signature, timestamp, serial]) => {
+                let (mchid, nonce, signature) = (self.str(mchid), self.str(nonce), self.str(signature));
+                let (timestamp, serial) = (self.int(timestamp), self.str(serial));
+                text(format!("formatter::authorization({mchid}, {nonce}, {signature}, {timestamp}, {serial})"))
+            }
+            ("request", [method, uri, timestamp, nonce, rest @ ..]) if rest.len() < 2 => {
+                let (method, uri, timestamp, nonce) =
+                    (self.str(method), self.str(uri), self.int(timestamp), self.str(nonce));
+                let body = rest.first().map_or_else(|| "b\"\"".to_owned(), |body| self.bytes(body));
+                Expr::new(format!("formatter::request({method}, {uri}, {timestamp}, {nonce}, {body})"), Type::Bytes)
+            }
+            ("response", [timestamp, nonce, rest @ ..]) if rest.len() < 2 => {
+                let (timestamp, nonce) = (self.str(timestamp), self.str(nonce));
+                let body = rest.first().map_or_else(|| "b\"\"".to_owned(), |body| self.bytes(body));
+                Expr::new(format!("formatter::response({timestamp}, {nonce}, {body})"), Type::Bytes)
+            }
+            ("joinedByLineFeed", pieces) => {
+                let pieces: Vec<String> = pieces.iter().map(|piece| self.plain_str(piece)).collect();
+                text(format!("formatter::joined_by_line_feed([{}])", pieces.join(", ")))
+            }
+            ("ksort", [_]) => return Some(self.left(node, "sort where the text is made: queryStringLike(ksort(...))")),
+            _ => return None,
+        };
+        Some(found)
+    }
+
+    fn transformer(&mut self, method: &str, given: &[Node<'t>]) -> Option<Expr> {
+        let first = self.expression(*given.first()?);
+        let softly = matches!(first.ty, Type::MaybeBody) || (first.ty == Type::Body && self.is_step());
+        let end = if softly { "" } else { self.try_crate() };
+        Some(match (method, &first.ty) {
+            ("toArray", Type::MaybeBody) => {
+                let code = format!("{}.and_then(|response| response.xml().ok()).unwrap_or_default()", first.tight());
+                Expr::new(code, Type::Value)
+            }
+            ("toArray", Type::Body) if self.is_step() => {
+                Expr::new(format!("{}.xml().unwrap_or_default()", first.tight()), Type::Value)
+            }
+            ("toArray", Type::Body) => Expr::new(format!("{}.xml(){end}", first.tight()), Type::Value),
+            ("toArray", Type::Text | Type::Value) => {
+                let text = self.bytes(&first);
+                Expr::new(format!("transformer::to_array({text}){end}"), Type::Value)
+            }
+            ("toXml", Type::Value) if given.len() == 1 => {
+                let value = self.value_ref(&first);
+                Expr::new(format!("transformer::to_xml({value}){end}"), Type::Text)
+            }
+            _ => return None,
+        })
+    }
+
+    fn pem(&mut self, method: &str, given: &[Node<'t>]) -> Option<Expr> {
+        let given = self.given(given);
+        let [thing] = given.as_slice() else { return None };
+        Some(match method {
+            "parseCertificateSerialNo" => {
+                let text = match &thing.literal {
+                    Some(path) if !path.contains("-----BEGIN") && !path.starts_with("file://") => {
+                        super::text::quoted(&format!("file://{path}"))
+                    }
+                    _ => self.str(thing),
+                };
+                let end = self.try_crate();
+                Expr::new(format!("Certificate::from_pem({text}){end}.serial().to_owned()"), Type::Text)
+            }
+            "loadPrivateKey" | "loadPrivateKeyFromString" => {
+                Expr::new(self.key_file(method, thing, &Type::PrivateKey), Type::PrivateKey)
+            }
+            // A certificate where PHP wants one; its key does the work.
+            "loadCertificate" | "loadCertificateFromString" => thing.clone(),
+            _ => return None,
+        })
+    }
+
+    fn key_file(&mut self, method: &str, thing: &Expr, ty: &Type) -> String {
+        let thing = match (&thing.literal, method.ends_with("String")) {
+            (Some(path), false) if !path.starts_with("file://") => Expr::literal(&format!("file://{path}")),
+            (None, false) => {
+                let shown = self.display(thing);
+                Expr::new(format!("format!(\"file://{{}}\", {shown})"), Type::Text)
+            }
+            _ => thing.clone(),
+        };
+        self.key_of(&thing, ty)
+    }
+
+    /// `Class::CONSTANT`
+    pub(super) fn class_constant(&mut self, node: Node<'t>) -> Expr {
+        let parts = children(node);
+        let [class, name] = parts.as_slice() else {
+            return self.left(node, "a constant of an unknown form");
+        };
+        let (class, name) = (self.class(*class), self.text(*name));
+        match (class.as_str(), name) {
+            ("wechatpay\\crypto\\rsa", "KEY_TYPE_PUBLIC") => Expr::literal("public"),
+            ("wechatpay\\crypto\\rsa", "KEY_TYPE_PRIVATE") => Expr::literal("private"),
+            ("wechatpay\\crypto\\hash", "ALGO_MD5") => Expr::literal("MD5"),
+            ("wechatpay\\crypto\\hash", "ALGO_HMAC_SHA256") => Expr::literal("HMAC-SHA256"),
+            _ => self.left(node, "this constant is not known here"),
+        }
+    }
+
+    /// `new Class(...)`
+    pub(super) fn creation(&mut self, node: Node<'t>) -> Expr {
+        let Some(class) = children(node).first().map(|class| self.class(*class)) else {
+            return self.left(node, "a class without a name");
+        };
+        let given = arguments(node);
+        match (class.as_str(), given.as_deref()) {
+            ("stdclass", Some([])) => Expr { inside: Some("{}".to_owned()), ..Expr::new("json!({})", Type::Value) },
+            ("wechatpay\\util\\mediautil", Some([path])) => {
+                let path = self.expression(*path);
+                let path = match path.literal.as_deref().and_then(|path| path.strip_prefix("file://")) {
+                    Some(path) => super::text::quoted(path),
+                    None => self.str(&path),
+                };
+                let end = self.try_crate();
+                Expr::new(format!("Media::from_path({path}){end}"), Type::Media)
+            }
+            ("wechatpay\\util\\mediautil", Some([path, stream])) => {
+                let name = self.expression(*path);
+                let name = match &name.literal {
+                    Some(path) => super::text::quoted(path.rsplit('/').next().unwrap_or(path)),
+                    None => self.string(&name),
+                };
+                match self.contents(*stream) {
+                    Some(contents) => Expr::new(format!("Media::from_bytes({name}, {contents})"), Type::Media),
+                    None => self.left_as(
+                        node,
+                        "what the stream holds is not known: give Media::from_bytes its bytes",
+                        Type::Media,
+                    ),
+                }
+            }
+            _ if class.ends_with("exception") || class == "error" => {
+                let message = given.as_deref().and_then(|given| given.first().copied());
+                let message = message.map_or_else(|| Expr::literal(&class), |message| self.expression(message));
+                let message =
+                    if message.form == Form::Owned { self.string(&message) } else { self.plain_str(&message) };
+                Expr::new(format!("BoxError::from({message})"), Type::BoxError).bond(Bond::Tight)
+            }
+            _ => self.left(node, "this class has no counterpart here"),
+        }
+    }
+
+    /// The bytes in `Utils::streamFor($text)`.
+    fn contents(&mut self, node: Node<'t>) -> Option<String> {
+        let given = arguments(node)?;
+        let name = field(node, "name").or_else(|| field(node, "function")).map(|name| self.text(name))?;
+        let [thing] = given.as_slice() else { return None };
+        if !name.ends_with("streamFor") && !name.ends_with("stream_for") {
+            return None;
+        }
+        let thing = self.expression(*thing);
+        match thing.ty {
+            Type::Bytes => Some(thing.owned()),
+            Type::Text | Type::Value => Some(self.string(&thing)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Properties and methods: of clients, answers, errors, uploads and promises.
+
+use tree_sitter::Node;
+
+use super::Porter;
+use super::syntax::{arguments, field};
+use super::value::{Bond, Expr, Form, Type};
+
+impl<'t> Porter<'t> {
+    /// `$of->name`
+    pub(super) fn property(&mut self, node: Node<'t>) -> Expr {
+        if let Some(chain) = self.chain(node) {
+            return chain;
+        }
+        let (Some(object), Some(name)) = (field(node, "object"), field(node, "name")) else {
+            return self.left(node, "a property of an unknown form");
+        };
+        if self.text(object) == "$this" {
+            return self.left(node, "a class has no counterpart here: give what is needed as a parameter");
+        }
+        let of = self.expression(object);
+        if of.ty != Type::Value {
+            return self.left(node, "what this is a property of is not known");
+        }
+        // What json_decode made an object of.
+        let key = if name.kind() == "name" { Expr::literal(self.text(name)) } else { self.expression(name) };
+        self.indexed(node, of, &key)
+    }
+
+    pub(super) fn member_call(&mut self, node: Node<'t>) -> Expr {
+        if let Some(called) = self.chain(node) {
+            return called;
+        }
+        let (Some(object), Some(name)) = (field(node, "object"), field(node, "name")) else {
+            return self.left(node, "a method of an unknown form");
+        };
+        let method = self.text(name);
+        if matches!(method, "then" | "otherwise" | "wait") {
+            return self.promise(node, None);
+        }
+        if let Some(answer) = self.known_answer(node) {
+            return answer;
+        }
+        if matches!(method, "request" | "requestAsync") {
+            if let Some(called) = self.driver_call(node, object, method) {
+                return called;
+            }
+        }
+        let why = || format!("the method {method} is not known here");
+        if self.text(object) == "$this" {
+            return self.left(node, "a class has no counterpart here: give what is needed as a parameter");
+        }
+        let of = self.expression(object);
+        let Some(given) = arguments(node) else {
+            return self.left(node, "named and unpacked arguments have no counterpart here");
+        };
+        let found = match of.ty {
+            Type::Response => self.of_response(&of, method, &given),
+            Type::MaybeResponse => self.of_maybe_response(&of, method, &given),
+            Type::Body | Type::MaybeBody => match method {
+                "getContents" | "__toString" => Some(of.clone()),
+                "getSize" if of.ty == Type::Body => {
+                    Some(Expr::new(format!("{}.body().len() as i64", of.tight()), Type::Int).bond(Bond::Sum))
+                }
+                "rewind" => Some(Expr::new("", Type::Unit)),
+                _ => None,
+            },
+            Type::Error | Type::BoxError => self.of_error(node, &of, method),
+            Type::Media => self.of_media(node, object, &of, method, &given),
+            _ => None,
+        };
+        match found {
+            Some(e) => e,
+            None => self.left(node, &why()),
+        }
+    }
+
+    /// `$client->getDriver()->request('GET', ...)`
+    fn driver_call(&mut self, node: Node<'t>, object: Node<'t>, method: &str) -> Option<Expr> {
+        let driver = object.kind() == "member_call_expression"
+            && field(object, "name").is_some_and(|name| matches!(self.text(name), "getDriver"));
+        let client = if driver { field(object, "object")? } else { object };
+        if self.variable_type(client) != Some(Type::Client) {
+            return None;
+        }
+        let given = arguments(node)?;
+        let [verb, uri, rest @ ..] = given.as_slice() else { return None };
+        let (client, verb, uri) = (self.expression(client), self.expression(*verb), self.expression(*uri));
+        let options = match rest {
+            [] => "()".to_owned(),
+            [options] => {
+                let options = self.options_array_or(*options);
+                if options.form == Form::Owned { options.code } else { options.reference() }
+            }
+            _ => return None,
+        };
+        let (verb, uri) = (self.str(&verb), self.str(&uri));
+        Some(if method == "request" {
+            let end = self.try_crate();
+            Expr::new(format!("{}.request({verb}, {uri}, {options}){end}", client.tight()), Type::Response)
+        } else {
+            let code = format!("{}.request_async({verb}, {uri}, {options})", client.tight());
+            Expr::new(code, Type::Promise(Box::new(Type::Response)))
+        })
+    }
+
+    fn options_array_or(&mut self, node: Node<'t>) -> Expr {
+        if node.kind() == "array_creation_expression" { self.options_array(node) } else { self.expression(node) }
+    }
+
+    fn of_response(&mut self, of: &Expr, method: &str, given: &[Node<'t>]) -> Option<Expr> {
+        let response = of.tight();
+        Some(match (method, given) {
+            ("getBody", []) => Expr { ty: Type::Body, ..of.clone() },
+            ("getStatusCode", []) => Expr::new(format!("{response}.status().as_u16()"), Type::Status),
+            ("getReasonPhrase", []) => {
+                let code = format!("{response}.status().canonical_reason().unwrap_or_default()");
+                Expr::new(code, Type::Text).form(Form::Ref)
+            }
+            ("getHeaderLine", [name]) => {
+                let name = self.expression(*name);
+                if name.literal.as_deref().is_some_and(|name| name.eq_ignore_ascii_case("request-id")) {
+                    return Some(
+                        Expr::new(format!("{response}.request_id().unwrap_or_default()"), Type::Text).form(Form::Ref),
+                    );
+                }
+                let name = self.str(&name);
+                let code = format!(
+                    "{response}.headers().get({name}).and_then(|value| value.to_str().ok()).unwrap_or_default()"
+                );
+                Expr::new(code, Type::Text).form(Form::Ref)
+            }
+            ("hasHeader", [name]) => {
+                let name = self.expression(*name);
+                let name = self.str(&name);
+                Expr::new(format!("{response}.headers().contains_key({name})"), Type::Bool)
+            }
+            _ => return None,
+        })
+    }
+
+    fn of_maybe_response(&mut self, of: &Expr, method: &str, given: &[Node<'t>]) -> Option<Expr> {
+        if method == "getBody" {
+            return Some(Expr { ty: Type::MaybeBody, ..of.clone() });
+        }
+        let inner = self.of_response(&Expr::new("response", Type::Response), method, given)?;
+        let code = format!("{}.map(|response| {}).unwrap_or_default()", of.tight(), inner.code);
+        Some(Expr { code, ..inner })
+    }
+
+    /// `$e->getResponse()` where an `if` has made sure that there is one.
+    fn known_answer(&mut self, node: Node<'t>) -> Option<Expr> {
+        let object = field(node, "object")?;
+        let name = super::syntax::variable(object, self.php)?;
+        if field(node, "name").map(|name| self.text(name)) != Some("getResponse") {
+            return None;
+        }
+        let known = self.frame().answers.get(name).cloned()?;
+        Some(Expr::new(known, Type::Response).form(Form::Ref))
+    }
+
+    /// The answer of an error: `Option<&Response>`.
+    pub(super) fn answer(&mut self, error: &Expr) -> String {
+        if error.ty == Type::Error {
+            return format!("{}.response()", error.tight());
+        }
+        format!("{}.downcast_ref::<Error>().and_then(Error::response)", error.tight())
+    }
+
+    fn of_error(&mut self, node: Node<'t>, of: &Expr, method: &str) -> Option<Expr> {
+        let error = of.tight();
+        Some(match method {
+            "getMessage" | "__toString" => Expr::new(format!("{error}.to_string()"), Type::Text),
+            "hasResponse" => Expr::new(format!("{}.is_some()", self.answer(of)), Type::Bool),
+            "getResponse" | "getReason" => Expr::new(self.answer(of), Type::MaybeResponse),
+            "getCode" => {
+                // Guzzle's exceptions have the status of the answer for a code, and 0 without one.
+                let answer = self.answer(of);
+                Expr::new(format!("{answer}.map_or(0, |response| i64::from(response.status().as_u16()))"), Type::Int)
+            }
+            "getTraceAsString" => {
+                let text = "// getTraceAsString(): an error has no trace here; {:?} shows what it has".to_owned();
+                self.state.notes.push(super::Note { text, span: None });
+                Expr::new(format!("format!(\"{{:?}}\", {})", of.code), Type::Text)
+            }
+            "getLine" | "getFile" | "getTrace" | "getPrevious" => {
+                self.left(node, "an error has no place in the code and no trace here")
+            }
+            _ => return None,
+        })
+    }
+
+    fn of_media(
+        &mut self,
+        node: Node<'t>,
+        object: Node<'t>,
+        of: &Expr,
+        method: &str,
+        given: &[Node<'t>],
+    ) -> Option<Expr> {
+        Some(match (method, given) {
+            ("getStream", []) => Expr { ty: Type::MediaStream, ..of.clone() },
+            ("getContentType" | "getHeaders", []) => Expr::new(of.code.clone(), Type::MediaHeaders),
+            ("setMeta", [meta]) => {
+                let Some(var) = super::syntax::variable(object, self.php) else {
+                    return Some(self.left(node, "give the upload a variable first"));
+                };
+                // PHP gives text; what was encoded for it is taken as it was.
+                let inner = match (meta.kind(), arguments(*meta).as_deref()) {
+                    ("function_call_expression", Some([array, ..]))
+                        if field(*meta, "function")
+                            .is_some_and(|name| self.text(name).trim_start_matches('\\') == "json_encode") =>
+                    {
+                        let array = self.expression(*array);
+                        self.value(&array)
+                    }
+                    _ => {
+                        let text = self.expression(*meta);
+                        let text = self.str(&text);
+                        let end = self.try_any();
+                        format!("serde_json::from_str({text}){end}")
+                    }
+                };
+                let rust = self.frame().vars.get(var).map(|var| var.rust.clone())?;
+                Expr::new(format!("let {rust} = {rust}.meta({inner})"), Type::Unit)
+            }
+            ("getMeta", []) => return None,
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,357 @@
+//! Promises and closures: `then`, `otherwise`, `wait`, and functions in variables.
+
+use std::rc::Rc;
+
+use tree_sitter::Node;
+
+use super::scope::{Facts, Flow, Frame, Kind, Var, uses};
+use super::syntax::{arguments, bare, children, field};
+use super::text::indent;
+use super::value::{Bond, Expr, Form, Signature, Type};
+use super::{NESTED, Porter};
+
+/// The most steps of one promise: each is looked at before it is written.
+const STEPS: usize = 5;
+
+impl<'t> Porter<'t> {
+    /// `->then(...)`, `->otherwise(...)`, `->wait()`; `want` is the type that the promise should have in the end, `()` where
+    /// nobody looks at it.
+    pub(super) fn promise(&mut self, node: Node<'t>, want: Option<&Type>) -> Expr {
+        let (Some(object), Some(name)) = (field(node, "object").map(bare), field(node, "name")) else {
+            return self.left(node, "a promise of an unknown form");
+        };
+        let Some(given) = arguments(node) else {
+            return self.left(node, "named and unpacked arguments have no counterpart here");
+        };
+        match (self.text(name), given.as_slice()) {
+            ("wait", [] | [_]) => {
+                let of = self.promise_of(object, want);
+                let Type::Promise(inner) = of.ty.clone() else {
+                    return self.left(node, "what is waited for is no promise that is known");
+                };
+                let code = self.take(&of, object, node.end_byte());
+                let end = self.try_crate();
+                let code = Expr { code, ..of }.within(Bond::Tight);
+                if let Type::Outcome(inner) = *inner {
+                    // The call may fail, and what was made of its answer.
+                    let second = self.try_any();
+                    return Expr::new(format!("{code}.wait(){end}{second}"), *inner);
+                }
+                Expr::new(format!("{code}.wait(){end}"), *inner)
+            }
+            ("then", [fulfilled]) => self.then(node, object, *fulfilled, want),
+            ("otherwise", [rejected]) => self.otherwise(node, object, *rejected, want),
+            ("then", [fulfilled, rejected]) => {
+                // The same where the first does not throw, which a step that cannot fail does not.
+                let _ = (fulfilled, rejected);
+                self.left_as(
+                    node,
+                    "then with two functions: write ->then(...)->otherwise(...)",
+                    Type::Promise(Box::new(Type::Response)),
+                )
+            }
+            _ => self.left(node, "a promise of an unknown form"),
+        }
+    }
+
+    /// A promise that has a wanted type, where it can be given one.
+    fn promise_of(&mut self, node: Node<'t>, want: Option<&Type>) -> Expr {
+        let step = node.kind() == "member_call_expression"
+            && field(node, "name").is_some_and(|name| matches!(self.text(name), "then" | "otherwise"));
+        if step { self.promise(node, want) } else { self.expression(node) }
+    }
+
+    fn steps(&self, mut node: Node<'t>) -> usize {
+        let mut steps = 0;
+        while node.kind() == "member_call_expression" {
+            steps += 1;
+            match field(node, "object") {
+                Some(object) => node = bare(object),
+                None => break,
+            }
+        }
+        steps
+    }
+
+    fn then(&mut self, node: Node<'t>, object: Node<'t>, fulfilled: Node<'t>, want: Option<&Type>) -> Expr {
+        let of = self.promise_of(object, None);
+        let Type::Promise(inner) = of.ty.clone() else {
+            return self.left(node, "then of what is no promise that is known");
+        };
+        if fulfilled.kind() == "null" {
+            return of;
+        }
+        let Some(step) = self.step(fulfilled, &inner, want) else {
+            return self.left_as(node, "what then calls is no closure", of.ty);
+        };
+        let code = self.take(&of, object, node.end_byte());
+        let code = Expr { code, ..of }.within(Bond::Tight);
+        Expr::new(format!("{code}\n    .then({})", nested(&step.code)), Type::Promise(Box::new(step.ty)))
+    }
+
+    fn otherwise(&mut self, node: Node<'t>, object: Node<'t>, rejected: Node<'t>, want: Option<&Type>) -> Expr {
+        if self.steps(node) > STEPS {
+            return self.left(node, "a promise of so many steps: take it apart");
+        }
+        let natural = self.look(|porter| porter.promise_of(object, None).ty);
+        let Type::Promise(natural) = natural else {
+            return self.left(node, "otherwise of what is no promise that is known");
+        };
+        let ty = match want {
+            Some(want) => want.clone(),
+            None => {
+                let other = self.look(|porter| porter.step(rejected, &Type::Error, None).map(|step| step.ty));
+                Self::both(&natural, &other.unwrap_or(Type::Unit))
+            }
+        };
+        let of = self.promise_of(object, Some(&ty));
+        if matches!(of.ty, Type::Promise(ref of) if matches!(**of, Type::Outcome(_))) {
+            return self.left_as(node, "an error inside of then does not come to otherwise here: let then return it, and look at it after wait", of.ty);
+        }
+        let moved = self.take(&of, object, node.end_byte());
+        let mut code = Expr { code: moved, ..of.clone() }.within(Bond::Tight);
+        let Type::Promise(found) = of.ty else {
+            return self.left(node, "otherwise of what is no promise that is known");
+        };
+        if *found != ty {
+            code.push_str(match &ty {
+                Type::Unit => "\n    .then(drop)",
+                Type::Option(inner) if **inner == *found => "\n    .then(Some)",
+                _ => return self.left(node, "then and otherwise give values of different types"),
+            });
+        }
+        match self.step(rejected, &Type::Error, Some(&ty)) {
+            Some(step) if step.ty == ty => {
+                Expr::new(format!("{code}\n    .otherwise({})", nested(&step.code)), Type::Promise(Box::new(ty)))
+            }
+            // It may fail itself.
+            Some(step) => Expr::new(
+                format!("{code}\n    .then(Ok)\n    .otherwise({})", nested(&step.code)),
+                Type::Promise(Box::new(step.ty)),
+            ),
+            None => self.left_as(node, "what otherwise calls is no closure", Type::Promise(Box::new(ty))),
+        }
+    }
+
+    /// A closure of `then` or `otherwise`, that takes one value; its type is what it returns.
+    fn step(&mut self, node: Node<'t>, takes: &Type, want: Option<&Type>) -> Option<Expr> {
+        let node = bare(node);
+        if self.state.nested >= NESTED {
+            return None;
+        }
+        if let Some(Type::Closure(signature)) = self.variable_type(node) {
+            // A function in a variable always gives a Result.
+            let _ = signature;
+            return None;
+        }
+        if !matches!(node.kind(), "anonymous_function" | "arrow_function") {
+            return None;
+        }
+        self.state.nested += 1;
+        // What it returns, and whether it can fail.
+        let (returned, mut facts) = self.look(|porter| {
+            let flow = porter.step_body(node, takes, Facts { fallible: true, ..Facts::default() }, None).1;
+            (flow.returned, flow.found)
+        });
+        let ty = match want {
+            Some(want) => want.clone(),
+            None => returned
+                .iter()
+                .fold(None, |ty: Option<Type>, one| Some(ty.map_or_else(|| one.clone(), |ty| Self::both(&ty, one))))
+                .unwrap_or(Type::Unit),
+        };
+        let ty = match ty {
+            Type::Body | Type::MaybeBody => Type::Text,
+            Type::Null => Type::Unit,
+            ty => ty,
+        };
+        facts.returning = false;
+        let (code, _) = self.step_body(node, takes, facts, Some(ty.clone()));
+        self.state.nested -= 1;
+        let ty = if facts.fallible { Type::Outcome(Box::new(ty)) } else { ty };
+        Some(Expr::new(code, ty).bond(Bond::Loose))
+    }
+
+    fn step_body(&mut self, node: Node<'t>, takes: &Type, facts: Facts, returns: Option<Type>) -> (String, Flow) {
+        let parameters = field(node, "parameters").map(children).unwrap_or_default();
+        let parameter = parameters
+            .first()
+            .and_then(|first| field(*first, "name"))
+            .and_then(|v| super::syntax::variable(v, self.php));
+        let (mut frame, copies) = self.captured(node, true);
+        let body = field(node, "body").unwrap_or(node);
+        let mut rust = "_".to_owned();
+        if let Some(name) = parameter {
+            rust = self.fresh(&frame, name);
+            if !frame.is_used(name) {
+                rust = format!("_{}", rust.trim_start_matches('_'));
+            }
+            let var = Var {
+                rust: rust.clone(),
+                ty: takes.clone(),
+                form: Form::Place,
+                literal: None,
+                block: 1,
+                loops: 0,
+                mutable: false,
+            };
+            frame.vars.insert(name.to_owned(), var);
+        }
+        frame.flows = vec![Flow { kind: Kind::Step, assumed: facts, returns: returns.clone(), ..Flow::default() }];
+        self.state.frames.push(frame);
+        let ends = returns.clone().unwrap_or(Type::Unit);
+        let code = self.function_body(body, &ends, facts.fallible);
+        let flow = self.flow().clone();
+        self.state.frames.pop();
+        let result = if facts.fallible { format!(" -> Result<{}, BoxError>", ends.name()) } else { String::new() };
+        let moves = if self.captures(node) { "move " } else { "" };
+        let one_line = result.is_empty() && !code.contains('\n') && !code.contains("//") && !code.is_empty();
+        let simple = code.strip_suffix(';').unwrap_or(&code);
+        let single = one_line && !simple.contains("; ") && !simple.starts_with("let ") && !simple.starts_with("return");
+        let mut closure = if code.is_empty() {
+            format!("{moves}|{rust}| {{}}")
+        } else if single {
+            format!("{moves}|{rust}|{result} {simple}")
+        } else {
+            format!("{moves}|{rust}|{result} {{\n{}\n}}", indent(&code))
+        };
+        if !copies.is_empty() {
+            closure = format!("{{\n{}\n    {}\n}}", indent(&copies.join("\n")), indent(&closure).trim_start());
+        }
+        (closure, flow)
+    }
+
+    fn captures(&self, node: Node<'t>) -> bool {
+        node.kind() == "arrow_function"
+            || children(node).iter().any(|child| child.kind() == "anonymous_function_use_clause")
+    }
+
+    /// A frame for a closure, with the variables that it captures, and the copies that it needs of them.
+    fn captured(&mut self, node: Node<'t>, keeps: bool) -> (Frame, Vec<String>) {
+        let body = field(node, "body").unwrap_or(node);
+        let mut frame = Frame { uses: Rc::new(uses(body, self.php)), ..Frame::default() };
+        let names: Vec<String> = if node.kind() == "arrow_function" {
+            frame.uses.keys().cloned().collect()
+        } else {
+            children(node)
+                .into_iter()
+                .filter(|child| child.kind() == "anonymous_function_use_clause")
+                .flat_map(children)
+                .filter_map(|captured| match captured.kind() {
+                    "by_ref" => {
+                        let todo = "a closure does not change a variable of its function: return the value";
+                        self.note_left(captured, todo);
+                        children(captured).first().and_then(|v| super::syntax::variable(*v, self.php))
+                    }
+                    _ => super::syntax::variable(captured, self.php),
+                })
+                .map(str::to_owned)
+                .collect()
+        };
+        let mut copies = Vec::new();
+        let mut sorted = names;
+        sorted.sort();
+        for name in sorted {
+            let Some(mut var) = self.frame().vars.get(&name).cloned() else { continue };
+            var.loops = 0;
+            if keeps && !var.ty.is_copy() {
+                // What a promise keeps has to be its own.
+                let last = !self.frame().used_after(&name, node.end_byte());
+                match (&var.ty, var.form, &var.literal) {
+                    (Type::Text, Form::Ref, Some(_)) => {}
+                    (Type::Text, Form::Ref, None) => {
+                        copies.push(format!("let {0} = {0}.to_owned();", var.rust));
+                        var.form = Form::Place;
+                    }
+                    (_, Form::Ref, _) => {
+                        copies.push(format!("let {0} = {0}.clone();", var.rust));
+                        var.form = Form::Place;
+                    }
+                    _ if !last => copies.push(format!("let {0} = {0}.clone();", var.rust)),
+                    _ => {}
+                }
+            }
+            frame.vars.insert(name, var);
+        }
+        (frame, copies)
+    }
+
+    /// A closure in a variable, always with a `Result`.
+    pub(super) fn closure(&mut self, node: Node<'t>) -> Expr {
+        if self.state.nested >= NESTED {
+            return self.left(node, "closures nested so deep: give them names");
+        }
+        self.state.nested += 1;
+        let (frame, _) = self.captured(node, false);
+        let body = field(node, "body").unwrap_or(node);
+        let written = self.function_parts(node, frame, body);
+        self.state.nested -= 1;
+        let Some((parameters, signature, code)) = written else {
+            return self.left(node, "a closure with parameters of an unknown form");
+        };
+        let returns = signature.returns.name();
+        let code = format!("|{}| -> Result<{returns}, BoxError> {{\n{}\n}}", parameters.join(", "), indent(&code));
+        Expr::new(code, Type::Closure(Rc::new(signature))).bond(Bond::Loose)
+    }
+
+    /// A function's parameters, what it returns, and its body.
+    pub(super) fn function_parts(
+        &mut self,
+        node: Node<'t>,
+        frame: Frame,
+        body: Node<'t>,
+    ) -> Option<(Vec<String>, Signature, String)> {
+        let annotated = field(node, "return_type").map(|ty| self.annotated(self.text(ty)));
+        let returns = match annotated {
+            Some(Some(ty)) => ty,
+            _ => self.look(|porter| {
+                let (_, flow) = porter.function_once(node, frame.clone(), body, None)?;
+                let all = flow.returned.iter().fold(None, |ty: Option<Type>, one| {
+                    Some(ty.map_or_else(|| one.clone(), |ty| Self::both(&ty, one)))
+                });
+                Some(match all {
+                    Some(Type::Null) | None => Type::Unit,
+                    Some(Type::Body | Type::MaybeBody) => Type::Text,
+                    Some(Type::Status) => Type::Int,
+                    // Nullable text and numbers, too, are values.
+                    Some(Type::Option(of)) if matches!(*of, Type::Text | Type::Int | Type::Bool | Type::Float) => {
+                        Type::Value
+                    }
+                    Some(ty) => ty,
+                })
+            })?,
+        };
+        let (signature, parameters) = self.signature(node, returns.clone())?;
+        let (code, _) = self.function_once(node, frame, body, Some(returns))?;
+        Some((parameters, signature, code))
+    }
+
+    fn function_once(
+        &mut self,
+        node: Node<'t>,
+        mut frame: Frame,
+        body: Node<'t>,
+        returns: Option<Type>,
+    ) -> Option<(String, Flow)> {
+        let (signature, _) = self.signature(node, Type::Unit)?;
+        let parameters = field(node, "parameters").map(children).unwrap_or_default();
+        for (parameter, ty) in parameters.iter().zip(&signature.parameters) {
+            let name = field(*parameter, "name").and_then(|v| super::syntax::variable(v, self.php))?;
+            let rust = self.fresh(&frame, name);
+            let form = if ty.parameter().starts_with('&') { Form::Ref } else { Form::Place };
+            let var = Var { rust, ty: ty.clone(), form, literal: None, block: 1, loops: 0, mutable: false };
+            frame.vars.insert(name.to_owned(), var);
+        }
+        frame.flows = vec![Flow { kind: Kind::Function, returns: returns.clone(), ..Flow::default() }];
+        self.state.frames.push(frame);
+        let code = self.function_body(body, &returns.unwrap_or(Type::Unit), true);
+        let flow = self.flow().clone();
+        self.state.frames.pop();
+        Some((code, flow))
+    }
+}
+
+/// Code of several lines as an argument on a line that is further in.
+fn nested(code: &str) -> String {
+    indent(code).trim_start().to_owned()
+}

@@ -1,0 +1,161 @@
+//! Functions of PHP's that look at their arguments before these are translated: `isset`, `empty`, `json_decode`, formats.
+
+use tree_sitter::Node;
+
+use super::Porter;
+use super::value::{Bond, Expr, Type};
+
+impl<'t> Porter<'t> {
+    pub(super) fn file_get_contents(&mut self, node: Node<'t>, given: &[Node<'t>]) -> Option<Expr> {
+        let [path] = given else { return None };
+        let path = self.expression(*path);
+        if path.literal.as_deref() == Some("php://input") {
+            let why = "the body comes from the web server: take it from the request of your framework";
+            return Some(self.left_as(node, why, Type::Text));
+        }
+        let path = match path.literal.as_deref().and_then(|path| path.strip_prefix("file://")) {
+            Some(path) => super::text::quoted(path),
+            None => self.str(&path),
+        };
+        let end = self.try_any();
+        Some(Expr::new(format!("std::fs::read_to_string({path}){end}"), Type::Text))
+    }
+
+    /// PHP's gives null for what is no JSON; here that is an error, but in a closure, which has nobody to tell.
+    pub(super) fn json_decode(&mut self, given: &[Node<'t>]) -> Option<Expr> {
+        let text = self.expression(*given.first()?);
+        let code = match &text.ty {
+            Type::MaybeBody => {
+                format!("{}.and_then(|response| response.json().ok()).unwrap_or_default()", text.tight())
+            }
+            Type::Body if self.is_step() => format!("{}.json().unwrap_or_default()", text.tight()),
+            Type::Body => format!("{}.json(){}", text.tight(), self.try_crate()),
+            ty if ty.is_object() => return None,
+            _ => {
+                let text = self.str(&text);
+                if self.is_step() {
+                    format!("serde_json::from_str::<Value>({text}).unwrap_or_default()")
+                } else {
+                    format!("serde_json::from_str::<Value>({text}){}", self.try_any())
+                }
+            }
+        };
+        Some(Expr::new(code, Type::Value))
+    }
+
+    pub(super) fn isset(&mut self, given: &[Node<'t>]) -> Option<Expr> {
+        let mut asked = Vec::new();
+        for one in given {
+            if let Some(name) = super::syntax::variable(*one, self.php) {
+                match self.frame().vars.get(name).cloned() {
+                    None => return Some(Expr::new("false", Type::Bool)),
+                    Some(var) if matches!(var.ty, Type::Option(_)) => asked.push(format!("{}.is_some()", var.rust)),
+                    Some(var) if var.ty == Type::Value => asked.push(format!("!{}.is_null()", var.rust)),
+                    Some(_) => asked.push("true".to_owned()),
+                }
+                continue;
+            }
+            let e = self.expression(*one);
+            match e.ty {
+                Type::Value => asked.push(format!("!{}.is_null()", e.tight())),
+                _ => return None,
+            }
+        }
+        let bond = if asked.len() > 1 { Bond::And } else { Bond::Unary };
+        Some(Expr::new(asked.join(" && "), Type::Bool).bond(bond))
+    }
+
+    pub(super) fn empty(&mut self, given: &[Node<'t>]) -> Option<Expr> {
+        let [one] = given else { return None };
+        if super::syntax::variable(*one, self.php).is_some_and(|name| !self.frame().vars.contains_key(name)) {
+            return Some(Expr::new("true", Type::Bool));
+        }
+        let e = self.expression(*one);
+        if e.ty.is_object() {
+            return Some(Expr::new("false", Type::Bool));
+        }
+        let truth = self.truth(&e, Bond::Unary);
+        Some(
+            Expr::new(truth.strip_prefix('!').map_or_else(|| format!("!{truth}"), str::to_owned), Type::Bool)
+                .bond(Bond::Unary),
+        )
+    }
+
+    /// `%s`, `%d` and the like, as far as they are the same.
+    pub(super) fn sprintf(&mut self, node: Node<'t>, name: &str, given: &[Node<'t>]) -> Option<Expr> {
+        let (format, rest) = given.split_first()?;
+        let format = self.expression(*format).literal?;
+        let mut rest = rest.iter();
+        let mut parts: Vec<Expr> = Vec::new();
+        let (mut out, mut arguments) = (String::new(), Vec::new());
+        let mut pieces = format.split('%');
+        out.push_str(&super::text::braced(pieces.next().unwrap_or_default()));
+        let mut escaped = false;
+        for piece in pieces {
+            if escaped {
+                out.push_str(&super::text::braced(piece));
+                escaped = false;
+                continue;
+            }
+            if piece.is_empty() {
+                out.push('%');
+                escaped = true;
+                continue;
+            }
+            let end = piece.find(|c: char| c.is_ascii_alphabetic())?;
+            let (spec, after) = piece.split_at_checked(end)?;
+            let (kind, after) = after.split_at_checked(1)?;
+            let e = self.expression(*rest.next()?);
+            let (shown, width) = match (kind, spec) {
+                ("s", "") => (self.display(&e), String::new()),
+                ("s", spec)
+                    if spec.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit())
+                        && !spec.starts_with('0') =>
+                {
+                    let side = if spec.starts_with('-') { '<' } else { '>' };
+                    (self.string(&e), format!("{side}{}", spec.trim_start_matches('-')))
+                }
+                ("d" | "u", spec) if spec.bytes().all(|byte| byte.is_ascii_digit()) => (self.int(&e), spec.to_owned()),
+                ("f" | "F", spec) => (self.float(&e), spec.to_owned()),
+                ("x" | "X", spec) if spec.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    (self.int(&e), format!("{spec}{kind}"))
+                }
+                _ => {
+                    return Some(self.left_as(
+                        node,
+                        &format!("the format %{spec}{kind} has no counterpart here"),
+                        Type::Text,
+                    ));
+                }
+            };
+            let width = match (kind, width.as_str()) {
+                ("f" | "F", "") => ".6".to_owned(),
+                _ => width,
+            };
+            out.push_str(&if width.is_empty() { "{}".to_owned() } else { format!("{{:{width}}}") });
+            out.push_str(&super::text::braced(after));
+            arguments.push(shown);
+            parts.push(e);
+        }
+        if rest.next().is_some() {
+            return None;
+        }
+        let arguments: String = arguments.iter().map(|argument| format!(", {argument}")).collect();
+        Some(if name == "printf" {
+            Expr::new(format!("print!(\"{out}\"{arguments})"), Type::Unit)
+        } else {
+            Expr::new(format!("format!(\"{out}\"{arguments})"), Type::Text)
+        })
+    }
+
+    /// `Utils::unwrap($promises)`, `Utils::all($promises)->wait()`
+    pub(super) fn promises(&mut self, node: Node<'t>, method: &str, given: &[Node<'t>]) -> Option<Expr> {
+        let why = "wait for each promise, or await them together, futures::future::join_all: a promise of this crate is a future";
+        let ([list], "unwrap") = (given, method) else { return Some(self.left(node, why)) };
+        let e = self.expression(*list);
+        let Type::Promises(of) = e.ty.clone() else { return Some(self.left(node, why)) };
+        let promises = self.take(&e, *list, node.end_byte());
+        let end = self.try_any();
+        Some(Expr::new(format!("php_wait_all({promises}){end}"), Type::Answers(of)))
+    }
+}

@@ -1,0 +1,237 @@
+//! Statements, and the assignments that declare variables.
+
+use tree_sitter::Node;
+
+use super::Porter;
+use super::array::rust_comment;
+use super::syntax::{all, bare, children, field, line, named, sequence};
+use super::value::{Bond, Expr, Form, Type};
+
+impl<'t> Porter<'t> {
+    /// The statements of a block, each with the comments above it; `tail` gives the last one as the value of the block.
+    pub(super) fn statements(&mut self, block: Node<'t>, nodes: &[Node<'t>], tail: Option<bool>) -> String {
+        self.frame().blocks.push(block.id());
+        let depth = self.frame().blocks.len();
+        let mut out = String::new();
+        let mut last: Option<Node<'t>> = None;
+        let end = nodes.iter().rposition(|node| node.kind() != "comment" && self.is_written(*node));
+        for (number, node) in nodes.iter().enumerate() {
+            if node.kind() == "comment" {
+                if !self.said(*node) {
+                    continue;
+                }
+                let comment = rust_comment(self.text(*node));
+                let behind = last.is_some_and(|last| last.end_position().row + 1 == line(*node));
+                if behind && !comment.contains('\n') && out.ends_with('\n') && !out.ends_with("{\n") {
+                    out.pop();
+                    out.push_str(&format!(" {comment}\n"));
+                } else {
+                    self.gap(&mut out, last, *node);
+                    out.push_str(&format!("{comment}\n"));
+                }
+                last = Some(*node);
+                continue;
+            }
+            let notes = std::mem::take(&mut self.state.notes);
+            let as_tail = tail.filter(|_| Some(number) == end);
+            let code = self.statement(*node, as_tail);
+            let own = std::mem::replace(&mut self.state.notes, notes);
+            let mut declared = Vec::new();
+            self.frame().hoisted.retain(|(at, code)| {
+                if *at == depth {
+                    declared.push(code.clone());
+                }
+                *at != depth
+            });
+            let unsaid = self.unsaid(*node);
+            if code.is_empty() && own.is_empty() && unsaid.is_empty() {
+                continue;
+            }
+            self.gap(&mut out, last, *node);
+            for line in own.into_iter().map(|note| note.text).chain(unsaid).chain(declared) {
+                out.push_str(&format!("{line}\n"));
+            }
+            if !code.is_empty() {
+                out.push_str(&format!("{code}\n"));
+            }
+            last = Some(*node);
+        }
+        self.frame().blocks.pop();
+        out.truncate(out.trim_end().len());
+        out
+    }
+
+    /// Whether a statement makes code: the last one that does is the value of a function.
+    fn is_written(&self, node: Node<'t>) -> bool {
+        !matches!(
+            node.kind(),
+            "php_tag"
+                | "php_end_tag"
+                | "text_interpolation"
+                | "empty_statement"
+                | "namespace_use_declaration"
+                | "declare_statement"
+                | "function_definition"
+        )
+    }
+
+    /// An empty line where PHP had one.
+    fn gap(&self, out: &mut String, last: Option<Node<'t>>, node: Node<'t>) {
+        if last.is_some_and(|last| line(node) > last.end_position().row + 2) && !out.is_empty() {
+            out.push('\n');
+        }
+    }
+
+    /// The comments inside of a statement that found no place of their own.
+    fn unsaid(&mut self, node: Node<'t>) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut stack = vec![node];
+        while let Some(node) = stack.pop() {
+            if matches!(node.kind(), "function_definition" | "class_declaration") {
+                continue;
+            }
+            if node.kind() == "comment" && self.said(node) {
+                found.push((node.start_byte(), rust_comment(self.text(node))));
+            }
+            stack.extend(all(node));
+        }
+        found.sort();
+        found.into_iter().map(|(_, comment)| comment).collect()
+    }
+
+    /// The statements in the braces of a block, or the one statement in its place.
+    pub(super) fn block(&mut self, node: Node<'t>) -> String {
+        match node.kind() {
+            "compound_statement" | "colon_block" => self.statements(node, &named(node), None),
+            _ => self.statements(node, &[node], None),
+        }
+    }
+
+    fn statement(&mut self, node: Node<'t>, tail: Option<bool>) -> String {
+        match node.kind() {
+            "expression_statement" => match children(node).first() {
+                Some(inner) => self.expression_statement(*inner),
+                None => String::new(),
+            },
+            "echo_statement" => self.echo(node),
+            "return_statement" => self.give_back(node, children(node).first().copied(), tail.is_some()),
+            "if_statement" => self.branch(node),
+            "foreach_statement" => self.foreach(node),
+            "while_statement" => self.repeat(node),
+            "do_statement" => self.repeat_after(node),
+            "for_statement" => self.counted(node),
+            "switch_statement" => self.switch(node),
+            "try_statement" => self.attempt(node),
+            "break_statement" | "continue_statement" => self.leave_loop(node),
+            "compound_statement" => format!("{{\n{}\n}}", super::text::indent(&self.block(node))),
+            "exit_statement" => self.exit(node),
+            "unset_statement" => self.unset(node),
+            "const_declaration" | "function_definition" => String::new(),
+            // The program says them in its own way.
+            "php_tag"
+            | "php_end_tag"
+            | "empty_statement"
+            | "namespace_use_declaration"
+            | "namespace_definition"
+            | "declare_statement" => String::new(),
+            "text_interpolation" | "text" if self.text(node).trim_end_matches("?>").trim().is_empty() => String::new(),
+            "text_interpolation" | "text" => {
+                format!("{};", self.note_left(node, "a page around the code has no counterpart here"))
+            }
+            "class_declaration" | "interface_declaration" | "trait_declaration" | "enum_declaration" => {
+                format!("{};", self.note_left(node, "classes are not carried over: make functions of their methods, with what they use as parameters"))
+            }
+            "global_declaration" | "function_static_declaration" => {
+                format!("{};", self.note_left(node, "give what is needed as a parameter"))
+            }
+            kind => {
+                let why = format!("{} has no counterpart here", kind.replace('_', " "));
+                format!("{};", self.note_left(node, &why))
+            }
+        }
+    }
+
+    fn expression_statement(&mut self, node: Node<'t>) -> String {
+        let node = bare(node);
+        match node.kind() {
+            "assignment_expression" => self.assignment(node),
+            "augmented_assignment_expression" => self.augmented(node),
+            "update_expression" => self.update(node),
+            "throw_expression" => self.throw(node),
+            "member_call_expression" if field(node, "name").is_some_and(|name| self.text(name) == "wait") => {
+                let called = self.promise(node, Some(&Type::Unit));
+                self.ended(node, called)
+            }
+            _ => {
+                let before = self.state.left.len();
+                let e = self.expression(node);
+                // A statement that is left as a whole needs no type.
+                if self.state.left.len() == before + 1 && e.code.starts_with("(todo!(") && e.code.ends_with(')') {
+                    if let Some((todo, _)) = e.code.trim_start_matches('(').rsplit_once(" as ") {
+                        return format!("{todo};");
+                    }
+                }
+                self.ended(node, e)
+            }
+        }
+    }
+
+    /// An expression whose value nobody wants, as a statement.
+    fn ended(&mut self, node: Node<'t>, e: Expr) -> String {
+        match &e.ty {
+            Type::Promise(_) => {
+                let todo = self.note_left(node, "a promise does nothing here until it is waited for: add ->wait()");
+                format!("{todo};")
+            }
+            _ if e.code.is_empty() => String::new(),
+            Type::Unit | Type::Response => format!("{};", e.code),
+            _ if e.form == Form::Owned && e.bond == Bond::Tight && e.code.ends_with('?') => format!("{};", e.code),
+            _ => format!("let _ = {};", e.code),
+        }
+    }
+
+    fn echo(&mut self, node: Node<'t>) -> String {
+        let mut parts = Vec::new();
+        for child in children(node) {
+            for one in sequence(child) {
+                self.concatenated(one, &mut parts);
+            }
+        }
+        let mut merged: Vec<Expr> = Vec::new();
+        for part in parts {
+            match (merged.last_mut(), &part.literal) {
+                (Some(Expr { literal: Some(before), .. }), Some(literal)) => {
+                    let both = Expr::literal(&format!("{before}{literal}"));
+                    merged.pop();
+                    merged.push(both);
+                }
+                _ => merged.push(part),
+            }
+        }
+        if merged.iter().any(|part| part.code.contains("+= 1;") || part.code.contains("-= 1;")) {
+            // What a piece changes, the next ones show.
+            let each: Vec<String> =
+                merged.iter().map(|part| format!("{};", self.formatted("print", std::slice::from_ref(part)))).collect();
+            return each.join("\n");
+        }
+        let ends = merged
+            .last()
+            .and_then(|last| last.literal.as_deref())
+            .and_then(|text| text.strip_suffix('\n'))
+            .map(str::to_owned);
+        match ends {
+            Some(rest) => {
+                merged.pop();
+                if !rest.is_empty() {
+                    merged.push(Expr::literal(&rest));
+                }
+                if merged.is_empty() {
+                    "println!();".to_owned()
+                } else {
+                    format!("{};", self.formatted("println", &merged))
+                }
+            }
+            None => format!("{};", self.formatted("print", &merged)),
+        }
+    }
+}

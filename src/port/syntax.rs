@@ -1,0 +1,181 @@
+//! Small questions to the nodes of the parser's tree.
+
+use std::collections::HashMap;
+
+use tree_sitter::{Node, Parser, Tree};
+
+/// How deep PHP may be nested, and how long a file may be: hand-written code is far below both.
+const DEPTH: usize = 256;
+const BYTES: usize = 4 << 20;
+
+/// The tree of a file, or what is wrong with the file.
+pub(super) fn parse(php: &str) -> Result<Tree, String> {
+    if php.len() > BYTES {
+        return Err(format!("the file has {} bytes, and at most {BYTES} are read: give it in pieces", php.len()));
+    }
+    let mut parser = Parser::new();
+    parser
+        .set_language(&tree_sitter_php::LANGUAGE_PHP.into())
+        .map_err(|error| format!("the PHP grammar does not fit its library: {error}"))?;
+    let tree = parser.parse(php, None).ok_or("the parser gave up")?;
+    check(&tree, php)?;
+    Ok(tree)
+}
+
+/// Walks the tree without recursion, so that nothing that comes later can run out of stack.
+fn check(tree: &Tree, php: &str) -> Result<(), String> {
+    let mut cursor = tree.walk();
+    let (mut depth, mut wrong) = (0, Vec::new());
+    'walk: loop {
+        let node = cursor.node();
+        if depth > DEPTH {
+            return Err(format!("line {}: nested more than {DEPTH} deep: take the expression apart", line(node)));
+        }
+        if node.is_error() {
+            wrong.push(format!("line {}: this is no PHP: {}", line(node), super::text::short(text(node, php), 60)));
+        } else if node.is_missing() {
+            wrong.push(format!("line {}: {:?} is missing", line(node), node.kind()));
+        } else if cursor.goto_first_child() {
+            depth += 1;
+            continue;
+        }
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                break 'walk;
+            }
+            depth -= 1;
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let more = wrong.len().saturating_sub(5);
+    wrong.truncate(5);
+    if more > 0 {
+        wrong.push(format!("and {more} more"));
+    }
+    Err(wrong.join("\n"))
+}
+
+/// The line where it begins, from 1.
+pub(super) fn line(node: Node<'_>) -> usize {
+    node.start_position().row + 1
+}
+
+pub(super) fn text<'a>(node: Node<'_>, php: &'a str) -> &'a str {
+    php.get(node.byte_range()).unwrap_or_default()
+}
+
+/// The named children, without comments.
+pub(super) fn children(node: Node<'_>) -> Vec<Node<'_>> {
+    let mut cursor = node.walk();
+    node.named_children(&mut cursor).filter(|child| child.kind() != "comment").collect()
+}
+
+/// The named children, with comments.
+pub(super) fn named(node: Node<'_>) -> Vec<Node<'_>> {
+    let mut cursor = node.walk();
+    node.named_children(&mut cursor).collect()
+}
+
+/// What `echo` prints, piece by piece.
+pub(super) fn sequence(node: Node<'_>) -> Vec<Node<'_>> {
+    let mut out = Vec::new();
+    let mut stack = vec![node];
+    while let Some(node) = stack.pop() {
+        match node.kind() {
+            "sequence_expression" => stack.extend(children(node).into_iter().rev()),
+            _ => out.push(node),
+        }
+    }
+    out
+}
+
+/// All children, with comments and punctuation.
+pub(super) fn all(node: Node<'_>) -> Vec<Node<'_>> {
+    let mut cursor = node.walk();
+    node.children(&mut cursor).collect()
+}
+
+pub(super) fn field<'t>(node: Node<'t>, name: &str) -> Option<Node<'t>> {
+    node.child_by_field_name(name)
+}
+
+/// The name in `$name`; `None` for `$$name` and the like.
+pub(super) fn variable<'a>(node: Node<'_>, php: &'a str) -> Option<&'a str> {
+    let name = text(node, php).strip_prefix('$')?;
+    (node.kind() == "variable_name" && !name.starts_with(['$', '{'])).then_some(name)
+}
+
+/// The arguments of a call; `None` where one is named, unpacked or by reference.
+pub(super) fn arguments(call: Node<'_>) -> Option<Vec<Node<'_>>> {
+    let list = match field(call, "arguments") {
+        Some(list) => list,
+        None => match children(call).into_iter().find(|child| child.kind() == "arguments") {
+            Some(list) => list,
+            None => return Some(Vec::new()),
+        },
+    };
+    let mut out = Vec::new();
+    for argument in children(list) {
+        let inner = children(argument);
+        match inner.as_slice() {
+            [value]
+                if argument.kind() == "argument"
+                    && field(argument, "name").is_none()
+                    && value.kind() != "variadic_unpacking" =>
+            {
+                out.push(*value);
+            }
+            _ => return None,
+        }
+    }
+    Some(out)
+}
+
+/// A parenthesised expression without its parentheses.
+pub(super) fn bare(mut node: Node<'_>) -> Node<'_> {
+    while node.kind() == "parenthesized_expression" {
+        match children(node).first() {
+            Some(inner) => node = *inner,
+            None => break,
+        }
+    }
+    node
+}
+
+/// The names that `use` gives to classes, in lower case.
+pub(super) fn aliases(root: Node<'_>, php: &str) -> HashMap<String, String> {
+    let mut out = HashMap::new();
+    let mut stack = children(root);
+    while let Some(node) = stack.pop() {
+        match node.kind() {
+            "namespace_definition" | "compound_statement" | "declaration_list" => stack.extend(children(node)),
+            "namespace_use_declaration" => {
+                let prefix =
+                    children(node).iter().find(|child| child.kind() == "namespace_name").map(|n| text(*n, php));
+                let group = field(node, "body").map(children);
+                for clause in group.unwrap_or_else(|| children(node)) {
+                    if clause.kind() != "namespace_use_clause" {
+                        continue;
+                    }
+                    let Some(named) =
+                        children(clause).into_iter().find(|c| matches!(c.kind(), "name" | "qualified_name"))
+                    else {
+                        continue;
+                    };
+                    let whole = match prefix {
+                        Some(prefix) => format!("{prefix}\\{}", text(named, php)),
+                        None => text(named, php).to_owned(),
+                    };
+                    let whole = whole.trim_start_matches('\\').to_owned();
+                    let last = whole.rsplit('\\').next().unwrap_or_default();
+                    let alias = field(clause, "alias").map_or(last, |alias| text(alias, php));
+                    out.insert(alias.to_lowercase(), whole.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+    out
+}

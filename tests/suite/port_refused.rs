@@ -1,0 +1,324 @@
+//! What `wxpay port` cannot carry over, what is no PHP, and what its Rust looks like.
+
+use std::process::{Command, Stdio};
+
+use crate::port_rustc::{Compiler, carried_over, folder, port};
+
+/// The exit code where something was left.
+const LEFT: i32 = 1;
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+/// PHP with pieces that have no meaning here, on the lines 4, 6 and 9.
+const HALF: &str = r"<?php
+use WeChatPay\Builder;
+$instance = Builder::factory(['mchid' => '1900000109']);
+$stack = $instance->getDriver()->select()->getConfig('handler');
+$resp = $instance->chain('v3/certificates')->get();
+$window = shell_exec('xdotool getactivewindow');
+echo $resp->getStatusCode(), PHP_EOL;
+if ($resp->getStatusCode() === 200) {
+    $GLOBALS['order'] = new \App\Models\Order($resp);
+}
+";
+
+#[test]
+fn what_is_left_stays_as_comment_and_todo_and_is_listed() {
+    let output = port(&["-"], HALF.as_bytes());
+    let (rust, said) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(LEFT), "{said}{rust}");
+    for (line, php) in [
+        (4, "$instance->getDriver()->select()->getConfig('handler')"),
+        (6, "shell_exec('xdotool getactivewindow')"),
+        (9, "new \\App\\Models\\Order($resp)"),
+    ] {
+        assert!(said.lines().any(|said| said.contains(&format!(":{line}: "))), "line {line} is not listed: {said}");
+        assert!(rust.lines().any(|rust| rust.trim_start().starts_with("//") && rust.contains(php)), "{php}: {rust}");
+        assert!(rust.contains(&format!("todo!(\"line {line}: ")), "{rust}");
+    }
+    // The rest is there, and all of it compiles.
+    assert!(rust.contains("chain(\"v3/certificates\")") && rust.contains("status()"), "{rust}");
+    let folder = folder("left");
+    let source = folder.join("left.rs");
+    std::fs::write(&source, &rust).expect("written");
+    Compiler::get().compile(&source, &["wechatpay_chain", "serde_json"]);
+}
+
+#[test]
+fn check_writes_no_rust() {
+    let checked = port(&["--check", "-"], HALF.as_bytes());
+    let written = port(&["-"], HALF.as_bytes());
+    assert_eq!(text(&checked.stdout), "");
+    assert_eq!((text(&checked.stderr), checked.status.code()), (text(&written.stderr), Some(LEFT)));
+    let clean = port(&["--check", "-"], b"<?php\necho 'a', PHP_EOL;\n");
+    assert_eq!((text(&clean.stdout), clean.status.code()), (String::new(), Some(0)));
+}
+
+#[test]
+fn a_file_is_named_in_the_list() {
+    let folder = folder("named");
+    let path = folder.join("notify.php");
+    std::fs::write(&path, HALF).expect("written");
+    let path = path.to_str().expect("path");
+    let output = port(&[path], b"");
+    assert!(text(&output.stderr).lines().any(|line| line.starts_with(&format!("{path}:4: "))), "{output:?}");
+    assert_eq!(output.stdout, port(&["-"], HALF.as_bytes()).stdout);
+
+    let absent = port(&["/nowhere/at/all.php"], b"");
+    assert!(text(&absent.stderr).contains("/nowhere/at/all.php"), "{absent:?}");
+    assert!(!absent.status.success() && absent.stdout.is_empty());
+}
+
+#[test]
+fn what_is_no_php_is_refused_with_its_line() {
+    for (php, line) in [
+        ("<?php\n$a = 1;\n$b = [1, 2;\n", 3),
+        ("<?php\nfunction f( {\n}\n", 2),
+        ("<?php\necho 'a'\necho 'b';\n", 3),
+        ("<?php\n$a->v3->->post();\n", 2),
+        ("<?php\n\nif (true) {\n  echo 1;\n", 4),
+    ] {
+        let output = port(&["-"], php.as_bytes());
+        let said = text(&output.stderr);
+        assert!(!output.status.success() && output.stdout.is_empty(), "{php}: {output:?}");
+        // Where a parser notices may be a line off.
+        let near = (line - 1..=line + 1)
+            .any(|line| said.contains(&format!(":{line}:")) || said.contains(&format!("line {line}")));
+        assert!(near, "{php}: {said}");
+    }
+}
+
+#[test]
+fn camel_case_in_a_path_comes_out_in_kebab_case() {
+    let rust = carried_over(
+        r"<?php
+use WeChatPay\BuilderChainable;
+function call(BuilderChainable $instance): void
+{
+    $instance->chain('v3/merchantService/complaintsV2/{complaint_id}')->get(['complaint_id' => '1']);
+    $instance['v3/marketing/membercardOpen']->get();
+    $instance->v3->merchantService->complaintsV2->get();
+}
+",
+    );
+    assert!(rust.contains(r#"chain("v3/merchant-service/complaints-v2/{complaint_id}")"#), "{rust}");
+    assert!(rust.contains(r#"["v3/marketing/membercard-open"]"#), "{rust}");
+    assert!(
+        rust.contains("merchantService->complaintsV2") || rust.contains("merchantService -> complaintsV2"),
+        "{rust}"
+    );
+}
+
+/// What has no counterpart that means the same is never carried over by guessing.
+#[test]
+fn functions_and_syntax_without_a_counterpart_are_left() {
+    for php in [
+        "echo crc32('a');",
+        "echo date('Y-m-d');",
+        "eval('echo 1;');",
+        "goto end; end: echo 1;",
+        "$f = 'strlen'; echo $f('a');",
+        "$name = 'x'; $$name = 1;",
+        "echo new class { function __toString() { return 'a'; } };",
+        "$a = [1]; foreach ($a as &$one) { $one = 2; }",
+        "include $_GET['page'];",
+        "echo `ls`;",
+        "global $x;",
+        "function g() { yield 1; } foreach (g() as $x) { echo $x; }",
+        "echo <<<A\n{$a->b()->c}\nA;",
+        "$promises = [$p]; \\GuzzleHttp\\Promise\\Utils::settle($promises)->wait();",
+        "exit(3);",
+        "exec('rm -rf /', $out, $code);",
+        "$a = 1; $b = &$a; $b = 2; echo $a;",
+        "static $n = 0; $n++; echo $n;",
+        "echo preg_replace('/a/', 'b', 'a');",
+        "header('Location: /');",
+        "http_response_code(500);",
+        "echo $_POST['a'];",
+    ] {
+        let output = port(&["--check", "-"], format!("<?php\n{php}\n").as_bytes());
+        let said = text(&output.stderr);
+        // Ending the program is the one that may have a counterpart.
+        let carried = output.status.success() && php.starts_with("exit");
+        assert!(carried || said.lines().any(|line| line.contains(":2: ") || line.contains(":3: ")), "{php}: {said}");
+        assert!(carried || output.status.code() == Some(LEFT), "{php}: {output:?}");
+    }
+}
+
+/// A path with a value pasted into it would lose its capitals, which the crate refuses: so does the port, in the crate's words.
+#[test]
+fn a_path_that_the_crate_refuses_is_left() {
+    let php = "<?php\n$instance = \\WeChatPay\\Builder::factory(['mchid' => '1']);\n\
+               $instance->chain('v3/pay/transactions/id/42AbC00')->get();\n";
+    let output = port(&["-"], php.as_bytes());
+    assert_eq!(output.status.code(), Some(LEFT), "{output:?}");
+    assert!(text(&output.stderr).contains(":3: ") && text(&output.stderr).contains("42AbC00"), "{output:?}");
+}
+
+#[test]
+fn comments_are_kept() {
+    let rust = carried_over(
+        r"<?php
+// comment-1 at the top
+use WeChatPay\BuilderChainable; // comment-2 behind a use
+
+/**
+ * comment-3 of a function
+ */
+function call(BuilderChainable $instance): void
+{
+    # comment-4 with a hash
+    $options = [ // comment-5 behind a bracket
+        // comment-6 above an element
+        'json' => [
+            'a' => 1, // comment-7 behind an element
+            /* comment-8 in front of a key */ 'b' => 2,
+            // comment-9 at the end of an array
+        ],
+    ]; // comment-10 behind a statement
+
+    // comment-11 above a statement
+    $instance
+        ->chain('v3/pay') // comment-12 within a chain
+        // comment-13 on a line of a chain
+        ->post($options);
+    if (true) {
+        // comment-14 alone in a block
+    } else { // comment-15 behind else
+        echo 'b'; /* comment-16 of
+                     two lines */
+    }
+    // comment-17 at the end of a function
+}
+
+try {
+    echo 'a';
+} catch (\Exception $e) {
+    // comment-18 in a catch
+}
+echo 'c', /* comment-19 within */ 'd';
+// comment-20 at the end
+",
+    );
+    let lost: Vec<_> = (1..=20).filter(|number| !rust.contains(&format!("comment-{number} "))).collect();
+    assert!(lost.is_empty(), "comments {lost:?} are lost in\n{rust}");
+    let twice: Vec<_> = (1..=20).filter(|number| rust.matches(&format!("comment-{number} ")).count() > 1).collect();
+    assert!(twice.is_empty(), "comments {twice:?} stand twice in\n{rust}");
+}
+
+#[test]
+fn the_output_is_as_rustfmt_would_have_it() {
+    if Command::new("rustfmt").arg("--version").stdout(Stdio::null()).status().is_err() {
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), "SKIPPED: no rustfmt");
+        return;
+    }
+    let folder = folder("rustfmt");
+    // Not the settings of this project.
+    std::fs::write(folder.join("rustfmt.toml"), "").expect("written");
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/port")).expect("folder") {
+        let path = entry.expect("entry").path();
+        if path.extension().is_none_or(|extension| extension != "php") || path.ends_with("sdk.php") {
+            continue;
+        }
+        let rust = carried_over(&std::fs::read_to_string(&path).expect("PHP"));
+        let source = folder.join(path.file_name().expect("name")).with_extension("rs");
+        std::fs::write(&source, rust).expect("written");
+        let mut rustfmt = Command::new("rustfmt");
+        rustfmt.args(["--check", "--edition", "2024"]).arg(&source);
+        let output = rustfmt.output().expect("rustfmt");
+        assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    }
+}
+
+/// Whether the command ended by itself, without a panic.
+fn ends(what: &str, input: &[u8]) -> Option<i32> {
+    let output = port(&["-"], input);
+    let code = output.status.code();
+    assert!(
+        code.is_some() && code != Some(101),
+        "{what}: {:?} {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    if code != Some(0) {
+        assert!(!output.stderr.is_empty(), "{what}: refused without a word");
+    }
+    code
+}
+
+#[test]
+fn hostile_input_is_an_error_and_no_crash() {
+    let many = 100_000;
+    let nested = |open: &str, inner: &str, close: &str| {
+        format!("<?php\n$a = {}{inner}{};\n", open.repeat(many), close.repeat(many)).into_bytes()
+    };
+    for (what, input) in [
+        ("arrays", nested("[", "1", "]")),
+        ("parentheses", nested("(", "1", ")")),
+        ("negations", nested("!", "1", "")),
+        ("casts", nested("(int)", "1", "")),
+        ("keys", nested("['a' => ", "1", "]")),
+        ("calls", nested("f(", "1", ")")),
+        ("closures", nested("function () { return ", "1", "; }")),
+        ("arrows", nested("fn () => ", "1", "")),
+        ("ternaries", nested("true ? ", "1", " : 2")),
+        ("open alone", "<?php\n$a = ".to_owned().into_bytes().into_iter().chain("[".repeat(many).bytes()).collect()),
+        ("blocks", format!("<?php\n{}{}", "if (true) {".repeat(many), "}".repeat(many)).into_bytes()),
+        ("bare blocks", format!("<?php\n{}{}", "{".repeat(many), "}".repeat(many)).into_bytes()),
+        ("a chain", format!("<?php\n$instance{};\n", "->a".repeat(many)).into_bytes()),
+        ("indexes", format!("<?php\n$a{};\n", "['a']".repeat(many)).into_bytes()),
+        ("concatenations", format!("<?php\n$a = 'a'{};\n", " . 'a'".repeat(many)).into_bytes()),
+        ("sums", format!("<?php\n$a = 1{};\n", " + 1".repeat(many)).into_bytes()),
+        ("assignments", format!("<?php\n{}1;\n", "$a = ".repeat(many)).into_bytes()),
+        ("else if", format!("<?php\nif (1) {{}}{}\n", " else if (1) {}".repeat(many)).into_bytes()),
+        ("interpolations", format!("<?php\n$a = \"{}\";\n", "{$a['b']}".repeat(many)).into_bytes()),
+    ] {
+        ends(what, &input);
+    }
+    let invalid = b"<?php\necho '\xff\xfe';\n";
+    assert_ne!(ends("invalid UTF-8", invalid), Some(0));
+    ends("ten megabytes of a comment", format!("<?php\n/*{}*/\n", "x".repeat(10 << 20)).as_bytes());
+    ends("ten megabytes of a text", format!("<?php\n$a = '{}';\n", "x".repeat(10 << 20)).as_bytes());
+    ends("ten megabytes of statements", format!("<?php\n{}", "$a = 1;\n".repeat((10 << 20) / 8)).as_bytes());
+    ends("ten megabytes of brackets", "[".repeat(10 << 20).as_bytes());
+    for (what, input) in [
+        ("nothing", ""),
+        ("a page", "<html></html>\n"),
+        ("a page and PHP", "<html><?php echo 1; ?></html>\n"),
+        ("a tag alone", "<?php"),
+        ("a short tag", "<?= $a ?>"),
+        ("NUL", "<?php\n\0\n"),
+        ("a byte order mark", "\u{feff}<?php\necho 1;\n"),
+        ("CR LF", "<?php\r\n// a\r\necho 'a';\r\n"),
+        ("an unfinished comment", "<?php\n/* a"),
+        ("an unfinished heredoc", "<?php\n$a = <<<EOT\n  a\n"),
+        ("an unfinished text", "<?php\n$a = 'a"),
+        ("a large number", "<?php\n$a = 99999999999999999999999;\n$b = 1e999;\n$c = 0x7fffffffffffffffff;\n"),
+        ("a Rust keyword", "<?php\n$match = 1;\n$type = $match;\necho $type;\nfunction impl() {}\nimpl();\n"),
+        ("no name of Rust", "<?php\n$变量 = 1;\necho $变量;\n$_ = 2;\necho $_;\n"),
+        ("the end of a comment", "<?php\n// */ \"\nfoo(/* } */ 'x');\n"),
+    ] {
+        ends(what, input.as_bytes());
+    }
+}
+
+/// Valid PHP with a piece missing, doubled or of another file: refused or carried over, and never a crash.
+#[test]
+fn broken_php_is_no_crash() {
+    let file = include_bytes!("../port/notification.php");
+    for number in 0..120 {
+        // Any spread of places will do, as long as it is the same each time.
+        let at = number * 7919 % file.len();
+        let length = 1 + number * 31 % 40;
+        let end = (at + length).min(file.len());
+        let broken: Vec<u8> = match number % 3 {
+            0 => [&file[..at], &file[end..]].concat(),
+            1 => [&file[..end], &file[at..]].concat(),
+            _ => file[..end].to_vec(),
+        };
+        ends(&format!("number {number}"), &broken);
+    }
+}
