@@ -320,16 +320,19 @@ impl<'t> Porter<'t> {
     }
 
     pub(super) fn leave_loop(&mut self, node: Node<'t>) -> String {
-        if self.flow().kind == Kind::Try {
-            return format!(
-                "{};",
-                self.note_left(
-                    node,
-                    "a try is left from inside of a loop: put the loop into it, or the try into a function"
-                )
-            );
-        }
         let word = if node.kind() == "break_statement" { "break" } else { "continue" };
+        let loops = self.frame().loops;
+        let flow = self.flow();
+        if flow.kind == Kind::Try && flow.loops == loops {
+            // The loop is around the closure that the try becomes.
+            let tangled = flow.found.returning || flow.found.leaves.is_some_and(|other| other != word);
+            flow.found.tangled |= tangled;
+            flow.found.leaves = Some(word);
+            if tangled || loops == 0 || !children(node).is_empty() {
+                return format!("{};", self.note_left(node, "a try is left in several ways: give it a function"));
+            }
+            return "return Ok(true);".to_owned();
+        }
         if !children(node).is_empty() || self.frame().loops == 0 {
             return format!(
                 "{};",

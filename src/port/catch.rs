@@ -138,12 +138,15 @@ impl<'t> Porter<'t> {
             .into_iter()
             .find(|child| child.kind() == "finally_clause")
             .and_then(|clause| field(clause, "body"));
-        let (facts, _) =
-            self.look(|porter| porter.attempted(body, Facts { foreign: true, returning: true, fallible: true }));
+        let (facts, _) = self.look(|porter| {
+            porter.attempted(body, Facts { foreign: true, returning: true, fallible: true, ..Facts::default() })
+        });
         let (facts, code) = self.attempted(body, Facts { fallible: true, ..facts });
-        let whole = diverges(body) && facts.returning;
+        let whole = diverges(body) && facts.returning && facts.leaves.is_none();
         let error = if facts.foreign { Type::BoxError } else { Type::Error };
-        let given = if facts.returning {
+        let given = if facts.leaves.is_some() {
+            "bool".to_owned()
+        } else if facts.returning {
             let outer = self.outer_returns();
             if whole { outer.name() } else { format!("Option<{}>", outer.name()) }
         } else {
@@ -152,6 +155,21 @@ impl<'t> Porter<'t> {
         let mut out = format!("let attempt = (|| -> Result<{given}, {}> {{\n{}\n}})();\n", error.name(), indent(&code));
         let handled = self.arms(&arms, &error);
         let returned = |porter: &mut Self, value: &str| porter.hand_on(value);
+        if let Some(word) = facts.leaves {
+            let (name, handled) = handled;
+            let handled =
+                if handled.is_empty() { "{}".to_owned() } else { format!("{{\n{}\n    }}", indent(&indent(&handled))) };
+            out.push_str(&format!(
+                "match attempt {{\n    Ok(true) => {word},\n    Ok(false) => {{}}\n    Err({name}) => {handled}\n}}"
+            ));
+            if let Some(finally) = finally {
+                let todo =
+                    self.note_left(finally, "a finally of a try that a loop is left from: give the try a function");
+                out.push_str(&format!("\n{todo};"));
+            }
+            self.state.nested -= 1;
+            return out;
+        }
         out.push_str(&match (facts.returning, handled) {
             (false, (name, handled)) if handled.trim().is_empty() => {
                 let _ = name;
@@ -188,13 +206,30 @@ impl<'t> Porter<'t> {
     /// The body of a `try`, as one of a closure, and what was found in it.
     fn attempted(&mut self, body: Node<'t>, assumed: Facts) -> (Facts, String) {
         let returns = self.outer_returns();
-        let whole = diverges(body);
-        self.frame().flows.push(Flow { kind: Kind::Try, assumed, whole, returns: Some(returns), ..Flow::default() });
+        let whole = diverges(body) && assumed.leaves.is_none();
+        let loops = self.frame().loops;
+        self.frame().flows.push(Flow {
+            kind: Kind::Try,
+            assumed,
+            loops,
+            whole,
+            returns: Some(returns),
+            ..Flow::default()
+        });
         let nodes = named(body);
         let mut code = self.statements(body, &nodes, whole.then_some(true));
         if !whole {
-            let end = if assumed.returning { "Ok(None)" } else { "Ok(())" };
-            code = if code.is_empty() { end.to_owned() } else { format!("{code}\n{end}") };
+            let end = match (assumed.leaves, assumed.returning) {
+                (Some(_), _) => "Ok(false)",
+                (None, true) => "Ok(None)",
+                (None, false) => "Ok(())",
+            };
+            code = match code.strip_suffix("return Ok(true);") {
+                _ if code.is_empty() => end.to_owned(),
+                // The last statement leaves.
+                Some(before) if diverges(body) => format!("{before}Ok(true)"),
+                _ => format!("{code}\n{end}"),
+            };
         }
         let found = self.frame().flows.pop().unwrap_or_default().found;
         (found, code)
@@ -288,7 +323,18 @@ impl<'t> Porter<'t> {
         let subject = self.kind_of(&Expr::place(rust.clone(), error.clone()));
         let mut out = format!("match {subject} {{\n");
         let mut total = false;
+        let mut seen: Vec<&'static str> = Vec::new();
         for (kinds, code) in matched {
+            let kinds = kinds.map(|kinds| {
+                let new: Vec<&'static str> = kinds.iter().filter(|kind| !seen.contains(kind)).copied().collect();
+                seen.extend(&new);
+                (kinds.is_empty(), new)
+            });
+            let kinds = match kinds {
+                // All that it catches was caught above.
+                Some((false, new)) if new.is_empty() => continue,
+                other => other.map(|(_, new)| new),
+            };
             let pattern = match kinds {
                 None => {
                     total = true;

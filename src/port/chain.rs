@@ -101,6 +101,9 @@ impl<'t> Porter<'t> {
         let mut at = bare(node);
         let mut first: Option<String> = None;
         loop {
+            if self.is_held(at) {
+                break;
+            }
             let next = match at.kind() {
                 "member_access_expression" => {
                     first = field(at, "name").map(|name| self.text(name).to_owned());
@@ -119,7 +122,6 @@ impl<'t> Porter<'t> {
                     let ty = self.variable_type(at);
                     return matches!(ty, Some(Type::Client | Type::Chain));
                 }
-                // `$this->client->v3`: what it is cannot be seen, and what follows says it.
                 _ => break,
             };
             match next {
@@ -131,8 +133,26 @@ impl<'t> Porter<'t> {
         begins && self.gives_client(at)
     }
 
+    /// `$this->client`, `self::$client`, `$this->client()`: what it is cannot be seen, and what follows says it.
+    fn is_held(&self, node: Node<'t>) -> bool {
+        match node.kind() {
+            "member_access_expression" | "member_call_expression" => {
+                let name = field(node, "name").map(|name| self.text(name)).unwrap_or_default();
+                field(node, "object").is_some_and(|object| self.text(object) == "$this") && !is_chain_name(name)
+            }
+            "scoped_property_access_expression" => true,
+            "scoped_call_expression" => {
+                field(node, "scope").is_some_and(|scope| matches!(self.text(scope), "self" | "static"))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether an expression that is no variable is a client: a call of the factory, or of a function that returns one.
     fn gives_client(&self, node: Node<'t>) -> bool {
+        if self.is_held(node) {
+            return true;
+        }
         match node.kind() {
             "scoped_call_expression" => {
                 let class = field(node, "scope").map(|scope| self.class(scope));
@@ -152,6 +172,9 @@ impl<'t> Porter<'t> {
         let mut steps = Vec::new();
         let mut at = bare(node);
         loop {
+            if self.is_held(at) {
+                break;
+            }
             let next = match at.kind() {
                 "member_access_expression" => {
                     let name = field(at, "name").ok_or("a property without a name")?;
@@ -182,7 +205,11 @@ impl<'t> Porter<'t> {
             at = bare(next.ok_or("a chain without a beginning")?);
         }
         steps.reverse();
-        let root = self.expression(at);
+        let root = if self.is_held(at) {
+            self.left_as(at, "a client that an object holds: give it to the function as a parameter", Type::Client)
+        } else {
+            self.expression(at)
+        };
         self.written_chain(root, &steps)
     }
 

@@ -216,6 +216,14 @@ impl<'t> Porter<'t> {
         out
     }
 
+    /// Text, numbers and truths that may be null are values.
+    pub(super) fn scalar(ty: Type) -> Type {
+        match ty {
+            Type::Option(of) if !of.is_object() => Type::Value,
+            ty => ty,
+        }
+    }
+
     /// The type that holds both.
     pub(super) fn both(a: &Type, b: &Type) -> Type {
         use value::Type as T;

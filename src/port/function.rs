@@ -174,6 +174,9 @@ impl<'t> Porter<'t> {
     pub(super) fn give_back(&mut self, node: Node<'t>, value: Option<Node<'t>>, tail: bool) -> String {
         let flow = self.flow().clone();
         self.flow().found.returning = true;
+        if flow.kind == Kind::Try && (flow.found.leaves.is_some() || flow.assumed.leaves.is_some()) {
+            return format!("{};", self.note_left(node, "a try is left in several ways: give it a function"));
+        }
         let returns = if flow.kind == Kind::Try {
             self.frame().flows.first().and_then(|flow| flow.returns.clone())
         } else {
@@ -286,7 +289,9 @@ impl<'t> Porter<'t> {
                     _ => None,
                 }
             };
-            let chained = inside.get(name).is_some_and(|story| story.chained);
+            // As PHP's manual calls it, also where it is only given on.
+            let named = matches!(name, "instance" | "client" | "wxpay" | "wechatpay");
+            let chained = named || inside.get(name).is_some_and(|story| story.chained);
             let of_default = field(parameter, "default_value").and_then(|default| {
                 let ty = self.look(|porter| porter.expression(default)).ty;
                 matches!(ty, Type::Text | Type::Int | Type::Float | Type::Bool).then_some(ty)

@@ -238,7 +238,7 @@ impl<'t> Porter<'t> {
             "!" => {
                 let code = self.truth(&e, Bond::Unary);
                 let code = match code.strip_prefix('!') {
-                    Some(positive) if e.ty != Type::Bool => positive.to_owned(),
+                    Some(positive) if e.ty != Type::Bool || e.bond == Bond::Unary => positive.to_owned(),
                     _ => format!("!{code}"),
                 };
                 Expr::new(code, Type::Bool).bond(Bond::Unary)
@@ -308,7 +308,7 @@ impl<'t> Porter<'t> {
     }
 
     fn either(&mut self, node: Node<'t>, condition: &str, a: Expr, b: Expr) -> Expr {
-        let ty = Self::both(&a.ty, &b.ty);
+        let ty = Self::scalar(Self::both(&a.ty, &b.ty));
         let borrowed = ty == Type::Text && a.form == Form::Ref && b.form == Form::Ref && a.ty == b.ty;
         let (form, sides) = if borrowed {
             (Form::Ref, (Some(a.code.clone()), Some(b.code.clone())))
@@ -350,6 +350,7 @@ impl<'t> Porter<'t> {
             return self.left(node, "a match without default fails at run time: add one");
         };
         let ty = arms.iter().fold(other.ty.clone(), |ty, (_, result)| Self::both(&ty, &result.ty));
+        let ty = Self::scalar(ty);
         let mut code = String::new();
         for (tests, result) in arms {
             let mut asked = Vec::new();

@@ -302,6 +302,8 @@ pub(super) struct Flow {
     pub(super) assumed: Facts,
     pub(super) found: Facts,
     pub(super) returned: Vec<Type>,
+    /// How many loops were open when it began.
+    pub(super) loops: usize,
     /// It never ends but by giving back.
     pub(super) whole: bool,
     /// The type that a result is turned into.
@@ -314,6 +316,10 @@ pub(super) struct Facts {
     pub(super) foreign: bool,
     /// `return` stands in it.
     pub(super) returning: bool,
+    /// `break` or `continue` of a loop around it.
+    pub(super) leaves: Option<&'static str>,
+    /// Both of them, or one of them and `return`.
+    pub(super) tangled: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

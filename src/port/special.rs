@@ -71,7 +71,7 @@ impl<'t> Porter<'t> {
             return Some(Expr::new("true", Type::Bool));
         }
         let e = self.expression(*one);
-        if e.ty.is_object() {
+        if e.ty.is_object() && !matches!(e.ty, Type::MaybeResponse | Type::Option(_)) {
             return Some(Expr::new("false", Type::Bool));
         }
         let truth = self.truth(&e, Bond::Unary);
@@ -142,7 +142,10 @@ impl<'t> Porter<'t> {
         }
         let arguments: String = arguments.iter().map(|argument| format!(", {argument}")).collect();
         Some(if name == "printf" {
-            Expr::new(format!("print!(\"{out}\"{arguments})"), Type::Unit)
+            match out.strip_suffix("\\n") {
+                Some(line) => Expr::new(format!("println!(\"{line}\"{arguments})"), Type::Unit),
+                None => Expr::new(format!("print!(\"{out}\"{arguments})"), Type::Unit),
+            }
         } else {
             Expr::new(format!("format!(\"{out}\"{arguments})"), Type::Text)
         })

@@ -158,6 +158,7 @@ impl<'t> Porter<'t> {
             "augmented_assignment_expression" => self.augmented(node),
             "update_expression" => self.update(node),
             "throw_expression" => self.throw(node),
+            "binary_expression" if self.is_shortcut(node) => self.shortcut(node),
             "member_call_expression" if field(node, "name").is_some_and(|name| self.text(name) == "wait") => {
                 let called = self.promise(node, Some(&Type::Unit));
                 self.ended(node, called)
@@ -174,6 +175,31 @@ impl<'t> Porter<'t> {
                 self.ended(node, e)
             }
         }
+    }
+
+    /// `$a && $b = 1`, `$a or throw ...`
+    fn is_shortcut(&self, node: Node<'t>) -> bool {
+        let operator = field(node, "operator").map(|operator| self.text(operator).to_ascii_lowercase());
+        matches!(operator.as_deref(), Some("&&" | "and" | "||" | "or"))
+    }
+
+    fn shortcut(&mut self, node: Node<'t>) -> String {
+        let (Some(left), Some(right), Some(operator)) =
+            (field(node, "left"), field(node, "right"), field(node, "operator"))
+        else {
+            return format!("{};", self.note_left(node, "an operator without operands"));
+        };
+        let asked = self.expression(left);
+        let and = matches!(self.text(operator).to_ascii_lowercase().as_str(), "&&" | "and");
+        let asked = if and {
+            self.truth(&asked, super::value::Bond::Loose)
+        } else {
+            format!("!{}", self.truth(&asked, super::value::Bond::Unary))
+        };
+        self.frame().blocks.push(right.id());
+        let done = self.expression_statement(right);
+        self.frame().blocks.pop();
+        format!("if {asked} {{\n{}\n}}", super::text::indent(&done))
     }
 
     /// An expression whose value nobody wants, as a statement.

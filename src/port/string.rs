@@ -136,6 +136,13 @@ impl<'t> Porter<'t> {
             }
         }
         for node in flat {
+            if node.kind() == "encapsed_string" {
+                let pieces = self.pieces(node, node.start_byte() + 1, node.end_byte().saturating_sub(1), None);
+                if let Some(pieces) = pieces {
+                    parts.extend(pieces.into_iter().filter(|one| one.literal.as_deref() != Some("")));
+                    continue;
+                }
+            }
             let part = self.expression(node);
             let part = match (&part.ty, part.literal.is_some()) {
                 (Type::Int, _) if part.code.bytes().all(|byte| byte.is_ascii_digit()) => Expr::literal(&part.code),

@@ -105,11 +105,15 @@ impl Type {
 
     /// Whether PHP finds a value of this type true, whatever it is.
     pub(super) fn is_object(&self) -> bool {
+        if let Type::Option(of) = self {
+            return of.is_object();
+        }
         matches!(
             self,
             Type::Client
                 | Type::Chain
                 | Type::Response
+                | Type::MaybeResponse
                 | Type::Promise(_)
                 | Type::PrivateKey
                 | Type::PublicKey

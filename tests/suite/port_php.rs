@@ -371,7 +371,8 @@ impl<'a> Writer<'a> {
         let (head, tail) = text.split_at(half);
         let canonical = || {
             serde_json::from_str::<Value>(text).ok().filter(|value| {
-                (value.is_object() || value.is_array()) && format!("{value}") == text && !text.contains('.')
+                let written = value.to_string();
+                (value.is_object() || value.is_array()) && written == text && !text.contains('.')
             })
         };
         if let Some(value) = canonical().filter(|_| nth % 2 == 0) {
