@@ -164,3 +164,23 @@ fn the_macro_takes_what_php_takes() {
         200
     );
 }
+
+/// What the compiler writes is what `seg` writes, and what it refuses `seg` refuses.
+#[test]
+fn the_macro_writes_what_seg_writes() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    let segment = "/{0,2}[aBz_{}?]{0,3}(/{1,2}[aBz1_]{0,3}){0,2}/{0,2}";
+    proptest::proptest!(|(names in proptest::collection::vec(segment, 1..4))| {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let written = std::panic::catch_unwind(|| {
+            let (text, length) = wechatpay_chain::literal::text::<256>(&names);
+            String::from_utf8(text[..length].to_vec()).expect("text")
+        });
+        let (first, others) = names.split_first().expect("a name");
+        let chain = others.iter().fold(client.seg(first), |chain, name| chain.seg(name));
+        proptest::prop_assert_eq!(written.ok(), chain.template().ok().map(str::to_owned), "{:?}", names);
+    });
+    let chain = chain!(client->v3["pay/"]["/"]->"//transactions");
+    assert_eq!(chain.template().expect("path"), "v3/pay/transactions");
+}
