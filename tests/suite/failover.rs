@@ -154,8 +154,16 @@ fn what_was_sent_is_never_said_to_be_unsent() {
         .expect("client");
     sandbox.inject(Fault::CutBody(3));
     let error = none_left(&client);
-    assert_eq!((error.kind(), sandbox.requests().len()), (ErrorKind::Sign, 1));
+    assert_eq!((error.kind(), sandbox.requests().len()), (ErrorKind::Transport, 1));
     assert!(!error.is_before_send(), "the first attempt arrived: {error}");
+    let said = error.to_string();
+    assert!(
+        said.contains("may have arrived, so query before repeating it; the last one failed: the signer refused: "),
+        "{said}"
+    );
+    assert!(
+        std::error::Error::source(&error).is_some_and(|source| source.to_string() == "the signing service is gone")
+    );
 }
 
 fn counted(sandbox: &Sandbox, outcome: Result<Response, Error>) -> (usize, Result<u32, ErrorKind>) {
