@@ -166,6 +166,28 @@ fn what_was_sent_is_never_said_to_be_unsent() {
     );
 }
 
+/// A server that takes one request, and is gone.
+#[test]
+fn no_connection_after_a_request_was_sent_is_an_unknown_outcome() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("port");
+    let client = sandbox().builder().base_uri(format!("http://{}/", listener.local_addr().expect("address"))).build();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("connection");
+        assert!(std::io::Read::read(&mut stream, &mut [0; 4096]).expect("request") > 0);
+        drop(listener);
+    });
+    let error = none_left(&client.expect("client"));
+    server.join().expect("server");
+    assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
+    assert!(!error.is_connect() && !error.is_before_send());
+    assert!(
+        error
+            .to_string()
+            .contains("may have arrived, so query before repeating it; the last one failed: no connection to "),
+        "{error}"
+    );
+}
+
 fn counted(sandbox: &Sandbox, outcome: Result<Response, Error>) -> (usize, Result<u32, ErrorKind>) {
     (sandbox.requests().len(), outcome.map(|answer| answer.attempts()).map_err(|error| error.kind()))
 }
