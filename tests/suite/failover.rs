@@ -144,16 +144,18 @@ impl wechatpay_chain::Signer for Once {
 #[test]
 fn what_was_sent_is_never_said_to_be_unsent() {
     let sandbox = sandbox();
-    let client = Client::builder()
-        .mchid(wechatpay_chain::sandbox::MCHID)
-        .signer(Once(std::sync::Mutex::new(Some(sandbox.merchant_key()))))
-        .platform_key(wechatpay_chain::sandbox::PUBLIC_KEY_ID, sandbox.platform_key())
-        .base_uri(sandbox.base_uri())
-        .no_proxy()
-        .build()
-        .expect("client");
+    let client = || {
+        Client::builder()
+            .mchid(wechatpay_chain::sandbox::MCHID)
+            .signer(Once(std::sync::Mutex::new(Some(sandbox.merchant_key()))))
+            .platform_key(wechatpay_chain::sandbox::PUBLIC_KEY_ID, sandbox.platform_key())
+            .base_uri(sandbox.base_uri())
+            .no_proxy()
+            .build()
+            .expect("client")
+    };
     sandbox.inject(Fault::CutBody(3));
-    let error = none_left(&client);
+    let error = none_left(&client());
     assert_eq!((error.kind(), sandbox.requests().len()), (ErrorKind::Transport, 1));
     assert!(!error.is_before_send(), "the first attempt arrived: {error}");
     let said = error.to_string();
@@ -164,6 +166,15 @@ fn what_was_sent_is_never_said_to_be_unsent() {
     assert!(
         std::error::Error::source(&error).is_some_and(|source| source.to_string() == "the signing service is gone")
     );
+    // Nor where the earlier request was redirected.
+    sandbox.inject(Fault::Tamper(Box::new(|answer| {
+        *answer.status_mut() = http::StatusCode::TEMPORARY_REDIRECT;
+        answer.headers_mut().insert("location", "/v3/elsewhere".parse().expect("location"));
+    })));
+    let mut redirected = options();
+    redirected["allow_redirects"] = true.into();
+    let error = client().chain(CARDS).post(redirected).expect_err("nobody signs");
+    assert_eq!((error.kind(), error.is_before_send()), (ErrorKind::Transport, false), "{error}");
 }
 
 /// A server that takes one request, and is gone.
