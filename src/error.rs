@@ -219,12 +219,16 @@ impl Error {
         self
     }
 
-    /// An error of a connection that came after another request of the same call had left.
+    /// An error that came after another request of the same call had left: what it says of itself is true of the last request alone.
     pub(crate) fn after_sending(mut self) -> Self {
-        self.0.sent = true;
-        if self.0.kind == ErrorKind::Connect {
+        if self.is_before_send() {
             self.0.kind = ErrorKind::Transport;
+            self.0.message = format!(
+                "an earlier request of this call was sent and may have arrived, so query before repeating it; the last one failed: {}",
+                self.0.message
+            );
         }
+        self.0.sent = true;
         self
     }
 

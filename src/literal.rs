@@ -21,24 +21,38 @@ pub const fn text<const ROOM: usize>(names: &[&str]) -> ([u8; ROOM], usize) {
     let mut out = [0; ROOM];
     let (mut end, mut i) = (0, 0);
     while i < names.len() {
-        let mut name = names[i].as_bytes();
         if i > 0 {
             while end > 0 && out[end - 1] == b'/' {
                 end -= 1;
             }
             out[end] = b'/';
             end += 1;
-            while let [b'/', rest @ ..] = name {
-                name = rest;
-            }
         }
-        end = match path::write(name, &mut out, end) {
+        let begin = end;
+        end = match path::write(names[i].as_bytes(), &mut out, begin) {
             Ok(end) => end,
             Err(fault) => panic!("{}", fault.words()),
         };
+        // Only now, since the first name of a path is read in its own way.
+        if i > 0 {
+            end = without_first_slashes(&mut out, begin, end);
+        }
         i += 1;
     }
     (out, end)
+}
+
+/// Takes the slashes away with which a name begins, and returns where it ends then.
+const fn without_first_slashes(out: &mut [u8], begin: usize, end: usize) -> usize {
+    let (mut from, mut to) = (begin, begin);
+    while from < end && out[from] == b'/' {
+        from += 1;
+    }
+    while from < end {
+        out[to] = out[from];
+        (from, to) = (from + 1, to + 1);
+    }
+    to
 }
 
 /// The bytes as the text they are.

@@ -232,4 +232,15 @@ mod tests {
             assert_eq!(asked(&[date, ("retry-after", wrong)]), None, "{wrong}");
         }
     }
+
+    #[test]
+    fn nobody_asks_for_more_than_a_minute() {
+        let pause = |asked: &str, pause| {
+            let answer = http::Response::builder().status(429).header("retry-after", asked).body(Bytes::new());
+            super::pause(&Ok(answer.expect("answer")), Retry { times: 1, pause }, 0, true)
+        };
+        assert_eq!(pause("86400", Duration::ZERO), Some(MOST_ASKED));
+        assert_eq!(pause("2", Duration::ZERO), Some(Duration::from_secs(2)));
+        assert!(pause("0", Duration::from_secs(2)).is_some_and(|pause| pause >= Duration::from_secs(1)));
+    }
 }

@@ -144,18 +144,59 @@ impl wechatpay_chain::Signer for Once {
 #[test]
 fn what_was_sent_is_never_said_to_be_unsent() {
     let sandbox = sandbox();
-    let client = Client::builder()
-        .mchid(wechatpay_chain::sandbox::MCHID)
-        .signer(Once(std::sync::Mutex::new(Some(sandbox.merchant_key()))))
-        .platform_key(wechatpay_chain::sandbox::PUBLIC_KEY_ID, sandbox.platform_key())
-        .base_uri(sandbox.base_uri())
-        .no_proxy()
-        .build()
-        .expect("client");
+    let client = || {
+        Client::builder()
+            .mchid(wechatpay_chain::sandbox::MCHID)
+            .signer(Once(std::sync::Mutex::new(Some(sandbox.merchant_key()))))
+            .platform_key(wechatpay_chain::sandbox::PUBLIC_KEY_ID, sandbox.platform_key())
+            .base_uri(sandbox.base_uri())
+            .no_proxy()
+            .build()
+            .expect("client")
+    };
     sandbox.inject(Fault::CutBody(3));
-    let error = none_left(&client);
-    assert_eq!((error.kind(), sandbox.requests().len()), (ErrorKind::Sign, 1));
+    let error = none_left(&client());
+    assert_eq!((error.kind(), sandbox.requests().len()), (ErrorKind::Transport, 1));
     assert!(!error.is_before_send(), "the first attempt arrived: {error}");
+    let said = error.to_string();
+    assert!(
+        said.contains("may have arrived, so query before repeating it; the last one failed: the signer refused: "),
+        "{said}"
+    );
+    assert!(
+        std::error::Error::source(&error).is_some_and(|source| source.to_string() == "the signing service is gone")
+    );
+    // Nor where the earlier request was redirected.
+    sandbox.inject(Fault::Tamper(Box::new(|answer| {
+        *answer.status_mut() = http::StatusCode::TEMPORARY_REDIRECT;
+        answer.headers_mut().insert("location", "/v3/elsewhere".parse().expect("location"));
+    })));
+    let mut redirected = options();
+    redirected["allow_redirects"] = true.into();
+    let error = client().chain(CARDS).post(redirected).expect_err("nobody signs");
+    assert_eq!((error.kind(), error.is_before_send()), (ErrorKind::Transport, false), "{error}");
+}
+
+/// A server that takes one request, and is gone.
+#[test]
+fn no_connection_after_a_request_was_sent_is_an_unknown_outcome() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("port");
+    let client = sandbox().builder().base_uri(format!("http://{}/", listener.local_addr().expect("address"))).build();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("connection");
+        assert!(std::io::Read::read(&mut stream, &mut [0; 4096]).expect("request") > 0);
+        drop(listener);
+    });
+    let error = none_left(&client.expect("client"));
+    server.join().expect("server");
+    assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
+    assert!(!error.is_connect() && !error.is_before_send());
+    assert!(
+        error
+            .to_string()
+            .contains("may have arrived, so query before repeating it; the last one failed: no connection to "),
+        "{error}"
+    );
 }
 
 fn counted(sandbox: &Sandbox, outcome: Result<Response, Error>) -> (usize, Result<u32, ErrorKind>) {

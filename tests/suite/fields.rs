@@ -55,6 +55,19 @@ fn fields_are_encrypted_with_the_key_that_the_request_names() {
 }
 
 #[test]
+fn a_key_that_does_not_come_in_time_is_said_to_be_that() {
+    let sandbox = sandbox();
+    sandbox.rotate_certificate().expect("certificate");
+    let call = by_certificate(&sandbox).build().expect("client").chain(PATH);
+    sandbox.inject(Fault::Delay(Duration::from_millis(1500)));
+    let began = Instant::now();
+    let error = call.post(json!({ "json": body(), "encrypt": FIELDS, "timeout": 0.3 })).expect_err("no key");
+    assert!(error.is_timeout() && error.to_string().contains("the call was not sent"), "{error}");
+    assert!(began.elapsed() < Duration::from_millis(1000), "{:?}", began.elapsed());
+    assert_eq!(sandbox.requests().len(), 1, "the fetch alone");
+}
+
+#[test]
 fn the_fetch_of_the_certificates_is_part_of_the_calls_time() {
     let sandbox = sandbox();
     sandbox.rotate_certificate().expect("certificate");

@@ -1,5 +1,6 @@
 //! The same call in every form puts the same bytes on the wire.
 
+use proptest::prelude::ProptestConfig;
 use serde_json::json;
 use wechatpay_chain::sandbox::Received;
 use wechatpay_chain::{Options, Response, chain};
@@ -157,10 +158,46 @@ fn the_macro_takes_what_php_takes() {
     assert_eq!(template(chain!(client->v3->type->in->"{Id}"->"a%2Fb")), "v3/type/in/{Id}/a%2Fb");
     let told = chain!(client->v3->marketing->membercardOpen->cards->_card_id_->permissionTokens->postAsync(options())->then(|answer| answer.status().as_u16())->wait());
     assert_eq!(told.expect("answer"), 200);
+    for method in ["GET", "PUT", "POST", "PATCH", "DELETE"] {
+        sandbox.stub(method, "v3/verb", 200, json!({}));
+    }
+    let verbs = [
+        chain!(client->v3->verb->getAsync(())),
+        chain!(client->v3->verb->putAsync(json!({ "json": {} }))),
+        chain!(client->v3->verb->postAsync(json!({ "json": {} }))),
+        chain!(client->v3->verb->patchAsync(json!({ "json": {} }))),
+        chain!(client->v3->verb->deleteAsync(())),
+    ];
+    for verb in verbs {
+        verb.wait().expect("answer");
+    }
+    let methods: Vec<_> = sandbox.requests().iter().map(|request| request.method.to_string()).collect();
+    assert_eq!(methods.get(1..), Some(["GET", "PUT", "POST", "PATCH", "DELETE"].map(String::from).as_slice()));
     assert_eq!(
         chain!(client["v3/marketing/membercard-open/cards/{card_id}/permission-tokens"]->post(options()))
             .expect("answer")
             .status(),
         200
     );
+}
+
+/// What the compiler writes is what `seg` writes, and what it refuses `seg` refuses.
+#[test]
+fn the_macro_writes_what_seg_writes() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    let segment = "/{0,2}[aBz_{}?]{0,3}(/{1,2}[aBz1_]{0,3}){0,2}/{0,2}";
+    proptest::proptest!(config, |(names in proptest::collection::vec(segment, 1..4))| {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let written = std::panic::catch_unwind(|| {
+            let (text, length) = wechatpay_chain::literal::text::<256>(&names);
+            String::from_utf8(text[..length].to_vec()).expect("text")
+        });
+        let (first, others) = names.split_first().expect("a name");
+        let chain = others.iter().fold(client.seg(first), |chain, name| chain.seg(name));
+        proptest::prop_assert_eq!(written.ok(), chain.template().ok().map(str::to_owned), "{:?}", names);
+    });
+    let chain = chain!(client->v3["pay/"]["/"]->"//transactions");
+    assert_eq!(chain.template().expect("path"), "v3/pay/transactions");
 }

@@ -42,11 +42,11 @@ fn client(base_uri: &str, concurrency: usize) -> Client {
 
 #[test]
 fn no_more_calls_at_once_than_allowed() {
-    for (allowed, most) in [(3, 3), (0, 20)] {
+    for (allowed, most, options) in [(3, 3, json!({})), (3, 3, json!({ "timeout": 0 })), (0, 20, json!({}))] {
         let (base_uri, counts) = slow(Some(Duration::from_millis(30)));
         let client = client(&base_uri, allowed);
         run(async {
-            let calls: Vec<_> = (0..20).map(|_| tokio::spawn(client.chain("v3/x").get_async(()))).collect();
+            let calls: Vec<_> = (0..20).map(|_| tokio::spawn(client.chain("v3/x").get_async(&options))).collect();
             for call in calls {
                 assert_eq!(call.await.expect("task").expect_err("404").kind(), ErrorKind::ClientError);
             }
