@@ -274,6 +274,10 @@ impl ClientBuilder {
 
     /// How many calls this client and its clones make at once; default 512, zero for no limit. The others wait for their turn, within their
     /// `timeout`, and are signed when it comes. Each call at once takes a connection, which is a file descriptor and some 30 KiB.
+    ///
+    /// A call keeps its turn while it is repeated or written into a `sink`; a `stream` gives it back with the head of the answer. So whoever
+    /// keeps the others from ending while it waits for a turn waits in vain: a synchronous call on the thread that drives them, a
+    /// [`layer`](Self::layer) that calls the same client (give it one of its own), a future that was begun and is no longer polled.
     pub fn concurrency(mut self, calls: usize) -> Self {
         self.concurrency = calls;
         self

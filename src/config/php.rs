@@ -164,3 +164,18 @@ fn unknown(key: &str) -> Error {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_empty_backup_is_none_even_of_the_services_own_host() {
+        let backup =
+            |settings| ClientBuilder::from_settings(settings).map(|builder| builder.backup_uri).expect("settings");
+        assert_eq!(backup(json!({})), None, "the service's own");
+        assert_eq!(backup(json!({ "backup_uri": "" })), Some(None));
+        assert_eq!(backup(json!({ "backup_uri": "https://b.example/" })), Some(Some("https://b.example/".to_owned())));
+    }
+}
