@@ -116,7 +116,7 @@ impl Core {
                     ))
                 })
             };
-            let options = options.map_err(named)?;
+            let options = options.map_err(|error| named(error.before_sending()))?;
             let mut call = core.prepare(&method, &shown, &template, options).map_err(named)?;
             if !call.timeout.is_zero() {
                 // What the fetch took is gone; nothing left is a moment, as zero is no limit.
@@ -250,15 +250,16 @@ impl Core {
             self.exchange(call).await
         };
         tokio::time::timeout(timeout, exchange).await.unwrap_or_else(|_| {
-            let said = if began {
-                format!("no answer after {timeout:?}; the request may have arrived, so query before repeating it")
+            let timed_out = |said| Error::new(ErrorKind::Timeout, said);
+            Err(if began {
+                timed_out(format!("no answer after {timeout:?}; the request may have arrived, so query before repeating it"))
             } else {
-                format!(
+                timed_out(format!(
                     "no turn after {timeout:?}, and nothing was sent: as many calls of this client as it makes at once are under way; \
                      ClientBuilder::concurrency allows more"
-                )
-            };
-            Err(Error::new(ErrorKind::Timeout, said))
+                ))
+                .before_sending()
+            })
         })
     }
 

@@ -88,3 +88,25 @@ fn pool() -> Option<Handle> {
     }
     Some(handle)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_alone_signs_where_it_is_and_two_on_the_cores() {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("runtime");
+        runtime.block_on(async {
+            let (one, other) = tokio::join!(Turn::wanted(), Turn::wanted());
+            assert!(one.pool().is_some() && other.pool().is_some());
+            assert_eq!(one.pool().expect("pool").spawn_blocking(|| 42).await.expect("thread"), 42);
+            drop((one, other));
+            // Other tests sign, too.
+            let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+            while Turn::wanted().await.pool().is_some() {
+                assert!(std::time::Instant::now() < until, "turns are never given back");
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        });
+    }
+}

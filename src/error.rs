@@ -124,6 +124,8 @@ struct Inner {
     timed_out: bool,
     /// Whether an earlier attempt of the same call was sent.
     sent: bool,
+    /// Whether it is known that nothing was sent, where the kind does not say so.
+    unsent: bool,
     source: Option<BoxError>,
     response: Option<Response>,
 }
@@ -138,6 +140,7 @@ impl Error {
             hint: None,
             timed_out: kind == ErrorKind::Timeout,
             sent: false,
+            unsent: false,
             source: None,
             response: None,
         }))
@@ -211,6 +214,12 @@ impl Error {
 
     pub(crate) fn with_response(mut self, response: Response) -> Self {
         self.0.response = Some(response);
+        self
+    }
+
+    /// An error that came before the request was sent.
+    pub(crate) fn before_sending(mut self) -> Self {
+        self.0.unsent = true;
         self
     }
 
@@ -314,14 +323,14 @@ impl Error {
         self.kind() == ErrorKind::Connect
     }
 
-    /// The request never left: settings, path, options or signer.
+    /// The request never left: settings, path, options, signer, connection, or a turn or a key that did not come in time.
     #[must_use]
     pub fn is_before_send(&self) -> bool {
-        !self.0.sent
-            && matches!(
-                self.kind(),
-                ErrorKind::Config | ErrorKind::Path | ErrorKind::Options | ErrorKind::Sign | ErrorKind::Connect
-            )
+        let by_kind = matches!(
+            self.kind(),
+            ErrorKind::Config | ErrorKind::Path | ErrorKind::Options | ErrorKind::Sign | ErrorKind::Connect
+        );
+        !self.0.sent && (by_kind || self.0.unsent)
     }
 }
 

@@ -29,7 +29,12 @@ pub const fn text<const ROOM: usize>(names: &[&str]) -> ([u8; ROOM], usize) {
             end += 1;
         }
         let begin = end;
-        end = match path::write(names[i].as_bytes(), &mut out, begin) {
+        let name = match names[i].as_bytes() {
+            // A word of Rust, written so that it is a name.
+            [b'r', b'#', word @ ..] => word,
+            name => name,
+        };
+        end = match path::write(name, &mut out, begin) {
             Ok(end) => end,
             Err(fault) => panic!("{}", fault.words()),
         };

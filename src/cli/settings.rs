@@ -51,6 +51,8 @@ pub(super) fn mistyped() -> Vec<String> {
     let mut names: Vec<String> = names
         .map(|name| if cfg!(windows) { name.to_uppercase() } else { name })
         .filter(|name| name.to_uppercase().starts_with("WXPAY_") && !VARIABLES.contains(&name.as_str()))
+        // Kubernetes sets these for a service that is named wxpay.
+        .filter(|name| !["WXPAY_SERVICE_", "WXPAY_PORT"].iter().any(|of_service| name.starts_with(of_service)))
         .collect();
     names.sort();
     let said = |name: &String| {

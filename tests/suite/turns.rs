@@ -35,14 +35,20 @@ fn slow(answer_after: Option<Duration>) -> (String, Arc<[AtomicUsize; 3]>) {
     (format!("http://{address}/"), counts)
 }
 
-fn client(base_uri: &str, concurrency: usize) -> Client {
-    let builder = sandbox().builder().base_uri(base_uri).concurrency(concurrency);
-    builder.build().expect("client")
+fn client(base_uri: &str, concurrency: Option<usize>) -> Client {
+    let builder = sandbox().builder().base_uri(base_uri);
+    concurrency.into_iter().fold(builder, |builder, calls| builder.concurrency(calls)).build().expect("client")
 }
 
 #[test]
 fn no_more_calls_at_once_than_allowed() {
-    for (allowed, most, options) in [(3, 3, json!({})), (3, 3, json!({ "timeout": 0 })), (0, 20, json!({}))] {
+    for (allowed, most, options) in [
+        (Some(3), 3, json!({})),
+        (Some(3), 3, json!({ "timeout": 0 })),
+        (Some(0), 20, json!({})),
+        // Many, where the settings do not say.
+        (None, 20, json!({})),
+    ] {
         let (base_uri, counts) = slow(Some(Duration::from_millis(30)));
         let client = client(&base_uri, allowed);
         run(async {
@@ -51,8 +57,8 @@ fn no_more_calls_at_once_than_allowed() {
                 assert_eq!(call.await.expect("task").expect_err("404").kind(), ErrorKind::ClientError);
             }
         });
-        assert!(counts[1].load(Ordering::SeqCst) <= most, "{allowed} allowed, {counts:?}");
-        assert!(allowed > 0 || counts[1].load(Ordering::SeqCst) > 3, "{counts:?}");
+        assert!(counts[1].load(Ordering::SeqCst) <= most, "{allowed:?} allowed, {counts:?}");
+        assert!(allowed == Some(3) || counts[1].load(Ordering::SeqCst) > 3, "{counts:?}");
         assert_eq!(counts[2].load(Ordering::SeqCst), 20);
     }
 }
@@ -60,14 +66,17 @@ fn no_more_calls_at_once_than_allowed() {
 #[test]
 fn whoever_gets_no_turn_has_sent_nothing() {
     let (base_uri, counts) = slow(None);
-    let client = client(&base_uri, 1);
+    let client = client(&base_uri, Some(1));
     run(async {
         let first = tokio::spawn(client.chain("v3/x").get_async(()));
         while counts[2].load(Ordering::SeqCst) == 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let error = client.chain("v3/x").get_async(json!({ "timeout": 0.1 })).await.expect_err("no turn");
-        assert!(error.is_timeout() && error.to_string().contains("nothing was sent"), "{error}");
+        assert!(
+            error.is_timeout() && error.is_before_send() && error.to_string().contains("nothing was sent"),
+            "{error}"
+        );
         assert_eq!(counts[2].load(Ordering::SeqCst), 1);
         // A call that is dropped gives its turn to the next.
         first.abort();
