@@ -299,13 +299,10 @@ impl<'a> Writer<'a> {
     /// A value as PHP; `depth` is that of the line it stands on.
     fn value(&mut self, value: &Value, depth: usize) -> String {
         match value {
-            Value::Null => "null".to_owned(),
             Value::Bool(true) => ["true", "TRUE", "(bool) 1", "!false"][self.number % 4].to_owned(),
             Value::Bool(false) => ["false", "False", "!true"][self.number % 3].to_owned(),
-            Value::Number(number) => match number.as_i64() {
-                Some(number) => self.integer(number),
-                None => number.to_string(),
-            },
+            Value::Number(number) => number.as_i64().map_or_else(|| number.to_string(), |whole| self.integer(whole)),
+            Value::Null => "null".to_owned(),
             Value::String(text) => self.string(text, depth),
             Value::Array(items) => {
                 let items = items.iter().map(|item| (None, item)).collect::<Vec<_>>();
