@@ -4,7 +4,7 @@ use serde_json::Value;
 use wechatpay_chain::Client;
 
 use crate::floor::{Floor, Key};
-use crate::{at_once, call, client, client_by, middle, options, runtime, server, spawn_client, spawn_floor};
+use crate::{at_once, call, client, client_by, middle, options, runtime, runtimes, server, spawn_client, spawn_floor};
 
 const CALLS: usize = 600;
 const ROUNDS: usize = 7;
@@ -69,6 +69,13 @@ fn pair(name: &str, floor: &Floor, client: &Client) {
     let (many, floor) = (runtime(), floor.anew());
     compare(
         &format!("{name}, 64 at once"),
+        |count| at_once(&many, count, &|| spawn_floor(&floor)),
+        |count| at_once(&many, count, &|| spawn_client(client)),
+    );
+    // Two threads of one core share what it has, so that all that is done at once takes more of its time.
+    let (many, floor) = (runtimes(), floor.anew());
+    compare(
+        &format!("{name}, 64 at once, all cores"),
         |count| at_once(&many, count, &|| spawn_floor(&floor)),
         |count| at_once(&many, count, &|| spawn_client(client)),
     );

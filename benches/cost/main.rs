@@ -89,6 +89,10 @@ pub(crate) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime")
 }
 
+pub(crate) fn runtimes() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("runtime")
+}
+
 /// Runs `count` calls, [`AT_ONCE`] of them under way at any time.
 pub(crate) fn at_once(runtime: &Runtime, count: usize, spawn: &dyn Fn() -> JoinHandle<()>) {
     runtime.block_on(async {

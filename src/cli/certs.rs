@@ -1,5 +1,6 @@
 //! `wxpay certs`: the platform's certificates as PEM files.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -33,19 +34,19 @@ pub(super) fn run(from: &SettingsFile, certs: &Certs) -> Result<(), Failure> {
             Ok(ahead) => format!("in {} days", ahead.as_secs() / 86_400),
             Err(past) => format!("{} days ago", past.duration().as_secs() / 86_400),
         };
-        println!("{}", path.display());
-        println!("  serial     {}", certificate.serial());
-        println!("  subject    {}", certificate.subject());
-        println!(
-            "  valid from {} ({})",
-            rfc3339(certificate.not_before(), UtcOffset::UTC),
-            days(certificate.not_before())
+        let (from, to) = (certificate.not_before(), certificate.not_after());
+        let written = writeln!(
+            std::io::stdout(),
+            "{}\n  serial     {}\n  subject    {}\n  valid from {} ({})\n  valid to   {} ({})",
+            path.display(),
+            certificate.serial(),
+            certificate.subject(),
+            rfc3339(from, UtcOffset::UTC),
+            days(from),
+            rfc3339(to, UtcOffset::UTC),
+            days(to)
         );
-        println!(
-            "  valid to   {} ({})",
-            rfc3339(certificate.not_after(), UtcOffset::UTC),
-            days(certificate.not_after())
-        );
+        written.map_err(|error| Failure::local(format!("standard output: {error}")))?;
     }
     Ok(())
 }
