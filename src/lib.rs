@@ -11,7 +11,6 @@ mod client;
 mod clock;
 mod config;
 mod connect;
-mod cores;
 #[cfg(test)]
 mod corpus_tests;
 pub mod crypto;
@@ -39,6 +38,7 @@ mod manual;
 mod media;
 pub mod notify;
 mod options;
+mod pace;
 #[cfg(feature = "_parts")]
 #[doc(hidden)]
 pub mod parts;

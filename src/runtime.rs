@@ -13,8 +13,8 @@ use std::thread::{self, ThreadId};
 
 use tokio::runtime::{Builder, Handle};
 
-use crate::cores;
 use crate::error::{Error, ErrorKind};
+use crate::pace;
 
 struct Background {
     handle: Handle,
@@ -107,5 +107,5 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Res
     // Whatever the future asks of tokio (sockets, timers, tasks) now belongs to the background runtime, even on a thread that
     // has a runtime of its own, which cannot move while this thread is blocked.
     let _context = handle.enter();
-    cores::blocking(|| pollster::block_on(future))
+    pace::blocking(|| pollster::block_on(future))
 }

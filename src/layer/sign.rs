@@ -12,10 +12,10 @@ use tower::Service;
 
 use crate::BoxFuture;
 use crate::clock::{self, now};
-use crate::cores::Turn;
 use crate::crypto::{PrivateKey, random};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::exchange::{Exchange, Hint};
+use crate::pace;
 use crate::proto::authorization::Authorization;
 use crate::proto::explain;
 use crate::proto::message;
@@ -94,15 +94,8 @@ pub(crate) struct LocalKey {
 impl Signer for LocalKey {
     fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
         Box::pin(async move {
-            let turn = Turn::wanted().await;
-            let bytes = match turn.pool() {
-                None => self.key.sign(message)?,
-                Some(pool) => {
-                    let (key, message) = (self.key.clone(), message.to_vec());
-                    pool.spawn_blocking(move || key.sign(&message)).await??
-                }
-            };
-            Ok(Signature::new(Arc::clone(&self.serial), bytes))
+            pace::turn().await;
+            Ok(Signature::new(Arc::clone(&self.serial), self.key.sign(message)?))
         })
     }
 }
