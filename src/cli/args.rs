@@ -135,7 +135,7 @@ pub(super) struct Port {
     /// A PHP file, or - for standard input
     #[arg(default_value = "-", value_name = "FILE")]
     pub(super) file: PathBuf,
-    /// Write no Rust, only the list of what would be left
+    /// Write no Rust: print the list of what would be left on standard output
     #[arg(long)]
     pub(super) check: bool,
 }

@@ -52,8 +52,16 @@ pub(super) fn column(text: &str, width: usize) -> String {
 
 /// Prints one line of a list on standard error. Text from outside cannot move the cursor.
 pub(super) fn line(said: &str) {
-    let said: String = said.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    let _ = writeln!(io::stderr(), "{said}");
+    let _ = writeln!(io::stderr(), "{}", harmless(said));
+}
+
+/// Prints a line on standard output in the same way.
+pub(super) fn listed(said: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{}", harmless(said))
+}
+
+fn harmless(said: &str) -> String {
+    said.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// Prints the body of an answer: JSON in a readable layout, anything else as it is, and so JSON with numbers that the layout would

@@ -10,6 +10,9 @@ use super::args::Port;
 use super::output;
 use crate::port::{self, Ported};
 
+/// How much of a piece's PHP the list shows, in characters.
+const SHOWN: usize = 100;
+
 /// How long rustfmt may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -26,15 +29,25 @@ pub(super) fn run(args: &Port) -> Result<(), Failure> {
         return Ok(());
     }
     for one in &left {
-        output::line(&format!(
-            "{name}:{}: {}: {}",
-            one.line,
-            one.php.split_whitespace().collect::<Vec<_>>().join(" "),
-            one.why
-        ));
+        let said = format!("{name}:{}: {}: {}", one.line, shortened(&one.php), one.why);
+        if args.check {
+            // The list is what was asked for.
+            output::listed(&said).map_err(|error| Failure::local(format!("standard output: {error}")))?;
+        } else {
+            output::line(&said);
+        }
     }
     let pieces = if left.len() == 1 { "1 piece".to_owned() } else { format!("{} pieces", left.len()) };
     Err(Failure { code: 1, said: format!("{pieces} of {name} could not be carried over, see above") })
+}
+
+/// A piece of PHP in one line.
+fn shortened(php: &str) -> String {
+    let line = php.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("{}...", line.get(..at).unwrap_or_default()),
+        None => line,
+    }
 }
 
 fn read(file: &Path) -> Result<(String, String), Failure> {

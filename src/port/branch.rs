@@ -321,25 +321,30 @@ impl<'t> Porter<'t> {
 
     pub(super) fn leave_loop(&mut self, node: Node<'t>) -> String {
         let word = if node.kind() == "break_statement" { "break" } else { "continue" };
-        let loops = self.frame().loops;
-        let flow = self.flow();
-        if flow.kind == Kind::Try && flow.loops == loops {
-            // The loop is around the closure that the try becomes.
-            let tangled = flow.found.returning || flow.found.leaves.is_some_and(|other| other != word);
-            flow.found.tangled |= tangled;
-            flow.found.leaves = Some(word);
-            if tangled || loops == 0 || !children(node).is_empty() {
-                return format!("{};", self.note_left(node, "a try is left in several ways: give it a function"));
-            }
-            return "return Ok(true);".to_owned();
-        }
         if !children(node).is_empty() || self.frame().loops == 0 {
             return format!(
                 "{};",
                 self.note_left(node, "a loop around the innermost one is left: give the loops a function")
             );
         }
-        format!("{word};")
+        self.leave_by(node, word)
+    }
+
+    /// `break` or `continue`, also out of the closure that a `try` becomes.
+    pub(super) fn leave_by(&mut self, node: Node<'t>, word: &'static str) -> String {
+        let loops = self.frame().loops;
+        let flow = self.flow();
+        if flow.kind != Kind::Try || flow.loops != loops {
+            return format!("{word};");
+        }
+        // The loop is around the closure.
+        let tangled = flow.found.returning || flow.found.leaves.is_some_and(|other| other != word);
+        flow.found.tangled |= tangled;
+        flow.found.leaves = Some(word);
+        if tangled {
+            return format!("{};", self.note_left(node, "a try is left in several ways: give it a function"));
+        }
+        "return Ok(true);".to_owned()
     }
 
     pub(super) fn exit(&mut self, node: Node<'t>) -> String {

@@ -20,9 +20,9 @@ fn kinds(class: &str) -> Option<Option<&'static [&'static str]>> {
         "guzzlehttp\\exception\\requestexception" => {
             Some(&["ClientError", "ServerError", "Redirect", "Fail", "Verification", "Transport"])
         }
-        "guzzlehttp\\exception\\transferexception"
-        | "guzzlehttp\\exception\\guzzleexception"
-        | "guzzlehttp\\promise\\rejectionexception" => {
+        // What the SDK rejects of APIv2: the answer says so, or its `sign` does not hold.
+        "guzzlehttp\\promise\\rejectionexception" => Some(&["Fail", "Verification"]),
+        "guzzlehttp\\exception\\transferexception" | "guzzlehttp\\exception\\guzzleexception" => {
             Some(&["ClientError", "ServerError", "Redirect", "Fail", "Verification", "Transport", "Connect", "Timeout"])
         }
         "invalidargumentexception"
@@ -125,6 +125,7 @@ impl<'t> Porter<'t> {
         }
     }
 
+    /// A `try`: where it has a `finally`, as PHP's `try { try … catch … } finally …`.
     pub(super) fn attempt(&mut self, node: Node<'t>) -> String {
         let Some(body) = field(node, "body") else {
             return format!("{};", self.note_left(node, "a try of an unknown form"));
@@ -133,16 +134,71 @@ impl<'t> Porter<'t> {
             return format!("{};", self.note_left(node, "try blocks nested so deep: give them functions"));
         }
         self.state.nested += 1;
-        let arms: Vec<Node<'t>> = children(node).into_iter().filter(|child| child.kind() == "catch_clause").collect();
         let finally = children(node)
             .into_iter()
             .find(|child| child.kind() == "finally_clause")
             .and_then(|clause| field(clause, "body"));
-        let (facts, _) = self.look(|porter| {
-            porter.attempted(body, Facts { foreign: true, returning: true, fallible: true, ..Facts::default() })
-        });
-        let (facts, code) = self.attempted(body, Facts { fallible: true, ..facts });
-        let whole = diverges(body) && facts.returning && facts.leaves.is_none();
+        let out = match finally {
+            Some(finally) => self.ended_by(node, body, finally),
+            None => self.tried(node, body),
+        };
+        self.state.nested -= 1;
+        out
+    }
+
+    /// A `try` with what runs at its end, on whichever way it is left.
+    fn ended_by(&mut self, node: Node<'t>, body: Node<'t>, finally: Node<'t>) -> String {
+        let all = Facts { foreign: true, returning: true, fallible: true, ..Facts::default() };
+        let (facts, _) = self.look(|porter| porter.enclosed(node, body, all));
+        if facts.tangled {
+            return format!(
+                "{};",
+                self.note_left(node, "a try with finally is left in several ways: give it a function")
+            );
+        }
+        if !facts.fallible && !facts.returning && facts.leaves.is_none() {
+            // It is left at its end alone.
+            let (tried, after) = (self.tried(node, body), self.block(finally));
+            return format!("{tried}\n{after}").trim_end().to_owned();
+        }
+        let (facts, code) = self.enclosed(node, body, Facts { fallible: true, ..facts });
+        let whole = diverges(node) && facts.returning && facts.leaves.is_none();
+        let (given, error) = self.result_of(facts, whole);
+        let after = self.block(finally);
+        let end = if facts.foreign { self.try_any() } else { self.try_crate() };
+        let on = match facts.leaves {
+            Some(word) => format!("if attempt{end} {{\n    {}\n}}", self.leave_by(node, word)),
+            None if whole => {
+                let on = self.hand_on("value");
+                let value = if given == "()" { "" } else { "let value = " };
+                format!("{value}attempt{end};\n{on};")
+            }
+            None if facts.returning => {
+                let on = self.hand_on("value");
+                let value = if given == "Option<()>" { "()" } else { "value" };
+                format!("if let Some({value}) = attempt{end} {{\n    {on};\n}}")
+            }
+            None => format!("attempt{end};"),
+        };
+        let after = if after.is_empty() { after } else { format!("{after}\n") };
+        format!("let attempt = (|| -> Result<{given}, {}> {{\n{}\n}})();\n{after}{on}", error.name(), indent(&code))
+    }
+
+    /// A `try` and its arms without the `finally`, as the body of a closure.
+    fn enclosed(&mut self, node: Node<'t>, body: Node<'t>, assumed: Facts) -> (Facts, String) {
+        let whole = diverges(node) && assumed.returning && assumed.leaves.is_none();
+        self.enter(assumed, whole);
+        let code = self.tried(node, body);
+        let found = self.frame().flows.pop().unwrap_or_default().found;
+        if whole {
+            return (found, code);
+        }
+        let end = way_out(assumed);
+        (found, if code.is_empty() { end.to_owned() } else { format!("{code}\n{end}") })
+    }
+
+    /// What the closure of a `try` gives, and its errors.
+    fn result_of(&mut self, facts: Facts, whole: bool) -> (String, Type) {
         let error = if facts.foreign { Type::BoxError } else { Type::Error };
         let given = if facts.leaves.is_some() {
             "bool".to_owned()
@@ -152,6 +208,30 @@ impl<'t> Porter<'t> {
         } else {
             "()".to_owned()
         };
+        (given, error)
+    }
+
+    fn enter(&mut self, assumed: Facts, whole: bool) {
+        let returns = self.outer_returns();
+        let loops = self.frame().loops;
+        self.frame().flows.push(Flow {
+            kind: Kind::Try,
+            assumed,
+            loops,
+            whole,
+            returns: Some(returns),
+            ..Flow::default()
+        });
+    }
+
+    fn tried(&mut self, node: Node<'t>, body: Node<'t>) -> String {
+        let arms: Vec<Node<'t>> = children(node).into_iter().filter(|child| child.kind() == "catch_clause").collect();
+        let (facts, _) = self.look(|porter| {
+            porter.attempted(body, Facts { foreign: true, returning: true, fallible: true, ..Facts::default() })
+        });
+        let (facts, code) = self.attempted(body, Facts { fallible: true, ..facts });
+        let whole = diverges(body) && facts.returning && facts.leaves.is_none();
+        let (given, error) = self.result_of(facts, whole);
         let mut out = format!("let attempt = (|| -> Result<{given}, {}> {{\n{}\n}})();\n", error.name(), indent(&code));
         let handled = self.arms(&arms, &error);
         let returned = |porter: &mut Self, value: &str| porter.hand_on(value);
@@ -159,15 +239,11 @@ impl<'t> Porter<'t> {
             let (name, handled) = handled;
             let handled =
                 if handled.is_empty() { "{}".to_owned() } else { format!("{{\n{}\n    }}", indent(&indent(&handled))) };
+            let word = self.leave_by(node, word);
+            let word = word.trim_end_matches(';');
             out.push_str(&format!(
                 "match attempt {{\n    Ok(true) => {word},\n    Ok(false) => {{}}\n    Err({name}) => {handled}\n}}"
             ));
-            if let Some(finally) = finally {
-                let todo =
-                    self.note_left(finally, "a finally of a try that a loop is left from: give the try a function");
-                out.push_str(&format!("\n{todo};"));
-            }
-            self.state.nested -= 1;
             return out;
         }
         out.push_str(&match (facts.returning, handled) {
@@ -189,41 +265,17 @@ impl<'t> Porter<'t> {
                 format!("match attempt {{\n    Ok({ok}) => {on},\n{none}    Err({name}) => {handled}\n}}")
             }
         });
-        if let Some(finally) = finally {
-            if facts.returning {
-                let todo = self.note_left(node, "a finally after a return inside of try: give the try a function");
-                out.push_str(&format!("\n{todo};"));
-            }
-            let code = self.block(finally);
-            if !code.is_empty() {
-                out.push_str(&format!("\n{code}"));
-            }
-        }
-        self.state.nested -= 1;
         out
     }
 
     /// The body of a `try`, as one of a closure, and what was found in it.
     fn attempted(&mut self, body: Node<'t>, assumed: Facts) -> (Facts, String) {
-        let returns = self.outer_returns();
         let whole = diverges(body) && assumed.leaves.is_none();
-        let loops = self.frame().loops;
-        self.frame().flows.push(Flow {
-            kind: Kind::Try,
-            assumed,
-            loops,
-            whole,
-            returns: Some(returns),
-            ..Flow::default()
-        });
+        self.enter(assumed, whole);
         let nodes = named(body);
         let mut code = self.statements(body, &nodes, whole.then_some(true));
         if !whole {
-            let end = match (assumed.leaves, assumed.returning) {
-                (Some(_), _) => "Ok(false)",
-                (None, true) => "Ok(None)",
-                (None, false) => "Ok(())",
-            };
+            let end = way_out(assumed);
             code = match code.strip_suffix("return Ok(true);") {
                 _ if code.is_empty() => end.to_owned(),
                 // The last statement leaves.
@@ -245,6 +297,7 @@ impl<'t> Porter<'t> {
         let returns = self.outer_returns();
         let flow = self.flow().clone();
         self.flow().found.returning = true;
+        self.flow().found.tangled |= flow.found.leaves.is_some();
         let value = if returns == Type::Unit { "()" } else { value };
         match flow.kind {
             Kind::Try if flow.whole => format!("return Ok({value})"),
@@ -364,10 +417,22 @@ impl<'t> Porter<'t> {
                 (_, Kind::Try) if !self.flow().assumed.foreign => "",
                 _ => ".into()",
             };
+            if arms.is_empty() {
+                return (rust.clone(), format!("return Err({rust}{into});"));
+            }
             out.push_str(&format!("    _ => return Err({rust}{into}),\n"));
         }
         out.push('}');
         (rust, out)
+    }
+}
+
+/// What a closure gives where its end is reached.
+fn way_out(assumed: Facts) -> &'static str {
+    match (assumed.leaves, assumed.returning) {
+        (Some(_), _) => "Ok(false)",
+        (None, true) => "Ok(None)",
+        (None, false) => "Ok(())",
     }
 }
 

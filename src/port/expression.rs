@@ -296,7 +296,13 @@ impl<'t> Porter<'t> {
             "PHP_INT_MAX" => Expr::new("i64::MAX", Type::Int),
             "M_PI" => Expr::new("std::f64::consts::PI", Type::Float),
             "DIRECTORY_SEPARATOR" => Expr::literal("/"),
-            "__DIR__" => Expr::literal("."),
+            "__DIR__" => {
+                let text = "// __DIR__ of PHP: here the folder that the program is started in".to_owned();
+                if self.state.notes.iter().all(|note| note.text != text) {
+                    self.state.notes.push(super::Note { text, span: None });
+                }
+                Expr::literal(".")
+            }
             "__LINE__" => Expr::new(super::syntax::line(node).to_string(), Type::Int),
             _ => self.left(node, &format!("the constant {name} is not defined in this file")),
         }

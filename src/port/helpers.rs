@@ -191,23 +191,54 @@ fn php_whole(value: &Value) -> Result<i64, BoxError> {
         "php_equal",
         r#"/// `$left == $right`, where the types may differ.
 fn php_equal(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::Array(_) | Value::Object(_), Value::Array(_) | Value::Object(_)) => left == right,
+        _ => php_order(left, right).is_eq(),
+    }
+}"#,
+    ),
+    (
+        "php_order",
+        r#"/// `$left <=> $right`: as numbers where both are numbers or texts of numbers, else as texts.
+fn php_order(left: &Value, right: &Value) -> std::cmp::Ordering {
+    use std::cmp::Ordering;
+    let blank = [' ', '\t', '\n', '\r', '\x0b', '\x0c'];
+    let written = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | 'e' | 'E');
+    let whole = |value: &Value| match value {
+        Value::String(text) => text.trim_matches(blank).parse::<i64>().ok(),
+        other => other.as_i64(),
+    };
     let number = |value: &Value| match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse::<f64>().ok(),
-        _ => None,
+        Value::String(text) => text.trim_matches(blank).parse::<f64>().ok().filter(|_| text.trim_matches(blank).chars().all(written)),
+        other => other.as_f64(),
     };
     match (left, right) {
-        (Value::Bool(_) | Value::Null, _) | (_, Value::Bool(_) | Value::Null) => match (left, right) {
-            (Value::Null, Value::String(text)) | (Value::String(text), Value::Null) => text.is_empty(),
-            _ => php_true(left) == php_true(right),
-        },
-        (Value::Number(_), Value::String(_) | Value::Number(_)) | (Value::String(_), Value::Number(_) | Value::String(_)) => {
-            match (number(left), number(right)) {
-                (Some(left), Some(right)) => left == right,
-                _ => php_text(left) == php_text(right),
+        (Value::Null, Value::String(text)) => "".cmp(text),
+        (Value::String(text), Value::Null) => text.as_str().cmp(""),
+        (Value::Bool(_) | Value::Null, _) | (_, Value::Bool(_) | Value::Null) => php_true(left).cmp(&php_true(right)),
+        (Value::Array(_) | Value::Object(_), Value::Array(_) | Value::Object(_)) => {
+            let (left, right) = (php_pairs(left), php_pairs(right));
+            let member = |key: &str| right.iter().find(|(other, _)| other == key);
+            let mut order = left.len().cmp(&right.len());
+            for (key, value) in &left {
+                // What the other has not cannot be compared, and counts as more.
+                order = order.then_with(|| member(key).map_or(Ordering::Greater, |(_, other)| php_order(value, other)));
             }
+            order
         }
-        _ => left == right,
+        (Value::Array(_) | Value::Object(_), _) => Ordering::Greater,
+        (_, Value::Array(_) | Value::Object(_)) => Ordering::Less,
+        _ => match (whole(left), whole(right), number(left), number(right)) {
+            (Some(left), Some(right), ..) => left.cmp(&right),
+            (.., Some(one), Some(other)) => {
+                let (Value::String(left), Value::String(right)) = (left, right) else { return one.partial_cmp(&other).unwrap_or(Ordering::Equal) };
+                // Digits that no number holds stay apart.
+                let long = |text: &str| text.len() > 18 && !text.contains(['.', 'e', 'E']);
+                let same = one == other && long(left) && long(right);
+                if same { left.cmp(right) } else { one.partial_cmp(&other).unwrap_or(Ordering::Equal) }
+            }
+            _ => php_text(left).cmp(&php_text(right)),
+        },
     }
 }"#,
     ),

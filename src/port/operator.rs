@@ -32,7 +32,7 @@ impl<'t> Porter<'t> {
             "==" => self.equal(node, left, right, "==", false),
             "!==" => self.equal(node, left, right, "!=", true),
             "!=" | "<>" => self.equal(node, left, right, "!=", false),
-            "<=>" => self.compared(left, right),
+            "<=>" => self.compared(node, left, right),
             "|" | "&" | "^" => self.bits(node, left, right, &operator),
             "<" | ">" | "<=" | ">=" => self.ordered(node, left, right, &operator),
             "+" | "-" | "*" | "/" | "%" | "**" => self.arithmetic(node, left, right, &operator),
@@ -101,18 +101,29 @@ impl<'t> Porter<'t> {
     /// Whether `==` may find values of different types the same.
     fn is_loose(&self, a: &Expr, b: &Expr) -> bool {
         let scalar = |ty: &Type| matches!(ty, Type::Value | Type::Text | Type::Int | Type::Float | Type::Bool);
-        let word = |e: &Expr| e.literal.as_deref().is_some_and(|text| !text.is_empty() && text.parse::<f64>().is_err());
+        let word = |e: &Expr| e.literal.as_deref().is_some_and(|text| !text.is_empty() && !numeric(text));
         let both = scalar(&a.ty) && scalar(&b.ty);
+        let texts = |ty: &Type| matches!(ty, Type::Text | Type::Body);
+        if texts(&a.ty) && texts(&b.ty) {
+            return !is_word(a) && !is_word(b);
+        }
         let number = |ty: &Type| matches!(ty, Type::Int | Type::Float);
         let same = (a.ty == b.ty && a.ty != Type::Value) || (number(&a.ty) && number(&b.ty));
         both && !same && !word(a) && !word(b)
     }
 
     /// `$a <=> $b`
-    fn compared(&mut self, left: Node<'t>, right: Node<'t>) -> Expr {
+    fn compared(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> Expr {
         let (a, b) = (self.expression(left), self.expression(right));
-        let (a, b) = self.numbers(&a, &b);
-        Expr::new(format!("i64::from({a} > {b}) - i64::from({a} < {b})"), Type::Int).bond(Bond::Sum)
+        if a.ty.is_object() || b.ty.is_object() {
+            return self.left_as(node, "objects have no order", Type::Int);
+        }
+        if is_number(&a.ty) && is_number(&b.ty) {
+            let (a, b) = self.numbers(&a, &b);
+            return Expr::new(format!("i64::from({a} > {b}) - i64::from({a} < {b})"), Type::Int).bond(Bond::Sum);
+        }
+        let (a, b) = (self.value_ref(&a), self.value_ref(&b));
+        Expr::new(format!("i64::from({}({a}, {b}) as i8)", "php_order"), Type::Int)
     }
 
     /// Flags.
@@ -173,13 +184,22 @@ impl<'t> Porter<'t> {
         if a.ty.is_object() || b.ty.is_object() {
             return self.left_as(node, "objects have no order", Type::Bool);
         }
-        let code = if a.ty == Type::Text && b.ty == Type::Text {
-            format!("{} {operator} {}", self.plain_str(&a), self.plain_str(&b))
-        } else {
+        if is_number(&a.ty) && is_number(&b.ty) {
             let (a, b) = self.numbers(&a, &b);
-            format!("{a} {operator} {b}")
+            return Expr::new(format!("{a} {operator} {b}"), Type::Bool).bond(Bond::Compare);
+        }
+        if a.ty == Type::Text && b.ty == Type::Text && (is_word(&a) || is_word(&b)) {
+            let code = format!("{} {operator} {}", self.plain_str(&a), self.plain_str(&b));
+            return Expr::new(code, Type::Bool).bond(Bond::Compare);
+        }
+        let asked = match operator {
+            "<" => "is_lt",
+            ">" => "is_gt",
+            "<=" => "is_le",
+            _ => "is_ge",
         };
-        Expr::new(code, Type::Bool).bond(Bond::Compare)
+        let (a, b) = (self.value_ref(&a), self.value_ref(&b));
+        Expr::new(format!("{}({a}, {b}).{asked}()", "php_order"), Type::Bool)
     }
 
     pub(super) fn arithmetic(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>, operator: &str) -> Expr {
@@ -377,4 +397,19 @@ impl<'t> Porter<'t> {
         code.push_str(&format!("{{\n    {other}\n}}"));
         Expr::new(code, ty).bond(Bond::Loose)
     }
+}
+
+/// Types that PHP compares as numbers, whatever their values are.
+fn is_number(ty: &Type) -> bool {
+    matches!(ty, Type::Int | Type::Status | Type::Float)
+}
+
+/// Whether PHP may take a text for a number; some that it does not are among them.
+fn numeric(text: &str) -> bool {
+    text.trim().parse::<f64>().is_ok()
+}
+
+/// A text that is no number, so that what is compared with it is compared as text.
+fn is_word(e: &Expr) -> bool {
+    e.literal.as_deref().is_some_and(|text| !numeric(text))
 }

@@ -50,8 +50,11 @@ fn what_is_left_stays_as_comment_and_todo_and_is_listed() {
 fn check_writes_no_rust() {
     let checked = port(&["--check", "-"], HALF.as_bytes());
     let written = port(&["-"], HALF.as_bytes());
-    assert_eq!(text(&checked.stdout), "");
-    assert_eq!((text(&checked.stderr), checked.status.code()), (text(&written.stderr), Some(LEFT)));
+    // The list is on standard output, and but for that the same.
+    assert_eq!(text(&checked.stdout).lines().count(), 3, "{checked:?}");
+    let both = text(&checked.stdout) + &text(&checked.stderr);
+    assert_eq!((both, checked.status.code()), (text(&written.stderr), Some(LEFT)));
+    assert!(!text(&checked.stdout).contains("fn main"), "{checked:?}");
     let clean = port(&["--check", "-"], b"<?php\necho 'a', PHP_EOL;\n");
     assert_eq!((text(&clean.stdout), clean.status.code()), (String::new(), Some(0)));
 }
@@ -139,7 +142,7 @@ fn functions_and_syntax_without_a_counterpart_are_left() {
         "echo $_POST['a'];",
     ] {
         let output = port(&["--check", "-"], format!("<?php\n{php}\n").as_bytes());
-        let said = text(&output.stderr);
+        let said = text(&output.stdout);
         // Ending the program is the one that may have a counterpart.
         let carried = output.status.success() && php.starts_with("exit");
         assert!(carried || said.lines().any(|line| line.contains(":2: ") || line.contains(":3: ")), "{php}: {said}");
@@ -320,5 +323,44 @@ fn broken_php_is_no_crash() {
             _ => file[..end].to_vec(),
         };
         ends(&format!("number {number}"), &broken);
+    }
+}
+
+#[test]
+fn a_long_piece_is_shortened_in_the_list() {
+    let methods: String = (0..40).map(|number| format!("    function f{number}() {{ return {number}; }}\n")).collect();
+    let checked = port(&["--check", "-"], format!("<?php\nclass Long {{\n{methods}}}\n").as_bytes());
+    let said = text(&checked.stdout);
+    assert!(said.contains(":2: class Long { function f0()") && said.contains("...: classes are not"), "{said}");
+    assert!(said.lines().all(|line| line.len() < 300), "{said}");
+}
+
+#[test]
+fn the_folder_of_the_source_is_no_silent_dot() {
+    let rust = carried_over("<?php\n$path = __DIR__ . '/cert.pem';\necho $path, PHP_EOL;\n");
+    assert!(rust.contains("// __DIR__ of PHP: here the folder that the program is started in"), "{rust}");
+    let file = port(&["--check", "-"], b"<?php\necho __FILE__;\n");
+    assert_eq!(file.status.code(), Some(LEFT), "{file:?}");
+}
+
+#[test]
+fn a_rejection_is_no_failure_of_the_connection() {
+    let rust = carried_over(
+        r"<?php
+use GuzzleHttp\Promise\RejectionException;
+use WeChatPay\BuilderChainable;
+function call(BuilderChainable $instance): void
+{
+    try {
+        $instance->chain('v2/pay/micropay')->post(['xml' => ['a' => '1']]);
+    } catch (RejectionException $e) {
+        echo 'rejected', PHP_EOL;
+    }
+}
+",
+    );
+    assert!(rust.contains("ErrorKind::Fail") && rust.contains("ErrorKind::Verification"), "{rust}");
+    for kind in ["Timeout", "Connect", "Transport", "ClientError", "ServerError", "Redirect"] {
+        assert!(!rust.contains(&format!("ErrorKind::{kind}")), "{kind}: {rust}");
     }
 }

@@ -39,3 +39,8 @@ fn arrays() {
 fn functions_and_conditions() {
     same("flow");
 }
+
+#[test]
+fn ways_out_of_a_try() {
+    same("ways");
+}
