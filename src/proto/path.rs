@@ -30,7 +30,7 @@ pub(crate) fn normalize(name: &str) -> Result<Cow<'_, str>, Error> {
     String::from_utf8(out).map(Cow::Owned).map_err(|_| Error::path("the path is no text"))
 }
 
-/// What [`write`] needs at most.
+/// What [`write()`] needs at most.
 pub(crate) const fn room(name: &str) -> usize {
     2 * name.len() + 2
 }
@@ -82,7 +82,7 @@ impl Fault {
     }
 }
 
-/// Writes a name as template text into `out` from `at` on, and returns where it ends. `const`, so that [`chain!`](crate::chain) has the
+/// Writes a name as template text into `out` from `at` on, and returns where it ends. `const`, so that [`chain!`](crate::chain!) has the
 /// compiler do it; so it goes by bytes and indices.
 pub(crate) const fn write(name: &[u8], out: &mut [u8], at: usize) -> Result<usize, Fault> {
     if name.is_empty() {
