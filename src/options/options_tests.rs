@@ -1,0 +1,135 @@
+//! What options are read as, and the words for each that is wrong.
+
+use super::*;
+use serde_json::json;
+
+fn said(options: Value) -> String {
+    Options::from(options).checked().err().map(|e| e.to_string()).unwrap_or_default()
+}
+
+#[test]
+fn reserved_keys_and_variables() {
+    let options = Options::from(json!({
+        "card_id": "x", "json": {"b": 1, "a": 2}, "query": {"q": 1}, "headers": {"X-A": ["1", 2]},
+        "timeout": 0.4, "base_uri": "https://host/hk/", "http_errors": false,
+    }))
+    .checked()
+    .expect("good options");
+    assert_eq!(options.variables.keys().collect::<Vec<_>>(), ["card_id"]);
+    let Some(Body::Json(json)) = &options.body else { panic!("no JSON") };
+    assert_eq!(json.to_string(), r#"{"b":1,"a":2}"#);
+    assert_eq!(options.headers.get_all("x-a").iter().count(), 2);
+    assert_eq!(options.timeout, Some(Duration::from_millis(400)));
+    assert_eq!(options.http_errors, Some(false));
+    assert!(Options::from(json!({"json": null, "query": null})).body.is_none());
+}
+
+#[test]
+fn each_wrong_option_has_its_words() {
+    for (options, words) in [
+        (json!(["a"]), "an array where an object"),
+        (json!("a"), "a string where an object"),
+        (json!(null), "null where an object"),
+        (json!({"query": 7}), "\"query\": a number"),
+        (json!({"timeout": -1}), "\"timeout\": -1, where"),
+        (json!({"timeout": "1"}), "\"timeout\": a string"),
+        (json!({"timeout": 1e300}), "where a number of seconds"),
+        (json!({"base_uri": "https://h/hk"}), "must end with"),
+        (json!({"base_uri": 1}), "a number where a string"),
+        (json!({"http_errors": 0}), "a number where true or false"),
+        (json!({"headers": []}), "an array where an object"),
+        (json!({"headers": {"a b": "x"}}), "no name of a header"),
+        (json!({"headers": {"X": null}}), "\"X\" is null"),
+        (json!({"headers": {"X": "a\r\nAuthorization: b"}}), "line break"),
+        (json!({"headers": {"Authorization": "b"}}), "the signer makes it"),
+        (json!({"headers": {"content-length": "3"}}), "follows from the body"),
+        (json!({"json": {}, "body": "x"}), "two bodies"),
+        (json!({"form_params": "a=b"}), "a string where an object"),
+        (json!({"body": ["x"]}), "an array where a string"),
+        (json!({"multipart": {}}), "a list of parts"),
+        (json!({"multipart": []}), "is empty"),
+        (json!({"multipart": [{"name": "a"}]}), "no \"contents\""),
+        (json!({"multipart": [{"contents": "a"}]}), "no \"name\""),
+        (json!({"multipart": [{"name": "a", "contents": []}]}), "\"contents\" is an array"),
+        (json!({"multipart": [{"name": "a", "contents": "", "x": 1}]}), "the key \"x\" of a part"),
+        (json!({"multipart": [{"name": "a", "contents": "", "headers": {"X": "a\r\nb"}}]}), "line break"),
+        (json!({"headers": {"X-A": "1", "x-a": "2"}}), "stands twice"),
+        (json!({"headers": {"X-A": []}}), "has no value"),
+        (json!({"headers": {"TE": "trailers"}}), "cannot be given"),
+        (
+            json!({"multipart": [{"name": "a", "contents": "", "headers": {"Content-Disposition": "x"}}]}),
+            "follows from",
+        ),
+        (json!({"sink": 1}), "a number where a string"),
+        (json!({"sink": ""}), "is empty"),
+        (json!({"sink": "x", "stream": true}), "both \"sink\" and \"stream\""),
+        (json!({"stream": 1}), "a number where true or false"),
+        (json!({"allow_redirects": 3}), "a number where true, false"),
+        (json!({"allow_redirects": {"max": 99}}), "0 to 20"),
+        (json!({"allow_redirects": {"referer": true}}), "none of \"max\""),
+        (json!({"proxy": 1}), "a number where a URL"),
+        (json!({"id": 1e20}), "\"id\": the number 1e+20 is beyond"),
+        (json!({"id": [1, -9007199254740992.0]}), "\"id\": the number -9007199254740992.0 is beyond"),
+        (json!({"json": {"a": [{"b": 18446744073709551616.0}]}}), "\"json\": the number"),
+        (json!({"xml": {"a": 1e17}}), "\"xml\": the number"),
+        (json!({"form_params": {"a": 1e17}}), "\"form_params\": the number"),
+        (json!({"query": {"a": 1e17}}), "\"query\": the number"),
+        (json!({"headers": {"X": 1e17}}), "the header \"X\": the number"),
+        (json!({"multipart": [{"name": "a", "contents": 1e17}]}), "\"multipart\": the number"),
+        (json!({"connect_timeout": "x"}), "\"connect_timeout\": a string"),
+        (json!({"verify": false}), "TLS is always verified"),
+        (json!({"handler": 1}), "ClientBuilder::signer"),
+    ] {
+        let said = said(options.clone());
+        assert!(said.contains(words), "{options}: {words:?} not in {said:?}");
+    }
+    assert!(!said(json!({"headers": {"X": "s3cret\n"}})).contains("s3cret"));
+}
+
+#[test]
+fn a_number_that_was_rounded_is_refused_and_no_other() {
+    let read: Value = serde_json::from_str(r#"{"id": 12345678901234567890123}"#).expect("JSON");
+    let error = said(read);
+    assert!(
+        error.contains("the number 1.2345678901234568e+22 is beyond") && error.ends_with("give it as a string"),
+        "{error}"
+    );
+    let whole =
+        json!({"id": u64::MAX, "json": {"a": i64::MIN, "b": 9007199254740993_u64, "c": 0.1, "d": -9007199254740991.0}});
+    let options = Options::from(whole).checked().expect("exact");
+    let Some(Body::Json(json)) = &options.body else { panic!("no JSON") };
+    assert_eq!(json.to_string(), r#"{"a":-9223372036854775808,"b":9007199254740993,"c":0.1,"d":-9007199254740991.0}"#);
+    assert!(Options::new().json(&vec![1e300]).checked().is_err());
+    assert!(Options::new().json(&u128::MAX).checked().is_err());
+    let media = Media::from_bytes("a", b"".as_slice());
+    assert!(Options::new().media(media.clone().with("size", 1e17)).checked().is_err());
+    assert!(Options::new().media(media.with("size", 1)).checked().is_ok());
+}
+
+#[test]
+fn what_means_nothing_here_says_what_to_use_instead() {
+    for (key, instead) in keys::ELSEWHERE {
+        let mut options = Map::new();
+        options.insert((*key).to_owned(), json!(true));
+        assert!(said(Value::Object(options)).ends_with(&format!("has no meaning here: {instead}")), "{key}");
+    }
+}
+
+#[test]
+fn the_readmes_have_the_table_of_keys() {
+    for readme in [include_str!("../../README.md"), include_str!("../../docs/README.zh-CN.md")] {
+        for key in reserved() {
+            assert!(readme.contains(&format!("| `{key}` |")), "{key} is not in a table of {}", &readme[..20]);
+        }
+    }
+}
+
+#[test]
+fn no_key_stands_twice() {
+    let mut names: Vec<_> = reserved().chain(keys::ELSEWHERE.iter().map(|(name, _)| *name)).collect();
+    names.sort_unstable();
+    let all = names.len();
+    names.dedup();
+    assert_eq!(names.len(), all);
+    assert!(is_reserved("json") && is_reserved("verify") && !is_reserved("card_id"));
+}
