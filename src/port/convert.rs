@@ -29,7 +29,7 @@ impl<'t> Porter<'t> {
             Type::Bytes => format!("String::from_utf8_lossy({}).into_owned()", e.reference()),
             _ => {
                 let reference = self.value_ref(e);
-                format!("{}({reference})", "php_text")
+                format!("php_text({reference})")
             }
         }
     }
@@ -116,7 +116,7 @@ impl<'t> Porter<'t> {
             Type::Text => format!("php_int(&Value::from({}))", self.plain_str(e)),
             _ => {
                 let reference = self.value_ref(e);
-                format!("{}({reference})", "php_int")
+                format!("php_int({reference})")
             }
         }
     }
@@ -130,7 +130,7 @@ impl<'t> Porter<'t> {
             Type::Text => format!("php_float(&Value::from({}))", self.plain_str(e)),
             _ => {
                 let reference = self.value_ref(e);
-                format!("{}({reference})", "php_float")
+                format!("php_float({reference})")
             }
         }
     }

@@ -305,15 +305,11 @@ impl<'t> Porter<'t> {
                     Type::Text,
                 )
             }
-            ("sha1_file", [path]) => {
+            ("sha1_file" | "md5_file", [path]) => {
+                let digest = name.trim_end_matches("_file");
                 let path = self.str(path);
                 let end = self.try_any();
-                Expr::new(format!("hash::sha1(std::fs::read({path}){end})"), Type::Text)
-            }
-            ("md5_file", [path]) => {
-                let path = self.str(path);
-                let end = self.try_any();
-                Expr::new(format!("hash::md5(std::fs::read({path}){end})"), Type::Text)
+                Expr::new(format!("hash::{digest}(std::fs::read({path}){end})"), Type::Text)
             }
             ("hash_file", [algorithm, path]) => {
                 let name =

@@ -290,7 +290,7 @@ pub(super) struct Var {
     /// The block of its declaration, and the loops around that.
     pub(super) block: usize,
     pub(super) loops: usize,
-    /// An `Option<&Response>` seen to be there: its name as a `&Response`.
+    /// Whether it may be given another value where it is.
     pub(super) mutable: bool,
 }
 
@@ -298,7 +298,7 @@ pub(super) struct Var {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Flow {
     pub(super) kind: Kind,
-    /// What it was translated for, and what was found: an error may leave it, one that is not the crate's.
+    /// What it was translated for, and what was found.
     pub(super) assumed: Facts,
     pub(super) found: Facts,
     pub(super) returned: Vec<Type>,
@@ -312,7 +312,9 @@ pub(super) struct Flow {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Facts {
+    /// An error may leave it.
     pub(super) fallible: bool,
+    /// One that is not the crate's.
     pub(super) foreign: bool,
     /// `return` stands in it.
     pub(super) returning: bool,
