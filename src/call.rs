@@ -52,6 +52,8 @@ pub(crate) struct Core {
     pub(crate) verifier: Arc<dyn Verifier>,
     /// Made once, so that what was seen is remembered for all who ask.
     pub(crate) notifications: OnceLock<Notifications>,
+    /// Whether no code of the caller's takes part in a call: no layer, signer or verifier.
+    pub(crate) contained: bool,
     /// What decrypts; a merchant whose keys are elsewhere has none here.
     #[cfg_attr(not(feature = "aws-lc-rs"), allow(dead_code, reason = "ring does not decrypt"))]
     pub(crate) merchant_key: Option<PrivateKey>,
@@ -83,11 +85,12 @@ impl Core {
     ) -> Promise<Response> {
         // A query may hold a token, and messages are not the place for it.
         let shown = path::before_query(shown);
+        let contained = self.contained && options.sink.is_none() && options.stream != Some(true);
         if options.encrypt.is_empty() {
             let call = template.and_then(|template| self.prepare(&method, shown, template, options));
             let call = call.map_err(|error| error.with_call(&method, shown));
             let core = Arc::clone(self);
-            return Promise::new(async move { core.send(call?).await });
+            return Promise::new(async move { core.send(call?).await }).contained(contained);
         }
         if shown.get(..3).is_some_and(|head| head.eq_ignore_ascii_case("v2/")) {
             let error = Error::options(
@@ -124,6 +127,7 @@ impl Core {
             }
             core.send(call).await
         })
+        .contained(contained)
     }
 
     /// The options with the fields that `encrypt` names encrypted, and the key's id in `Wechatpay-Serial`.

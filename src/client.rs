@@ -79,7 +79,7 @@ impl Client {
     /// | `timeout`, `connect_timeout` | seconds, `0` for no limit |
     /// | `proxy` | a URL, or an object with `http`, `https` and `no` |
     /// | `secret` | the APIv2 key, for calls of APIv2 |
-    /// | `merchant` | the certificate that APIv2 demands with `security`: an object of `cert` and `key` (paths or PEM text), or of `pkcs12` (a path) and `passphrase` |
+    /// | `merchant` | the certificate that APIv2 demands with `security`: an object of `cert` and `key` (paths or PEM text), or of `pkcs12` (a path) and `passphrase` (feature `pkcs12`) |
     ///
     /// ```no_run
     /// use serde_json::json;

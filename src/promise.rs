@@ -25,11 +25,20 @@ use crate::{BoxFuture, runtime};
 /// # Ok(()) }
 /// ```
 #[must_use = "a call does nothing until it is awaited or waited for"]
-pub struct Promise<T>(BoxFuture<'static, Result<T, Error>>);
+pub struct Promise<T> {
+    future: BoxFuture<'static, Result<T, Error>>,
+    /// Whether no code of the caller's is in it.
+    contained: bool,
+}
 
 impl<T: Send + 'static> Promise<T> {
     pub(crate) fn new(future: impl Future<Output = Result<T, Error>> + Send + 'static) -> Self {
-        Promise(Box::pin(future))
+        Promise { future: Box::pin(future), contained: false }
+    }
+
+    /// Says that no code of the caller's is in it, if so.
+    pub(crate) fn contained(self, contained: bool) -> Self {
+        Promise { contained, ..self }
     }
 
     /// Goes on with the result of a call that succeeded; an error passes by.
@@ -48,7 +57,7 @@ impl<T: Send + 'static> Promise<T> {
     /// # Errors
     /// The error of the call, unless [`otherwise`](Self::otherwise) took it.
     pub fn wait(self) -> Result<T, Error> {
-        runtime::block_on(self)
+        if self.contained { runtime::block_on_contained(self) } else { runtime::block_on(self) }
     }
 }
 
@@ -56,7 +65,7 @@ impl<T> Future for Promise<T> {
     type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        runtime::poll(self.0.as_mut(), context)
+        runtime::poll(self.future.as_mut(), context)
     }
 }
 

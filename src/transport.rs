@@ -28,7 +28,7 @@ use crate::sink::{OpenSink, Writing};
 use crate::trace::{self, Part};
 
 /// Idle connections are closed after this, before middle boxes forget them.
-const IDLE: Duration = Duration::from_secs(60);
+pub(crate) const IDLE: Duration = Duration::from_secs(60);
 /// Idle connections kept for each host.
 const MOST_IDLE: usize = 64;
 /// The longest answer that is collected, in bytes.

@@ -32,6 +32,7 @@ impl ClientBuilder {
     pub fn build(mut self) -> Result<Client, Error> {
         let base = self.base()?;
         let merchant_key = self.private_key.clone();
+        let contained = self.layers.is_empty() && self.signer.is_none() && self.verifier.is_none();
         #[cfg(feature = "v2")]
         let has_apiv2_key = self.secret.is_some();
         #[cfg(not(feature = "v2"))]
@@ -73,6 +74,7 @@ impl ClientBuilder {
             platform,
             verifier,
             notifications: OnceLock::new(),
+            contained,
             merchant_key,
         }))
     }

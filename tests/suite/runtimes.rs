@@ -1,8 +1,11 @@
 //! One client on any thread and any runtime: no panic, no hang, no failed call.
 
-use std::sync::Arc;
+use std::sync::{Arc, Barrier, mpsc};
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use wechatpay_chain::sandbox::{Fault, Sandbox};
 use wechatpay_chain::{Chain, Client, Error, Options, Promise, Response, Signer, Verifier};
 
 use crate::support::{CARDS, options, run, sandbox};
@@ -135,7 +138,7 @@ fn a_cancelled_call_harms_no_other() {
 #[test]
 fn a_call_begun_on_one_runtime_ends_with_a_clear_error_when_that_runtime_ends() {
     let sandbox = sandbox();
-    sandbox.inject(wechatpay_chain::sandbox::Fault::Delay(Duration::from_secs(30)));
+    sandbox.inject(Fault::Delay(Duration::from_secs(30)));
     let client = sandbox.client().expect("client");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("runtime");
     let mut begun = Box::pin(client.chain(CARDS).post_async(options()));
@@ -174,6 +177,114 @@ fn connections_are_kept() {
         "{} connections for 40 calls of another runtime",
         all - synchronous
     );
+}
+
+/// Nobody drives the connections of synchronous calls all the time; what happens to them between two calls is noticed even so.
+#[test]
+fn a_connection_that_was_closed_between_synchronous_calls_takes_no_request() {
+    let sandbox = sandbox();
+    let target = sandbox.address();
+    let relay = crate::support::server(move |mut from| async move {
+        let mut to = TcpStream::connect(target).await?;
+        let mut copied = [0; 16 * 1024];
+        // One request and its answer, and then the end, which the answer does not tell.
+        let count = from.read(&mut copied).await?;
+        to.write_all(&copied[..count]).await?;
+        let count = to.read(&mut copied).await?;
+        from.write_all(&copied[..count]).await
+    });
+    let client = sandbox.builder().base_uri(format!("http://{relay}/")).build().expect("client");
+    for turn in 0..20 {
+        call(&client);
+        // Sometimes the background thread sees the end first.
+        std::thread::sleep(Duration::from_millis(if turn % 10 == 0 { 1200 } else { 20 }));
+    }
+    assert_eq!(sandbox.requests().len(), 20);
+}
+
+/// The other end of each connection tells when it was closed.
+fn telling_of_ends() -> (Sandbox, Client, mpsc::Receiver<()>) {
+    let sandbox = sandbox();
+    let target = sandbox.address();
+    let (ended, end) = mpsc::channel();
+    let relay = crate::support::server(move |stream| {
+        let ended = ended.clone();
+        async move {
+            let outcome = crate::support::relay(stream, target).await;
+            let _ = ended.send(());
+            outcome
+        }
+    });
+    let client = sandbox.builder().base_uri(format!("http://{relay}/")).build().expect("client");
+    (sandbox, client, end)
+}
+
+#[test]
+fn connections_of_synchronous_calls_end_with_the_client_and_with_a_call_that_was_given_up() {
+    let (sandbox, client, end) = telling_of_ends();
+    call(&client);
+    assert!(end.try_recv().is_err(), "kept");
+    sandbox.inject(Fault::Delay(Duration::from_secs(30)));
+    let mut given_up = options();
+    given_up["timeout"] = 0.2.into();
+    client.chain(CARDS).post(given_up).expect_err("slow");
+    end.recv_timeout(Duration::from_secs(10)).expect("the connection of the call that was given up is closed");
+    call(&client);
+    drop(client);
+    end.recv_timeout(Duration::from_secs(10)).expect("the connection of the client that was dropped is closed");
+}
+
+/// A layer may leave something behind that goes on when the call is over.
+#[test]
+fn what_a_layer_begins_goes_on_after_a_synchronous_call() {
+    let (sandbox, (done, end)) = (sandbox(), mpsc::channel());
+    let layer = tower::util::MapRequestLayer::new(move |request: http::Request<bytes::Bytes>| {
+        let done = done.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            done.send(()).expect("the test waits");
+        });
+        request
+    });
+    let client = sandbox.builder().layer(layer).build().expect("client");
+    call(&client);
+    end.recv_timeout(Duration::from_secs(10)).expect("it went on with no further call");
+}
+
+/// A caller's layer, and what is done with an answer, may make calls of their own.
+#[test]
+fn a_synchronous_call_within_another() {
+    let sandbox = sandbox();
+    let inner = sandbox.client().expect("client");
+    let again = inner.clone();
+    let layer = tower::util::MapRequestLayer::new(move |request: http::Request<bytes::Bytes>| {
+        call(&again);
+        request
+    });
+    let outer = sandbox.builder().layer(layer).build().expect("client");
+    call(&outer);
+    inner.chain(CARDS).post_async(options()).then(move |_| call(&outer)).wait().expect("answer");
+    assert_eq!(sandbox.requests().len(), 5);
+}
+
+/// More than have a runtime to themselves.
+#[test]
+fn a_hundred_plain_threads_at_once_and_none_waits_for_another() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    let all = Barrier::new(100);
+    std::thread::scope(|scope| {
+        for _ in 0..100 {
+            scope.spawn(|| {
+                all.wait();
+                call(&client);
+                // Everybody has made a call before anybody makes the next.
+                all.wait();
+                call(&client);
+            });
+        }
+    });
+    assert_eq!(sandbox.requests().len(), 200);
 }
 
 #[test]

@@ -115,6 +115,22 @@ fn with_merchant(sandbox: &Sandbox, merchant: Value) -> Value {
     settings
 }
 
+fn tls_settings(sandbox: &Sandbox, merchant: Value) -> Value {
+    let mut settings = with_merchant(sandbox, merchant);
+    settings["base_uri"] = sandbox.tls_base_uri().into();
+    settings["root_certificate"] = sandbox.root_certificate().into();
+    settings
+}
+
+/// An order, its payment and its refund, which demands the certificate.
+fn refunds(sandbox: &Sandbox, client: &Client, number: &str) {
+    client.chain("v2/pay/unifiedorder").post(order(number)).expect("placed");
+    sandbox.pay(number).expect("paid");
+    let mut refund = refund(number);
+    refund["xml"]["out_refund_no"] = format!("r-{number}").into();
+    client.chain("v2/secapi/pay/refund").post(refund).unwrap_or_else(|error| panic!("{number}: {error}"));
+}
+
 #[test]
 fn the_certificate_from_files() {
     let sandbox = sandbox();
@@ -123,48 +139,17 @@ fn the_certificate_from_files() {
     let pem = sandbox.settings()["merchant"].clone();
     std::fs::write(path("cert.pem"), pem["cert"].as_str().expect("pem")).expect("written");
     std::fs::write(path("key.pem"), pem["key"].as_str().expect("pem")).expect("written");
-    // As the merchant platform makes it, and as newer tools do.
-    for (name, flags) in [
-        ("legacy.p12", &["-legacy", "-certpbe", "PBE-SHA1-RC2-40", "-keypbe", "PBE-SHA1-3DES"][..]),
-        ("modern.p12", &[][..]),
-    ] {
-        let made = std::process::Command::new("openssl")
-            .args(["pkcs12", "-export", "-in", &path("cert.pem"), "-inkey", &path("key.pem"), "-out", &path(name)])
-            .args(["-passout", "pass:1900000109"])
-            .args(flags)
-            .output()
-            .expect("openssl");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    }
-    let p12 = |name: &str, passphrase: &str| json!({ "pkcs12": path(name), "passphrase": passphrase });
     for (number, merchant) in [
         json!({ "cert": path("cert.pem"), "key": path("key.pem") }),
         json!({ "cert": format!("file://{}", path("cert.pem")), "key": format!("file://{}", path("key.pem")) }),
-        p12("legacy.p12", MCHID),
-        p12("modern.p12", MCHID),
     ]
     .into_iter()
     .enumerate()
     {
-        let mut settings = with_merchant(&sandbox, merchant.clone());
-        settings["base_uri"] = sandbox.tls_base_uri().into();
-        settings["root_certificate"] = sandbox.root_certificate().into();
-        let client = Client::factory(settings).unwrap_or_else(|e| panic!("{merchant}: {e}"));
-        let number = number.to_string();
-        client.chain("v2/pay/unifiedorder").post(order(&number)).expect("placed");
-        sandbox.pay(&number).expect("paid");
-        let mut refund = refund(&number);
-        refund["xml"]["out_refund_no"] = format!("r{number}").into();
-        client.chain("v2/secapi/pay/refund").post(refund).unwrap_or_else(|e| panic!("{merchant}: {e}"));
+        let client =
+            Client::factory(tls_settings(&sandbox, merchant.clone())).unwrap_or_else(|e| panic!("{merchant}: {e}"));
+        refunds(&sandbox, &client, &number.to_string());
     }
-    let bytes = std::fs::read(path("legacy.p12")).expect("p12");
-    let client =
-        sandbox.builder().merchant_pkcs12(&bytes, MCHID).base_uri(sandbox.tls_base_uri()).build().expect("client");
-    client.chain("v2/pay/unifiedorder").post(order("p12")).expect("placed");
-    sandbox.pay("p12").expect("paid");
-    let mut last = refund("p12");
-    last["xml"]["out_refund_no"] = "r-p12".into();
-    client.chain("v2/secapi/pay/refund").post(last).expect("refunded");
 
     let mut other = sandbox.settings();
     other["mchid"] = "1900000108".into();
@@ -178,15 +163,52 @@ fn the_certificate_from_files() {
         (json!({ "cert": path("cert.pem"), "key": path("cert.pem") }), "where apiclient_key.pem belongs"),
         (json!({ "cert": pem["cert"], "key": sandbox_key() }), "do not belong together"),
         (json!({ "crt": "x" }), "none of cert and key"),
-        (p12("legacy.p12", "wrong"), "it is the merchant id"),
-        (p12("cert.pem", MCHID), "no PKCS#12"),
+        (json!({ "pkcs12": path("cert.pem") }), "pkcs12 and passphrase together"),
+        #[cfg(not(feature = "pkcs12"))]
+        (json!({ "pkcs12": path("cert.pem"), "passphrase": MCHID }), "the feature pkcs12"),
         (json!({ "cert": [1], "key": "x" }), "an array where a string is needed"),
     ] {
-        let error = Client::factory(with_merchant(&sandbox, merchant.clone())).expect_err(words);
-        assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.message().contains("merchant") && error.message().contains(words), "{merchant}: {error}");
-        assert!(!format!("{error} {error:?}").contains("PRIVATE"), "{error}");
+        refused(&sandbox, merchant, words);
     }
+}
+
+fn refused(sandbox: &Sandbox, merchant: Value, words: &str) {
+    let error = Client::factory(with_merchant(sandbox, merchant.clone())).expect_err(words);
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.message().contains("merchant") && error.message().contains(words), "{merchant}: {error}");
+    assert!(!format!("{error} {error:?}").contains("PRIVATE"), "{error}");
+}
+
+#[cfg(feature = "pkcs12")]
+#[test]
+fn the_certificate_out_of_pkcs12() {
+    let sandbox = sandbox();
+    let folder = tempfile::tempdir().expect("folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("path").to_owned();
+    let pem = sandbox.settings()["merchant"].clone();
+    std::fs::write(path("cert.pem"), pem["cert"].as_str().expect("pem")).expect("written");
+    std::fs::write(path("key.pem"), pem["key"].as_str().expect("pem")).expect("written");
+    let p12 = |name: &str, passphrase: &str| json!({ "pkcs12": path(name), "passphrase": passphrase });
+    // As the merchant platform makes it, and as newer tools do.
+    for (name, flags) in [
+        ("legacy.p12", &["-legacy", "-certpbe", "PBE-SHA1-RC2-40", "-keypbe", "PBE-SHA1-3DES"][..]),
+        ("modern.p12", &[][..]),
+    ] {
+        let made = std::process::Command::new("openssl")
+            .args(["pkcs12", "-export", "-in", &path("cert.pem"), "-inkey", &path("key.pem"), "-out", &path(name)])
+            .args(["-passout", "pass:1900000109"])
+            .args(flags)
+            .output()
+            .expect("openssl");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let client = Client::factory(tls_settings(&sandbox, p12(name, MCHID))).expect(name);
+        refunds(&sandbox, &client, name.trim_end_matches(".p12"));
+    }
+    let bytes = std::fs::read(path("legacy.p12")).expect("p12");
+    let builder = sandbox.builder().merchant_pkcs12(&bytes, MCHID);
+    refunds(&sandbox, &builder.base_uri(sandbox.tls_base_uri()).build().expect("client"), "p12");
+    refused(&sandbox, p12("legacy.p12", "wrong"), "it is the merchant id");
+    refused(&sandbox, p12("cert.pem", MCHID), "no PKCS#12");
 }
 
 /// A key of nobody.

@@ -1,24 +1,31 @@
 //! Where I/O runs when the caller has no runtime to run it on.
 //!
 //! A connection lives and dies with the tokio runtime that opened it. An asynchronous call uses the runtime it is polled on.
-//! A synchronous call blocks its thread, perhaps the only thread of the caller's runtime, so its I/O must run elsewhere: on
-//! one background thread of the process, started at the first such call. The calling thread still does everything but the
-//! I/O, so many threads sign on many cores.
+//! A synchronous call blocks its thread, perhaps the only thread of the caller's runtime. Outside of async code that thread
+//! drives a runtime of this crate's for as long (`lent.rs`); elsewhere, and where the caller's own code takes part, the I/O
+//! runs on one background thread of the process. Either way the calling thread does everything else, so many threads sign on
+//! many cores.
+
+mod lent;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::thread::{self, ThreadId};
 
 use tokio::runtime::{Builder, Handle};
+use tokio::sync::Notify;
 
 use crate::error::{Error, ErrorKind};
 use crate::pace;
 
+#[derive(Clone)]
 struct Background {
     handle: Handle,
     thread: ThreadId,
+    /// Told when there are idle runtimes to look after.
+    tend: Arc<Notify>,
     /// A process that was forked off has no threads but the one that forked, so it needs its own.
     process: u32,
 }
@@ -28,7 +35,7 @@ static BACKGROUND: Mutex<Option<Background>> = Mutex::new(None);
 
 /// The background runtime, for a call that will block the calling thread.
 pub(crate) fn background() -> Result<Handle, Error> {
-    let (handle, thread) = start()?;
+    let Background { handle, thread, .. } = start()?;
     if thread == thread::current().id() {
         return Err(Error::new(
             ErrorKind::Connect,
@@ -42,11 +49,19 @@ pub(crate) fn background() -> Result<Handle, Error> {
 pub(crate) fn spawn<T: Send + 'static>(
     task: impl Future<Output = T> + Send + 'static,
 ) -> Result<tokio::task::JoinHandle<T>, Error> {
-    Ok(start()?.0.spawn(task))
+    Ok(start()?.handle.spawn(task))
+}
+
+/// Has the background thread look after the idle runtimes.
+fn tend() {
+    // Where no thread can be started, the next call tries again.
+    if let Ok(background) = start() {
+        background.tend.notify_one();
+    }
 }
 
 /// The background runtime, started now if it is not running.
-fn start() -> Result<(Handle, ThreadId), Error> {
+fn start() -> Result<Background, Error> {
     let failed = |source: std::io::Error| {
         Error::new(ErrorKind::Connect, format!("the thread for network traffic cannot be started: {source}"))
             .with_source(source)
@@ -60,17 +75,23 @@ fn start() -> Result<(Handle, ThreadId), Error> {
     let process = std::process::id();
     let mut slot = BACKGROUND.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some(background) = slot.as_ref().filter(|background| background.process == process) {
-        return Ok((background.handle.clone(), background.thread));
+        return Ok(background.clone());
     }
     let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let handle = runtime.handle().clone();
-    let thread = thread::Builder::new()
-        .name("wechatpay-io".to_owned())
-        .spawn(move || runtime.block_on(std::future::pending::<()>()))
-        .map_err(failed)?;
-    let thread = thread.thread().id();
-    *slot = Some(Background { handle: handle.clone(), thread, process });
-    Ok((handle, thread))
+    let tend = Arc::new(Notify::new());
+    let told = Arc::clone(&tend);
+    let drive = move || loop {
+        if lent::tend() {
+            runtime.block_on(async { tokio::time::sleep(lent::EVERY).await });
+        } else {
+            runtime.block_on(told.notified());
+        }
+    };
+    let thread = thread::Builder::new().name("wechatpay-io".to_owned()).spawn(drive).map_err(failed)?;
+    let background = Background { handle, thread: thread.thread().id(), tend, process };
+    *slot = Some(background.clone());
+    Ok(background)
 }
 
 /// Polls a future on the tokio runtime of this thread, or, under another executor, with the background runtime for its I/O.
@@ -99,6 +120,17 @@ pub(crate) async fn in_background<T>(future: impl Future<Output = Result<T, Erro
         future.as_mut().poll(context)
     })
     .await
+}
+
+/// Runs a future to its end on this thread. Nothing in it may be the caller's code, which could leave something running that
+/// nobody drives afterwards. Works on any thread, also inside async code.
+pub(crate) fn block_on_contained<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    if Handle::try_current().is_err_and(|error| error.is_missing_context()) {
+        if let Some(lent) = lent::borrow() {
+            return pace::blocking(|| lent.block_on(future));
+        }
+    }
+    block_on(future)
 }
 
 /// Runs a future to its end on this thread, its I/O on the background thread. Works on any thread, also inside async code.

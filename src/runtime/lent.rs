@@ -1,0 +1,120 @@
+//! Runtimes that synchronous calls drive themselves, so that no other thread has to be woken for their I/O.
+//!
+//! A call borrows one that is idle, with the connections on it, or a new one, and gives it back at its end: two calls at once
+//! have two, and neither waits for the other. Between calls nobody drives them, so nothing may run there but what may stand
+//! still: this crate's calls, hyper and TLS, and no code of the caller's. Once a second the background thread looks after those
+//! that are idle: it notices connections that the other side has closed, and drops what was not used for a minute.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::yield_now;
+
+use crate::transport::IDLE as KEPT;
+
+/// How many there are at most: each has three descriptors, and a connection. Calls beyond use the background thread.
+const MOST: usize = 64;
+/// How often the background thread looks after them.
+pub(super) const EVERY: Duration = Duration::from_secs(1);
+
+static RUNTIMES: Mutex<Runtimes> = Mutex::new(Runtimes { process: 0, idle: Vec::new(), lent: 0, tended: false });
+
+struct Runtimes {
+    /// What a process that was forked off inherits is still its parent's.
+    process: u32,
+    /// The one used last is at the end, and used next: its connection is the one most likely to be open.
+    idle: Vec<(Arc<Runtime>, Instant)>,
+    lent: usize,
+    /// Whether the background thread knows that there is something to look after.
+    tended: bool,
+}
+
+/// A runtime for one call, given back when this is dropped.
+pub(super) struct Lent(Arc<Runtime>);
+
+/// Borrows a runtime; `None` where there are enough of them, or the system has no more to give.
+pub(super) fn borrow() -> Option<Lent> {
+    let mut runtimes = runtimes();
+    let runtime = match runtimes.idle.pop() {
+        Some((runtime, _)) => runtime,
+        None if runtimes.lent >= MOST => return None,
+        None => Arc::new(Builder::new_current_thread().enable_all().build().ok()?),
+    };
+    runtimes.lent += 1;
+    Some(Lent(runtime))
+}
+
+impl Lent {
+    /// Runs a future to its end on this thread, which must be in no runtime.
+    pub(super) fn block_on<T, E>(&self, future: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        self.0.block_on(async {
+            look_around().await;
+            let outcome = future.await;
+            if outcome.is_err() {
+                // The connection of a call that was given up is closed now, not when it is looked after.
+                look_around().await;
+            }
+            outcome
+        })
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut runtimes = runtimes();
+        runtimes.lent = runtimes.lent.saturating_sub(1);
+        runtimes.idle.push((Arc::clone(&self.0), Instant::now()));
+        let tended = runtimes.tended;
+        drop(runtimes);
+        if !tended {
+            super::tend();
+        }
+    }
+}
+
+/// Lets the runtime look at its sockets, and then the connections at what it saw: one that the other side has closed takes no
+/// request.
+async fn look_around() {
+    yield_now().await;
+    yield_now().await;
+}
+
+/// Looks after those that are idle, on a thread that is in no runtime; whether there are any left.
+pub(super) fn tend() -> bool {
+    let mut at = 0;
+    loop {
+        // The lock is held for one of them at a time, and whoever waits for it meanwhile gets that one.
+        let mut runtimes = runtimes();
+        match runtimes.idle.get(at) {
+            None => {
+                runtimes.tended = at > 0;
+                return at > 0;
+            }
+            Some((runtime, since)) if since.elapsed() < KEPT => {
+                runtime.block_on(look_around());
+                at += 1;
+            }
+            Some(_) => {
+                let (runtime, _) = runtimes.idle.remove(at);
+                drop(runtimes);
+                if let Some(runtime) = Arc::into_inner(runtime) {
+                    // Not waiting for a name that is being looked up.
+                    runtime.shutdown_background();
+                }
+            }
+        }
+    }
+}
+
+fn runtimes() -> MutexGuard<'static, Runtimes> {
+    let mut runtimes = RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner);
+    let process = std::process::id();
+    if runtimes.process != process {
+        // Not dropped: their sockets are watched by way of a descriptor that is shared with the parent.
+        std::mem::forget(std::mem::take(&mut runtimes.idle));
+        *runtimes = Runtimes { process, idle: Vec::new(), lent: 0, tended: false };
+    }
+    runtimes
+}
