@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use time::UtcOffset;
 
 use super::args::{Certs, SettingsFile};
-use super::{Failure, settings};
+use super::{Failure, output, settings};
 use crate::clock::rfc3339;
 use crate::crypto::Certificate;
 
@@ -46,7 +46,7 @@ pub(super) fn run(from: &SettingsFile, certs: &Certs) -> Result<(), Failure> {
             rfc3339(to, UtcOffset::UTC),
             days(to)
         );
-        written.map_err(|error| Failure::local(format!("standard output: {error}")))?;
+        output::printed(written)?;
     }
     Ok(())
 }

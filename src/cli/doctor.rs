@@ -102,7 +102,7 @@ fn print(report: &Report, as_json: bool) -> Result<(), Failure> {
         let column = |text: &str, width| output::column(&zh::say(text), width);
         rows.map(|(name, mark, said)| format!("{} {} {}\n", column(mark, 8), column(name, 22), zh::say(said))).collect()
     };
-    output::body(text.as_bytes()).map_err(|error| Failure::local(format!("standard output: {error}")))
+    output::printed(output::body(text.as_bytes()))
 }
 
 fn examine(map: &Map<String, Value>, doctor: &Doctor, report: &mut Report) {
@@ -122,8 +122,7 @@ fn examine(map: &Map<String, Value>, doctor: &Doctor, report: &mut Report) {
     if nothing_of_v3 && map.contains_key("secret") {
         report.add("APIv3", Outcome::Skipped("no private_key, serial and certs: for APIv2 alone".to_owned()));
         apiv2(map, mchid, report);
-        let client = ClientBuilder::from_settings(Value::Object(map.clone())).and_then(ClientBuilder::build);
-        report.take("client", client, |_| "all settings fit together".to_owned());
+        client(map, report);
         return;
     }
     let key = private_key(text("privateKey"), report);
@@ -142,13 +141,22 @@ fn examine(map: &Map<String, Value>, doctor: &Doctor, report: &mut Report) {
         "" => "the service's own".to_owned(),
         given => given.to_owned(),
     });
-    let client = ClientBuilder::from_settings(Value::Object(map.clone())).and_then(ClientBuilder::build);
-    let Some(client) = report.take("client", client, |_| "all settings fit together".to_owned()) else { return };
+    let Some(client) = client(map, report) else { return };
     if doctor.offline {
         report.add("connection", Outcome::Skipped("--offline".to_owned()));
         return;
     }
     calls(&client, map, report);
+}
+
+fn client(map: &Map<String, Value>, report: &mut Report) -> Option<Client> {
+    let client = ClientBuilder::from_settings(Value::Object(map.clone())).and_then(ClientBuilder::build);
+    if client.is_err() && report.failed() > 0 {
+        // The same mistake once more, from where it does not show as well.
+        report.add("client", Outcome::Skipped("it is built when what failed above is mended".to_owned()));
+        return None;
+    }
+    report.take("client", client, |_| "all settings fit together".to_owned())
 }
 
 fn private_key(setting: &str, report: &mut Report) -> Option<PrivateKey> {

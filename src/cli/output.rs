@@ -81,10 +81,14 @@ pub(super) fn body(body: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
-/// Prints what is made for a program. Who closes the pipe before its end, as `head` does, has had enough.
+/// Prints what is made for a program.
 pub(super) fn script(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Result<(), Failure> {
     let mut text = Vec::new();
-    let written = write(&mut text).and_then(|()| io::stdout().lock().write_all(&text));
+    printed(write(&mut text).and_then(|()| io::stdout().lock().write_all(&text)))
+}
+
+/// What became of writing to standard output. Who closes the pipe before its end, as `head` does, has had enough.
+pub(super) fn printed(written: io::Result<()>) -> Result<(), Failure> {
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::local(format!("standard output: {error}")))

@@ -23,7 +23,7 @@ pub(super) fn run(args: &Port) -> Result<(), Failure> {
     })?;
     if !args.check {
         let written = io::stdout().lock().write_all(formatted(rust).as_bytes());
-        written.map_err(|error| Failure::local(format!("standard output: {error}")))?;
+        output::printed(written)?;
     }
     if left.is_empty() {
         return Ok(());
@@ -32,7 +32,7 @@ pub(super) fn run(args: &Port) -> Result<(), Failure> {
         let said = format!("{name}:{}: {}: {}", one.line, shortened(&one.php), one.why);
         if args.check {
             // The list is what was asked for.
-            output::listed(&said).map_err(|error| Failure::local(format!("standard output: {error}")))?;
+            output::printed(output::listed(&said))?;
         } else {
             output::line(&said);
         }

@@ -120,7 +120,7 @@ async fn stopped() -> u8 {
 }
 
 fn print(body: &[u8]) -> Result<(), Failure> {
-    output::body(body).map_err(|error| Failure::local(format!("standard output: {error}")))
+    output::printed(output::body(body))
 }
 
 /// `v3/x/{y}` is a path, `v3.x._y_` a chain.

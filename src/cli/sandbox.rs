@@ -57,9 +57,7 @@ fn serve(dir: &Path, arguments: &Arguments) -> Result<(), Failure> {
     };
     // Whoever reads the lines through a pipe wants them now.
     let mut out = std::io::stdout();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|error| Failure::local(format!("standard output: {error}")))?;
+    output::printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))?;
     loop {
         std::thread::park();
     }
@@ -93,7 +91,7 @@ fn call(folder: &Path, act: &Act) -> Result<(), Failure> {
     let (status, answer) = crate::sandbox::call(&format!("{base}sandbox/{path}"), &body)
         .map_err(|error| if error.is_connect() { not_running("it has ended".to_owned()) } else { error.into() })?;
     if status.is_success() {
-        return output::body(&answer).map_err(|error| Failure::local(format!("standard output: {error}")));
+        return output::printed(output::body(&answer));
     }
     let said: Value = serde_json::from_slice(&answer).unwrap_or_default();
     Err(Failure { code: 5, said: said["error"].as_str().unwrap_or("the sandbox refused").to_owned() })

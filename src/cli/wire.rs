@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::args::{SettingsFile, Wire};
-use super::{Failure, numbers, settings};
+use super::{Failure, numbers, output, settings};
 use crate::chain;
 use crate::clock;
 use crate::crypto::random;
@@ -84,7 +84,6 @@ pub(super) fn run(from: &SettingsFile, wire: &Wire) -> Result<(), Failure> {
         Some(Signing { credential, apiv2, nonce: wire.nonce.clone(), timestamp: wire.timestamp })
     };
     let platform_key_id = builder.platform_key_id();
-    let output = |error: io::Error| Failure::local(format!("standard output: {error}"));
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let mut input = io::stdin().lock();
     let mut line = String::new();
@@ -94,16 +93,17 @@ pub(super) fn run(from: &SettingsFile, wire: &Wire) -> Result<(), Failure> {
         line.clear();
         let read = input.read_line(&mut line).map_err(|error| Failure::local(format!("standard input: {error}")))?;
         if read == 0 {
-            break;
+            return output::printed(out.flush());
         }
         if line.trim().is_empty() {
             continue;
         }
         let answer = answer(number, &line, &base, platform_key_id.as_ref(), signing.as_mut());
-        serde_json::to_writer(&mut out, &answer).map_err(|error| output(error.into()))?;
-        out.write_all(b"\n").map_err(output)?;
+        let written = serde_json::to_writer(&mut out, &answer).map_err(io::Error::from);
+        if let Err(error) = written.and_then(|()| out.write_all(b"\n")) {
+            return output::printed(Err(error));
+        }
     }
-    out.flush().map_err(output)
 }
 
 fn answer(number: u64, line: &str, base: &Base, key_id: Option<&HeaderValue>, signing: Option<&mut Signing>) -> Out {

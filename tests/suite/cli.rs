@@ -325,3 +325,23 @@ fn no_number_is_rounded_without_a_word() {
     ));
     assert_eq!(text(&settings.run(&["req", "v3/y"], "").stdout), format!("{{\"total\":{long}}}"));
 }
+
+/// `wxpay req ... | head -1` has what it wants and is no failure.
+#[test]
+fn a_reader_that_has_had_enough() {
+    let sandbox = sandbox();
+    let settings = Settings::of(&sandbox, "enough");
+    for arguments in [
+        &["req", "v3/security/echo", "--json", "{\"echo_message\":\"hello\"}"][..],
+        &["doctor"],
+        &["wire", "--timestamp", "1700000000", "--nonce", "1"],
+    ] {
+        let mut command = wxpay(&[arguments, &["--config", &settings.path("wxpay.toml")]].concat());
+        let mut child = command.spawn().expect("wxpay");
+        drop(child.stdout.take());
+        // A command that reads none may have ended.
+        let _ = child.stdin.take().expect("stdin").write_all(b"{}\n");
+        let output = child.wait_with_output().expect("ended");
+        assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""), "{arguments:?}");
+    }
+}

@@ -82,6 +82,9 @@ fn each_planted_mistake_is_named() {
         let found =
             checks.iter().any(|(name, outcome, said)| name == check && outcome == "failed" && said.contains(words));
         assert!(found, "{check} {words:?} not in {checks:?}");
+        // A mistake is told once, where it is.
+        let failed: Vec<_> = checks.iter().filter(|(_, outcome, _)| outcome == "failed").collect();
+        assert!(failed.len() == 1 || failed.iter().all(|(name, ..)| name != "client"), "{checks:?}");
         let shown = format!("{checks:?}");
         assert!(
             !shown.contains("BEGIN") && !shown.contains(line("apiv3_key").split('"').nth(1).expect("key")),
