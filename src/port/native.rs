@@ -169,10 +169,19 @@ impl<'t> Porter<'t> {
                 let helper = "php_count";
                 int(format!("{helper}({})", list.reference()))
             }
-            ("in_array", [thing, list] | [thing, list, _]) if list.ty == Type::Value && !thing.ty.is_object() => {
-                let helper = "php_values";
-                let thing = self.value_ref(thing);
-                Expr::new(format!("{helper}({}).contains(&{thing})", list.reference()), Type::Bool)
+            ("in_array", [thing, list, strict @ ..])
+                if list.ty == Type::Value && !thing.ty.is_object() && strict.len() < 2 =>
+            {
+                let strictly = strict.first().is_some_and(|strict| strict.code == "true");
+                let (thing, values) = (self.value_ref(thing), format!("{}({})", "php_values", list.reference()));
+                Expr::new(
+                    if strictly {
+                        format!("{values}.contains(&{thing})")
+                    } else {
+                        format!("{values}.iter().any(|one| {}(one, {thing}))", "php_equal")
+                    },
+                    Type::Bool,
+                )
             }
             ("array_keys", [list]) if list.ty == Type::Value => {
                 Expr::new(format!("{}({})", "php_keys", list.reference()), Type::Value)
@@ -190,8 +199,9 @@ impl<'t> Porter<'t> {
             }
             ("json_encode", [thing, flags @ ..]) if !thing.ty.is_object() => {
                 // The flags for slashes and letters change how the same text is written, which no reader can tell.
+                let written = node.child_by_field_name("arguments").and_then(|given| given.named_child(1));
                 let pretty =
-                    flags.first().is_some_and(|flags| flags.literal.as_deref().is_some_and(|f| f.contains("PRETTY")));
+                    !flags.is_empty() && written.is_some_and(|flags| self.text(flags).contains("JSON_PRETTY_PRINT"));
                 let value = if thing.ty == Type::Value { thing.tight() } else { self.value(thing) };
                 let code =
                     if pretty { format!("format!(\"{{:#}}\", {value})") } else { format!("{value}.to_string()") };

@@ -44,6 +44,8 @@ echo isset($map['n']) ? 'set' : 'unset', empty($map['e']) ? 'empty' : 'full', em
 echo $map['nothing'] ?? 'default', ' ', $map['n'] ?? 'was null', ' ', $map['deep']['er'] ?? 'none', ' ', $map['no']['thing'] ?? 'none', "\n";
 echo implode(',', array_keys(['a' => 1, 'b' => 2])), implode(',', array_values(['a' => 1, 'b' => 2])), "\n";
 echo in_array('two', $list, true) ? 'in' : 'out', array_key_exists('n', $map) ? 'in' : 'out', "\n";
+echo in_array('2', [1, 2]) ? 'in' : 'out', in_array('2', [1, 2], true) ? 'in' : 'out', in_array(0, ['a', null]) ? 'in' : 'out', "\n";
+echo json_encode(json_decode(json_encode(['a' => [1, 'b']], JSON_PRETTY_PRINT | JSON_UNESCAPED_UNICODE))), "\n";
 $decoded = json_decode('{"a":{"b":[1,{"c":"d"}]},"t":true,"f":1.5}', true);
 echo $decoded['a']['b'][1]['c'], $decoded['a']['b'][0] + 1, $decoded['f'], $decoded['t'] ? 'yes' : 'no', "\n";
 $sum = 0;
