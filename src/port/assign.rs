@@ -59,13 +59,20 @@ impl<'t> Porter<'t> {
             let value = match var.ty.clone() {
                 Type::Option(of) if e.ty == *of => Some(format!("Some({})", self.kept(&e, right))),
                 ty if ty == e.ty => Some(self.kept(&e, right)),
+                ty if Self::loses(&e.ty, &ty) => None,
                 ty => self.owned_as(&e, &ty),
             };
             return match value {
                 Some(value) => format!("{} = {value};", var.rust),
-                None => format!("{};", self.note_left(node, "the variable changes its type: give it another name")),
+                None => self.loosened(node, name),
             };
         }
+        self.frame().sites.insert(name.to_owned(), at);
+        let e = if self.loose.contains(&at) && !e.ty.is_object() && e.ty != Type::Value {
+            Expr::new(self.value(&e), Type::Value)
+        } else {
+            e
+        };
         let rust = match &declared {
             Some(var) => var.rust.clone(),
             None => self.fresh_here(name),
@@ -131,6 +138,24 @@ impl<'t> Porter<'t> {
             Var { rust: rust.clone(), ty, form: Form::Place, literal, block: depth, loops: 0, mutable: true },
         );
         format!("{rust} = {value};")
+    }
+
+    /// Whether a value would be another one in a variable of that type: 12.5 in a whole number, a text in a truth.
+    fn loses(from: &Type, to: &Type) -> bool {
+        match to {
+            Type::Int => *from != Type::Status,
+            Type::Float | Type::Bool => true,
+            Type::Text => !matches!(from, Type::Body | Type::MaybeBody),
+            _ => false,
+        }
+    }
+
+    /// What stands for a change of a variable that its type has no room for. It gets room, and the file is gone through again.
+    fn loosened(&mut self, node: Node<'t>, name: &str) -> String {
+        if let Some(site) = self.frame().sites.get(name).copied() {
+            self.loose.insert(site);
+        }
+        format!("{};", self.note_left(node, "the variable changes its type: give it another name"))
     }
 
     /// A value to keep, moved where it can be.
@@ -281,18 +306,13 @@ impl<'t> Porter<'t> {
                 let helper = "php_add";
                 format!("{} = {helper}({}, {});", place.code, place.reference(), value.reference())
             }
-            ("+=" | "-=" | "*=", Type::Int, Form::Place) if value.ty == Type::Value => {
-                let helper = "php_whole";
-                let end = self.try_any();
-                format!("{} {operator} {helper}({}){end};", place.code, value.reference())
-            }
             ("+=" | "-=" | "*=", Type::Int, Form::Place) if matches!(value.ty, Type::Int | Type::Status) => {
                 format!("{} {operator} {};", place.code, self.int(&value))
             }
             ("+=" | "-=" | "*=" | "/=", Type::Float, Form::Place) => {
                 format!("{} {operator} {};", place.code, self.float(&value))
             }
-            ("+=" | "-=" | "*=", Type::Value, _) => {
+            ("+=" | "-=" | "*=" | "/=" | "%=", Type::Value, _) => {
                 let operator = operator.trim_end_matches('=').to_owned();
                 let sum = self.calculated(node, &place, &value, &operator);
                 let sum = self.value(&sum);
@@ -302,6 +322,15 @@ impl<'t> Porter<'t> {
                 let joined = self.joined(vec![place.clone(), value]);
                 let joined = self.value(&joined);
                 format!("{} = {joined};", place.code)
+            }
+            (_, Type::Int | Type::Float | Type::Text | Type::Bool, Form::Place) if !value.ty.is_object() => {
+                match super::syntax::variable(left, self.php) {
+                    Some(name) => self.loosened(node, name),
+                    None => format!(
+                        "{};",
+                        self.note_left(node, &format!("the operator {operator} has no counterpart here"))
+                    ),
+                }
             }
             _ => format!("{};", self.note_left(node, &format!("the operator {operator} has no counterpart here"))),
         }

@@ -14,7 +14,7 @@ use super::{Ported, Porter};
 
 impl<'t> Porter<'t> {
     /// The whole program.
-    pub(super) fn program(mut self, root: Node<'t>) -> Result<Ported, String> {
+    pub(super) fn program(&mut self, root: Node<'t>) -> Result<Ported, String> {
         let mut nodes = Vec::new();
         // A namespace in braces is the file.
         for node in all(root) {
@@ -57,7 +57,7 @@ impl<'t> Porter<'t> {
             return Err("closures, promises and try blocks stand in one another so deep that it would take too long: take them apart".to_owned());
         }
         let rust = self.assembled(main, items);
-        let mut left = self.state.left;
+        let mut left = std::mem::take(&mut self.state.left);
         left.sort_by_key(|one| one.line);
         Ok(Ported { rust, left })
     }

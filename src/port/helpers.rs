@@ -180,14 +180,6 @@ fn php_math(left: &Value, operator: char, right: &Value) -> Value {
 }"#,
     ),
     (
-        "php_whole",
-        r#"/// A value that has to be a whole number.
-fn php_whole(value: &Value) -> Result<i64, BoxError> {
-    let number = php_float(value);
-    if number.fract() == 0.0 { Ok(php_int(value)) } else { Err(format!("{value} is no whole number").into()) }
-}"#,
-    ),
-    (
         "php_equal",
         r#"/// `$left == $right`, where the types may differ.
 fn php_equal(left: &Value, right: &Value) -> bool {

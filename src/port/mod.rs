@@ -92,16 +92,26 @@ const STACK: usize = 512 << 20;
 
 fn ported(php: &str) -> Result<Ported, String> {
     let tree = syntax::parse(php)?;
-    let porter = Porter {
-        php,
-        aliases: syntax::aliases(tree.root_node(), php),
-        functions: HashMap::new(),
-        constants: HashMap::new(),
-        state: State::default(),
-        said: Default::default(),
-        work: 0,
-    };
-    porter.program(tree.root_node())
+    let mut loose = HashSet::new();
+    loop {
+        let known = loose.len();
+        let mut porter = Porter {
+            php,
+            aliases: syntax::aliases(tree.root_node(), php),
+            functions: HashMap::new(),
+            constants: HashMap::new(),
+            state: State::default(),
+            said: Default::default(),
+            work: 0,
+            loose,
+        };
+        let ported = porter.program(tree.root_node())?;
+        loose = porter.loose;
+        // A type that another variable was given may have been seen too narrow.
+        if loose.len() == known {
+            return Ok(ported);
+        }
+    }
 }
 
 struct Porter<'t> {
@@ -115,6 +125,8 @@ struct Porter<'t> {
     state: State,
     /// Comments that were written where they belong, and in which order.
     said: (HashSet<usize>, Vec<usize>),
+    /// Where variables are declared that get values of more than one type: they hold any.
+    loose: HashSet<usize>,
     /// How much was done: a file that asks for far more than its length does is refused.
     work: usize,
 }

@@ -342,6 +342,8 @@ pub(super) enum Kind {
 pub(super) struct Frame {
     pub(super) uses: Rc<Uses>,
     pub(super) vars: HashMap<String, Var>,
+    /// Where each of them was declared.
+    pub(super) sites: HashMap<String, usize>,
     pub(super) blocks: Vec<usize>,
     pub(super) loops: usize,
     /// Declarations that go before the statement of a block that is being written.

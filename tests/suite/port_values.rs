@@ -44,3 +44,8 @@ fn functions_and_conditions() {
 fn ways_out_of_a_try() {
     same("ways");
 }
+
+#[test]
+fn variables_of_more_than_one_type() {
+    same("kinds");
+}
