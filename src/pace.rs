@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn who_blocks_its_thread_waits_for_nothing() {
         for _ in 0..100 {
-            blocking(|| pollster::block_on(turn()));
+            blocking(|| crate::runtime::parked(turn()));
         }
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         let mut ready = 0;

@@ -65,6 +65,8 @@ impl<T> Future for Promise<T> {
     type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // What was begun on another runtime has connections there.
+        self.contained = false;
         runtime::poll(self.future.as_mut(), context)
     }
 }

@@ -29,11 +29,17 @@ mod with {
     use std::time::Instant;
 
     use http::{Method, Uri};
+    use tracing::level_filters::LevelFilter;
     use tracing::{Instrument, Span, debug, field::Empty, info_span};
 
     use super::Part;
     use crate::error::Error;
     use crate::response::Response;
+
+    /// Whether anybody listens, whose code then runs in every call.
+    pub(crate) fn is_heard() -> bool {
+        LevelFilter::current() != LevelFilter::OFF
+    }
 
     /// Runs a call within its span.
     pub(crate) async fn call(
@@ -117,6 +123,10 @@ mod without {
     use super::Part;
     use crate::error::Error;
     use crate::response::Response;
+
+    pub(crate) fn is_heard() -> bool {
+        false
+    }
 
     pub(crate) async fn call(
         _: &Method,

@@ -24,6 +24,7 @@ use crate::error::{Error, ErrorKind};
 use crate::exchange::{Delivered, Delivery, Exchange, Slot};
 use crate::proto::verify::{self, Covers};
 use crate::response::Response;
+use crate::runtime;
 use crate::sink::{OpenSink, Writing};
 use crate::trace::{self, Part};
 
@@ -183,8 +184,10 @@ impl Shared {
         if exchange.debug {
             debug::print(&debug::request(&request));
         }
-        let sending = shared.pool()?.request(request.map(Full::new));
+        let pool = shared.pool()?;
         let sending = async {
+            runtime::look_around().await;
+            let sending = pool.request(request.map(Full::new));
             match exchange.connect_timeout {
                 Some(timeout) => CONNECT_TIMEOUT.scope(timeout, sending).await,
                 None => sending.await,

@@ -168,7 +168,7 @@ fn sent(
         }
         let timestamp = timestamp.unwrap_or_else(clock::now);
         let own = line.mchid.map(|mchid| std::mem::replace(&mut credential.mchid, mchid));
-        let signed = pollster::block_on(credential.authorize(&mut request, base, timestamp, &nonce));
+        let signed = crate::runtime::parked(credential.authorize(&mut request, base, timestamp, &nonce));
         if let Some(own) = own {
             credential.mchid = own;
         }

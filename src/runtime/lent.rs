@@ -2,9 +2,10 @@
 //!
 //! A call borrows one that is idle, with the connections on it, or a new one, and gives it back at its end: two calls at once
 //! have two, and neither waits for the other. Between calls nobody drives them, so nothing may run there but what may stand
-//! still: this crate's calls, hyper and TLS, and no code of the caller's. Once a second the background thread looks after those
+//! still: this crate's calls, hyper and TLS, and no code of the caller's, subscribers of tracing among it. Once a second the background thread looks after those
 //! that are idle: it notices connections that the other side has closed, and drops what was not used for a minute.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,6 +21,11 @@ const MOST: usize = 64;
 pub(super) const EVERY: Duration = Duration::from_secs(1);
 
 static RUNTIMES: Mutex<Runtimes> = Mutex::new(Runtimes { process: 0, idle: Vec::new(), lent: 0, tended: false });
+
+thread_local! {
+    /// Whether this thread drives one of them.
+    static DRIVES: Cell<bool> = const { Cell::new(false) };
+}
 
 struct Runtimes {
     /// What a process that was forked off inherits is still its parent's.
@@ -49,12 +55,19 @@ pub(super) fn borrow() -> Option<Lent> {
 impl Lent {
     /// Runs a future to its end on this thread, which must be in no runtime.
     pub(super) fn block_on<T, E>(&self, future: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        struct Driving;
+        impl Drop for Driving {
+            fn drop(&mut self) {
+                DRIVES.set(false);
+            }
+        }
+        DRIVES.set(true);
+        let _driving = Driving;
         self.0.block_on(async {
-            look_around().await;
             let outcome = future.await;
             if outcome.is_err() {
                 // The connection of a call that was given up is closed now, not when it is looked after.
-                look_around().await;
+                look().await;
             }
             outcome
         })
@@ -74,9 +87,16 @@ impl Drop for Lent {
     }
 }
 
-/// Lets the runtime look at its sockets, and then the connections at what it saw: one that the other side has closed takes no
-/// request.
-async fn look_around() {
+/// Where this thread drives a runtime, it has not done so since the last call, nor while it signed: before a request goes out, a
+/// connection that the other side has closed meanwhile is to be known.
+pub(crate) async fn look_around() {
+    if DRIVES.get() {
+        look().await;
+    }
+}
+
+/// Lets the runtime look at its sockets, and then the connections at what it saw.
+async fn look() {
     yield_now().await;
     yield_now().await;
 }
@@ -85,25 +105,25 @@ async fn look_around() {
 pub(super) fn tend() -> bool {
     let mut at = 0;
     loop {
-        // The lock is held for one of them at a time, and whoever waits for it meanwhile gets that one.
-        let mut runtimes = runtimes();
-        match runtimes.idle.get(at) {
-            None => {
-                runtimes.tended = at > 0;
-                return at > 0;
+        // Taken out, not held under the lock: a process that is forked off meanwhile would wait for the lock for ever. A call that
+        // finds it gone has another.
+        let (runtime, since) = {
+            let mut runtimes = runtimes();
+            if at >= runtimes.idle.len() {
+                runtimes.tended = !runtimes.idle.is_empty();
+                return runtimes.tended;
             }
-            Some((runtime, since)) if since.elapsed() < KEPT => {
-                runtime.block_on(look_around());
-                at += 1;
-            }
-            Some(_) => {
-                let (runtime, _) = runtimes.idle.remove(at);
-                drop(runtimes);
-                if let Some(runtime) = Arc::into_inner(runtime) {
-                    // Not waiting for a name that is being looked up.
-                    runtime.shutdown_background();
-                }
-            }
+            runtimes.idle.remove(at)
+        };
+        if since.elapsed() < KEPT {
+            runtime.block_on(look());
+            let idle = &mut runtimes().idle;
+            at = idle.len().min(at);
+            idle.insert(at, (runtime, since));
+            at += 1;
+        } else if let Some(runtime) = Arc::into_inner(runtime) {
+            // Not waiting for a name that is being looked up.
+            runtime.shutdown_background();
         }
     }
 }

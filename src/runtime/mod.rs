@@ -8,10 +8,12 @@
 
 mod lent;
 
+pub(crate) use lent::look_around;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::thread::{self, ThreadId};
 
 use tokio::runtime::{Builder, Handle};
@@ -139,5 +141,20 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Res
     // Whatever the future asks of tokio (sockets, timers, tasks) now belongs to the background runtime, even on a thread that
     // has a runtime of its own, which cannot move while this thread is blocked.
     let _context = handle.enter();
-    pace::blocking(|| pollster::block_on(future))
+    pace::blocking(|| parked(future))
+}
+
+/// Polls a future to its end, and parks this thread meanwhile; nothing drives I/O for it. The token it parks by is its own: that of
+/// `std::thread::park` may be taken by what is called within the future, such as a channel, and the future would not be polled again.
+pub(crate) fn parked<T>(future: impl Future<Output = T>) -> T {
+    let (parker, unparker) = parking::pair();
+    let waker = Waker::from(unparker);
+    let mut context = Context::from_waker(&waker);
+    let mut future = std::pin::pin!(future);
+    loop {
+        if let Poll::Ready(outcome) = future.as_mut().poll(&mut context) {
+            return outcome;
+        }
+        parker.park();
+    }
 }

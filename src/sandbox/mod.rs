@@ -126,7 +126,7 @@ impl State {
 
     /// The same, for callers that are no tasks of the server.
     fn keep_now(&self) -> Result<(), Error> {
-        match pollster::block_on(self.kept()) {
+        match crate::runtime::parked(self.kept()) {
             true => Ok(()),
             false => Err(Error::config("the sandbox's store cannot be written")),
         }

@@ -1,5 +1,6 @@
 //! One client on any thread and any runtime: no panic, no hang, no failed call.
 
+use std::future::Future;
 use std::sync::{Arc, Barrier, mpsc};
 use std::time::Duration;
 
@@ -234,21 +235,70 @@ fn connections_of_synchronous_calls_end_with_the_client_and_with_a_call_that_was
     end.recv_timeout(Duration::from_secs(10)).expect("the connection of the client that was dropped is closed");
 }
 
-/// A layer may leave something behind that goes on when the call is over.
+/// Waits for something that the runtime does, as code of the caller's may that is called within a call.
+fn something_spawned() {
+    if tokio::runtime::Handle::try_current().is_ok() {
+        futures_executor::block_on(tokio::spawn(tokio::time::sleep(Duration::from_millis(5)))).expect("done");
+    }
+}
+
+/// Runs it on a thread of its own and does not wait for ever.
+fn ends(run: impl FnOnce() + Send + 'static) {
+    let (done, end) = mpsc::channel();
+    std::thread::spawn(move || {
+        run();
+        done.send(()).expect("the test waits");
+    });
+    end.recv_timeout(Duration::from_secs(10)).expect("it ended");
+}
+
 #[test]
-fn what_a_layer_begins_goes_on_after_a_synchronous_call() {
-    let (sandbox, (done, end)) = (sandbox(), mpsc::channel());
-    let layer = tower::util::MapRequestLayer::new(move |request: http::Request<bytes::Bytes>| {
-        let done = done.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            done.send(()).expect("the test waits");
-        });
+fn what_a_layer_spawns_goes_on() {
+    let layer = tower::util::MapRequestLayer::new(|request: http::Request<bytes::Bytes>| {
+        something_spawned();
         request
     });
+    let sandbox = sandbox();
     let client = sandbox.builder().layer(layer).build().expect("client");
-    call(&client);
-    end.recv_timeout(Duration::from_secs(10)).expect("it went on with no further call");
+    ends(move || call(&client));
+}
+
+#[test]
+fn what_a_subscriber_of_tracing_spawns_goes_on() {
+    let writer = || {
+        something_spawned();
+        std::io::sink()
+    };
+    let spans = tracing_subscriber::fmt::format::FmtSpan::FULL;
+    let subscriber = tracing_subscriber::fmt().with_span_events(spans).with_writer(writer).finish();
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    ends(move || tracing::subscriber::with_default(subscriber, || call(&client)));
+}
+
+/// The connection that it began is the other runtime's.
+#[test]
+fn a_promise_that_was_begun_elsewhere_and_is_waited_for_here() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("runtime");
+    let mut begun = client.chain(CARDS).post_async(options());
+    runtime.block_on(async {
+        std::future::poll_fn(|context| {
+            assert!(std::pin::Pin::new(&mut begun).poll(context).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+    });
+    begun.wait().expect("answer");
+    ends(move || {
+        runtime.block_on(async {
+            for _ in 0..20 {
+                call_async(&client).await;
+            }
+        })
+    });
+    assert_eq!(sandbox.requests().len(), 21);
 }
 
 /// A caller's layer, and what is done with an answer, may make calls of their own.
