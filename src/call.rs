@@ -85,7 +85,7 @@ impl Core {
     ) -> Promise<Response> {
         // A query may hold a token, and messages are not the place for it.
         let shown = path::before_query(shown);
-        let contained = self.contained && options.sink.is_none() && options.stream != Some(true) && !trace::is_heard();
+        let contained = self.contained && options.sink.is_none() && options.stream != Some(true);
         if options.encrypt.is_empty() {
             let call = template.and_then(|template| self.prepare(&method, shown, template, options));
             let call = call.map_err(|error| error.with_call(&method, shown));

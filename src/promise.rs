@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::error::Error;
-use crate::{BoxFuture, runtime};
+use crate::{BoxFuture, runtime, trace};
 
 /// A call under way, or about to be: a future of its [`Response`](crate::Response).
 ///
@@ -57,7 +57,7 @@ impl<T: Send + 'static> Promise<T> {
     /// # Errors
     /// The error of the call, unless [`otherwise`](Self::otherwise) took it.
     pub fn wait(self) -> Result<T, Error> {
-        if self.contained { runtime::block_on_contained(self) } else { runtime::block_on(self) }
+        if self.contained && !trace::is_heard() { runtime::block_on_contained(self) } else { runtime::block_on(self) }
     }
 }
 
@@ -74,5 +74,19 @@ impl<T> Future for Promise<T> {
 impl<T> fmt::Debug for Promise<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Promise")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    #[test]
+    fn what_was_begun_elsewhere_is_not_driven_by_a_borrowed_runtime() {
+        let mut promise = Promise::new(std::future::pending::<Result<(), Error>>()).contained(true);
+        assert!(Pin::new(&mut promise).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert!(!promise.contained);
     }
 }

@@ -36,9 +36,9 @@ mod with {
     use crate::error::Error;
     use crate::response::Response;
 
-    /// Whether anybody listens, whose code then runs in every call.
+    /// Whether anybody listens to the spans, whose code then runs in every call.
     pub(crate) fn is_heard() -> bool {
-        LevelFilter::current() != LevelFilter::OFF
+        LevelFilter::current() >= LevelFilter::INFO
     }
 
     /// Runs a call within its span.

@@ -46,7 +46,7 @@ pub(super) fn borrow() -> Option<Lent> {
     let runtime = match runtimes.idle.pop() {
         Some((runtime, _)) => runtime,
         None if runtimes.lent >= MOST => return None,
-        None => Arc::new(Builder::new_current_thread().enable_all().build().ok()?),
+        None => Arc::new(Builder::new_current_thread().enable_io().enable_time().build().ok()?),
     };
     runtimes.lent += 1;
     Some(Lent(runtime))
@@ -105,25 +105,28 @@ async fn look() {
 pub(super) fn tend() -> bool {
     let mut at = 0;
     loop {
-        // Taken out, not held under the lock: a process that is forked off meanwhile would wait for the lock for ever. A call that
-        // finds it gone has another.
-        let (runtime, since) = {
-            let mut runtimes = runtimes();
-            if at >= runtimes.idle.len() {
-                runtimes.tended = !runtimes.idle.is_empty();
-                return runtimes.tended;
+        // The lock is held for a moment only: a process that is forked off meanwhile would wait for it for ever.
+        let mut runtimes = runtimes();
+        match runtimes.idle.get(at) {
+            None => {
+                runtimes.tended = at > 0;
+                return at > 0;
             }
-            runtimes.idle.remove(at)
-        };
-        if since.elapsed() < KEPT {
-            runtime.block_on(look());
-            let idle = &mut runtimes().idle;
-            at = idle.len().min(at);
-            idle.insert(at, (runtime, since));
-            at += 1;
-        } else if let Some(runtime) = Arc::into_inner(runtime) {
-            // Not waiting for a name that is being looked up.
-            runtime.shutdown_background();
+            Some((runtime, since)) if since.elapsed() < KEPT => {
+                let runtime = Arc::clone(runtime);
+                drop(runtimes);
+                // Whoever borrows it now drives it as soon as this is done.
+                runtime.block_on(look());
+                at += 1;
+            }
+            Some(_) => {
+                let (runtime, _) = runtimes.idle.remove(at);
+                drop(runtimes);
+                if let Some(runtime) = Arc::into_inner(runtime) {
+                    // Not waiting for a name that is being looked up.
+                    runtime.shutdown_background();
+                }
+            }
         }
     }
 }
@@ -137,4 +140,18 @@ fn runtimes() -> MutexGuard<'static, Runtimes> {
         *runtimes = Runtimes { process, idle: Vec::new(), lent: 0, tended: false };
     }
     runtimes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Other tests may have some of them.
+    #[test]
+    fn there_are_enough_and_no_more() {
+        for turn in 0..3 {
+            let lent: Vec<Lent> = (0..2 * MOST).map_while(|_| borrow()).collect();
+            assert!((MOST / 2..=MOST).contains(&lent.len()), "{} in turn {turn}", lent.len());
+        }
+    }
 }
