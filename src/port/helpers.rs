@@ -170,13 +170,21 @@ fn php_math(left: &Value, operator: char, right: &Value) -> Value {
         }
     }
     let (left, right) = (php_float(left), php_float(right));
-    Value::from(match operator {
+    php_json(match operator {
         '+' => left + right,
         '-' => left - right,
         '*' => left * right,
         '%' => left.trunc() % right.trunc(),
         _ => left / right,
     })
+}"#,
+    ),
+    (
+        "php_json",
+        r#"/// The number as PHP writes it into JSON: a whole one without a fraction.
+fn php_json(number: f64) -> Value {
+    let whole = number.fract() == 0.0 && number.abs() < 9e15;
+    if whole { Value::from(number as i64) } else { Value::from(number) }
 }"#,
     ),
     (

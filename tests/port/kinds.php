@@ -60,3 +60,12 @@ if ($count > 1) {
     $nothing = null;
 }
 echo json_encode([$nothing]), "\n";
+$o = ['price' => 12.5, 'text' => '12.50', 'n' => 3];
+$p = 12.5;
+echo json_encode(['a' => $o['price'] * 100]), "\n";
+echo json_encode(['c' => $o['text'] * 100]), "\n";
+echo json_encode(['d' => $p * 100]), "\n";
+echo json_encode(['g' => (float) $o['n']]), "\n";
+echo json_encode(['h' => floatval('100')]), "\n";
+echo json_encode(['j' => intval($o['text'] * 100)]), "\n";
+echo json_encode(['k' => 100 * 1.0, 'l' => 6 / 2, 'm' => 7 / 2]), "\n";
