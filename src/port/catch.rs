@@ -2,36 +2,12 @@
 
 use tree_sitter::Node;
 
+use super::exception::{MIXED, Own, kinds};
 use super::scope::{Facts, Flow, Kind, Var};
 use super::syntax::{children, field, named};
 use super::text::indent;
 use super::value::{Expr, Form, Type};
 use super::{NESTED, Porter};
-
-/// The kinds that one class of exceptions stands for; `None` for those that take all.
-fn kinds(class: &str) -> Option<Option<&'static [&'static str]>> {
-    Some(match class {
-        "exception" | "throwable" | "error" | "runtimeexception" => None,
-        "guzzlehttp\\exception\\clientexception" => Some(&["ClientError"]),
-        "guzzlehttp\\exception\\serverexception" => Some(&["ServerError"]),
-        "guzzlehttp\\exception\\badresponseexception" => Some(&["ClientError", "ServerError"]),
-        "guzzlehttp\\exception\\toomanyredirectsexception" => Some(&["Redirect"]),
-        "guzzlehttp\\exception\\connectexception" => Some(&["Connect", "Timeout"]),
-        "guzzlehttp\\exception\\requestexception" => {
-            Some(&["ClientError", "ServerError", "Redirect", "Fail", "Verification", "Transport"])
-        }
-        // What the SDK rejects of APIv2: the answer says so, or its `sign` does not hold.
-        "guzzlehttp\\promise\\rejectionexception" => Some(&["Fail", "Verification"]),
-        "guzzlehttp\\exception\\transferexception" | "guzzlehttp\\exception\\guzzleexception" => {
-            Some(&["ClientError", "ServerError", "Redirect", "Fail", "Verification", "Transport", "Connect", "Timeout"])
-        }
-        "invalidargumentexception"
-        | "wechatpay\\exception\\invalidargumentexception"
-        | "wechatpay\\exception\\wechatpayexception" => Some(&["Config", "Path", "Options"]),
-        "unexpectedvalueexception" => Some(&["Config", "Decode", "Sign", "Verification"]),
-        _ => return None,
-    })
-}
 
 /// Whether a statement never lets what follows it run.
 pub(super) fn diverges(node: Node<'_>) -> bool {
@@ -75,7 +51,13 @@ impl<'t> Porter<'t> {
         match kinds(&class) {
             Some(None) => Expr::new("true", Type::Bool),
             Some(Some(kinds)) => {
-                let patterns = self.patterns(kinds, e.ty == Type::BoxError).join(" | ");
+                let own = if e.ty == Type::BoxError { self.of_own(&class) } else { Own::None };
+                if own == Own::Some {
+                    return self.left_as(node, MIXED, Type::Bool);
+                }
+                let mut patterns = self.patterns(kinds, e.ty == Type::BoxError);
+                patterns.extend((own == Own::All).then(|| "None".to_owned()));
+                let patterns = patterns.join(" | ");
                 let subject = self.kind_of(&e);
                 Expr::new(format!("matches!({subject}, {patterns})"), Type::Bool)
             }
@@ -315,7 +297,7 @@ impl<'t> Porter<'t> {
 
     /// What is done with an error: its name, and the code.
     fn arms(&mut self, arms: &[Node<'t>], error: &Type) -> (String, String) {
-        let mut matched: Vec<(Option<Vec<&'static str>>, String)> = Vec::new();
+        let mut matched: Vec<(Caught, String)> = Vec::new();
         let rust = self.fresh_word(
             &arms
                 .first()
@@ -325,20 +307,25 @@ impl<'t> Porter<'t> {
         );
         for arm in arms {
             let types = field(*arm, "type").map(children).unwrap_or_default();
-            let mut all_kinds: Option<Vec<&'static str>> = Some(Vec::new());
+            let mut caught = Caught::Kinds(Vec::new(), false);
             for ty in types {
                 let inner = children(ty).first().copied().unwrap_or(ty);
-                match kinds(&self.class(inner)) {
-                    Some(None) => all_kinds = None,
-                    Some(Some(kinds)) => {
-                        if let Some(all) = &mut all_kinds {
-                            all.extend(kinds.iter().filter(|kind| !all.contains(kind)).copied().collect::<Vec<_>>());
-                        }
+                let class = self.class(inner);
+                let own = if *error == Type::BoxError { self.of_own(&class) } else { Own::None };
+                match (kinds(&class), &mut caught) {
+                    (Some(None), _) => caught = Caught::All,
+                    (Some(Some(_)), _) if own == Own::Some => {
+                        caught = Caught::Unknown(self.note_left(ty, MIXED));
                     }
-                    None => {
-                        let todo =
-                            self.note_left(ty, "this class of errors is not known here: say which ErrorKind it is");
-                        matched.push((Some(Vec::new()), format!("// {todo}")));
+                    (Some(Some(kinds)), Caught::Kinds(all, foreign)) => {
+                        *foreign |= own == Own::All;
+                        all.extend(kinds.iter().filter(|kind| !all.contains(kind)).copied().collect::<Vec<_>>());
+                    }
+                    (Some(Some(_)), _) => {}
+                    (None, _) => {
+                        caught = Caught::Unknown(
+                            self.note_left(ty, "this class of errors is not known here: say which ErrorKind it is"),
+                        );
                     }
                 }
             }
@@ -367,9 +354,9 @@ impl<'t> Porter<'t> {
             let notes: Vec<String> =
                 self.state.notes.drain(before.min(self.state.notes.len())..).map(|note| note.text).collect();
             let code = notes.into_iter().chain(std::iter::once(code)).collect::<Vec<_>>().join("\n");
-            matched.push((all_kinds, code.trim_end().to_owned()));
+            matched.push((caught, code.trim_end().to_owned()));
         }
-        if let [(None, code)] = matched.as_slice() {
+        if let [(Caught::All, code)] = matched.as_slice() {
             let name = if uses_word(code, &rust) { rust } else { format!("_{rust}") };
             return (name, code.clone());
         }
@@ -377,27 +364,24 @@ impl<'t> Porter<'t> {
         let mut out = format!("match {subject} {{\n");
         let mut total = false;
         let mut seen: Vec<&'static str> = Vec::new();
-        for (kinds, code) in matched {
-            let kinds = kinds.map(|kinds| {
-                let new: Vec<&'static str> = kinds.iter().filter(|kind| !seen.contains(kind)).copied().collect();
-                seen.extend(&new);
-                (kinds.is_empty(), new)
-            });
-            let kinds = match kinds {
-                // All that it catches was caught above.
-                Some((false, new)) if new.is_empty() => continue,
-                other => other.map(|(_, new)| new),
-            };
-            let pattern = match kinds {
-                None => {
+        for (caught, code) in matched {
+            let pattern = match caught {
+                Caught::All => {
                     total = true;
                     "_".to_owned()
                 }
-                Some(kinds) if kinds.is_empty() => {
-                    out.push_str(&format!("    {code}\n"));
-                    continue;
+                Caught::Unknown(todo) => format!("_ if {todo}"),
+                Caught::Kinds(kinds, foreign) => {
+                    let new: Vec<&'static str> = kinds.into_iter().filter(|kind| !seen.contains(kind)).collect();
+                    seen.extend(&new);
+                    let mut patterns = self.patterns(&new, *error == Type::BoxError);
+                    patterns.extend(foreign.then(|| "None".to_owned()));
+                    if patterns.is_empty() {
+                        // All that it catches was caught above.
+                        continue;
+                    }
+                    patterns.join(" | ")
                 }
-                Some(kinds) => self.patterns(&kinds, *error == Type::BoxError).join(" | "),
             };
             let code =
                 if code.is_empty() { "{}".to_owned() } else { format!("{{\n{}\n    }}", indent(&indent(&code))) };
@@ -425,6 +409,15 @@ impl<'t> Porter<'t> {
         out.push('}');
         (rust, out)
     }
+}
+
+/// What one arm of a `try` catches.
+enum Caught {
+    All,
+    /// The crate's errors of these kinds, and whether all others, which the script throws itself.
+    Kinds(Vec<&'static str>, bool),
+    /// A piece that was left.
+    Unknown(String),
 }
 
 /// What a closure gives where its end is reached.

@@ -409,6 +409,13 @@ impl<'t> Porter<'t> {
                 }
             }
             _ if class.ends_with("exception") || class == "error" => {
+                if given.as_ref().is_some_and(|given| given.len() > 1) && self.php.contains("getCode") {
+                    return self.left_as(
+                        node,
+                        "the code of this exception is lost: put it into a type of its own",
+                        Type::BoxError,
+                    );
+                }
                 let message = given.as_deref().and_then(|given| given.first().copied());
                 let message = message.map_or_else(|| Expr::literal(&class), |message| self.expression(message));
                 let message =

@@ -5,7 +5,7 @@
 //! statement.rs    statements; assign.rs assignments; branch.rs what branches; function.rs functions and the program around them
 //! expression.rs   expressions; operator.rs operators; array.rs arrays; string.rs texts with variables in them
 //! chain.rs        chains, verbs, options; client.rs Builder::factory
-//! promise.rs      then, otherwise, wait; catch.rs try and catch
+//! promise.rs      then, otherwise, wait; catch.rs try and catch; exception.rs the classes that are caught
 //! library.rs      the SDK's classes; native.rs and special.rs PHP's own functions; object.rs methods of responses and errors
 //! scope.rs        variables; value.rs types; convert.rs from one to another; text.rs spelling
 //! helpers.rs      the few functions that a program may need besides; imports.rs which it does
@@ -20,6 +20,7 @@ mod catch;
 mod chain;
 mod client;
 mod convert;
+mod exception;
 mod expression;
 mod function;
 mod helpers;

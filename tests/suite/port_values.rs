@@ -49,3 +49,8 @@ fn ways_out_of_a_try() {
 fn variables_of_more_than_one_type() {
     same("kinds");
 }
+
+#[test]
+fn exceptions_of_the_scripts_own() {
+    same("exceptions");
+}
