@@ -101,6 +101,15 @@ impl<'t> Porter<'t> {
                 let value = self.str(&e);
                 one(format!(".root_certificate({value})"))
             }
+            // The authority's file; true is the default.
+            "verify" if matches!(self.look(|porter| porter.expression(value)).ty, Type::Text | Type::Value) => {
+                let e = self.expression(value);
+                let path = match &e.literal {
+                    Some(path) => super::text::quoted(&format!("file://{path}")),
+                    None => format!("&format!(\"file://{{}}\", {})", self.str(&e)),
+                };
+                one(format!(".root_certificate({path})"))
+            }
             "privateKey" => {
                 let value = self.key_setting(value, &Type::PrivateKey);
                 one(format!(".private_key({value})"))

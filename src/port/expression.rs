@@ -286,6 +286,8 @@ impl<'t> Porter<'t> {
         }
         match name {
             "PHP_EOL" => Expr::literal("\n"),
+            "LOCK_EX" => Expr::new("2", Type::Int),
+            "FILE_APPEND" => Expr::new("8", Type::Int),
             "JSON_UNESCAPED_SLASHES" => Expr::new("64", Type::Int),
             "JSON_PRETTY_PRINT" => Expr::new("128", Type::Int),
             "JSON_UNESCAPED_UNICODE" => Expr::new("256", Type::Int),

@@ -298,6 +298,21 @@ impl<'t> Porter<'t> {
                 let end = self.try_any();
                 Expr::new(format!("std::fs::write({path}, {contents}){end}"), Type::Unit)
             }
+            ("file_put_contents", [path, contents, flags])
+                if flags.code.split('|').all(|flag| matches!(flag.trim(), "8" | "2")) =>
+            {
+                let appends = flags.code.split('|').any(|flag| flag.trim() == "8");
+                let (path, contents) = (self.str(path), self.bytes(contents));
+                let end = self.try_any();
+                let code = if appends {
+                    format!(
+                        "std::io::Write::write_all(&mut std::fs::OpenOptions::new().append(true).create(true).open({path}){end}, {contents}){end}"
+                    )
+                } else {
+                    format!("std::fs::write({path}, {contents}){end}")
+                };
+                Expr::new(code, Type::Unit)
+            }
             ("unlink", [path]) => {
                 let path = self.str(path);
                 let end = self.try_any();

@@ -10,7 +10,8 @@ impl<'t> Porter<'t> {
         let [path] = given else { return None };
         let path = self.expression(*path);
         if path.literal.as_deref() == Some("php://input") {
-            let why = "the body comes from the web server: take it from the request of your framework";
+            let why = "the body comes from the web server: take it from the request of your framework; a notification is verified and opened \
+                       by client.notifications()?.verify(headers, body)";
             return Some(self.left_as(node, why, Type::Text));
         }
         let path = match path.literal.as_deref().and_then(|path| path.strip_prefix("file://")) {
