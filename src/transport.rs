@@ -364,10 +364,18 @@ fn not_sent(target: &http::Uri, connector: &Connector, source: PoolError) -> Err
         };
         (ErrorKind::Connect, format!("no connection to {host}, nothing was sent: {root}{hint}"))
     } else {
+        // A server that speaks TLS answers plain HTTP with an alert.
+        let hint = if target.scheme_str() == Some("http")
+            && root.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
+        {
+            ": no HTTP comes back, so base_uri may have to begin with https"
+        } else {
+            ""
+        };
         (
             ErrorKind::Transport,
             format!(
-                "the connection to {host} broke before the answer came, which may have been after the request arrived: {root}"
+                "the connection to {host} broke before the answer came, which may have been after the request arrived: {root}{hint}"
             ),
         )
     };

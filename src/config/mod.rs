@@ -188,10 +188,11 @@ impl ClientBuilder {
     }
 
     /// The merchant's certificate (`apiclient_cert.pem`) and its key (`apiclient_key.pem`), each PEM text or `file://` and a path:
-    /// calls of APIv2 with the option `security` present it over TLS.
+    /// calls of APIv2 with the option `security` present it over TLS. Out of `apiclient_cert.p12` it is taken by `merchant_pkcs12`, with
+    /// the feature `pkcs12`.
     #[cfg(feature = "v2")]
-    pub fn merchant_certificate(mut self, cert: &str, key: &str) -> Self {
-        self.identify(Identity::from_pem(cert, key));
+    pub fn merchant_certificate(mut self, cert: impl AsRef<str>, key: impl AsRef<str>) -> Self {
+        self.identify(Identity::from_pem(cert.as_ref(), key.as_ref()));
         self
     }
 
@@ -298,8 +299,8 @@ impl ClientBuilder {
     }
 
     /// Trusts a private authority besides the usual roots of the web: PEM text with one certificate or more, or `file://`.
-    pub fn root_certificate(mut self, pem: &str) -> Self {
-        match load::certificates(pem) {
+    pub fn root_certificate(mut self, pem: impl AsRef<str>) -> Self {
+        match load::certificates(pem.as_ref()) {
             Ok(roots) => self.roots.extend(roots),
             Err(said) => self.fail("root_certificate", &Error::config(said)),
         }

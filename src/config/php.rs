@@ -119,7 +119,7 @@ fn certificate(builder: ClientBuilder, cert: &str, key: &str) -> Result<ClientBu
             format!("file://{text}")
         }
     };
-    Ok(builder.merchant_certificate(&located(cert), &located(key)))
+    Ok(builder.merchant_certificate(located(cert), located(key)))
 }
 
 #[cfg(not(feature = "v2"))]

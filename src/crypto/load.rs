@@ -63,6 +63,11 @@ pub(crate) fn der(bytes: &[u8]) -> Result<Der, Error> {
     sniff(bytes).ok_or_else(|| Error::config("the DER is neither an RSA key nor a certificate, or it is damaged"))
 }
 
+/// PKCS#12 is a SEQUENCE that begins with the version, 3.
+fn is_pkcs12(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x30, 0x82, _, _, 0x02, 0x01, 0x03, ..])
+}
+
 fn file(path: &Path) -> Result<Der, Error> {
     let text = path.to_string_lossy();
     if text.contains("-----BEGIN") || text.contains('\n') {
@@ -79,8 +84,7 @@ fn file(path: &Path) -> Result<Der, Error> {
             .with_source(source)
     })?;
     let bytes = Zeroizing::new(bytes);
-    // PKCS#12 is a SEQUENCE that begins with the version, 3.
-    if let [0x30, 0x82, _, _, 0x02, 0x01, 0x03, ..] = bytes[..] {
+    if is_pkcs12(&bytes) {
         return Err(Error::config(format!(
             "the file {shown} is PKCS#12: take the key out of it, openssl pkcs12 -in apiclient_cert.p12 -nodes -nocerts -out apiclient_key.pem"
         )));
@@ -213,6 +217,13 @@ pub(crate) fn certificates(setting: &str) -> Result<Vec<CertificateDer<'static>>
         }
         None => setting.as_bytes(),
     };
+    if is_pkcs12(pem) {
+        return Err(
+            "it is PKCS#12: give it to ClientBuilder::merchant_pkcs12 (the setting pkcs12), or take the certificate out of it, openssl \
+             pkcs12 -in apiclient_cert.p12 -nodes -nokeys -out apiclient_cert.pem"
+                .to_owned(),
+        );
+    }
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),

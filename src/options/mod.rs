@@ -14,6 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::HeaderMap;
 use serde::Serialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::connect::Proxy;
@@ -279,6 +280,13 @@ impl Options {
             return Err(Error::options(
                 "the option \"encrypt\" names fields of the JSON body, and there is no \"json\"",
             ));
+        }
+        if let Some(Body::Json(Value::String(text))) = &self.body {
+            if text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok() {
+                return Err(Error::options(
+                    "the option \"json\" is a text that holds JSON, and would be encoded once more: give the object itself, or the text as \"body\"",
+                ));
+            }
         }
         if self.sink.is_none() && self.progress.is_some() {
             return Err(Error::options(

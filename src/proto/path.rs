@@ -18,9 +18,10 @@ use crate::error::{Error, excerpt};
 /// v3/merchantService/complaints/{Id}  v3/merchant-service/complaints/{Id}
 /// v3/cards/pbLatjvWOibDc5             an error: looks like a value
 /// v3/cards/_card_id_                  an error: inside a path it is {card_id}
+/// v3/cards/:card_id                   an error: that is {card_id}, too
 /// ```
 pub(crate) fn normalize(name: &str) -> Result<Cow<'_, str>, Error> {
-    if !name.is_empty() && !name.bytes().any(|byte| byte.is_ascii_uppercase() || byte == b'_') {
+    if !name.is_empty() && !name.bytes().any(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b':')) {
         return Ok(Cow::Borrowed(name));
     }
     let mut out = vec![0; room(name)];
@@ -41,6 +42,8 @@ pub(crate) enum Fault {
     Empty,
     /// `_x_` as a segment among others.
     Underscored(usize, usize),
+    /// `:x`, which is a variable elsewhere.
+    Colon(usize, usize),
     /// In the query that begins there.
     Query(usize),
     Value(usize, usize),
@@ -52,6 +55,7 @@ impl Fault {
         match self {
             Fault::Empty => "the name of a path segment is empty",
             Fault::Underscored(..) => "\"_x_\" is a variable only as a name of its own: inside a path write {x}",
+            Fault::Colon(..) => "\":x\" is no variable here: write {x}",
             Fault::Query(_) => {
                 "the query in a path has capitals, which a path does not keep: give it as the option \"query\""
             }
@@ -70,6 +74,12 @@ impl Fault {
                 let variable = part(from, to);
                 Error::path(format!(
                     "the path has the segment \"_{variable}_\", which is a variable only as a name of its own: inside a path write {{{variable}}}"
+                ))
+            }
+            Fault::Colon(from, to) => {
+                let variable = part(from + 1, to);
+                Error::path(format!(
+                    "the path has the segment \":{variable}\", which is no variable here: write {{{variable}}}"
                 ))
             }
             Fault::Query(at) => Error::path(format!(
@@ -99,6 +109,9 @@ pub(crate) const fn write(name: &[u8], out: &mut [u8], at: usize) -> Result<usiz
         let end = segment_end(name, start, name.len());
         if let Some((from, to)) = underscored(name, start, end) {
             return Err(Fault::Underscored(from, to));
+        }
+        if end > start + 1 && name[start] == b':' && name[start + 1].is_ascii_alphabetic() {
+            return Err(Fault::Colon(start, end));
         }
         start = end + 1;
     }

@@ -54,8 +54,8 @@ pub(crate) fn read<'a>(headers: &'a HeaderMap, body: &[u8], now: i64) -> Result<
     if offset.abs() > i128::from(MAX_CLOCK_OFFSET) {
         let side = if offset < 0 { "behind" } else { "ahead of" };
         return Err(format!(
-            "it was signed {} s {side} this machine's clock, and {MAX_CLOCK_OFFSET} s is the most: an old answer repeated, \
-             or this clock is wrong (compare it with the answer's Date header)",
+            "it was signed {} s {side} this machine's clock, and {MAX_CLOCK_OFFSET} s is the most: an old message repeated, \
+             or this clock is wrong (compare it with the Date header of an answer)",
             offset.abs()
         ));
     }

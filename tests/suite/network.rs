@@ -224,3 +224,12 @@ fn through_a_socks_proxy() {
     assert_eq!(asked[0], "user pa55 localhost", "socks5h leaves the name to the proxy");
     assert!(asked[1] == "user pa55 127.0.0.1" || asked[1] == "user pa55 ::1", "socks5 resolves it here: {}", asked[1]);
 }
+
+#[test]
+fn plain_http_where_tls_is_spoken() {
+    let sandbox = sandbox();
+    let base = sandbox.tls_base_uri().replace("https://", "http://");
+    let client = sandbox.builder().base_uri(base).build().expect("client");
+    let error = client.chain(CARDS).post(options()).expect_err("no HTTP");
+    assert!(error.message().contains("may have to begin with https"), "{error}");
+}

@@ -49,6 +49,13 @@ fn wrong_calls_never_leave() {
         ("v3/{a", json!({}), ErrorKind::Path, "never closed"),
         ("v3/{}", json!({}), ErrorKind::Path, "empty"),
         ("", json!({}), ErrorKind::Path, "is empty"),
+        (
+            "v3/pay/:id/close",
+            json!({"id": 1}),
+            ErrorKind::Path,
+            "the path has the segment \":id\", which is no variable here: write {id}",
+        ),
+        ("v3/x", json!({"json": "{\"a\": 1}"}), ErrorKind::Options, "a text that holds JSON"),
         ("v3/{timeout}", json!({"timeout": 1}), ErrorKind::Path, "has the name of a request option"),
         ("v2/pay/unifiedorder", json!({}), ErrorKind::Options, "APIv2"),
         ("v3/x", json!({"verify": false}), ErrorKind::Options, "TLS is always verified"),

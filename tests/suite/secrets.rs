@@ -134,7 +134,7 @@ fn a_key_in_the_wrong_place_is_not_shown() {
         shown += &format!("{:?}\n", Client::factory(settings).expect_err(key));
     }
     shown += &format!("{:?}", sandbox.builder().serial(pem));
-    shown += &format!("{:?}", sandbox.builder().root_certificate(&format!("file://{pem}")));
+    shown += &format!("{:?}", sandbox.builder().root_certificate(format!("file://{pem}")));
     assert!(!shown.contains(line), "{shown}");
     // A download's token is as good as the file.
     sandbox.stub("GET", "v3/bill/tradebill", 200, json!({

@@ -139,6 +139,8 @@ fn the_certificate_from_files() {
     let pem = sandbox.settings()["merchant"].clone();
     std::fs::write(path("cert.pem"), pem["cert"].as_str().expect("pem")).expect("written");
     std::fs::write(path("key.pem"), pem["key"].as_str().expect("pem")).expect("written");
+    // As every such file begins.
+    std::fs::write(path("cert.p12"), [0x30, 0x82, 0x0a, 0x30, 0x02, 0x01, 0x03, 0x30]).expect("written");
     for (number, merchant) in [
         json!({ "cert": path("cert.pem"), "key": path("key.pem") }),
         json!({ "cert": format!("file://{}", path("cert.pem")), "key": format!("file://{}", path("key.pem")) }),
@@ -164,6 +166,7 @@ fn the_certificate_from_files() {
         (json!({ "cert": pem["cert"], "key": sandbox_key() }), "do not belong together"),
         (json!({ "crt": "x" }), "none of cert and key"),
         (json!({ "pkcs12": path("cert.pem") }), "pkcs12 and passphrase together"),
+        (json!({ "cert": path("cert.p12"), "key": path("key.pem") }), "it is PKCS#12"),
         #[cfg(not(feature = "pkcs12"))]
         (json!({ "pkcs12": path("cert.pem"), "passphrase": MCHID }), "the feature pkcs12"),
         (json!({ "cert": [1], "key": "x" }), "an array where a string is needed"),
