@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use http::Method;
@@ -28,8 +28,6 @@ use crate::runtime;
 use crate::sink::{OpenSink, Writing};
 use crate::trace::{self, Part};
 
-/// Idle connections are closed after this, before middle boxes forget them.
-pub(crate) const IDLE: Duration = Duration::from_secs(60);
 /// Idle connections kept for each host.
 const MOST_IDLE: usize = 64;
 /// The longest answer that is collected, in bytes.
@@ -147,7 +145,7 @@ impl Shared {
         }
         let pool = Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
+            .pool_idle_timeout(runtime::KEPT)
             .pool_max_idle_per_host(MOST_IDLE)
             .build(self.connector.clone());
         let (watched, unwatched) = oneshot::channel();

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 
-use crate::transport::IDLE as KEPT;
-
 /// How many there are at most: each has three descriptors, and a connection. Calls beyond use the background thread.
 const MOST: usize = 64;
+/// How long what nobody uses is kept: a runtime here, and a connection anywhere, before middle boxes forget it.
+pub(crate) const KEPT: Duration = Duration::from_secs(60);
 /// How often the background thread looks after them.
 pub(super) const EVERY: Duration = Duration::from_secs(1);
 

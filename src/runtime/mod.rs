@@ -8,7 +8,7 @@
 
 mod lent;
 
-pub(crate) use lent::look_around;
+pub(crate) use lent::{KEPT, look_around};
 
 use std::future::Future;
 use std::pin::Pin;
