@@ -94,7 +94,9 @@ const STACK: usize = 512 << 20;
 fn ported(php: &str) -> Result<Ported, String> {
     let tree = syntax::parse(php)?;
     let mut loose = HashSet::new();
+    let mut passes = 0;
     loop {
+        passes += 1;
         let known = loose.len();
         let mut porter = Porter {
             php,
@@ -108,12 +110,15 @@ fn ported(php: &str) -> Result<Ported, String> {
         };
         let ported = porter.program(tree.root_node())?;
         loose = porter.loose;
-        // A type that another variable was given may have been seen too narrow.
-        if loose.len() == known {
+        // A type that another variable was given may have been seen too narrow. What is not settled by then is listed.
+        if loose.len() == known || passes == PASSES {
             return Ok(ported);
         }
     }
 }
+
+/// How often a file is gone through. One that was written by hand takes two or three.
+const PASSES: usize = 20;
 
 struct Porter<'t> {
     php: &'t str,

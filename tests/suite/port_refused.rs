@@ -364,3 +364,42 @@ function call(BuilderChainable $instance): void
         assert!(!rust.contains(&format!("ErrorKind::{kind}")), "{kind}: {rust}");
     }
 }
+
+/// Each variable takes its type from the one before it, of which the first turns out to hold a fraction.
+#[test]
+fn a_chain_of_types_that_is_too_long_is_left() {
+    let mut php = "<?php\n$o = json_decode('{\"p\":12.5}', true);\n$v0 = 0;\nif ($o) { $v0 = $o['p']; }\n".to_owned();
+    for number in 1..60 {
+        php.push_str(&format!("$v{number} = 0;\nif ($o) {{ $v{number} = $v{}; }}\n", number - 1));
+    }
+    let output = port(&["--check", "-"], php.as_bytes());
+    assert_eq!(output.status.code(), Some(LEFT));
+    assert!(text(&output.stdout).contains("the variable changes its type"), "{}", text(&output.stdout));
+}
+
+/// What Rust cannot tell apart is listed, and what is written for it compiles.
+#[test]
+fn exceptions_that_rust_cannot_tell_apart_are_left() {
+    let php = r#"<?php
+function f($n) {
+    if ($n === 1) { throw new \InvalidArgumentException('bad', 7); }
+    throw new \RuntimeException('late');
+}
+try { f(2); } catch (\LogicException $e) { echo $e->getMessage(); } catch (\Exception $e) { echo $e->getCode(); }
+try { f(1); } catch (\App\Refused $e) { echo 'refused'; }
+"#;
+    let output = port(&["-"], php.as_bytes());
+    let (rust, said) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(LEFT), "{said}");
+    for words in [
+        ":3: new \\InvalidArgumentException('bad', 7): the code",
+        ":6: \\LogicException: the script throws",
+        ":7: \\App\\Refused:",
+    ] {
+        assert!(said.contains(words), "{words} not in {said}");
+    }
+    let folder = folder("exceptions");
+    let source = folder.join("left.rs");
+    std::fs::write(&source, &rust).expect("written");
+    Compiler::get().compile(&source, &["wechatpay_chain", "serde_json"]);
+}
