@@ -11,7 +11,8 @@ use crate::{BoxFuture, runtime, trace};
 /// A call under way, or about to be: a future of its [`Response`](crate::Response).
 ///
 /// Like every future of Rust it does nothing until it is awaited or [waited](Promise::wait) for. It runs on the tokio runtime
-/// it is awaited on, which must have its clock and its I/O enabled (`enable_all`, as `#[tokio::main]` does); under another executor its network traffic runs on a thread of its own. Dropping it cancels the call.
+/// it is awaited on, which must have its clock and its I/O enabled (`enable_all`, as `#[tokio::main]` does); under another
+/// executor its network traffic runs on a thread of its own. Dropping it cancels the call.
 ///
 /// ```no_run
 /// # async fn run(client: wechatpay_chain::Client) -> Result<(), wechatpay_chain::Error> {

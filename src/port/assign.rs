@@ -323,16 +323,18 @@ impl<'t> Porter<'t> {
                 let joined = self.value(&joined);
                 format!("{} = {joined};", place.code)
             }
-            (_, Type::Int | Type::Float | Type::Text | Type::Bool, Form::Place) if !value.ty.is_object() => {
-                match super::syntax::variable(left, self.php) {
+            (_, ty, form) => {
+                let widens = matches!(ty, Type::Int | Type::Float | Type::Text | Type::Bool)
+                    && form == Form::Place
+                    && !value.ty.is_object();
+                match super::syntax::variable(left, self.php).filter(|_| widens) {
                     Some(name) => self.loosened(node, name),
-                    None => format!(
-                        "{};",
-                        self.note_left(node, &format!("the operator {operator} has no counterpart here"))
-                    ),
+                    None => {
+                        let why = format!("the operator {operator} has no counterpart here");
+                        format!("{};", self.note_left(node, &why))
+                    }
                 }
             }
-            _ => format!("{};", self.note_left(node, &format!("the operator {operator} has no counterpart here"))),
         }
     }
 

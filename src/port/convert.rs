@@ -51,7 +51,7 @@ impl<'t> Porter<'t> {
             (None, Type::Null) => "null".to_owned(),
             (None, Type::Body) => format!("{}.text()", e.tight()),
             (None, Type::MaybeBody) => e.owned(),
-            (None, Type::Float) => format!("{}({})", "php_json", e.code),
+            (None, Type::Float) => format!("php_json({})", e.code),
             (None, Type::Value | Type::Text | Type::Int | Type::Bool | Type::Status) => e.code.clone(),
             (None, Type::Error | Type::BoxError | Type::Bytes) => self.string(e),
             // Nothing that PHP has a text for.

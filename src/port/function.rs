@@ -407,6 +407,7 @@ impl<'t> Porter<'t> {
         };
         let mut out = String::new();
         if !self.state.left.is_empty() {
+            // A line of the program that is written.
             out.push_str(&comment("//", "What is left to do stands as todo!(), below the PHP it was."));
             out.push_str("\n#![allow(unreachable_code, unused_mut, unused_variables)]\n\n");
         }

@@ -221,6 +221,7 @@ impl<'t> Porter<'t> {
             }
             stack.extend(syntax::all(node));
         }
+        // Code of the program that is written, for its author to fill in.
         format!("todo!(\"line {line}: {}\")", text::braced(&text::short(php, 60)))
     }
 

@@ -173,12 +173,12 @@ impl<'t> Porter<'t> {
                 if list.ty == Type::Value && !thing.ty.is_object() && strict.len() < 2 =>
             {
                 let strictly = strict.first().is_some_and(|strict| strict.code == "true");
-                let (thing, values) = (self.value_ref(thing), format!("{}({})", "php_values", list.reference()));
+                let (thing, values) = (self.value_ref(thing), format!("php_values({})", list.reference()));
                 Expr::new(
                     if strictly {
                         format!("{values}.contains(&{thing})")
                     } else {
-                        format!("{values}.iter().any(|one| {}(one, {thing}))", "php_equal")
+                        format!("{values}.iter().any(|one| php_equal(one, {thing}))")
                     },
                     Type::Bool,
                 )

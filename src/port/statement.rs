@@ -166,7 +166,7 @@ impl<'t> Porter<'t> {
             _ => {
                 let before = self.state.left.len();
                 let e = self.expression(node);
-                // A statement that is left as a whole needs no type.
+                // A statement that is left as a whole needs no type beside the todo! that is written for it.
                 if self.state.left.len() == before + 1 && e.code.starts_with("(todo!(") && e.code.ends_with(')') {
                     if let Some((todo, _)) = e.code.trim_start_matches('(').rsplit_once(" as ") {
                         return format!("{todo};");

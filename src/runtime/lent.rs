@@ -2,10 +2,10 @@
 //!
 //! A call borrows one that is idle, with the connections on it, or a new one, and gives it back at its end: two calls at once
 //! have two, and neither waits for the other. Between calls nobody drives them, so nothing may run there but what may stand
-//! still: this crate's calls, hyper and TLS, and no code of the caller's, subscribers of tracing among it. Once a second the background thread looks after those
-//! that are idle: it notices connections that the other side has closed, and drops what was not used for a minute.
+//! still: this crate's calls, hyper and TLS, and no code of the caller's, subscribers of tracing among it. Once a second the
+//! background thread looks after those that are idle: it notices connections that the other side has closed, and drops what was
+//! not used for a minute.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,9 +22,9 @@ pub(super) const EVERY: Duration = Duration::from_secs(1);
 
 static RUNTIMES: Mutex<Runtimes> = Mutex::new(Runtimes { process: 0, idle: Vec::new(), lent: 0, tended: false });
 
-thread_local! {
-    /// Whether this thread drives one of them.
-    static DRIVES: Cell<bool> = const { Cell::new(false) };
+tokio::task_local! {
+    /// There where the thread of a call drives one of them.
+    static DRIVES: ();
 }
 
 struct Runtimes {
@@ -55,16 +55,8 @@ pub(super) fn borrow() -> Option<Lent> {
 impl Lent {
     /// Runs a future to its end on this thread, which must be in no runtime.
     pub(super) fn block_on<T, E>(&self, future: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        struct Driving;
-        impl Drop for Driving {
-            fn drop(&mut self) {
-                DRIVES.set(false);
-            }
-        }
-        DRIVES.set(true);
-        let _driving = Driving;
         self.0.block_on(async {
-            let outcome = future.await;
+            let outcome = DRIVES.scope((), future).await;
             if outcome.is_err() {
                 // The connection of a call that was given up is closed now, not when it is looked after.
                 look().await;
@@ -90,7 +82,7 @@ impl Drop for Lent {
 /// Where this thread drives a runtime, it has not done so since the last call, nor while it signed: before a request goes out, a
 /// connection that the other side has closed meanwhile is to be known.
 pub(crate) async fn look_around() {
-    if DRIVES.get() {
+    if DRIVES.try_with(|()| ()).is_ok() {
         look().await;
     }
 }

@@ -10,7 +10,7 @@ use wechatpay_chain::{
     BoxError, BoxFuture, Chain, Client, Error, Options, PrivateKey, Promise, Response, Signature, Signer, Verifier,
 };
 
-use crate::support::{CARDS, options, run, sandbox};
+use crate::support::{CARDS, alone, options, run, sandbox};
 
 fn call(client: &Client) {
     let response = client.chain(CARDS).post(options()).expect("answer");
@@ -224,18 +224,10 @@ fn telling_of_ends() -> (Sandbox, Client, mpsc::Receiver<()>) {
     (sandbox, client, end)
 }
 
-fn alone(test: &str) {
-    let exe = std::env::current_exe().expect("this binary");
-    let arguments = [&format!("runtimes::{test}"), "--exact", "--ignored", "--nocapture"];
-    let output = std::process::Command::new(exe).args(arguments).output().expect("run");
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
-}
-
 /// In a process of its own: other tests drive the same runtimes.
 #[test]
 fn connections_of_synchronous_calls_end() {
-    alone("connections_of_synchronous_calls_end_inside");
+    alone("runtimes::connections_of_synchronous_calls_end_inside");
 }
 
 #[test]
@@ -311,7 +303,7 @@ fn what_the_callers_code_spawns_goes_on() {
 /// In a process of its own: where anybody listens, no call of the process is made by a runtime of its own.
 #[test]
 fn what_a_subscriber_of_tracing_spawns_goes_on() {
-    alone("what_a_subscriber_of_tracing_spawns_goes_on_inside");
+    alone("runtimes::what_a_subscriber_of_tracing_spawns_goes_on_inside");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Long runs: faults in one call of five, and the ledgers equal at the end; a hundred thousand calls, and nothing left behind.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,7 +9,7 @@ use wechatpay_chain::sandbox::{Fault, MCHID};
 use wechatpay_chain::{BoxError, BoxFuture, Client, ErrorKind, Signature, Signer, Verifier};
 
 use crate::flows::native;
-use crate::support::{sandbox, server};
+use crate::support::{alone, sandbox, server};
 
 const CALLS: usize = 20_000;
 const THREADS: usize = 8;
@@ -218,11 +217,7 @@ fn leaks_inside() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_hundred_thousand_calls_leave_nothing_behind() {
-    let exe = std::env::current_exe().expect("this binary");
-    let output =
-        Command::new(exe).args(["soak::leaks_inside", "--exact", "--ignored", "--nocapture"]).output().expect("run");
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    let said = alone("soak::leaks_inside");
     println!("{}", said.lines().find(|line| line.starts_with("memory")).unwrap_or_default());
 }
 

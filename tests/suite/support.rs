@@ -88,3 +88,13 @@ pub(crate) async fn relay(
     let mut to = TcpStream::connect(to).await?;
     copy_bidirectional(&mut from, &mut to).await.map(|_| ())
 }
+
+/// Runs an ignored test of this binary in a process of its own, and returns what it printed.
+pub(crate) fn alone(test: &str) -> String {
+    let exe = std::env::current_exe().expect("this binary");
+    let output =
+        std::process::Command::new(exe).args([test, "--exact", "--ignored", "--nocapture"]).output().expect("run");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    said
+}

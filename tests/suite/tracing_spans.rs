@@ -7,7 +7,7 @@ use serde_json::json;
 use tracing_subscriber::fmt::format::FmtSpan;
 use wechatpay_chain::sandbox::{Fault, MCHID, Sandbox};
 
-use crate::support::{CARDS, options, run, sandbox};
+use crate::support::{CARDS, alone, options, run, sandbox};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -48,11 +48,7 @@ fn secrets(sandbox: &Sandbox) -> Vec<String> {
 /// In a process of its own: whether a call site is heard is decided for the whole process, and other tests are not listening.
 #[test]
 fn a_call_is_one_span() {
-    let exe = std::env::current_exe().expect("this binary");
-    let arguments = ["tracing_spans::a_call_is_one_span_inside", "--exact", "--ignored", "--nocapture"];
-    let output = std::process::Command::new(exe).args(arguments).output().expect("run");
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    alone("tracing_spans::a_call_is_one_span_inside");
 }
 
 #[test]

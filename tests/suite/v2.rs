@@ -131,14 +131,21 @@ fn refunds(sandbox: &Sandbox, client: &Client, number: &str) {
     client.chain("v2/secapi/pay/refund").post(refund).unwrap_or_else(|error| panic!("{number}: {error}"));
 }
 
+/// A folder with the merchant's `cert.pem` and `key.pem`.
+fn merchant_files(sandbox: &Sandbox) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("folder");
+    for name in ["cert", "key"] {
+        let pem = sandbox.settings()["merchant"][name].as_str().expect("pem").to_owned();
+        std::fs::write(folder.path().join(name).with_extension("pem"), pem).expect("written");
+    }
+    folder
+}
+
 #[test]
 fn the_certificate_from_files() {
     let sandbox = sandbox();
-    let folder = tempfile::tempdir().expect("folder");
+    let folder = merchant_files(&sandbox);
     let path = |name: &str| folder.path().join(name).to_str().expect("path").to_owned();
-    let pem = sandbox.settings()["merchant"].clone();
-    std::fs::write(path("cert.pem"), pem["cert"].as_str().expect("pem")).expect("written");
-    std::fs::write(path("key.pem"), pem["key"].as_str().expect("pem")).expect("written");
     // As every such file begins.
     std::fs::write(path("cert.p12"), [0x30, 0x82, 0x0a, 0x30, 0x02, 0x01, 0x03, 0x30]).expect("written");
     for (number, merchant) in [
@@ -163,7 +170,7 @@ fn the_certificate_from_files() {
         (json!({ "cert": path("none.pem"), "key": path("key.pem") }), "cannot be read"),
         (json!({ "cert": path("key.pem"), "key": path("key.pem") }), "it is a private key"),
         (json!({ "cert": path("cert.pem"), "key": path("cert.pem") }), "where apiclient_key.pem belongs"),
-        (json!({ "cert": pem["cert"], "key": sandbox_key() }), "do not belong together"),
+        (json!({ "cert": sandbox.settings()["merchant"]["cert"], "key": sandbox_key() }), "do not belong together"),
         (json!({ "crt": "x" }), "none of cert and key"),
         (json!({ "pkcs12": path("cert.pem") }), "pkcs12 and passphrase together"),
         (json!({ "cert": path("cert.p12"), "key": path("key.pem") }), "it is PKCS#12"),
@@ -186,11 +193,8 @@ fn refused(sandbox: &Sandbox, merchant: Value, words: &str) {
 #[test]
 fn the_certificate_out_of_pkcs12() {
     let sandbox = sandbox();
-    let folder = tempfile::tempdir().expect("folder");
+    let folder = merchant_files(&sandbox);
     let path = |name: &str| folder.path().join(name).to_str().expect("path").to_owned();
-    let pem = sandbox.settings()["merchant"].clone();
-    std::fs::write(path("cert.pem"), pem["cert"].as_str().expect("pem")).expect("written");
-    std::fs::write(path("key.pem"), pem["key"].as_str().expect("pem")).expect("written");
     let p12 = |name: &str, passphrase: &str| json!({ "pkcs12": path(name), "passphrase": passphrase });
     // As the merchant platform makes it, and as newer tools do.
     for (name, flags) in [
