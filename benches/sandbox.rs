@@ -84,11 +84,11 @@ fn main() {
     measure("memory", &sandbox);
     drop(sandbox);
     let folder = tempfile::tempdir().expect("folder");
-    let sandbox = Sandbox::configure().dir(folder.path()).start().expect("sandbox");
+    let sandbox = Sandbox::builder().dir(folder.path()).start().expect("sandbox");
     measure("kept", &sandbox);
     drop(sandbox);
     let began = Instant::now();
-    let sandbox = Sandbox::configure().dir(folder.path()).start().expect("sandbox");
+    let sandbox = Sandbox::builder().dir(folder.path()).start().expect("sandbox");
     println!("start-up with {CALLS} orders kept: {:?}", began.elapsed());
     drop(sandbox);
 }

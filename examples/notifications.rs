@@ -21,7 +21,7 @@ async fn paid(notification: Notification) -> Reply {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sandbox = Sandbox::start()?;
-    let client = sandbox.builder().apiv3_key(sandbox.apiv3_key()).build()?;
+    let client = sandbox.client_builder().apiv3_key(sandbox.apiv3_key()).build()?;
     let shop = Router::new().route("/notify", post(paid)).with_state(client.notifications()?);
 
     let runtime = tokio::runtime::Runtime::new()?;

@@ -6,7 +6,7 @@ use std::fmt;
 
 use http::StatusCode;
 
-use crate::response::Response;
+use crate::pipeline::response::Response;
 
 /// A boxed error of any library or of the caller's own code.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -199,7 +199,6 @@ impl Error {
     }
 
     /// An answer of APIv2 that says that the call failed, whatever its status.
-    #[cfg(feature = "v2")]
     pub(crate) fn fail(code: Option<String>, message: String, response: Response) -> Self {
         let kind = Error::kind_of(response.status()).unwrap_or(ErrorKind::Fail);
         let mut error = Error::new(kind, message);

@@ -1,83 +1,52 @@
 #![doc = include_str!("../README.md")]
 
-mod body;
-mod call;
-mod certificates;
-mod chain;
 #[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod cli;
+mod cli;
 mod client;
 mod clock;
-mod config;
-mod connect;
-#[cfg(test)]
-mod corpus_tests;
 pub mod crypto;
-mod debug;
-mod download;
+mod dev;
 mod error;
-mod exchange;
-pub mod formatter;
-#[cfg(fuzzing)]
-#[doc(hidden)]
-#[allow(
-    missing_docs,
-    clippy::panic,
-    clippy::missing_panics_doc,
-    reason = "for the fuzz targets alone, which fail by a panic"
-)]
-pub mod fuzzing;
-mod index;
-mod invoke;
-mod layer;
-#[doc(hidden)]
-pub mod literal;
-#[cfg(doctest)]
-mod manual;
-mod media;
 pub mod notify;
 mod options;
-mod pace;
-#[cfg(feature = "_parts")]
-#[doc(hidden)]
-pub mod parts;
-mod platform;
+mod php;
+mod pipeline;
 #[cfg(feature = "cli")]
 mod port;
-mod promise;
 mod proto;
-mod response;
-mod runtime;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
-mod secret;
-#[cfg(feature = "aws-lc-rs")]
-mod sensitive;
-mod sink;
-mod trace;
-#[cfg(feature = "v2")]
-pub mod transformer;
 mod transport;
 
-pub use body::BodyStream;
-pub use chain::Chain;
 pub use client::Client;
-pub use config::ClientBuilder;
+pub use client::builder::ClientBuilder;
+pub use client::chain::Chain;
+pub use client::download::Download;
+pub use client::payment::{voucher_sign, workwx_sign};
+pub use client::promise::Promise;
+pub use crypto::secret::Secret;
 pub use crypto::{Apiv3Key, Certificate, PrivateKey, PublicKey};
-pub use download::Download;
 pub use error::{BoxError, Error, ErrorKind};
-pub use invoke::voucher_sign;
-#[cfg(feature = "v2")]
-pub use invoke::workwx_sign;
-pub use layer::BoxService;
-pub use layer::sign::{Signature, Signer};
-pub use layer::verify::Verifier;
-pub use media::Media;
 pub use options::Options;
-pub use promise::Promise;
-pub use response::Response;
-pub use secret::Secret;
+pub use options::media::Media;
+pub use php::{formatter, transformer};
+pub use pipeline::response::Response;
+pub use pipeline::sign::{Signature, Signer};
+pub use pipeline::stack::BoxService;
+pub use pipeline::verify::Verifier;
+pub use transport::body::BodyStream;
 
-/// The future that the methods of [`Signer`] and [`Verifier`] return, so that the traits can be used as objects.
+/// A boxed future, as the methods of [`Signer`] and [`Verifier`] return it.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Public only for the macro `chain!`, the binary, and this crate's benchmarks and fuzz targets.
+#[doc(hidden)]
+pub mod __private {
+    #[cfg(feature = "cli")]
+    pub use crate::cli::main;
+    pub use crate::client::chain::Path;
+    pub use crate::client::chain_macro::{room, str, text};
+    pub use crate::dev::bench;
+    #[cfg(fuzzing)]
+    pub use crate::dev::fuzzing;
+}

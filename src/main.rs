@@ -1,5 +1,5 @@
 //! The command `wxpay`; its parts are in `src/cli/`.
 
 fn main() -> std::process::ExitCode {
-    wechatpay_chain::cli::main()
+    wechatpay_chain::__private::main()
 }

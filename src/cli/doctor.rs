@@ -8,13 +8,13 @@ use serde_json::{Map, Value, json};
 use super::args::{Doctor, SettingsFile};
 use super::{Failure, output, settings, zh};
 use crate::client::Client;
+use crate::client::builder::ClientBuilder;
 use crate::clock;
-use crate::config::ClientBuilder;
 use crate::crypto::{Certificate, PrivateKey, PublicKey};
 use crate::error::{Error, ErrorKind};
-use crate::platform;
-use crate::proto::explain;
-use crate::proto::target::Base;
+use crate::pipeline::platform_keys;
+use crate::proto::base_uri::BaseUri;
+use crate::proto::diagnose;
 
 /// A certificate that ends within this time deserves a word.
 const SOON: Duration = Duration::from_secs(30 * 86_400);
@@ -134,8 +134,8 @@ fn examine(map: &Map<String, Value>, doctor: &Doctor, report: &mut Report) {
         apiv2(map, mchid, report);
     }
     let base = match text("base_uri") {
-        "" => Ok(Base::official()),
-        given => Base::parse(given),
+        "" => Ok(BaseUri::official()),
+        given => BaseUri::parse(given),
     };
     report.take("base_uri", base, |_| match text("base_uri") {
         "" => "the service's own".to_owned(),
@@ -275,7 +275,7 @@ fn platform_keys(map: &Map<String, Value>, key: Option<&PrivateKey>, report: &mu
     for (id, value) in certs {
         let public = value.as_str().unwrap_or_default().to_owned();
         let checked = PublicKey::from_pem(&public).map_err(|error| error.message().to_owned()).and_then(|public| {
-            platform::check_id(&platform::normal_id(id.clone()), &public)?;
+            platform_keys::check_id(&platform_keys::normal_id(id.clone()), &public)?;
             if key.is_some_and(|key| key.public_key() == public) {
                 return Err("it is the merchant's own: the platform's belongs here".to_owned());
             }
@@ -359,7 +359,7 @@ fn calls(client: &Client, map: &Map<String, Value>, report: &mut Report) {
     match headers.as_ref().and_then(clock::offset) {
         Some(offset) => report.add(
             "clock",
-            match explain::clock(offset) {
+            match diagnose::clock(offset) {
                 Some(said) if offset.unsigned_abs() > 300 => Outcome::Bad(said),
                 Some(said) => Outcome::Odd(said),
                 None => Outcome::Good(format!("within {} s of the service's", offset.unsigned_abs().max(1))),
@@ -397,7 +397,9 @@ fn calls(client: &Client, map: &Map<String, Value>, report: &mut Report) {
             report.add("request signature", Outcome::Bad(error.to_string()));
         }
         // The endpoint may not be open to this merchant; the signature was accepted all the same.
-        Err(error) if error.is_answer() && error.response().is_some_and(crate::response::Response::is_verified) => {
+        Err(error)
+            if error.is_answer() && error.response().is_some_and(crate::pipeline::response::Response::is_verified) =>
+        {
             report.add("request signature", Outcome::Good("the service accepts it".to_owned()));
             report.add("answer signature", Outcome::Good("holds".to_owned()));
             report.add("echo", Outcome::Odd(error.to_string()));

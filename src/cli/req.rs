@@ -14,13 +14,13 @@ use serde_json::{Map, Value};
 
 use super::args::{Req, SettingsFile};
 use super::{Failure, numbers, output, settings};
-use crate::chain::Chain;
 use crate::client::Client;
+use crate::client::chain::Chain;
+use crate::client::promise::Promise;
 use crate::error::Error;
-use crate::media::Media;
 use crate::options::Options;
-use crate::promise::Promise;
-use crate::response::Response;
+use crate::options::media::Media;
+use crate::pipeline::response::Response;
 
 pub(super) fn run(from: &SettingsFile, req: &Req) -> Result<(), Failure> {
     let options = options(req)?;

@@ -24,7 +24,7 @@ pub(super) fn run(from: &SettingsFile, arguments: &Arguments) -> Result<(), Fail
 }
 
 fn serve(dir: &Path, arguments: &Arguments) -> Result<(), Failure> {
-    let mut builder = Sandbox::configure().port(arguments.port).dir(dir).log_in(|text| zh::say(text).into_owned());
+    let mut builder = Sandbox::builder().port(arguments.port).dir(dir).log_in(|text| zh::say(text).into_owned());
     builder = builder.notification_speed(arguments.speed);
     if arguments.certificates {
         builder = builder.certificates();

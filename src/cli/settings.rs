@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::args::SettingsFile;
 use super::{Failure, output};
-use crate::config::ClientBuilder;
+use crate::client::builder::ClientBuilder;
 
 /// The file; every value is optional, since the environment may hold it.
 #[derive(Default, Deserialize)]

@@ -10,15 +10,15 @@ use serde_json::{Map, Value};
 
 use super::args::{SettingsFile, Wire};
 use super::{Failure, numbers, output, settings};
-use crate::chain;
+use crate::client::chain;
 use crate::clock;
 use crate::crypto::random;
 use crate::error::Error;
-use crate::layer;
-use crate::layer::sign::Credential;
 use crate::options::Options;
+use crate::pipeline::sign::Credential;
+use crate::pipeline::v2 as v2_layer;
+use crate::proto::base_uri::BaseUri;
 use crate::proto::request;
-use crate::proto::target::Base;
 use crate::proto::v2;
 use crate::proto::verify::SERIAL;
 
@@ -106,7 +106,7 @@ pub(super) fn run(from: &SettingsFile, wire: &Wire) -> Result<(), Failure> {
     }
 }
 
-fn answer(number: u64, line: &str, base: &Base, key_id: Option<&HeaderValue>, signing: Option<&mut Signing>) -> Out {
+fn answer(number: u64, line: &str, base: &BaseUri, key_id: Option<&HeaderValue>, signing: Option<&mut Signing>) -> Out {
     let parsed = serde_json::from_str::<Line>(line).map_err(|source| {
         // The library counts the lines of one JSON text, which is always the first.
         let said = source.to_string().replace(" at line 1 column", ", at column");
@@ -129,7 +129,7 @@ fn answer(number: u64, line: &str, base: &Base, key_id: Option<&HeaderValue>, si
 
 fn sent(
     line: Line,
-    base: &Base,
+    base: &BaseUri,
     key_id: Option<&HeaderValue>,
     signing: Option<&mut Signing>,
 ) -> Result<Request<Bytes>, Error> {
@@ -160,7 +160,7 @@ fn sent(
             None => random::nonce()?,
         };
         if let Some(unsigned) = apiv2 {
-            let key = key.as_ref().ok_or_else(layer::v2::missing).map_err(named)?;
+            let key = key.as_ref().ok_or_else(v2_layer::missing).map_err(named)?;
             let mchid = line.mchid.unwrap_or_else(|| credential.mchid.clone());
             let own = v2::Credential { mchid, ..key.clone() };
             own.sign(&mut request, unsigned, &nonce).map_err(named)?;
@@ -168,7 +168,7 @@ fn sent(
         }
         let timestamp = timestamp.unwrap_or_else(clock::now);
         let own = line.mchid.map(|mchid| std::mem::replace(&mut credential.mchid, mchid));
-        let signed = crate::runtime::parked(credential.authorize(&mut request, base, timestamp, &nonce));
+        let signed = crate::transport::runtime::parked(credential.authorize(&mut request, base, timestamp, &nonce));
         if let Some(own) = own {
             credential.mchid = own;
         }

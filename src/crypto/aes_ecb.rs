@@ -17,8 +17,8 @@ use aes::Aes256;
 use aes::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use base64::prelude::{BASE64_STANDARD, Engine};
 
+use crate::crypto::secret::Secret;
 use crate::error::{Error, ErrorKind};
-use crate::secret::Secret;
 
 const BLOCK: usize = 16;
 

@@ -5,8 +5,8 @@
 use base64::prelude::{BASE64_STANDARD, Engine};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
+use crate::crypto::secret::Secret;
 use crate::error::{Error, ErrorKind};
-use crate::secret::Secret;
 
 /// An APIv3 key: 32 bytes, set by the merchant on the merchant platform.
 ///

@@ -6,9 +6,9 @@ use std::time::SystemTime;
 use x509_cert::certificate::{CertificateInner, Rfc5280};
 use x509_cert::der::{Decode, Encode};
 
-use super::load::{self, Der};
+use super::decode::{self, Der};
 use super::rsa::{Origin, PublicKey};
-use crate::crypto::digest::hex;
+use crate::crypto::file_digest::hex;
 use crate::error::Error;
 
 /// A certificate: its serial number, validity, subject and public key. Nothing of it is secret.
@@ -41,7 +41,7 @@ impl Certificate {
     /// # Errors
     /// [`ErrorKind::Config`](crate::ErrorKind::Config): the file cannot be read, it is no certificate, or its key is no RSA key.
     pub fn from_pem(setting: &str) -> Result<Self, Error> {
-        Certificate::of(load::text(setting)?)
+        Certificate::of(decode::text(setting)?)
     }
 
     /// Reads a certificate in DER.
@@ -49,7 +49,7 @@ impl Certificate {
     /// # Errors
     /// Those of [`from_pem`](Self::from_pem).
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
-        Certificate::of(load::der(der)?)
+        Certificate::of(decode::der(der)?)
     }
 
     fn of(der: Der) -> Result<Self, Error> {
@@ -127,7 +127,7 @@ impl Certificate {
     /// The certificate in PEM.
     #[must_use]
     pub fn pem(&self) -> String {
-        load::to_pem("CERTIFICATE", &self.der)
+        decode::to_pem("CERTIFICATE", &self.der)
     }
 
     /// The certificate in DER.

@@ -23,9 +23,9 @@ use ring::digest;
 use ring::hmac as ring_hmac;
 use subtle::ConstantTimeEq;
 
-use super::digest::hex;
+use super::file_digest::hex;
+use crate::crypto::secret::Secret;
 use crate::error::{Error, excerpt};
-use crate::secret::Secret;
 
 /// The default `sign_type`.
 pub const MD5: &str = "MD5";
@@ -78,7 +78,7 @@ pub fn hmac(thing: &str, key: &Secret) -> String {
     hex(context.sign().as_ref())
 }
 
-/// The `sign` of APIv2 over `data` (sorted pairs, as [`formatter`](crate::formatter) makes them), in upper-case hexadecimal.
+/// The `sign` of APIv2 over `data` (sorted pairs, as [`formatter`](crate::php::formatter) makes them), in upper-case hexadecimal.
 /// `sign_type` is [`MD5`] or [`HMAC_SHA256`].
 ///
 /// # Errors

@@ -2,10 +2,10 @@
 
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer};
 
-use super::load::{self, Der};
-use crate::error::Error;
+use super::decode::{self, Der};
 #[cfg(feature = "pkcs12")]
-use crate::secret::Secret;
+use crate::crypto::secret::Secret;
+use crate::error::Error;
 
 /// The certificate, its chain, and the key.
 pub(crate) struct Identity {
@@ -16,8 +16,8 @@ pub(crate) struct Identity {
 impl Identity {
     /// From `apiclient_cert.pem` and `apiclient_key.pem`: PEM text, or `file://` and a path.
     pub(crate) fn from_pem(cert: &str, key: &str) -> Result<Self, Error> {
-        let chain = load::certificates(cert).map_err(|said| Error::config(format!("the certificate: {said}")))?;
-        let key = match load::text(key).map_err(|error| Error::config(format!("the key: {}", error.message())))? {
+        let chain = decode::certificates(cert).map_err(|said| Error::config(format!("the certificate: {said}")))?;
+        let key = match decode::text(key).map_err(|error| Error::config(format!("the key: {}", error.message())))? {
             Der::Pkcs8(der) => PrivatePkcs8KeyDer::from(der.to_vec()).into(),
             Der::Pkcs1(der) => PrivatePkcs1KeyDer::from(der.to_vec()).into(),
             Der::EncryptedPkcs8(_) => {

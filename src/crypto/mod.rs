@@ -21,19 +21,19 @@
 //! # Ok::<(), wechatpay_chain::Error>(())
 //! ```
 
-#[cfg(feature = "v2")]
 pub mod aes_ecb;
 mod aes_gcm;
 mod certificate;
-pub(crate) mod digest;
-#[cfg(feature = "v2")]
+pub(crate) mod decode;
+pub(crate) mod file_digest;
 pub mod hash;
-#[cfg(feature = "v2")]
 pub(crate) mod identity;
-pub(crate) mod load;
-mod pair;
+mod key_pair;
 pub(crate) mod random;
 mod rsa;
+pub(crate) mod secret;
+#[cfg(feature = "aws-lc-rs")]
+mod sensitive;
 
 pub use aes_gcm::Apiv3Key;
 pub use certificate::Certificate;

@@ -13,13 +13,13 @@ use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use x509_cert::spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 
 use super::certificate::Certificate;
-use super::load::{self, Der};
-use super::pair::Pair;
-use crate::error::{Error, ErrorKind};
+use super::decode::{self, Der};
+use super::key_pair::Pair;
 #[cfg(feature = "passphrase")]
-use crate::secret::Secret;
+use crate::crypto::secret::Secret;
 #[cfg(feature = "aws-lc-rs")]
-use crate::sensitive;
+use crate::crypto::sensitive;
+use crate::error::{Error, ErrorKind};
 
 #[cfg(feature = "aws-lc-rs")]
 use aws_lc_rs::encoding::AsDer;
@@ -52,7 +52,7 @@ impl PrivateKey {
     /// [`ErrorKind::Config`]: the file cannot be read, it is no RSA private key, it is shorter than 2048 bits, or protected by a
     /// passphrase.
     pub fn from_pem(setting: &str) -> Result<Self, Error> {
-        PrivateKey::of(load::text(setting)?)
+        PrivateKey::of(decode::text(setting)?)
     }
 
     /// Reads a key in DER, PKCS#8 or PKCS#1.
@@ -60,7 +60,7 @@ impl PrivateKey {
     /// # Errors
     /// Those of [`from_pem`](Self::from_pem).
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
-        PrivateKey::of(load::der(der)?)
+        PrivateKey::of(decode::der(der)?)
     }
 
     /// Reads a key that a passphrase protects (`BEGIN ENCRYPTED PRIVATE KEY`, PKCS#8 with PBES2). Feature `passphrase`.
@@ -70,7 +70,7 @@ impl PrivateKey {
     #[cfg(feature = "passphrase")]
     pub fn from_encrypted_pem(setting: &str, passphrase: &Secret) -> Result<Self, Error> {
         use pkcs8::EncryptedPrivateKeyInfoRef;
-        let Der::EncryptedPkcs8(der) = load::text(setting)? else {
+        let Der::EncryptedPkcs8(der) = decode::text(setting)? else {
             // PHP takes a passphrase that is not needed, too.
             return PrivateKey::from_pem(setting);
         };
@@ -82,7 +82,7 @@ impl PrivateKey {
                  AES is): openssl pkcs8 -topk8 -v2 aes256 -in old.pem -out new.pem",
             )
         })?;
-        PrivateKey::of(load::der(open.as_bytes())?)
+        PrivateKey::of(decode::der(open.as_bytes())?)
     }
 
     fn of(der: Der) -> Result<Self, Error> {
@@ -110,7 +110,7 @@ impl PrivateKey {
         &self.pair
     }
 
-    /// Signs with RSA PKCS#1 v1.5 and SHA-256, the one signature of APIv3. The service takes it in base64; [`formatter`](crate::formatter)
+    /// Signs with RSA PKCS#1 v1.5 and SHA-256, the one signature of APIv3. The service takes it in base64; [`formatter`](crate::php::formatter)
     /// makes the message.
     ///
     /// # Errors
@@ -253,7 +253,7 @@ impl PublicKey {
     /// [`ErrorKind::Config`]: the file cannot be read, it is no public key, a private key, no RSA key, or shorter than 2048
     /// bits.
     pub fn from_pem(setting: &str) -> Result<Self, Error> {
-        PublicKey::of(load::text(setting)?)
+        PublicKey::of(decode::text(setting)?)
     }
 
     /// Reads a public key or a certificate in DER.
@@ -261,7 +261,7 @@ impl PublicKey {
     /// # Errors
     /// Those of [`from_pem`](Self::from_pem).
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
-        PublicKey::of(load::der(der)?)
+        PublicKey::of(decode::der(der)?)
     }
 
     fn of(der: Der) -> Result<Self, Error> {
@@ -287,8 +287,8 @@ impl PublicKey {
     }
 
     pub(crate) fn from_pkcs1(der: &[u8]) -> Result<Self, Error> {
-        let modulus_len =
-            load::modulus_len(der).map_err(|_| Error::config("the public key is damaged: it is no RSA public key"))?;
+        let modulus_len = decode::modulus_len(der)
+            .map_err(|_| Error::config("the public key is damaged: it is no RSA public key"))?;
         let bits = modulus_len * 8;
         if bits < MIN_BITS {
             return Err(Error::config(format!("the public key has {bits} bits: WeChat Pay's have {MIN_BITS}")));
@@ -317,7 +317,7 @@ impl PublicKey {
         PublicKey { certificate: Some(Arc::new(origin)), ..self }
     }
 
-    /// Whether `signature` (RSA PKCS#1 v1.5 with SHA-256, not base64) covers `message`, as [`formatter::response`](crate::formatter::response)
+    /// Whether `signature` (RSA PKCS#1 v1.5 with SHA-256, not base64) covers `message`, as [`formatter::response`](crate::php::formatter::response)
     /// makes it of an answer or a notification.
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {

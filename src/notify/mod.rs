@@ -1,16 +1,16 @@
-//! Notifications: what WeChat Pay sends to the merchant's `notify_url`, verified over the raw body, decrypted, and answered.
+//! NotificationVerifier: what WeChat Pay sends to the merchant's `notify_url`, verified over the raw body, decrypted, and answered.
 //!
 //! Source: WeChat Pay, "通知规则" and "回调验签".
 //!
 //! ```
-//! use wechatpay_chain::notify::{Notifications, Reply};
+//! use wechatpay_chain::notify::{NotificationVerifier, Reply};
 //! # use serde_json::json;
 //! # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
 //! # let (platform_key, apiv3_key) = (sandbox.platform_key(), sandbox.apiv3_key());
 //! # let id = wechatpay_chain::sandbox::PUBLIC_KEY_ID;
 //! # let request = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &json!({ "out_trade_no": "1" }))?;
 //! # let (headers, body) = (request.headers(), request.body());
-//! let notifications = Notifications::new([(id, platform_key)], apiv3_key)?;
+//! let notifications = NotificationVerifier::new([(id, platform_key)], apiv3_key)?;
 //!
 //! // In the handler of the notify_url, with the headers and the raw body of the request:
 //! let reply = match notifications.verify(headers, body) {
@@ -25,10 +25,9 @@
 //! ```
 
 #[cfg(feature = "axum")]
-mod extract;
+mod axum;
+mod replay;
 mod reply;
-mod store;
-#[cfg(feature = "v2")]
 pub mod v2;
 
 use std::collections::BTreeMap;
@@ -39,15 +38,15 @@ use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::Value;
 
+use crate::client::promise::Promise;
 use crate::clock;
 use crate::crypto::{Apiv3Key, PublicKey};
 use crate::error::{Error, ErrorKind};
-use crate::layer::verify::Verifier;
-use crate::platform::{self, Platform, PlatformVerifier};
-use crate::promise::Promise;
+use crate::pipeline::platform_keys::{self, PlatformKeyVerifier, PlatformKeys};
+use crate::pipeline::verify::Verifier;
 use crate::proto::verify;
+pub use replay::ReplayStore;
 pub use reply::Reply;
-pub use store::ReplayStore;
 
 /// The longest body that is looked at, in bytes.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -62,7 +61,7 @@ const ALGORITHM: &str = "AEAD_AES_256_GCM";
 /// With the feature `axum` it is the state that the extractor [`Notification`] needs. Its example stands at the [module](self); servers of all
 /// kinds, ids and duplicates are in the manual, `docs/manual/notifications.md`.
 #[derive(Clone)]
-pub struct Notifications(Arc<Inner>);
+pub struct NotificationVerifier(Arc<Inner>);
 
 struct Inner {
     verifier: Arc<dyn Verifier>,
@@ -71,7 +70,7 @@ struct Inner {
     clock: Arc<dyn Fn() -> i64 + Send + Sync>,
 }
 
-impl Notifications {
+impl NotificationVerifier {
     /// With platform keys by their id, `PUB_KEY_ID_...` or a certificate's serial number. [`Client::notifications`] uses those of a
     /// client instead, fetched certificates among them.
     ///
@@ -85,19 +84,20 @@ impl Notifications {
     ) -> Result<Self, Error> {
         let mut checked = BTreeMap::new();
         for (id, key) in keys {
-            let id = platform::normal_id(id.into());
-            platform::check_id(&id, &key).map_err(|said| Error::config(format!("the platform key {id:?}: {said}")))?;
+            let id = platform_keys::normal_id(id.into());
+            platform_keys::check_id(&id, &key)
+                .map_err(|said| Error::config(format!("the platform key {id:?}: {said}")))?;
             checked.insert(id, key);
         }
         if checked.is_empty() {
             return Err(Error::config("without a platform key no notification can be verified: give at least one"));
         }
-        Ok(Notifications::with(Arc::new(PlatformVerifier(Platform::new(checked, None))), apiv3_key))
+        Ok(NotificationVerifier::with(Arc::new(PlatformKeyVerifier(PlatformKeys::new(checked, None))), apiv3_key))
     }
 
     pub(crate) fn with(verifier: Arc<dyn Verifier>, key: Apiv3Key) -> Self {
-        let seen = Arc::new(store::Memory::default());
-        Notifications(Arc::new(Inner { verifier, key, seen, clock: Arc::new(clock::now) }))
+        let seen = Arc::new(replay::Memory::default());
+        NotificationVerifier(Arc::new(Inner { verifier, key, seen, clock: Arc::new(clock::now) }))
     }
 
     fn inner(self) -> Inner {
@@ -112,15 +112,15 @@ impl Notifications {
     /// Replaces the store that remembers notifications, as several instances behind one `notify_url` need.
     #[must_use]
     pub fn replay_store(self, store: impl ReplayStore) -> Self {
-        Notifications(Arc::new(Inner { seen: Arc::new(store), ..self.inner() }))
+        NotificationVerifier(Arc::new(Inner { seen: Arc::new(store), ..self.inner() }))
     }
 
     /// Replaces the clock: seconds since 1970. For tests, such as of an old notification:
     ///
     /// ```
-    /// # use wechatpay_chain::{ErrorKind, notify::Notifications, sandbox::{PUBLIC_KEY_ID, Sandbox}};
+    /// # use wechatpay_chain::{ErrorKind, notify::NotificationVerifier, sandbox::{PUBLIC_KEY_ID, Sandbox}};
     /// # let sandbox = Sandbox::start()?;
-    /// # let of = || Notifications::new([(PUBLIC_KEY_ID, sandbox.platform_key())], sandbox.apiv3_key());
+    /// # let of = || NotificationVerifier::new([(PUBLIC_KEY_ID, sandbox.platform_key())], sandbox.apiv3_key());
     /// # let request = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &serde_json::json!({}))?;
     /// let notifications = of()?.clock(|| 1_700_000_000);
     /// let error = notifications.verify(request.headers(), request.body()).unwrap_err();
@@ -129,7 +129,7 @@ impl Notifications {
     /// ```
     #[must_use]
     pub fn clock(self, clock: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
-        Notifications(Arc::new(Inner { clock: Arc::new(clock), ..self.inner() }))
+        NotificationVerifier(Arc::new(Inner { clock: Arc::new(clock), ..self.inner() }))
     }
 
     /// Verifies the headers and the raw body of a request, and opens it. Blocks this thread only if a certificate has to be
@@ -216,13 +216,13 @@ impl Inner {
 /// WeChat Pay delivers one again, with the same [`id`](Self::id), until it is answered with success: whoever acts on it remembers
 /// the id.
 ///
-/// With the feature `axum` it is an extractor for handlers whose state has [`Notifications`]. Amounts are in fen.
+/// With the feature `axum` it is an extractor for handlers whose state has [`NotificationVerifier`]. Amounts are in fen.
 ///
 /// ```
 /// # use serde_json::json;
-/// # use wechatpay_chain::{notify::Notifications, sandbox::{PUBLIC_KEY_ID, Sandbox}};
+/// # use wechatpay_chain::{notify::NotificationVerifier, sandbox::{PUBLIC_KEY_ID, Sandbox}};
 /// # let sandbox = Sandbox::start()?;
-/// # let notifications = Notifications::new([(PUBLIC_KEY_ID, sandbox.platform_key())], sandbox.apiv3_key())?;
+/// # let notifications = NotificationVerifier::new([(PUBLIC_KEY_ID, sandbox.platform_key())], sandbox.apiv3_key())?;
 /// # let paid = json!({ "out_trade_no": "order-1", "amount": { "total": 100, "currency": "CNY" } });
 /// # let request = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &paid)?;
 /// #[derive(serde::Deserialize)]
@@ -327,8 +327,8 @@ impl fmt::Debug for Notification {
     }
 }
 
-impl fmt::Debug for Notifications {
+impl fmt::Debug for NotificationVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Notifications")
+        f.write_str("NotificationVerifier")
     }
 }

@@ -1,14 +1,14 @@
-//! Notifications of APIv2 (feature `v2`): XML, signed in its fields with the APIv2 key, or sealed with it.
+//! NotificationVerifier of APIv2 (feature `v2`): XML, signed in its fields with the APIv2 key, or sealed with it.
 //!
 //! Source: WeChat Pay, "支付结果通知", "退款结果通知" and the like of APIv2. Their address should not be that of APIv3's notifications:
 //! the answers have another form.
 //!
 //! ```
-//! use wechatpay_chain::notify::v2::{Notifications, Reply};
+//! use wechatpay_chain::notify::v2::{NotificationVerifier, Reply};
 //! # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
 //! # let (mchid, secret) = (wechatpay_chain::sandbox::MCHID, sandbox.secret());
 //! # let body = sandbox.notification_v2(&serde_json::json!({ "return_code": "SUCCESS", "out_trade_no": "1" }))?;
-//! let notifications = Notifications::new(mchid, secret)?;
+//! let notifications = NotificationVerifier::new(mchid, secret)?;
 //!
 //! // In the handler of the notify_url, with the raw body of the request:
 //! let reply = match notifications.verify(&body) {
@@ -29,11 +29,11 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{ALGORITHM, MOST_BYTES};
+use crate::crypto::secret::Secret;
 use crate::crypto::{Apiv3Key, aes_ecb, hash};
 use crate::error::{Error, ErrorKind};
 use crate::proto::v2::{Credential, Fields};
 use crate::proto::xml;
-use crate::secret::Secret;
 
 /// The fields beside `req_info` that the service sends without a signature.
 const UNSIGNED: [&str; 8] =
@@ -51,14 +51,14 @@ const UNSIGNED: [&str; 8] =
 /// APIv2's notifications carry no time, and WeChat Pay delivers one again until it is answered: whoever acts on it looks up the
 /// order first.
 #[derive(Clone)]
-pub struct Notifications(Arc<Inner>);
+pub struct NotificationVerifier(Arc<Inner>);
 
 struct Inner {
     credential: Credential,
     apiv3_key: Option<Apiv3Key>,
 }
 
-impl Notifications {
+impl NotificationVerifier {
     /// For the merchant `mchid` with its APIv2 key. [`Client::notifications_v2`](crate::Client::notifications_v2) uses those of a
     /// client instead.
     ///
@@ -67,17 +67,17 @@ impl Notifications {
     pub fn new(mchid: impl Into<String>, apiv2_key: impl Into<Secret>) -> Result<Self, Error> {
         let credential = Credential::new(mchid, apiv2_key.into());
         let credential = credential.map_err(|said| Error::config(format!("the APIv2 key {said}")))?;
-        Ok(Notifications::with(credential, None))
+        Ok(NotificationVerifier::with(credential, None))
     }
 
     pub(crate) fn with(credential: Credential, apiv3_key: Option<Apiv3Key>) -> Self {
-        Notifications(Arc::new(Inner { credential, apiv3_key }))
+        NotificationVerifier(Arc::new(Inner { credential, apiv3_key }))
     }
 
     /// The APIv3 key, which opens the notifications of APIv2 that have an `event_ciphertext`, such as those of WeChat Pay Score.
     #[must_use]
     pub fn apiv3_key(self, key: Apiv3Key) -> Self {
-        Notifications::with(self.0.credential.clone(), Some(key))
+        NotificationVerifier::with(self.0.credential.clone(), Some(key))
     }
 
     /// Verifies the raw body of a request, and opens it. What is genuine may still tell of a failure: look at `result_code` where there is one.
@@ -138,7 +138,7 @@ impl Notifications {
             )));
         }
         let key = apiv3_key.as_ref().ok_or_else(|| {
-            decode("the event is sealed with the APIv3 key, which is missing: give it with Notifications::apiv3_key or the setting apiv3_key")
+            decode("the event is sealed with the APIv3 key, which is missing: give it with NotificationVerifier::apiv3_key or the setting apiv3_key")
         })?;
         let nonce = text("event_nonce").unwrap_or_default();
         let plain = key.decrypt(sealed, nonce, text("event_associated_data").unwrap_or_default())?;
@@ -203,9 +203,9 @@ impl fmt::Debug for Notification {
     }
 }
 
-impl fmt::Debug for Notifications {
+impl fmt::Debug for NotificationVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Notifications").field("mchid", &self.0.credential.mchid).finish_non_exhaustive()
+        f.debug_struct("NotificationVerifier").field("mchid", &self.0.credential.mchid).finish_non_exhaustive()
     }
 }
 

@@ -15,7 +15,6 @@ pub(super) struct Key {
 pub(super) const KEYS: &[Key] = &[
     // The body: at most one of these.
     Key { name: "json", set: |o, v| if v.is_null() { Ok(()) } else { o.set_body(Body::Json(v)) } },
-    #[cfg(feature = "v2")]
     Key { name: "xml", set: |o, v| if v.is_null() { Ok(()) } else { o.set_body(Body::Xml(read::fields(v)?)) } },
     Key { name: "body", set: |o, v| o.set_body(Body::Raw(read::text(v)?.into())) },
     Key { name: "form_params", set: |o, v| o.set_body(Body::Form(read::object(v)?)) },
@@ -25,10 +24,8 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "query", set: |o, v| put(&mut o.query, read::query(v)) },
     Key { name: "headers", set: |o, v| read::headers(v, &mut o.headers) },
     Key { name: "base_uri", set: |o, v| put(&mut o.base_uri, read::base_uri(&v)) },
-    #[cfg(feature = "v2")]
     Key { name: "nonceless", set: |o, v| put(&mut o.nonceless, read::nonceless(&v)) },
     // The way.
-    #[cfg(feature = "v2")]
     Key { name: "security", set: |o, v| put(&mut o.security, read::boolean(&v)) },
     Key { name: "timeout", set: |o, v| put(&mut o.timeout, read::seconds(&v)) },
     Key { name: "connect_timeout", set: |o, v| put(&mut o.connect_timeout, read::seconds(&v)) },
@@ -68,16 +65,7 @@ pub(super) const ELSEWHERE: &[(&str, &str)] = &[
     ("synchronous", "call post for a synchronous call, post_async for an asynchronous one"),
     ("verify", "TLS is always verified; add a private authority with ClientBuilder::root_certificate"),
     ("version", "calls go over HTTP/1.1"),
-    #[cfg(not(feature = "v2"))]
-    ("nonceless", APIV2),
-    #[cfg(not(feature = "v2"))]
-    ("security", APIV2),
-    #[cfg(not(feature = "v2"))]
-    ("xml", APIV2),
 ];
-
-#[cfg(not(feature = "v2"))]
-const APIV2: &str = "it belongs to APIv2, which needs the feature v2 of this crate";
 
 /// The names of the reserved keys, for suggestions.
 pub(crate) fn reserved<'a>() -> impl Iterator<Item = &'a str> {

@@ -4,6 +4,7 @@
 //! README. Where the field acts is its own matter; most act in `proto/request.rs`, `client.rs` or `transport.rs`.
 
 mod keys;
+pub(crate) mod media;
 mod read;
 
 use std::fmt;
@@ -17,15 +18,15 @@ use serde::Serialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-use crate::connect::Proxy;
-use crate::crypto::digest::FileDigest;
+use crate::crypto::file_digest::FileDigest;
 use crate::error::Error;
-use crate::exchange::Retry;
-use crate::media::{self, Media};
+use crate::pipeline::call_config::Retry;
+use crate::proto::base_uri::BaseUri;
 use crate::proto::multipart::Multipart;
-use crate::proto::target::Base;
-use crate::sink::{Progress, Sink};
+use crate::transport::connect::Proxy;
+use crate::transport::sink::{Progress, Sink};
 pub(crate) use keys::{elsewhere, is_reserved, reserved};
+use media::Media;
 pub(crate) use read::{kind, proxy, retry, seconds, text};
 
 /// What a call carries: the values of the path's variables, the body, the query, headers and how to send it.
@@ -61,7 +62,7 @@ pub struct Options {
     pub(crate) query: Option<Query>,
     /// The caller's headers, which win over the client's own.
     pub(crate) headers: HeaderMap,
-    pub(crate) base_uri: Option<Base>,
+    pub(crate) base_uri: Option<BaseUri>,
     /// The whole call's time; zero is no limit.
     pub(crate) timeout: Option<Duration>,
     /// The time to get a connection; zero is no limit.
@@ -77,10 +78,8 @@ pub struct Options {
     pub(crate) digest: Option<FileDigest>,
     pub(crate) stream: Option<bool>,
     /// APIv2: whether the client certificate is presented.
-    #[cfg(feature = "v2")]
     pub(crate) security: Option<bool>,
     /// APIv2: whether `nonce_str` is left out.
-    #[cfg(feature = "v2")]
     pub(crate) nonceless: Option<bool>,
     pub(crate) http_errors: Option<bool>,
     pub(crate) debug: Option<bool>,
@@ -96,7 +95,6 @@ pub(crate) enum Body {
     Multipart(Multipart),
     /// A file to upload and the boundary of its parts, which APIv2 and APIv3 lay out each in their own way.
     Media(Media, String),
-    #[cfg(feature = "v2")]
     Xml(Map<String, Value>),
 }
 
@@ -214,7 +212,6 @@ impl Options {
         match &body {
             Body::Json(value) => read::exact(value)?,
             Body::Form(members) => members.values().try_for_each(read::exact)?,
-            #[cfg(feature = "v2")]
             Body::Xml(members) => members.values().try_for_each(read::exact)?,
             Body::Media(media, _) => media.given_meta().map_or(Ok(()), read::exact)?,
             Body::Raw(_) | Body::Multipart(_) => {}

@@ -7,12 +7,12 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Number, Value};
 
 use super::{Query, Redirects};
-use crate::connect::Proxy;
 use crate::error::excerpt;
-use crate::exchange::Retry;
-use crate::media;
+use crate::options::media;
+use crate::pipeline::call_config::Retry;
+use crate::proto::base_uri::BaseUri;
 use crate::proto::multipart::{Multipart, Part};
-use crate::proto::target::Base;
+use crate::transport::connect::Proxy;
 
 /// The type of a JSON value in a sentence.
 pub(crate) fn kind(value: &Value) -> &'static str {
@@ -73,7 +73,6 @@ pub(super) fn object(value: Value) -> Result<Map<String, Value>, String> {
 }
 
 /// The `xml` option: an object, or a list, whose members become `item` as in PHP.
-#[cfg(feature = "v2")]
 pub(super) fn fields(value: Value) -> Result<Map<String, Value>, String> {
     match value {
         Value::Array(items) => Ok(items.into_iter().enumerate().map(|(at, item)| (at.to_string(), item)).collect()),
@@ -82,7 +81,6 @@ pub(super) fn fields(value: Value) -> Result<Map<String, Value>, String> {
 }
 
 /// `nonceless`: in PHP any value but null leaves the nonce out, so that `false` says one thing and does the other.
-#[cfg(feature = "v2")]
 pub(super) fn nonceless(value: &Value) -> Result<Option<bool>, String> {
     match value {
         Value::Null => Ok(None),
@@ -104,8 +102,8 @@ pub(crate) fn seconds(value: &Value) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number).map_err(|_| format!("{number}, where {needed}"))
 }
 
-pub(super) fn base_uri(value: &Value) -> Result<Base, String> {
-    Base::parse(value.as_str().ok_or_else(|| format!("{} where a string is needed", kind(value)))?)
+pub(super) fn base_uri(value: &Value) -> Result<BaseUri, String> {
+    BaseUri::parse(value.as_str().ok_or_else(|| format!("{} where a string is needed", kind(value)))?)
 }
 
 pub(super) fn query(value: Value) -> Result<Option<Query>, String> {

@@ -6,7 +6,7 @@ use super::Porter;
 use super::syntax::{arguments, bare, children, field};
 use super::text;
 use super::value::{Bond, Expr, Form, Type};
-use crate::proto::path;
+use crate::proto::case;
 
 /// One step of a chain.
 enum Step<'t> {
@@ -233,7 +233,7 @@ impl<'t> Porter<'t> {
             indexed = false;
             match step {
                 Step::Name(name) => {
-                    path::normalize(name).map_err(|error| error.message().to_owned())?;
+                    case::normalize(name).map_err(|error| error.message().to_owned())?;
                     if by_macro {
                         code.push_str(&format!("->{}", macro_name(name)));
                     } else {
@@ -248,7 +248,7 @@ impl<'t> Porter<'t> {
                     let path = self.expression(*path);
                     match &path.literal {
                         Some(literal) => {
-                            let named = path::normalize(literal).map_err(|error| error.message().to_owned())?;
+                            let named = case::normalize(literal).map_err(|error| error.message().to_owned())?;
                             let named = text::quoted(&named);
                             indexed = *index;
                             code.push_str(&if *index { format!("[{named}]") } else { format!(".chain({named})") });

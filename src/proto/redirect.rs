@@ -67,7 +67,7 @@ fn resolve(from: &Uri, location: &str) -> Result<Uri, String> {
     if origin(&target) != origin(from) {
         return Err("it leads to another host, which must not be given the merchant's credential".to_owned());
     }
-    if super::target::has_dot_segment(target.path()) {
+    if super::base_uri::has_dot_segment(target.path()) {
         return Err("its Location has a \".\" or \"..\" segment".to_owned());
     }
     Ok(target)

@@ -5,9 +5,9 @@ use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use http::{Method, Request};
 use serde_json::Value;
 
+use super::base_uri::BaseUri;
 use super::multipart::{Multipart, Part};
 use super::query;
-use super::target::Base;
 use super::template::{Modifier, Operator, Template, Variable};
 use crate::error::Error;
 use crate::options::{self, Body, Options, Query};
@@ -48,23 +48,19 @@ pub(crate) fn build(
     method: Method,
     template: &Template,
     options: &Options,
-    base: &Base,
+    base: &BaseUri,
 ) -> Result<Request<Bytes>, Error> {
     check_variables(template, options)?;
     let reference =
         template.expand(|name| options.variables.get(name)).map_err(|source| Error::options(source.to_string()))?;
     if let Some((_, path)) = reference.split_at_checked(3).filter(|(version, _)| version.eq_ignore_ascii_case("v2/")) {
-        #[cfg(feature = "v2")]
         return super::request_v2::build(method, path, options, base);
-        #[cfg(not(feature = "v2"))]
-        return Err(Error::path(format!("APIv2 (\"v2/{path}\") needs the feature v2 of this crate")));
     }
     if reference.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("/v2/")) {
         return Err(Error::path(
             "the path begins with \"/v2/\": paths of APIv2 are written without the first slash, \"v2/...\"",
         ));
     }
-    #[cfg(feature = "v2")]
     super::request_v2::refuse_options(options)?;
     let query = options.query.as_ref().map(written_query);
     let uri = base.join(&reference, query.as_deref())?;
@@ -125,7 +121,6 @@ fn encode(options: &Options) -> Result<Encoded, Error> {
         }
         Some(Body::Multipart(multipart)) => upload(options, multipart.clone())?,
         Some(Body::Media(media, boundary)) => upload(options, media.multipart(boundary))?,
-        #[cfg(feature = "v2")]
         // Refused before, with the way out.
         Some(Body::Xml(_)) => plain(Bytes::new(), JSON_UTF8),
     })
@@ -275,7 +270,7 @@ mod tests {
     const CARDS: &str = "v3/marketing/membercard-open/cards/{card_id}/permission-tokens";
 
     fn built(text: &str, options: Value) -> Result<Request<Bytes>, String> {
-        let base = Base::parse(Base::DEFAULT)?;
+        let base = BaseUri::parse(BaseUri::DEFAULT)?;
         let options = Options::from(options).checked().map_err(|e| e.to_string())?;
         template(text).and_then(|template| build(Method::POST, &template, &options, &base)).map_err(|e| e.to_string())
     }
@@ -349,7 +344,7 @@ mod tests {
             (CARDS, json!({"card_id": "x", "activate_type": "A"}), "belongs into \"json\""),
             ("v3/{query}", json!({}), "name of a request option"),
             ("v3/{verify}", json!({}), "name of a request option"),
-            ("v2/pay/unifiedorder", json!({}), if cfg!(feature = "v2") { "\"xml\" is missing" } else { "feature v2" }),
+            ("v2/pay/unifiedorder", json!({}), "\"xml\" is missing"),
             ("V2/pay", json!({}), "v2"),
             ("/v2/pay/unifiedorder", json!({}), "without the first slash"),
             ("v2/pay/unifiedorder", json!({"activate_type": "A"}), "belongs into \"xml\""),

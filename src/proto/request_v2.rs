@@ -4,9 +4,9 @@ use bytes::Bytes;
 use http::header::HeaderValue;
 use http::{Method, Request};
 
+use super::base_uri::BaseUri;
 use super::multipart::Multipart;
 use super::request::{bounded, headers, written_query};
-use super::target::Base;
 use super::v2::{Form, Unsigned};
 use super::{query, xml};
 use crate::error::Error;
@@ -18,7 +18,7 @@ const ACCEPT: HeaderValue = HeaderValue::from_static("text/xml, text/plain, appl
 const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
 
 /// Builds the request of one call; `path` is what follows `v2/`.
-pub(super) fn build(method: Method, path: &str, options: &Options, base: &Base) -> Result<Request<Bytes>, Error> {
+pub(super) fn build(method: Method, path: &str, options: &Options, base: &BaseUri) -> Result<Request<Bytes>, Error> {
     if !options.encrypt.is_empty() {
         return Err(Error::options(
             "the option \"encrypt\" encrypts fields of APIv3: APIv2 has its own ways, see the endpoint",
@@ -91,12 +91,12 @@ pub(super) fn refuse_options(options: &Options) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::Media;
+    use crate::options::media::Media;
     use serde_json::json;
 
     fn built(method: Method, options: Options) -> Result<Request<Bytes>, String> {
         let options = options.checked().map_err(|error| error.to_string())?;
-        build(method, "pay/x?a=b", &options, &Base::official()).map_err(|error| error.to_string())
+        build(method, "pay/x?a=b", &options, &BaseUri::official()).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::slice::from_ref;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use super::scalar::scalar_text;
+use super::php_scalar::scalar_text;
 
 /// What a value loses in most expressions: all but RFC 3986 `unreserved`.
 #[rustfmt::skip] // in columns, the two sets would take 30 lines

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::scalar::scalar_text;
+use super::php_scalar::scalar_text;
 use super::template::{Modifier, Operator, Template};
 
 /// Parses and expands; errors of both become their text.

@@ -11,11 +11,11 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::multipart::{Multipart, Part};
-use super::scalar::scalar_text;
+use super::php_scalar::scalar_text;
 use super::{query, xml};
 use crate::crypto::hash;
+use crate::crypto::secret::Secret;
 use crate::error::{Error, excerpt};
-use crate::secret::Secret;
 
 /// The fields of a message.
 pub(crate) type Fields = Map<String, Value>;

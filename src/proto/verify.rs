@@ -5,7 +5,7 @@
 use base64::prelude::{BASE64_STANDARD, Engine};
 use http::{HeaderMap, Method};
 
-use super::message;
+use super::signing_string;
 
 /// How far the answer's clock may be from ours, in seconds, either way.
 pub(crate) const MAX_CLOCK_OFFSET: i64 = 300;
@@ -59,7 +59,7 @@ pub(crate) fn read<'a>(headers: &'a HeaderMap, body: &[u8], now: i64) -> Result<
             offset.abs()
         ));
     }
-    Ok(Signed { serial, signature, message: message::response(timestamp, nonce, body) })
+    Ok(Signed { serial, signature, message: signing_string::response(timestamp, nonce, body) })
 }
 
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, String> {

@@ -8,7 +8,7 @@ use quick_xml::events::Event;
 use quick_xml::{Reader, XmlVersion};
 use serde_json::{Map, Value};
 
-use super::scalar::scalar_text;
+use super::php_scalar::scalar_text;
 use crate::error::excerpt;
 
 /// The name of the members of lists, and of fields whose name is no name of XML.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::crypto::{PrivateKey, random};
 use crate::error::Error;
 use crate::proto::authorization::SCHEME;
-use crate::proto::{message, verify};
+use crate::proto::{signing_string, verify};
 
 /// A refusal in the service's JSON: `{"code", "message", "detail"}`.
 #[derive(Debug, PartialEq)]
@@ -60,7 +60,7 @@ pub(super) fn sign(
 ) -> Result<(), Error> {
     let timestamp = timestamp.to_string();
     let nonce = random::nonce()?;
-    let signature = BASE64_STANDARD.encode(key.sign(&message::response(&timestamp, &nonce, covered))?);
+    let signature = BASE64_STANDARD.encode(key.sign(&signing_string::response(&timestamp, &nonce, covered))?);
     for (name, value) in [
         (verify::TIMESTAMP, timestamp.as_str()),
         (verify::NONCE, &nonce),

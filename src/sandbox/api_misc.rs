@@ -12,7 +12,7 @@ use super::routes::{Answered, Asked, body, china_time, china_time_of};
 use super::upload::Upload;
 use super::{MCHID, PUBLIC_KEY_ID};
 use crate::clock::now;
-use crate::crypto::digest::{hex, sha256_hex};
+use crate::crypto::file_digest::{hex, sha256_hex};
 use crate::crypto::{Certificate, random};
 use crate::error::Error;
 use crate::proto::verify::SERIAL;

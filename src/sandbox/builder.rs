@@ -14,16 +14,16 @@ use super::keys::{self, Keys};
 use super::routes::Stub;
 use super::store::Store;
 use super::{Sandbox, State, book, home, server};
-use crate::connect::{Connector, Proxy};
 use crate::error::Error;
-use crate::transport::Transport;
+use crate::transport::connect::{Connector, Proxy};
+use crate::transport::http_client::Transport;
 
 /// The settings of a [`Sandbox`], those of `wxpay sandbox`.
 ///
 /// ```
 /// use wechatpay_chain::sandbox::Sandbox;
 /// // A day of deliveries in 90 seconds, for a merchant in platform-certificate mode.
-/// let sandbox = Sandbox::configure().notification_speed(1000.0).certificates().start()?;
+/// let sandbox = Sandbox::builder().notification_speed(1000.0).certificates().start()?;
 /// # assert_ne!(sandbox.address().port(), 0);
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
@@ -103,7 +103,7 @@ impl SandboxBuilder {
     ///
     /// ```
     /// # use wechatpay_chain::sandbox::Sandbox;
-    /// let sandbox = Sandbox::configure()
+    /// let sandbox = Sandbox::builder()
     ///     .stubs(r#"[{"method": "GET", "template": "v3/x/{id}", "status": 200, "response": {"a": 1}}]"#)
     ///     .start()?;
     /// # Ok::<(), wechatpay_chain::Error>(())

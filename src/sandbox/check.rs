@@ -11,7 +11,7 @@ use super::explain::{Parts, explain};
 use super::server::BaseUri;
 use super::{MCHID, SERIAL, State};
 use crate::proto::authorization::Authorization;
-use crate::proto::message;
+use crate::proto::signing_string;
 
 /// How far a request's clock may be off, in seconds.
 const MAX_AGE: u64 = 300;
@@ -86,7 +86,7 @@ fn checked(
         ));
     }
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    let message = message::request(request.method().as_str(), target, fields.timestamp, fields.nonce, signed);
+    let message = signing_string::request(request.method().as_str(), target, fields.timestamp, fields.nonce, signed);
     verdict.expected = String::from_utf8_lossy(&message).into_owned();
     let key = state.keys.merchant.public_key();
     let signature = BASE64_STANDARD.decode(fields.signature).unwrap_or_default();

@@ -2,7 +2,7 @@
 //! tried, one or two at a time, until one of them makes the signature hold.
 
 use crate::crypto::PublicKey;
-use crate::proto::message;
+use crate::proto::signing_string;
 
 /// What was signed, as far as it can be told.
 pub(super) struct Explanation {
@@ -31,7 +31,7 @@ pub(super) struct Parts<'a> {
 /// Compares; `signature` is raw. Without `guess` nothing is tried.
 pub(super) fn explain(parts: &Parts<'_>, signature: &[u8], key: &PublicKey, guess: bool) -> Explanation {
     let Parts { method, target, timestamp, nonce, body, .. } = *parts;
-    let expected = message::request(method, target, timestamp, nonce, body);
+    let expected = signing_string::request(method, target, timestamp, nonce, body);
     let body = String::from_utf8_lossy(body).into_owned();
     let targets = targets(parts);
     let bodies = if guess { bodies(&body) } else { Vec::new() };

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::MCHID;
 use super::tls::{Tls, TlsMaterial};
-use crate::crypto::load::to_pem;
+use crate::crypto::decode::to_pem;
 use crate::crypto::{Apiv3Key, PrivateKey, random};
 use crate::error::Error;
 use crate::proto::v2::Credential;
@@ -107,15 +107,15 @@ fn issue_material(number: usize, until: SystemTime) -> Result<IssuedMaterial, Er
     let certificate = params.self_signed(&signer.map_err(failed)?).map_err(failed)?;
     Ok(IssuedMaterial {
         key,
-        serial: crate::crypto::digest::hex(&serial).to_ascii_uppercase(),
+        serial: crate::crypto::file_digest::hex(&serial).to_ascii_uppercase(),
         pem: to_pem("CERTIFICATE", certificate.der()),
     })
 }
 
 /// The DER of a key in PEM that was made here.
 pub(super) fn der_of(pem: &str) -> Result<Vec<u8>, Error> {
-    match crate::crypto::load::text(pem)? {
-        crate::crypto::load::Der::Pkcs8(der) => Ok(der.to_vec()),
+    match crate::crypto::decode::text(pem)? {
+        crate::crypto::decode::Der::Pkcs8(der) => Ok(der.to_vec()),
         other => Err(Error::config(format!("the sandbox keeps {} where its key belongs", other.name()))),
     }
 }

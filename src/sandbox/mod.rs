@@ -58,12 +58,12 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::client::Client;
-use crate::config::ClientBuilder;
+use crate::client::builder::ClientBuilder;
+use crate::crypto::secret::Secret;
 use crate::crypto::{Apiv3Key, Certificate, PrivateKey, PublicKey, random};
 use crate::error::Error;
 use crate::proto::v2::Credential;
-use crate::secret::Secret;
-use crate::transport::Transport;
+use crate::transport::http_client::Transport;
 use book::Book;
 pub use builder::SandboxBuilder;
 pub use fault::{Fault, Tamper};
@@ -126,7 +126,7 @@ impl State {
 
     /// The same, for callers that are no tasks of the server.
     fn keep_now(&self) -> Result<(), Error> {
-        match crate::runtime::parked(self.kept()) {
+        match crate::transport::runtime::parked(self.kept()) {
             true => Ok(()),
             false => Err(Error::config("the sandbox's store cannot be written")),
         }
@@ -177,11 +177,11 @@ impl Sandbox {
     /// # Errors
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) when there is no key, port or thread to be had.
     pub fn start() -> Result<Self, Error> {
-        Sandbox::configure().start()
+        Sandbox::builder().start()
     }
 
     /// Begins a sandbox with other settings: a port, a folder that keeps its state, quicker notifications.
-    pub fn configure() -> SandboxBuilder {
+    pub fn builder() -> SandboxBuilder {
         SandboxBuilder::new()
     }
 
@@ -304,7 +304,7 @@ impl Sandbox {
     }
 
     /// The settings of its merchant, to be changed or built.
-    pub fn builder(&self) -> ClientBuilder {
+    pub fn client_builder(&self) -> ClientBuilder {
         Client::builder()
             .mchid(MCHID)
             .serial(SERIAL)
@@ -322,7 +322,7 @@ impl Sandbox {
     /// # Errors
     /// Those of [`ClientBuilder::build`], none of which these settings cause.
     pub fn client(&self) -> Result<Client, Error> {
-        self.builder().build()
+        self.client_builder().build()
     }
 
     /// Issues a platform certificate and signs with it from now on, unless a request names the public key: a merchant in

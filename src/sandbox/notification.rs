@@ -1,4 +1,4 @@
-//! Notifications as the service sends them.
+//! NotificationVerifier as the service sends them.
 
 use std::time::SystemTime;
 
@@ -10,15 +10,15 @@ use tower::ServiceExt;
 
 use super::routes::china_time;
 use super::{answer, v2};
-use crate::connect::{Connector, Proxy};
+use crate::crypto::secret::Secret;
 use crate::crypto::{Apiv3Key, PrivateKey, aes_ecb, hash, random};
 use crate::error::Error;
-use crate::exchange::Exchange;
+use crate::pipeline::call_config::CallConfig;
 use crate::proto::v2::Credential;
 use crate::proto::xml;
-use crate::runtime;
-use crate::secret::Secret;
-use crate::transport::Transport;
+use crate::transport::connect::{Connector, Proxy};
+use crate::transport::http_client::Transport;
+use crate::transport::runtime;
 
 /// The body of a notification of APIv2.
 pub(super) fn make_v2(credential: &Credential, fields: &Value) -> Result<Bytes, Error> {
@@ -121,7 +121,7 @@ pub(super) fn send(url: &str, mut notification: Request<Bytes>) -> Result<Respon
         )));
     }
     *notification.uri_mut() = uri;
-    notification.extensions_mut().insert(Exchange::default());
+    notification.extensions_mut().insert(CallConfig::default());
     let connector = Connector::new(&Proxy::Off, &[], std::time::Duration::from_secs(5))?;
     runtime::block_on(Transport::new(connector).oneshot(notification))
 }

@@ -1,4 +1,4 @@
-//! Notifications on their way to the merchant's `notify_url`: signed anew for each attempt, repeated on WeChat Pay's schedule until they are
+//! NotificationVerifier on their way to the merchant's `notify_url`: signed anew for each attempt, repeated on WeChat Pay's schedule until they are
 //! answered with success.
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::transfers::Transfer;
 use super::{Book, State, notification, v2};
 use crate::crypto::random;
 use crate::error::Error;
-use crate::exchange::Exchange;
+use crate::pipeline::call_config::CallConfig;
 
 /// Seconds between the attempts, as the service documents them: a day in all.
 const PAUSES: [u64; 15] = [15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10_800, 10_800, 10_800, 21_600, 21_600];
@@ -277,7 +277,7 @@ async fn send(state: &State, delivery: &Delivery, fault: Option<Fault>) -> Resul
     let mut request = sealed(state, delivery, fault.as_ref())?;
     *request.uri_mut() =
         delivery.url.parse().map_err(|source: http::uri::InvalidUri| Error::options("no URL").with_source(source))?;
-    request.extensions_mut().insert(Exchange::default());
+    request.extensions_mut().insert(CallConfig::default());
     let began = Instant::now();
     match fault {
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,

@@ -125,7 +125,7 @@ impl Stub {
     pub(super) fn new(method: &str, template: &str, status: u16, response: Value) -> Self {
         let template = template.trim_start_matches('/');
         // The names of a stub are written as those of a chain.
-        let template = crate::proto::path::normalize(template).map_or_else(|_| template.to_owned(), Cow::into_owned);
+        let template = crate::proto::case::normalize(template).map_or_else(|_| template.to_owned(), Cow::into_owned);
         let (v2, template) = match template.strip_prefix("v2/") {
             Some(path) => (true, path.to_owned()),
             None => (false, template),

@@ -92,7 +92,7 @@ impl Tls {
 }
 
 fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
-    crate::crypto::load::certificates(pem).map_err(|said| Error::config(format!("the sandbox's certificate: {said}")))
+    crate::crypto::decode::certificates(pem).map_err(|said| Error::config(format!("the sandbox's certificate: {said}")))
 }
 
 fn named(name: &str) -> Result<CertificateParams, rcgen::Error> {

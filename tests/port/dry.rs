@@ -41,7 +41,7 @@ impl<S> tower::Layer<S> for Capture {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut file = std::fs::File::create(std::env::args().nth(1).expect("a file"))?;
     let (sandbox, captured) = (Sandbox::start()?, Capture::default());
-    let client = sandbox.builder().base_uri("https://api.mch.weixin.qq.com/").layer(captured.clone()).build()?;
+    let client = sandbox.client_builder().base_uri("https://api.mch.weixin.qq.com/").layer(captured.clone()).build()?;
     for (name, function) in ported::FUNCTIONS {
         let error = function(&client).err().map(|error| match error.downcast_ref::<Error>() {
             Some(ours) => format!("{:?} {ours}", ours.kind()),

@@ -37,7 +37,7 @@ fn mute() -> std::net::SocketAddr {
 }
 
 fn client_of(sandbox: &Sandbox, address: std::net::SocketAddr) -> Client {
-    sandbox.builder().base_uri(format!("http://{address}/")).build().expect("client")
+    sandbox.client_builder().base_uri(format!("http://{address}/")).build().expect("client")
 }
 
 fn gateway(status: u16, headers: &[(&str, &str)], body: &'static [u8]) -> Fault {
@@ -121,7 +121,7 @@ fn time_limits_hold_before_the_answer_begins() {
     let sandbox = sandbox();
     let began = Instant::now();
     let limited = sandbox
-        .builder()
+        .client_builder()
         .base_uri(format!("http://{}/", mute()))
         .timeout(Duration::from_millis(300))
         .build()
@@ -152,7 +152,8 @@ fn time_limits_hold_before_the_answer_begins() {
 fn absurd_times_are_no_limits() {
     let sandbox = sandbox();
     sandbox.stub("GET", "v3/x", 200, json!({}));
-    let client = sandbox.builder().timeout(Duration::MAX).connect_timeout(Duration::MAX).build().expect("client");
+    let client =
+        sandbox.client_builder().timeout(Duration::MAX).connect_timeout(Duration::MAX).build().expect("client");
     client.chain("v3/x").get(json!({ "read_timeout": 1e19, "connect_timeout": 1e19 })).expect("answer");
     client.chain("v3/x").get(json!({ "timeout": 1e19 })).expect("answer");
     sandbox.file(FILE, 10);
@@ -207,14 +208,14 @@ fn a_body_of_the_service_forges_no_log_line() {
 fn layers_that_lose_what_travels_beside_a_message_are_told() {
     let sandbox = sandbox();
     sandbox.file(FILE, 1000);
-    let forgetful = sandbox.builder().layer(MapRequestLayer::new(|request: Request<Bytes>| {
+    let forgetful = sandbox.client_builder().layer(MapRequestLayer::new(|request: Request<Bytes>| {
         let (mut parts, body) = request.into_parts();
         parts.extensions = http::Extensions::new();
         Request::from_parts(parts, body)
     }));
     let error = forgetful.build().expect("client").chain(FILE).get(()).expect_err("lost");
     assert!(error.kind() == ErrorKind::Layer && error.to_string().contains("extensions"), "{error}");
-    let forgetful = sandbox.builder().layer(MapResponseLayer::new(|answer: Answer<Bytes>| {
+    let forgetful = sandbox.client_builder().layer(MapResponseLayer::new(|answer: Answer<Bytes>| {
         let (mut parts, body) = answer.into_parts();
         parts.extensions = http::Extensions::new();
         Answer::from_parts(parts, body)
@@ -230,7 +231,14 @@ fn a_layers_own_authorization_is_replaced() {
         request.headers_mut().append("authorization", HeaderValue::from_static("Basic eA=="));
         request
     });
-    sandbox.builder().layer(own).build().expect("client").chain(CARDS).post(options()).expect("one Authorization");
+    sandbox
+        .client_builder()
+        .layer(own)
+        .build()
+        .expect("client")
+        .chain(CARDS)
+        .post(options())
+        .expect("one Authorization");
     let request = &sandbox.requests()[0];
     assert_eq!(request.headers.get_all("authorization").iter().count(), 1);
 }
@@ -308,7 +316,7 @@ fn a_sink_is_flushed_and_long_downloads_have_no_total() {
         }
     });
     let client = sandbox
-        .builder()
+        .client_builder()
         .base_uri(format!("http://{slow}/"))
         .timeout(Duration::from_millis(150))
         .build()

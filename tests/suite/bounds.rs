@@ -21,7 +21,7 @@ fn answered(answer: Vec<u8>) -> Error {
         }
     });
     let (sandbox, _) = start();
-    let client = sandbox.builder().base_uri(format!("http://{address}/")).build().expect("client");
+    let client = sandbox.client_builder().base_uri(format!("http://{address}/")).build().expect("client");
     client.chain("v3/x").get(()).expect_err("beyond")
 }
 
@@ -84,7 +84,7 @@ fn time() {
         }
     });
     let (sandbox, _) = start();
-    let client = sandbox.builder().base_uri(format!("http://{address}/")).build().expect("client");
+    let client = sandbox.client_builder().base_uri(format!("http://{address}/")).build().expect("client");
     let error = client.chain("v3/x").get(serde_json::json!({ "timeout": 0.3 })).expect_err("slow");
     assert!(error.is_timeout() && error.kind() == ErrorKind::Timeout, "{error}");
     let freed = end.recv_timeout(std::time::Duration::from_secs(10)).expect("the connection was closed");

@@ -43,7 +43,7 @@ fn the_map_of_php_builds_a_client() {
 #[test]
 fn times_have_defaults_and_are_taken_from_the_map() {
     let sandbox = sandbox();
-    assert!(format!("{:?}", sandbox.builder()).contains("timeout: 30s, connect_timeout: 10s"));
+    assert!(format!("{:?}", sandbox.client_builder()).contains("timeout: 30s, connect_timeout: 10s"));
     assert!(format!("{:?}", sandbox.client().expect("client")).contains("timeout: 30s"));
     let silent = crate::support::server(|stream| async move {
         let _kept = stream;
@@ -162,10 +162,10 @@ fn contradictions() {
     }
     let sandbox = sandbox();
     for (builder, words) in [
-        (sandbox.builder().signer(Own), "signer replaces private_key"),
-        (sandbox.builder().verifier(Own), "verifier replaces platform_key"),
-        (sandbox.builder().root_certificate("x"), "no certificate in PEM"),
-        (sandbox.builder().proxy("socks4://h:1"), "no URL of a proxy"),
+        (sandbox.client_builder().signer(Own), "signer replaces private_key"),
+        (sandbox.client_builder().verifier(Own), "verifier replaces platform_key"),
+        (sandbox.client_builder().root_certificate("x"), "no certificate in PEM"),
+        (sandbox.client_builder().proxy("socks4://h:1"), "no URL of a proxy"),
     ] {
         let error = builder.build().expect_err(words);
         assert!(error.to_string().contains(words), "{error}");

@@ -77,7 +77,8 @@ fn capturing() -> (Client, Captured) {
         }
     }
     let captured = Captured::default();
-    let client = sandbox().builder().base_uri("https://api.mch.weixin.qq.com/").layer(Capture(Arc::clone(&captured)));
+    let client =
+        sandbox().client_builder().base_uri("https://api.mch.weixin.qq.com/").layer(Capture(Arc::clone(&captured)));
     (client.build().expect("client"), captured)
 }
 

@@ -32,7 +32,7 @@ fn doctor(folder: &Path, toml: &str, arguments: &[&str]) -> (Option<i32>, Vec<(S
 #[test]
 fn each_planted_mistake_is_named() {
     let folder = tempfile::tempdir().expect("folder");
-    let sandbox = Sandbox::configure().dir(folder.path()).start().expect("sandbox");
+    let sandbox = Sandbox::builder().dir(folder.path()).start().expect("sandbox");
     let good = std::fs::read_to_string(folder.path().join("wxpay.toml")).expect("settings");
     let (code, checks) = doctor(folder.path(), &good, &[]);
     assert!(code == Some(0) && checks.iter().all(|(_, outcome, _)| outcome == "ok"), "{code:?} {checks:?}");
@@ -40,7 +40,7 @@ fn each_planted_mistake_is_named() {
 
     // Keys of somebody else, a certificate of somebody else, a stranger's public key.
     let other = tempfile::tempdir().expect("folder");
-    drop(Sandbox::configure().dir(other.path()).start().expect("another"));
+    drop(Sandbox::builder().dir(other.path()).start().expect("another"));
     let other = |name: &str| format!("file://{}", other.path().join(name).display());
     let line = |name: &str| good.lines().find(|line| line.starts_with(name)).expect(name).to_owned();
     let replaced = |name: &str, with: String| good.replace(&line(name), &format!("{name} = {with:?}"));
@@ -124,11 +124,11 @@ fn a_refused_signature_says_why() {
     };
     let with = |builder: wechatpay_chain::ClientBuilder| builder.build().expect("client");
     let refused = |client: &Client| client.chain(CARDS).post(options()).expect_err("refused");
-    let error = refused(&with(sandbox.builder().private_key(stranger)));
+    let error = refused(&with(sandbox.client_builder().private_key(stranger)));
     assert_eq!((error.kind(), error.code()), (ErrorKind::ClientError, Some("SIGN_ERROR")));
     assert!(error.hint().is_some_and(|hint| hint.contains("the key is another's")), "{error}");
     assert!(error.to_string().contains("the key is another's"), "{error}");
-    let error = refused(&with(sandbox.builder().serial("00AB")));
+    let error = refused(&with(sandbox.client_builder().serial("00AB")));
     assert!(error.hint().is_some_and(|hint| hint.contains("the setting serial")), "{error}");
     // A gateway that rewrites on the way: the address, the body.
     for (change, words) in [
@@ -168,7 +168,7 @@ fn a_refused_signature_says_why() {
 #[test]
 fn other_verdicts() {
     let folder = tempfile::tempdir().expect("folder");
-    let sandbox = Sandbox::configure().dir(folder.path()).start().expect("sandbox");
+    let sandbox = Sandbox::builder().dir(folder.path()).start().expect("sandbox");
     let good = std::fs::read_to_string(folder.path().join("wxpay.toml")).expect("settings");
     let page = http::Response::new(Bytes::from_static(b"<html>log in to the network</html>"));
     sandbox.inject(Fault::Gateway(page));

@@ -15,7 +15,7 @@ fn closed() -> SocketAddr {
 }
 
 fn with_backup(primary: &str, backup: &Sandbox) -> Client {
-    backup.builder().base_uri(primary).backup_uri(backup.base_uri()).build().expect("client")
+    backup.client_builder().base_uri(primary).backup_uri(backup.base_uri()).build().expect("client")
 }
 
 fn with(retry: Value) -> Value {
@@ -65,16 +65,18 @@ fn what_cannot_be_reached_goes_to_the_backup_host() {
     assert_eq!(error.to_string(), "the setting backup_uri: a boolean where a string is needed");
     // TLS that fails: a server that answers no handshake.
     let primary = sandbox();
-    let tls = backup.builder().base_uri(primary.base_uri().replace("http", "https")).backup_uri(backup.tls_base_uri());
+    let tls =
+        backup.client_builder().base_uri(primary.base_uri().replace("http", "https")).backup_uri(backup.tls_base_uri());
     let client = tls.build().expect("client");
     assert!(client.chain(CARDS).post(options()).expect("the backup answers").is_from_backup());
     assert!(primary.requests().is_empty());
     // Both down.
-    let both = backup.builder().base_uri(format!("http://{}/", closed())).backup_uri(format!("http://{}/", closed()));
+    let both =
+        backup.client_builder().base_uri(format!("http://{}/", closed())).backup_uri(format!("http://{}/", closed()));
     let error = both.build().expect("client").chain(CARDS).post(options()).expect_err("both");
     assert!(error.is_connect() && error.is_before_send(), "{error}");
     // Without a backup, and with none by default where base_uri is another's.
-    let none = backup.builder().base_uri(format!("http://{}/", closed()));
+    let none = backup.client_builder().base_uri(format!("http://{}/", closed()));
     assert_eq!(
         none.build().expect("client").chain(CARDS).post(options()).expect_err("none").kind(),
         ErrorKind::Connect
@@ -84,7 +86,7 @@ fn what_cannot_be_reached_goes_to_the_backup_host() {
         ("https://a.example/", "http://b.example/", "is plain http"),
         ("https://a.example/hk/", "https://b.example/", "another path"),
     ] {
-        let wrong = backup.builder().base_uri(base).backup_uri(other).build().expect_err(words);
+        let wrong = backup.client_builder().base_uri(base).backup_uri(other).build().expect_err(words);
         assert!(wrong.message().contains(words), "{wrong}");
     }
     // A proxy of the call's own that is not there says nothing of the primary host.
@@ -96,7 +98,13 @@ fn what_cannot_be_reached_goes_to_the_backup_host() {
     assert!(!client.chain(CARDS).post(options()).expect("the primary answers").is_from_backup());
     // What was sent once is not unsent by what comes after it, and what never left stays so.
     let error = none_left(
-        &backup.builder().retry(2).no_backup().base_uri(format!("http://{}/", closed())).build().expect("client"),
+        &backup
+            .client_builder()
+            .retry(2)
+            .no_backup()
+            .base_uri(format!("http://{}/", closed()))
+            .build()
+            .expect("client"),
     );
     assert!(error.is_connect() && error.is_before_send(), "{error}");
 }
@@ -181,7 +189,8 @@ fn what_was_sent_is_never_said_to_be_unsent() {
 #[test]
 fn no_connection_after_a_request_was_sent_is_an_unknown_outcome() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("port");
-    let client = sandbox().builder().base_uri(format!("http://{}/", listener.local_addr().expect("address"))).build();
+    let client =
+        sandbox().client_builder().base_uri(format!("http://{}/", listener.local_addr().expect("address"))).build();
     let server = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("connection");
         assert!(std::io::Read::read(&mut stream, &mut [0; 4096]).expect("request") > 0);
@@ -233,7 +242,7 @@ fn nothing_is_repeated_without_consent_and_then_within_bounds() {
     }
     // Each attempt has its own nonce, or the sandbox would refuse it; the body is the same.
     let sandbox = sandbox();
-    let client = sandbox.builder().retry(10).build().expect("client");
+    let client = sandbox.client_builder().retry(10).build().expect("client");
     for _ in 0..2 {
         sandbox.inject(gateway(503));
     }

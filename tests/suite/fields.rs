@@ -115,7 +115,7 @@ fn answers_are_decrypted_with_the_merchants_key() {
     assert_eq!(answer, json!({ "list": [{ "name": "张三" }, { "name": "李四" }] }));
     let sealed = sandbox.notification("A", "b", &json!({ "user_name": cipher("张三") })).expect("made");
     let notifications =
-        sandbox.builder().apiv3_key(sandbox.apiv3_key()).build().expect("client").notifications().expect("key");
+        sandbox.client_builder().apiv3_key(sandbox.apiv3_key()).build().expect("client").notifications().expect("key");
     let mut resource = notifications.verify(sealed.headers(), sealed.body()).expect("genuine").into_resource();
     sandbox.merchant_key().decrypt_fields(&mut resource, ["user_name"]).expect("decrypted");
     assert_eq!(resource, json!({ "user_name": "张三" }));

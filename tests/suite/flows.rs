@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wechatpay_chain::notify::{Notification, Notifications};
+use wechatpay_chain::notify::{Notification, NotificationVerifier};
 use wechatpay_chain::sandbox::{MCHID, PUBLIC_KEY_ID, Sandbox};
 use wechatpay_chain::{Client, Error};
 
@@ -73,7 +73,7 @@ pub(crate) fn arrived(receive: &Receiver<Arrived>) -> Arrived {
 
 pub(crate) fn verified(sandbox: &Sandbox, arrived: &Arrived) -> Result<Notification, Error> {
     let notifications =
-        Notifications::new([(PUBLIC_KEY_ID, sandbox.platform_key())], sandbox.apiv3_key()).expect("key");
+        NotificationVerifier::new([(PUBLIC_KEY_ID, sandbox.platform_key())], sandbox.apiv3_key()).expect("key");
     notifications.verify(&arrived.0, &arrived.1)
 }
 

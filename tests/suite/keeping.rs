@@ -128,7 +128,7 @@ fn a_kill_in_a_storm_loses_nothing_that_was_answered() {
     let error = client.chain("v3/certificates").get(()).expect_err("as told");
     assert_eq!(error.kind(), ErrorKind::ServerError);
     // A second one with the same folder is refused, and does not harm the first.
-    let second = Sandbox::configure().dir(folder.path()).start().expect_err("in use");
+    let second = Sandbox::builder().dir(folder.path()).start().expect_err("in use");
     assert!(second.message().contains("runs with this folder already"), "{second}");
     drop(process);
     let (code, said) = wxpay(&["pay", number]);
@@ -141,7 +141,7 @@ fn a_restart_keeps_all_of_it() {
     let shared = json!({ "profit_sharing": true });
     let before =
         {
-            let sandbox = Sandbox::configure().dir(folder.path()).start().expect("sandbox");
+            let sandbox = Sandbox::builder().dir(folder.path()).start().expect("sandbox");
             let client = sandbox.client().expect("client");
             for (number, sharing) in [("a", false), ("b", true), ("c", false)] {
                 let mut order = native(number, 1000, "https://example.com/n");
@@ -166,7 +166,7 @@ fn a_restart_keeps_all_of_it() {
             sandbox.overview()
         };
     let began = Instant::now();
-    let sandbox = Sandbox::configure().dir(folder.path()).start().expect("sandbox");
+    let sandbox = Sandbox::builder().dir(folder.path()).start().expect("sandbox");
     println!("started again in {:?}", began.elapsed());
     let after = sandbox.overview();
     for part in ["account", "orders", "refunds", "transfers"] {
@@ -189,10 +189,10 @@ fn a_restart_keeps_all_of_it() {
     }
     std::fs::write(folder.path().join("sandbox-keys.json"), "{").expect("damaged");
     drop(sandbox);
-    let error = Sandbox::configure().dir(folder.path()).start().expect_err("damaged");
+    let error = Sandbox::builder().dir(folder.path()).start().expect_err("damaged");
     assert!(error.message().contains("is damaged"), "{error}");
-    assert!(Sandbox::configure().stubs("{").start().expect_err("stubs").message().contains("the stubs"));
-    assert!(Sandbox::configure().notification_speed(0.0).start().is_err());
+    assert!(Sandbox::builder().stubs("{").start().expect_err("stubs").message().contains("the stubs"));
+    assert!(Sandbox::builder().notification_speed(0.0).start().is_err());
 }
 
 /// What somebody does.
@@ -356,7 +356,7 @@ fn each_change_is_kept_when_it_is_the_last() {
     for (name, act) in acts {
         let folder = tempfile::tempdir().expect("folder");
         let before = {
-            let sandbox = Sandbox::configure().dir(folder.path()).start().expect("sandbox");
+            let sandbox = Sandbox::builder().dir(folder.path()).start().expect("sandbox");
             let client = sandbox.client().expect("client");
             client
                 .chain("v3/pay/transactions/native")
@@ -370,7 +370,7 @@ fn each_change_is_kept_when_it_is_the_last() {
             sandbox.audit().unwrap_or_else(|error| panic!("{name}: {error}"));
             sandbox.overview()
         };
-        let sandbox = Sandbox::configure().dir(folder.path()).start().expect("sandbox");
+        let sandbox = Sandbox::builder().dir(folder.path()).start().expect("sandbox");
         sandbox.audit().unwrap_or_else(|error| panic!("{name}: {error}"));
         let after = sandbox.overview();
         for part in ["account", "totals", "orders", "refunds", "transfers"] {
@@ -394,7 +394,7 @@ fn transfer(client: &Client) {
 fn a_folder_has_one_sandbox() {
     let folder = tempfile::tempdir().expect("folder");
     let started: Vec<_> = std::thread::scope(|scope| {
-        let starts: Vec<_> = (0..3).map(|_| scope.spawn(|| Sandbox::configure().dir(folder.path()).start())).collect();
+        let starts: Vec<_> = (0..3).map(|_| scope.spawn(|| Sandbox::builder().dir(folder.path()).start())).collect();
         starts.into_iter().map(|start| start.join().expect("thread")).collect()
     });
     let running: Vec<_> = started.into_iter().filter_map(Result::ok).collect();

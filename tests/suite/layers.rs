@@ -40,7 +40,8 @@ macro_rules! notes {
 fn layers_see_requests_before_signing_and_answers_after_verification() {
     let sandbox = sandbox();
     let log = Log::default();
-    let client = sandbox.builder().layer(notes!(log, "outer")).layer(notes!(log, "inner")).build().expect("client");
+    let client =
+        sandbox.client_builder().layer(notes!(log, "outer")).layer(notes!(log, "inner")).build().expect("client");
     client.chain(CARDS).post(options()).expect("answer");
     assert_eq!(
         noted(&log),
@@ -61,7 +62,7 @@ fn what_a_layer_changes_is_what_is_signed() {
         request.headers_mut().insert("x-added", HeaderValue::from_static("1"));
         request
     });
-    let client = sandbox.builder().layer(change).build().expect("client");
+    let client = sandbox.client_builder().layer(change).build().expect("client");
     client.chain(CARDS).post(options()).expect("the signature covers the changed body");
     let request = &sandbox.requests()[0];
     assert_eq!(&request.body[..], br#"{"activate_type":"CHANGED"}"#);
@@ -76,7 +77,7 @@ fn a_layer_cannot_carry_the_credential_elsewhere() {
         *request.extensions_mut() = http::Extensions::new();
         request
     });
-    let client = sandbox.builder().layer(divert).build().expect("client");
+    let client = sandbox.client_builder().layer(divert).build().expect("client");
     let error = client.chain(CARDS).post(options()).expect_err("diverted");
     assert_eq!(error.kind(), ErrorKind::Path);
     assert!(error.to_string().contains("evil.example"), "{error}");
@@ -94,7 +95,7 @@ fn an_error_of_a_layer_is_a_source() {
             tower::service_fn(|_| std::future::ready(Err(std::io::Error::other("quota used up"))))
         }
     }
-    let client = sandbox().builder().layer(Refuse).build().expect("client");
+    let client = sandbox().client_builder().layer(Refuse).build().expect("client");
     let error = client.chain(CARDS).post(options()).expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::Layer);
     assert_eq!(error.source().expect("source").to_string(), "quota used up");
@@ -201,7 +202,8 @@ fn in_public_key_mode_the_key_is_named_in_the_request() {
     let mut own = options();
     own["headers"] = json!({ "Wechatpay-Serial": "MINE" });
     client.chain(CARDS).post(own).expect("answer");
-    let both = sandbox.builder().platform_key("5157F09EFDC096DE15EBE81A47057A7200000000", sandbox.platform_key());
+    let both =
+        sandbox.client_builder().platform_key("5157F09EFDC096DE15EBE81A47057A7200000000", sandbox.platform_key());
     both.build().expect("client").chain(CARDS).post(options()).expect("answer");
     let serials: Vec<_> = sandbox.requests().iter().map(|r| r.headers.get("wechatpay-serial").cloned()).collect();
     assert_eq!(serials[0].as_ref().expect("default"), sandbox::PUBLIC_KEY_ID);

@@ -1,7 +1,7 @@
 //! The manual keeps its word: every page has its twin with the same code, what it links to is there, what it must name it names, its
 //! Rust is compiled and run, its PHP is PHP.
 //!
-//! The Rust of a page is run in one of two ways. A page in `src/manual.rs` is a doctest. The pieces of a page in [`LIFTED`] are too short to
+//! The Rust of a page is run in one of two ways. A page in `src/dev/manual.rs` is a doctest. The pieces of a page in [`LIFTED`] are too short to
 //! stand alone: each is lifted, line by line, out of a test, which runs them against the sandbox.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -200,14 +200,14 @@ fn links_lead_somewhere() {
 
 #[test]
 fn every_rust_block_is_run() {
-    let doctests = read(&root().join("src/manual.rs"));
+    let doctests = read(&root().join("src/dev/manual.rs"));
     for name in pages() {
         let (blocks, _) = split(&page(&name));
         let rust: Vec<_> = blocks.iter().filter(|block| block.language() == "rust").collect();
         let lifted = LIFTED.iter().find(|(lifted, _)| *lifted == name);
         let is_doctest = doctests.contains(&format!("docs/manual/{name}.md"));
         match lifted {
-            None => assert!(is_doctest || rust.is_empty(), "{name} has Rust, and is not in src/manual.rs"),
+            None => assert!(is_doctest || rust.is_empty(), "{name} has Rust, and is not in src/dev/manual.rs"),
             Some((_, source)) => {
                 assert!(!is_doctest, "{name} cannot be both lifted and a doctest");
                 for block in rust {
@@ -276,7 +276,7 @@ fn the_pages_name_what_they_treat() {
     let is_kind = |line: &&str| !line.starts_with("//") && line.ends_with(',');
     let errors: Vec<_> = errors.lines().map(str::trim).filter(is_kind).map(|line| line.trim_matches(',')).collect();
     assert!(errors.len() > 15, "{errors:?}");
-    let settings = read(&root().join("src/config/mod.rs"));
+    let settings = read(&root().join("src/client/builder.rs"));
     let settings = settings.lines().filter_map(|line| line.strip_prefix("    pub fn ")?.split(['(', '<']).next());
     let settings: Vec<_> = settings.collect();
     assert!(settings.len() > 15, "{settings:?}");

@@ -13,7 +13,7 @@ fn things() -> (Sandbox, Client) {
     for method in ["GET", "POST", "PATCH"] {
         sandbox.stub(method, "v3/things", 200, json!({ "state": "DONE" }));
     }
-    let client = sandbox.builder().base_uri(sandbox.tls_base_uri()).build().expect("a client");
+    let client = sandbox.client_builder().base_uri(sandbox.tls_base_uri()).build().expect("a client");
     (sandbox, client)
 }
 

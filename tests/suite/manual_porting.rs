@@ -179,7 +179,7 @@ fn answers() -> Outcome {
 #[test]
 fn options() -> Outcome {
     let (sandbox, instance) = start();
-    let secured = sandbox.builder().base_uri(sandbox.tls_base_uri()).build()?;
+    let secured = sandbox.client_builder().base_uri(sandbox.tls_base_uri()).build()?;
     for (method, path) in [("GET", "v3/things"), ("POST", "v3/things"), ("GET", "hk/v3/things")] {
         sandbox.stub(method, path, 200, json!({ "state": "DONE" }));
     }
@@ -225,7 +225,7 @@ fn options() -> Outcome {
 #[test]
 fn the_stack() -> Outcome {
     let sandbox = Sandbox::start()?;
-    let builder = || sandbox.builder();
+    let builder = || sandbox.client_builder();
     let seen = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&seen);
     use tower::util::{MapRequestLayer, MapResponseLayer};
@@ -310,7 +310,7 @@ fn exempt_paths() -> Outcome {
 #[test]
 fn apiv2() -> Outcome {
     let sandbox = Sandbox::start()?;
-    let instance = sandbox.builder().base_uri(sandbox.tls_base_uri()).build()?;
+    let instance = sandbox.client_builder().base_uri(sandbox.tls_base_uri()).build()?;
     let order = instance.chain("v2/pay/unifiedorder").post(json!({
         "xml": {
             "appid": "wx8888888888888888",
@@ -580,7 +580,7 @@ fn errors() -> Outcome {
 #[test]
 fn notifications() -> Outcome {
     let sandbox = Sandbox::start()?;
-    let instance = sandbox.builder().apiv3_key(sandbox.apiv3_key()).build()?;
+    let instance = sandbox.client_builder().apiv3_key(sandbox.apiv3_key()).build()?;
     let request = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &json!({ "out_trade_no": "1" }))?;
     let (headers, body) = (request.headers(), request.body());
     let reply = match instance.notifications()?.verify(headers, body) {

@@ -44,7 +44,7 @@ fn a_private_authority_is_refused_by_default_and_accepted_as_a_root() {
     let sandbox = sandbox();
     let (address, authority) = tls_in_front_of(&sandbox);
     for host in ["localhost", "127.0.0.1"] {
-        let at = || sandbox.builder().base_uri(format!("https://{host}:{}/", address.port()));
+        let at = || sandbox.client_builder().base_uri(format!("https://{host}:{}/", address.port()));
         let error = at().build().expect("client").chain(CARDS).post(options()).expect_err("not trusted");
         assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
         assert!(error.is_before_send() && error.to_string().contains("root_certificate"), "{error}");
@@ -58,7 +58,7 @@ fn a_private_authority_is_refused_by_default_and_accepted_as_a_root() {
 fn the_roots_of_the_web_stay_trusted_and_names_are_checked() {
     let sandbox = sandbox();
     let (address, authority) = tls_in_front_of(&sandbox);
-    let wrong_name = sandbox.builder().base_uri(format!("https://127.0.0.2:{}/", address.port()));
+    let wrong_name = sandbox.client_builder().base_uri(format!("https://127.0.0.2:{}/", address.port()));
     let error = wrong_name.root_certificate(&authority).build().expect("client").chain(CARDS).post(options());
     let error = error.expect_err("the certificate is for another address");
     assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
@@ -67,11 +67,12 @@ fn the_roots_of_the_web_stay_trusted_and_names_are_checked() {
 #[test]
 fn plain_http_only_where_base_uri_says_so() {
     let sandbox = sandbox();
-    let client = sandbox.builder().base_uri("https://api.mch.weixin.qq.com/").build().expect("client");
+    let client = sandbox.client_builder().base_uri("https://api.mch.weixin.qq.com/").build().expect("client");
     let error = client.chain("http://api.mch.weixin.qq.com/v3/certificates").get(()).expect_err("plain HTTP");
     assert_eq!(error.kind(), ErrorKind::Path, "{error}");
     // A TLS client at a port that speaks plain HTTP: no connection, and no request.
-    let https = sandbox.builder().base_uri(sandbox.base_uri().replace("http:", "https:")).build().expect("client");
+    let https =
+        sandbox.client_builder().base_uri(sandbox.base_uri().replace("http:", "https:")).build().expect("client");
     assert_eq!(https.chain(CARDS).post(options()).expect_err("no TLS there").kind(), ErrorKind::Connect);
     assert!(sandbox.requests().is_empty());
 }
@@ -109,7 +110,7 @@ fn tls_goes_through_a_tunnel_and_plain_http_by_its_whole_url() {
     let (tls, authority) = tls_in_front_of(&sandbox);
     let (proxy_at, heads) = proxy(tls);
     let client = sandbox
-        .builder()
+        .client_builder()
         .base_uri(format!("https://localhost:{}/", tls.port()))
         .root_certificate(&authority)
         .proxy(format!("http://user:pa55@{proxy_at}"))
@@ -122,7 +123,7 @@ fn tls_goes_through_a_tunnel_and_plain_http_by_its_whole_url() {
     assert!(!head.contains("WECHATPAY2"), "the tunnel sees no signature");
 
     let (proxy_at, heads) = proxy(sandbox.address());
-    let client = sandbox.builder().proxy(format!("http://user:pa55@{proxy_at}")).build().expect("client");
+    let client = sandbox.client_builder().proxy(format!("http://user:pa55@{proxy_at}")).build().expect("client");
     assert!(client.chain(CARDS).post(options()).expect("proxied").is_verified());
     let head = heads.lock().expect("heads").join("");
     assert!(head.starts_with(&format!("POST http://{}/v3/marketing/", sandbox.address())), "{head}");
@@ -152,7 +153,7 @@ fn connections_that_cannot_be_made() {
     for (base_uri, words) in
         [(format!("http://{free}/"), "refused"), ("http://no-such-host.invalid/".to_owned(), "no-such-host.invalid")]
     {
-        let client = sandbox.builder().base_uri(base_uri).build().expect("client");
+        let client = sandbox.client_builder().base_uri(base_uri).build().expect("client");
         let error = client.chain(CARDS).post(options()).expect_err(words);
         assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
         assert!(error.is_connect() && error.to_string().contains(words), "{error}");
@@ -162,7 +163,7 @@ fn connections_that_cannot_be_made() {
         let _kept = stream;
         std::future::pending().await
     });
-    let client = sandbox.builder().base_uri(format!("https://{silent}/"));
+    let client = sandbox.client_builder().base_uri(format!("https://{silent}/"));
     let client = client.connect_timeout(std::time::Duration::from_millis(200)).build().expect("client");
     let error = client.chain(CARDS).post(options()).expect_err("silent");
     assert!(error.is_connect() && error.is_timeout(), "{error:?}");
@@ -216,7 +217,7 @@ fn through_a_socks_proxy() {
         }
     });
     for scheme in ["socks5h", "socks5"] {
-        let proxied = sandbox.builder().proxy(format!("{scheme}://user:pa55@{socks}"));
+        let proxied = sandbox.client_builder().proxy(format!("{scheme}://user:pa55@{socks}"));
         let client = proxied.base_uri(format!("http://localhost:{}/", target.port())).build().expect("client");
         client.chain(CARDS).post(options()).expect("through the proxy");
     }
@@ -229,7 +230,7 @@ fn through_a_socks_proxy() {
 fn plain_http_where_tls_is_spoken() {
     let sandbox = sandbox();
     let base = sandbox.tls_base_uri().replace("https://", "http://");
-    let client = sandbox.builder().base_uri(base).build().expect("client");
+    let client = sandbox.client_builder().base_uri(base).build().expect("client");
     let error = client.chain(CARDS).post(options()).expect_err("no HTTP");
     assert!(error.message().contains("may have to begin with https"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! Notifications: genuine, forged, repeated, replayed, and every shape that is documented.
+//! NotificationVerifier: genuine, forged, repeated, replayed, and every shape that is documented.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use bytes::Bytes;
 use http::{HeaderValue, Request};
 use serde_json::{Map, Value, json};
-use wechatpay_chain::notify::{Notification, Notifications, ReplayStore, Reply};
+use wechatpay_chain::notify::{Notification, NotificationVerifier, ReplayStore, Reply};
 use wechatpay_chain::sandbox::{PUBLIC_KEY_ID, Sandbox};
 use wechatpay_chain::{Apiv3Key, BoxError, BoxFuture, ErrorKind};
 
@@ -17,15 +17,15 @@ fn resource() -> Value {
     json!({ "out_trade_no": "1217752501201407033233368018", "trade_state": "SUCCESS", "amount": { "total": 100 }, "attach": "附加" })
 }
 
-fn of(sandbox: &Sandbox) -> Notifications {
-    Notifications::new([(PUBLIC_KEY_ID, sandbox.platform_key())], sandbox.apiv3_key()).expect("keys")
+fn of(sandbox: &Sandbox) -> NotificationVerifier {
+    NotificationVerifier::new([(PUBLIC_KEY_ID, sandbox.platform_key())], sandbox.apiv3_key()).expect("keys")
 }
 
 fn genuine(sandbox: &Sandbox) -> Request<Bytes> {
     sandbox.notification("TRANSACTION.SUCCESS", "transaction", &resource()).expect("notification")
 }
 
-fn kind(notifications: &Notifications, request: &Request<Bytes>) -> Result<(), ErrorKind> {
+fn kind(notifications: &NotificationVerifier, request: &Request<Bytes>) -> Result<(), ErrorKind> {
     notifications.verify(request.headers(), request.body()).map(|_| ()).map_err(|error| error.kind())
 }
 
@@ -50,7 +50,7 @@ fn a_genuine_notification_opens() {
     assert!(!format!("{notification:?}").contains("1217752501201407033233368018"));
     // By a client's keys, fetched certificates among them, and in async code.
     let certificate = sandbox.rotate_certificate().expect("certificate");
-    let client = sandbox.builder().apiv3_key(sandbox.apiv3_key()).build().expect("client");
+    let client = sandbox.client_builder().apiv3_key(sandbox.apiv3_key()).build().expect("client");
     let request = genuine(&sandbox);
     assert_eq!(request.headers()["wechatpay-serial"], certificate.serial());
     let opened = run(client.notifications().expect("keys").verify_async(request.headers(), request.body()));
@@ -143,8 +143,10 @@ fn replays_are_refused_and_deliveries_are_not() {
     }
     assert_eq!(Reply::to(&notifications.verify(request.headers(), request.body()).expect_err("replay")).status(), 409);
     // What could not be opened was not taken, and may come again.
-    let other =
-        Notifications::new([(PUBLIC_KEY_ID, sandbox.platform_key())], Apiv3Key::new("x".repeat(32)).expect("key"));
+    let other = NotificationVerifier::new(
+        [(PUBLIC_KEY_ID, sandbox.platform_key())],
+        Apiv3Key::new("x".repeat(32)).expect("key"),
+    );
     let other = other.expect("keys");
     for _ in 0..2 {
         assert_eq!(kind(&other, &request), Err(ErrorKind::Decode));
@@ -162,9 +164,11 @@ fn replays_are_refused_and_deliveries_are_not() {
     assert_eq!(kind(&notifications_ahead, &ahead), Err(ErrorKind::Replay));
     // Keys that do not fit their ids, or none.
     for id in ["garbage id", "", "PUB_KEY_ID_"] {
-        assert!(Notifications::new([(id, sandbox.platform_key())], sandbox.apiv3_key()).is_err(), "{id}");
+        assert!(NotificationVerifier::new([(id, sandbox.platform_key())], sandbox.apiv3_key()).is_err(), "{id}");
     }
-    assert!(Notifications::new(Vec::<(String, wechatpay_chain::PublicKey)>::new(), sandbox.apiv3_key()).is_err());
+    assert!(
+        NotificationVerifier::new(Vec::<(String, wechatpay_chain::PublicKey)>::new(), sandbox.apiv3_key()).is_err()
+    );
     // Delivered again by the service: another nonce, so it passes, with whatever id it has.
     let again = genuine(&sandbox);
     assert_eq!(kind(&notifications, &again), Ok(()));
@@ -197,9 +201,11 @@ fn each_refusal_has_its_reply() {
     assert!(Reply::to(&error).body().contains("\"code\":\"FAIL\""));
     let error = notifications.verify(genuine(&sandbox).headers(), &vec![b' '; 2 << 20]).expect_err("long");
     assert_eq!((error.kind(), Reply::to(&error).status().as_u16()), (ErrorKind::TooLarge, 413));
-    let other =
-        Notifications::new([(PUBLIC_KEY_ID, sandbox.platform_key())], Apiv3Key::new("x".repeat(32)).expect("key"))
-            .expect("keys");
+    let other = NotificationVerifier::new(
+        [(PUBLIC_KEY_ID, sandbox.platform_key())],
+        Apiv3Key::new("x".repeat(32)).expect("key"),
+    )
+    .expect("keys");
     let request = genuine(&sandbox);
     let error = other.verify(request.headers(), request.body()).expect_err("another key");
     assert_eq!((error.kind(), Reply::to(&error).status().as_u16()), (ErrorKind::Decode, 400));

@@ -1,17 +1,17 @@
-//! Notifications of APIv2: signed, sealed, forged.
+//! NotificationVerifier of APIv2: signed, sealed, forged.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 use wechatpay_chain::crypto::{aes_ecb, hash};
-use wechatpay_chain::notify::v2::{Notifications, Reply};
+use wechatpay_chain::notify::v2::{NotificationVerifier, Reply};
 use wechatpay_chain::sandbox::{MCHID, Sandbox};
 use wechatpay_chain::{Error, ErrorKind, Secret};
 
 use crate::corpus;
 use crate::support::{run, sandbox};
 
-fn notifications(sandbox: &Sandbox) -> Notifications {
-    Notifications::new(MCHID, sandbox.secret()).expect("key").apiv3_key(sandbox.apiv3_key())
+fn notifications(sandbox: &Sandbox) -> NotificationVerifier {
+    NotificationVerifier::new(MCHID, sandbox.secret()).expect("key").apiv3_key(sandbox.apiv3_key())
 }
 
 fn sealed(secret: &Secret, plain: &str) -> String {
@@ -67,7 +67,7 @@ fn forgeries() {
     let notifications = notifications(&sandbox);
     let genuine = json!({ "return_code": "SUCCESS", "out_trade_no": "1" });
     let body = sandbox.notification_v2(&genuine).expect("body");
-    let other = Notifications::new(MCHID, "0123456789abcdef0123456789abcdef").expect("key");
+    let other = NotificationVerifier::new(MCHID, "0123456789abcdef0123456789abcdef").expect("key");
     refused(other.verify(&body), ErrorKind::Verification, "does not fit");
     refused(notifications.verify(&unsigned(&genuine)), ErrorKind::Verification, "no sign");
     refused(notifications.verify(&unsigned(&json!({ "sign": "", "a": "b" }))), ErrorKind::Verification, "no sign");
@@ -90,7 +90,7 @@ fn forgeries() {
     }
     assert_eq!(Reply::success().body(), "<xml><return_code>SUCCESS</return_code><return_msg>OK</return_msg></xml>");
     assert!(Reply::fail("a < b").body().contains("<![CDATA[a < b]]>"));
-    assert_eq!(Notifications::new(MCHID, "").expect_err("empty").kind(), ErrorKind::Config);
+    assert_eq!(NotificationVerifier::new(MCHID, "").expect_err("empty").kind(), ErrorKind::Config);
 }
 
 #[test]
@@ -154,8 +154,8 @@ fn an_event_sealed_with_the_apiv3_key() {
     let body = event(&own, "AEAD_AES_256_GCM");
     let notification = notifications(&sandbox).verify(&body).expect("genuine");
     assert_eq!((notification.event_type(), notification.resource()), ("CHECK.SUCCESS", &json!({ "state": "DOING" })));
-    let without = Notifications::new(MCHID, sandbox.secret()).expect("key");
-    refused(without.verify(&body), ErrorKind::Decode, "Notifications::apiv3_key");
+    let without = NotificationVerifier::new(MCHID, sandbox.secret()).expect("key");
+    refused(without.verify(&body), ErrorKind::Decode, "NotificationVerifier::apiv3_key");
     refused(notifications(&sandbox).verify(&event(&own, "AES-256-ECB")), ErrorKind::Decode, "AEAD_AES_256_GCM is what");
     refused(
         notifications(&sandbox).verify(&event("0123456789abcdef0123456789abcdef", "AEAD_AES_256_GCM")),

@@ -1,4 +1,4 @@
-//! Notifications of the sandbox on their way, faults by name, and the control calls.
+//! NotificationVerifier of the sandbox on their way, faults by name, and the control calls.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ fn control_calls_are_for_this_machine_alone() {
 
 #[test]
 fn notifications_are_repeated_until_they_are_taken() {
-    let sandbox = Sandbox::configure().notification_speed(1000.0).start().expect("sandbox");
+    let sandbox = Sandbox::builder().notification_speed(1000.0).start().expect("sandbox");
     let client = sandbox.client().expect("client");
     let (url, receive) = notify_url(vec![500, 401, 200]);
     client.chain("v3/pay/transactions/native").post(native("n1", 1, &url)).expect("placed");
@@ -94,7 +94,7 @@ fn notifications_are_repeated_until_they_are_taken() {
 
 #[test]
 fn a_notification_that_nobody_takes_is_given_up() {
-    let sandbox = Sandbox::configure().notification_speed(1e6).start().expect("sandbox");
+    let sandbox = Sandbox::builder().notification_speed(1e6).start().expect("sandbox");
     let client = sandbox.client().expect("client");
     let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address");
     client.chain("v3/pay/transactions/native").post(native("n1", 1, &format!("http://{closed}/"))).expect("placed");
@@ -113,8 +113,8 @@ fn a_notification_that_nobody_takes_is_given_up() {
 
 #[test]
 fn notifications_of_apiv2() {
-    let sandbox = Sandbox::configure().notification_speed(1000.0).start().expect("sandbox");
-    let client = sandbox.builder().base_uri(sandbox.tls_base_uri()).build().expect("client");
+    let sandbox = Sandbox::builder().notification_speed(1000.0).start().expect("sandbox");
+    let client = sandbox.client_builder().base_uri(sandbox.tls_base_uri()).build().expect("client");
     let (url, receive) = notify_url(vec![]);
     let notifications = client.notifications_v2().expect("key");
     client

@@ -204,7 +204,7 @@ fn the_page_in_a_browser() {
     let port = sandbox.address().port();
     drop(sandbox);
     browser.says("does not answer");
-    let sandbox = Sandbox::configure().port(port).start().expect("the same port");
+    let sandbox = Sandbox::builder().port(port).start().expect("the same port");
     browser.says("");
     let none = || browser.run("return document.querySelector('#orders td').innerText;", json!([])) == "nothing yet";
     assert!(eventually(none), "the orders of the new one");
@@ -214,7 +214,7 @@ fn the_page_in_a_browser() {
 /// Chinese where the browser asks for it and nothing was chosen; what was chosen is kept.
 fn speaks_two_languages(browser: &Browser) {
     let chinese = json!(["微信支付沙箱", "订单", "退款", "商家转账", "回调通知", "请求"]);
-    let english = json!(["WeChat Pay sandbox", "Orders", "Refunds", "Transfers", "Notifications", "Calls"]);
+    let english = json!(["WeChat Pay sandbox", "Orders", "Refunds", "Transfers", "NotificationVerifier", "Calls"]);
     let language = || browser.run("return document.documentElement.lang;", json!([]));
     let first_columns =
         || browser.run("return [...document.querySelectorAll('#orders th')].map(at => at.textContent)[0];", json!([]));

@@ -166,13 +166,13 @@ fn what_is_wrong_with_the_certificates_is_said() {
 fn public_key_and_certificates_side_by_side() {
     let sandbox = sandbox();
     // The merchant has switched to the public key, and some answers still come signed by a certificate.
-    let client = sandbox.builder().apiv3_key(sandbox.apiv3_key()).build().expect("client");
+    let client = sandbox.client_builder().apiv3_key(sandbox.apiv3_key()).build().expect("client");
     client.chain(CARDS).post(options()).expect("by the public key");
     sandbox.rotate_certificate().expect("certificate");
     client.chain(CARDS).post(options()).expect("by the public key, which the request names");
     assert_eq!(fetches(&sandbox), 0);
     let certificate = sandbox.rotate_certificate().expect("certificate");
-    let both = sandbox.builder().platform_key(certificate.serial(), &certificate).build().expect("client");
+    let both = sandbox.client_builder().platform_key(certificate.serial(), &certificate).build().expect("client");
     both.chain(CARDS).post(options()).expect("by the certificate in the settings");
     let mut by_certificate = options();
     by_certificate["headers"] = json!({ "Wechatpay-Serial": certificate.serial() });

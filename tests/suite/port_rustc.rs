@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 /// The features that this test was built with.
-const FEATURES: [(&str, bool); 9] = [
+const FEATURES: [(&str, bool); 7] = [
     ("aws-lc-rs", cfg!(feature = "aws-lc-rs")),
     ("axum", cfg!(feature = "axum")),
     ("cli", cfg!(feature = "cli")),
@@ -17,8 +17,6 @@ const FEATURES: [(&str, bool); 9] = [
     ("passphrase", cfg!(feature = "passphrase")),
     ("pkcs12", cfg!(feature = "pkcs12")),
     ("sandbox", cfg!(feature = "sandbox")),
-    ("tracing", cfg!(feature = "tracing")),
-    ("v2", cfg!(feature = "v2")),
 ];
 
 /// A folder of a test's own, removed at its end; where the test fails it stays, to be looked at.

@@ -163,7 +163,7 @@ fn connections_are_kept() {
         counted.fetch_add(1, Ordering::SeqCst);
         crate::support::relay(stream, target)
     });
-    let client = sandbox.builder().base_uri(format!("http://{relay}/")).build().expect("client");
+    let client = sandbox.client_builder().base_uri(format!("http://{relay}/")).build().expect("client");
     // A connection that is on its way back to the pool when the next call begins costs a new one; never one for each call.
     (0..40).for_each(|_| call(&client));
     let synchronous = count.load(Ordering::SeqCst);
@@ -198,7 +198,7 @@ fn a_connection_that_was_closed_between_synchronous_calls_takes_no_request() {
         tokio::time::sleep(Duration::from_millis(5)).await;
         Ok(())
     });
-    let client = sandbox.builder().base_uri(format!("http://{relay}/")).build().expect("client");
+    let client = sandbox.client_builder().base_uri(format!("http://{relay}/")).build().expect("client");
     for turn in 0..20 {
         call(&client);
         // Sometimes the background thread sees the end first.
@@ -220,7 +220,7 @@ fn telling_of_ends() -> (Sandbox, Client, mpsc::Receiver<()>) {
             outcome
         }
     });
-    let client = sandbox.builder().base_uri(format!("http://{relay}/")).build().expect("client");
+    let client = sandbox.client_builder().base_uri(format!("http://{relay}/")).build().expect("client");
     (sandbox, client, end)
 }
 
@@ -289,7 +289,7 @@ fn what_the_callers_code_spawns_goes_on() {
     let begun = || Client::builder().mchid(MCHID).base_uri(sandbox.base_uri()).no_proxy();
     let spawning = || Spawning(sandbox.merchant_key());
     let clients = [
-        sandbox.builder().layer(layer),
+        sandbox.client_builder().layer(layer),
         begun().signer(spawning()).platform_key(PUBLIC_KEY_ID, sandbox.platform_key()),
         begun().serial(SERIAL).private_key(sandbox.merchant_key()).verifier(spawning()),
     ];
@@ -355,7 +355,7 @@ fn a_synchronous_call_within_another() {
         call(&again);
         request
     });
-    let outer = sandbox.builder().layer(layer).build().expect("client");
+    let outer = sandbox.client_builder().layer(layer).build().expect("client");
     call(&outer);
     inner.chain(CARDS).post_async(options()).then(move |_| call(&outer)).wait().expect("answer");
     assert_eq!(sandbox.requests().len(), 5);

@@ -46,7 +46,7 @@ fn succeeds(program: &mut Command) -> bool {
 /// Runs a script with the settings of a new sandbox, and compares what it says with what the sandbox saw.
 fn show(mut script: Command, last_line: &str, prefix: &str, user_agent: &str) {
     let folder = tempfile::tempdir().expect("folder");
-    let sandbox = Sandbox::configure().dir(folder.path()).certificates().start().expect("sandbox");
+    let sandbox = Sandbox::builder().dir(folder.path()).certificates().start().expect("sandbox");
     let file = |name: &str| format!("file://{}", folder.path().join(name).display());
     let apiv3_key = sandbox.settings()["apiv3_key"].as_str().expect("key").to_owned();
     script

@@ -29,17 +29,17 @@ fn every_public_type() {
     let pem = settings["privateKey"].as_str().expect("pem");
     let mut shown = Shown::default();
 
-    let builder = sandbox.builder().proxy("http://user:pr0xy-pa55word@127.0.0.1:1");
+    let builder = sandbox.client_builder().proxy("http://user:pr0xy-pa55word@127.0.0.1:1");
     shown.debug(&builder);
     let broken = Client::builder().private_key(pem.replace("MII", "AII")).build().expect_err("damaged");
     shown.debug(&broken);
     shown.display(&broken);
-    let userinfo = sandbox.builder().base_uri("https://user:pr0xy-pa55word@h/");
+    let userinfo = sandbox.client_builder().base_uri("https://user:pr0xy-pa55word@h/");
     shown.debug(&userinfo);
     let broken = userinfo.build().expect_err("userinfo");
     shown.debug(&broken);
     shown.display(&broken);
-    let broken = sandbox.builder().proxy("gopher://user:pr0xy-pa55word@h").build().expect_err("proxy");
+    let broken = sandbox.client_builder().proxy("gopher://user:pr0xy-pa55word@h").build().expect_err("proxy");
     shown.debug(&broken);
     shown.display(&broken);
 
@@ -133,8 +133,8 @@ fn a_key_in_the_wrong_place_is_not_shown() {
         settings[key] = json!(value);
         shown += &format!("{:?}\n", Client::factory(settings).expect_err(key));
     }
-    shown += &format!("{:?}", sandbox.builder().serial(pem));
-    shown += &format!("{:?}", sandbox.builder().root_certificate(format!("file://{pem}")));
+    shown += &format!("{:?}", sandbox.client_builder().serial(pem));
+    shown += &format!("{:?}", sandbox.client_builder().root_certificate(format!("file://{pem}")));
     assert!(!shown.contains(line), "{shown}");
     // A download's token is as good as the file.
     sandbox.stub("GET", "v3/bill/tradebill", 200, json!({

@@ -17,7 +17,7 @@ const THREADS: usize = 8;
 #[test]
 fn ledgers_are_equal_after_a_storm_of_faults() {
     let sandbox = sandbox();
-    let client = sandbox.builder().timeout(std::time::Duration::from_secs(20)).build().expect("client");
+    let client = sandbox.client_builder().timeout(std::time::Duration::from_secs(20)).build().expect("client");
     let names = [
         "wrong-signature",
         "stale-clock",

@@ -62,7 +62,7 @@ fn one_function_calls_the_stack() {
         .filter(|(_, text)| code(text).contains("stack.clone()"))
         .map(|(path, _)| path)
         .collect();
-    assert_eq!(calls, [root().join("src/call.rs")]);
+    assert_eq!(calls, [root().join("src/client/inner.rs")]);
 }
 
 #[test]

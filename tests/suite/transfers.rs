@@ -259,7 +259,7 @@ fn silence_ends_a_download_and_length_does_not() {
         stream.write_all(&answer[..head + 10]).await?;
         std::future::pending().await
     });
-    let client = sandbox.builder().base_uri(format!("http://{silent}/")).build().expect("client");
+    let client = sandbox.client_builder().base_uri(format!("http://{silent}/")).build().expect("client");
     for extra in [json!({ "read_timeout": 0.2 }), json!({ "timeout": 0.2 })] {
         let folder = Folder::new("silence");
         let mut options = extra.clone();

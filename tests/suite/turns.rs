@@ -36,7 +36,7 @@ fn slow(answer_after: Option<Duration>) -> (String, Arc<[AtomicUsize; 3]>) {
 }
 
 fn client(base_uri: &str, concurrency: Option<usize>) -> Client {
-    let builder = sandbox().builder().base_uri(base_uri);
+    let builder = sandbox().client_builder().base_uri(base_uri);
     concurrency.into_iter().fold(builder, |builder, calls| builder.concurrency(calls)).build().expect("client")
 }
 

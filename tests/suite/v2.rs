@@ -24,7 +24,7 @@ pub(crate) fn refund(out_trade_no: &str) -> Value {
 }
 
 pub(crate) fn over_tls(sandbox: &Sandbox) -> Client {
-    sandbox.builder().base_uri(sandbox.tls_base_uri()).build().expect("client")
+    sandbox.client_builder().base_uri(sandbox.tls_base_uri()).build().expect("client")
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn the_certificate_out_of_pkcs12() {
         refunds(&sandbox, &client, name.trim_end_matches(".p12"));
     }
     let bytes = std::fs::read(path("legacy.p12")).expect("p12");
-    let builder = sandbox.builder().merchant_pkcs12(&bytes, MCHID);
+    let builder = sandbox.client_builder().merchant_pkcs12(&bytes, MCHID);
     refunds(&sandbox, &builder.base_uri(sandbox.tls_base_uri()).build().expect("client"), "p12");
     refused(&sandbox, p12("legacy.p12", "wrong"), "it is the merchant id");
     refused(&sandbox, p12("cert.pem", MCHID), "no PKCS#12");
@@ -292,7 +292,7 @@ fn refused_before_it_is_sent() {
     let error = no_secret.chain("v2/pay/unifiedorder").post(order("1")).expect_err("no secret");
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.message().contains("the setting secret is missing"), "{error}");
-    let error = sandbox.builder().secret("with blank").build().expect_err("blank");
+    let error = sandbox.client_builder().secret("with blank").build().expect_err("blank");
     assert!(error.message().contains("setting secret"), "{error}");
 }
 
@@ -395,7 +395,7 @@ fn no_secret_shows() {
     let refused = client.chain("v2/pay/orderquery").post(json!({ "xml": { "mch_id": MCHID, "out_trade_no": "1" } }));
     let shown = format!(
         "{client:?} {notifications:?} {notification:?} {:?} {error:?} {refused:?} {:?}",
-        sandbox.builder(),
+        sandbox.client_builder(),
         Secret::from(secret.as_str())
     );
     assert!(!shown.contains(&secret) && !shown.contains("o-personal") && !shown.contains("BEGIN"), "{shown}");

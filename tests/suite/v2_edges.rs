@@ -117,7 +117,7 @@ fn a_layer_may_change_what_is_signed() {
     let seen = Arc::new(Mutex::new(String::new()));
     let log = Arc::clone(&seen);
     let client = sandbox
-        .builder()
+        .client_builder()
         .layer(tower::util::MapRequestLayer::new(move |request: http::Request<Bytes>| {
             *log.lock().expect("log") = String::from_utf8_lossy(request.body()).into_owned();
             let added =
@@ -140,7 +140,7 @@ fn a_layer_may_change_what_is_signed() {
 fn nothing_leads_astray() {
     let sandbox = sandbox();
     let elsewhere = sandbox
-        .builder()
+        .client_builder()
         .layer(tower::util::MapRequestLayer::new(|mut request: http::Request<Bytes>| {
             *request.uri_mut() = "https://evil.example/pay/orderquery".parse().expect("uri");
             request

@@ -13,13 +13,13 @@ use crate::{structure, support};
 const NOT_SAID: &[(&str, &[&str])] = &[
     ("the help of wxpay is in English", &["src/cli/args.rs", "src/cli/help.rs", "src/cli/man.rs", "src/lib.rs"]),
     ("wxpay receives no notifications", &["src/notify/"]),
-    ("not built for users", &["src/fuzzing.rs"]),
+    ("not built for users", &["src/dev/"]),
     ("what wxpay port writes, and why it leaves what it leaves, is in the language of the program", &["src/port/"]),
-    ("wxpay has no fields of its own in XML", &["src/transformer.rs"]),
+    ("wxpay has no fields of its own in XML", &["src/php/transformer.rs"]),
     (
         "what the compiler says of chain!",
         &[
-            "src/literal.rs",
+            "src/client/chain_macro.rs",
             "\"_x_\" is a variable only as a name of its own: inside a path write {x}",
             "a path segment looks like a value, or is no plain camelCase word, and capitals would be lost from it: write a variable in its place, such as {id}, and give the value in the options",
             "the query in a path has capitals, which a path does not keep: give it as the option \"query\"",
@@ -28,9 +28,9 @@ const NOT_SAID: &[(&str, &[&str])] = &[
     (
         "what a service answers, in its own words, or a trace",
         &[
-            "src/trace.rs",
+            "src/pipeline/trace.rs",
             "GET / state qr/{out_trade_no}, POST pay refund confirm replay probe notify card fault stub, all under /sandbox/",
-            "src/debug.rs",
+            "src/transport/verbose.rs",
             "src/sandbox/answer.rs",
             "src/sandbox/api_misc.rs",
             "src/sandbox/api_pay.rs",

@@ -1,0 +1,100 @@
+//! What a call tells `tracing`: one span for each call, under OpenTelemetry's names for HTTP clients, and an event for each attempt that was
+//! repeated. No body, no header, no value of a variable: the path is the template.
+//!
+//! ```text
+//! span  wechatpay.call   otel.name="POST v3/refund/domestic/refunds" otel.kind="client" http.request.method="POST"
+//!                        url.template="v3/refund/domestic/refunds" server.address="api.mch.weixin.qq.com"
+//!                        http.response.status_code=200 wechatpay.request_id="08..." http.request.resend_count=0
+//!                        wechatpay.signing_us=300 wechatpay.waiting_us=52000 wechatpay.verifying_us=40
+//! error                  error.type="timeout"
+//! ```
+
+use std::time::Instant;
+
+use http::{Method, Uri};
+use tracing::level_filters::LevelFilter;
+use tracing::{Instrument, Span, debug, field::Empty, info_span};
+
+use crate::error::Error;
+use crate::pipeline::response::Response;
+
+/// The parts of a call whose time is told, in microseconds.
+#[derive(Clone, Copy)]
+pub(crate) enum Part {
+    Signing,
+    Waiting,
+    Verifying,
+}
+
+/// Whether anybody listens to the spans, whose code then runs in every call.
+pub(crate) fn is_heard() -> bool {
+    LevelFilter::current() >= LevelFilter::INFO
+}
+
+/// Runs a call within its span.
+pub(crate) async fn call(
+    method: &Method,
+    template: &str,
+    uri: &Uri,
+    call: impl Future<Output = Result<Response, Error>>,
+) -> Result<Response, Error> {
+    let span = info_span!(
+        "wechatpay.call",
+        otel.name = %format_args!("{method} {template}"),
+        otel.kind = "client",
+        http.request.method = %method,
+        url.template = template,
+        server.address = uri.host(),
+        server.port = uri.port_u16(),
+        http.response.status_code = Empty,
+        http.request.resend_count = Empty,
+        error.r#type = Empty,
+        wechatpay.request_id = Empty,
+        wechatpay.verified = Empty,
+        wechatpay.signing_us = Empty,
+        wechatpay.waiting_us = Empty,
+        wechatpay.verifying_us = Empty,
+    );
+    let outcome = call.instrument(span.clone()).await;
+    let response = match &outcome {
+        Ok(response) => Some(response),
+        Err(error) => {
+            span.record("error.type", error.kind().as_str());
+            error.response()
+        }
+    };
+    if let Some(response) = response {
+        span.record("http.response.status_code", response.status().as_u16());
+        span.record("http.request.resend_count", response.attempts() - 1);
+        span.record("wechatpay.verified", response.is_verified());
+        span.record("wechatpay.request_id", response.request_id());
+    }
+    outcome
+}
+
+/// Tells that an attempt is followed by another.
+pub(crate) fn repeated(count: u32, why: &str, host: Option<&str>, pause_ms: u128) {
+    debug!(attempt = count, why, next.host = host, pause_ms = u64::try_from(pause_ms).unwrap_or(u64::MAX), "repeated");
+}
+
+/// Measures a part of a call until it is dropped; noted on the span around.
+pub(crate) struct Measure(Part, Instant);
+
+pub(crate) fn measure(part: Part) -> Measure {
+    Measure(part, Instant::now())
+}
+
+impl Measure {
+    pub(crate) fn end(self) {}
+}
+
+impl Drop for Measure {
+    fn drop(&mut self) {
+        let name = match self.0 {
+            Part::Signing => "wechatpay.signing_us",
+            Part::Waiting => "wechatpay.waiting_us",
+            Part::Verifying => "wechatpay.verifying_us",
+        };
+        Span::current().record(name, u64::try_from(self.1.elapsed().as_micros()).unwrap_or(u64::MAX));
+    }
+}

@@ -1,0 +1,343 @@
+//! Where a call goes: the path joined to `base_uri`, and the hosts that may be given the credential.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use http::Uri;
+use percent_encoding::AsciiSet;
+
+use super::query::{self, encode_illegal};
+use crate::error::Error;
+
+/// What the PHP SDK's HTTP library encodes in a path: all but unreserved, sub-delims, `:`, `@`, `%` and `/`.
+const PATH: &AsciiSet = &query::TEXT.add(b'?');
+
+/// A checked `base_uri`: scheme, host, port and a path that ends with `/`. A clone shares the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BaseUri {
+    /// `https://api.mch.weixin.qq.com`, the port only where one was given.
+    origin: Arc<str>,
+    /// `/`, `/hk/`.
+    prefix: Arc<str>,
+    plain_http: bool,
+}
+
+impl BaseUri {
+    pub(crate) const DEFAULT: &'static str = "https://api.mch.weixin.qq.com/";
+
+    /// The service's backup address, for when the other cannot be reached.
+    pub(crate) const BACKUP: &'static str = "https://api2.wechatpay.cn/";
+
+    /// The service's own address.
+    pub(crate) fn official() -> Self {
+        BaseUri { origin: "https://api.mch.weixin.qq.com".into(), prefix: "/".into(), plain_http: false }
+    }
+
+    /// Checks a `base_uri`. The error begins with what was wrong; the caller adds which setting it was.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let show = || without_userinfo(text);
+        let uri: Uri = text.parse().map_err(|_| format!("{:?} is no URI", show()))?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(format!("{:?} lacks scheme or host: write it like {:?}", show(), BaseUri::DEFAULT));
+        };
+        if scheme != "https" && scheme != "http" {
+            return Err(format!("{scheme:?} is no scheme of HTTP: use https"));
+        }
+        if authority.as_str().contains('@') {
+            return Err("it holds a user name or password, which the service does not take".to_owned());
+        }
+        if authority.host().is_empty() {
+            return Err(format!("{:?} has no host", show()));
+        }
+        if scheme == "http" && is_wechat_pay(&authority.as_str().to_ascii_lowercase()) {
+            return Err(
+                "WeChat Pay's own hosts are called over https: plain http would show every call to the network"
+                    .to_owned(),
+            );
+        }
+        if uri.query().is_some() || text.contains('#') {
+            return Err(format!("{:?} has a query or fragment: give queries with the call", show()));
+        }
+        if !uri.path().ends_with('/') {
+            return Err(format!(
+                "{text:?} must end with \"/\": its last part would be dropped when a path is joined to it (RFC 3986)"
+            ));
+        }
+        if has_dot_segment(uri.path()) {
+            return Err(format!("{text:?} has a \".\" or \"..\" segment"));
+        }
+        Ok(BaseUri {
+            origin: format!("{scheme}://{}", lowercase(authority.as_str())).into(),
+            prefix: uri.path().into(),
+            plain_http: scheme == "http",
+        })
+    }
+
+    /// Joins an expanded template and its query to this base, as RFC 3986 resolves a reference.
+    ///
+    /// `query`, where given, replaces whatever query the template has; an empty one removes it.
+    pub(crate) fn join(&self, reference: &str, query: Option<&str>) -> Result<Uri, Error> {
+        if reference.contains('#') {
+            return Err(Error::path(
+                "the path has a fragment (\"#\"), which is never sent: take it out, or give the text as a variable",
+            ));
+        }
+        let (path, own_query) = match reference.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (reference, None),
+        };
+        let (origin, path) = self.split_origin(path)?;
+        let mut target = String::with_capacity(origin.len() + self.prefix.len() + path.len() + 64);
+        target.push_str(&origin);
+        if !path.starts_with('/') {
+            target.push_str(&self.prefix);
+        }
+        encode_illegal(&mut target, path, PATH);
+        if has_dot_segment(target.get(origin.len()..).unwrap_or_default()) {
+            return Err(Error::path(
+                "the path has a \".\" or \"..\" segment, which would lead to another endpoint: take it out",
+            ));
+        }
+        match (query, own_query) {
+            (Some(""), _) | (None, None) => {}
+            (Some(query), _) => target.extend(["?", query]),
+            (None, Some(query)) => target.extend(["?", &query::from_text(query)]),
+        }
+        target
+            .try_into()
+            .map_err(|source: http::uri::InvalidUri| Error::path("the path makes no valid URI").with_source(source))
+    }
+
+    /// The origin a reference names itself, or this base's, and the path that remains.
+    fn split_origin<'a>(&'a self, path: &'a str) -> Result<(Cow<'a, str>, &'a str), Error> {
+        let has_scheme = |scheme: &str| {
+            let head = path.get(..scheme.len());
+            head.is_some_and(|head| head.eq_ignore_ascii_case(scheme))
+        };
+        let (scheme, rest) = if has_scheme("https://") {
+            ("https://", &path["https://".len()..])
+        } else if has_scheme("http://") {
+            ("http://", &path["http://".len()..])
+        } else if let Some(rest) = path.strip_prefix("//") {
+            (if self.plain_http { "http://" } else { "https://" }, rest)
+        } else if path.split('/').next().is_some_and(|first| first.contains(':')) {
+            return Err(Error::path(
+                "the path begins with a scheme (\"name:\"), which leads elsewhere: begin it with the version, such as \"v3/\"",
+            ));
+        } else {
+            return Ok((Cow::Borrowed(&*self.origin), path));
+        };
+        let slash = rest.find('/').unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(slash);
+        let authority = lowercase(authority);
+        let origin = format!("{scheme}{authority}");
+        if !self.trusts(scheme.trim_end_matches("://"), &authority) {
+            return Err(Error::path(format!(
+                "the path leads to {:?}, which is neither the host of base_uri ({}) nor WeChat Pay's own over https, and \
+                 must not be given the merchant's credential: take the host out of it, or set base_uri",
+                without_userinfo(&origin),
+                self.origin
+            )));
+        }
+        Ok((origin.into(), if path.is_empty() { "/" } else { path }))
+    }
+
+    /// Whether a request for this address may carry the credential: the same origin, or WeChat Pay's own hosts over TLS.
+    fn may_send_to(&self, uri: &Uri) -> bool {
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return false;
+        };
+        self.trusts(scheme, &lowercase(authority.as_str()))
+    }
+
+    /// An address of `primary` at this base instead; none where the address is another's.
+    pub(crate) fn instead_of(&self, primary: &BaseUri, uri: &Uri) -> Option<Uri> {
+        let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+        let mut rest = primary.origin.strip_prefix(scheme)?.strip_prefix("://")?.bytes();
+        let same = authority.as_str().len() == rest.len()
+            && authority.as_str().bytes().all(|byte| Some(byte.to_ascii_lowercase()) == rest.next());
+        if !same {
+            return None;
+        }
+        let own = self.origin.parse::<Uri>().ok()?.into_parts();
+        let mut parts = uri.clone().into_parts();
+        (parts.scheme, parts.authority) = (own.scheme, own.authority);
+        Uri::from_parts(parts).ok()
+    }
+
+    /// Why this cannot stand in for another base.
+    pub(crate) fn unlike(&self, primary: &BaseUri) -> Option<&'static str> {
+        if self.plain_http && !primary.plain_http {
+            return Some(
+                "is plain http, and base_uri is https: whoever blocks the one would read what goes to the other",
+            );
+        }
+        (self.prefix != primary.prefix)
+            .then_some("has another path than base_uri: calls are sent to the same path of both")
+    }
+
+    /// Refuses to send a request elsewhere.
+    pub(crate) fn check(&self, uri: &Uri) -> Result<(), Error> {
+        if self.may_send_to(uri) {
+            return Ok(());
+        }
+        Err(Error::path(format!(
+            "a layer sends the request to {:?}, which must not be given the merchant's credential",
+            uri.host().unwrap_or_default()
+        )))
+    }
+
+    /// `authority` in lower case.
+    fn trusts(&self, scheme: &str, authority: &str) -> bool {
+        let own = self.origin.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://"));
+        own == Some(authority) || (scheme == "https" && is_wechat_pay(authority))
+    }
+}
+
+/// WeChat Pay's own hosts: `api`, `api2`, `apihk`, `fraud` and the like under `mch.weixin.qq.com` and `wechatpay.cn`, and the
+/// facial payment's. A port other than the scheme's own is not theirs.
+fn is_wechat_pay(authority: &str) -> bool {
+    let host = authority.strip_suffix(":443").unwrap_or(authority);
+    let plain = host.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
+    plain && (host.ends_with(".mch.weixin.qq.com") || host.ends_with(".wechatpay.cn") || host == "payapp.weixin.qq.com")
+}
+
+/// Hosts are not case-sensitive, and nearly always in lower case already.
+fn lowercase(authority: &str) -> Cow<'_, str> {
+    if authority.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        authority.to_ascii_lowercase().into()
+    } else {
+        authority.into()
+    }
+}
+
+/// Servers and proxies resolve `.` and `..`, encoded or not, after the signature was made.
+pub(crate) fn has_dot_segment(path: &str) -> bool {
+    path.split('/').any(|segment| {
+        let mut dots = 0;
+        let mut rest = segment.as_bytes();
+        while let [b'.', after @ ..] | [b'%', b'2', b'e' | b'E', after @ ..] = rest {
+            (dots, rest) = (dots + 1, after);
+        }
+        rest.is_empty() && matches!(dots, 1 | 2)
+    })
+}
+
+/// A URI for an error message: a password in it must not be shown.
+pub(crate) fn without_userinfo(uri: &str) -> String {
+    if uri.len() > 512 || uri.contains(char::is_control) {
+        // Whatever it is, it is no URI, and may be a key in the wrong place.
+        return "***".to_owned();
+    }
+    match (uri.find("://"), uri.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme + 3 <= at => format!("{}***{}", &uri[..scheme + 3], &uri[at..]),
+        (None, Some(at)) => format!("***{}", &uri[at..]),
+        _ => uri.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base(text: &str) -> BaseUri {
+        BaseUri::parse(text).expect(text)
+    }
+
+    fn joined(base_uri: &str, reference: &str, query: Option<&str>) -> String {
+        match base(base_uri).join(reference, query) {
+            Ok(uri) => uri.to_string(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn another_host_in_its_place() {
+        let backup = base("https://api2.wechatpay.cn/");
+        for (primary, uri, instead) in [
+            (BaseUri::DEFAULT, "https://api.mch.weixin.qq.com/v3/x?a=b", Some("https://api2.wechatpay.cn/v3/x?a=b")),
+            (BaseUri::DEFAULT, "https://apihk.mch.weixin.qq.com/v3/x", None),
+            (BaseUri::DEFAULT, "http://api.mch.weixin.qq.com/v3/x", None),
+            ("https://h:8443/", "https://H:8443/v3", Some("https://api2.wechatpay.cn/v3")),
+            ("https://h:8443/", "https://h:844/v3", None),
+            ("https://h:8443/", "https://h:84433/v3", None),
+        ] {
+            let uri = uri.parse().expect("uri");
+            assert_eq!(backup.instead_of(&base(primary), &uri).map(|uri| uri.to_string()).as_deref(), instead);
+        }
+    }
+
+    #[test]
+    fn the_default_is_the_official() {
+        assert_eq!(base(BaseUri::DEFAULT), BaseUri::official());
+    }
+
+    #[test]
+    fn joined_as_rfc_3986_joins() {
+        let hk = "https://api.mch.weixin.qq.com/hk/";
+        for (base, reference, query, uri) in [
+            (BaseUri::DEFAULT, "v3/pay", None, "https://api.mch.weixin.qq.com/v3/pay"),
+            ("https://api.mch.weixin.qq.com", "v3/pay", None, "https://api.mch.weixin.qq.com/v3/pay"),
+            (hk, "v3/refunds", None, "https://api.mch.weixin.qq.com/hk/v3/refunds"),
+            (hk, "/v3/refunds", None, "https://api.mch.weixin.qq.com/v3/refunds"),
+            (hk, "v3/x?a=b c", None, "https://api.mch.weixin.qq.com/hk/v3/x?a=b%20c"),
+            (hk, "v3/x?a=b", Some("c=d"), "https://api.mch.weixin.qq.com/hk/v3/x?c=d"),
+            (hk, "v3/x?a=b", Some(""), "https://api.mch.weixin.qq.com/hk/v3/x"),
+            (BaseUri::DEFAULT, "v3/a//b/", None, "https://api.mch.weixin.qq.com/v3/a//b/"),
+            (BaseUri::DEFAULT, "v3/a[b]%zz", None, "https://api.mch.weixin.qq.com/v3/a%5Bb%5D%25zz"),
+            (BaseUri::DEFAULT, "https://apihk.mch.weixin.qq.com/v3/x", None, "https://apihk.mch.weixin.qq.com/v3/x"),
+            ("http://127.0.0.1:80/", "HTTP://127.0.0.1:80/v3", None, "http://127.0.0.1:80/v3"),
+        ] {
+            assert_eq!(joined(base, reference, query), uri);
+        }
+    }
+
+    #[test]
+    fn another_host_is_refused() {
+        for reference in [
+            "https://evil.example/v3/x",
+            "//evil.example/v3/x",
+            "http://api.mch.weixin.qq.com/v3/x",
+            "https://api.mch.weixin.qq.com@evil.example/",
+            "https://api.mch.weixin.qq.com:8443/v3",
+            "https://evilmch.weixin.qq.com/",
+            "https://evil.example/.mch.weixin.qq.com",
+            "https://evil.example\\.mch.weixin.qq.com/",
+            "https://user:pass@api.mch.weixin.qq.com/",
+            "https:///v3",
+        ] {
+            let said = joined(BaseUri::DEFAULT, reference, None);
+            assert!(said.contains("must not be given"), "{reference}: {said}");
+            assert!(!said.contains("pass@"), "{said}");
+        }
+        assert!(joined(BaseUri::DEFAULT, "ftp:x", None).contains("scheme"));
+    }
+
+    #[test]
+    fn dot_segments_and_fragments_are_refused() {
+        for reference in ["v3/../x", "v3/./x", "..", "v3/%2e%2E/x", "v3/.%2e", "/.."] {
+            assert!(joined(BaseUri::DEFAULT, reference, None).contains("segment"), "{reference}");
+        }
+        assert!(joined(BaseUri::DEFAULT, "v3/x#y", None).contains("fragment"));
+        assert!(joined(BaseUri::DEFAULT, "v3/...", None).ends_with("/v3/..."));
+    }
+
+    #[test]
+    fn each_wrong_base_has_its_words() {
+        for (text, words) in [
+            ("api.mch.weixin.qq.com", "lacks scheme"),
+            ("/v3/", "lacks scheme"),
+            ("ftp://api.mch.weixin.qq.com/", "no scheme of HTTP"),
+            ("https://u:secret@host/", "user name"),
+            ("http://api.mch.weixin.qq.com/", "over https"),
+            ("https://host/?a=b", "query"),
+            ("https://host/hk", "must end with"),
+            ("https://host/../", "segment"),
+            ("https://ho st/", "no URI"),
+            ("", "no URI"),
+        ] {
+            let said = BaseUri::parse(text).expect_err(text);
+            assert!(said.contains(words) && !said.contains("secret"), "{text}: {said}");
+        }
+    }
+}
