@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Map, Value, json};
 
 use super::args::{Doctor, SettingsFile};
-use super::{Failure, output, settings, zh};
+use super::{Failure, output, settings, translate};
 use crate::client::Client;
 use crate::client::builder::ClientBuilder;
 use crate::clock;
@@ -99,8 +99,11 @@ fn print(report: &Report, as_json: bool) -> Result<(), Failure> {
             .collect();
         Value::Array(rows).to_string() + "\n"
     } else {
-        let column = |text: &str, width| output::column(&zh::say(text), width);
-        rows.map(|(name, mark, said)| format!("{} {} {}\n", column(mark, 8), column(name, 22), zh::say(said))).collect()
+        let column = |text: &str, width| output::column(&translate::message(text), width);
+        rows.map(|(name, mark, said)| {
+            format!("{} {} {}\n", column(mark, 8), column(name, 22), translate::message(said))
+        })
+        .collect()
     };
     output::printed(output::body(text.as_bytes()))
 }

@@ -12,8 +12,8 @@ mod req;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod settings;
+mod translate;
 mod wire;
-mod zh;
 
 use std::process::ExitCode;
 
@@ -29,8 +29,8 @@ pub fn main() -> ExitCode {
     let args = match args {
         Ok(args) => args,
         // Help is English, wherever it goes.
-        Err(error) if error.use_stderr() && error.kind() != HELP && zh::is_spoken() => {
-            output::lines(&zh::say(&error.render().to_string()));
+        Err(error) if error.use_stderr() && error.kind() != HELP && translate::is_chinese() => {
+            output::lines(&translate::message(&error.render().to_string()));
             return ExitCode::from(2);
         }
         Err(error) => error.exit(),

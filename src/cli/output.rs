@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use serde_json::Value;
 
-use super::{Failure, numbers, zh};
+use super::{Failure, numbers, translate};
 
 /// The width of a paragraph where the terminal does not say, in columns.
 const WIDTH: usize = 100;
@@ -12,11 +12,11 @@ const WIDTH: usize = 100;
 /// Prints an error as one paragraph on standard error, in lines for a terminal and as one line for a log. Text from outside
 /// cannot move the cursor.
 pub(super) fn paragraph(said: &str) {
-    let said = zh::say(said);
+    let said = translate::message(said);
     let mut out = String::from("wxpay:");
     let mut column = out.len();
     // Chinese has no blanks to break lines at; the terminal breaks them.
-    let most = if io::stderr().is_terminal() && !zh::is_spoken() { WIDTH } else { usize::MAX };
+    let most = if io::stderr().is_terminal() && !translate::is_chinese() { WIDTH } else { usize::MAX };
     for word in said.split_whitespace() {
         let word: String = word.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
         let width = word.chars().count();
@@ -36,7 +36,7 @@ pub(super) fn paragraph(said: &str) {
 
 /// Prints a line besides the answer, on standard error.
 pub(super) fn note(said: &str) {
-    let _ = writeln!(io::stderr(), "wxpay: {}", zh::say(said));
+    let _ = writeln!(io::stderr(), "wxpay: {}", translate::message(said));
 }
 
 /// Prints lines that are laid out already, on standard error.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::args::{Act, Sandbox as Arguments, SettingsFile};
-use super::{Failure, output, zh};
+use super::{Failure, output, translate};
 use crate::sandbox::{Sandbox, home};
 
 pub(super) fn run(from: &SettingsFile, arguments: &Arguments) -> Result<(), Failure> {
@@ -24,7 +24,8 @@ pub(super) fn run(from: &SettingsFile, arguments: &Arguments) -> Result<(), Fail
 }
 
 fn serve(dir: &Path, arguments: &Arguments) -> Result<(), Failure> {
-    let mut builder = Sandbox::builder().port(arguments.port).dir(dir).log_in(|text| zh::say(text).into_owned());
+    let mut builder =
+        Sandbox::builder().port(arguments.port).dir(dir).log_in(|text| translate::message(text).into_owned());
     builder = builder.notification_speed(arguments.speed);
     if arguments.certificates {
         builder = builder.certificates();
@@ -53,7 +54,7 @@ fn serve(dir: &Path, arguments: &Arguments) -> Result<(), Failure> {
             config.display(),
             if dir == Path::new("wxpay-sandbox") { String::new() } else { format!(" --dir {}", dir.display()) },
         );
-        zh::say(&text).into_owned()
+        translate::message(&text).into_owned()
     };
     // Whoever reads the lines through a pipe wants them now.
     let mut out = std::io::stdout();

@@ -236,7 +236,7 @@ fn is_prose(text: &str) -> bool {
 }
 
 fn catalogue() -> (Vec<String>, Vec<String>) {
-    let text = include_str!("../../src/cli/zh.txt");
+    let text = include_str!("../../src/cli/messages.zh.txt");
     let (own, others) = text.split_once("\n# Not of these sources").expect("the section of the libraries");
     let entries = |text: &str| {
         let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '\t']));
@@ -269,7 +269,7 @@ fn every_message_has_its_chinese_words() {
     }
     assert!(all.len() > 1000, "the sources are read: {}", all.len());
     let missing: Vec<_> = missing.into_iter().collect();
-    assert!(missing.is_empty(), "src/cli/zh.txt lacks:\n{}", missing.join("\n"));
+    assert!(missing.is_empty(), "src/cli/messages.zh.txt lacks:\n{}", missing.join("\n"));
     let gone: Vec<_> = own.iter().filter(|entry| !all.contains(*entry)).map(String::as_str).collect();
     assert!(gone.is_empty(), "no source says any more:\n{}", gone.join("\n"));
     let idle: Vec<_> = excepted.difference(&used).copied().collect();

@@ -1,7 +1,7 @@
 //! What `wxpay` says to people, in Chinese where the locale says so.
 //!
 //! The library's own messages stay English, for logs, tests and other people's searches. Here the finished message is looked up in a
-//! catalogue, `zh.txt`, and what it was filled with is looked up in turn; what is not there is printed as it is.
+//! catalogue, `messages.zh.txt`, and what it was filled with is looked up in turn; what is not there is printed as it is.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -24,7 +24,7 @@ struct Entry {
 /// The entries, those that say most first: the most exact is taken.
 static CATALOGUE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     let mut entries: Vec<Entry> =
-        pairs(include_str!("zh.txt")).map(|(english, chinese)| entry(english, chinese)).collect();
+        pairs(include_str!("messages.zh.txt")).map(|(english, chinese)| entry(english, chinese)).collect();
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.letters));
     entries
 });
@@ -49,16 +49,16 @@ fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// Whether people are spoken to in Chinese: WXPAY_LANG says so, or else the locale.
-pub(super) fn is_spoken() -> bool {
+pub(super) fn is_chinese() -> bool {
     static SPOKEN: OnceLock<bool> = OnceLock::new();
     *SPOKEN.get_or_init(|| asked_for(|name| std::env::var(name).ok().filter(|value| !value.is_empty())))
 }
 
 /// POSIX's order, with GNU's list of languages, which a locale without a language (`C`) turns off.
 fn asked_for(variable: impl Fn(&str) -> Option<String>) -> bool {
-    let is_chinese = |language: &str| language.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("zh"));
+    let is_zh = |language: &str| language.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("zh"));
     if let Some(own) = variable("WXPAY_LANG") {
-        return is_chinese(&own);
+        return is_zh(&own);
     }
     let locale = |category: &str| ["LC_ALL", category, "LANG"].into_iter().find_map(&variable).unwrap_or_default();
     let (messages, characters) = (locale("LC_MESSAGES"), locale("LC_CTYPE"));
@@ -72,13 +72,13 @@ fn asked_for(variable: impl Fn(&str) -> Option<String>) -> bool {
         return false;
     }
     let listed = variable("LANGUAGE").unwrap_or_default();
-    let known = |language: &&str| is_chinese(language) || language.starts_with("en");
-    is_chinese(listed.split(':').find(known).unwrap_or(language))
+    let known = |language: &&str| is_zh(language) || language.starts_with("en");
+    is_zh(listed.split(':').find(known).unwrap_or(language))
 }
 
 /// The message in the language that is spoken.
-pub(super) fn say(message: &str) -> Cow<'_, str> {
-    if is_spoken() { Cow::Owned(chinese(message)) } else { Cow::Borrowed(message) }
+pub(super) fn message(message: &str) -> Cow<'_, str> {
+    if is_chinese() { Cow::Owned(chinese(message)) } else { Cow::Borrowed(message) }
 }
 
 /// The message in Chinese, line by line, as far as the catalogue has it.
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn the_catalogue_is_in_order() {
         let mut seen = std::collections::BTreeSet::new();
-        for (english, chinese) in pairs(include_str!("zh.txt")) {
+        for (english, chinese) in pairs(include_str!("messages.zh.txt")) {
             assert!(seen.insert(english), "twice: {english}");
             let holes = english.matches("{}").count();
             let filled: Vec<_> = (0..holes).map(|at| ("", format!("<{at}>"))).collect();
@@ -268,7 +268,8 @@ mod tests {
             }
             assert!(chinese.chars().count() > 0 && !out.contains("{}"), "{english}: {out}");
         }
-        let lines = include_str!("zh.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count();
+        let lines =
+            include_str!("messages.zh.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count();
         assert_eq!(lines, 2 * seen.len(), "a sentence without its translation");
     }
 }
