@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::cli::{Settings, finish, text, wxpay};
+use crate::cli::req::{Settings, finish, text, wxpay};
 use crate::support::sandbox;
 
 #[test]

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use wechatpay_chain::sandbox::Fault;
 
-use crate::cli::{Settings, finish, text, wxpay};
-use crate::{structure, support};
+use crate::cli::req::{Settings, finish, text, wxpay};
+use crate::docs::structure;
+use crate::support;
 
 /// Sentences that `wxpay` does not say to people, and why.
 const NOT_SAID: &[(&str, &[&str])] = &[
@@ -236,7 +237,7 @@ fn is_prose(text: &str) -> bool {
 }
 
 fn catalogue() -> (Vec<String>, Vec<String>) {
-    let text = include_str!("../../src/cli/messages.zh.txt");
+    let text = include_str!("../../../src/cli/messages.zh.txt");
     let (own, others) = text.split_once("\n# Not of these sources").expect("the section of the libraries");
     let entries = |text: &str| {
         let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '\t']));

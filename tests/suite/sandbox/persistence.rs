@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{MCHID, Sandbox};
 use wechatpay_chain::{Client, ErrorKind};
 
-use crate::flows::native;
+use crate::sandbox::orders::native;
 
 fn client_of(summary: &Value) -> Client {
     Client::factory(json!({

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::corpus::text;
+use crate::call::corpus::text;
 
 /// The forms of a call, in the order in which a row's function makes them.
 pub(crate) const FORMS: [&str; 6] = ["pure", "path", "index", "pure async", "path async", "index async"];

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use wechatpay_chain::{ErrorKind, Media};
 
-use crate::flows::{arrived, control, native, notify_url, verified, with};
+use crate::sandbox::orders::{arrived, control, native, notify_url, verified, with};
 use crate::support::start;
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::port_rustc::{Compiler, carried_over, folder, port};
+use crate::port::rustc::{Compiler, carried_over, folder, port};
 
 /// The exit code where something was left.
 const LEFT: i32 = 1;
@@ -311,7 +311,7 @@ fn hostile_input_is_an_error_and_no_crash() {
 /// Valid PHP with a piece missing, doubled or of another file: refused or carried over, and never a crash.
 #[test]
 fn broken_php_is_no_crash() {
-    let file = include_bytes!("../port/notification.php");
+    let file = include_bytes!("../../port/notification.php");
     for number in 0..60 {
         // Any spread of places will do, as long as it is the same each time.
         let at = number * 7919 % file.len();

@@ -10,7 +10,7 @@ use wechatpay_chain::notify::{Notification, NotificationVerifier, ReplayStore, R
 use wechatpay_chain::sandbox::{PUBLIC_KEY_ID, Sandbox};
 use wechatpay_chain::{Apiv3Key, BoxError, BoxFuture, ErrorKind};
 
-use crate::corpus;
+use crate::call::corpus;
 use crate::support::{run, sandbox};
 
 fn resource() -> Value {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{Fault, MCHID};
 use wechatpay_chain::{BoxError, BoxFuture, Client, ErrorKind, Signature, Signer, Verifier};
 
-use crate::flows::native;
+use crate::sandbox::orders::native;
 use crate::support::{alone, sandbox, server};
 
 const CALLS: usize = 20_000;
@@ -217,7 +217,7 @@ fn leaks_inside() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_hundred_thousand_calls_leave_nothing_behind() {
-    let said = alone("soak::leaks_inside");
+    let said = alone("call::soak::leaks_inside");
     println!("{}", said.lines().find(|line| line.starts_with("memory")).unwrap_or_default());
 }
 

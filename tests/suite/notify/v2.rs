@@ -7,7 +7,7 @@ use wechatpay_chain::notify::v2::{NotificationVerifier, Reply};
 use wechatpay_chain::sandbox::{MCHID, Sandbox};
 use wechatpay_chain::{Error, ErrorKind, Secret};
 
-use crate::corpus;
+use crate::call::corpus;
 use crate::support::{run, sandbox};
 
 fn notifications(sandbox: &Sandbox) -> NotificationVerifier {

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::port_corpus::php;
-use crate::port_rustc::{Compiler, carried_over, folder};
+use crate::port::corpus::php;
+use crate::port::rustc::{Compiler, carried_over, folder};
 
 /// Runs a script by PHP and as Rust, and compares what they print, line by line.
 fn same(name: &str) {

@@ -10,7 +10,7 @@ use wechatpay_chain::sandbox::{Fault, MCHID};
 use wechatpay_chain::{ErrorKind, Media, Options};
 
 use crate::support::{sandbox, start};
-use crate::v2::{order, over_tls, refund};
+use crate::v2::calls::{order, over_tls, refund};
 
 #[test]
 fn bills_and_their_errors() {

@@ -227,7 +227,7 @@ fn telling_of_ends() -> (Sandbox, Client, mpsc::Receiver<()>) {
 /// In a process of its own: other tests drive the same runtimes.
 #[test]
 fn connections_of_synchronous_calls_end() {
-    alone("runtimes::connections_of_synchronous_calls_end_inside");
+    alone("call::runtimes::connections_of_synchronous_calls_end_inside");
 }
 
 #[test]
@@ -303,7 +303,7 @@ fn what_the_callers_code_spawns_goes_on() {
 /// In a process of its own: where anybody listens, no call of the process is made by a runtime of its own.
 #[test]
 fn what_a_subscriber_of_tracing_spawns_goes_on() {
-    alone("runtimes::what_a_subscriber_of_tracing_spawns_goes_on_inside");
+    alone("call::runtimes::what_a_subscriber_of_tracing_spawns_goes_on_inside");
 }
 
 #[test]

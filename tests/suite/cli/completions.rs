@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::cli::{finish, text, wxpay};
+use crate::cli::req::{finish, text, wxpay};
 
 /// All commands, as the arguments that lead to them.
 const COMMANDS: &[&[&str]] = &[

@@ -48,7 +48,7 @@ fn secrets(sandbox: &Sandbox) -> Vec<String> {
 /// In a process of its own: whether a call site is heard is decided for the whole process, and other tests are not listening.
 #[test]
 fn a_call_is_one_span() {
-    alone("tracing_spans::a_call_is_one_span_inside");
+    alone("call::tracing_spans::a_call_is_one_span_inside");
 }
 
 #[test]

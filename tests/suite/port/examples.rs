@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use wechatpay_chain::crypto::{Apiv3Key, PublicKey, hash};
 use wechatpay_chain::sandbox::{PUBLIC_KEY_ID, Sandbox};
 
-use crate::port_rustc::{Compiler, Folder, carried_over, folder};
+use crate::port::rustc::{Compiler, Folder, carried_over, folder};
 use crate::support::sandbox;
 
 /// A sandbox, and the files that the examples name below `/path/to`.

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use http::Request;
 use serde_json::Value;
 
-use crate::corpus::{self, text};
-use crate::port_php::{FORMS, Script, script};
-use crate::port_rustc::{Compiler, carried_over, folder};
+use crate::call::corpus::{self, text};
+use crate::port::php_writer::{FORMS, Script, script};
+use crate::port::rustc::{Compiler, carried_over, folder};
 
 /// All rows, APIv3 and APIv2.
 fn rows() -> Option<Vec<Value>> {
@@ -40,7 +40,7 @@ fn the_generated_php_means_what_the_corpus_says() {
     let Script { php: source, functions } = script(&rows, &folder);
     std::fs::write(folder.join("corpus.php"), &source).expect("written");
     std::fs::create_dir_all(folder.join("vendor")).expect("folder");
-    std::fs::write(folder.join("vendor/autoload.php"), include_str!("../port/sdk.php")).expect("written");
+    std::fs::write(folder.join("vendor/autoload.php"), include_str!("../../port/sdk.php")).expect("written");
     let Some(output) = php(&folder, &["-d", "display_errors=stdout", "-d", "error_reporting=-1", "corpus.php"]) else {
         return;
     };
@@ -96,7 +96,7 @@ fn every_row_in_every_form_is_carried_over_compiled_and_compared() {
     }
     rust.push_str("];\n");
     std::fs::write(folder.join("ported.rs"), rust).expect("written");
-    std::fs::write(folder.join("dry.rs"), include_str!("../port/dry.rs")).expect("written");
+    std::fs::write(folder.join("dry.rs"), include_str!("../../port/dry.rs")).expect("written");
     let start = Instant::now();
     let crates = ["wechatpay_chain", "serde_json", "bytes", "http", "tower"];
     let program = Compiler::get().compile(&folder.join("dry.rs"), &crates);

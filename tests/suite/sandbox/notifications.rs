@@ -6,7 +6,7 @@ use serde_json::json;
 use wechatpay_chain::sandbox::{Fault, MCHID, Sandbox};
 use wechatpay_chain::{Error, ErrorKind};
 
-use crate::flows::{arrived, control, native, notify_url, raw, verified, with};
+use crate::sandbox::orders::{arrived, control, native, notify_url, raw, verified, with};
 use crate::support::{sandbox, start};
 
 #[test]

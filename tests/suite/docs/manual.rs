@@ -214,7 +214,7 @@ fn every_rust_block_is_run() {
                     assert_eq!(block.info, "rust", "{name}, line {}", block.line);
                     assert!(
                         is_lifted(&block.code, source),
-                        "{name}, line {}: not in tests/suite/manual_{name}.rs:\n{}",
+                        "{name}, line {}: not in tests/suite/docs/manual_{name}.rs:\n{}",
                         block.line,
                         block.code
                     );

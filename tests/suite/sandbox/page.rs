@@ -7,8 +7,8 @@ use std::sync::mpsc::{Receiver, channel};
 use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{MCHID, SERIAL, Sandbox};
 
-use crate::browser::{Browser, PATIENCE, eventually, exchange, message};
-use crate::flows::{control, native};
+use crate::sandbox::orders::{control, native};
+use crate::sandbox::webdriver::{Browser, PATIENCE, eventually, exchange, message};
 use crate::support::start;
 /// What would run if it were HTML.
 const HOSTILE: &str = r#"<img src=x onerror="window.hostile=1">"#;

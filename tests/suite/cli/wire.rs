@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::{Settings, finish, text, wxpay};
-use crate::corpus;
+use crate::call::corpus;
+use crate::cli::req::{Settings, finish, text, wxpay};
 use crate::support::sandbox;
 
 /// A row as a line of `wxpay wire`.

@@ -1,0 +1,23 @@
+//! Calls of APIv3: requests, responses, connections, keys.
+
+mod attacks;
+mod call_forms;
+mod client_config;
+mod concurrency;
+pub(crate) mod corpus;
+mod fault_matrix;
+mod keys;
+mod layers;
+mod limits;
+mod network;
+mod platform_keys;
+mod rejected_requests;
+mod rejected_responses;
+mod request_options;
+mod retry;
+mod runtimes;
+mod secrets;
+mod sensitive_fields;
+mod soak;
+mod tracing_spans;
+mod uploads_and_downloads;

@@ -1,0 +1,4 @@
+//! Calls of APIv2.
+
+pub(crate) mod calls;
+mod edge_cases;
