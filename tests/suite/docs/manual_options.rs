@@ -33,9 +33,9 @@ fn forms() -> Outcome {
     let (_sandbox, client) = things();
     let things = client.chain("v3/things");
     things.get(json!({ "query": { "limit": 10 } }))?; // an object
-    things.get(())?;                                  // none
-    things.post(Options::new().with("timeout", 5).json(&[1, 2, 3]))?; // what JSON cannot hold
-    client.chain("v3/merchant/media/upload").post(Media::from_bytes("a.png", "..."))?; // an upload and nothing else
+    things.get(())?;                                  // no options
+    things.post(Options::new().with("timeout", 5).json(&[1, 2, 3]))?; // values that JSON cannot represent
+    client.chain("v3/merchant/media/upload").post(Media::from_bytes("a.png", "..."))?; // only an upload
     let error = things.post(json!({ "jsn": { "name": "a" } })).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Options);
     assert!(error.message().ends_with("did you mean \"json\"?"));
@@ -53,7 +53,7 @@ fn variables() -> Outcome {
     client.chain("v3/things{?limit,offset}").get(json!({ "limit": 10 }))?; // RFC 6570, all levels
     assert_eq!(sandbox.requests()[1].target, "/v3/things?limit=10");
 
-    client.chain("v3/applyment4sub/applyment/{empty}").post(json!({ "json": {} }))?; // a slash at the end
+    client.chain("v3/applyment4sub/applyment/{empty}").post(json!({ "json": {} }))?; // a trailing slash
     assert_eq!(sandbox.requests()[2].target, "/v3/applyment4sub/applyment/");
     Ok(())
 }
@@ -115,7 +115,7 @@ fn requests() -> Outcome {
     }}))?;
     assert_eq!(target(&sandbox), "/v3/things?date=2026-11-01%2010%3A00%3A00&all=1&ids%5B0%5D=a&ids%5B1%5D=b");
 
-    things.get(json!({ "query": "a=1&b=2" }))?; // as it is
+    things.get(json!({ "query": "a=1&b=2" }))?; // sent as given
     things.get(json!({ "headers": { "Accept-Language": "zh-CN", "X-Trace": ["1", 2] } }))?;
     things.get(json!({ "base_uri": hk }))?; // such as "https://apihk.mch.weixin.qq.com/hk/"
     assert_eq!(target(&sandbox), "/hk/v3/things");
@@ -135,13 +135,13 @@ fn the_way() -> Outcome {
     assert_eq!(error.kind(), ErrorKind::Timeout);
     things.get(json!({ "connect_timeout": 3 }))?;
     client.chain("v3/billdownload/file").get(json!({ "query": { "token": "x" }, "stream": true, "read_timeout": 10 }))?;
-    things.get(json!({ "proxy": "" }))?; // none, whatever client and environment say
+    things.get(json!({ "proxy": "" }))?; // no proxy, regardless of client and environment
     let proxy = json!({ "https": "http://user:password@proxy.example:3128", "no": ["127.0.0.1", ".internal"] });
-    things.get(json!({ "proxy": proxy }))?; // 127.0.0.1 is called without it
+    things.get(json!({ "proxy": proxy }))?; // 127.0.0.1 is called directly
     sandbox.stub("POST", "v3/refund/domestic/refunds", 200, json!({ "status": "PROCESSING" }));
     sandbox.inject(Fault::from_name("bad-gateway")?);
-    let answer = client.chain("v3/refund/domestic/refunds").post(json!({ "json": refund, "retry": 2 }))?;
-    assert_eq!(answer.attempts(), 2);
+    let response = client.chain("v3/refund/domestic/refunds").post(json!({ "json": refund, "retry": 2 }))?;
+    assert_eq!(response.attempts(), 2);
 
     things.get(json!({ "retry": { "times": 3, "pause": 0.2 } }))?;
     things.get(json!({ "allow_redirects": true }))?;
@@ -151,7 +151,7 @@ fn the_way() -> Outcome {
 }
 
 #[test]
-fn answers() -> Outcome {
+fn responses() -> Outcome {
     let (sandbox, client) = things();
     sandbox.file("v3/billdownload/file", 1_000);
     let folder = tempfile::tempdir()?;
@@ -166,12 +166,12 @@ fn answers() -> Outcome {
         .with("query", token.clone())
         .sink(writer)
         .progress(|received, total| println!("{received} of {total:?} bytes")))?;
-    let answer = bill.get(json!({ "query": token, "stream": true }))?;
-    let copied = std::io::copy(&mut answer.into_stream(), &mut std::io::sink())?;
+    let response = bill.get(json!({ "query": token, "stream": true }))?;
+    let copied = std::io::copy(&mut response.into_stream(), &mut std::io::sink())?;
     assert_eq!(copied, 1_000);
     let order = client.chain("v3/pay/transactions/out-trade-no/{no}");
-    let answer = order.get(json!({ "no": "none-such", "query": { "mchid": "1900000109" }, "http_errors": false }))?;
-    assert_eq!((answer.status().as_u16(), answer.is_verified()), (404, true));
+    let response = order.get(json!({ "no": "none-such", "query": { "mchid": "1900000109" }, "http_errors": false }))?;
+    assert_eq!((response.status().as_u16(), response.is_verified()), (404, true));
     Ok(())
 }
 
@@ -179,7 +179,7 @@ fn answers() -> Outcome {
 fn settings() -> Outcome {
     let sandbox = Sandbox::start()?;
     let settings: Value = sandbox.settings();
-    let client = Client::factory(settings)?; // PHP's map
+    let client = Client::factory(settings)?; // the settings map of the PHP SDK
     let same = client.clone(); // shares keys and connections
     same.chain("v3/security/echo").post(json!({ "json": { "echo_message": "hello" } }))?;
     Ok(())

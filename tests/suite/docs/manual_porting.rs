@@ -6,12 +6,12 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use base64::prelude::{BASE64_STANDARD, Engine}; // signatures as text
+use base64::prelude::{BASE64_STANDARD, Engine}; // base64 signatures
 use serde_json::{Value, json};
 use wechatpay_chain::crypto::{aes_ecb, hash};
 use wechatpay_chain::notify::Reply;
 use wechatpay_chain::{Apiv3Key, Certificate, Client, ErrorKind, Media, Options, PrivateKey, PublicKey, Secret};
-use wechatpay_chain::{BoxError, BoxFuture, Signature, Signer, Verifier}; // for a signer or verifier of your own
+use wechatpay_chain::{BoxError, BoxFuture, Signature, Signer, Verifier}; // for your own signer or verifier
 use wechatpay_chain::{chain, formatter, transformer};
 
 use wechatpay_chain::sandbox::{self, Fault, PUBLIC_KEY_ID, Sandbox};
@@ -155,14 +155,14 @@ fn the_driver() -> Outcome {
         "mch_id": "1900000109", "appid": "wx8888888888888888",
         "out_trade_no": "1217752501201407033233368018",
     }});
-    // The prefix chooses: this one is signed the way of APIv2.
+    // The prefix v2/ selects APIv2.
     let found = instance.request("POST", "v2/pay/orderquery", order);
     assert_eq!(found.expect_err("no such order").code(), Some("ORDERNOTEXIST"));
     Ok(())
 }
 
 #[test]
-fn answers() -> Outcome {
+fn responses() -> Outcome {
     let (_sandbox, instance) = start();
     let options = native("1");
     let response = instance.chain("v3/pay/transactions/native")
@@ -203,21 +203,21 @@ fn options() -> Outcome {
     things.get(json!({ "debug": true }))?;
     let bill = json!({ "query": { "token": "x" }, "sink": file });
     instance.chain("v3/billdownload/file").get(bill)?;
-    let answer = instance.chain("v3/pay/transactions/id/{id}")
+    let response = instance.chain("v3/pay/transactions/id/{id}")
         .get(json!({ "id": "1", "http_errors": false }))?;
-    println!("{}", answer.status());
-    assert_eq!((std::fs::metadata(&file)?.len(), answer.status().as_u16()), (100, 400));
+    println!("{}", response.status());
+    assert_eq!((std::fs::metadata(&file)?.len(), response.status().as_u16()), (100, 400));
     sandbox.stub("POST", "v2/secapi/mch/submchmanage", 200, json!({ "return_code": "SUCCESS" }));
     sandbox.stub("POST", "v2/papay/querycontract", 200, json!({ "return_code": "SUCCESS" }));
     let instance = secured;
     instance.chain("v2/secapi/mch/submchmanage").post(json!({
         "xml": { "mch_id": "1900000109", "appid": "wx8888888888888888" },
         "query": { "action": "query" },
-        "security": true, // presents the merchant's certificate
+        "security": true, // present the merchant certificate
     }))?;
     instance.chain("v2/papay/querycontract").post(json!({
         "xml": { "mch_id": "1900000109", "contract_id": "1" },
-        "nonceless": true, // adds no nonce_str
+        "nonceless": true, // omit nonce_str
     }))?;
     Ok(())
 }
@@ -234,13 +234,13 @@ fn the_stack() -> Outcome {
         .layer(MapRequestLayer::new(
             |request: http::Request<bytes::Bytes>| {
                 println!("{} {}", request.method(), request.uri().path());
-                request // before it is signed
+                request // not signed yet
             },
         ))
         .layer(MapResponseLayer::new(
-            move |answer: http::Response<bytes::Bytes>| {
-                log.lock().unwrap().push(answer.status());
-                answer // after it was verified
+            move |response: http::Response<bytes::Bytes>| {
+                log.lock().unwrap().push(response.status());
+                response // already verified
             },
         ))
         .build()?;
@@ -252,15 +252,15 @@ fn the_stack() -> Outcome {
     let base_uri = sandbox.base_uri();
     let instance = Client::builder()
         .mchid("1900000109")
-        .signer(keys)      // in place of 'signer'
-        .verifier(platform) // in place of 'verifier'
+        .signer(keys)      // replaces 'signer'
+        .verifier(platform) // replaces 'verifier'
         .base_uri(base_uri)
         .build()?;
     instance.chain("v3/pay/transactions/native").post(native("2"))?;
     Ok(())
 }
 
-struct SigningService { key: PrivateKey } // or a client of yours
+struct SigningService { key: PrivateKey } // or your own client
 
 impl Signer for SigningService {
     fn sign<'a>(&'a self, message: &'a [u8])
@@ -298,12 +298,12 @@ fn exempt_paths() -> Outcome {
         "query": { "token": "x" },
         "sink": folder.join("bill.csv"),
     }))?;
-    assert!(!file.is_verified()); // nothing to remove, and it says so
+    assert!(!file.is_verified()); // no verifier to remove
     let statement = instance.chain("v3/global/statements").get(json!({
         "query": { "date": "20260101" },
         "sink": folder.join("statement.csv"),
     }))?;
-    assert!(statement.is_verified()); // by its digest
+    assert!(statement.is_verified()); // through its SHA-1
     Ok(())
 }
 
@@ -360,10 +360,10 @@ fn keys() -> Outcome {
 
     let pkcs8 = pem.lines().filter(|line| !line.starts_with("-----")).collect::<String>();
     let key = PrivateKey::from_pem(&format!("private.pkcs8://{pkcs8}"))?;
-    let same = PrivateKey::from_pem(&pkcs8)?; // the scheme may be left out
+    let same = PrivateKey::from_pem(&pkcs8)?; // the scheme is optional
     assert_eq!(key.public_key(), same.public_key());
     let der = BASE64_STANDARD.decode(&pkcs8)?;
-    let pkcs1 = BASE64_STANDARD.encode(&der[26..]); // what PKCS#8 wraps
+    let pkcs1 = BASE64_STANDARD.encode(&der[26..]); // the key inside PKCS#8
     let key = PrivateKey::from_pem(&format!("private.pkcs1://{pkcs1}"))?;
     assert_eq!(key.public_key().spki().len(), 294);
     let spki = BASE64_STANDARD.encode(public_key.spki());
@@ -445,7 +445,7 @@ fn hashes() -> Outcome {
     let (key, secret) = (&Secret::from("192006250b4c09247ec02edce69f6a2d"), &Secret::from("of the agent"));
     let digest = hash::md5(thing);
     let keyed = hash::sign(hash::MD5, thing, key)?.to_ascii_lowercase();
-    let agency = hash::md5_agency(thing, secret); // of WeChat Work
+    let agency = hash::md5_agency(thing, secret); // for WeChat Work
     assert!(digest != keyed && keyed != agency);
     let digest = hash::hmac(thing, key);
     let md5 = hash::sign("MD5", thing, key)?;
@@ -526,7 +526,7 @@ fn certificates() -> Outcome {
 
     sandbox.rotate_certificate()?;
     let instance = crate::support::by_certificate(&sandbox).build()?;
-    // `wxpay certs` saves them; a client with the apiv3_key fetches them itself.
+    // `wxpay certs` saves them; a client with apiv3_key downloads them itself.
     for certificate in instance.certificates()? {
         println!("{}\n{}", certificate.serial(), certificate.pem());
     }
@@ -550,7 +550,7 @@ fn errors() -> Outcome {
             ErrorKind::Connect => eprintln!("{error}"),
             // ConnectException or RequestException: it may have been sent.
             ErrorKind::Timeout | ErrorKind::Transport => {
-                eprintln!("query before you repeat: {error}")
+                eprintln!("query before retrying: {error}")
             }
             // ClientException, ServerException
             ErrorKind::ClientError | ErrorKind::ServerError => {
@@ -562,7 +562,7 @@ fn errors() -> Outcome {
             }
             // RequestException with 'Verify the response's data with...'
             ErrorKind::Verification => eprintln!("{error}"),
-            // TooManyRedirectsException and all others
+            // TooManyRedirectsException and others
             _ => eprintln!("{error}"),
         },
     }
