@@ -1,12 +1,13 @@
 //! The one error type: what happened, to which call, and what to do about it.
 
-use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
 use http::StatusCode;
 
 use crate::pipeline::response::Response;
+pub(crate) use crate::proto::excerpt::excerpt;
+use crate::proto::excerpt::one_line;
 
 /// A boxed error of any library or of the caller's own code.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -59,7 +60,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The kind in words: `"options"`, `"client error"`, ...
+    /// The name of the kind: `"options"`, `"client error"`, ...
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -181,7 +182,7 @@ impl Error {
     }
 
     /// An answer other than 2xx as an error; `code` and `message` are the service's where the body is its JSON shape.
-    pub(crate) fn answer(response: Response) -> Self {
+    pub(crate) fn from_response(response: Response) -> Self {
         let kind = Error::kind_of(response.status()).unwrap_or(ErrorKind::Redirect);
         let json = response.json().ok();
         let field = |name: &str| json.as_ref()?.get(name)?.as_str().map(str::to_owned);
@@ -306,7 +307,7 @@ impl Error {
     /// The service answered that it did not do it: with another status than 2xx, or a failure in the fields of APIv2. Of a call that was
     /// [repeated](crate::ClientBuilder::retry) that is the last attempt; an earlier one may have been done.
     #[must_use]
-    pub fn is_answer(&self) -> bool {
+    pub fn is_response(&self) -> bool {
         matches!(self.kind(), ErrorKind::ClientError | ErrorKind::ServerError | ErrorKind::Redirect | ErrorKind::Fail)
     }
 
@@ -392,27 +393,6 @@ impl From<std::convert::Infallible> for Error {
     }
 }
 
-/// The beginning of a text that came from outside, on one line.
-pub(crate) fn excerpt(text: &str) -> Cow<'_, str> {
-    match text.trim() {
-        "" => Cow::Borrowed("(empty)"),
-        text => one_line(text, 120),
-    }
-}
-
-/// At most so many characters of a text, without what would begin another line of a log or move a cursor.
-fn one_line(text: &str, most: usize) -> Cow<'_, str> {
-    let longer = text.chars().nth(most).is_some();
-    if !longer && !text.contains(char::is_control) {
-        return Cow::Borrowed(text);
-    }
-    let mut line: String = text.chars().take(most).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if longer {
-        line.push('…');
-    }
-    Cow::Owned(line)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -427,12 +407,5 @@ mod tests {
         let error = Error::layer(std::io::Error::other("disk"));
         assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("disk"));
         assert_eq!(error.kind(), ErrorKind::Layer);
-    }
-
-    #[test]
-    fn an_excerpt_cuts_between_characters() {
-        assert_eq!(excerpt("  "), "(empty)");
-        assert_eq!(excerpt("a\nb"), "a b");
-        assert_eq!(excerpt(&"微".repeat(500)).chars().count(), 121);
     }
 }

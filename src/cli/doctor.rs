@@ -401,7 +401,8 @@ fn calls(client: &Client, map: &Map<String, Value>, report: &mut Report) {
         }
         // The endpoint may not be open to this merchant; the signature was accepted all the same.
         Err(error)
-            if error.is_answer() && error.response().is_some_and(crate::pipeline::response::Response::is_verified) =>
+            if error.is_response()
+                && error.response().is_some_and(crate::pipeline::response::Response::is_verified) =>
         {
             report.add("request signature", Outcome::Good("the service accepts it".to_owned()));
             report.add("answer signature", Outcome::Good("holds".to_owned()));

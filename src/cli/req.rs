@@ -61,7 +61,7 @@ pub(super) fn run(from: &SettingsFile, req: &Req) -> Result<(), Failure> {
         },
         Err(error) => {
             // What the service said is an answer too, for whoever pipes it on.
-            if let Some(response) = error.response().filter(|_| error.is_answer()) {
+            if let Some(response) = error.response().filter(|_| error.is_response()) {
                 print(response.body())?;
             }
             Err(error.into())

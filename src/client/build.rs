@@ -109,7 +109,7 @@ impl ClientBuilder {
             Some(Some(given)) => given,
         };
         let backup = BaseUri::parse(given).map_err(|said| Error::config(format!("the setting backup_uri: {said}")))?;
-        if let Some(said) = backup.unlike(base) {
+        if let Some(said) = backup.backup_problem(base) {
             return Err(Error::config(format!("the setting backup_uri {said}")));
         }
         Ok(Some(backup))

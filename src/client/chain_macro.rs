@@ -7,7 +7,7 @@ use crate::proto::case;
 pub const fn room(names: &[&str]) -> usize {
     let (mut room, mut i) = (0, 0);
     while i < names.len() {
-        room += case::room(names[i]) + 1;
+        room += case::max_len(names[i]) + 1;
         i += 1;
     }
     room
@@ -35,7 +35,7 @@ pub const fn text<const ROOM: usize>(names: &[&str]) -> ([u8; ROOM], usize) {
         };
         end = match case::write(name, &mut out, begin) {
             Ok(end) => end,
-            Err(fault) => panic!("{}", fault.words()),
+            Err(fault) => panic!("{}", fault.message()),
         };
         // Only now, since the first name of a path is read in its own way.
         if i > 0 {

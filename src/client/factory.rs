@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::client::builder::ClientBuilder;
 use crate::error::Error;
-use crate::options::{self, kind, proxy, retry, seconds, text};
+use crate::options::{self, proxy, retry, seconds, text};
+use crate::proto::json_type::kind;
 
 impl ClientBuilder {
     /// PHP's map.

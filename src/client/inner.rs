@@ -326,7 +326,7 @@ impl ClientInner {
                     None => Error::fail(None, "the body is XML without a failure".to_owned(), response),
                 });
             }
-            return Err(Error::answer(response));
+            return Err(Error::from_response(response));
         }
         Ok(response)
     }

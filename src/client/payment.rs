@@ -3,9 +3,9 @@
 use ring::hmac;
 use serde_json::{Value, json};
 
-use crate::crypto::file_digest::hex;
+use crate::crypto::hex;
 use crate::crypto::secret::Secret;
-use crate::php::formatter;
+use crate::proto::signing_string::{joined_by_line_feed, ksort, query_string_like};
 
 /// The message that `paySign` of JSAPI and mini programs covers.
 ///
@@ -16,7 +16,7 @@ use crate::php::formatter;
 /// prepay_id=wx201410272009395522657a690389285100\n
 /// ```
 pub(crate) fn jsapi_message(appid: &str, timestamp: &str, nonce: &str, package: &str) -> String {
-    formatter::joined_by_line_feed([appid, timestamp, nonce, package])
+    joined_by_line_feed([appid, timestamp, nonce, package])
 }
 
 /// What `WeixinJSBridge.invoke('getBrandWCPayRequest', ...)` and `wx.requestPayment` take.
@@ -40,7 +40,7 @@ pub(crate) fn jsapi(appid: &str, timestamp: &str, nonce: &str, package: &str, si
 /// wx201410272009395522657a690389285100\n
 /// ```
 pub(crate) fn app_message(appid: &str, timestamp: &str, nonce: &str, prepay_id: &str) -> String {
-    formatter::joined_by_line_feed([appid, timestamp, nonce, prepay_id])
+    joined_by_line_feed([appid, timestamp, nonce, prepay_id])
 }
 
 /// What the libraries for Android, iOS and HarmonyOS take as `PayReq`.
@@ -73,11 +73,11 @@ pub(crate) fn app(appid: &str, partnerid: &str, prepay_id: &str, timestamp: &str
 /// ```
 #[must_use]
 pub fn voucher_sign<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>, apiv2_key: &Secret) -> String {
-    let mut message = formatter::query_string_like(formatter::ksort(parameters)).into_bytes();
+    let mut message = query_string_like(ksort(parameters)).into_bytes();
     message.extend_from_slice(b"&key=");
     message.extend_from_slice(apiv2_key.expose());
     let key = hmac::Key::new(hmac::HMAC_SHA256, apiv2_key.expose());
-    hex(hmac::sign(&key, &zeroize::Zeroizing::new(message)).as_ref()).to_ascii_uppercase()
+    hex::encode(hmac::sign(&key, &zeroize::Zeroizing::new(message)).as_ref()).to_ascii_uppercase()
 }
 
 /// The `workwx_sign` of WeChat Work's red packets and payments: MD5 over the given fields, sorted, and the agent's secret, in
@@ -98,7 +98,7 @@ pub fn voucher_sign<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>
 /// ```
 #[must_use]
 pub fn workwx_sign<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>, secret: &Secret) -> String {
-    let message = formatter::query_string_like(formatter::ksort(fields));
+    let message = query_string_like(ksort(fields));
     crate::crypto::hash::md5_agency(&message, secret).to_ascii_uppercase()
 }
 

@@ -7,8 +7,8 @@ use x509_cert::certificate::{CertificateInner, Rfc5280};
 use x509_cert::der::{Decode, Encode};
 
 use super::decode::{self, Der};
+use super::hex;
 use super::rsa::{Origin, PublicKey};
-use crate::crypto::file_digest::hex;
 use crate::error::Error;
 
 /// A certificate: its serial number, validity, subject and public key. Nothing of it is secret.
@@ -67,7 +67,7 @@ impl Certificate {
         let subject = content.subject();
         let common_name = subject.common_name().ok().flatten().map(|name| name.value().to_string());
         // DER keeps numbers positive with a zero byte in front, which is no part of the number.
-        let serial = hex(content.serial_number().as_bytes()).trim_start_matches("00").to_ascii_uppercase();
+        let serial = hex::encode(content.serial_number().as_bytes()).trim_start_matches("00").to_ascii_uppercase();
         let not_after = content.validity().not_after.to_system_time();
         let origin = Origin { serial: serial.clone(), common_name: common_name.clone(), not_after };
         let public_key = PublicKey::from_spki(&spki)?.of_certificate(origin);

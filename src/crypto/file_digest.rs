@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use flate2::write::GzDecoder;
 use ring::digest::{self, Context};
 
+use super::hex;
+
 /// The digests that the service names in `hash_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Algorithm {
@@ -35,21 +37,6 @@ impl Algorithm {
             Algorithm::Sha256 => &digest::SHA256,
         }))
     }
-}
-
-/// Lower-case hexadecimal SHA-256.
-pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
-    hex(digest::digest(&digest::SHA256, bytes).as_ref())
-}
-
-/// Lower-case hexadecimal SHA-1.
-#[cfg(feature = "sandbox")]
-pub(crate) fn sha1_hex(bytes: &[u8]) -> String {
-    hex(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref())
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The digest of a file, and of the plain file inside when it is gzip: the service names the plain one for bills.
@@ -128,10 +115,10 @@ impl FileDigest {
 
     /// Whether the file, as it came or unpacked, has the expected digest. The error says what it has instead.
     pub(crate) fn finish(self) -> Result<(), String> {
-        let raw = hex(self.raw.0.finish().as_ref());
+        let raw = hex::encode(self.raw.0.finish().as_ref());
         let plain = match self.plain {
             Plain::Gzip(decoder) => match decoder.finish() {
-                Ok(hasher) => Some(hex(hasher.0.finish().as_ref())),
+                Ok(hasher) => Some(hex::encode(hasher.0.finish().as_ref())),
                 Err(_) => None,
             },
             Plain::Unknown(_) | Plain::NotGzip | Plain::Broken => None,
@@ -173,15 +160,14 @@ mod tests {
         let bytes: Vec<&[u8]> = gzip.chunks(1).collect();
         assert!(holds(&bytes, SHA1_OF_ABC));
         assert!(!holds(&[&gzip[..gzip.len() - 9]], SHA1_OF_ABC));
-        let raw = hex(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &gzip).as_ref());
+        let raw = hex::encode(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &gzip).as_ref());
         assert!(holds(&[&gzip], &raw));
         assert!(!holds(&[b"\x1f\x8bnot gzip at all"], SHA1_OF_ABC));
         assert!(!holds(&[b"\x1f"], SHA1_OF_ABC));
     }
 
     #[test]
-    fn sha256_in_hexadecimal() {
-        assert_eq!(sha256_hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    fn algorithms_by_name() {
         assert_eq!(Algorithm::from_name("SHA256"), Some(Algorithm::Sha256));
         assert_eq!(Algorithm::from_name("SM3"), None);
     }

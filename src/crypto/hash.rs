@@ -23,7 +23,7 @@ use ring::digest;
 use ring::hmac as ring_hmac;
 use subtle::ConstantTimeEq;
 
-use super::file_digest::hex;
+use super::hex;
 use crate::crypto::secret::Secret;
 use crate::error::{Error, excerpt};
 
@@ -39,19 +39,19 @@ pub const HMAC_SHA256: &str = "HMAC-SHA256";
 /// ```
 #[must_use]
 pub fn md5(thing: impl AsRef<[u8]>) -> String {
-    hex(&Md5::digest(thing))
+    hex::encode(&Md5::digest(thing))
 }
 
 /// SHA-1 in lower-case hexadecimal, the digest of bills.
 #[must_use]
 pub fn sha1(thing: impl AsRef<[u8]>) -> String {
-    hex(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, thing.as_ref()).as_ref())
+    hex::encode(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, thing.as_ref()).as_ref())
 }
 
 /// SHA-256 in lower-case hexadecimal, the digest of uploads.
 #[must_use]
 pub fn sha256(thing: impl AsRef<[u8]>) -> String {
-    hex(digest::digest(&digest::SHA256, thing.as_ref()).as_ref())
+    hex::encode(digest::digest(&digest::SHA256, thing.as_ref()).as_ref())
 }
 
 /// MD5 of `thing`, `&secret=` and the secret of a WeChat Work agent, in lower-case hexadecimal.
@@ -65,7 +65,7 @@ fn md5_keyed(thing: &str, name: &str, key: &Secret) -> String {
     for piece in [thing.as_bytes(), name.as_bytes(), key.expose()] {
         hasher.update(piece);
     }
-    hex(&hasher.finalize())
+    hex::encode(&hasher.finalize())
 }
 
 /// HMAC-SHA256 of `thing`, `&key=` and the key, under the key, in lower-case hexadecimal.
@@ -75,7 +75,7 @@ pub fn hmac(thing: &str, key: &Secret) -> String {
     for piece in [thing.as_bytes(), b"&key=", key.expose()] {
         context.update(piece);
     }
-    hex(context.sign().as_ref())
+    hex::encode(context.sign().as_ref())
 }
 
 /// The `sign` of APIv2 over `data` (sorted pairs, as [`formatter`](crate::php::formatter) makes them), in upper-case hexadecimal.

@@ -16,7 +16,7 @@ pub(crate) struct Identity {
 impl Identity {
     /// From `apiclient_cert.pem` and `apiclient_key.pem`: PEM text, or `file://` and a path.
     pub(crate) fn from_pem(cert: &str, key: &str) -> Result<Self, Error> {
-        let chain = decode::certificates(cert).map_err(|said| Error::config(format!("the certificate: {said}")))?;
+        let chain = decode::certificates(cert).map_err(|reason| Error::config(format!("the certificate: {reason}")))?;
         let key = match decode::text(key).map_err(|error| Error::config(format!("the key: {}", error.message())))? {
             Der::Pkcs8(der) => PrivatePkcs8KeyDer::from(der.to_vec()).into(),
             Der::Pkcs1(der) => PrivatePkcs1KeyDer::from(der.to_vec()).into(),

@@ -27,6 +27,7 @@ mod certificate;
 pub(crate) mod decode;
 pub(crate) mod file_digest;
 pub mod hash;
+pub(crate) mod hex;
 pub(crate) mod identity;
 mod key_pair;
 pub(crate) mod random;

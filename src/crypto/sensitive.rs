@@ -79,7 +79,7 @@ mod tests {
         ] {
             assert_eq!(upper(before, path), Ok(after), "{path}");
         }
-        for (path, json, words) in [
+        for (path, json, expected) in [
             ("nmae", json!({"name": "a"}), "\"nmae\" is not in the JSON"),
             ("a.b.c", json!({"a": {"b": "x"}}), "is not in the JSON"),
             ("", json!({"a": "x"}), "is not in the JSON"),
@@ -87,8 +87,8 @@ mod tests {
             ("a", json!({"a": {"b": "x"}}), "is no text"),
             ("list.name", json!({"list": []}), "is not in the JSON"),
         ] {
-            let said = upper(json, path).expect_err(words);
-            assert!(said.contains(words), "{said}");
+            let message = upper(json, path).expect_err(expected);
+            assert!(message.contains(expected), "{message}");
         }
     }
 }

@@ -9,9 +9,9 @@ use crate::notify::{self, NotificationVerifier};
 use crate::options::Options;
 use crate::options::media::Media;
 use crate::pipeline::response::Response;
-use crate::proto::authorization::Authorization;
 use crate::proto::base_uri::BaseUri;
-use crate::proto::{path, request, v2, verify, xml};
+use crate::proto::signing_string::Authorization;
+use crate::proto::{case, request, v2, verify, xml};
 
 /// Two texts: what is before the first zero byte, and what is behind it.
 fn two(data: &[u8]) -> Option<(&str, &str)> {
@@ -23,7 +23,7 @@ fn two(data: &[u8]) -> Option<(&str, &str)> {
 pub fn template(data: &[u8]) {
     let Some((text, options)) = two(data) else { return };
     let options = serde_json::from_str(options).unwrap_or(Value::Null);
-    let Ok(normal) = path::normalize(text) else { return };
+    let Ok(normal) = case::normalize(text) else { return };
     let Ok(template) = request::template(&normal) else { return };
     let Ok(options) = Options::from(options).checked() else { return };
     let base = BaseUri::official();
@@ -48,9 +48,9 @@ pub fn options(data: &[u8]) {
 pub fn authorization(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(read) = Authorization::parse(text) {
-        let written = read.build();
-        let again = Authorization::parse(&written).unwrap_or_else(|said| panic!("{said}: {written}"));
-        assert_eq!(again.build(), written);
+        let written = read.header_value();
+        let again = Authorization::parse(&written).unwrap_or_else(|reason| panic!("{reason}: {written}"));
+        assert_eq!(again.header_value(), written);
     }
 }
 
@@ -69,7 +69,7 @@ pub fn verify(data: &[u8]) {
     }
     let mut answer = http::Response::new(bytes::Bytes::copy_from_slice(body.as_bytes()));
     *answer.headers_mut() = headers;
-    let error = crate::error::Error::answer(Response::new(answer, false));
+    let error = crate::error::Error::from_response(Response::new(answer, false));
     let _ = (error.to_string(), format!("{error:?}"));
 }
 
@@ -104,7 +104,7 @@ pub fn xml(data: &[u8]) {
     let flat = fields.values().all(Value::is_string);
     let text = fields.values().filter_map(Value::as_str).all(|text| !text.contains(['\r', '\u{85}', '\u{2028}']));
     let written = xml::write(&fields);
-    let again = xml::read(written.as_bytes()).unwrap_or_else(|said| panic!("{said}: {written}"));
+    let again = xml::read(written.as_bytes()).unwrap_or_else(|reason| panic!("{reason}: {written}"));
     if flat && text {
         assert_eq!(again, fields, "{written}");
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::v2;
-use super::{MOST_BYTES, Notification, NotificationVerifier, Reply};
+use super::{MAX_BYTES, Notification, NotificationVerifier, Reply};
 use crate::error::{Error, ErrorKind};
 
 /// Takes a genuine notification out of an axum request whose state has [`NotificationVerifier`]; the others it answers by itself.
@@ -43,7 +43,7 @@ where
 }
 
 async fn whole(body: Body) -> Result<Bytes, Error> {
-    let collected = Limited::new(body, MOST_BYTES).collect().await.map_err(|source| {
+    let collected = Limited::new(body, MAX_BYTES).collect().await.map_err(|source| {
         let kind = if source.is::<LengthLimitError>() { ErrorKind::TooLarge } else { ErrorKind::Transport };
         Error::new(kind, "the body did not come whole")
     })?;

@@ -49,7 +49,7 @@ pub use replay::ReplayStore;
 pub use reply::Reply;
 
 /// The longest body that is looked at, in bytes.
-const MOST_BYTES: usize = 1024 * 1024;
+const MAX_BYTES: usize = 1024 * 1024;
 /// The one algorithm of APIv3.
 const ALGORITHM: &str = "AEAD_AES_256_GCM";
 
@@ -86,7 +86,7 @@ impl NotificationVerifier {
         for (id, key) in keys {
             let id = platform_keys::normal_id(id.into());
             platform_keys::check_id(&id, &key)
-                .map_err(|said| Error::config(format!("the platform key {id:?}: {said}")))?;
+                .map_err(|reason| Error::config(format!("the platform key {id:?}: {reason}")))?;
             checked.insert(id, key);
         }
         if checked.is_empty() {
@@ -147,7 +147,7 @@ impl NotificationVerifier {
     /// [`verify`](Self::verify), asynchronously.
     pub fn verify_async(&self, headers: &HeaderMap, body: &[u8]) -> Promise<Notification> {
         // A body that is too long is not copied, only counted.
-        let body = Bytes::copy_from_slice(body.get(..=MOST_BYTES).unwrap_or(body));
+        let body = Bytes::copy_from_slice(body.get(..=MAX_BYTES).unwrap_or(body));
         let (inner, headers) = (Arc::clone(&self.0), headers.clone());
         Promise::new(async move { inner.verify(&headers, body).await })
     }
@@ -155,8 +155,8 @@ impl NotificationVerifier {
 
 impl Inner {
     async fn verify(&self, headers: &HeaderMap, body: Bytes) -> Result<Notification, Error> {
-        if body.len() > MOST_BYTES {
-            return Err(Error::new(ErrorKind::TooLarge, format!("the notification is longer than {MOST_BYTES} bytes")));
+        if body.len() > MAX_BYTES {
+            return Err(Error::new(ErrorKind::TooLarge, format!("the notification is longer than {MAX_BYTES} bytes")));
         }
         if verify::is_probe(headers) {
             return Err(Error::new(
@@ -164,12 +164,13 @@ impl Inner {
                 "the service tests whether wrong signatures are refused (WECHATPAY/SIGNTEST): refuse it, and nothing is wrong",
             ));
         }
-        let forged =
-            |said: &str| Error::new(ErrorKind::Verification, format!("the notification is not to be trusted: {said}"));
+        let forged = |reason: &str| {
+            Error::new(ErrorKind::Verification, format!("the notification is not to be trusted: {reason}"))
+        };
         let now = (self.clock)();
-        let signed = verify::read(headers, &body, now).map_err(|said| forged(&said))?;
+        let signed = verify::read(headers, &body, now).map_err(|reason| forged(&reason))?;
         let held = self.verifier.verify(signed.serial, &signed.message, &signed.signature).await;
-        held.map_err(|said| forged(&said.to_string()))?;
+        held.map_err(|reason| forged(&reason.to_string()))?;
         // What cannot be opened is not taken, and may come again when the key is right.
         let notification = self.open(body)?;
         // Only what is genuine is remembered, so that nobody can fill the store.
@@ -189,7 +190,7 @@ impl Inner {
     }
 
     fn open(&self, body: Bytes) -> Result<Notification, Error> {
-        let wrong = |said: String| Error::new(ErrorKind::Decode, said);
+        let wrong = |reason: String| Error::new(ErrorKind::Decode, reason);
         let json: Value =
             serde_json::from_slice(&body).map_err(|error| wrong(format!("the notification is no JSON: {error}")))?;
         let sealed = &json["resource"];
@@ -261,7 +262,7 @@ impl Notification {
         self.text("event_type")
     }
 
-    /// What happened, in words.
+    /// What happened, as a sentence in Chinese.
     #[must_use]
     pub fn summary(&self) -> &str {
         self.text("summary")

@@ -8,7 +8,7 @@ use crate::error::BoxError;
 use crate::proto::verify;
 
 /// NotificationVerifier that the store in memory remembers. Only genuine ones get there, each for as long as its timestamp is accepted.
-const MOST_SEEN: usize = 100_000;
+const MAX_SEEN: usize = 100_000;
 
 /// Remembers which notifications were seen. The default is a store in this process; several instances behind one `notify_url` share one:
 ///
@@ -58,7 +58,7 @@ impl ReplayStore for Memory {
     fn insert<'a>(&'a self, seen: &'a str, until: i64) -> BoxFuture<'a, Result<bool, BoxError>> {
         let mut store = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = until.saturating_sub(2 * verify::MAX_CLOCK_OFFSET);
-        while store.order.front().is_some_and(|(until, _)| *until < now) || store.order.len() >= MOST_SEEN {
+        while store.order.front().is_some_and(|(until, _)| *until < now) || store.order.len() >= MAX_SEEN {
             let Some((_, oldest)) = store.order.pop_front() else { break };
             store.set.remove(&oldest);
         }
@@ -78,12 +78,12 @@ mod tests {
     fn the_store_in_memory_is_bounded_and_forgets_what_is_over() {
         let store = Memory(Mutex::default());
         let insert = |seen: &str, until| crate::transport::runtime::parked(store.insert(seen, until)).expect("memory");
-        for number in 0..MOST_SEEN + 10_000 {
+        for number in 0..MAX_SEEN + 10_000 {
             assert!(insert(&number.to_string(), 1000));
         }
         let held = |store: &Memory| store.0.lock().map(|seen| (seen.set.len(), seen.order.len())).expect("lock");
-        assert_eq!(held(&store), (MOST_SEEN, MOST_SEEN));
-        assert!(!insert(&(MOST_SEEN + 9_999).to_string(), 1000), "the newest is remembered");
+        assert_eq!(held(&store), (MAX_SEEN, MAX_SEEN));
+        assert!(!insert(&(MAX_SEEN + 9_999).to_string(), 1000), "the newest is remembered");
         // Long after, all of these are over.
         assert!(insert("new", 1000 + 2 * verify::MAX_CLOCK_OFFSET + 1));
         assert_eq!(held(&store), (1, 1));

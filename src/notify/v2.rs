@@ -28,7 +28,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{ALGORITHM, MOST_BYTES};
+use super::{ALGORITHM, MAX_BYTES};
 use crate::crypto::secret::Secret;
 use crate::crypto::{Apiv3Key, aes_ecb, hash};
 use crate::error::{Error, ErrorKind};
@@ -66,7 +66,7 @@ impl NotificationVerifier {
     /// [`ErrorKind::Config`]: the key is empty, or no APIv2 key.
     pub fn new(mchid: impl Into<String>, apiv2_key: impl Into<Secret>) -> Result<Self, Error> {
         let credential = Credential::new(mchid, apiv2_key.into());
-        let credential = credential.map_err(|said| Error::config(format!("the APIv2 key {said}")))?;
+        let credential = credential.map_err(|reason| Error::config(format!("the APIv2 key {reason}")))?;
         Ok(NotificationVerifier::with(credential, None))
     }
 
@@ -88,13 +88,14 @@ impl NotificationVerifier {
     /// is sealed in it. [`Reply::to`] makes the right answer of each.
     pub fn verify(&self, body: &[u8]) -> Result<Notification, Error> {
         let Inner { credential, .. } = &*self.0;
-        if body.len() > MOST_BYTES {
-            return Err(Error::new(ErrorKind::TooLarge, format!("the notification is longer than {MOST_BYTES} bytes")));
+        if body.len() > MAX_BYTES {
+            return Err(Error::new(ErrorKind::TooLarge, format!("the notification is longer than {MAX_BYTES} bytes")));
         }
-        let forged =
-            |said: &str| Error::new(ErrorKind::Verification, format!("the notification is not to be trusted: {said}"));
-        let mut fields =
-            xml::read(body).map_err(|said| decode(format!("the notification is no XML of the service's: {said}")))?;
+        let forged = |reason: &str| {
+            Error::new(ErrorKind::Verification, format!("the notification is not to be trusted: {reason}"))
+        };
+        let mut fields = xml::read(body)
+            .map_err(|reason| decode(format!("the notification is no XML of the service's: {reason}")))?;
         // Only what the APIv2 key opens may go without a sign.
         let sealed = fields.get("req_info").is_some_and(|info| info.as_str().is_some_and(|info| !info.is_empty()));
         let unsigned = sealed && !fields.contains_key("sign");
@@ -102,7 +103,7 @@ impl NotificationVerifier {
             // Whatever else stands beside it may be anybody's.
             fields.retain(|name, _| UNSIGNED.contains(&name.as_str()));
         } else {
-            credential.verify(&fields).map_err(|said| forged(&said))?;
+            credential.verify(&fields).map_err(|reason| forged(&reason))?;
         }
         match fields.get("mch_id") {
             Some(mchid) if *mchid != credential.mchid => return Err(forged("it is for another merchant")),
@@ -127,7 +128,7 @@ impl NotificationVerifier {
             let plain = aes_ecb::decrypt(sealed, &key).map_err(|_| {
                 decode("the req_info does not open with this APIv2 key: compare the key with the one on the merchant platform")
             })?;
-            let opened = xml::fields(&plain).map_err(|said| decode(format!("the req_info is no XML: {said}")))?;
+            let opened = xml::fields(&plain).map_err(|reason| decode(format!("the req_info is no XML: {reason}")))?;
             return Ok(Some(opened));
         }
         let Some(sealed) = text("event_ciphertext") else { return Ok(None) };
@@ -147,8 +148,8 @@ impl NotificationVerifier {
     }
 }
 
-fn decode(said: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Decode, said)
+fn decode(reason: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Decode, reason)
 }
 
 /// A genuine notification of APIv2. Its fields are texts, amounts among them, in fen.

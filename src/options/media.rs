@@ -7,13 +7,11 @@ use std::path::Path;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use crate::crypto::hash;
-use crate::crypto::{file_digest, random};
+use crate::crypto::{hash, random};
 use crate::error::Error;
-use crate::options::kind;
+use crate::proto::json_type::kind;
 use crate::proto::multipart::{Multipart, Part};
 use crate::proto::php_scalar::scalar_text;
-use crate::proto::v2;
 
 /// A file to upload, with its `meta`. Only the `meta` is signed; the file is sent with a known length.
 ///
@@ -68,7 +66,7 @@ impl Media {
     /// Bytes, under a file name whose extension tells their type.
     pub fn from_bytes(filename: impl Into<String>, contents: impl Into<Bytes>) -> Self {
         let contents = contents.into();
-        Media { filename: filename.into(), sha256: file_digest::sha256_hex(&contents), contents, meta: None }
+        Media { filename: filename.into(), sha256: hash::sha256(&contents), contents, meta: None }
     }
 
     /// All that a reader gives, held in memory, since the digest comes before the file.
@@ -145,7 +143,7 @@ impl Media {
             let value = scalar_text(value).ok_or_else(|| {
                 Error::options(format!("the field {name:?} of the upload is {} where a string is needed", kind(value)))
             })?;
-            parts.push(v2::fields_part(name, &value));
+            parts.push(Part::field(name, &value));
         }
         parts.push(Part {
             name: "media".to_owned(),

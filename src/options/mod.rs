@@ -22,12 +22,13 @@ use crate::crypto::file_digest::FileDigest;
 use crate::error::Error;
 use crate::pipeline::call_config::Retry;
 use crate::proto::base_uri::BaseUri;
+use crate::proto::json_type::kind;
 use crate::proto::multipart::Multipart;
 use crate::transport::connect::Proxy;
 use crate::transport::sink::{Progress, Sink};
 pub(crate) use keys::{elsewhere, is_reserved, reserved};
 use media::Media;
-pub(crate) use read::{kind, proxy, retry, seconds, text};
+pub(crate) use read::{proxy, retry, seconds, text};
 
 /// What a call carries: the values of the path's variables, the body, the query, headers and how to send it.
 ///

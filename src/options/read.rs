@@ -11,20 +11,9 @@ use crate::error::excerpt;
 use crate::options::media;
 use crate::pipeline::call_config::Retry;
 use crate::proto::base_uri::BaseUri;
+use crate::proto::json_type::kind;
 use crate::proto::multipart::{Multipart, Part};
 use crate::transport::connect::Proxy;
-
-/// The type of a JSON value in a sentence.
-pub(crate) fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
-}
 
 pub(crate) fn text(value: Value) -> Result<String, String> {
     match value {

@@ -6,13 +6,10 @@
 //! assert_eq!(formatter::query_string_like([("b", "2"), ("sign", "x"), ("a", "")]), "b=2");
 //! ```
 
-use std::fmt::Write as _;
-
 use crate::clock;
 use crate::crypto::random;
 use crate::error::Error;
-use crate::proto::authorization::Authorization;
-use crate::proto::signing_string;
+use crate::proto::signing_string::{self, Authorization};
 
 /// 32 random letters and digits.
 ///
@@ -41,7 +38,7 @@ pub fn timestamp() -> i64 {
 /// ```
 #[must_use]
 pub fn authorization(mchid: &str, nonce: &str, signature: &str, timestamp: i64, serial: &str) -> String {
-    Authorization { mchid, serial, timestamp, nonce, signature }.build()
+    Authorization { mchid, serial, timestamp, nonce, signature }.header_value()
 }
 
 /// The message that the signature of a v3 request covers: five lines, each with a line feed behind it. `target` is path and query as sent, `body`
@@ -76,7 +73,7 @@ pub fn response(timestamp: &str, nonce: &str, body: &[u8]) -> Vec<u8> {
 /// Each piece with a line feed behind it, the last one too.
 #[must_use]
 pub fn joined_by_line_feed<'a>(pieces: impl IntoIterator<Item = &'a str>) -> String {
-    pieces.into_iter().flat_map(|piece| [piece, "\n"]).collect()
+    signing_string::joined_by_line_feed(pieces)
 }
 
 /// Pairs in the order of the bytes of their keys, capitals first: what goes into [`query_string_like`].
@@ -87,20 +84,13 @@ pub fn joined_by_line_feed<'a>(pieces: impl IntoIterator<Item = &'a str>) -> Str
 /// ```
 #[must_use]
 pub fn ksort<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<(&'a str, &'a str)> {
-    let mut pairs: Vec<_> = pairs.into_iter().collect();
-    pairs.sort_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
-    pairs
+    signing_string::ksort(pairs)
 }
 
 /// `key=value` joined by `&`, nothing encoded, without `sign` and empty values: what APIv2 and vouchers sign.
 #[must_use]
 pub fn query_string_like<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let mut out = String::new();
-    for (key, value) in pairs.into_iter().filter(|(key, value)| *key != "sign" && !value.is_empty()) {
-        let and = if out.is_empty() { "" } else { "&" };
-        let _ = write!(out, "{and}{key}={value}");
-    }
-    out
+    signing_string::query_string_like(pairs)
 }
 
 #[cfg(test)]

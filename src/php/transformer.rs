@@ -14,7 +14,7 @@
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind};
-use crate::options::kind;
+use crate::proto::json_type::kind;
 use crate::proto::xml;
 
 /// The fields below the root, each a string, in their order; see [`Response::xml`](crate::Response::xml).
@@ -22,7 +22,7 @@ use crate::proto::xml;
 /// # Errors
 /// [`ErrorKind::Decode`]: it is no XML, has a document type, or is larger than any answer of the service.
 pub fn to_array(xml: impl AsRef<[u8]>) -> Result<Value, Error> {
-    xml::fields(xml.as_ref()).map_err(|said| Error::new(ErrorKind::Decode, format!("the text is no XML: {said}")))
+    xml::fields(xml.as_ref()).map_err(|reason| Error::new(ErrorKind::Decode, format!("the text is no XML: {reason}")))
 }
 
 /// The fields as XML below the root `<xml>`, without a declaration, as APIv2 takes it; text that needs it in CDATA.

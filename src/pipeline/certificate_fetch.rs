@@ -37,7 +37,7 @@ impl Source {
         request.extensions_mut().insert(CallConfig::default());
         let answer = self.unverified.clone().oneshot(request).await?;
         if !answer.status().is_success() {
-            return Err(Error::answer(Response::new(answer, false)));
+            return Err(Error::from_response(Response::new(answer, false)));
         }
         let certificates = self.open(answer.body())?;
         self.verify(known, &answer, &certificates)?;

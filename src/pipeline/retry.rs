@@ -103,7 +103,7 @@ impl Shared {
 
     /// Where a request to the primary host may go instead.
     fn backup_of(&self, uri: &Uri) -> Option<Uri> {
-        self.backup.as_ref()?.instead_of(&self.primary, uri)
+        self.backup.as_ref()?.replace_origin(&self.primary, uri)
     }
 
     fn is_down(&self) -> bool {

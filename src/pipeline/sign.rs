@@ -16,11 +16,10 @@ use crate::crypto::{PrivateKey, random};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::pipeline::call_config::{CallConfig, Hint};
 use crate::pipeline::trace::{self, Part};
-use crate::proto::authorization::Authorization;
 use crate::proto::base_uri::BaseUri;
 use crate::proto::diagnose;
 use crate::proto::request::SignedBody;
-use crate::proto::signing_string;
+use crate::proto::signing_string::{self, Authorization};
 use crate::proto::verify::SERIAL;
 use crate::transport::http_client::Answer;
 use crate::transport::work_limiter;
@@ -220,7 +219,7 @@ impl Credential {
         let message = signing_string::request(request.method().as_str(), target, timestamp, nonce, body);
         let (serial, signature) = self.sign(&message).await?;
         let header = Authorization { mchid: &self.mchid, serial: &serial, timestamp, nonce, signature: &signature };
-        let mut value = HeaderValue::try_from(header.build()).map_err(|_| {
+        let mut value = HeaderValue::try_from(header.header_value()).map_err(|_| {
             Error::new(ErrorKind::Sign, "the signer's serial number holds characters that no header takes")
         })?;
         value.set_sensitive(true);

@@ -151,7 +151,7 @@ impl BaseUri {
     }
 
     /// An address of `primary` at this base instead; none where the address is another's.
-    pub(crate) fn instead_of(&self, primary: &BaseUri, uri: &Uri) -> Option<Uri> {
+    pub(crate) fn replace_origin(&self, primary: &BaseUri, uri: &Uri) -> Option<Uri> {
         let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
         let mut rest = primary.origin.strip_prefix(scheme)?.strip_prefix("://")?.bytes();
         let same = authority.as_str().len() == rest.len()
@@ -166,7 +166,7 @@ impl BaseUri {
     }
 
     /// Why this cannot stand in for another base.
-    pub(crate) fn unlike(&self, primary: &BaseUri) -> Option<&'static str> {
+    pub(crate) fn backup_problem(&self, primary: &BaseUri) -> Option<&'static str> {
         if self.plain_http && !primary.plain_http {
             return Some(
                 "is plain http, and base_uri is https: whoever blocks the one would read what goes to the other",
@@ -263,7 +263,7 @@ mod tests {
             ("https://h:8443/", "https://h:84433/v3", None),
         ] {
             let uri = uri.parse().expect("uri");
-            assert_eq!(backup.instead_of(&base(primary), &uri).map(|uri| uri.to_string()).as_deref(), instead);
+            assert_eq!(backup.replace_origin(&base(primary), &uri).map(|uri| uri.to_string()).as_deref(), instead);
         }
     }
 
@@ -306,9 +306,9 @@ mod tests {
             "https://user:pass@api.mch.weixin.qq.com/",
             "https:///v3",
         ] {
-            let said = joined(BaseUri::DEFAULT, reference, None);
-            assert!(said.contains("must not be given"), "{reference}: {said}");
-            assert!(!said.contains("pass@"), "{said}");
+            let message = joined(BaseUri::DEFAULT, reference, None);
+            assert!(message.contains("must not be given"), "{reference}: {message}");
+            assert!(!message.contains("pass@"), "{message}");
         }
         assert!(joined(BaseUri::DEFAULT, "ftp:x", None).contains("scheme"));
     }
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn each_wrong_base_has_its_words() {
-        for (text, words) in [
+        for (text, expected) in [
             ("api.mch.weixin.qq.com", "lacks scheme"),
             ("/v3/", "lacks scheme"),
             ("ftp://api.mch.weixin.qq.com/", "no scheme of HTTP"),
@@ -336,8 +336,8 @@ mod tests {
             ("https://ho st/", "no URI"),
             ("", "no URI"),
         ] {
-            let said = BaseUri::parse(text).expect_err(text);
-            assert!(said.contains(words) && !said.contains("secret"), "{text}: {said}");
+            let message = BaseUri::parse(text).expect_err(text);
+            assert!(message.contains(expected) && !message.contains("secret"), "{text}: {message}");
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::error::{Error, excerpt};
+use super::excerpt::excerpt;
+use crate::error::Error;
 
 /// Turns one name or a whole path, as written in `seg`, `chain` or `[...]`, into template text.
 ///
@@ -24,15 +25,15 @@ pub(crate) fn normalize(name: &str) -> Result<Cow<'_, str>, Error> {
     if !name.is_empty() && !name.bytes().any(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b':')) {
         return Ok(Cow::Borrowed(name));
     }
-    let mut out = vec![0; room(name)];
-    let written = write(name.as_bytes(), &mut out, 0).map_err(|fault| fault.said(name))?;
+    let mut out = vec![0; max_len(name)];
+    let written = write(name.as_bytes(), &mut out, 0).map_err(|fault| fault.into_error(name))?;
     out.truncate(written);
     // What is inserted is ASCII, so what was text stays text.
     String::from_utf8(out).map(Cow::Owned).map_err(|_| Error::path("the path is no text"))
 }
 
 /// What [`write()`] needs at most.
-pub(crate) const fn room(name: &str) -> usize {
+pub(crate) const fn max_len(name: &str) -> usize {
     2 * name.len() + 2
 }
 
@@ -51,7 +52,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// For the compiler, which shows the place itself.
-    pub(crate) const fn words(self) -> &'static str {
+    pub(crate) const fn message(self) -> &'static str {
         match self {
             Fault::Empty => "the name of a path segment is empty",
             Fault::Underscored(..) => "\"_x_\" is a variable only as a name of its own: inside a path write {x}",
@@ -66,10 +67,10 @@ impl Fault {
         }
     }
 
-    fn said(self, name: &str) -> Error {
+    fn into_error(self, name: &str) -> Error {
         let part = |from: usize, to: usize| name.get(from..to).unwrap_or(name);
         match self {
-            Fault::Empty => Error::path(self.words()),
+            Fault::Empty => Error::path(self.message()),
             Fault::Underscored(from, to) => {
                 let variable = part(from, to);
                 Error::path(format!(

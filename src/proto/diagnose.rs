@@ -8,7 +8,7 @@ use serde_json::Value;
 /// A clock that is off by more than this deserves a word, in seconds.
 const WORTH_A_WORD: u64 = 60;
 
-/// What differs, in words; `signed` is the message of five lines, the body is never shown.
+/// What differs; `signed` is the message of five lines, the body is never shown.
 ///
 /// ```text
 /// signed                               the service's sign_information
@@ -16,8 +16,8 @@ const WORTH_A_WORD: u64 = 60;
 /// -> the service received another query than was signed ...
 /// ```
 pub(crate) fn refusal(signed: &[u8], detail: &Value, offset: Option<i64>) -> Option<String> {
-    if let Some(said) = offset.filter(|offset| offset.unsigned_abs() > 300).and_then(clock) {
-        return Some(said);
+    if let Some(reason) = offset.filter(|offset| offset.unsigned_abs() > 300).and_then(clock) {
+        return Some(reason);
     }
     if detail["field"] == "serial_no" || detail["field"] == "mchid" {
         return Some(format!(
@@ -84,7 +84,7 @@ pub(crate) fn refusal(signed: &[u8], detail: &Value, offset: Option<i64>) -> Opt
     None
 }
 
-/// A clock that is off, in words; `offset` is the service's time less ours, in seconds.
+/// A clock that is off; `offset` is the service's time less ours, in seconds.
 pub(crate) fn clock(offset: i64) -> Option<String> {
     let by = offset.unsigned_abs();
     let direction = if offset > 0 { "behind" } else { "ahead of" };
@@ -101,7 +101,7 @@ mod tests {
         let signed = "POST\n/v3/x?token=secret\n1700000000\nN\n{\"name\":\"personal\"}\n";
         let information = |method: &str, url: &str, message: &str, length: usize| json!({ "sign_information": { "method": method, "url": url, "truncated_sign_message": message, "sign_message_length": length } });
         let target = "/v3/x?token=secret";
-        for (detail, offset, words) in [
+        for (detail, offset, expected) in [
             (information("GET", target, signed, signed.len()), None, "the method GET"),
             (information("POST", "/v3/y", signed, signed.len()), None, "another path than was signed"),
             (
@@ -123,9 +123,9 @@ mod tests {
             (json!({ "field": "serial_no" }), None, "the setting serial"),
             (json!({ "field": "mchid" }), Some(10), "the setting mchid"),
         ] {
-            let said = refusal(signed.as_bytes(), &detail, offset).expect(words);
-            assert!(said.contains(words), "{words:?} not in {said:?}");
-            assert!(!said.contains("secret") && !said.contains("personal"), "{said}");
+            let message = refusal(signed.as_bytes(), &detail, offset).expect(expected);
+            assert!(message.contains(expected), "{expected:?} not in {message:?}");
+            assert!(!message.contains("secret") && !message.contains("personal"), "{message}");
         }
         assert_eq!(refusal(signed.as_bytes(), &Value::Null, None), None);
         assert_eq!(refusal(b"", &json!({ "sign_information": {} }), None), None);

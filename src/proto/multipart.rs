@@ -64,6 +64,16 @@ impl Multipart {
 }
 
 impl Part {
+    /// A part that is a field of a form: a name and a value, without further headers.
+    pub(crate) fn field(name: &str, value: &str) -> Self {
+        Part {
+            name: name.to_owned(),
+            filename: None,
+            headers: Vec::new(),
+            contents: Bytes::copy_from_slice(value.as_bytes()),
+        }
+    }
+
     /// The boundary and the headers of the part, up to the empty line.
     fn head(&self, boundary: &str) -> String {
         let mut head = format!("--{boundary}\r\n");

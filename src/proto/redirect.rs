@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(followed("POST", 303, "x", false), is("GET", "https://h/a/x", 0));
         assert_eq!(followed("GET", 302, "//h/x#f", false), is("GET", "https://h/x", 3));
         assert_eq!(followed("POST", 302, "/x", true), is("POST", "https://h/x", 3));
-        for (method, status, location, words) in [
+        for (method, status, location, expected) in [
             ("POST", 302, "/x", "would become a GET"),
             ("GET", 302, "https://evil.example/x", "another host"),
             ("GET", 302, "http://h/x", "another host"),
@@ -125,8 +125,8 @@ mod tests {
             ("GET", 302, "", "no Location"),
             ("GET", 304, "/x", "no redirect"),
         ] {
-            let said = followed(method, status, location, false).expect_err(words);
-            assert!(said.contains(words), "{said}");
+            let message = followed(method, status, location, false).expect_err(expected);
+            assert!(message.contains(expected), "{message}");
         }
     }
 }

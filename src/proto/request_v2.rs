@@ -7,7 +7,7 @@ use http::{Method, Request};
 use super::base_uri::BaseUri;
 use super::multipart::Multipart;
 use super::request::{bounded, headers, written_query};
-use super::v2::{Form, Unsigned};
+use super::v2::{FieldLocation, Unsigned};
 use super::{query, xml};
 use crate::error::Error;
 use crate::options::{Body, Options};
@@ -26,8 +26,8 @@ pub(super) fn build(method: Method, path: &str, options: &Options, base: &BaseUr
     }
     let mut query = options.query.as_ref().map(written_query);
     let mut content_type = XML;
-    let (body, form) = match &options.body {
-        None if method == Method::GET => (Bytes::new(), Form::Query),
+    let (body, location) = match &options.body {
+        None if method == Method::GET => (Bytes::new(), FieldLocation::Query),
         None => {
             return Err(Error::options(
                 "the option \"xml\" is missing: APIv2 takes its fields from it, {\"xml\": {\"mch_id\": \"...\"}}",
@@ -39,13 +39,13 @@ pub(super) fn build(method: Method, path: &str, options: &Options, base: &BaseUr
                     "the options hold both \"xml\" and \"query\", and a GET has one place for fields: give them as \"query\"",
                 ));
             }
-            (Bytes::new(), Form::Query)
+            (Bytes::new(), FieldLocation::Query)
         }
         Some(Body::Xml(fields)) => {
             let unsigned = fields.iter().filter(|(name, _)| !matches!(name.as_str(), "sign" | "nonce_str"));
             let written =
                 Bytes::from(xml::write(&unsigned.map(|(name, value)| (name.clone(), value.clone())).collect()));
-            (written.clone(), Form::Xml(fields.clone(), written))
+            (written.clone(), FieldLocation::Xml(fields.clone(), written))
         }
         Some(Body::Media(media, boundary)) if method != Method::GET => {
             upload(options, media.multipart_v2(boundary)?, &mut content_type)?
@@ -63,14 +63,18 @@ pub(super) fn build(method: Method, path: &str, options: &Options, base: &BaseUr
     *request.method_mut() = method;
     *request.uri_mut() = base.join(path, query.as_deref())?;
     *request.headers_mut() = headers(ACCEPT, content_type, options);
-    request.extensions_mut().insert(Unsigned { form, nonceless: options.nonceless.unwrap_or(false) });
+    request.extensions_mut().insert(Unsigned { location, nonceless: options.nonceless.unwrap_or(false) });
     Ok(request)
 }
 
-fn upload(options: &Options, upload: Multipart, content_type: &mut HeaderValue) -> Result<(Bytes, Form), Error> {
+fn upload(
+    options: &Options,
+    upload: Multipart,
+    content_type: &mut HeaderValue,
+) -> Result<(Bytes, FieldLocation), Error> {
     let (upload, own) = bounded(options, upload)?;
     *content_type = own;
-    Ok((upload.encode(), Form::Upload(upload)))
+    Ok((upload.encode(), FieldLocation::Upload(upload)))
 }
 
 /// The options that mean nothing to APIv3; PHP passes over them in silence.

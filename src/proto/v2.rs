@@ -10,12 +10,14 @@ use http::uri::PathAndQuery;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
+use super::excerpt::excerpt;
+use super::json_type::kind;
 use super::multipart::{Multipart, Part};
 use super::php_scalar::scalar_text;
 use super::{query, xml};
 use crate::crypto::hash;
 use crate::crypto::secret::Secret;
-use crate::error::{Error, excerpt};
+use crate::error::Error;
 
 /// The fields of a message.
 pub(crate) type Fields = Map<String, Value>;
@@ -81,14 +83,14 @@ pub(crate) struct Credential {
 /// A request that is not signed yet; travels with it through the layers.
 #[derive(Clone)]
 pub(crate) struct Unsigned {
-    pub(crate) form: Form,
+    pub(crate) location: FieldLocation,
     /// Whether `nonce_str` is left out.
     pub(crate) nonceless: bool,
 }
 
 /// Where the fields of a request are.
 #[derive(Clone)]
-pub(crate) enum Form {
+pub(crate) enum FieldLocation {
     /// In the query of the URI.
     Query,
     /// In the body, as XML. The fields are the caller's; the bytes are what was written of them, by which a layer's change shows.
@@ -137,30 +139,30 @@ impl Credential {
 
     /// Signs a request: adds `nonce_str` and `sign`, and writes the fields to where they belong.
     pub(crate) fn sign(&self, request: &mut Request<Bytes>, unsigned: Unsigned, nonce: &str) -> Result<(), Error> {
-        let Unsigned { form, nonceless } = unsigned;
+        let Unsigned { location, nonceless } = unsigned;
         let path = request.uri().path().to_owned();
         let nonce = if nonceless { None } else { Some(nonce) };
-        match form {
-            Form::Query => {
+        match location {
+            FieldLocation::Query => {
                 let mut fields = parse_query(request.uri().query().unwrap_or_default())?;
                 self.complete(&mut fields, &path, nonce)?;
                 set_query(request, &path, &query::from_map(&fields))?;
             }
-            Form::Xml(given, written) => {
+            FieldLocation::Xml(given, written) => {
                 let mut fields = if *request.body() == written { given } else { changed(request.body(), &given)? };
                 self.complete(&mut fields, &path, nonce)?;
                 *request.body_mut() = xml::write(&fields).into();
             }
-            Form::Upload(mut upload) => {
+            FieldLocation::Upload(mut upload) => {
                 let mut fields = upload_fields(&upload)?;
                 if MERCHANT.iter().all(|name| !fields.contains_key(*name)) {
-                    let own = fields_part(MERCHANT[0], &self.mchid);
+                    let own = Part::field(MERCHANT[0], &self.mchid);
                     fields.insert(own.name.clone(), self.mchid.as_str().into());
                     upload.parts.insert(0, own);
                 }
                 // The documented uploads have no nonce.
                 self.complete(&mut fields, &path, None)?;
-                let sign = fields_part(SIGN, fields.get(SIGN).and_then(Value::as_str).unwrap_or_default());
+                let sign = Part::field(SIGN, fields.get(SIGN).and_then(Value::as_str).unwrap_or_default());
                 match upload.parts.iter_mut().find(|part| part.name == SIGN) {
                     Some(part) => *part = sign,
                     None => upload.parts.push(sign),
@@ -204,10 +206,9 @@ impl Credential {
                  use a client with the other's settings",
                 excerpt(given)
             ))),
-            Some((name, other)) => Err(Error::options(format!(
-                "the field {name:?} is {} where a string is needed, {own:?}",
-                crate::options::kind(other)
-            ))),
+            Some((name, other)) => {
+                Err(Error::options(format!("the field {name:?} is {} where a string is needed, {own:?}", kind(other))))
+            }
             None if WITHOUT_MERCHANT.contains(&path) => Ok(()),
             None => Err(Error::options(format!(
                 "the merchant id is missing: add \"mch_id\": {own:?} to the fields, or \"mchid\" or \"combine_mch_id\", whichever the \
@@ -246,7 +247,7 @@ impl Credential {
         let fields = match xml::read(body) {
             Ok(fields) => fields,
             Err(_) if is_unsigned(path) => return Ok(false),
-            Err(said) => return Err(format!("it is no XML of the service's: {said}")),
+            Err(reason) => return Err(format!("it is no XML of the service's: {reason}")),
         };
         let held = self.verify(&fields);
         if is_unsigned(path) {
@@ -285,15 +286,15 @@ pub(crate) fn failure(fields: &Fields) -> Option<Failure> {
     let code = text("err_code").or_else(|| text("error_code")).or(code.as_str()).unwrap_or("FAIL").to_owned();
     let message = ["err_code_des", "return_msg", "retmsg", "err_msg"]
         .into_iter()
-        .find_map(|name| text(name).filter(|said| *said != "OK"));
+        .find_map(|name| text(name).filter(|reason| *reason != "OK"));
     let message = message.unwrap_or("the service gives no reason").to_owned();
     Some(Failure { code, message })
 }
 
 /// The fields of a body that a layer changed; a nonce that the caller gave is kept.
 fn changed(body: &[u8], given: &Fields) -> Result<Fields, Error> {
-    let mut fields = xml::read(body).map_err(|said| {
-        Error::layer(format!("a layer made the body of an APIv2 call into something that cannot be signed: {said}"))
+    let mut fields = xml::read(body).map_err(|reason| {
+        Error::layer(format!("a layer made the body of an APIv2 call into something that cannot be signed: {reason}"))
     })?;
     if let Some((name, _)) = fields.iter().find(|(_, value)| !value.is_string()) {
         return Err(Error::layer(format!(
@@ -366,14 +367,4 @@ fn upload_fields(upload: &Multipart) -> Result<Fields, Error> {
         }
     }
     Ok(fields)
-}
-
-/// A part that is a field.
-pub(crate) fn fields_part(name: &str, value: &str) -> Part {
-    Part {
-        name: name.to_owned(),
-        filename: None,
-        headers: Vec::new(),
-        contents: Bytes::copy_from_slice(value.as_bytes()),
-    }
 }

@@ -25,7 +25,7 @@ fn what_is_signed() {
 
 #[test]
 fn each_wrong_merchant_has_its_words() {
-    for (value, words) in [
+    for (value, expected) in [
         (json!({}), "\"mch_id\": \"1900000109\""),
         (json!({"mch_id": null}), "is missing"),
         (json!({"mch_id": ""}), "is \"(empty)\""),
@@ -34,8 +34,8 @@ fn each_wrong_merchant_has_its_words() {
         (json!({"mch_id": "x", "mchid": "1900000109"}), "\"mch_id\" is \"x\""),
         (json!({"combine_mch_id": "x"}), "\"combine_mch_id\" is \"x\""),
     ] {
-        let said = credential().guard(&fields(value.clone()), "/pay/unifiedorder").expect_err("guard");
-        assert!(said.message().contains(words), "{value}: {said}");
+        let error = credential().guard(&fields(value.clone()), "/pay/unifiedorder").expect_err("guard");
+        assert!(error.message().contains(expected), "{value}: {error}");
     }
     for value in
         [json!({"mch_id": "1900000109"}), json!({"mch_id": null, "mchid": "1900000109", "combine_mch_id": "x"})]

@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn each_wrong_header_has_its_words() {
-        for (name, value, words) in [
+        for (name, value, expected) in [
             (SERIAL, None, "Wechatpay-Serial is missing"),
             (SIGNATURE, None, "Wechatpay-Signature is missing"),
             (TIMESTAMP, None, "Wechatpay-Timestamp is missing"),
@@ -193,8 +193,8 @@ mod tests {
             if let Some(value) = value {
                 headers.insert(name, HeaderValue::from_bytes(value.as_bytes()).expect("value"));
             }
-            let said = read(&headers, b"", 1000).err().unwrap_or_default();
-            assert!(said.contains(words), "{words:?} not in {said:?}");
+            let message = read(&headers, b"", 1000).err().unwrap_or_default();
+            assert!(message.contains(expected), "{expected:?} not in {message:?}");
         }
         for name in [SERIAL, SIGNATURE, TIMESTAMP, NONCE] {
             let mut headers = headers();

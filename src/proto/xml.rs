@@ -8,15 +8,15 @@ use quick_xml::events::Event;
 use quick_xml::{Reader, XmlVersion};
 use serde_json::{Map, Value};
 
+use super::excerpt::excerpt;
 use super::php_scalar::scalar_text;
-use crate::error::excerpt;
 
 /// The name of the members of lists, and of fields whose name is no name of XML.
 const ITEM: &str = "item";
 /// The deepest nesting that is read.
-const MOST_DEPTH: usize = 32;
+const MAX_DEPTH: usize = 32;
 /// The most elements that are read.
-const MOST_ELEMENTS: usize = 65_536;
+const MAX_ELEMENTS: usize = 65_536;
 
 /// Writes fields in their order, as PHP's `Transformer::toXml` does.
 ///
@@ -134,9 +134,9 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Map<String, Value>, String> {
         })?;
         match event {
             Event::Start(_) | Event::Empty(_) if root.is_some() => return Err("it has two roots".to_owned()),
-            Event::Start(tag) | Event::Empty(tag) if open.len() >= MOST_DEPTH => {
+            Event::Start(tag) | Event::Empty(tag) if open.len() >= MAX_DEPTH => {
                 return Err(format!(
-                    "it is nested deeper than {MOST_DEPTH} elements, at {:?}",
+                    "it is nested deeper than {MAX_DEPTH} elements, at {:?}",
                     excerpt(&String::from_utf8_lossy(tag.name().as_ref()))
                 ));
             }
@@ -189,8 +189,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Map<String, Value>, String> {
             Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
             Event::Eof => break,
         }
-        if elements > MOST_ELEMENTS {
-            return Err(format!("it has more than {MOST_ELEMENTS} elements"));
+        if elements > MAX_ELEMENTS {
+            return Err(format!("it has more than {MAX_ELEMENTS} elements"));
         }
     }
     if let Some(element) = open.last() {
@@ -314,13 +314,13 @@ mod tests {
     #[test]
     fn each_wrong_document_has_its_words() {
         let nested = "<a>".repeat(3_500_000);
-        let many = format!("<xml>{}</xml>", "<a/>".repeat(MOST_ELEMENTS + 1));
-        let many_open = format!("<xml>{}</xml>", "<a></a>".repeat(MOST_ELEMENTS + 1));
+        let many = format!("<xml>{}</xml>", "<a/>".repeat(MAX_ELEMENTS + 1));
+        let many_open = format!("<xml>{}</xml>", "<a></a>".repeat(MAX_ELEMENTS + 1));
         let long = format!("<xml><{0}></b></xml>", "n".repeat(600_000));
         let laughs = "<!DOCTYPE lolz [<!ENTITY lol \"lol\"><!ENTITY lol1 \"&lol;&lol;\">]><xml>&lol1;</xml>";
         let external =
             "<?xml version=\"1.0\"?><!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><xml><a>&e;</a></xml>";
-        for (xml, words) in [
+        for (xml, expected) in [
             ("", "empty"),
             ("  ", "empty"),
             ("{\"a\": 1}", "begins with"),
@@ -345,9 +345,9 @@ mod tests {
             ("<!-- only -->", "no element"),
             ("</xml>", "broken"),
         ] {
-            let said = read(xml.as_bytes()).expect_err(words);
-            assert!(said.len() < 1000, "{words}: {} bytes of message", said.len());
-            assert!(said.contains(words), "{words:?} not in {said:?}");
+            let message = read(xml.as_bytes()).expect_err(expected);
+            assert!(message.len() < 1000, "{expected}: {} bytes of message", message.len());
+            assert!(message.contains(expected), "{expected:?} not in {message:?}");
         }
         assert!(read(b"<xml><a>\xff</a></xml>").expect_err("bytes").contains("no UTF-8"));
     }

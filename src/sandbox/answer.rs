@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::crypto::{PrivateKey, random};
 use crate::error::Error;
-use crate::proto::authorization::SCHEME;
-use crate::proto::{signing_string, verify};
+use crate::proto::signing_string::{self, SCHEME};
+use crate::proto::verify;
 
 /// A refusal in the service's JSON: `{"code", "message", "detail"}`.
 #[derive(Debug, PartialEq)]

@@ -12,8 +12,7 @@ use super::routes::{Answered, Asked, body, china_time, china_time_of};
 use super::upload::Upload;
 use super::{MCHID, PUBLIC_KEY_ID};
 use crate::clock::now;
-use crate::crypto::file_digest::{hex, sha256_hex};
-use crate::crypto::{Certificate, random};
+use crate::crypto::{Certificate, hash, hex, random};
 use crate::error::Error;
 use crate::proto::verify::SERIAL;
 
@@ -90,7 +89,7 @@ fn uploaded<'a>(asked: &'a Asked<'_>) -> Result<&'a Upload, Refusal> {
     let meta: Value = serde_json::from_slice(&upload.meta)
         .map_err(|error| Refusal::param("body", "/meta", format!("meta不是合法的JSON: {error}")))?;
     check(&meta, &[("/filename", Kind::Text(256), true), ("/sha256", Kind::Text(64), true)])?;
-    if meta["sha256"] != sha256_hex(&upload.file) {
+    if meta["sha256"] != hash::sha256(&upload.file) {
         return Err(Refusal::param("body", "/meta/sha256", "图片文件的sha256与meta中的sha256不一致"));
     }
     Ok(upload)
@@ -159,7 +158,7 @@ pub(super) fn echo(asked: &Asked<'_>) -> Result<Answered, Refusal> {
 /// An overseas statement, which is signed by its SHA-1.
 pub(super) fn statement(asked: &Asked<'_>) -> Result<Answered, Refusal> {
     let file = format!("Transaction time,Amount\n`{},`0.01\n", asked.request.uri().query().unwrap_or_default());
-    let sha1 = hex(ring::digest::digest(&SHA1_FOR_LEGACY_USE_ONLY, file.as_bytes()).as_ref());
+    let sha1 = hex::encode(ring::digest::digest(&SHA1_FOR_LEGACY_USE_ONLY, file.as_bytes()).as_ref());
     Ok(Answered::Statement(Bytes::from(file), sha1))
 }
 

@@ -339,7 +339,7 @@ fn bill(asked: &Asked<'_>, kind: &str) -> Result<Answered, Refusal> {
             detail: Value::Null,
         });
     };
-    let sha1 = crate::crypto::file_digest::sha1_hex(text.as_bytes());
+    let sha1 = crate::crypto::hash::sha1(&text);
     let token = book.offer_bill(text, gzip);
     Ok(Answered::Json(
         StatusCode::OK,

@@ -10,8 +10,7 @@ use super::answer::Refusal;
 use super::explain::{Parts, explain};
 use super::server::BaseUri;
 use super::{MCHID, SERIAL, State};
-use crate::proto::authorization::Authorization;
-use crate::proto::signing_string;
+use crate::proto::signing_string::{self, Authorization};
 
 /// How far a request's clock may be off, in seconds.
 const MAX_AGE: u64 = 300;

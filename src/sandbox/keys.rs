@@ -107,7 +107,7 @@ fn issue_material(number: usize, until: SystemTime) -> Result<IssuedMaterial, Er
     let certificate = params.self_signed(&signer.map_err(failed)?).map_err(failed)?;
     Ok(IssuedMaterial {
         key,
-        serial: crate::crypto::file_digest::hex(&serial).to_ascii_uppercase(),
+        serial: crate::crypto::hex::encode(&serial).to_ascii_uppercase(),
         pem: to_pem("CERTIFICATE", certificate.der()),
     })
 }

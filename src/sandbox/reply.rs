@@ -94,7 +94,7 @@ pub(super) fn file_sha1(length: u64) -> String {
     while file.left > 0 {
         hasher.update(&file.next());
     }
-    crate::crypto::file_digest::hex(hasher.finish().as_ref())
+    crate::crypto::hex::encode(hasher.finish().as_ref())
 }
 
 /// A file packed by gzip.

@@ -76,7 +76,9 @@ fn headers(out: &mut String, side: char, headers: &HeaderMap) {
 /// Everything of the header but the signature: merchant id, serial number, timestamp and nonce are what one looks for.
 fn authorization(value: &str) -> String {
     match value.split_once("signature=\"") {
-        Some((head, _)) if value.starts_with(crate::proto::authorization::SCHEME) => format!("{head}signature=\"***\""),
+        Some((head, _)) if value.starts_with(crate::proto::signing_string::SCHEME) => {
+            format!("{head}signature=\"***\"")
+        }
         _ => "***".to_owned(),
     }
 }

@@ -78,7 +78,6 @@ const NOT_SAID: &[(&str, &[&str])] = &[
             "line {}: {}",
             "the line needs \"template\" or \"chain\", one of them and not both",
             "sign {}",
-            "only a server reads this header",
             "no stub",
             "hung up as told",
             "the store does not write",

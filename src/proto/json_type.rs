@@ -1,0 +1,15 @@
+//! The type of a JSON value, as an error message names it.
+
+use serde_json::Value;
+
+/// `"a boolean"`, `"an object"`, ...: a phrase that fits into "... is {} where a string is needed".
+pub(crate) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
