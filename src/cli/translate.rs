@@ -1,40 +1,47 @@
-//! What `wxpay` says to people, in Chinese where the locale says so.
+//! Chinese translations of the messages that `wxpay` prints for people.
 //!
-//! The library's own messages stay English, for logs, tests and other people's searches. Here the finished message is looked up in a
-//! catalogue, `messages.zh.txt`, and what it was filled with is looked up in turn; what is not there is printed as it is.
+//! The library's own messages are in English, for logs, tests and searches. Here the finished message
+//! is matched with the English sentences of a catalogue, `messages.zh.txt`. The parts that fill the
+//! placeholders of a sentence are translated in the same way. Whatever is not in the catalogue is
+//! printed unchanged.
 
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::sync::{LazyLock, OnceLock};
 
-/// How deep sentences are looked for within sentences, and how often for one message: it may hold text from outside.
-const DEEPEST: usize = 8;
-const MOST_LOOKUPS: u32 = 400;
-/// How many colons and semicolons of a message are tried as its joints.
-const MOST_JOINTS: usize = 24;
+/// Limits for one message: the depth of sentences within sentences, and the number of lookups. A
+/// message may contain text from outside, which must not make the search expensive.
+const MAX_DEPTH: usize = 8;
+const MAX_LOOKUPS: u32 = 400;
+/// How many colons and semicolons of a message are tried as the boundary of two sentences.
+const MAX_BOUNDARIES: usize = 24;
+/// An entry with fewer letters than this could match by accident.
+const MIN_SPECIFIC_LETTERS: usize = 6;
 
-/// One entry of the catalogue.
+/// An entry of the catalogue.
 struct Entry {
-    /// The English sentence, cut where something is filled in.
+    /// The English sentence, split at its placeholders.
     english: Vec<&'static str>,
     chinese: &'static str,
     letters: usize,
 }
 
-/// The entries, those that say most first: the most exact is taken.
+impl Entry {
+    fn new(english: &'static str, chinese: &'static str) -> Self {
+        let letters = english.chars().filter(|c| c.is_alphanumeric()).count();
+        Entry { english: english.split("{}").collect(), chinese, letters }
+    }
+}
+
+/// The entries, those with the most letters first: the most specific one that matches is used.
 static CATALOGUE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     let mut entries: Vec<Entry> =
-        pairs(include_str!("messages.zh.txt")).map(|(english, chinese)| entry(english, chinese)).collect();
+        pairs(include_str!("messages.zh.txt")).map(|(english, chinese)| Entry::new(english, chinese)).collect();
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.letters));
     entries
 });
 
-fn entry(english: &'static str, chinese: &'static str) -> Entry {
-    let letters = english.chars().filter(|c| c.is_alphanumeric()).count();
-    Entry { english: english.split("{}").collect(), chinese, letters }
-}
-
-/// The pairs of lines of a catalogue.
+/// The English and Chinese lines of a catalogue.
 fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut english = "";
     text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).filter_map(move |line| {
@@ -48,21 +55,22 @@ fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// Whether people are spoken to in Chinese: WXPAY_LANG says so, or else the locale.
+/// Whether messages are printed in Chinese: `WXPAY_LANG`, or else the locale.
 pub(super) fn is_chinese() -> bool {
-    static SPOKEN: OnceLock<bool> = OnceLock::new();
-    *SPOKEN.get_or_init(|| asked_for(|name| std::env::var(name).ok().filter(|value| !value.is_empty())))
+    static IS_CHINESE: OnceLock<bool> = OnceLock::new();
+    *IS_CHINESE.get_or_init(|| is_chinese_locale(|name| std::env::var(name).ok().filter(|value| !value.is_empty())))
 }
 
-/// POSIX's order, with GNU's list of languages, which a locale without a language (`C`) turns off.
-fn asked_for(variable: impl Fn(&str) -> Option<String>) -> bool {
+/// Follows POSIX's order of the variables, and GNU's `LANGUAGE`, which has no effect in the locales
+/// `C` and `POSIX`.
+fn is_chinese_locale(variable: impl Fn(&str) -> Option<String>) -> bool {
     let is_zh = |language: &str| language.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("zh"));
-    if let Some(own) = variable("WXPAY_LANG") {
-        return is_zh(&own);
+    if let Some(language) = variable("WXPAY_LANG") {
+        return is_zh(&language);
     }
     let locale = |category: &str| ["LC_ALL", category, "LANG"].into_iter().find_map(&variable).unwrap_or_default();
     let (messages, characters) = (locale("LC_MESSAGES"), locale("LC_CTYPE"));
-    // What is written is UTF-8: a terminal of another encoding would show something else.
+    // The output is UTF-8, which a terminal with another encoding cannot show.
     let encoding = characters.split_once('.').map_or("UTF-8", |(_, encoding)| encoding);
     if !matches!(encoding.to_lowercase().split('@').next(), Some("utf-8" | "utf8")) {
         return false;
@@ -71,108 +79,109 @@ fn asked_for(variable: impl Fn(&str) -> Option<String>) -> bool {
     if matches!(language, "" | "C" | "POSIX") {
         return false;
     }
-    let listed = variable("LANGUAGE").unwrap_or_default();
-    let known = |language: &&str| is_zh(language) || language.starts_with("en");
-    is_zh(listed.split(':').find(known).unwrap_or(language))
+    let preferences = variable("LANGUAGE").unwrap_or_default();
+    let is_available = |language: &&str| is_zh(language) || language.starts_with("en");
+    is_zh(preferences.split(':').find(is_available).unwrap_or(language))
 }
 
-/// The message in the language that is spoken.
+/// The message in the language of the locale.
 pub(super) fn message(message: &str) -> Cow<'_, str> {
     if is_chinese() { Cow::Owned(chinese(message)) } else { Cow::Borrowed(message) }
 }
 
 /// The message in Chinese, line by line, as far as the catalogue has it.
 fn chinese(message: &str) -> String {
-    let lookups = Cell::new(MOST_LOOKUPS);
-    let line = |line: &str| Search { lookups: &lookups }.text(line, 0);
+    let lookups = Cell::new(MAX_LOOKUPS);
+    let line = |line: &str| Translator { remaining_lookups: &lookups }.text(line, 0);
     message.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
-struct Search<'a> {
-    lookups: &'a Cell<u32>,
+struct Translator<'a> {
+    remaining_lookups: &'a Cell<u32>,
 }
 
-impl Search<'_> {
-    /// A text that is one sentence, or several that colons and semicolons join, as far as they are known.
-    fn text(&self, said: &str, depth: usize) -> String {
-        if depth > DEEPEST || said.is_empty() {
-            return said.to_owned();
+impl Translator<'_> {
+    /// Translates one sentence, or several that are joined by colons and semicolons.
+    fn text(&self, text: &str, depth: usize) -> String {
+        if depth > MAX_DEPTH || text.is_empty() {
+            return text.to_owned();
         }
-        if let Some(known) = self.sentence(said, depth) {
-            return known;
+        if let Some(translated) = self.sentence(text, depth) {
+            return translated;
         }
-        let core = said.trim();
-        if let (true, Some(known)) = (core.len() < said.len(), self.sentence(core, depth)) {
-            let begin = said.len() - said.trim_start().len();
-            let (before, rest) = said.split_at_checked(begin).unwrap_or(("", said));
-            return format!("{before}{known}{}", rest.strip_prefix(core).unwrap_or_default());
+        let trimmed = text.trim();
+        if let (true, Some(translated)) = (trimmed.len() < text.len(), self.sentence(trimmed, depth)) {
+            let indent = text.len() - text.trim_start().len();
+            let (indent, rest) = text.split_at_checked(indent).unwrap_or(("", text));
+            return format!("{indent}{translated}{}", rest.strip_prefix(trimmed).unwrap_or_default());
         }
-        let joints =
-            || said.char_indices().filter(|(at, _)| said.get(*at..).is_some_and(begins_joint)).map(|(at, _)| at);
-        let cut = |at: usize| {
-            let (left, rest) = said.split_at_checked(at)?;
+        let boundaries =
+            || text.char_indices().filter(|(at, _)| text.get(*at..).is_some_and(begins_boundary)).map(|(at, _)| at);
+        let split = |at: usize| {
+            let (left, rest) = text.split_at_checked(at)?;
             Some((left, if rest.starts_with(';') { "；" } else { "：" }, rest.get(2..)?))
         };
-        // "CALL: STATUS CODE: the sentence", and then "the sentence: what a library says".
-        for (left, joint, right) in joints().take(MOST_JOINTS).filter_map(cut) {
-            if let Some(known) = self.sentence(right, depth) {
-                return format!("{}{joint}{known}", self.text(left, depth + 1));
+        // First "CALL: STATUS CODE: known sentence", then "known sentence: message of a library".
+        for (left, boundary, right) in boundaries().take(MAX_BOUNDARIES).filter_map(split) {
+            if let Some(translated) = self.sentence(right, depth) {
+                return format!("{}{boundary}{translated}", self.text(left, depth + 1));
             }
         }
-        for (left, joint, right) in joints().take(MOST_JOINTS).filter_map(cut) {
-            if let Some(known) = self.sentence(left, depth) {
-                return format!("{known}{joint}{}", self.text(right, depth + 1));
+        for (left, boundary, right) in boundaries().take(MAX_BOUNDARIES).filter_map(split) {
+            if let Some(translated) = self.sentence(left, depth) {
+                return format!("{translated}{boundary}{}", self.text(right, depth + 1));
             }
         }
-        said.to_owned()
+        text.to_owned()
     }
 
-    /// A text that is an entry of the catalogue, filled in.
-    fn sentence(&self, said: &str, depth: usize) -> Option<String> {
-        self.lookups.set(self.lookups.get().checked_sub(1)?);
+    /// Translates a text that is an entry of the catalogue.
+    fn sentence(&self, text: &str, depth: usize) -> Option<String> {
+        self.remaining_lookups.set(self.remaining_lookups.get().checked_sub(1)?);
         CATALOGUE.iter().find_map(|entry| {
-            let filled = matched(&entry.english, said)?;
-            let filled: Vec<(&str, String)> =
-                filled.into_iter().map(|hole| (hole, self.text(hole, depth + 1))).collect();
-            // An entry of hardly a word is meant only where what ends it is known as well.
-            let vague = entry.letters < 6 && entry.english.last().is_some_and(|end| end.is_empty());
-            if vague && filled.last().is_some_and(|(english, chinese)| english == chinese) {
+            let values = placeholder_values(&entry.english, text)?;
+            let values: Vec<(&str, String)> =
+                values.into_iter().map(|value| (value, self.text(value, depth + 1))).collect();
+            // A short entry that ends with a placeholder needs a value that is known, too.
+            let is_vague =
+                entry.letters < MIN_SPECIFIC_LETTERS && entry.english.last().is_some_and(|end| end.is_empty());
+            if is_vague && values.last().is_some_and(|(english, chinese)| english == chinese) {
                 return None;
             }
-            Some(fill(entry.chinese, &filled))
+            Some(fill(entry.chinese, &values))
         })
     }
 }
 
-fn begins_joint(rest: &str) -> bool {
+fn begins_boundary(rest: &str) -> bool {
     rest.starts_with(": ") || rest.starts_with("; ")
 }
 
-/// What a sentence was filled with, if it is this one.
-fn matched<'a>(english: &[&str], said: &'a str) -> Option<Vec<&'a str>> {
-    let (first, between) = english.split_first()?;
-    let Some((last, between)) = between.split_last() else { return (*first == said).then(Vec::new) };
-    let mut rest = said.strip_prefix(first)?.strip_suffix(last)?;
-    let mut filled = Vec::with_capacity(between.len() + 1);
+/// The values of the placeholders, if the text has the form of this sentence.
+fn placeholder_values<'a>(sentence: &[&str], text: &'a str) -> Option<Vec<&'a str>> {
+    let (first, between) = sentence.split_first()?;
+    let Some((last, between)) = between.split_last() else { return (*first == text).then(Vec::new) };
+    let mut rest = text.strip_prefix(first)?.strip_suffix(last)?;
+    let mut values = Vec::with_capacity(between.len() + 1);
     for part in between {
-        let (hole, after) = rest.split_once(part)?;
-        filled.push(hole);
+        let (value, after) = rest.split_once(part)?;
+        values.push(value);
         rest = after;
     }
-    filled.push(rest);
-    Some(filled)
+    values.push(rest);
+    Some(values)
 }
 
-/// Fills `{}` in turn, and `{1}`, `{2}`, ... by number.
-fn fill(chinese: &str, filled: &[(&str, String)]) -> String {
+/// Fills the placeholders: `{}` in order, and `{1}`, `{2}`, ... by number.
+fn fill(chinese: &str, values: &[(&str, String)]) -> String {
     let (mut out, mut rest, mut next) = (String::new(), chinese, 0);
     while let Some((before, after)) = rest.split_once('{') {
         out.push_str(before);
-        let hole = after.split_once('}').and_then(|(name, after)| {
+        let value = after.split_once('}').and_then(|(name, after)| {
             let number = if name.is_empty() { next } else { name.parse::<usize>().ok()?.checked_sub(1)? };
-            Some((filled.get(number)?, after))
+            Some((values.get(number)?, after))
         });
-        match hole {
+        match value {
             Some(((_, text), after)) => {
                 next += 1;
                 out.push_str(text);
@@ -192,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_locale_decides() {
+    fn language_of_the_locale() {
         for (variables, expected) in [
             (&[][..], false),
             (&[("LANG", "zh_CN.UTF-8")], true),
@@ -212,12 +221,12 @@ mod tests {
         ] {
             let variable =
                 |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-            assert_eq!(asked_for(variable), expected, "{variables:?}");
+            assert_eq!(is_chinese_locale(variable), expected, "{variables:?}");
         }
     }
 
     #[test]
-    fn sentences_within_sentences() {
+    fn nested_sentences() {
         for (english, expected) in [
             ("it is empty", "为空"),
             (
@@ -242,29 +251,29 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_from_outside_costs_little() {
-        for evil in [
+    fn hostile_text_is_translated_quickly() {
+        for hostile in [
             "a: ".repeat(3000),
             "the file x cannot be read: ".repeat(300),
             "{} (Request-ID ".repeat(500),
             "中; ".repeat(3000),
         ] {
-            let began = std::time::Instant::now();
-            chinese(&evil);
-            assert!(began.elapsed() < std::time::Duration::from_secs(2), "{:?}", began.elapsed());
+            let start = std::time::Instant::now();
+            chinese(&hostile);
+            assert!(start.elapsed() < std::time::Duration::from_secs(2), "{:?}", start.elapsed());
         }
     }
 
     #[test]
-    fn the_catalogue_is_in_order() {
+    fn every_entry_is_unique_and_uses_its_placeholders() {
         let mut seen = std::collections::BTreeSet::new();
         for (english, chinese) in pairs(include_str!("messages.zh.txt")) {
-            assert!(seen.insert(english), "twice: {english}");
-            let holes = english.matches("{}").count();
-            let filled: Vec<_> = (0..holes).map(|at| ("", format!("<{at}>"))).collect();
-            let out = fill(chinese, &filled);
-            for (_, mark) in &filled {
-                assert!(out.contains(mark.as_str()), "a hole is lost: {english}");
+            assert!(seen.insert(english), "duplicate: {english}");
+            let placeholders = english.matches("{}").count();
+            let values: Vec<_> = (0..placeholders).map(|at| ("", format!("<{at}>"))).collect();
+            let out = fill(chinese, &values);
+            for (_, value) in &values {
+                assert!(out.contains(value.as_str()), "a placeholder is missing: {english}");
             }
             assert!(chinese.chars().count() > 0 && !out.contains("{}"), "{english}: {out}");
         }
