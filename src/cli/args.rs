@@ -1,22 +1,23 @@
-//! The arguments. Their comments are the text of `--help`; what stands below the options is in `help.rs`.
+//! The command-line arguments. Their doc comments are the texts of `--help`; `help.rs` adds the
+//! sections below the options.
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-/// Call any endpoint of WeChat Pay from the shell: each request is signed, each answer verified
+/// Call any endpoint of WeChat Pay from the shell: sign each request and verify each response
 #[derive(Parser)]
 #[command(name = "wxpay", version)]
 pub(super) struct Args {
     #[command(flatten)]
-    pub(super) settings: SettingsFile,
+    pub(super) config: ConfigArgs,
     #[command(subcommand)]
     pub(super) command: Command,
 }
 
 #[derive(clap::Args)]
-pub(super) struct SettingsFile {
-    /// The settings, a TOML file; default: the one that WXPAY_CONFIG names
+pub(super) struct ConfigArgs {
+    /// Read the settings from this TOML file; default: the file that WXPAY_CONFIG names
     #[arg(long, value_name = "FILE", global = true)]
     pub(super) config: Option<PathBuf>,
 }
@@ -31,72 +32,75 @@ pub(super) enum Command {
     #[cfg(feature = "sandbox")]
     Sandbox(Sandbox),
     Completions(Completions),
-    /// Print the manual page, in one for all commands
+    /// Print the manual page, which covers all commands
     ///
-    /// It is written for man, in the language that roff reads.
+    /// The page is written in roff, the format that man displays.
     Man,
 }
 
 /// The headings of options in `wxpay req --help`.
-const REQUEST: &str = "The request";
-const BODY: &str = "Its body";
-const ANSWER: &str = "The answer";
+const REQUEST: &str = "Request";
+const BODY: &str = "Request body";
+const RESPONSE: &str = "Response";
 
-/// Call an endpoint and print the verified answer
+/// Call an endpoint and print the verified response
 ///
-/// The path is a template, v3/pay/transactions/id/{id}, or a chain with dots, v3.pay.transactions.id._id_ (camelCase becomes
-/// kebab-case). The answer goes to standard output, JSON in a readable layout; everything else to standard error.
+/// PATH is a template such as v3/pay/transactions/id/{id}, or a chain with dots such as
+/// v3.pay.transactions.id._id_ (camelCase becomes kebab-case). The response body goes to standard
+/// output, JSON with indentation. Everything else goes to standard error.
 #[derive(clap::Args)]
 pub(super) struct Req {
-    /// A path, v3/pay/transactions/id/{id}, or a chain, v3.pay.transactions.id._id_
+    /// The path, v3/pay/transactions/id/{id}, or the chain, v3.pay.transactions.id._id_
     pub(super) path: String,
-    /// The method; default: POST where there is a body, else GET
+    /// Use this HTTP method; default: POST for a request with a body, otherwise GET
     #[arg(help_heading = REQUEST, short = 'X', long, value_name = "METHOD")]
     pub(super) method: Option<String>,
-    /// A variable of the path: --var id=42 for {id}; may be given many times
-    #[arg(help_heading = REQUEST, long, value_name = "KEY=VALUE")]
+    /// Set a path variable, such as --var id=42 for {id}; can be repeated
+    #[arg(help_heading = REQUEST, long, value_name = "NAME=VALUE")]
     pub(super) var: Vec<String>,
-    /// A parameter of the query, as it is, unencoded; may be given many times
-    #[arg(help_heading = REQUEST, long, value_name = "KEY=VALUE")]
+    /// Add a query parameter, given unencoded; can be repeated
+    #[arg(help_heading = REQUEST, long, value_name = "NAME=VALUE")]
     pub(super) query: Vec<String>,
-    /// A header; may be given many times
+    /// Add a request header; can be repeated
     #[arg(help_heading = REQUEST, short = 'H', long, value_name = "NAME: VALUE")]
     pub(super) header: Vec<String>,
-    /// The JSON body: text, @FILE, or - for standard input
+    /// Send this JSON body; JSON is the text itself, @FILE, or - for standard input
     #[arg(help_heading = BODY, long, value_name = "JSON")]
     pub(super) json: Option<String>,
-    /// The fields of APIv2, in JSON: text, @FILE, or - for standard input
+    /// Send the members of this JSON object as APIv2 fields; JSON is the text itself, @FILE, or - for
+    /// standard input
     #[arg(help_heading = BODY, long, value_name = "JSON", conflicts_with = "json")]
     pub(super) xml: Option<String>,
-    /// A file to upload, such as a picture of a licence
+    /// Upload this file, such as a picture of a business licence
     #[arg(help_heading = BODY, long, value_name = "FILE", conflicts_with_all = ["json", "xml"])]
     pub(super) upload: Option<PathBuf>,
-    /// The meta of the upload, in JSON; default: filename and sha256
+    /// Send this JSON as the meta part of the upload; default: the file's name and SHA-256
     #[arg(help_heading = BODY, long, value_name = "JSON", requires = "upload")]
     pub(super) meta: Option<String>,
-    /// Write the body to this file, complete or not at all
-    #[arg(help_heading = ANSWER, long, value_name = "FILE")]
+    /// Write the response body to this file, which is created only once the body is complete
+    #[arg(help_heading = RESPONSE, long, value_name = "FILE")]
     pub(super) sink: Option<PathBuf>,
-    /// The time for the whole call, in seconds; 0 is no limit
+    /// Limit the time of the whole call, in seconds; 0 means no limit
     #[arg(long, value_name = "SECONDS")]
     pub(super) timeout: Option<f64>,
-    /// Present the merchant's certificate, as some endpoints of APIv2 demand (refunds)
+    /// Present the merchant certificate over TLS, which APIv2 requires for refunds and some other calls
     #[arg(long)]
     pub(super) security: bool,
-    /// Print the heads of request and answer on standard error, secrets left out
+    /// Print the request and response headers on standard error, with secrets masked
     #[arg(short, long)]
     pub(super) debug: bool,
 }
 
-/// Print what would be sent, without sending it
+/// Print the requests that would be sent, without sending them
 ///
-/// Reads JSON Lines on standard input, and writes a line for each.
+/// Reads JSON Lines from standard input and writes one line of JSON for each.
 ///
-/// Read:    {"method": "POST", "template": "v3/x/{y}", "options": {...}}, or "chain": ["v3", "x", "_y_"] in place of the template.
-/// A line may carry its own "mchid", and an "id", which comes back in its answer.
+/// Input: {"method": "POST", "template": "v3/x/{y}", "options": {...}}, or "chain": ["v3", "x", "_y_"]
+/// instead of the template. A line can have its own "mchid", and an "id" that is copied to the output.
 ///
-/// Written: {"method", "uri", "target", "headers", "body"}, or {"error": {"kind", "message"}}; a line that is wrong does not change the
-/// exit code. A body that is no UTF-8 is written as "body_base64". Host and Content-Length follow from uri and body and are left out.
+/// Output: {"method", "uri", "target", "headers", "body"}, or {"error": {"kind", "message"}}. An
+/// invalid line does not change the exit code. A body that is not valid UTF-8 is written as
+/// "body_base64". Host and Content-Length are left out, because they follow from the URI and the body.
 #[derive(clap::Args)]
 pub(super) struct Wire {
     /// Leave the signature out; then no settings are needed
@@ -105,60 +109,62 @@ pub(super) struct Wire {
     /// Sign with this nonce instead of a random one
     #[arg(long, value_name = "TEXT", conflicts_with = "unsigned")]
     pub(super) nonce: Option<String>,
-    /// Sign with this time instead of now, in seconds since 1970
+    /// Sign with this timestamp instead of the current time, in seconds since 1970
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, conflicts_with = "unsigned")]
     pub(super) timestamp: Option<i64>,
 }
 
-/// Check settings, keys, clock, connection and signatures, and say what is wrong
+/// Check the settings, keys, clock, connection and signatures, and explain what is wrong
 ///
-/// Prints a line for each check: ok, warning, FAILED or skipped, and what to do. Ends with a signed call to v3/security/echo, which changes
-/// nothing. The exit code is 8 when a check failed.
+/// Prints one line for each check: ok, warning, FAILED or skipped, with the remedy. The last check is
+/// a signed call to v3/security/echo, which changes nothing. The exit code is 8 if a check failed.
 #[derive(clap::Args)]
 pub(super) struct Doctor {
-    /// Make no call: look at settings and keys alone
+    /// Make no calls: check only the settings and the keys
     #[arg(long)]
     pub(super) offline: bool,
-    /// Print a JSON array of check, outcome (ok, warning, failed, skipped) and said
+    /// Print a JSON array of check, outcome (ok, warning, failed, skipped) and message
     #[arg(long)]
     pub(super) json: bool,
 }
 
-/// Carry PHP code that uses wechatpay-php over to Rust that uses this crate
+/// Convert PHP code that uses wechatpay-php to Rust code that uses this crate
 ///
-/// Reads a PHP file and writes a whole Rust program. Chains, options, promises, exceptions and the SDK's classes are carried over, and
-/// of PHP what such code is made of. What is not becomes a todo!() below a comment with the PHP, and is listed at the end with its
-/// lines; the exit code is then 1. The program needs the crates wechatpay-chain and serde_json. Where rustfmt is installed it
-/// formats the program.
+/// Reads a PHP file and writes a complete Rust program. It converts chains, options, promises,
+/// exceptions, the classes of the SDK, and the PHP that such code usually contains. Each piece that it
+/// cannot convert becomes a todo!() below a comment with the PHP, and is listed at the end with its
+/// line; the exit code is then 1. The program needs the crates wechatpay-chain and serde_json. It is
+/// formatted if rustfmt is installed.
 #[derive(clap::Args)]
 pub(super) struct Port {
-    /// A PHP file, or - for standard input
+    /// The PHP file to convert, or - for standard input
     #[arg(default_value = "-", value_name = "FILE")]
     pub(super) file: PathBuf,
-    /// Write no Rust: print the list of what would be left on standard output
+    /// Print only the pieces that cannot be converted, on standard output, and no Rust
     #[arg(long)]
     pub(super) check: bool,
 }
 
-/// Download the platform's certificates as PEM files
+/// Download the platform certificates as PEM files
 ///
-/// Prints the serial number and the validity of each. The options are those of PHP's CertificateDownloader, but for its key: the
-/// APIv3 key is a secret and comes from the settings, apiv3_key or WXPAY_APIV3_KEY.
+/// Prints the serial number and the validity of each certificate. The options are those of PHP's
+/// CertificateDownloader, except for the APIv3 key: it is a secret, so it is read from the settings
+/// (apiv3_key or WXPAY_APIV3_KEY).
 #[derive(clap::Args)]
 pub(super) struct Certs {
-    /// The merchant id; default: the settings' mchid
+    /// The merchant ID; default: mchid of the settings
     #[arg(short, long, value_name = "ID")]
     pub(super) mchid: Option<String>,
-    /// The serial number of the merchant's certificate; default: the settings' serial
+    /// The serial number of the merchant certificate; default: serial of the settings
     #[arg(short, long, value_name = "HEX")]
     pub(super) serialno: Option<String>,
-    /// The path of the merchant's private key; default: the settings' private_key
+    /// The file of the merchant's private key; default: private_key of the settings
     #[arg(short = 'f', long, value_name = "FILE")]
     pub(super) privatekey: Option<PathBuf>,
-    /// The folder where the files go
+    /// The folder to write the certificates to
     #[arg(short, long, value_name = "DIR", default_value = ".")]
     pub(super) output: PathBuf,
-    /// Where calls go; default: the settings' base_uri, else the service's own
+    /// The base URI of WeChat Pay; default: base_uri of the settings, or https://api.mch.weixin.qq.com/
     #[arg(short = 'u', long, value_name = "URL")]
     pub(super) baseuri: Option<String>,
 }
@@ -166,96 +172,100 @@ pub(super) struct Certs {
 /// Print a script that completes commands and options in a shell
 #[derive(clap::Args)]
 pub(super) struct Completions {
-    /// The shell
+    /// The shell that the script is for
     pub(super) shell: clap_complete::Shell,
 }
 
-/// Run a local WeChat Pay to test against, or act on a running one
+/// Run a local WeChat Pay to test against, or control one that is running
 ///
-/// It verifies requests as the service does and answers signed. Without a command it runs until Ctrl-C; with one it acts on the one that
-/// runs. Keeps keys and state in DIR, and writes the settings of its merchant there: wxpay.toml for the other commands (--config), and
-/// files for other SDKs. Its address is also a page for a browser.
+/// The sandbox verifies requests and signs responses as WeChat Pay does. Without a command it runs
+/// until Ctrl-C. With a command it controls the sandbox that is running. It keeps its keys and its
+/// state in DIR. There it also writes the settings of its merchant: wxpay.toml for the other commands
+/// (--config), and files for other SDKs. Open its address in a browser to see its state.
 #[cfg(feature = "sandbox")]
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = false)]
 pub(super) struct Sandbox {
-    /// The port on 127.0.0.1; 0 picks a free one
+    /// Listen on this port of 127.0.0.1, and with TLS on the next; 0 picks free ports
     #[arg(long, default_value_t = 8090)]
     pub(super) port: u16,
     /// Sign with a platform certificate, as for a merchant in platform-certificate mode
     #[arg(long)]
     pub(super) certificates: bool,
-    /// The folder of keys, state and settings; default: wxpay-sandbox, and to act on a running one the folder of --config
+    /// The folder of the keys, the state and the settings; default: wxpay-sandbox, or, to control a
+    /// running sandbox, the folder of the --config file
     #[arg(long, value_name = "DIR", global = true)]
     pub(super) dir: Option<PathBuf>,
-    /// Print its settings as one line of JSON once it listens, for scripts
+    /// Print the sandbox's settings as one line of JSON once it is listening, for scripts
     #[arg(long)]
     pub(super) json: bool,
-    /// Answers for endpoints that it does not know: JSON Lines of method, template, status, response
+    /// Define responses for endpoints that the sandbox does not implement: JSON Lines of method,
+    /// template, status and response
     #[arg(long, value_name = "FILE")]
     pub(super) stubs: Option<PathBuf>,
-    /// Shorten the pauses between the deliveries of a notification by this factor
+    /// Divide the intervals between the deliveries of a notification by this factor
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     pub(super) speed: f64,
-    /// Send notifications to other machines, too
+    /// Send notifications to other machines too
     #[arg(long)]
     pub(super) notify_anywhere: bool,
     #[command(subcommand)]
-    pub(super) act: Option<Act>,
+    pub(super) control: Option<SandboxControl>,
 }
 
-/// What is done to a running sandbox.
+/// A command for a running sandbox.
 #[cfg(feature = "sandbox")]
 #[derive(Subcommand)]
-pub(super) enum Act {
-    /// Pay an order, or a combined one, and notify its notify_url
+pub(super) enum SandboxControl {
+    /// Pay an order or a combined order, as the buyer, and send its notification
     Pay {
-        /// The merchant's number of the order
+        /// The merchant's order number
         out_trade_no: String,
     },
-    /// Give back an order, or a part of it
+    /// Refund an order, fully or in part
     Refund {
-        /// The merchant's number of the order
+        /// The merchant's order number
         out_trade_no: String,
-        /// In fen; default: all that is left
+        /// The amount to refund, in fen; default: everything that has not been refunded yet
         amount: Option<u64>,
     },
-    /// Take a merchant transfer, as its user does
+    /// Accept a merchant transfer, as the user who receives it
     Confirm {
-        /// The merchant's number of the transfer
+        /// The merchant's transfer number
         out_bill_no: String,
     },
     /// Send a notification again
     Replay {
-        /// Its id, which wxpay sandbox state shows
+        /// The ID of the notification, which wxpay sandbox state prints
         id: String,
     },
-    /// Send a notification with a wrong signature, as the service does now and then
+    /// Send a notification with an invalid signature, as WeChat Pay does from time to time
     Probe {
-        /// Where to
+        /// The URL to send the notification to
         notify_url: String,
     },
-    /// Do to a member card what a user does
+    /// Change a member card, as the user who holds it
     Card {
-        /// The card's id
+        /// The ID of the card
         card_id: String,
-        /// ACCEPT_CARD, ACTIVATE_CARD or USERCARD_MANAGE
+        /// The event to cause: ACCEPT_CARD, ACTIVATE_CARD or USERCARD_MANAGE
         event: String,
     },
-    /// Put a fault into the next answers
+    /// Inject a fault into the next responses or notifications
     Fault {
-        /// Which
+        /// The fault to inject, such as wrong-signature or delay:MILLISECONDS
         ///
-        /// wrong-signature, stale-clock, unknown-serial, missing-header or missing-header:NAME, bad-gateway, frequency-limited,
-        /// system-error, cut-body or cut-body:BYTES, reset, delay:MILLISECONDS, rotate-key
+        /// One of wrong-signature, stale-clock, unknown-serial, missing-header or missing-header:NAME,
+        /// bad-gateway, frequency-limited, system-error, cut-body or cut-body:BYTES, reset,
+        /// delay:MILLISECONDS, rotate-key
         fault: String,
-        /// Into so many
+        /// Inject the fault into this many responses, or notifications with --notifications
         #[arg(long, default_value_t = 1)]
         times: u64,
-        /// Into notifications instead
+        /// Inject the fault into notifications instead of responses
         #[arg(long)]
         notifications: bool,
     },
-    /// Print account, orders, refunds, transfers, calls and notifications as JSON
+    /// Print the balance, orders, refunds, transfers, calls and notifications as JSON
     State,
 }

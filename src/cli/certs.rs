@@ -1,59 +1,64 @@
-//! `wxpay certs`: the platform's certificates as PEM files.
+//! `wxpay certs`: downloads the platform certificates as PEM files.
 
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use time::UtcOffset;
 
-use super::args::{Certs, SettingsFile};
-use super::{Failure, output, settings};
+use super::args::{Certs, ConfigArgs};
+use super::failure::Failure;
+use super::output;
+use super::settings::{self, Settings};
 use crate::clock::rfc3339;
 use crate::crypto::Certificate;
 
-pub(super) fn run(from: &SettingsFile, certs: &Certs) -> Result<(), Failure> {
-    let mut builder = settings::builder(from)?;
-    if let Some(mchid) = &certs.mchid {
-        builder = builder.mchid(mchid);
-    }
-    if let Some(serial) = &certs.serialno {
-        builder = builder.serial(serial);
-    }
-    if let Some(path) = &certs.privatekey {
-        builder = builder.private_key(format!("file://{}", path.display()));
-    }
-    if let Some(uri) = &certs.baseuri {
-        builder = builder.base_uri(uri);
-    }
-    let certificates = builder.build()?.certificates()?;
-    let failed = |error: std::io::Error| Failure::local(format!("the folder {}: {error}", certs.output.display()));
-    std::fs::create_dir_all(&certs.output).map_err(failed)?;
+const SECONDS_PER_DAY: u64 = 86_400;
+
+pub(super) fn run(config: &ConfigArgs, certs: &Certs) -> Result<(), Failure> {
+    let arguments = Settings {
+        mchid: certs.mchid.clone(),
+        serial: certs.serialno.clone(),
+        private_key: certs.privatekey.as_ref().map(|path| format!("file://{}", path.display())),
+        base_uri: certs.baseuri.clone(),
+        ..Settings::default()
+    };
+    let certificates = settings::client_builder(config, arguments)?.build()?.certificates()?;
+    let folder = &certs.output;
+    let failed = |error: io::Error| Failure::local_io(format!("the folder {}: {error}", folder.display()));
+    std::fs::create_dir_all(folder).map_err(failed)?;
     for certificate in &certificates {
-        let path = write(certificate, &certs.output).map_err(failed)?;
-        let days = |time: SystemTime| match time.duration_since(SystemTime::now()) {
-            Ok(ahead) => format!("in {} days", ahead.as_secs() / 86_400),
-            Err(past) => format!("{} days ago", past.duration().as_secs() / 86_400),
-        };
-        let (from, to) = (certificate.not_before(), certificate.not_after());
-        let written = writeln!(
-            std::io::stdout(),
-            "{}\n  serial     {}\n  subject    {}\n  valid from {} ({})\n  valid to   {} ({})",
-            path.display(),
-            certificate.serial(),
-            certificate.subject(),
-            rfc3339(from, UtcOffset::UTC),
-            days(from),
-            rfc3339(to, UtcOffset::UTC),
-            days(to)
-        );
-        output::printed(written)?;
+        let path = save(certificate, folder).map_err(failed)?;
+        output::check(print(certificate, &path))?;
     }
     Ok(())
 }
 
-/// Writes `wechatpay_SERIAL.pem`, as PHP's downloader names it.
-fn write(certificate: &Certificate, folder: &std::path::Path) -> std::io::Result<PathBuf> {
+/// Writes `wechatpay_SERIAL.pem`, the name that PHP's downloader uses.
+fn save(certificate: &Certificate, folder: &Path) -> io::Result<PathBuf> {
     let path = folder.join(format!("wechatpay_{}.pem", certificate.serial()));
     std::fs::write(&path, certificate.pem())?;
     Ok(path)
+}
+
+fn print(certificate: &Certificate, path: &Path) -> io::Result<()> {
+    let (from, to) = (certificate.not_before(), certificate.not_after());
+    writeln!(
+        io::stdout(),
+        "{}\n  serial     {}\n  subject    {}\n  valid from {} ({})\n  valid to   {} ({})",
+        path.display(),
+        certificate.serial(),
+        certificate.subject(),
+        rfc3339(from, UtcOffset::UTC),
+        relative_days(from),
+        rfc3339(to, UtcOffset::UTC),
+        relative_days(to)
+    )
+}
+
+fn relative_days(time: SystemTime) -> String {
+    match time.duration_since(SystemTime::now()) {
+        Ok(ahead) => format!("in {} days", ahead.as_secs() / SECONDS_PER_DAY),
+        Err(past) => format!("{} days ago", past.duration().as_secs() / SECONDS_PER_DAY),
+    }
 }

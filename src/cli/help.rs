@@ -1,24 +1,24 @@
-//! The texts of `--help` that stand below the options: examples, settings, the environment, exit codes.
+//! The sections of `--help` below the options: examples, settings, environment variables, exit
+//! codes.
 
-/// What the exit codes mean.
+/// The meanings of the exit codes.
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
-  0  done
-  1  the answer could not be used: too large, or not what it should be; of wxpay port,
-     something is left to do
-  2  arguments, settings or options are wrong, or a file that they name; nothing was sent
+  0  success
+  1  the response is too large or cannot be decoded; for wxpay port: some PHP was not converted
+  2  invalid arguments, settings or options, or an unreadable file; nothing was sent
   3  no connection; nothing was sent
-  4  the outcome is unknown: time ran out, or the connection broke; query before repeating
-  5  the service refused: an answer other than 2xx, or a failure in the fields of APIv2
-  6  the signature of the answer, or the digest of a file, does not hold
-  7  the answer, or standard input or output, could not be read or written
-  8  wxpay doctor found something wrong
-  130, 143  Ctrl-C or SIGTERM stopped a call with --sink; no part of the file is left";
+  4  timeout or broken connection: the outcome is unknown; query it before you repeat the call
+  5  WeChat Pay refused the call: a status other than 2xx, or a failure in the APIv2 fields
+  6  the signature of the response or the digest of a file is invalid
+  7  the response, standard input or standard output could not be read or written
+  8  wxpay doctor found an error
+  130, 143  Ctrl-C or SIGTERM stopped a call with --sink; the partial file was removed";
 
 const SETTINGS: &str = "\
 Settings:
-  They come from a TOML file, --config, and from the environment, which wins. Secrets are never
-  arguments.
+  Settings are read from a TOML file (--config) and from environment variables, which take
+  precedence. Secrets are never arguments.
 
   mchid = \"1900000109\"                           WXPAY_MCHID
   serial = \"3775B6A4...\"                         WXPAY_SERIAL
@@ -26,32 +26,33 @@ Settings:
   apiv3_key = \"...\"                              WXPAY_APIV3_KEY
   secret = \"...\"                                 WXPAY_SECRET, the APIv2 key
   base_uri = \"https://api.mch.weixin.qq.com/\"    WXPAY_BASE_URI
-  backup_uri = \"https://api2.wechatpay.cn/\"      if no connection can be made; \"\" for none
-  retry = 2                                      after 429, 5xx, a broken connection; default 0
-  timeout = 30                                   seconds; also connect_timeout
-  proxy = \"http://proxy.example:3128\"            else HTTPS_PROXY and the like
-  root_certificate = \"file://ca.pem\"             a private authority, besides the usual ones
+  backup_uri = \"https://api2.wechatpay.cn/\"      used if base_uri is unreachable; \"\" for none
+  retry = 2                                      retries after 429, 5xx or a broken connection;
+                                                 default 0
+  timeout = 30                                   in seconds; likewise connect_timeout
+  proxy = \"http://proxy.example:3128\"            default: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY
+  root_certificate = \"file://ca.pem\"             a private CA, trusted besides the public ones
   [certs]
   PUB_KEY_ID_0119... = \"file://pub_key.pem\"      WXPAY_PLATFORM_KEY_ID and WXPAY_PLATFORM_KEY
-  [merchant]                                     the certificate for --security
+  [merchant]                                     the merchant certificate for --security
   cert = \"file://apiclient_cert.pem\"             or pkcs12 = \"file://apiclient_cert.p12\"
   key = \"file://apiclient_key.pem\"               and passphrase = \"...\"
 
-  A relative file:// path is taken from the folder of the TOML file.";
+  Relative file:// paths in the TOML file start at its folder.";
 
 const ENVIRONMENT: &str = "\
 Environment:
-  WXPAY_CONFIG                   the TOML file where --config is not given
+  WXPAY_CONFIG                   the TOML file to read if --config is absent
   WXPAY_MCHID, WXPAY_SERIAL, ... settings, see above
   HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY
-                                 proxies, where the settings name none
-  WXPAY_LANG                     zh for messages in Chinese, en for English; else the locale says,
-                                 by LC_ALL, LC_MESSAGES or LANG";
+                                 proxies, used if the settings contain none
+  WXPAY_LANG                     the language of messages: zh for Chinese, en for English;
+                                 default: the locale (LC_ALL, LC_MESSAGES, LANG)";
 
 const EXAMPLES: &str = "\
 Examples:
-  wxpay sandbox                                     a local WeChat Pay, in a terminal of its own
-  wxpay --config wxpay-sandbox/wxpay.toml doctor    is everything right for a first call?
+  wxpay sandbox                                     run a local WeChat Pay in its own terminal
+  wxpay --config wxpay-sandbox/wxpay.toml doctor    check everything that a call depends on
   wxpay req v3/pay/transactions/out-trade-no/order-1 --query mchid=1900000109
   wxpay req v3/refund/domestic/refunds --json @refund.json";
 
@@ -76,7 +77,7 @@ Example:
 const PORT: &str = "\
 Examples:
   wxpay port pay.php > src/main.rs
-  wxpay port --check pay.php                     only what would be left to do";
+  wxpay port --check pay.php                     list what cannot be converted";
 
 const DOCTOR: &str = "\
 Examples:
@@ -86,11 +87,11 @@ Examples:
 #[cfg(feature = "sandbox")]
 const SANDBOX: &str = "\
 Examples:
-  wxpay sandbox                                  in a terminal of its own; in another:
+  wxpay sandbox                                  in one terminal; then in a second one:
   export WXPAY_CONFIG=wxpay-sandbox/wxpay.toml
   wxpay req v3/pay/transactions/native --json @order.json
-  wxpay sandbox pay order-1                      its buyer pays, its notify_url is notified
-  wxpay sandbox fault bad-gateway                the next answer is one of a gateway's";
+  wxpay sandbox pay order-1                      pay as the buyer; a notification is sent
+  wxpay sandbox fault bad-gateway                the next response is a 502 of a gateway";
 
 const COMPLETIONS: &str = "\
 To install:
@@ -104,13 +105,13 @@ To install:
 const MAN: &str = "\
 Examples:
   wxpay man | man -l -
-  wxpay man > ~/.local/share/man/man1/wxpay.1    then man wxpay";
+  wxpay man > ~/.local/share/man/man1/wxpay.1    install the page for man wxpay";
 
-/// What stands below the options of `wxpay --help`, in sections.
+/// The sections of `wxpay --help`.
 pub(super) const SECTIONS: &[&str] = &[EXAMPLES, SETTINGS, ENVIRONMENT, EXIT_CODES];
 
-/// What stands below the options of a command, by its name.
-const BELOW: &[(&str, &str)] = &[
+/// The section of each command, by its name.
+const COMMAND_SECTIONS: &[(&str, &str)] = &[
     ("req", REQ),
     ("wire", WIRE),
     ("certs", CERTS),
@@ -122,14 +123,16 @@ const BELOW: &[(&str, &str)] = &[
     ("man", MAN),
 ];
 
-/// Puts these texts below the options, and keeps the lines within 100 columns.
+/// The command with these sections below its options, in lines of at most 100 columns.
 pub(super) fn add(command: clap::Command) -> clap::Command {
-    let more = "Settings, environment variables and exit codes: wxpay --help";
-    let command =
-        command.max_term_width(100).after_help(format!("{EXAMPLES}\n\n{more}")).after_long_help(SECTIONS.join("\n\n"));
-    BELOW.iter().fold(command, |command, (name, text)| {
+    let pointer = "Settings, environment variables and exit codes: wxpay --help";
+    let command = command
+        .max_term_width(100)
+        .after_help(format!("{EXAMPLES}\n\n{pointer}"))
+        .after_long_help(SECTIONS.join("\n\n"));
+    COMMAND_SECTIONS.iter().fold(command, |command, (name, text)| {
         command.mut_subcommand(name, |sub| match *name {
-            // Scripts ask for these.
+            // Scripts use the exit codes of these two.
             "req" | "certs" => sub.after_help(*text).after_long_help(format!("{text}\n\n{EXIT_CODES}")),
             _ => sub.after_help(*text),
         })
@@ -143,25 +146,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_command_has_an_example_and_no_line_is_broken() {
+    fn every_command_has_an_example_and_lines_fit() {
         let command = add(crate::cli::args::Args::command());
-        for below in command.get_subcommands() {
-            assert!(BELOW.iter().any(|(name, _)| *name == below.get_name()), "{} has no example", below.get_name());
+        for subcommand in command.get_subcommands() {
+            assert!(
+                COMMAND_SECTIONS.iter().any(|(name, _)| *name == subcommand.get_name()),
+                "{} has no example",
+                subcommand.get_name()
+            );
         }
-        for line in SECTIONS.iter().chain(BELOW.iter().map(|(_, text)| text)).flat_map(|text| text.lines()) {
+        for line in SECTIONS.iter().chain(COMMAND_SECTIONS.iter().map(|(_, text)| text)).flat_map(|text| text.lines()) {
             assert!(line.chars().count() <= 100, "longer than 100 columns: {line}");
         }
     }
 
     #[test]
-    fn every_argument_is_explained() {
-        fn look(command: &clap::Command) {
+    fn every_argument_has_help() {
+        fn check(command: &clap::Command) {
             for argument in command.get_arguments() {
                 assert!(argument.get_help().is_some(), "{} of {}", argument.get_id(), command.get_name());
             }
             assert!(command.get_about().is_some(), "{}", command.get_name());
-            command.get_subcommands().for_each(look);
+            command.get_subcommands().for_each(check);
         }
-        look(&add(crate::cli::args::Args::command()));
+        check(&add(crate::cli::args::Args::command()));
     }
 }

@@ -1,4 +1,4 @@
-//! `wxpay man`: the manual page, one for all commands.
+//! `wxpay man`: one manual page for all commands.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use super::help;
 
-/// Writes the page: the command, each of its commands, and what `--help` has below the options.
+/// Writes the page in roff: `wxpay` itself, each of its commands, and the sections of `--help`.
 pub(super) fn page(command: Command, out: &mut dyn Write) -> io::Result<()> {
     let mut command = command.disable_help_subcommand(true);
     command.build();
@@ -20,24 +20,24 @@ pub(super) fn page(command: Command, out: &mut dyn Write) -> io::Result<()> {
     man.render_options_section(out)?;
     let mut roff = Roff::new();
     roff.control("SH", ["COMMANDS"]).to_writer(out)?;
-    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
-        section(below, &command, out)?;
+    for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
+        section(subcommand, &command, out)?;
     }
     for text in help::SECTIONS {
         let (title, text) = text.split_once(":\n").unwrap_or(("Notes", text));
         let mut roff = Roff::new();
         roff.control("SH", [title.to_uppercase().as_str()]);
-        as_it_stands(&mut roff, text).to_writer(out)?;
+        preformatted(&mut roff, text).to_writer(out)?;
     }
     Ok(())
 }
 
-/// A command within the page, and the ones below it.
-fn section(command: &Command, above: &Command, out: &mut dyn Write) -> io::Result<()> {
-    // What the command above takes as well stands there, and one list is enough.
+/// Writes the section of a command, and the sections of its subcommands.
+fn section(command: &Command, parent: &Command, out: &mut dyn Write) -> io::Result<()> {
+    // Global options are listed once, with the command that defines them.
     let own = command.clone().mut_args(|arg| {
-        let known = above.get_arguments().any(|other| other.get_id() == arg.get_id());
-        arg.help_heading(None::<&str>).hide(known)
+        let is_inherited = parent.get_arguments().any(|other| other.get_id() == arg.get_id());
+        arg.help_heading(None::<&str>).hide(is_inherited)
     });
     let mut roff = Roff::new();
     let name = command.get_bin_name().unwrap_or(command.get_name());
@@ -50,7 +50,7 @@ fn section(command: &Command, above: &Command, out: &mut dyn Write) -> io::Resul
     if own.get_arguments().any(|arg| !arg.is_hide_set()) {
         man.render_options_section(&mut text)?;
     }
-    // These are headings of a page.
+    // The generator writes the headings of a whole page, which a section has no place for.
     for line in text.split_inclusive(|byte| *byte == b'\n').filter(|line| !line.starts_with(b".SH ")) {
         out.write_all(line)?;
     }
@@ -59,16 +59,16 @@ fn section(command: &Command, above: &Command, out: &mut dyn Write) -> io::Resul
         let (title, text) = text.split_once(":\n").unwrap_or(("", &text));
         let mut roff = Roff::new();
         roff.control("PP", []).text([bold(title), roman(":")]);
-        as_it_stands(&mut roff, text).to_writer(out)?;
+        preformatted(&mut roff, text).to_writer(out)?;
     }
-    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
-        section(below, command, out)?;
+    for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
+        section(subcommand, command, out)?;
     }
     Ok(())
 }
 
-/// Lines that keep their breaks and columns.
-fn as_it_stands<'a>(roff: &'a mut Roff, text: &str) -> &'a mut Roff {
+/// Text whose lines and columns are preserved.
+fn preformatted<'a>(roff: &'a mut Roff, text: &str) -> &'a mut Roff {
     roff.control("EX", []);
     for line in text.lines() {
         roff.text([roman(line)]);

@@ -1,26 +1,29 @@
-//! What is printed for people.
+//! Standard output and standard error.
+//!
+//! Messages may contain text from outside, such as a response of the service, so their control
+//! characters are replaced: they could move the cursor of a terminal.
 
 use std::io::{self, IsTerminal, Write};
 
 use serde_json::Value;
 
-use super::{Failure, numbers, translate};
+use super::failure::Failure;
+use super::{json_precision, translate};
 
-/// The width of a paragraph where the terminal does not say, in columns.
-const WIDTH: usize = 100;
+/// The width at which error messages are wrapped for a terminal, in columns.
+const WRAP_WIDTH: usize = 100;
 
-/// Prints an error as one paragraph on standard error, in lines for a terminal and as one line for a log. Text from outside
-/// cannot move the cursor.
-pub(super) fn paragraph(said: &str) {
-    let said = translate::message(said);
+/// Prints an error on standard error, in lines for a terminal and as one line for a log.
+pub(super) fn error(message: &str) {
+    let message = translate::message(message);
     let mut out = String::from("wxpay:");
     let mut column = out.len();
-    // Chinese has no blanks to break lines at; the terminal breaks them.
-    let most = if io::stderr().is_terminal() && !translate::is_chinese() { WIDTH } else { usize::MAX };
-    for word in said.split_whitespace() {
-        let word: String = word.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    // Chinese has no spaces to wrap at, so the terminal wraps it.
+    let max_column = if io::stderr().is_terminal() && !translate::is_chinese() { WRAP_WIDTH } else { usize::MAX };
+    for word in message.split_whitespace() {
+        let word = without_control_characters(word);
         let width = word.chars().count();
-        if column.saturating_add(1 + width) > most {
+        if column.saturating_add(1 + width) > max_column {
             out.push_str("\n  ");
             column = 2;
         } else {
@@ -30,49 +33,50 @@ pub(super) fn paragraph(said: &str) {
         out.push_str(&word);
         column += width;
     }
-    // Nothing can be told when standard error is gone.
+    // An error of standard error itself cannot be reported anywhere.
     let _ = writeln!(io::stderr(), "{out}");
 }
 
-/// Prints a line besides the answer, on standard error.
-pub(super) fn note(said: &str) {
-    let _ = writeln!(io::stderr(), "wxpay: {}", translate::message(said));
+/// Prints a remark or a warning on standard error.
+pub(super) fn note(message: &str) {
+    let _ = writeln!(io::stderr(), "wxpay: {}", translate::message(message));
 }
 
-/// Prints lines that are laid out already, on standard error.
-pub(super) fn lines(said: &str) {
-    let _ = io::stderr().write_all(said.as_bytes());
+/// Prints formatted text on standard error.
+pub(super) fn stderr_text(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// A text with blanks up to a column; letters of East Asia take two.
-pub(super) fn column(text: &str, width: usize) -> String {
-    let taken: usize = text.chars().map(|c| if c >= '\u{1100}' { 2 } else { 1 }).sum();
-    format!("{text}{}", " ".repeat(width.saturating_sub(taken)))
+/// Prints one line on standard error.
+pub(super) fn stderr_line(line: &str) {
+    let _ = writeln!(io::stderr(), "{}", without_control_characters(line));
 }
 
-/// Prints one line of a list on standard error. Text from outside cannot move the cursor.
-pub(super) fn line(said: &str) {
-    let _ = writeln!(io::stderr(), "{}", harmless(said));
+/// Prints one line on standard output.
+pub(super) fn stdout_line(line: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{}", without_control_characters(line))
 }
 
-/// Prints a line on standard output in the same way.
-pub(super) fn listed(said: &str) -> io::Result<()> {
-    writeln!(io::stdout(), "{}", harmless(said))
+/// Pads a text with spaces to a width in columns. East Asian characters take two columns.
+pub(super) fn padded(text: &str, width: usize) -> String {
+    let columns: usize = text.chars().map(|c| if c >= '\u{1100}' { 2 } else { 1 }).sum();
+    format!("{text}{}", " ".repeat(width.saturating_sub(columns)))
 }
 
-fn harmless(said: &str) -> String {
-    said.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+fn without_control_characters(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// Prints the body of an answer: JSON in a readable layout, anything else as it is, and so JSON with numbers that the layout would
-/// change; on a terminal the prompt gets a line of its own.
+/// Prints the body of a response on standard output: JSON with indentation, anything else unchanged.
+/// JSON with numbers that parsing would round is printed unchanged, too.
 pub(super) fn body(body: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let text = std::str::from_utf8(body).ok().filter(|text| numbers::lost(text).is_none());
+    let text = std::str::from_utf8(body).ok().filter(|text| json_precision::first_inexact_number(text).is_none());
     match text.and_then(|text| serde_json::from_str::<Value>(text).ok()) {
         Some(json) => writeln!(out, "{json:#}")?,
         None => {
             out.write_all(body)?;
+            // The prompt of the shell begins on a new line.
             if out.is_terminal() && !body.is_empty() && !body.ends_with(b"\n") {
                 out.write_all(b"\n")?;
             }
@@ -81,17 +85,18 @@ pub(super) fn body(body: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
-/// Prints what is made for a program.
-pub(super) fn script(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Result<(), Failure> {
+/// Prints generated text, such as a completion script, on standard output.
+pub(super) fn generated(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Result<(), Failure> {
     let mut text = Vec::new();
-    printed(write(&mut text).and_then(|()| io::stdout().lock().write_all(&text)))
+    check(write(&mut text).and_then(|()| io::stdout().lock().write_all(&text)))
 }
 
-/// What became of writing to standard output. Who closes the pipe before its end, as `head` does, has had enough.
-pub(super) fn printed(written: io::Result<()>) -> Result<(), Failure> {
+/// Turns an error of writing to standard output into a failure. A closed pipe is not a failure: a
+/// reader such as `head` closes it when it has read enough.
+pub(super) fn check(written: io::Result<()>) -> Result<(), Failure> {
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::local(format!("standard output: {error}")))
+            Err(Failure::local_io(format!("standard output: {error}")))
         }
         _ => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! `wxpay req`: a call from the shell.
+//! `wxpay req`: makes one call and prints its response.
 
 use std::future::{Future, poll_fn};
 use std::io::{IsTerminal, Read};
@@ -12,8 +12,10 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value};
 
-use super::args::{Req, SettingsFile};
-use super::{Failure, numbers, output, settings};
+use super::args::{ConfigArgs, Req};
+use super::failure::Failure;
+use super::settings::{self, Settings};
+use super::{json_precision, output};
 use crate::client::Client;
 use crate::client::chain::Chain;
 use crate::client::promise::Promise;
@@ -22,13 +24,10 @@ use crate::options::Options;
 use crate::options::media::Media;
 use crate::pipeline::response::Response;
 
-pub(super) fn run(from: &SettingsFile, req: &Req) -> Result<(), Failure> {
+pub(super) fn run(config: &ConfigArgs, req: &Req) -> Result<(), Failure> {
     let options = options(req)?;
-    let client = settings::builder(from)?.build()?;
-    let has_body = req.json.is_some() || req.xml.is_some() || req.upload.is_some();
-    let method = req.method.as_deref().unwrap_or(if has_body { "POST" } else { "GET" });
-    let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
-        .map_err(|_| Failure::usage(format!("{method:?} is no name of an HTTP method")))?;
+    let client = settings::client_builder(config, Settings::default())?.build()?;
+    let method = method(req)?;
     let chain = chain(&client, &req.path);
     let bar = req.sink.as_ref().filter(|_| std::io::stderr().is_terminal()).map(|_| progress_bar());
     let options = match bar.clone() {
@@ -41,7 +40,7 @@ pub(super) fn run(from: &SettingsFile, req: &Req) -> Result<(), Failure> {
         None => options,
     };
     let call = chain.send(method, options);
-    let outcome = if req.sink.is_some() { unless_stopped(call) } else { Ok(call.wait()) };
+    let outcome = if req.sink.is_some() { wait_or_stop(call) } else { Ok(call.wait()) };
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
@@ -49,56 +48,57 @@ pub(super) fn run(from: &SettingsFile, req: &Req) -> Result<(), Failure> {
         Ok(response) => match &req.sink {
             Some(path) => {
                 let size = std::fs::metadata(path).map_or(0, |file| file.len());
-                output::note(&format!("{size} bytes in {}", path.display()));
+                output::note(&format!("{size} bytes written to {}", path.display()));
                 Ok(())
             }
             None => {
                 if !response.is_verified() {
-                    output::note("the service does not sign this answer");
+                    output::note("WeChat Pay does not sign this response, so it is not verified");
                 }
-                print(response.body())
+                output::check(output::body(response.body()))
             }
         },
         Err(error) => {
-            // What the service said is an answer too, for whoever pipes it on.
+            // The body of an error response is printed too, for the next program of a pipeline.
             if let Some(response) = error.response().filter(|_| error.is_response()) {
-                print(response.body())?;
+                output::check(output::body(response.body()))?;
             }
             Err(error.into())
         }
     }
 }
 
-/// Waits for a call that writes a file. Who stops it leaves no part of the file behind: that goes with the call.
+/// Waits for a call that writes a file. If a signal stops it, the call is dropped, which removes the
+/// partial file.
 ///
-/// Only here, since a process that has taken a signal over no longer ends by it on its own.
-fn unless_stopped(call: Promise<Response>) -> Result<Result<Response, Error>, Failure> {
+/// Only such calls handle signals: any other is ended by the signal's default action.
+fn wait_or_stop(call: Promise<Response>) -> Result<Result<Response, Error>, Failure> {
     let failed =
-        |error: std::io::Error| Failure::local(format!("the thread for network traffic cannot be started: {error}"));
+        |error: std::io::Error| Failure::local_io(format!("the runtime of the call cannot be started: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let outcome = runtime.block_on(async {
-        let (mut call, mut stopped) = (pin!(call), pin!(stopped()));
+        let (mut call, mut signal) = (pin!(call), pin!(stop_signal()));
         poll_fn(|context| match call.as_mut().poll(context) {
             Poll::Ready(outcome) => Poll::Ready(Ok(outcome)),
-            Poll::Pending => stopped.as_mut().poll(context).map(Err),
+            Poll::Pending => signal.as_mut().poll(context).map(Err),
         })
         .await
     });
-    // A disk that hangs need not be waited for.
+    // Does not wait for a blocked write to the disk.
     runtime.shutdown_background();
     outcome.map_err(|signal| Failure {
         code: 128 + signal,
-        said: "stopped; nothing is left of the file, and the request may have arrived".to_owned(),
+        message: "stopped; the partial file was removed, and the request may have arrived".to_owned(),
     })
 }
 
-/// The number of the signal that ends this process: SIGINT, as by Ctrl-C, or SIGTERM.
+/// Waits for SIGINT (Ctrl-C) or SIGTERM, and returns its number.
 #[cfg(unix)]
-async fn stopped() -> u8 {
+async fn stop_signal() -> u8 {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
-        // Then they end it as ever.
+        // Without handlers, the signals end the process.
         return std::future::pending().await;
     };
     poll_fn(|context| {
@@ -110,17 +110,21 @@ async fn stopped() -> u8 {
     .await
 }
 
-/// The number that Ctrl-C has elsewhere.
+/// Waits for Ctrl-C, and returns the number of SIGINT.
 #[cfg(not(unix))]
-async fn stopped() -> u8 {
+async fn stop_signal() -> u8 {
     match tokio::signal::ctrl_c().await {
         Ok(()) => 2,
         Err(_) => std::future::pending().await,
     }
 }
 
-fn print(body: &[u8]) -> Result<(), Failure> {
-    output::printed(output::body(body))
+/// The given method, or the one that follows from the arguments.
+fn method(req: &Req) -> Result<Method, Failure> {
+    let has_body = req.json.is_some() || req.xml.is_some() || req.upload.is_some();
+    let name = req.method.as_deref().unwrap_or(if has_body { "POST" } else { "GET" });
+    Method::from_bytes(name.to_ascii_uppercase().as_bytes())
+        .map_err(|_| Failure::usage(format!("{name:?} is not an HTTP method name")))
 }
 
 /// `v3/x/{y}` is a path, `v3.x._y_` a chain.
@@ -128,41 +132,61 @@ fn chain(client: &Client, path: &str) -> Chain {
     if path.contains('/') || !path.contains('.') {
         return client.chain(path);
     }
-    let mut names = path.split('.');
-    let first = client.seg(names.next().unwrap_or_default());
-    names.fold(first, |chain, name| chain.seg(name))
+    let mut segments = path.split('.');
+    let first = client.seg(segments.next().unwrap_or_default());
+    segments.fold(first, |chain, segment| chain.seg(segment))
 }
 
+/// The options of the call that the arguments give.
 fn options(req: &Req) -> Result<Options, Failure> {
+    let mut options = Options::from(Value::Object(json_options(req)?));
+    if let Some(argument) = &req.json {
+        // The text is sent unchanged: parsing and serialising it would round numbers and drop
+        // repeated keys.
+        let body = read_json("--json", argument)?;
+        if !options.headers.contains_key(CONTENT_TYPE) {
+            options.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        options = options.body(body);
+    }
+    let Some(path) = &req.upload else { return Ok(options) };
+    let media = Media::from_path(path)?;
+    Ok(options.media(match &req.meta {
+        Some(meta) => media.meta(parse_json("--meta", meta)?),
+        None => media,
+    }))
+}
+
+/// The options that have a JSON form.
+fn json_options(req: &Req) -> Result<Map<String, Value>, Failure> {
     let mut map = Map::new();
-    for pair in &req.var {
-        let (name, value) = split(pair, "--var", '=')?;
+    for argument in &req.var {
+        let (name, value) = split_pair("--var", argument, '=')?;
         map.insert(name.to_owned(), Value::String(value.to_owned()));
     }
     if let Some(reserved) = map.keys().find(|name| crate::options::is_reserved(name)) {
         return Err(Failure::usage(format!(
-            "--var {reserved:?} has the name of a request option and is no variable of a path"
+            "--var {reserved:?} has the name of a request option and cannot be a path variable"
         )));
     }
     let mut query = Map::new();
-    for pair in &req.query {
-        let (name, value) = split(pair, "--query", '=')?;
-        repeat(&mut query, name, value);
+    for argument in &req.query {
+        let (name, value) = split_pair("--query", argument, '=')?;
+        insert_or_append(&mut query, name, value);
     }
     if !query.is_empty() {
         map.insert("query".to_owned(), Value::Object(query));
     }
     let mut headers = Map::new();
-    for pair in &req.header {
-        let (name, value) = split(pair, "--header", ':')?;
-        repeat(&mut headers, name, value.trim());
+    for argument in &req.header {
+        let (name, value) = split_pair("--header", argument, ':')?;
+        insert_or_append(&mut headers, name, value.trim());
     }
     if !headers.is_empty() {
         map.insert("headers".to_owned(), Value::Object(headers));
     }
-    let body = req.json.as_ref().map(|text| text_of("--json", text)).transpose()?;
     if let Some(path) = &req.sink {
-        let path = path.to_str().ok_or_else(|| Failure::usage("--sink is no UTF-8"))?;
+        let path = path.to_str().ok_or_else(|| Failure::usage("--sink is not valid UTF-8"))?;
         map.insert("sink".to_owned(), path.into());
     }
     if let Some(seconds) = req.timeout {
@@ -172,71 +196,60 @@ fn options(req: &Req) -> Result<Options, Failure> {
         map.insert("debug".to_owned(), true.into());
     }
     if let Some(fields) = &req.xml {
-        map.insert("xml".to_owned(), json("--xml", fields)?);
+        map.insert("xml".to_owned(), parse_json("--xml", fields)?);
     }
     if req.security {
         map.insert("security".to_owned(), true.into());
     }
-    let mut options = Options::from(Value::Object(map));
-    if let Some(body) = body {
-        // As it was typed: reading and writing it would round numbers and drop what stands twice.
-        if !options.headers.contains_key(CONTENT_TYPE) {
-            options.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        options = options.body(body);
-    }
-    let Some(path) = &req.upload else { return Ok(options) };
-    let media = Media::from_path(path)?;
-    Ok(options.media(match &req.meta {
-        Some(meta) => media.meta(json("--meta", meta)?),
-        None => media,
-    }))
+    Ok(map)
 }
 
-fn split<'a>(pair: &'a str, argument: &str, by: char) -> Result<(&'a str, &'a str), Failure> {
-    pair.split_once(by)
+fn split_pair<'a>(argument: &str, pair: &'a str, separator: char) -> Result<(&'a str, &'a str), Failure> {
+    pair.split_once(separator)
         .filter(|(name, _)| !name.is_empty())
-        .ok_or_else(|| Failure::usage(format!("{argument} {pair:?} is no NAME{by}VALUE")))
+        .ok_or_else(|| Failure::usage(format!("{argument} {pair:?} does not have the form NAME{separator}VALUE")))
 }
 
-/// A name given twice becomes a list.
-fn repeat(map: &mut Map<String, Value>, name: &str, value: &str) {
+/// Adds a value; a repeated name gets a list of its values.
+fn insert_or_append(map: &mut Map<String, Value>, name: &str, value: &str) {
     match map.get_mut(name) {
         None => {
             map.insert(name.to_owned(), value.into());
         }
         Some(Value::Array(values)) => values.push(value.into()),
-        Some(one) => *one = Value::Array(vec![one.take(), value.into()]),
+        Some(first) => *first = Value::Array(vec![first.take(), value.into()]),
     }
 }
 
-/// JSON as text, `@FILE`, or `-` for standard input; the text, once it is known to be JSON.
-fn text_of(argument: &str, text: &str) -> Result<String, Failure> {
-    let (from, text) = if text == "-" {
-        let mut all = String::new();
+/// The JSON text that an argument gives: itself, `@FILE`, or `-` for standard input. Fails if the
+/// text is not valid JSON.
+fn read_json(argument: &str, value: &str) -> Result<String, Failure> {
+    let (source, text) = if value == "-" {
+        let mut text = String::new();
         std::io::stdin()
-            .read_to_string(&mut all)
-            .map_err(|error| Failure::local(format!("standard input: {error}")))?;
-        ("standard input".to_owned(), all)
-    } else if let Some(path) = text.strip_prefix('@') {
-        let read = std::fs::read_to_string(Path::new(path))
+            .read_to_string(&mut text)
+            .map_err(|error| Failure::local_io(format!("standard input: {error}")))?;
+        ("standard input".to_owned(), text)
+    } else if let Some(path) = value.strip_prefix('@') {
+        let text = std::fs::read_to_string(Path::new(path))
             .map_err(|error| Failure::usage(format!("the file {path:?} cannot be read: {error}")))?;
-        (format!("the file {path:?}"), read)
+        (format!("the file {path:?}"), text)
     } else {
-        (argument.to_owned(), text.to_owned())
+        (argument.to_owned(), value.to_owned())
     };
     match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
         Ok(_) => Ok(text.trim().to_owned()),
-        Err(error) => Err(Failure::usage(format!("{from} is no JSON: {error}"))),
+        Err(error) => Err(Failure::usage(format!("{source} is not valid JSON: {error}"))),
     }
 }
 
-fn json(argument: &str, text: &str) -> Result<Value, Failure> {
-    let text = text_of(argument, text)?;
-    if let Some(number) = numbers::lost(&text) {
-        return Err(Failure::usage(format!("{argument}: {}", numbers::said(number))));
+/// Likewise, parsed. Fails if parsing would change a number.
+fn parse_json(argument: &str, value: &str) -> Result<Value, Failure> {
+    let text = read_json(argument, value)?;
+    if let Some(number) = json_precision::first_inexact_number(&text) {
+        return Err(Failure::usage(format!("{argument}: {}", json_precision::inexact_number_message(number))));
     }
-    serde_json::from_str(&text).map_err(|error| Failure::usage(format!("{argument} is no JSON: {error}")))
+    serde_json::from_str(&text).map_err(|error| Failure::usage(format!("{argument} is not valid JSON: {error}")))
 }
 
 fn progress_bar() -> ProgressBar {

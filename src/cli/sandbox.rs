@@ -1,4 +1,4 @@
-//! `wxpay sandbox`: the local WeChat Pay as a process of its own, and what a buyer or a tester does to a running one.
+//! `wxpay sandbox`: runs the local WeChat Pay, or controls one that is running.
 
 use std::fs;
 use std::io::Write;
@@ -6,27 +6,39 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::args::{Act, Sandbox as Arguments, SettingsFile};
-use super::{Failure, output, translate};
+use super::args::{ConfigArgs, Sandbox as Arguments, SandboxControl};
+use super::failure::Failure;
+use super::{environment, output, translate};
 use crate::sandbox::{Sandbox, home};
 
-pub(super) fn run(from: &SettingsFile, arguments: &Arguments) -> Result<(), Failure> {
-    // The settings file of a sandbox stands in its folder.
-    let by_config = from.config.clone().or_else(|| std::env::var_os("WXPAY_CONFIG").map(PathBuf::from));
-    let beside = by_config
-        .and_then(|config| Some(config.parent()?.to_owned()))
-        .filter(|folder| folder.join(home::RUNNING).is_file());
-    let usual = || PathBuf::from("wxpay-sandbox");
-    match &arguments.act {
-        None => serve(&arguments.dir.clone().unwrap_or_else(usual), arguments),
-        Some(act) => call(&arguments.dir.clone().or(beside).unwrap_or_else(usual), act),
+const DEFAULT_FOLDER: &str = "wxpay-sandbox";
+
+pub(super) fn run(config: &ConfigArgs, arguments: &Arguments) -> Result<(), Failure> {
+    match &arguments.control {
+        None => {
+            let folder = arguments.dir.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FOLDER));
+            serve(&folder, arguments)
+        }
+        Some(command) => {
+            let folder = arguments.dir.clone().or_else(|| folder_of_config(config));
+            control(&folder.unwrap_or_else(|| PathBuf::from(DEFAULT_FOLDER)), command)
+        }
     }
 }
 
-fn serve(dir: &Path, arguments: &Arguments) -> Result<(), Failure> {
-    let mut builder =
-        Sandbox::builder().port(arguments.port).dir(dir).log_in(|text| translate::message(text).into_owned());
-    builder = builder.notification_speed(arguments.speed);
+/// The folder of the settings file, if a sandbox runs in it.
+fn folder_of_config(config: &ConfigArgs) -> Option<PathBuf> {
+    let folder = environment::config_file(config)?.parent()?.to_owned();
+    folder.join(home::RUNNING).is_file().then_some(folder)
+}
+
+/// Runs a sandbox until the process is ended.
+fn serve(folder: &Path, arguments: &Arguments) -> Result<(), Failure> {
+    let mut builder = Sandbox::builder()
+        .port(arguments.port)
+        .dir(folder)
+        .log_in(|text| translate::message(text).into_owned())
+        .notification_speed(arguments.speed);
     if arguments.certificates {
         builder = builder.certificates();
     }
@@ -38,62 +50,65 @@ fn serve(dir: &Path, arguments: &Arguments) -> Result<(), Failure> {
             .map_err(|error| Failure::usage(format!("the file {} cannot be read: {error}", path.display())))?;
         builder = builder.stubs(&text);
     }
-    // None of it is a setting of --config.
+    // Only the message: the hint that `Failure::from` adds is about the settings of a client.
     let sandbox = builder.start().map_err(|error| Failure::usage(error.message()))?;
-    let text = if arguments.json {
-        format!("{}\n", home::summary(&sandbox, dir))
-    } else {
-        let config = dir.join(home::CONFIG);
-        let text = format!(
-            "A local WeChat Pay listens at {0}, and shows itself there to a browser; over TLS at {1}.\n\
-             Its merchant's settings are in {2}:\n  wxpay --config {2} req ...\n\
-             For other SDKs there are settings.php, settings.mjs, settings.go.txt and settings.java.txt beside it.\n\
-             Pay an order: wxpay sandbox pay OUT_TRADE_NO{3}\nEnd it with Ctrl-C.\n",
-            sandbox.base_uri(),
-            sandbox.tls_base_uri(),
-            config.display(),
-            if dir == Path::new("wxpay-sandbox") { String::new() } else { format!(" --dir {}", dir.display()) },
-        );
-        translate::message(&text).into_owned()
-    };
-    // Whoever reads the lines through a pipe wants them now.
+    let text = if arguments.json { format!("{}\n", home::summary(&sandbox, folder)) } else { banner(&sandbox, folder) };
+    // Flushed, because a program that reads a pipe waits for these lines.
     let mut out = std::io::stdout();
-    output::printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))?;
+    output::check(out.write_all(text.as_bytes()).and_then(|()| out.flush()))?;
     loop {
         std::thread::park();
     }
 }
 
-/// Makes a control call to the sandbox that runs with this folder.
-fn call(folder: &Path, act: &Act) -> Result<(), Failure> {
-    let (path, body) = match act {
-        Act::Pay { out_trade_no } => ("pay", json!({ "out_trade_no": out_trade_no })),
-        Act::Refund { out_trade_no, amount } => ("refund", json!({ "out_trade_no": out_trade_no, "amount": amount })),
-        Act::Confirm { out_bill_no } => ("confirm", json!({ "out_bill_no": out_bill_no })),
-        Act::Replay { id } => ("replay", json!({ "id": id })),
-        Act::Probe { notify_url } => ("probe", json!({ "notify_url": notify_url })),
-        Act::Card { card_id, event } => ("card", json!({ "card_id": card_id, "event": event })),
-        Act::Fault { fault, times, notifications } => {
+/// What a person needs to know of a sandbox that has started.
+fn banner(sandbox: &Sandbox, folder: &Path) -> String {
+    let dir_option =
+        if folder == Path::new(DEFAULT_FOLDER) { String::new() } else { format!(" --dir {}", folder.display()) };
+    let text = format!(
+        "The local WeChat Pay is listening at {0} (open it in a browser to see its state); with TLS at {1}.\n\
+         The settings of its merchant are in {2}:\n  wxpay --config {2} req ...\n\
+         Settings for other SDKs are in the same folder: settings.php, settings.mjs, settings.go.txt, settings.java.txt.\n\
+         Pay an order: wxpay sandbox pay OUT_TRADE_NO{dir_option}\nPress Ctrl-C to stop.\n",
+        sandbox.base_uri(),
+        sandbox.tls_base_uri(),
+        folder.join(home::CONFIG).display(),
+    );
+    translate::message(&text).into_owned()
+}
+
+/// Sends a command to the sandbox that runs in a folder, and prints its response.
+fn control(folder: &Path, command: &SandboxControl) -> Result<(), Failure> {
+    let (path, body) = match command {
+        SandboxControl::Pay { out_trade_no } => ("pay", json!({ "out_trade_no": out_trade_no })),
+        SandboxControl::Refund { out_trade_no, amount } => {
+            ("refund", json!({ "out_trade_no": out_trade_no, "amount": amount }))
+        }
+        SandboxControl::Confirm { out_bill_no } => ("confirm", json!({ "out_bill_no": out_bill_no })),
+        SandboxControl::Replay { id } => ("replay", json!({ "id": id })),
+        SandboxControl::Probe { notify_url } => ("probe", json!({ "notify_url": notify_url })),
+        SandboxControl::Card { card_id, event } => ("card", json!({ "card_id": card_id, "event": event })),
+        SandboxControl::Fault { fault, times, notifications } => {
             let on = if *notifications { "notification" } else { "answer" };
             ("fault", json!({ "fault": fault, "times": times, "on": on }))
         }
-        Act::State => ("state", Value::Null),
+        SandboxControl::State => ("state", Value::Null),
     };
-    let running = folder.join(home::RUNNING);
-    let not_running = |said: String| {
+    let not_running = |reason: String| {
         Failure::usage(format!(
-            "no sandbox runs with the folder {} ({said}): start one with wxpay sandbox, or name its folder by --dir",
+            "no sandbox is running in the folder {} ({reason}): start one with wxpay sandbox, or name its folder with --dir",
             folder.display()
         ))
     };
-    let text = fs::read_to_string(&running).map_err(|error| not_running(error.to_string()))?;
+    let text = fs::read_to_string(folder.join(home::RUNNING)).map_err(|error| not_running(error.to_string()))?;
     let running: Value = serde_json::from_str(&text).map_err(|error| not_running(error.to_string()))?;
-    let base = running["base_uri"].as_str().unwrap_or_default();
-    let (status, answer) = crate::sandbox::call(&format!("{base}sandbox/{path}"), &body)
-        .map_err(|error| if error.is_connect() { not_running("it has ended".to_owned()) } else { error.into() })?;
+    let base_uri = running["base_uri"].as_str().unwrap_or_default();
+    let (status, response) = crate::sandbox::call(&format!("{base_uri}sandbox/{path}"), &body)
+        .map_err(|error| if error.is_connect() { not_running("it has stopped".to_owned()) } else { error.into() })?;
     if status.is_success() {
-        return output::printed(output::body(&answer));
+        return output::check(output::body(&response));
     }
-    let said: Value = serde_json::from_slice(&answer).unwrap_or_default();
-    Err(Failure { code: 5, said: said["error"].as_str().unwrap_or("the sandbox refused").to_owned() })
+    let response: Value = serde_json::from_slice(&response).unwrap_or_default();
+    let message = response["error"].as_str().unwrap_or("the sandbox refused the command");
+    Err(Failure { code: 5, message: message.to_owned() })
 }

@@ -1,210 +1,369 @@
-//! The settings of the commands: a TOML file, and the environment over it.
+//! The settings of the commands, in one type from the TOML file to the [`ClientBuilder`].
+//!
+//! Three layers have this type: the file, the environment, and the arguments of a command. Each is
+//! laid over the one before, and [`Settings::client_builder`] configures a client with the result.
+//! `wxpay doctor` examines the same type.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
-use super::args::SettingsFile;
-use super::{Failure, output};
+use super::args::ConfigArgs;
+use super::environment::{self, variable};
+use super::failure::Failure;
+use super::output;
+use crate::client::Client;
 use crate::client::builder::ClientBuilder;
+use crate::client::factory::MerchantIdentity;
+use crate::error::Error;
+use crate::options;
+use crate::pipeline::call_config::Retry;
 
-/// The file; every value is optional, since the environment may hold it.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Settings {
-    mchid: Option<String>,
-    serial: Option<String>,
-    private_key: Option<String>,
-    apiv3_key: Option<String>,
-    secret: Option<String>,
-    base_uri: Option<String>,
-    backup_uri: Option<String>,
-    /// A number, or a table of times and pause.
-    retry: Option<Value>,
-    timeout: Option<f64>,
-    connect_timeout: Option<f64>,
-    proxy: Option<String>,
-    root_certificate: Option<String>,
-    merchant: Option<std::collections::BTreeMap<String, String>>,
-    #[serde(default)]
-    certs: std::collections::BTreeMap<String, String>,
+/// The scheme of a setting that names a file instead of containing its text.
+const FILE_SCHEME: &str = "file://";
+
+/// The settings. Each is optional in each layer.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Settings {
+    #[serde(deserialize_with = "non_empty")]
+    pub(super) mchid: Option<String>,
+    #[serde(deserialize_with = "non_empty")]
+    pub(super) serial: Option<String>,
+    #[serde(deserialize_with = "non_empty")]
+    pub(super) private_key: Option<String>,
+    #[serde(deserialize_with = "non_empty")]
+    pub(super) apiv3_key: Option<String>,
+    #[serde(deserialize_with = "non_empty")]
+    pub(super) secret: Option<String>,
+    #[serde(deserialize_with = "non_empty")]
+    pub(super) base_uri: Option<String>,
+    /// Empty for no backup host.
+    pub(super) backup_uri: Option<String>,
+    /// In the file: a number, or a table of `times` and `pause`.
+    #[serde(deserialize_with = "retry")]
+    pub(super) retry: Option<Retry>,
+    #[serde(deserialize_with = "timeout")]
+    pub(super) timeout: Option<Duration>,
+    #[serde(deserialize_with = "connect_timeout")]
+    pub(super) connect_timeout: Option<Duration>,
+    /// Empty for no proxy.
+    pub(super) proxy: Option<String>,
+    #[serde(deserialize_with = "non_empty")]
+    pub(super) root_certificate: Option<String>,
+    pub(super) merchant: Option<Merchant>,
+    /// The platform keys by their ID.
+    pub(super) certs: BTreeMap<String, String>,
 }
 
-/// The variables of the environment that `wxpay` reads.
-const VARIABLES: &[&str] = &[
-    "WXPAY_CONFIG",
-    "WXPAY_MCHID",
-    "WXPAY_SERIAL",
-    "WXPAY_PRIVATE_KEY",
-    "WXPAY_APIV3_KEY",
-    "WXPAY_SECRET",
-    "WXPAY_BASE_URI",
-    "WXPAY_PLATFORM_KEY_ID",
-    "WXPAY_PLATFORM_KEY",
-    "WXPAY_LANG",
-];
-
-/// What is said of variables that look like settings and are none. Their values may be secrets, and are not looked at.
-pub(super) fn mistyped() -> Vec<String> {
-    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let mut names: Vec<String> = names
-        .map(|name| if cfg!(windows) { name.to_uppercase() } else { name })
-        .filter(|name| name.to_uppercase().starts_with("WXPAY_") && !VARIABLES.contains(&name.as_str()))
-        // Kubernetes sets these for a service that is named wxpay.
-        .filter(|name| !["WXPAY_SERVICE_", "WXPAY_PORT"].iter().any(|of_service| name.starts_with(of_service)))
-        .collect();
-    names.sort();
-    let said = |name: &String| {
-        let closest = VARIABLES
-            .iter()
-            .map(|known| (strsim::damerau_levenshtein(known, &name.to_uppercase()), known))
-            .min_by_key(|(distance, _)| *distance)
-            .filter(|(distance, _)| *distance <= 3);
-        match closest {
-            Some((_, known)) => {
-                format!("the variable {name} of the environment is no setting and has no effect: did you mean {known}?")
-            }
-            None => format!(
-                "the variable {name} of the environment is no setting and has no effect: the settings are {}",
-                VARIABLES.join(", ")
-            ),
-        }
-    };
-    names.iter().map(said).collect()
+/// The merchant's TLS certificate, as two PEM files or as one PKCS#12 file.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Merchant {
+    pub(super) cert: Option<String>,
+    pub(super) key: Option<String>,
+    pub(super) pkcs12: Option<String>,
+    pub(super) passphrase: Option<String>,
 }
 
-/// The builder with all settings in it.
-pub(super) fn builder(from: &SettingsFile) -> Result<ClientBuilder, Failure> {
-    for said in mistyped() {
-        output::note(&said);
-    }
-    let map = map(from)?;
-    if let Some(said) = map.get("privateKey").and_then(Value::as_str).and_then(readable_by_others) {
-        output::note(&said);
-    }
-    Ok(ClientBuilder::from_settings(Value::Object(map))?)
-}
-
-/// What is wrong with the rights of a key's file.
-pub(super) fn readable_by_others(setting: &str) -> Option<String> {
-    let path = setting.trim().strip_prefix("file://")?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = std::fs::metadata(path).ok()?.permissions().mode();
-        (mode & 0o077 != 0).then(|| {
-            format!("the private key {path} can be read by others (mode {:o}): chmod 600 {path}", mode & 0o777)
-        })
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = path;
-        None
-    }
-}
-
-/// All settings, in the form of PHP's map.
-pub(super) fn map(from: &SettingsFile) -> Result<Map<String, Value>, Failure> {
-    let by_variable = variable("WXPAY_CONFIG")?.map(std::path::PathBuf::from);
-    let mut settings = match from.config.as_ref().or(by_variable.as_ref()) {
-        Some(path) => read(path)?,
+/// Reads the settings of a command: the file, the environment, and `arguments` over both.
+pub(super) fn load(config: &ConfigArgs, arguments: Settings) -> Result<Settings, Failure> {
+    let file = match environment::config_file(config) {
+        Some(path) => Settings::from_file(&path)?,
         None => Settings::default(),
     };
-    for (slot, name) in [
-        (&mut settings.mchid, "WXPAY_MCHID"),
-        (&mut settings.serial, "WXPAY_SERIAL"),
-        (&mut settings.private_key, "WXPAY_PRIVATE_KEY"),
-        (&mut settings.apiv3_key, "WXPAY_APIV3_KEY"),
-        (&mut settings.secret, "WXPAY_SECRET"),
-        (&mut settings.base_uri, "WXPAY_BASE_URI"),
-    ] {
-        if let Some(value) = variable(name)? {
-            *slot = Some(value);
-        }
-    }
-    match (variable("WXPAY_PLATFORM_KEY_ID")?, variable("WXPAY_PLATFORM_KEY")?) {
-        (Some(id), Some(key)) => {
-            settings.certs.insert(id, key);
-        }
-        (None, None) => {}
-        _ => {
-            return Err(Failure::usage(
-                "WXPAY_PLATFORM_KEY_ID and WXPAY_PLATFORM_KEY belong together: set both, or neither",
-            ));
-        }
-    }
-    let mut map = Map::new();
-    for (key, value) in [
-        ("mchid", settings.mchid),
-        ("serial", settings.serial),
-        ("privateKey", settings.private_key),
-        ("apiv3_key", settings.apiv3_key),
-        ("secret", settings.secret),
-        ("root_certificate", settings.root_certificate),
-        ("proxy", settings.proxy),
-        ("base_uri", settings.base_uri),
-        ("backup_uri", settings.backup_uri),
-    ] {
-        // An empty proxy or backup is none; any other empty value is a missing one.
-        if let Some(value) = value.filter(|value| !value.is_empty() || matches!(key, "proxy" | "backup_uri")) {
-            map.insert(key.to_owned(), Value::String(value));
-        }
-    }
-    for (key, value) in [("timeout", settings.timeout), ("connect_timeout", settings.connect_timeout)] {
-        if let Some(value) = value {
-            map.insert(key.to_owned(), value.into());
-        }
-    }
-    if let Some(retry) = settings.retry {
-        map.insert("retry".to_owned(), retry);
-    }
-    if !settings.certs.is_empty() {
-        let certs = settings.certs.into_iter().map(|(id, key)| (id, Value::String(key)));
-        map.insert("certs".to_owned(), Value::Object(certs.collect()));
-    }
-    if let Some(merchant) = settings.merchant {
-        let members = merchant.into_iter().map(|(name, value)| (name, Value::String(value)));
-        map.insert("merchant".to_owned(), Value::Object(members.collect()));
-    }
-    Ok(map)
+    Ok(file.overlay(Settings::from_environment()?).overlay(arguments))
 }
 
-fn variable(name: &str) -> Result<Option<String>, Failure> {
-    match std::env::var(name) {
-        Ok(value) if value.is_empty() => Ok(None),
-        Ok(value) => Ok(Some(value)),
-        Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(std::env::VarError::NotUnicode(_)) => Err(Failure::usage(format!("{name} is no UTF-8"))),
+/// The client builder of a command. Warnings about the settings go to standard error.
+pub(super) fn client_builder(config: &ConfigArgs, arguments: Settings) -> Result<ClientBuilder, Failure> {
+    for warning in environment::unknown_variables() {
+        output::note(&warning);
     }
+    let settings = load(config, arguments)?;
+    if let Some(warning) = settings.private_key_permissions() {
+        output::note(&warning);
+    }
+    Ok(settings.client_builder()?)
 }
 
-fn read(path: &Path) -> Result<Settings, Failure> {
-    let shown = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::usage(format!(
-            "the settings file {shown} cannot be read: {error} (wxpay sandbox writes one as it starts)"
-        ))
-    })?;
-    // The library's own message quotes the value, which may be a key.
-    let mut settings: Settings = toml::from_str(&text).map_err(|error| {
-        let line = error.span().map_or(1, |span| 1 + text.get(..span.start).unwrap_or_default().matches('\n').count());
-        let said = match error.message() {
-            said if said.starts_with("unknown field") || said.starts_with("duplicate") => said,
-            said if said.starts_with("invalid type") => {
-                "the value is of the wrong type: texts, numbers of merchants too, stand in quotes"
+impl Settings {
+    /// Reads a TOML file. Relative `file://` paths in it start at its folder.
+    fn from_file(path: &Path) -> Result<Self, Failure> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::usage(format!(
+                "the settings file {} cannot be read: {error} (wxpay sandbox creates one when it starts)",
+                path.display()
+            ))
+        })?;
+        let mut settings: Settings = toml::from_str(&text).map_err(|error| invalid_file(path, &text, &error))?;
+        settings.resolve_paths(path.parent().unwrap_or(Path::new("")));
+        Ok(settings)
+    }
+
+    fn from_environment() -> Result<Self, Failure> {
+        let certs = match (variable("WXPAY_PLATFORM_KEY_ID")?, variable("WXPAY_PLATFORM_KEY")?) {
+            (Some(id), Some(key)) => BTreeMap::from([(id, key)]),
+            (None, None) => BTreeMap::new(),
+            _ => {
+                return Err(Failure::usage(
+                    "WXPAY_PLATFORM_KEY_ID and WXPAY_PLATFORM_KEY must be set together: set both, or neither",
+                ));
             }
-            _ => "it is no TOML",
         };
-        Failure::usage(format!("the settings file {shown}, line {line}: {said}"))
-    })?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let merchant = settings.merchant.iter_mut().flat_map(|merchant| merchant.values_mut());
-    let own = settings.private_key.iter_mut().chain(settings.root_certificate.iter_mut());
-    for value in own.chain(settings.certs.values_mut()).chain(merchant) {
-        if let Some(relative) = value.trim().strip_prefix("file://").filter(|path| Path::new(path).is_relative()) {
-            *value = format!("file://{}", folder.join(relative).display());
+        Ok(Settings {
+            mchid: variable("WXPAY_MCHID")?,
+            serial: variable("WXPAY_SERIAL")?,
+            private_key: variable("WXPAY_PRIVATE_KEY")?,
+            apiv3_key: variable("WXPAY_APIV3_KEY")?,
+            secret: variable("WXPAY_SECRET")?,
+            base_uri: variable("WXPAY_BASE_URI")?,
+            certs,
+            ..Settings::default()
+        })
+    }
+
+    /// These settings, with those of `upper` over them. The platform keys of both are kept.
+    fn overlay(mut self, upper: Settings) -> Settings {
+        self.certs.extend(upper.certs);
+        Settings {
+            mchid: upper.mchid.or(self.mchid),
+            serial: upper.serial.or(self.serial),
+            private_key: upper.private_key.or(self.private_key),
+            apiv3_key: upper.apiv3_key.or(self.apiv3_key),
+            secret: upper.secret.or(self.secret),
+            base_uri: upper.base_uri.or(self.base_uri),
+            backup_uri: upper.backup_uri.or(self.backup_uri),
+            retry: upper.retry.or(self.retry),
+            timeout: upper.timeout.or(self.timeout),
+            connect_timeout: upper.connect_timeout.or(self.connect_timeout),
+            proxy: upper.proxy.or(self.proxy),
+            root_certificate: upper.root_certificate.or(self.root_certificate),
+            merchant: upper.merchant.or(self.merchant),
+            certs: self.certs,
         }
     }
-    Ok(settings)
+
+    /// A client builder with these settings.
+    pub(super) fn client_builder(self) -> Result<ClientBuilder, Error> {
+        let mut builder = Client::builder();
+        if let Some(mchid) = self.mchid {
+            builder = builder.mchid(mchid);
+        }
+        if let Some(serial) = self.serial {
+            builder = builder.serial(serial);
+        }
+        if let Some(key) = self.private_key {
+            builder = builder.private_key(key);
+        }
+        if let Some(key) = self.apiv3_key {
+            builder = builder.apiv3_key(key);
+        }
+        if let Some(secret) = self.secret {
+            builder = builder.secret(secret);
+        }
+        if let Some(pem) = self.root_certificate {
+            builder = builder.root_certificate(pem);
+        }
+        if let Some(url) = self.proxy {
+            builder = if url.is_empty() { builder.no_proxy() } else { builder.proxy(url) };
+        }
+        if let Some(uri) = self.base_uri {
+            builder = builder.base_uri(uri);
+        }
+        if let Some(uri) = self.backup_uri {
+            builder = if uri.is_empty() { builder.no_backup() } else { builder.backup_uri(uri) };
+        }
+        if let Some(timeout) = self.timeout {
+            builder = builder.timeout(timeout);
+        }
+        if let Some(timeout) = self.connect_timeout {
+            builder = builder.connect_timeout(timeout);
+        }
+        if let Some(retry) = self.retry {
+            builder.retry = retry;
+        }
+        for (id, key) in self.certs {
+            builder = builder.platform_key(id, key);
+        }
+        match self.merchant {
+            Some(Merchant { cert, key, pkcs12, passphrase }) => MerchantIdentity { cert, key, pkcs12, passphrase }
+                .apply(builder)
+                .map_err(|reason| Error::config(format!("the setting merchant: {reason}"))),
+            None => Ok(builder),
+        }
+    }
+
+    /// How many settings are given.
+    pub(super) fn count(&self) -> usize {
+        [
+            self.mchid.is_some(),
+            self.serial.is_some(),
+            self.private_key.is_some(),
+            self.apiv3_key.is_some(),
+            self.secret.is_some(),
+            self.base_uri.is_some(),
+            self.backup_uri.is_some(),
+            self.retry.is_some(),
+            self.timeout.is_some(),
+            self.connect_timeout.is_some(),
+            self.proxy.is_some(),
+            self.root_certificate.is_some(),
+            self.merchant.is_some(),
+            !self.certs.is_empty(),
+        ]
+        .into_iter()
+        .filter(|is_given| *is_given)
+        .count()
+    }
+
+    /// A warning if other users can read the file of the private key.
+    pub(super) fn private_key_permissions(&self) -> Option<String> {
+        let path = file_path(self.private_key.as_ref()?)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(path).ok()?.permissions().mode();
+            (mode & 0o077 != 0).then(|| {
+                format!("other users can read the private key {path} (mode {:o}): chmod 600 {path}", mode & 0o777)
+            })
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = path;
+            None
+        }
+    }
+
+    fn resolve_paths(&mut self, folder: &Path) {
+        let own = [&mut self.private_key, &mut self.root_certificate].into_iter().flatten();
+        let merchant = self.merchant.iter_mut();
+        let merchant = merchant.flat_map(|merchant| [&mut merchant.cert, &mut merchant.key, &mut merchant.pkcs12]);
+        for value in own.chain(merchant.flatten()).chain(self.certs.values_mut()) {
+            if let Some(relative) = file_path(value).filter(|path| Path::new(path).is_relative()) {
+                *value = format!("{FILE_SCHEME}{}", folder.join(relative).display());
+            }
+        }
+    }
+}
+
+/// The path in a `file://` setting.
+pub(super) fn file_path(setting: &str) -> Option<&str> {
+    setting.trim().strip_prefix(FILE_SCHEME)
+}
+
+/// The message for a settings file that cannot be parsed. The parser's own message quotes values,
+/// which may be keys, so it is shown only where it names nothing but settings.
+fn invalid_file(path: &Path, text: &str, error: &toml::de::Error) -> Failure {
+    let line = error.span().map_or(1, |span| 1 + text.get(..span.start).unwrap_or_default().matches('\n').count());
+    let reason = match error.message() {
+        message if ["unknown field", "duplicate", "the setting "].iter().any(|start| message.starts_with(start)) => {
+            message
+        }
+        message if message.starts_with("invalid type") => {
+            "the value has the wrong type: strings, merchant IDs included, must be in quotes"
+        }
+        _ => "it is not valid TOML",
+    };
+    Failure::usage(format!("the settings file {}, line {line}: {reason}", path.display()))
+}
+
+/// An empty text counts as missing.
+fn non_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
+fn retry<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Retry>, D::Error> {
+    setting("retry", deserializer, options::retry)
+}
+
+fn timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    setting("timeout", deserializer, options::seconds)
+}
+
+fn connect_timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    setting("connect_timeout", deserializer, options::seconds)
+}
+
+/// Reads a value as the option of a call with the same form, so that both have the same messages.
+fn setting<'de, D: Deserializer<'de>, T>(
+    name: &str,
+    deserializer: D,
+    read: fn(&Value) -> Result<T, String>,
+) -> Result<Option<T>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    read(&value).map(Some).map_err(|reason| D::Error::custom(format!("the setting {name}: {reason}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Settings, String> {
+        toml::from_str(text).map_err(|error| invalid_file(Path::new("wxpay.toml"), text, &error).message)
+    }
+
+    #[test]
+    fn values_are_typed() {
+        let settings = parse(
+            "mchid = \"1900000109\"\nserial = \"\"\nbackup_uri = \"\"\nretry = { times = 2, pause = 0.5 }\ntimeout = 3\n\
+             connect_timeout = 1.5\n[merchant]\ncert = \"file://cert.pem\"\nkey = \"file://key.pem\"\n[certs]\nA = \"a\"\n",
+        );
+        let settings = settings.unwrap_or_default();
+        assert_eq!(settings.mchid.as_deref(), Some("1900000109"));
+        assert_eq!(settings.serial, None, "an empty text is a missing setting");
+        assert_eq!(settings.backup_uri.as_deref(), Some(""), "an empty backup_uri means no backup host");
+        assert_eq!(settings.retry.map(|retry| retry.times), Some(2));
+        assert_eq!(settings.timeout, Some(Duration::from_secs(3)));
+        assert_eq!(settings.connect_timeout, Some(Duration::from_millis(1500)));
+        assert_eq!(settings.count(), 7);
+    }
+
+    #[test]
+    fn errors_name_the_line_and_no_value() {
+        for (text, expected) in [
+            ("mchid = \"1\"\nnonsense = 1\n", "line 2: unknown field `nonsense`, expected one of `mchid`, "),
+            ("\n[merchant]\ncrt = \"s3cret\"\n", "line 3: unknown field `crt`, expected one of `cert`, "),
+            ("mchid = 1900000109\n", "line 1: the value has the wrong type: strings, "),
+            ("secret = \"a\"\nsecret = \"b\"\n", "line 2: duplicate key"),
+            ("secret = \"s3cret\nx\"\n", "it is not valid TOML"),
+            ("mchid = \"1\"\nretry = \"s3cret\"\n", "line 2: the setting retry: a number from 0 to 10 is needed"),
+            ("timeout = \"s3cret\"\n", "line 1: the setting timeout: a string, where a number of seconds is needed"),
+            ("connect_timeout = -1\n", "line 1: the setting connect_timeout: -1, where a number of seconds is needed"),
+        ] {
+            let message = parse(text).err().unwrap_or_default();
+            assert!(message.contains(expected) && !message.contains("s3cret"), "{expected:?} not in {message:?}");
+        }
+    }
+
+    #[test]
+    fn the_upper_layer_wins_and_platform_keys_are_merged() {
+        let lower = parse("mchid = \"1\"\nserial = \"AB\"\n[certs]\nA = \"a\"\nB = \"b\"\n").unwrap_or_default();
+        let upper = parse("mchid = \"2\"\n[certs]\nB = \"c\"\n").unwrap_or_default();
+        let both = lower.overlay(upper);
+        assert_eq!((both.mchid.as_deref(), both.serial.as_deref()), (Some("2"), Some("AB")));
+        assert_eq!(both.certs, BTreeMap::from([("A", "a"), ("B", "c")].map(|(id, key)| (id.into(), key.into()))));
+    }
+
+    #[test]
+    fn relative_paths_start_at_the_folder_of_the_file() {
+        let mut settings = parse(
+            "private_key = \"file://key.pem\"\nroot_certificate = \"file:///ca.pem\"\n[merchant]\npkcs12 = \"file://a.p12\"\n\
+             passphrase = \"file://x\"\n[certs]\nA = \"-----BEGIN\"\n",
+        )
+        .unwrap_or_default();
+        settings.resolve_paths(Path::new("folder"));
+        let merchant = settings.merchant.unwrap_or_default();
+        let path = Path::new("folder").join("key.pem");
+        assert_eq!(settings.private_key, Some(format!("file://{}", path.display())));
+        assert_eq!(settings.root_certificate.as_deref(), Some("file:///ca.pem"));
+        assert_eq!(merchant.pkcs12, Some(format!("file://{}", Path::new("folder").join("a.p12").display())));
+        assert_eq!(merchant.passphrase.as_deref(), Some("file://x"), "not a path");
+        assert_eq!(settings.certs["A"], "-----BEGIN");
+    }
 }

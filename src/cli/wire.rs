@@ -1,4 +1,4 @@
-//! `wxpay wire`: what would be sent, without sending it.
+//! `wxpay wire`: prints the requests that would be sent, without sending them.
 
 use std::io::{self, BufRead, BufWriter, Write};
 
@@ -8,8 +8,10 @@ use http::{HeaderValue, Method, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::args::{SettingsFile, Wire};
-use super::{Failure, numbers, output, settings};
+use super::args::{ConfigArgs, Wire};
+use super::failure::Failure;
+use super::settings::{self, Settings};
+use super::{json_precision, output};
 use crate::client::chain;
 use crate::clock;
 use crate::crypto::random;
@@ -25,22 +27,22 @@ use crate::proto::verify::SERIAL;
 /// One line of the input.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
+struct InputLine {
     method: String,
     template: Option<String>,
     chain: Option<Vec<String>>,
     #[serde(default)]
     options: Option<Value>,
     mchid: Option<String>,
-    /// Anything the caller wants to find the line by; it comes back.
+    /// Any value; it is copied to the output, so that the caller can find the line again.
     id: Option<Value>,
 }
 
 /// One line of the output.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Out {
-    Sent {
+enum OutputLine {
+    Request {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<Value>,
         method: String,
@@ -52,20 +54,20 @@ enum Out {
         #[serde(skip_serializing_if = "Option::is_none")]
         body_base64: Option<String>,
     },
-    Refused {
+    Error {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<Value>,
-        error: Refused,
+        error: LineError,
     },
 }
 
 #[derive(Serialize)]
-struct Refused {
+struct LineError {
     kind: &'static str,
     message: String,
 }
 
-/// What signs the lines.
+/// The credentials that sign the requests, with the fixed values of the arguments.
 struct Signing {
     credential: Credential,
     apiv2: Option<v2::Credential>,
@@ -73,8 +75,11 @@ struct Signing {
     timestamp: Option<i64>,
 }
 
-pub(super) fn run(from: &SettingsFile, wire: &Wire) -> Result<(), Failure> {
-    let mut builder = settings::builder(from)?;
+/// The size of the output buffer, in bytes.
+const BUFFER_SIZE: usize = 1 << 16;
+
+pub(super) fn run(config: &ConfigArgs, wire: &Wire) -> Result<(), Failure> {
+    let mut builder = settings::client_builder(config, Settings::default())?;
     let base = builder.base()?;
     let mut signing = if wire.unsigned {
         None
@@ -84,72 +89,87 @@ pub(super) fn run(from: &SettingsFile, wire: &Wire) -> Result<(), Failure> {
         Some(Signing { credential, apiv2, nonce: wire.nonce.clone(), timestamp: wire.timestamp })
     };
     let platform_key_id = builder.platform_key_id();
-    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let mut out = BufWriter::with_capacity(BUFFER_SIZE, io::stdout().lock());
     let mut input = io::stdin().lock();
     let mut line = String::new();
     let mut number = 0u64;
     loop {
         number += 1;
         line.clear();
-        let read = input.read_line(&mut line).map_err(|error| Failure::local(format!("standard input: {error}")))?;
+        let read = input.read_line(&mut line).map_err(|error| Failure::local_io(format!("standard input: {error}")))?;
         if read == 0 {
-            return output::printed(out.flush());
+            return output::check(out.flush());
         }
         if line.trim().is_empty() {
             continue;
         }
-        let answer = answer(number, &line, &base, platform_key_id.as_ref(), signing.as_mut());
-        let written = serde_json::to_writer(&mut out, &answer).map_err(io::Error::from);
+        let output = convert(number, &line, &base, platform_key_id.as_ref(), signing.as_mut());
+        let written = serde_json::to_writer(&mut out, &output).map_err(io::Error::from);
         if let Err(error) = written.and_then(|()| out.write_all(b"\n")) {
-            return output::printed(Err(error));
+            return output::check(Err(error));
         }
     }
 }
 
-fn answer(number: u64, line: &str, base: &BaseUri, key_id: Option<&HeaderValue>, signing: Option<&mut Signing>) -> Out {
-    let parsed = serde_json::from_str::<Line>(line).map_err(|source| {
-        // The library counts the lines of one JSON text, which is always the first.
-        let said = source.to_string().replace(" at line 1 column", ", at column");
-        Error::options(format!("line {number} is not what wire reads: {said}"))
-    });
-    let parsed = parsed.and_then(|parsed| match numbers::lost(line) {
-        Some(lost) => Err(Error::options(format!("line {number}: {}", numbers::said(lost)))),
-        None => Ok(parsed),
-    });
+/// The output for one line of the input.
+fn convert(
+    number: u64,
+    line: &str,
+    base: &BaseUri,
+    key_id: Option<&HeaderValue>,
+    signing: Option<&mut Signing>,
+) -> OutputLine {
     let mut id = None;
-    let sent = parsed.and_then(|mut line| {
+    let request = parse(number, line).and_then(|mut line| {
         id = line.id.take();
-        sent(line, base, key_id, signing)
+        build_request(line, base, key_id, signing)
     });
-    match sent {
-        Ok(request) => shown(id, request),
-        Err(error) => Out::Refused { id, error: Refused { kind: error.kind().as_str(), message: error.to_string() } },
+    match request {
+        Ok(request) => output_line(id, request),
+        Err(error) => {
+            OutputLine::Error { id, error: LineError { kind: error.kind().as_str(), message: error.to_string() } }
+        }
     }
 }
 
-fn sent(
-    line: Line,
+fn parse(number: u64, line: &str) -> Result<InputLine, Error> {
+    let parsed = serde_json::from_str(line).map_err(|error| {
+        // The parser counts the lines of one JSON text, so it is always at line 1.
+        let reason = error.to_string().replace(" at line 1 column", ", at column");
+        Error::options(format!("line {number} is not valid input: {reason}"))
+    })?;
+    match json_precision::first_inexact_number(line) {
+        Some(inexact) => {
+            Err(Error::options(format!("line {number}: {}", json_precision::inexact_number_message(inexact))))
+        }
+        None => Ok(parsed),
+    }
+}
+
+/// The request of a line, signed if `signing` is given.
+fn build_request(
+    line: InputLine,
     base: &BaseUri,
     key_id: Option<&HeaderValue>,
     signing: Option<&mut Signing>,
 ) -> Result<Request<Bytes>, Error> {
     let method = Method::from_bytes(line.method.to_ascii_uppercase().as_bytes())
-        .map_err(|_| Error::options(format!("{:?} is no name of an HTTP method", line.method)))?;
+        .map_err(|_| Error::options(format!("{:?} is not an HTTP method name", line.method)))?;
     let text = match (&line.template, &line.chain) {
         (Some(template), None) => chain::text([template.as_str()]),
         (None, Some(names)) => chain::text(names.iter().map(String::as_str)),
-        _ => return Err(Error::options("the line needs \"template\" or \"chain\", one of them and not both")),
+        _ => return Err(Error::options("the line needs either \"template\" or \"chain\"")),
     };
     let shown = line.template.unwrap_or_else(|| line.chain.unwrap_or_default().join("/"));
-    let named = |error: Error| error.with_call(&method, &shown);
-    let template = text.and_then(|text| request::template(&text)).map_err(named)?;
+    let with_call = |error: Error| error.with_call(&method, &shown);
+    let template = text.and_then(|text| request::template(&text)).map_err(with_call)?;
     let options = match line.options {
         Some(options) => Options::from(options),
         None => Options::new(),
     };
-    let options = options.checked().map_err(named)?;
+    let options = options.checked().map_err(with_call)?;
     let base = options.base_uri.as_ref().unwrap_or(base);
-    let mut request = request::build(method.clone(), &template, &options, base).map_err(named)?;
+    let mut request = request::build(method.clone(), &template, &options, base).map_err(with_call)?;
     let apiv2 = request.extensions_mut().remove::<v2::Unsigned>();
     if let (Some(id), None) = (key_id, &apiv2) {
         request.headers_mut().entry(SERIAL).or_insert_with(|| id.clone());
@@ -160,26 +180,27 @@ fn sent(
             None => random::nonce()?,
         };
         if let Some(unsigned) = apiv2 {
-            let key = key.as_ref().ok_or_else(v2_layer::missing).map_err(named)?;
+            let key = key.as_ref().ok_or_else(v2_layer::missing).map_err(with_call)?;
             let mchid = line.mchid.unwrap_or_else(|| credential.mchid.clone());
-            let own = v2::Credential { mchid, ..key.clone() };
-            own.sign(&mut request, unsigned, &nonce).map_err(named)?;
+            let credential = v2::Credential { mchid, ..key.clone() };
+            credential.sign(&mut request, unsigned, &nonce).map_err(with_call)?;
             return Ok(request);
         }
         let timestamp = timestamp.unwrap_or_else(clock::now);
-        let own = line.mchid.map(|mchid| std::mem::replace(&mut credential.mchid, mchid));
+        // The line's merchant replaces that of the settings for this one signature.
+        let configured = line.mchid.map(|mchid| std::mem::replace(&mut credential.mchid, mchid));
         let signed = crate::transport::runtime::parked(credential.authorize(&mut request, base, timestamp, &nonce));
-        if let Some(own) = own {
-            credential.mchid = own;
+        if let Some(configured) = configured {
+            credential.mchid = configured;
         }
-        signed.map_err(named)?;
+        signed.map_err(with_call)?;
     } else if apiv2.is_some() {
-        v2::strip(&mut request).map_err(named)?;
+        v2::strip(&mut request).map_err(with_call)?;
     }
     Ok(request)
 }
 
-fn shown(id: Option<Value>, request: Request<Bytes>) -> Out {
+fn output_line(id: Option<Value>, request: Request<Bytes>) -> OutputLine {
     let (parts, body) = request.into_parts();
     let mut headers = Map::new();
     for name in parts.headers.keys() {
@@ -197,7 +218,7 @@ fn shown(id: Option<Value>, request: Request<Bytes>) -> Out {
         Ok(text) => (Some(text.to_owned()), None),
         Err(_) => (None, Some(BASE64_STANDARD.encode(&body))),
     };
-    Out::Sent {
+    OutputLine::Request {
         id,
         method: parts.method.to_string(),
         target: parts.uri.path_and_query().map_or_else(String::new, ToString::to_string),

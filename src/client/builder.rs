@@ -73,7 +73,7 @@ pub struct ClientBuilder {
     pub(super) base_uri: Option<String>,
     /// None is the default: the service's own where base_uri is the service's own.
     pub(super) backup_uri: Option<Option<String>>,
-    pub(super) retry: Retry,
+    pub(crate) retry: Retry,
     pub(super) timeout: Duration,
     pub(super) connect_timeout: Duration,
     pub(super) concurrency: usize,

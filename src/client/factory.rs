@@ -81,13 +81,13 @@ fn merchant(builder: ClientBuilder, value: Value) -> Result<ClientBuilder, Strin
     let Value::Object(members) = value else {
         return Err(format!("{} where an object with cert and key is needed", kind(&value)));
     };
-    let (mut cert, mut key, mut pkcs12, mut passphrase) = (None, None, None, None);
+    let mut identity = MerchantIdentity::default();
     for (name, value) in members {
         let slot = match name.as_str() {
-            "cert" => &mut cert,
-            "key" => &mut key,
-            "pkcs12" => &mut pkcs12,
-            "passphrase" => &mut passphrase,
+            "cert" => &mut identity.cert,
+            "key" => &mut identity.key,
+            "pkcs12" => &mut identity.pkcs12,
+            "passphrase" => &mut identity.passphrase,
             other => return Err(format!("the key {other:?} is none of cert and key, or pkcs12 and passphrase")),
         };
         // PHP has null where nothing is set.
@@ -95,24 +95,35 @@ fn merchant(builder: ClientBuilder, value: Value) -> Result<ClientBuilder, Strin
             *slot = Some(text(value).map_err(|said| format!("{name:?} is {said}"))?);
         }
     }
-    match (cert, key, pkcs12, passphrase) {
-        (None, None, None, None) => Ok(builder),
-        (Some(cert), Some(key), None, None) => certificate(builder, &cert, &key),
-        (None, None, Some(path), Some(passphrase)) => from_pkcs12(builder, &path, passphrase),
-        _ => Err("it takes cert and key together, or pkcs12 and passphrase together".to_owned()),
+    identity.apply(builder)
+}
+
+/// The merchant's TLS certificate, as two PEM files or as one PKCS#12 file.
+#[derive(Default)]
+pub(crate) struct MerchantIdentity {
+    pub(crate) cert: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) pkcs12: Option<String>,
+    pub(crate) passphrase: Option<String>,
+}
+
+impl MerchantIdentity {
+    /// The builder with this identity. Fails unless one of the two forms is complete and the other is absent.
+    pub(crate) fn apply(self, builder: ClientBuilder) -> Result<ClientBuilder, String> {
+        match (self.cert, self.key, self.pkcs12, self.passphrase) {
+            (None, None, None, None) => Ok(builder),
+            (Some(cert), Some(key), None, None) => {
+                Ok(builder.merchant_certificate(pem_or_file(&cert), pem_or_file(&key)))
+            }
+            (None, None, Some(path), Some(passphrase)) => from_pkcs12(builder, &path, passphrase),
+            _ => Err("it takes cert and key together, or pkcs12 and passphrase together".to_owned()),
+        }
     }
 }
 
-fn certificate(builder: ClientBuilder, cert: &str, key: &str) -> Result<ClientBuilder, String> {
-    // Guzzle takes plain paths.
-    let located = |text: &str| {
-        if text.contains("-----BEGIN") || text.starts_with("file://") {
-            text.to_owned()
-        } else {
-            format!("file://{text}")
-        }
-    };
-    Ok(builder.merchant_certificate(located(cert), located(key)))
+/// PEM text as it is, and a plain path, which Guzzle takes as well, with `file://`.
+pub(crate) fn pem_or_file(text: &str) -> String {
+    if text.contains("-----BEGIN") || text.starts_with("file://") { text.to_owned() } else { format!("file://{text}") }
 }
 
 #[cfg(feature = "pkcs12")]

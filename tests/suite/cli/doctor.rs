@@ -24,7 +24,7 @@ fn doctor(folder: &Path, toml: &str, arguments: &[&str]) -> (Option<i32>, Vec<(S
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
     let text = |check: &Value, name: &str| check[name].as_str().expect(name).to_owned();
     let checks = checks.as_array().expect("checks").iter();
-    let checks = checks.map(|check| (text(check, "check"), text(check, "outcome"), text(check, "said")));
+    let checks = checks.map(|check| (text(check, "check"), text(check, "outcome"), text(check, "message")));
     (output.status.code(), checks.collect())
 }
 
@@ -36,7 +36,7 @@ fn each_planted_mistake_is_named() {
     let good = std::fs::read_to_string(folder.path().join("wxpay.toml")).expect("settings");
     let (code, checks) = doctor(folder.path(), &good, &[]);
     assert!(code == Some(0) && checks.iter().all(|(_, outcome, _)| outcome == "ok"), "{code:?} {checks:?}");
-    assert!(checks.iter().any(|(name, _, said)| name == "encryption" && said.contains("opens")), "{checks:?}");
+    assert!(checks.iter().any(|(name, _, said)| name == "encryption" && said.contains("decrypts")), "{checks:?}");
 
     // Keys of somebody else, a certificate of somebody else, a stranger's public key.
     let other = tempfile::tempdir().expect("folder");
@@ -51,23 +51,31 @@ fn each_planted_mistake_is_named() {
         (replaced("private_key", String::new()), "private_key", "missing"),
         (replaced("private_key", "file:///no/such.pem".to_owned()), "private_key", "cannot be read"),
         (replaced("private_key", "file://pub_key.pem".to_owned()), "private_key", "a public key where"),
-        (replaced("private_key", other("apiclient_key.pem")), "key and certificate", "is not the certificate's"),
+        (replaced("private_key", other("apiclient_key.pem")), "key and certificate", "does not match the certificate"),
         (replaced("serial", String::new()), "serial", "missing"),
-        (replaced("serial", "serial=3775".to_owned()), "serial", "no hexadecimal number"),
+        (replaced("serial", "serial=3775".to_owned()), "serial", "not a hexadecimal number"),
         (
             replaced("serial", "3775B6A45ACD588826D15E583A95F5DDC0FFEE01".to_owned()),
             "serial",
-            &format!("that is {serial}"),
+            &format!("which is {serial}"),
         ),
-        (replaced("serial", "7132D72A03E93CDDF8C03BBD1F37EEDF00000000".to_owned()), "serial", "it is the platform's"),
-        (replaced("mchid", "1900000108".to_owned()), "certificate owner", "the certificate is of \"1900000109\""),
+        (
+            replaced("serial", "7132D72A03E93CDDF8C03BBD1F37EEDF00000000".to_owned()),
+            "serial",
+            "it is the ID of a platform key",
+        ),
+        (
+            replaced("mchid", "1900000108".to_owned()),
+            "certificate owner",
+            "the certificate belongs to the merchant \"1900000109\"",
+        ),
         (replaced("apiv3_key", "short".to_owned()), "apiv3_key", "needs 32"),
-        (replaced("apiv3_key", "0123456789abcdef0123456789abcdef".to_owned()), "apiv3_key opens", "does not open"),
+        (replaced("apiv3_key", "0123456789abcdef0123456789abcdef".to_owned()), "apiv3_key decryption", "does not open"),
         (good.replace("file://pub_key.pem", "file://apiclient_cert.pem"), "platform key", "PUB_KEY_ID"),
-        (good.replace("file://pub_key.pem", &other("pub_key.pem")), "answer signature", "does not hold"),
+        (good.replace("file://pub_key.pem", &other("pub_key.pem")), "response signature", "invalid"),
         (replaced("base_uri", "https://127.0.0.1:1/hk".to_owned()), "base_uri", "must end with"),
         (replaced("base_uri", format!("http://{closed}/")), "connection", "cannot be reached"),
-        (replaced("base_uri", "http://no-such-host.invalid/".to_owned()), "connection", "does not resolve"),
+        (replaced("base_uri", "http://no-such-host.invalid/".to_owned()), "connection", "cannot be resolved"),
         (replaced("root_certificate", other("root_cert.pem")), "connection", "root_certificate"),
         (replaced("proxy", format!("http://{closed}")), "connection", "proxy"),
         (
@@ -174,7 +182,7 @@ fn other_verdicts() {
     sandbox.inject(Fault::Gateway(page));
     let (code, checks) = doctor(folder.path(), &good, &[]);
     let found = checks.iter().any(|(name, outcome, said)| {
-        name == "request signature" && outcome == "failed" && said.contains("not WeChat Pay")
+        name == "request signature" && outcome == "failed" && said.contains("not from WeChat Pay")
     });
     assert!(code == Some(8) && found, "{checks:?}");
     let secret = good.lines().find(|line| line.starts_with("secret")).expect("secret");

@@ -16,7 +16,7 @@ fn an_upload_and_a_download_from_the_shell() {
     let saved = settings.path("bill.csv");
     let output = settings.run(&["req", "v3/billdownload/file", "--query", "token=x", "--sink", &saved], "");
     assert!(output.status.success() && output.stdout.is_empty(), "{}", text(&output.stderr));
-    assert_eq!(text(&output.stderr), format!("wxpay: 10000 bytes in {saved}\n"));
+    assert_eq!(text(&output.stderr), format!("wxpay: 10000 bytes written to {saved}\n"));
     assert_eq!(std::fs::metadata(saved).expect("file").len(), 10_000);
 }
 
@@ -130,7 +130,7 @@ fn a_download_that_is_stopped_leaves_nothing_behind() {
         assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
         assert_eq!(
             text(&output.stderr),
-            "wxpay: stopped; nothing is left of the file, and the request may have arrived\n"
+            "wxpay: stopped; the partial file was removed, and the request may have arrived\n"
         );
         assert_eq!(files(), 0, "no part is left");
     }

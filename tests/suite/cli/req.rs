@@ -141,8 +141,8 @@ fn exit_codes_and_errors_that_can_be_read() {
     expect(0, "", &["req", "v3/x"], None);
     expect(2, "the variable \"id\" of the path is missing", &["req", "v3/x/{id}"], None);
     expect(2, "did you mean \"id\"?", &["req", "v3/x/{id}", "--var", "idd=1"], None);
-    expect(2, "--json is no JSON", &["req", "v3/x", "--json", "{"], None);
-    expect(2, "is no NAME=VALUE", &["req", "v3/x", "--query", "a"], None);
+    expect(2, "--json is not valid JSON", &["req", "v3/x", "--json", "{"], None);
+    expect(2, "does not have the form NAME=VALUE", &["req", "v3/x", "--query", "a"], None);
     expect(2, "unexpected argument", &["req", "v3/x", "--secret", "s"], None);
     expect(2, "name of a request option", &["req", "v3/x", "--var", "json=1"], None);
     expect(4, "broke before the answer came", &["req", "v3/x"], Some(Fault::Hangup));
@@ -267,8 +267,8 @@ fn a_mistyped_variable_is_noticed() {
     assert_eq!(
         said.lines().take(2).collect::<Vec<_>>(),
         [
-            "wxpay: the variable WXPAY_APIV3KEY of the environment is no setting and has no effect: did you mean WXPAY_APIV3_KEY?",
-            "wxpay: the variable WXPAY_MCH_ID of the environment is no setting and has no effect: did you mean WXPAY_MCHID?",
+            "wxpay: the environment variable WXPAY_APIV3KEY is not a setting and has no effect: did you mean WXPAY_APIV3_KEY?",
+            "wxpay: the environment variable WXPAY_MCH_ID is not a setting and has no effect: did you mean WXPAY_MCHID?",
         ]
     );
     assert!(

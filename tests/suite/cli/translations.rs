@@ -71,12 +71,13 @@ const NOT_SAID: &[(&str, &[&str])] = &[
         &[
             "unknown field",
             "invalid type",
+            "the setting {}",
             ", at column",
             "{} at line 1 column",
             "through the proxy",
-            "line {} is not what wire reads: {}",
+            "line {} is not valid input: {}",
             "line {}: {}",
-            "the line needs \"template\" or \"chain\", one of them and not both",
+            "the line needs either \"template\" or \"chain\"",
             "sign {}",
             "no stub",
             "hung up as told",
@@ -300,7 +301,7 @@ fn a_chinese_locale_is_answered_in_chinese() {
     let said = |arguments: &[&str]| chinese(arguments).1;
     assert_eq!(
         said(&["req", "v3/x/{id}"]),
-        "wxpay: GET v3/x/{id}：缺少路径变量 \"id\"：请加入选项，{\"id\": \"...\"}（在这里，路径变量用 --var NAME=VALUE 给出）\n"
+        "wxpay: GET v3/x/{id}：缺少路径变量 \"id\"：请加入选项，{\"id\": \"...\"}（在命令行中，用 --var NAME=VALUE 给出路径变量）\n"
     );
     assert_eq!(
         said(&["req", "v3/x", "--json", "@/no/such"]),
@@ -330,14 +331,14 @@ fn a_chinese_locale_is_answered_in_chinese() {
     );
     assert!(report.contains("跳过     连接                   --offline\n"), "{report}");
     let (json, ..) = chinese(&["doctor", "--offline", "--json"]);
-    assert!(json.contains("\"all settings fit together\""), "{json}");
+    assert!(json.contains("\"the settings are consistent\""), "{json}");
     std::fs::write(settings.path("bad.toml"), "mchid = \"1\"\n").expect("written");
     let mut bad = wxpay(&["--config", &settings.path("bad.toml"), "doctor", "--offline"]);
     bad.env("LC_ALL", "zh_CN.UTF-8");
     let bad = finish(bad, "");
     let report = text(&bad.stdout);
     assert!(
-        report.contains("失败     private_key            缺失：商户的 apiclient_key.pem，写作 file:///路径\n"),
+        report.contains("失败     private_key            缺失：apiclient_key.pem 的路径，写作 file:///路径\n"),
         "{report}"
     );
     assert!(text(&bad.stderr).contains("项检查中有") && !report.contains(" the "), "{report}");
@@ -400,7 +401,7 @@ fn a_chinese_sandbox_explains_in_chinese() {
     process.kill().expect("ended");
     process.wait().expect("ended");
     assert!(banner[0].starts_with("本地微信支付正在监听 http://127.0.0.1:"), "{banner:?}");
-    assert!(banner[5] == "按 Ctrl-C 结束。" && banner[1].starts_with("其商户的配置在 "), "{banner:?}");
+    assert!(banner[5] == "按 Ctrl-C 停止。" && banner[1].starts_with("商户配置保存在 "), "{banner:?}");
     assert!(
         text(&refused.stderr).contains("；微信支付预期的待签名串与所签名的完全一致，因此是私钥不对："),
         "{}",

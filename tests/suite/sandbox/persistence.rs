@@ -132,7 +132,7 @@ fn a_kill_in_a_storm_loses_nothing_that_was_answered() {
     assert!(second.message().contains("runs with this folder already"), "{second}");
     drop(process);
     let (code, said) = wxpay(&["pay", number]);
-    assert!(code == Some(2) && said.contains("no sandbox runs"), "{said}");
+    assert!(code == Some(2) && said.contains("no sandbox is running"), "{said}");
 }
 
 #[test]

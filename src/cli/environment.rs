@@ -1,0 +1,74 @@
+//! The `WXPAY_...` environment variables.
+
+use std::env::{self, VarError};
+use std::path::PathBuf;
+
+use super::args::ConfigArgs;
+use super::failure::Failure;
+
+/// All variables that `wxpay` reads. `WXPAY_LANG` is read in `translate.rs`.
+const VARIABLES: &[&str] = &[
+    "WXPAY_CONFIG",
+    "WXPAY_MCHID",
+    "WXPAY_SERIAL",
+    "WXPAY_PRIVATE_KEY",
+    "WXPAY_APIV3_KEY",
+    "WXPAY_SECRET",
+    "WXPAY_BASE_URI",
+    "WXPAY_PLATFORM_KEY_ID",
+    "WXPAY_PLATFORM_KEY",
+    "WXPAY_LANG",
+];
+
+/// Kubernetes sets variables with these prefixes for a service that is named `wxpay`.
+const KUBERNETES_PREFIXES: &[&str] = &["WXPAY_SERVICE_", "WXPAY_PORT"];
+
+/// A suggestion may differ from the name by at most this many typing errors.
+const MAX_EDIT_DISTANCE: usize = 3;
+
+/// The value of a variable. An empty one counts as missing.
+pub(super) fn variable(name: &str) -> Result<Option<String>, Failure> {
+    match env::var(name) {
+        Ok(value) if value.is_empty() => Ok(None),
+        Ok(value) => Ok(Some(value)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(Failure::usage(format!("{name} is not valid UTF-8"))),
+    }
+}
+
+/// The path of the settings file: `--config`, or else `WXPAY_CONFIG`.
+pub(super) fn config_file(config: &ConfigArgs) -> Option<PathBuf> {
+    let from_variable = || env::var_os("WXPAY_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+    config.config.clone().or_else(from_variable)
+}
+
+/// A warning for each variable that begins with `WXPAY_` and is not a setting. The values may be
+/// secrets, so they are not read.
+pub(super) fn unknown_variables() -> Vec<String> {
+    let mut names: Vec<String> = env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        // Windows ignores the case of a variable's name.
+        .map(|name| if cfg!(windows) { name.to_uppercase() } else { name })
+        .filter(|name| name.to_uppercase().starts_with("WXPAY_") && !VARIABLES.contains(&name.as_str()))
+        .filter(|name| !KUBERNETES_PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
+        .collect();
+    names.sort();
+    names.iter().map(|name| unknown_variable(name)).collect()
+}
+
+fn unknown_variable(name: &str) -> String {
+    let closest = VARIABLES
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(known, &name.to_uppercase()), known))
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, _)| *distance <= MAX_EDIT_DISTANCE);
+    match closest {
+        Some((_, known)) => {
+            format!("the environment variable {name} is not a setting and has no effect: did you mean {known}?")
+        }
+        None => format!(
+            "the environment variable {name} is not a setting and has no effect: the settings are {}",
+            VARIABLES.join(", ")
+        ),
+    }
+}
