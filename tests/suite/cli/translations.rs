@@ -7,7 +7,7 @@ use std::path::Path;
 use wechatpay_chain::sandbox::Fault;
 
 use crate::cli::req::{Settings, finish, text, wxpay};
-use crate::docs::structure;
+use crate::docs;
 use crate::support;
 
 /// Sentences that `wxpay` does not say to people, and why.
@@ -252,9 +252,7 @@ fn every_message_has_its_chinese_words() {
     let known: BTreeSet<&str> = own.iter().chain(&others).map(String::as_str).collect();
     let excepted: BTreeSet<&str> = NOT_SAID.iter().flat_map(|(_, what)| what.iter().copied()).collect();
     let (mut missing, mut all, mut used) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    let root = structure::root();
-    for (path, text) in structure::sources(&root.join("src")) {
-        let path = path.strip_prefix(&root).expect("inside").to_str().expect("UTF-8").replace('\\', "/");
+    for (path, text) in docs::sources("src") {
         let is_tests = Path::new(&path).file_stem().is_some_and(|name| name.to_string_lossy().ends_with("_tests"));
         let file = excepted.iter().find(|what| what.starts_with("src/") && path.starts_with(**what));
         used.extend(file);

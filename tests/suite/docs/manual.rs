@@ -10,20 +10,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::{read, root};
+
 /// Pages whose Rust stands in a test, and that test.
 const LIFTED: [(&str, &str); 2] =
     [("porting", include_str!("manual_porting.rs")), ("options", include_str!("manual_options.rs"))];
 
 /// Documents beside the manual's own pages that have a twin and are held to the same rules.
 const BESIDE: [&str; 3] = ["README", "docs/SANDBOX", "docs/SECURITY"];
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
 
 /// The pages of the manual by name, without the index.
 fn pages() -> Vec<String> {

@@ -1,78 +1,319 @@
-//! Promises about the code's own shape, so that they stay true.
+//! Rules for the layout of the sources, each with a list of what violates it.
+//!
+//! `cargo test --all-features --test suite -- import_graph --ignored --nocapture` prints which folder
+//! imports from which, and through which files.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
 
-pub(crate) fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+use proc_macro2::{TokenStream, TokenTree};
+
+use super::imports::{Graph, Target};
+use super::{read, root, sources};
+
+/// The folders of the library, from the top down. Each may import from those behind it.
+const LAYERS: [&str; 8] = ["client", "php", "notify", "options", "pipeline", "transport", "proto", "crypto"];
+
+/// Folders above the library, which may import all of it.
+const GUESTS: [&str; 5] = ["sandbox", "cli", "port", "dev", "catalog"];
+
+/// Which guest may import from which other.
+const GUESTS_IMPORT: [(&str, &str); 3] = [("cli", "sandbox"), ("cli", "port"), ("dev", "sandbox")];
+
+/// Files below all folders.
+const BASE: [&str; 2] = ["error.rs", "clock.rs"];
+
+/// An error holds the response that it is about, and a response is read with errors.
+fn is_error_with_its_response(from: &str, to: &str) -> bool {
+    (from, to) == ("error.rs", "pipeline/response.rs")
 }
 
-pub(crate) fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+fn graph() -> Graph {
+    let files = sources("src");
+    Graph::new(files.iter().map(|(path, text)| (path.strip_prefix("src/").expect("below src"), text.as_str())))
+}
+
+fn folder(file: &str) -> &str {
+    file.split_once('/').map_or(file, |(folder, _)| folder)
+}
+
+fn may_import(from: &str, to: &str) -> bool {
+    if BASE.contains(&from) {
+        return BASE.contains(&to) || is_error_with_its_response(from, to);
+    }
+    if BASE.contains(&to) || folder(from) == folder(to) {
+        return true;
+    }
+    let (from, to) = (folder(from), folder(to));
+    let rank = |folder: &str| LAYERS.iter().position(|layer| *layer == folder);
+    match (rank(from), rank(to)) {
+        (Some(from), Some(to)) => from < to,
+        (None, Some(_)) => GUESTS.contains(&from),
+        (_, None) => GUESTS_IMPORT.contains(&(from, to)),
+    }
+}
+
+/// Fails with the list of violations where there are any.
+fn assert_none(rule: &str, violations: impl IntoIterator<Item = String>) {
+    let violations: Vec<_> = violations.into_iter().collect();
+    assert!(violations.is_empty(), "{rule}; {} lines:\n{}\n", violations.len(), violations.join("\n"));
+}
+
+#[test]
+#[ignore = "until the core has its layout"]
+fn folders_import_only_from_those_below_them() {
+    let graph = graph();
+    let upward = graph.between_files().filter(|(import, to)| !may_import(&import.from, to));
+    let line = |from: &str, line: usize, path: &str, to: &str| format!("src/{from}:{line}: {path} (src/{to})");
+    assert_none(
+        "a folder imports only from those below it",
+        upward.map(|(import, to)| line(&import.from, import.line, &import.path, to)),
+    );
+}
+
+#[test]
+fn the_order_of_folders_is_as_documented() {
+    let allowed = [
+        ("client/mod.rs", "crypto/rsa.rs"),
+        ("client/mod.rs", "client/chain.rs"),
+        ("pipeline/sign.rs", "transport/body.rs"),
+        ("crypto/rsa.rs", "error.rs"),
+        ("error.rs", "pipeline/response.rs"),
+        ("sandbox/mod.rs", "client/mod.rs"),
+        ("cli/mod.rs", "port/mod.rs"),
+        ("dev/bench.rs", "sandbox/mod.rs"),
+    ];
+    let forbidden = [
+        ("crypto/rsa.rs", "proto/verify.rs"),
+        ("transport/body.rs", "pipeline/sign.rs"),
+        ("pipeline/sign.rs", "client/mod.rs"),
+        ("options/mod.rs", "notify/mod.rs"),
+        ("client/mod.rs", "sandbox/mod.rs"),
+        ("sandbox/mod.rs", "cli/mod.rs"),
+        ("port/mod.rs", "sandbox/mod.rs"),
+        ("error.rs", "proto/verify.rs"),
+        ("clock.rs", "pipeline/response.rs"),
+        ("proto/verify.rs", "lib.rs"),
+        ("unlisted/mod.rs", "crypto/rsa.rs"),
+    ];
+    assert_none("allowed", allowed.iter().filter(|(from, to)| !may_import(from, to)).map(|pair| format!("{pair:?}")));
+    assert_none(
+        "forbidden",
+        forbidden.iter().filter(|(from, to)| may_import(from, to)).map(|pair| format!("{pair:?}")),
+    );
+}
+
+/// The import cycles of the files that `is_wanted` selects, with the imports that close them.
+fn cycles(is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let graph = graph();
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).expect("folder") {
-        let path = entry.expect("entry").path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).expect("source");
-            found.push((path, text));
+    for cycle in graph.cycles(is_error_with_its_response) {
+        if !cycle.iter().any(|file| is_wanted(file)) {
+            continue;
         }
+        found.push(format!("{} files:", cycle.len()));
+        let inside = graph.between_files().filter(|(import, to)| {
+            cycle.contains(import.from.as_str()) && cycle.contains(to) && !is_error_with_its_response(&import.from, to)
+        });
+        found.extend(
+            inside.map(|(import, to)| format!("  src/{}:{}: {} (src/{to})", import.from, import.line, import.path)),
+        );
     }
     found
 }
 
-/// The code of a file without comments and unit tests.
-fn code(text: &str) -> String {
-    let code = text.split("\nmod tests {").next().expect("first part");
-    let lines = code.lines().map(|line| line.split("//").next().expect("first part"));
-    lines.collect::<Vec<_>>().join("\n")
+#[test]
+#[ignore = "until the core has its layout"]
+fn files_of_the_library_do_not_import_each_other_in_a_circle() {
+    assert_none("no import cycles", cycles(|file| !GUESTS.contains(&folder(file))));
 }
 
 #[test]
-fn the_pure_half_is_pure() {
-    for folder in ["src/proto", "src/crypto"] {
-        for (path, text) in sources(&root().join(folder)) {
-            let code = code(&text);
-            for word in ["tokio", "hyper", "tower", "async ", "SystemTime::now", "Instant", "TcpStream"] {
-                assert!(!code.contains(word), "{} names {word}", path.display());
+#[ignore = "until sandbox, cli and port have their layout"]
+fn files_of_the_guests_do_not_import_each_other_in_a_circle() {
+    assert_none("no import cycles", cycles(|file| GUESTS.contains(&folder(file))));
+}
+
+#[test]
+#[ignore = "until the core has its layout"]
+fn proto_and_crypto_do_not_reach_an_async_runtime() {
+    let graph = graph();
+    let is_io = |name: &str| ["tokio", "hyper", "tower"].iter().any(|io| name.starts_with(io));
+    let pure = graph.files.iter().filter(|file| ["proto", "crypto"].contains(&folder(file)));
+    let chains = pure.flat_map(|file| graph.chains(file, is_io, is_error_with_its_response));
+    assert_none(
+        "proto and crypto reach neither tokio, hyper nor tower",
+        chains.map(|chain| format!("src/{}", chain.join("\n    -> src/"))),
+    );
+}
+
+#[test]
+fn proto_and_crypto_are_pure() {
+    let graph = graph();
+    let mut violations = Vec::new();
+    for file in graph.files.iter().filter(|file| ["proto", "crypto"].contains(&folder(file))) {
+        let names = &graph.names[file];
+        let is_proto = folder(file) == "proto";
+        let words: &[&str] = if is_proto { &["rand", "random"] } else { &[] };
+        let words = ["async", "Instant", "TcpStream"].iter().chain(words);
+        violations.extend(words.filter(|word| names.contains(**word)).map(|word| format!("src/{file}: {word}")));
+        for import in graph.imports.iter().filter(|import| import.from == *file) {
+            let is_io = ["std::time::Instant", "std::net::TcpStream"].contains(&import.path.as_str())
+                || ["tokio", "hyper", "tower"].iter().any(|name| import.path.starts_with(name))
+                || import.path.contains("SystemTime::now");
+            let is_environment = ["std::fs", "std::env", "rand"].iter().any(|name| import.path.starts_with(name))
+                || import.path.contains("::random");
+            if is_io || (is_proto && is_environment) {
+                violations.push(format!("src/{file}:{}: {}", import.line, import.path));
             }
-            if folder == "src/proto" {
-                for word in ["rand", "std::fs", "std::env"] {
-                    assert!(
-                        path.ends_with("template_tests.rs") || !code.contains(word),
-                        "{} names {word}",
-                        path.display()
-                    );
+        }
+    }
+    assert_none("proto and crypto are bytes and values in, bytes and values out", violations);
+}
+
+#[test]
+#[ignore = "until the core has its layout"]
+fn the_crate_root_only_lists() {
+    fn others(stream: TokenStream, violations: &mut Vec<String>) {
+        let mut tokens = stream.into_iter().peekable();
+        while let Some(token) = tokens.next() {
+            let TokenTree::Ident(word) = &token else { continue };
+            match word.to_string().as_str() {
+                "pub" => {}
+                "use" => while tokens.next().is_some_and(|token| token.to_string() != ";") {},
+                "mod" => {
+                    tokens.next();
+                    if let Some(TokenTree::Group(body)) = tokens.next() {
+                        others(body.stream(), violations);
+                    }
+                }
+                other => {
+                    violations.push(format!("src/lib.rs:{}: {other}", word.span().start().line));
+                    while tokens.next().is_some_and(|token| token.to_string() != ";") {}
                 }
             }
         }
     }
+    let mut violations = Vec::new();
+    others(read(&root().join("src/lib.rs")).parse().expect("Rust source"), &mut violations);
+    assert_none("lib.rs lists modules and re-exports", violations);
 }
 
 #[test]
-fn the_crate_root_only_lists() {
-    let text = fs::read_to_string(root().join("src/lib.rs")).expect("lib.rs");
-    assert!(!text.lines().any(|line| line.contains("fn ") || line.starts_with("impl")), "lib.rs has code");
+fn the_stack_is_called_in_one_place() {
+    let calls = sources("src").into_iter().filter(|(_, text)| text.contains("stack.clone()")).map(|(path, _)| path);
+    assert_eq!(calls.collect::<Vec<_>>(), ["src/client/inner.rs"]);
 }
 
 #[test]
-fn one_function_calls_the_stack() {
-    let calls: Vec<_> = sources(&root().join("src"))
-        .into_iter()
-        .filter(|(_, text)| code(text).contains("stack.clone()"))
-        .map(|(path, _)| path)
-        .collect();
-    assert_eq!(calls, [root().join("src/client/inner.rs")]);
+fn the_source_folders_are_flat() {
+    let files: Vec<_> = sources("src").into_iter().map(|(path, _)| path).collect();
+    assert_none("one folder level below src", files.iter().filter(|path| path.matches('/').count() > 2).cloned());
+    let root: Vec<_> = files.iter().filter(|path| path.matches('/').count() == 1).map(String::as_str).collect();
+    assert_eq!(root, ["src/clock.rs", "src/error.rs", "src/lib.rs", "src/main.rs"]);
 }
 
 #[test]
-fn one_folder_level_and_files_that_can_be_read() {
-    for (path, text) in sources(&root().join("src")) {
-        let depth = path.strip_prefix(root().join("src")).expect("below src").components().count();
-        assert!(depth <= 2, "{} is too deep", path.display());
-        let lines = code(&text).lines().count();
-        assert!(lines <= 450, "{} has {lines} lines of code", path.display());
-        assert!(text.starts_with("//!") || text.starts_with("#!"), "{} begins with no documentation", path.display());
+fn every_source_file_begins_with_its_documentation() {
+    let bare = sources("src").into_iter().filter(|(_, text)| !text.starts_with("//!") && !text.starts_with("#!"));
+    assert_none("a file begins with //! or #!", bare.map(|(path, _)| path));
+}
+
+#[test]
+fn no_source_file_is_longer_than_450_lines() {
+    let long = sources("src").into_iter().filter(|(_, text)| text.lines().count() > 450);
+    assert_none("at most 450 lines", long.map(|(path, text)| format!("{path}: {} lines", text.lines().count())));
+}
+
+/// Lines that begin within a string.
+fn lines_in_strings(stream: TokenStream, lines: &mut BTreeSet<usize>) {
+    for token in stream {
+        match token {
+            TokenTree::Group(group) => lines_in_strings(group.stream(), lines),
+            TokenTree::Literal(literal) => {
+                lines.extend(literal.span().start().line + 1..=literal.span().end().line);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The comment lines that are wider than 100 columns.
+fn wide_comments(text: &str) -> Vec<usize> {
+    let mut in_strings = BTreeSet::new();
+    lines_in_strings(text.parse().expect("Rust source"), &mut in_strings);
+    let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line));
+    let comments = lines.filter(|(number, line)| line.trim_start().starts_with("//") && !in_strings.contains(number));
+    comments.filter(|(_, line)| line.chars().count() > 100).map(|(number, _)| number).collect()
+}
+
+#[test]
+fn wide_comments_are_found() {
+    let wide = "x".repeat(98);
+    let text = format!("//! {wide}\n// {}\nconst A: &str = \"\n// {wide}\";\n    // {wide}\n//{wide}\n", &wide[1..]);
+    assert_eq!(wide_comments(&text), [1, 5]);
+}
+
+#[test]
+#[ignore = "until the prose is revised"]
+fn no_comment_is_wider_than_100_columns() {
+    let mut violations = Vec::new();
+    for (path, text) in ["src", "tests", "benches", "examples"].into_iter().flat_map(sources) {
+        violations.extend(wide_comments(&text).into_iter().map(|line| format!("{path}:{line}")));
+    }
+    assert_none("comments are at most 100 columns wide", violations);
+}
+
+#[test]
+#[ignore = "until the prose is revised"]
+fn banned_names_are_not_used() {
+    // Put together, so that this file does not contain them.
+    let (word, prefix) = (["sa", "id"].concat(), ["MO", "ST_"].concat());
+    let is_banned = |name: &str| name == word || name.starts_with(&prefix);
+    let mut violations = Vec::new();
+    let mut folders: Vec<_> =
+        ["src", "tests", "benches", "examples"].iter().map(|folder| root().join(folder)).collect();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let Ok(text) = fs::read_to_string(&path) else { continue };
+            let name = path.strip_prefix(root()).expect("below the crate").display().to_string();
+            for (index, line) in text.lines().enumerate() {
+                let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
+                if words.any(is_banned) {
+                    violations.push(format!("{name}:{}: {}", index + 1, line.trim()));
+                }
+            }
+        }
+    }
+    violations.sort();
+    assert_none("names that a reader cannot guess", violations);
+}
+
+#[test]
+#[ignore = "prints, and checks nothing"]
+fn import_graph() {
+    let graph = graph();
+    let mut edges: BTreeMap<(&str, &str), BTreeSet<(&str, &str)>> = BTreeMap::new();
+    for (import, to) in graph.between_files().filter(|(import, to)| folder(&import.from) != folder(to)) {
+        edges.entry((folder(&import.from), folder(to))).or_default().insert((&import.from, to));
+    }
+    for ((from, to), files) in edges {
+        let names: Vec<_> = files.iter().map(|(from, to)| format!("{from} -> {to}")).collect();
+        println!("{from} -> {to} ({}): {}", files.len(), names.join(", "));
+    }
+    let mut crates: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for import in &graph.imports {
+        if let Target::Crate(name) = &import.target {
+            crates.entry(folder(&import.from)).or_default().insert(name);
+        }
+    }
+    for (folder, crates) in crates {
+        println!("{folder} uses {}", crates.into_iter().collect::<Vec<_>>().join(", "));
     }
 }
 
