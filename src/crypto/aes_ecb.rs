@@ -1,15 +1,16 @@
-//! AES-256-ECB with PKCS#7 padding: what seals the `req_info` of APIv2's refund notification. For nothing else: the mode hides
-//! neither repetition nor changes.
+//! AES-256-ECB with PKCS#7 padding, which encrypts the `req_info` of APIv2's refund notification.
+//! Do not use it for anything else: the mode reveals repeated blocks and does not detect changes.
 //!
-//! Source: WeChat Pay, "退款结果通知". The key is the MD5 of the APIv2 key, as 32 letters of lower-case hexadecimal.
+//! Source: WeChat Pay, "退款结果通知". The key is the MD5 of the APIv2 key, as 32 lower-case
+//! hexadecimal digits.
 //!
 //! ```
 //! use wechatpay_chain::Secret;
 //! use wechatpay_chain::crypto::{aes_ecb, hash};
 //!
 //! let key = Secret::from(hash::md5("the APIv2 key of the merchant..."));
-//! let sealed = aes_ecb::encrypt(b"<root/>", &key)?;
-//! assert_eq!(aes_ecb::decrypt(&sealed, &key)?, b"<root/>");
+//! let ciphertext = aes_ecb::encrypt(b"<root/>", &key)?;
+//! assert_eq!(aes_ecb::decrypt(&ciphertext, &key)?, b"<root/>");
 //! # Ok::<(), wechatpay_chain::Error>(())
 //! ```
 
@@ -17,35 +18,36 @@ use aes::Aes256;
 use aes::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use base64::prelude::{BASE64_STANDARD, Engine};
 
-use crate::crypto::secret::Secret;
+use super::secret::Secret;
 use crate::error::{Error, ErrorKind};
 
 const BLOCK: usize = 16;
 
-/// Encrypts under a key of 32 bytes; the result is base64.
+/// Encrypts with a key of 32 bytes. The result is base64.
 ///
 /// # Errors
-/// [`ErrorKind::Config`]: the key does not have 32 bytes.
+/// [`ErrorKind::Config`] when the key does not have 32 bytes.
 pub fn encrypt(plaintext: &[u8], key: &Secret) -> Result<String, Error> {
     let cipher = cipher(key)?;
     let padding = BLOCK - plaintext.len() % BLOCK;
     let mut bytes = plaintext.to_vec();
-    // As PKCS#7 has it: so many bytes, each of that value, and a whole block where none is needed.
+    // PKCS#7: n bytes of the value n, and a whole block if the length is a multiple of the block.
     bytes.resize(bytes.len() + padding, u8::try_from(padding).unwrap_or_default());
     for block in bytes.chunks_exact_mut(BLOCK) {
-        let mut sealed = Array::try_from(&*block).unwrap_or_default();
-        cipher.encrypt_block(&mut sealed);
-        block.copy_from_slice(&sealed);
+        let mut encrypted = Array::try_from(&*block).unwrap_or_default();
+        cipher.encrypt_block(&mut encrypted);
+        block.copy_from_slice(&encrypted);
     }
     Ok(BASE64_STANDARD.encode(bytes))
 }
 
-/// Decrypts base64 under a key of 32 bytes.
+/// Decrypts base64 with a key of 32 bytes. White space in the base64 is ignored.
 ///
 /// # Errors
-/// [`ErrorKind::Config`]: the key does not have 32 bytes; [`ErrorKind::Decode`]: the text was not encrypted under this key.
+/// [`ErrorKind::Config`] when the key does not have 32 bytes, [`ErrorKind::Decode`] when the text was
+/// not encrypted with this key.
 pub fn decrypt(ciphertext: &str, key: &Secret) -> Result<Vec<u8>, Error> {
-    let wrong = || Error::new(ErrorKind::Decode, "the text does not decrypt under this key (AES-256-ECB)");
+    let wrong = || Error::new(ErrorKind::Decode, "the text cannot be decrypted with this key (AES-256-ECB)");
     let cipher = cipher(key)?;
     let compact: Vec<u8> = ciphertext.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let mut bytes = BASE64_STANDARD.decode(compact).map_err(|_| wrong())?;
@@ -53,9 +55,9 @@ pub fn decrypt(ciphertext: &str, key: &Secret) -> Result<Vec<u8>, Error> {
         return Err(wrong());
     }
     for block in bytes.chunks_exact_mut(BLOCK) {
-        let mut opened = Array::try_from(&*block).unwrap_or_default();
-        cipher.decrypt_block(&mut opened);
-        block.copy_from_slice(&opened);
+        let mut decrypted = Array::try_from(&*block).unwrap_or_default();
+        cipher.decrypt_block(&mut decrypted);
+        block.copy_from_slice(&decrypted);
     }
     let padding = bytes.last().copied().unwrap_or_default();
     let length = bytes.len().saturating_sub(usize::from(padding));
@@ -69,7 +71,7 @@ pub fn decrypt(ciphertext: &str, key: &Secret) -> Result<Vec<u8>, Error> {
 
 fn cipher(key: &Secret) -> Result<Aes256, Error> {
     Aes256::new_from_slice(key.expose())
-        .map_err(|_| Error::config(format!("the key of AES-256 has 32 bytes, and this one has {}", key.expose().len())))
+        .map_err(|_| Error::config(format!("a key of AES-256 has 32 bytes, this one has {}", key.expose().len())))
 }
 
 #[cfg(test)]
@@ -77,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_and_back_at_every_length() {
+    fn round_trip_at_every_length() {
         let key = &Secret::from("0123456789abcdef0123456789abcdef");
         // openssl enc -aes-256-ecb
         assert_eq!(encrypt(b"test", key).expect("key"), "dQvVpMGPSPL8zCxGByAGIg==");
@@ -90,7 +92,7 @@ mod tests {
         // Padding of 0, 17 and 255, and one whose bytes differ.
         for padding in [[0u8; 16], [17; 16], [255; 16], [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 3, 3]] {
             let sealed = encrypt(&padding, key).expect("key");
-            // Without the block of padding that encrypting adds.
+            // The first block only: without the padding that `encrypt` adds.
             let bytes = BASE64_STANDARD.decode(sealed).expect("base64");
             let cut = BASE64_STANDARD.encode(&bytes[..16]);
             assert!(decrypt(&cut, key).is_err(), "{padding:?}");

@@ -1,21 +1,21 @@
-//! AES-256-GCM with an APIv3 key: what seals notifications and platform certificates.
+//! AES-256-GCM with the APIv3 key, which encrypts notifications and platform certificates.
 //!
 //! Source: WeChat Pay, "证书和回调报文解密".
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
-use crate::crypto::secret::Secret;
+use super::secret::Secret;
 use crate::error::{Error, ErrorKind};
 
-/// An APIv3 key: 32 bytes, set by the merchant on the merchant platform.
+/// The APIv3 key: 32 bytes that the merchant sets on the merchant platform.
 ///
 /// ```
 /// use wechatpay_chain::Apiv3Key;
 /// let key = Apiv3Key::new("0123456789abcdef0123456789abcdef")?;
-/// let sealed = key.encrypt(b"plain", "0123456789ab", "transaction")?;
-/// assert_eq!(key.decrypt(&sealed, "0123456789ab", "transaction")?, b"plain");
-/// assert!(key.decrypt(&sealed, "0123456789ab", "refund").is_err());
+/// let ciphertext = key.encrypt(b"plain", "0123456789ab", "transaction")?;
+/// assert_eq!(key.decrypt(&ciphertext, "0123456789ab", "transaction")?, b"plain");
+/// assert!(key.decrypt(&ciphertext, "0123456789ab", "refund").is_err());
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -23,28 +23,29 @@ pub struct Apiv3Key(Secret);
 
 impl Apiv3Key {
     /// # Errors
-    /// [`ErrorKind::Config`]: it is not 32 bytes long.
+    /// [`ErrorKind::Config`] when the key does not have 32 bytes.
     pub fn new(key: impl Into<Secret>) -> Result<Self, Error> {
         let key = key.into();
         match key.expose().len() {
             32 => Ok(Apiv3Key(key)),
             length => Err(Error::config(format!(
                 "the APIv3 key has {length} bytes and needs 32: it is the one set on the merchant platform under API security, \
-                 not the APIv2 key and no certificate"
+                 not the APIv2 key and not a certificate"
             ))),
         }
     }
 
-    /// Opens what the service sealed: `ciphertext` in base64 with its tag at the end, the nonce of 12 bytes and the associated
-    /// data as they stand beside it.
+    /// Decrypts `ciphertext`: base64, with the authentication tag at the end. `nonce` (12 bytes) and
+    /// `associated_data` are the neighbouring fields of the JSON.
     ///
     /// # Errors
-    /// [`ErrorKind::Decode`]: it was sealed with another key, nonce or associated data, or was changed.
+    /// [`ErrorKind::Decode`] when it was encrypted with another key, nonce or associated data, or was
+    /// changed afterwards.
     pub fn decrypt(&self, ciphertext: &str, nonce: &str, associated_data: &str) -> Result<Vec<u8>, Error> {
         let wrong = || {
             Error::new(
                 ErrorKind::Decode,
-                "the resource does not open with this APIv3 key: compare the key with the one on the merchant platform",
+                "the resource cannot be decrypted with this APIv3 key: compare the key with the one on the merchant platform",
             )
         };
         let mut bytes = BASE64_STANDARD.decode(ciphertext).map_err(|_| wrong())?;
@@ -55,12 +56,12 @@ impl Apiv3Key {
         Ok(bytes)
     }
 
-    /// Seals as the service does. A nonce of 12 bytes must never serve twice with the same key.
+    /// Encrypts as WeChat Pay does. The nonce has 12 bytes. Never use a nonce twice with the same key.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`]: the nonce is not 12 bytes long.
+    /// [`ErrorKind::Options`] when the nonce does not have 12 bytes.
     pub fn encrypt(&self, plaintext: &[u8], nonce: &str, associated_data: &str) -> Result<String, Error> {
-        let wrong = |_| Error::options("the nonce of AES-256-GCM has 12 bytes");
+        let wrong = |_| Error::options("a nonce of AES-256-GCM has 12 bytes");
         let nonce = Nonce::try_assume_unique_for_key(nonce.as_bytes()).map_err(wrong)?;
         let mut bytes = plaintext.to_vec();
         self.key()?

@@ -1,19 +1,18 @@
-//! X.509 certificates: the merchant's and the platform's.
+//! X.509 certificates of the merchant and of the platform.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use x509_cert::certificate::{CertificateInner, Rfc5280};
-use x509_cert::der::{Decode, Encode};
-
 use super::decode::{self, Der};
-use super::hex;
-use super::rsa::{Origin, PublicKey};
+use super::public_key::PublicKey;
+use super::x509::X509Fields;
 use crate::error::Error;
 
-/// A certificate: its serial number, validity, subject and public key. Nothing of it is secret.
+/// A certificate: its serial number, validity, subject and public key. None of them is secret.
 ///
-/// The chain of authorities is not checked: WeChat Pay's certificates come through a channel that is trusted already.
+/// The chain of authorities is not verified: WeChat Pay's certificates arrive over a channel that
+/// is already trusted.
 ///
 /// ```
 /// use wechatpay_chain::Certificate;
@@ -26,99 +25,76 @@ use crate::error::Error;
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
-    serial: String,
-    subject: String,
-    common_name: Option<String>,
-    not_before: SystemTime,
-    not_after: SystemTime,
+    fields: Arc<X509Fields>,
     public_key: PublicKey,
     der: Vec<u8>,
 }
 
 impl Certificate {
-    /// Reads a certificate given as PEM, base64 or `file://` and a path.
+    /// Reads a certificate from PEM text, base64, or the file that a `file://` URL names.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config): the file cannot be read, it is no certificate, or its key is no RSA key.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when the file cannot be read, when it is not
+    /// a certificate, or when its key is not an RSA key.
     pub fn from_pem(setting: &str) -> Result<Self, Error> {
-        Certificate::of(decode::text(setting)?)
+        Certificate::from_decoded(decode::text(setting)?)
     }
 
     /// Reads a certificate in DER.
     ///
     /// # Errors
-    /// Those of [`from_pem`](Self::from_pem).
+    /// As [`from_pem`](Self::from_pem).
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
-        Certificate::of(decode::der(der)?)
+        Certificate::from_decoded(decode::der(der)?)
     }
 
-    fn of(der: Der) -> Result<Self, Error> {
-        match der {
-            Der::Certificate(der) => Certificate::parse(der),
-            other => Err(Error::config(format!("it is {} where a certificate belongs", other.name()))),
-        }
+    fn from_decoded(der: Der) -> Result<Self, Error> {
+        let der = match der {
+            Der::Certificate(der) => der,
+            other => return Err(Error::config(format!("it is {} where a certificate is needed", other.name()))),
+        };
+        let fields = Arc::new(X509Fields::parse(&der)?);
+        let public_key = PublicKey::from_certificate(Arc::clone(&fields))?;
+        Ok(Certificate { fields, public_key, der })
     }
 
-    pub(super) fn parse(der: Vec<u8>) -> Result<Self, Error> {
-        let damaged = |_| Error::config("the certificate is damaged: it is no X.509");
-        let certificate = CertificateInner::<Rfc5280>::from_der(&der).map_err(damaged)?;
-        let content = certificate.tbs_certificate();
-        let spki = content.subject_public_key_info().to_der().map_err(damaged)?;
-        let subject = content.subject();
-        let common_name = subject.common_name().ok().flatten().map(|name| name.value().to_string());
-        // DER keeps numbers positive with a zero byte in front, which is no part of the number.
-        let serial = hex::encode(content.serial_number().as_bytes()).trim_start_matches("00").to_ascii_uppercase();
-        let not_after = content.validity().not_after.to_system_time();
-        let origin = Origin { serial: serial.clone(), common_name: common_name.clone(), not_after };
-        let public_key = PublicKey::from_spki(&spki)?.of_certificate(origin);
-        Ok(Certificate {
-            serial,
-            subject: subject.to_string(),
-            common_name,
-            not_before: content.validity().not_before.to_system_time(),
-            not_after,
-            public_key,
-            der,
-        })
-    }
-
-    /// The serial number in upper-case hexadecimal, as the service writes it.
+    /// The serial number in upper-case hexadecimal, as WeChat Pay writes it.
     #[must_use]
     pub fn serial(&self) -> &str {
-        &self.serial
+        &self.fields.serial
     }
 
-    /// Whose it is, as an RFC 4514 name: `CN=Tenpay.com sign,...` for the platform.
+    /// The subject as an RFC 4514 name: `CN=Tenpay.com sign,...` for the platform.
     #[must_use]
     pub fn subject(&self) -> &str {
-        &self.subject
+        &self.fields.subject
     }
 
-    /// The subject's common name; of a merchant certificate it is the merchant id.
+    /// The subject's common name: in a merchant certificate, the merchant ID.
     #[must_use]
     pub fn common_name(&self) -> Option<&str> {
-        self.common_name.as_deref()
+        self.fields.common_name.as_deref()
     }
 
-    /// The first moment at which it is valid.
+    /// The start of the validity period.
     #[must_use]
     pub fn not_before(&self) -> SystemTime {
-        self.not_before
+        self.fields.not_before
     }
 
-    /// The last moment at which it is valid.
+    /// The end of the validity period.
     #[must_use]
     pub fn not_after(&self) -> SystemTime {
-        self.not_after
+        self.fields.not_after
     }
 
-    /// Whether it is valid at a given time.
+    /// Whether `time` is within the validity period, both ends included.
     #[must_use]
     pub fn is_valid_at(&self, time: SystemTime) -> bool {
-        (self.not_before..=self.not_after).contains(&time)
+        (self.not_before()..=self.not_after()).contains(&time)
     }
 
-    /// The public key in it.
+    /// The public key.
     #[must_use]
     pub fn public_key(&self) -> &PublicKey {
         &self.public_key
@@ -144,13 +120,19 @@ impl TryFrom<&str> for Certificate {
     }
 }
 
+impl From<&Certificate> for PublicKey {
+    fn from(certificate: &Certificate) -> Self {
+        certificate.public_key().clone()
+    }
+}
+
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Certificate")
-            .field("serial", &self.serial)
-            .field("subject", &self.subject)
-            .field("not_before", &self.not_before)
-            .field("not_after", &self.not_after)
+            .field("serial", &self.serial())
+            .field("subject", &self.subject())
+            .field("not_before", &self.not_before())
+            .field("not_after", &self.not_after())
             .finish_non_exhaustive()
     }
 }

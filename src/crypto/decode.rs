@@ -1,4 +1,5 @@
-//! From the text of a setting to the bytes of a key: files, PEM however it was pasted, PHP's schemes, bare base64, DER.
+//! From the text of a setting to the DER of a key: files, PEM with or without its line breaks, the PHP
+//! SDK's schemes, bare base64.
 
 use std::path::Path;
 
@@ -13,17 +14,16 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 
-/// Pasted keys lose their padding now and then.
+/// The padding is optional, because it is sometimes lost when a key is copied.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The bytes of a key or certificate, named by what they are.
-#[derive(Debug)]
+/// The DER of a key or a certificate.
 pub(crate) enum Der {
     Pkcs8(Zeroizing<Vec<u8>>),
-    #[cfg_attr(not(feature = "passphrase"), allow(dead_code, reason = "recognised, but not opened"))]
+    #[cfg_attr(not(feature = "passphrase"), allow(dead_code, reason = "recognised, but not decrypted"))]
     EncryptedPkcs8(Vec<u8>),
     Pkcs1(Zeroizing<Vec<u8>>),
     Spki(Vec<u8>),
@@ -32,7 +32,7 @@ pub(crate) enum Der {
 }
 
 impl Der {
-    /// What it is, for the message that says it is the wrong thing.
+    /// A name for error messages, as in "it is {} where a certificate is needed".
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Der::Pkcs8(_) | Der::Pkcs1(_) | Der::EncryptedPkcs8(_) => "a private key",
@@ -42,14 +42,14 @@ impl Der {
     }
 }
 
-/// Reads a setting. No error shows any of the text but a path.
+/// Reads a setting. Errors never contain a part of the setting, except the path of a file.
 ///
 /// ```text
-/// file:///path/to/the.pem                a file of PEM, base64 or DER
-/// -----BEGIN ... KEY-----                PEM, with line feeds or without, CRLF, a BOM, text around it
-/// private.pkcs8://MIIE...                base64 of what the scheme names, as in PHP: private.pkcs1, private.pkcs8,
-///                                        public.pkcs1, public.spki
-/// MIIE...                                base64 of anything
+/// file:///path/to/the.pem       a file of PEM, base64 or DER
+/// -----BEGIN ... KEY-----       PEM, with or without line breaks, with a BOM, with text around it
+/// private.pkcs8://MIIE...       base64 of what the scheme names, as in the PHP SDK:
+///                               private.pkcs1, private.pkcs8, public.pkcs1, public.spki
+/// MIIE...                       base64 of any of these
 /// ```
 pub(crate) fn text(setting: &str) -> Result<Der, Error> {
     if let Some(path) = setting.trim().strip_prefix("file://") {
@@ -63,7 +63,7 @@ pub(crate) fn der(bytes: &[u8]) -> Result<Der, Error> {
     sniff(bytes).ok_or_else(|| Error::config("the DER is neither an RSA key nor a certificate, or it is damaged"))
 }
 
-/// PKCS#12 is a SEQUENCE that begins with the version, 3.
+/// A PKCS#12 file is a SEQUENCE whose first element is the version, 3.
 fn is_pkcs12(bytes: &[u8]) -> bool {
     matches!(bytes, [0x30, 0x82, _, _, 0x02, 0x01, 0x03, ..])
 }
@@ -71,14 +71,14 @@ fn is_pkcs12(bytes: &[u8]) -> bool {
 fn file(path: &Path) -> Result<Der, Error> {
     let text = path.to_string_lossy();
     if text.contains("-----BEGIN") || text.contains('\n') {
-        // Whatever it is, it is no path, and a key must not be shown.
-        return Err(Error::config("what follows file:// is no path: give PEM text without file://"));
+        // It may be a key, so the message does not contain it.
+        return Err(Error::config("the text after file:// is not a path: give PEM text without file://"));
     }
     let shown = path.display();
     let bytes = std::fs::read(path).map_err(|source| {
         if text.len() > 255 || text.contains("://") {
-            // Longer than most paths, and as long as keys are.
-            return Error::config("what follows file:// is no path that can be read: give PEM text without file://");
+            // It is as long as a key, so the message does not contain it.
+            return Error::config("the text after file:// is not a readable path: give PEM text without file://");
         }
         Error::config(format!("the file {shown} cannot be read ({source}): give an existing file as file:///path"))
             .with_source(source)
@@ -86,10 +86,10 @@ fn file(path: &Path) -> Result<Der, Error> {
     let bytes = Zeroizing::new(bytes);
     if is_pkcs12(&bytes) {
         return Err(Error::config(format!(
-            "the file {shown} is PKCS#12: take the key out of it, openssl pkcs12 -in apiclient_cert.p12 -nodes -nocerts -out apiclient_key.pem"
+            "the file {shown} is PKCS#12: extract the key with openssl pkcs12 -in apiclient_cert.p12 -nodes -nocerts -out apiclient_key.pem"
         )));
     }
-    // Text and DER are told apart by the first byte: a DER structure is a SEQUENCE.
+    // DER begins with the tag of a SEQUENCE, 0x30, which is the character '0' in text.
     let read =
         if bytes.first() == Some(&0x30) && std::str::from_utf8(&bytes).is_err() { der(&bytes) } else { parse(&bytes) };
     read.map_err(|error| Error::config(format!("the file {shown}: {}", error.message())))
@@ -102,7 +102,7 @@ fn parse(bytes: &[u8]) -> Result<Der, Error> {
     }
     let nothing = || {
         Error::config(
-            "it is no key: give PEM, which begins with a line such as -----BEGIN PRIVATE KEY-----, its base64 alone, or \
+            "it is not a key: give PEM, which begins with a line such as -----BEGIN PRIVATE KEY-----, its base64 alone, or \
              file:///path/to/the.pem",
         )
     };
@@ -111,35 +111,37 @@ fn parse(bytes: &[u8]) -> Result<Der, Error> {
         return pem(text);
     }
     let text = text.trim_start_matches('\u{feff}').trim();
-    for (scheme, make) in SCHEMES {
+    for (scheme, constructor) in SCHEMES {
         if let Some(rest) = text.strip_prefix(scheme) {
-            let bytes = decode(rest).ok_or_else(|| Error::config(format!("what follows {scheme} is no base64")))?;
-            return Ok(make(bytes));
+            let bytes = decode(rest).ok_or_else(|| Error::config(format!("the text after {scheme} is not base64")))?;
+            return Ok(constructor(bytes));
         }
     }
     sniff(&decode(text).ok_or_else(nothing)?).ok_or_else(nothing)
 }
 
-type Make = fn(Zeroizing<Vec<u8>>) -> Der;
+/// Wraps decoded bytes in a variant of [`Der`].
+type DerConstructor = fn(Zeroizing<Vec<u8>>) -> Der;
 
-/// PHP's schemes.
-const SCHEMES: [(&str, Make); 4] = [
+/// The schemes of the PHP SDK.
+const SCHEMES: [(&str, DerConstructor); 4] = [
     ("private.pkcs1://", Der::Pkcs1),
     ("private.pkcs8://", Der::Pkcs8),
     ("public.pkcs1://", |bytes| Der::Pkcs1Public(bytes.to_vec())),
     ("public.spki://", |bytes| Der::Spki(bytes.to_vec())),
 ];
 
-/// The first section that is a key or a certificate. Written here because keys reach settings through forms and variables that
-/// take the line feeds out, which PEM libraries do not read.
+/// The first section that is a key or a certificate. PEM libraries are not used here because they
+/// require line breaks, which web forms and environment variables often remove.
 fn pem(text: &str) -> Result<Der, Error> {
     let mut sections = text.split("-----BEGIN ").skip(1);
     sections.find_map(section).unwrap_or_else(|| Err(Error::config("it is PEM, but neither a key nor a certificate")))
 }
 
+/// Reads what follows a `-----BEGIN `; `None` if the label is neither a key nor a certificate.
 fn section(section: &str) -> Option<Result<Der, Error>> {
     let (label, rest) = section.split_once("-----")?;
-    let make: Make = match label {
+    let constructor: DerConstructor = match label {
         "PRIVATE KEY" => Der::Pkcs8,
         "RSA PRIVATE KEY" => Der::Pkcs1,
         "ENCRYPTED PRIVATE KEY" => |bytes| Der::EncryptedPkcs8(bytes.to_vec()),
@@ -147,23 +149,23 @@ fn section(section: &str) -> Option<Result<Der, Error>> {
         "RSA PUBLIC KEY" => |bytes| Der::Pkcs1Public(bytes.to_vec()),
         "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => |bytes| Der::Certificate(bytes.to_vec()),
         "EC PRIVATE KEY" => {
-            return Some(Err(Error::config("it is a key for elliptic curves: WeChat Pay uses RSA of 2048 bits")));
+            return Some(Err(Error::config("it is an elliptic-curve key: WeChat Pay uses RSA keys of 2048 bits")));
         }
         _ => return None,
     };
     if rest.contains("Proc-Type:") {
         return Some(Err(Error::config(
-            "the key is encrypted in OpenSSL's old format: turn it into PKCS#8, openssl pkcs8 -topk8 -in old.pem -out new.pem",
+            "the key is encrypted in OpenSSL's old format: convert it to PKCS#8 with openssl pkcs8 -topk8 -in old.pem -out new.pem",
         )));
     }
     let Some((body, _)) = rest.split_once("-----END ") else {
-        return Some(Err(Error::config(format!("the PEM breaks off: the line -----END {label}----- is missing"))));
+        return Some(Err(Error::config(format!("the PEM is truncated: the line -----END {label}----- is missing"))));
     };
-    // Variables of the environment have the line feeds as backslash and n now and then.
+    // In environment variables a line feed is sometimes written as a backslash and an n.
     let body = Zeroizing::new(body.replace("\\n", "").replace("\\r", ""));
     let bytes =
-        decode(&body).ok_or_else(|| Error::config(format!("the text between BEGIN and END {label} is no base64")));
-    Some(bytes.map(make))
+        decode(&body).ok_or_else(|| Error::config(format!("the text between BEGIN and END {label} is not base64")));
+    Some(bytes.map(constructor))
 }
 
 fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
@@ -172,7 +174,7 @@ fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     (!bytes.is_empty()).then(|| Zeroizing::new(bytes))
 }
 
-/// What a DER structure is, by its first elements.
+/// Recognises a DER structure by its first elements.
 ///
 /// ```text
 /// SEQUENCE { SEQUENCE { OID ... }, BIT STRING }             SPKI
@@ -203,13 +205,14 @@ fn sniff(bytes: &[u8]) -> Option<Der> {
     })
 }
 
-/// All certificates of a PEM text, or of the file that `file://` and a path name. The error completes a sentence.
+/// All certificates of a PEM text, or of the file that a `file://` URL names. The error is a clause:
+/// the caller names the setting before it.
 pub(crate) fn certificates(setting: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let read;
     let pem = match setting.trim().strip_prefix("file://") {
-        // Whatever it is, it is no path, and a key must not be shown.
+        // It may be a key, so the message does not contain it.
         Some(path) if path.contains('\n') || path.len() > 255 => {
-            return Err("what follows file:// is no path that can be read".to_owned());
+            return Err("the text after file:// is not a readable path".to_owned());
         }
         Some(path) => {
             read = std::fs::read(path).map_err(|error| format!("the file {path:?} cannot be read ({error})"))?;
@@ -219,7 +222,7 @@ pub(crate) fn certificates(setting: &str) -> Result<Vec<CertificateDer<'static>>
     };
     if is_pkcs12(pem) {
         return Err(
-            "it is PKCS#12: give it to ClientBuilder::merchant_pkcs12 (the setting pkcs12), or take the certificate out of it, openssl \
+            "it is PKCS#12: give it to ClientBuilder::merchant_pkcs12 (the setting pkcs12), or extract the certificate with openssl \
              pkcs12 -in apiclient_cert.p12 -nodes -nokeys -out apiclient_cert.pem"
                 .to_owned(),
         );
@@ -228,16 +231,16 @@ pub(crate) fn certificates(setting: &str) -> Result<Vec<CertificateDer<'static>>
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         _ if pem.windows(12).any(|window| window == b"PRIVATE KEY-") => {
-            Err("it is a private key, and no certificate in PEM".to_owned())
+            Err("it is a private key, not a certificate in PEM".to_owned())
         }
         _ if setting.len() < 1024 && Path::new(setting.trim()).is_file() => {
-            Err(format!("no certificate in PEM, but the path of a file: write file://{}", setting.trim()))
+            Err(format!("it is the path of a file, not a certificate in PEM: write file://{}", setting.trim()))
         }
-        _ => Err("no certificate in PEM: one has the line -----BEGIN CERTIFICATE-----".to_owned()),
+        _ => Err("it is not a certificate in PEM: one has the line -----BEGIN CERTIFICATE-----".to_owned()),
     }
 }
 
-/// DER in a PEM envelope, lines of 64 characters.
+/// DER as PEM, in lines of 64 characters.
 pub(crate) fn to_pem(label: &str, der: &[u8]) -> String {
     let text = BASE64_STANDARD.encode(der);
     let mut pem = format!("-----BEGIN {label}-----\n");

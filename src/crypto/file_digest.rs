@@ -1,4 +1,4 @@
-//! Digests of files as they stream by.
+//! The digest of a file, computed while the file is received.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use ring::digest::{self, Context};
 
 use super::hex;
 
-/// The digests that the service names in `hash_type`.
+/// The algorithms that WeChat Pay names in `hash_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Algorithm {
     Sha1,
@@ -15,7 +15,7 @@ pub(crate) enum Algorithm {
 }
 
 impl Algorithm {
-    /// By its name in an answer: `SHA1`, `SHA256`.
+    /// The algorithm of a name in a response: `SHA1`, `SHA256`.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         match name.to_ascii_uppercase().as_str() {
             "SHA1" | "SHA-1" => Some(Algorithm::Sha1),
@@ -39,21 +39,22 @@ impl Algorithm {
     }
 }
 
-/// The digest of a file, and of the plain file inside when it is gzip: the service names the plain one for bills.
+/// The digest of a file as received, and of the unpacked file if it is gzip: for a compressed bill
+/// WeChat Pay names the digest of the unpacked file.
 pub(crate) struct FileDigest {
     raw: Hasher,
     algorithm: Algorithm,
-    /// Known after the first two bytes.
-    plain: Plain,
+    unpacked: Unpacked,
     expected: String,
 }
 
-enum Plain {
-    /// The first byte, where one has come.
+/// Whether the file is gzip, which its first two bytes decide.
+enum Unpacked {
+    /// Fewer than two bytes were received.
     Unknown(Option<u8>),
     NotGzip,
     Gzip(Box<GzDecoder<Hasher>>),
-    /// It began like gzip and is none.
+    /// It began like gzip but cannot be unpacked.
     Broken,
 }
 
@@ -71,12 +72,12 @@ impl Write for Hasher {
 }
 
 impl FileDigest {
-    /// `expected` in hexadecimal, upper or lower case.
+    /// `expected` is hexadecimal in upper or lower case.
     pub(crate) fn new(algorithm: Algorithm, expected: &str) -> Self {
         FileDigest {
             raw: algorithm.context(),
             algorithm,
-            plain: Plain::Unknown(None),
+            unpacked: Unpacked::Unknown(None),
             expected: expected.to_ascii_lowercase(),
         }
     }
@@ -84,52 +85,52 @@ impl FileDigest {
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.raw.0.update(bytes);
         let mut bytes = bytes;
-        if let Plain::Unknown(first) = self.plain {
+        if let Unpacked::Unknown(first) = self.unpacked {
             let (first, rest) = match (first, bytes) {
                 (None, []) | (Some(_), []) => return,
                 (None, [first]) => {
-                    self.plain = Plain::Unknown(Some(*first));
+                    self.unpacked = Unpacked::Unknown(Some(*first));
                     return;
                 }
                 (None, [first, rest @ ..]) => (*first, rest),
                 (Some(first), rest) => (first, rest),
             };
             if first == 0x1f && rest.first() == Some(&0x8b) {
-                self.plain = Plain::Gzip(Box::new(GzDecoder::new(self.algorithm.context())));
+                self.unpacked = Unpacked::Gzip(Box::new(GzDecoder::new(self.algorithm.context())));
                 self.unzip(&[first]);
                 bytes = rest;
             } else {
-                self.plain = Plain::NotGzip;
+                self.unpacked = Unpacked::NotGzip;
             }
         }
         self.unzip(bytes);
     }
 
     fn unzip(&mut self, bytes: &[u8]) {
-        if let Plain::Gzip(decoder) = &mut self.plain {
+        if let Unpacked::Gzip(decoder) = &mut self.unpacked {
             if decoder.write_all(bytes).is_err() {
-                self.plain = Plain::Broken;
+                self.unpacked = Unpacked::Broken;
             }
         }
     }
 
-    /// Whether the file, as it came or unpacked, has the expected digest. The error says what it has instead.
+    /// Compares the digests with the expected one. The error names the actual digest.
     pub(crate) fn finish(self) -> Result<(), String> {
         let raw = hex::encode(self.raw.0.finish().as_ref());
-        let plain = match self.plain {
-            Plain::Gzip(decoder) => match decoder.finish() {
+        let unpacked = match self.unpacked {
+            Unpacked::Gzip(decoder) => match decoder.finish() {
                 Ok(hasher) => Some(hex::encode(hasher.0.finish().as_ref())),
                 Err(_) => None,
             },
-            Plain::Unknown(_) | Plain::NotGzip | Plain::Broken => None,
+            Unpacked::Unknown(_) | Unpacked::NotGzip | Unpacked::Broken => None,
         };
-        if raw == self.expected || plain.as_deref() == Some(&self.expected) {
+        if raw == self.expected || unpacked.as_deref() == Some(&self.expected) {
             return Ok(());
         }
         Err(format!(
-            "its {} is {}, and the service named {}",
+            "its {} is {}, expected {}",
             self.algorithm.name(),
-            plain.as_deref().unwrap_or(&raw),
+            unpacked.as_deref().unwrap_or(&raw),
             self.expected
         ))
     }
@@ -141,29 +142,29 @@ mod tests {
 
     const SHA1_OF_ABC: &str = "A9993E364706816ABA3E25717850C26C9CD0D89D";
 
-    fn holds(pieces: &[&[u8]], expected: &str) -> bool {
+    fn matches(pieces: &[&[u8]], expected: &str) -> bool {
         let mut digest = FileDigest::new(Algorithm::Sha1, expected);
         pieces.iter().for_each(|piece| digest.update(piece));
         digest.finish().is_ok()
     }
 
     #[test]
-    fn plain_and_gzip_in_any_pieces() {
-        assert!(holds(&[b"abc"], SHA1_OF_ABC));
-        assert!(holds(&[b"a", b"", b"bc"], SHA1_OF_ABC));
-        assert!(!holds(&[b"abd"], SHA1_OF_ABC));
-        assert!(holds(&[], "da39a3ee5e6b4b0d3255bfef95601890afd80709"));
+    fn plain_and_gzip_in_pieces_of_any_size() {
+        assert!(matches(&[b"abc"], SHA1_OF_ABC));
+        assert!(matches(&[b"a", b"", b"bc"], SHA1_OF_ABC));
+        assert!(!matches(&[b"abd"], SHA1_OF_ABC));
+        assert!(matches(&[], "da39a3ee5e6b4b0d3255bfef95601890afd80709"));
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         encoder.write_all(b"abc").expect("memory");
         let gzip = encoder.finish().expect("memory");
-        assert!(holds(&[&gzip], SHA1_OF_ABC));
+        assert!(matches(&[&gzip], SHA1_OF_ABC));
         let bytes: Vec<&[u8]> = gzip.chunks(1).collect();
-        assert!(holds(&bytes, SHA1_OF_ABC));
-        assert!(!holds(&[&gzip[..gzip.len() - 9]], SHA1_OF_ABC));
+        assert!(matches(&bytes, SHA1_OF_ABC));
+        assert!(!matches(&[&gzip[..gzip.len() - 9]], SHA1_OF_ABC));
         let raw = hex::encode(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &gzip).as_ref());
-        assert!(holds(&[&gzip], &raw));
-        assert!(!holds(&[b"\x1f\x8bnot gzip at all"], SHA1_OF_ABC));
-        assert!(!holds(&[b"\x1f"], SHA1_OF_ABC));
+        assert!(matches(&[&gzip], &raw));
+        assert!(!matches(&[b"\x1f\x8bnot gzip at all"], SHA1_OF_ABC));
+        assert!(!matches(&[b"\x1f"], SHA1_OF_ABC));
     }
 
     #[test]

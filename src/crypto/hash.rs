@@ -1,5 +1,5 @@
-//! What APIv2 signs with: MD5 and HMAC-SHA256 over `key=value` pairs, and the comparison that takes the same time wherever two
-//! signatures differ. The names are those of the PHP SDK's `Crypto\Hash`.
+//! The signature algorithms of APIv2, MD5 and HMAC-SHA256 over `key=value` pairs, and the comparison
+//! of signatures in constant time. The names are those of the PHP SDK's `Crypto\Hash`.
 //!
 //! Source: WeChat Pay, "安全规范".
 //!
@@ -24,15 +24,16 @@ use ring::hmac as ring_hmac;
 use subtle::ConstantTimeEq;
 
 use super::hex;
-use crate::crypto::secret::Secret;
+use super::secret::Secret;
 use crate::error::{Error, excerpt};
 
 /// The default `sign_type`.
 pub const MD5: &str = "MD5";
-/// The better `sign_type`.
+/// The stronger `sign_type`.
 pub const HMAC_SHA256: &str = "HMAC-SHA256";
 
-/// MD5 in lower-case hexadecimal: the `media_hash` of APIv2's uploads, and of the APIv2 key the key of [`aes_ecb`](super::aes_ecb).
+/// MD5 in lower-case hexadecimal: the `media_hash` of APIv2's uploads. The MD5 of the APIv2 key is the
+/// key of [`aes_ecb`](super::aes_ecb).
 ///
 /// ```
 /// assert_eq!(wechatpay_chain::crypto::hash::md5("abc"), "900150983cd24fb0d6963f7d28e17f72");
@@ -42,19 +43,20 @@ pub fn md5(thing: impl AsRef<[u8]>) -> String {
     hex::encode(&Md5::digest(thing))
 }
 
-/// SHA-1 in lower-case hexadecimal, the digest of bills.
+/// SHA-1 in lower-case hexadecimal: the digest of bills.
 #[must_use]
 pub fn sha1(thing: impl AsRef<[u8]>) -> String {
     hex::encode(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, thing.as_ref()).as_ref())
 }
 
-/// SHA-256 in lower-case hexadecimal, the digest of uploads.
+/// SHA-256 in lower-case hexadecimal: the digest of uploads.
 #[must_use]
 pub fn sha256(thing: impl AsRef<[u8]>) -> String {
     hex::encode(digest::digest(&digest::SHA256, thing.as_ref()).as_ref())
 }
 
-/// MD5 of `thing`, `&secret=` and the secret of a WeChat Work agent, in lower-case hexadecimal.
+/// MD5 of `thing`, `&secret=` and the secret of a WeChat Work agent, joined without separators, in
+/// lower-case hexadecimal.
 #[must_use]
 pub fn md5_agency(thing: &str, secret: &Secret) -> String {
     md5_keyed(thing, "&secret=", secret)
@@ -68,7 +70,8 @@ fn md5_keyed(thing: &str, name: &str, key: &Secret) -> String {
     hex::encode(&hasher.finalize())
 }
 
-/// HMAC-SHA256 of `thing`, `&key=` and the key, under the key, in lower-case hexadecimal.
+/// HMAC-SHA256 of `thing`, `&key=` and the key, joined without separators, with the same key, in
+/// lower-case hexadecimal.
 #[must_use]
 pub fn hmac(thing: &str, key: &Secret) -> String {
     let mut context = ring_hmac::Context::with_key(&ring_hmac::Key::new(ring_hmac::HMAC_SHA256, key.expose()));
@@ -78,18 +81,19 @@ pub fn hmac(thing: &str, key: &Secret) -> String {
     hex::encode(context.sign().as_ref())
 }
 
-/// The `sign` of APIv2 over `data` (sorted pairs, as [`formatter`](crate::php::formatter) makes them), in upper-case hexadecimal.
-/// `sign_type` is [`MD5`] or [`HMAC_SHA256`].
+/// The `sign` of APIv2 over `data` in upper-case hexadecimal. `data` are sorted pairs, as
+/// [`formatter`](crate::php::formatter) joins them; `sign_type` is [`MD5`] or [`HMAC_SHA256`].
 ///
 /// # Errors
-/// [`ErrorKind::Options`](crate::ErrorKind::Options): the sign type is neither. PHP signs with nothing then.
+/// [`ErrorKind::Options`](crate::ErrorKind::Options) when the sign type is neither. (The PHP SDK
+/// returns an empty signature.)
 pub fn sign(sign_type: &str, data: &str, key: &Secret) -> Result<String, Error> {
     let mut sign = match sign_type {
         MD5 => md5_keyed(data, "&key=", key),
         HMAC_SHA256 => hmac(data, key),
         other => {
             return Err(Error::options(format!(
-                "the sign_type {:?} is none of APIv2's: it is \"MD5\", the default, or \"HMAC-SHA256\"",
+                "the sign_type {:?} is unknown: APIv2 has \"MD5\", the default, and \"HMAC-SHA256\"",
                 excerpt(other)
             )));
         }
@@ -98,7 +102,7 @@ pub fn sign(sign_type: &str, data: &str, key: &Secret) -> Result<String, Error> 
     Ok(sign)
 }
 
-/// Whether two signatures are the same, in a time that does not depend on where they differ.
+/// Whether two signatures are equal, compared in constant time.
 #[must_use]
 pub fn equals(known: &str, given: &str) -> bool {
     known.as_bytes().ct_eq(given.as_bytes()).into()

@@ -1,20 +1,21 @@
-//! A client certificate with its private key: what APIv2 demands over TLS for refunds, red packets and the like.
+//! The client certificate with its private key. APIv2 requires it in the TLS handshake of refunds, red
+//! packets and similar calls.
 
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer};
 
 use super::decode::{self, Der};
 #[cfg(feature = "pkcs12")]
-use crate::crypto::secret::Secret;
+use super::secret::Secret;
 use crate::error::Error;
 
-/// The certificate, its chain, and the key.
+/// The client certificate, its chain and its private key.
 pub(crate) struct Identity {
     pub(crate) chain: Vec<CertificateDer<'static>>,
     pub(crate) key: PrivateKeyDer<'static>,
 }
 
 impl Identity {
-    /// From `apiclient_cert.pem` and `apiclient_key.pem`: PEM text, or `file://` and a path.
+    /// Reads `apiclient_cert.pem` and `apiclient_key.pem`: PEM text or a `file://` URL.
     pub(crate) fn from_pem(cert: &str, key: &str) -> Result<Self, Error> {
         let chain = decode::certificates(cert).map_err(|reason| Error::config(format!("the certificate: {reason}")))?;
         let key = match decode::text(key).map_err(|error| Error::config(format!("the key: {}", error.message())))? {
@@ -22,34 +23,37 @@ impl Identity {
             Der::Pkcs1(der) => PrivatePkcs1KeyDer::from(der.to_vec()).into(),
             Der::EncryptedPkcs8(_) => {
                 return Err(Error::config(
-                    "the key is protected by a passphrase: take it off, openssl pkcs8 -in key.pem -out plain.pem, or give the PKCS#12 \
-                     file instead",
+                    "the key is protected by a passphrase: remove it with openssl pkcs8 -in key.pem -out plain.pem, or give \
+                     the PKCS#12 file instead",
                 ));
             }
             other => {
-                return Err(Error::config(format!("the key: it is {} where apiclient_key.pem belongs", other.name())));
+                return Err(Error::config(format!(
+                    "the key: it is {} where apiclient_key.pem is needed",
+                    other.name()
+                )));
             }
         };
         Ok(Identity { chain, key })
     }
 
-    /// From the bytes of `apiclient_cert.p12`, whose passphrase is the merchant id unless it was changed.
+    /// Reads the bytes of `apiclient_cert.p12`. Its passphrase is the merchant ID unless it was changed.
     #[cfg(feature = "pkcs12")]
     pub(crate) fn from_pkcs12(bytes: &[u8], passphrase: &Secret) -> Result<Self, Error> {
         use p12_keystore::{KeyStore, Pkcs12ImportPolicy};
-        let passphrase = std::str::from_utf8(passphrase.expose())
-            .map_err(|_| Error::config("the passphrase is no text in UTF-8"))?;
+        let passphrase =
+            std::str::from_utf8(passphrase.expose()).map_err(|_| Error::config("the passphrase is not UTF-8 text"))?;
         let store = KeyStore::from_pkcs12(bytes, passphrase, Pkcs12ImportPolicy::Relaxed).map_err(|source| {
             Error::config(
-                "it is no PKCS#12 file, or the passphrase does not open it: unless it was changed, it is the merchant id",
+                "it is not a PKCS#12 file, or the passphrase is wrong: unless it was changed, it is the merchant ID",
             )
             .with_source(source)
         })?;
         let (_, chain) =
-            store.private_key_chain().ok_or_else(|| Error::config("the PKCS#12 file holds no private key"))?;
+            store.private_key_chain().ok_or_else(|| Error::config("the PKCS#12 file contains no private key"))?;
         let certs: Vec<_> = chain.certs().iter().map(|cert| CertificateDer::from(cert.as_der().to_vec())).collect();
         if certs.is_empty() {
-            return Err(Error::config("the PKCS#12 file holds no certificate for its key"));
+            return Err(Error::config("the PKCS#12 file contains no certificate for its key"));
         }
         Ok(Identity { chain: certs, key: PrivatePkcs8KeyDer::from(chain.key().as_der().to_vec()).into() })
     }

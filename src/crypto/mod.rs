@@ -1,10 +1,12 @@
-//! Keys, signatures and ciphers: thin over the libraries. A client uses them by itself; they are here for code that signs, encrypts or
-//! decrypts on its own, and for code carried over from PHP.
+//! Keys, signatures and ciphers, as thin wrappers of ring and aws-lc-rs.
 //!
-//! | here | PHP's `WeChatPay\Crypto` | for |
+//! A client uses them internally. They are public for code that signs, encrypts or decrypts by
+//! itself, and for code ported from PHP.
+//!
+//! | here | PHP's `WeChatPay\Crypto` | used for |
 //! | --- | --- | --- |
 //! | [`PrivateKey`], [`PublicKey`] | `Rsa` | signatures of APIv3, sensitive fields |
-//! | [`Apiv3Key`] | `AesGcm` | what notifications and platform certificates are sealed with |
+//! | [`Apiv3Key`] | `AesGcm` | encrypted notifications and platform certificates |
 //! | [`Certificate`] | `Util\PemUtil` | serial number, validity and key of a certificate |
 //! | [`hash`] | `Hash` | the `sign` of APIv2 |
 //! | [`aes_ecb`] | `AesEcb` | the `req_info` of APIv2's refund notifications |
@@ -13,11 +15,11 @@
 //! # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
 //! # let key = sandbox.merchant_key();
 //! // let key = PrivateKey::from_pem("file:///etc/wechatpay/apiclient_key.pem")?;
-//! let signature = key.sign(b"message")?; // raw; the service takes it in base64
+//! let signature = key.sign(b"message")?; // raw bytes; WeChat Pay expects them in base64
 //! assert!(key.public_key().verify(b"message", &signature));
 //!
-//! let sealed = key.public_key().encrypt("张三".as_bytes())?; // base64
-//! assert_eq!(key.decrypt(&sealed)?, "张三".as_bytes());
+//! let ciphertext = key.public_key().encrypt("张三".as_bytes())?; // base64
+//! assert_eq!(key.decrypt(&ciphertext)?, "张三".as_bytes());
 //! # Ok::<(), wechatpay_chain::Error>(())
 //! ```
 
@@ -29,13 +31,15 @@ pub(crate) mod file_digest;
 pub mod hash;
 pub(crate) mod hex;
 pub(crate) mod identity;
-mod key_pair;
+mod private_key;
+mod public_key;
 pub(crate) mod random;
-mod rsa;
 pub(crate) mod secret;
 #[cfg(feature = "aws-lc-rs")]
 mod sensitive;
+mod x509;
 
 pub use aes_gcm::Apiv3Key;
 pub use certificate::Certificate;
-pub use rsa::{PrivateKey, PublicKey};
+pub use private_key::PrivateKey;
+pub use public_key::PublicKey;

@@ -1,10 +1,13 @@
-//! Randomness of the operating system.
+//! Random values from the operating system.
 
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::error::{Error, ErrorKind};
 
-/// A nonce as the PHP SDK makes them: 32 letters and digits, each equally likely.
+/// A nonce in the form of the PHP SDK: 32 letters and digits, all equally likely.
+///
+/// # Errors
+/// [`ErrorKind::Sign`] when the operating system provides no random bytes.
 pub(crate) fn nonce() -> Result<String, Error> {
     const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     const LENGTH: usize = 32;
@@ -14,15 +17,15 @@ pub(crate) fn nonce() -> Result<String, Error> {
     while nonce.len() < LENGTH {
         random
             .fill(&mut bytes)
-            .map_err(|_| Error::new(ErrorKind::Sign, "the operating system gives no random bytes for the nonce"))?;
-        // Bytes past the last whole multiple of 62 would make some letters likelier.
+            .map_err(|_| Error::new(ErrorKind::Sign, "the operating system provides no random bytes for the nonce"))?;
+        // 256 is not a multiple of 62: the bytes from 248 on would make some letters more likely.
         let letters = bytes.iter().filter(|byte| **byte < 62 * 4);
         nonce.extend(letters.take(LENGTH - nonce.len()).map(|byte| char::from(ALPHABET[usize::from(byte % 62)])));
     }
     Ok(nonce)
 }
 
-/// Any byte; where the system has none, one in the middle, since only a pause depends on it.
+/// A random byte for the jitter of a pause. Without random bytes it is 128, the middle of the range.
 pub(crate) fn byte() -> u8 {
     let mut byte = [128];
     let _ = SystemRandom::new().fill(&mut byte);
@@ -34,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn letters_and_digits_never_twice() {
+    fn nonces_are_alphanumeric_and_unique() {
         let some: std::collections::HashSet<_> = (0..1000).map(|_| nonce().expect("nonce")).collect();
         assert_eq!(some.len(), 1000);
         assert!(some.iter().all(|n| n.len() == 32 && n.bytes().all(|b| b.is_ascii_alphanumeric())));

@@ -1,10 +1,10 @@
-//! Text that must never be shown: zeroed when dropped, `***` wherever it is formatted.
+//! Secret text: shown as `***` when formatted, and zeroed when dropped.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A key, a passphrase or anything else that must not reach a log.
+/// A key, a passphrase or another secret that must not reach a log.
 ///
 /// ```
 /// use wechatpay_chain::Secret;
@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
-    /// The bytes themselves. Whoever takes them keeps them secret from then on.
+    /// The secret bytes. From here on the caller has to protect them.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0

@@ -1,30 +1,40 @@
-//! Sensitive fields: names, phone numbers, card numbers, encrypted one by one inside of JSON.
+//! Sensitive fields of a JSON body, each of which is encrypted by itself: names, phone numbers, card
+//! numbers.
 //!
-//! Source: WeChat Pay, "敏感信息加解密". A field is named by its path, `contact_info.mobile_phone`; where the path meets a list, it means
-//! the field in each of its elements.
+//! A field is named by its path, `contact_info.mobile_phone`. Where the path meets an array, it names
+//! the field in each element; `list[].name` is the same as `list.name`.
+//!
+//! Source: WeChat Pay, "敏感信息加解密".
 
 use serde_json::Value;
 
 use crate::error::Error;
 
-/// Replaces the text of each field that `path` names by what `change` makes of it.
-///
-/// A path that names no field is an error: a field that was meant to be encrypted and is not would go out readable.
-pub(crate) fn replace(
+/// Replaces the text of the fields at `paths` by the result of `change`. On an error `json` is
+/// unchanged.
+pub(super) fn replace_all<'a>(
     json: &mut Value,
-    path: &str,
-    change: &mut impl FnMut(&str) -> Result<String, Error>,
+    paths: impl IntoIterator<Item = &'a str>,
+    mut change: impl FnMut(&str) -> Result<String, Error>,
 ) -> Result<(), Error> {
+    let mut changed = json.clone();
+    paths.into_iter().try_for_each(|path| replace(&mut changed, path, &mut change))?;
+    *json = changed;
+    Ok(())
+}
+
+/// A path without a field is an error: with a misspelled path the field would be sent in the clear.
+fn replace(json: &mut Value, path: &str, change: &mut impl FnMut(&str) -> Result<String, Error>) -> Result<(), Error> {
     let names: Vec<&str> = path.split('.').map(|name| name.strip_suffix("[]").unwrap_or(name)).collect();
     match walk(json, path, &names, change)? {
         0 => Err(Error::options(format!(
-            "the sensitive field {path:?} is not in the JSON: correct its path, or leave it out"
+            "the sensitive field {path:?} is not in the JSON: correct its path, or remove it"
         ))),
         _ => Ok(()),
     }
 }
 
-/// How many fields were changed.
+/// Changes the fields at `names` below `json`, and returns their number.
 fn walk(
     json: &mut Value,
     path: &str,
@@ -39,7 +49,7 @@ fn walk(
             Some(member) => walk(member, path, rest, change),
             None => Ok(0),
         },
-        // Optional fields that are empty stay so, as the service has them.
+        // An empty optional field stays empty.
         (Value::Null, []) => Ok(1),
         (Value::String(text), []) if text.is_empty() => Ok(1),
         (Value::String(text), []) => {
@@ -47,7 +57,7 @@ fn walk(
                 .map_err(|error| Error::options(format!("the sensitive field {path:?}: {}", error.message())))?;
             Ok(1)
         }
-        (_, []) => Err(Error::options(format!("the sensitive field {path:?} is no text: only text can be encrypted"))),
+        (_, []) => Err(Error::options(format!("the sensitive field {path:?} is not text: only text can be encrypted"))),
         (_, [..]) => Ok(0),
     }
 }
@@ -63,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_by_their_path() {
+    fn fields_are_found_by_their_path() {
         for (path, before, after) in [
             ("name", json!({"name": "a", "b": "c"}), json!({"name": "A", "b": "c"})),
             ("a.b", json!({"a": {"b": "x"}}), json!({"a": {"b": "X"}})),
@@ -83,8 +93,8 @@ mod tests {
             ("nmae", json!({"name": "a"}), "\"nmae\" is not in the JSON"),
             ("a.b.c", json!({"a": {"b": "x"}}), "is not in the JSON"),
             ("", json!({"a": "x"}), "is not in the JSON"),
-            ("a", json!({"a": 1}), "is no text"),
-            ("a", json!({"a": {"b": "x"}}), "is no text"),
+            ("a", json!({"a": 1}), "is not text"),
+            ("a", json!({"a": {"b": "x"}}), "is not text"),
             ("list.name", json!({"list": []}), "is not in the JSON"),
         ] {
             let message = upper(json, path).expect_err(expected);

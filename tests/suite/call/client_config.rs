@@ -96,7 +96,7 @@ fn each_missing_or_wrong_setting() {
         ("mchid", json!(["x"]), "mchid: an array"),
         ("serial", json!("3F:A0"), "no hexadecimal number"),
         ("serial", json!(7), "serial: a number"),
-        ("privateKey", json!("not a key"), "it is no key"),
+        ("privateKey", json!("not a key"), "it is not a key"),
         ("privateKey", json!("file:///no/such/file.pem"), "cannot be read"),
         ("privateKey", public.clone(), "a public key where the merchant's private key belongs"),
         ("privateKey", json!(null), "privateKey: null"),
@@ -106,7 +106,11 @@ fn each_missing_or_wrong_setting() {
             "passphrase",
         ),
         ("privateKey", json!("-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n"), "elliptic"),
-        ("privateKey", json!("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), "no RSA private key"),
+        (
+            "privateKey",
+            json!("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
+            "not an RSA private key",
+        ),
         ("certs", json!({}), "platform_key (certs) is missing"),
         ("certs", json!("x"), "certs: a string"),
         ("certs", json!({ "PUB_KEY_ID_1": private }), "a private key where WeChat Pay's public key belongs"),
@@ -120,8 +124,8 @@ fn each_missing_or_wrong_setting() {
         ("headers", json!({}), "is an option of a call here"),
         ("proxy", json!("nope"), "no URL of a proxy"),
         ("certs", json!({ wechatpay_chain::sandbox::SERIAL: public }), "the merchant's own serial"),
-        ("certs", json!({ "1": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" }), "no X.509"),
-        ("certs", json!({ "1": "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n" }), "no SPKI"),
+        ("certs", json!({ "1": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" }), "not X.509"),
+        ("certs", json!({ "1": "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n" }), "not an SPKI"),
         ("base_uri", json!("api.mch.weixin.qq.com"), "lacks scheme or host"),
         ("base_uri", json!("https://api.mch.weixin.qq.com/hk"), "must end with"),
         ("timeout", json!("5"), "timeout: a string"),
@@ -164,7 +168,7 @@ fn contradictions() {
     for (builder, words) in [
         (sandbox.client_builder().signer(Own), "signer replaces private_key"),
         (sandbox.client_builder().verifier(Own), "verifier replaces platform_key"),
-        (sandbox.client_builder().root_certificate("x"), "no certificate in PEM"),
+        (sandbox.client_builder().root_certificate("x"), "not a certificate in PEM"),
         (sandbox.client_builder().proxy("socks4://h:1"), "no URL of a proxy"),
     ] {
         let error = builder.build().expect_err(words);

@@ -139,7 +139,7 @@ fn what_is_wrong_with_the_certificates_is_said() {
         }))
     };
     for (fault, words) in [
-        (change("\"associated_data\":\"certificate\"", "\"associated_data\":\"certificatE\""), "does not open"),
+        (change("\"associated_data\":\"certificate\"", "\"associated_data\":\"certificatE\""), "cannot be decrypted"),
         (change("\"serial_no\":\"71", "\"serial_no\":\"72"), "under another serial number"),
         (change("\"data\"", "\"dato\""), "no platform certificates"),
         (change("{", "["), "no JSON"),

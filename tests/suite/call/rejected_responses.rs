@@ -44,7 +44,7 @@ fn call(sandbox: &Sandbox, fault: Fault) -> Result<Value, Error> {
 fn signatures_that_do_not_hold() {
     let sandbox = sandbox();
     let mut cases: Vec<(Fault, &str)> = vec![
-        (set("wechatpay-signature", "%%%"), "no base64"),
+        (set("wechatpay-signature", "%%%"), "not base64"),
         (set("wechatpay-signature", "c2hvcnQ="), "does not hold under the key"),
         (set("wechatpay-signature", "WECHATPAY/SIGNTEST/abc"), "probe"),
         (set("wechatpay-timestamp", "soon"), "no number"),

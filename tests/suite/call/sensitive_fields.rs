@@ -89,7 +89,7 @@ fn what_cannot_be_encrypted_does_not_leave() {
     let client = sandbox.client().expect("client");
     for (options, words) in [
         (json!({ "json": body(), "encrypt": "nmae" }), "\"nmae\" is not in the JSON"),
-        (json!({ "json": body(), "encrypt": ["members.age"] }), "is no text"),
+        (json!({ "json": body(), "encrypt": ["members.age"] }), "is not text"),
         (json!({ "json": body(), "encrypt": 1 }), "a number where a string is needed, or a list"),
         (json!({ "json": { "name": "x".repeat(300) }, "encrypt": "name" }), "300 bytes"),
         (json!({ "encrypt": "name" }), "there is no \"json\""),

@@ -70,7 +70,11 @@ fn each_planted_mistake_is_named() {
             "the certificate belongs to the merchant \"1900000109\"",
         ),
         (replaced("apiv3_key", "short".to_owned()), "apiv3_key", "needs 32"),
-        (replaced("apiv3_key", "0123456789abcdef0123456789abcdef".to_owned()), "apiv3_key decryption", "does not open"),
+        (
+            replaced("apiv3_key", "0123456789abcdef0123456789abcdef".to_owned()),
+            "apiv3_key decryption",
+            "cannot be decrypted",
+        ),
         (good.replace("file://pub_key.pem", "file://apiclient_cert.pem"), "platform key", "PUB_KEY_ID"),
         (good.replace("file://pub_key.pem", &other("pub_key.pem")), "response signature", "invalid"),
         (replaced("base_uri", "https://127.0.0.1:1/hk".to_owned()), "base_uri", "must end with"),
@@ -81,7 +85,7 @@ fn each_planted_mistake_is_named() {
         (
             good.replace("key = \"file://apiclient_key.pem\"\n", "key = \"file://pub_key.pem\"\n"),
             "merchant (APIv2)",
-            "where apiclient_key.pem belongs",
+            "where apiclient_key.pem is needed",
         ),
         (format!("nonsense = 1\n{good}"), "settings", "unknown field"),
     ] {

@@ -82,7 +82,7 @@ const NOT_SAID: &[(&str, &[&str])] = &[
             "no stub",
             "hung up as told",
             "the store does not write",
-            "decides which key encrypts",
+            "selects the key that encrypts",
         ],
     ),
     (

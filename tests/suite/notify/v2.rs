@@ -104,8 +104,12 @@ fn a_refund() {
     assert_eq!(notification.resource(), &json!({ "out_refund_no": "r1", "refund_status": "SUCCESS" }));
     // Sealed with another key, cut, no XML inside, no sealing at all, a wrong signature beside it, another merchant.
     let foreign = unsigned(&fields(sealed(&"another".into(), info)));
-    refused(notifications(&sandbox).verify(&foreign), ErrorKind::Decode, "does not open");
-    refused(notifications(&sandbox).verify(&unsigned(&fields("QUJD".to_owned()))), ErrorKind::Decode, "does not open");
+    refused(notifications(&sandbox).verify(&foreign), ErrorKind::Decode, "cannot be decrypted");
+    refused(
+        notifications(&sandbox).verify(&unsigned(&fields("QUJD".to_owned()))),
+        ErrorKind::Decode,
+        "cannot be decrypted",
+    );
     let plain = unsigned(&fields(sealed(&sandbox.secret(), "no xml")));
     refused(notifications(&sandbox).verify(&plain), ErrorKind::Decode, "req_info is no XML");
     let mut signed = fields(sealed(&sandbox.secret(), info));
@@ -160,7 +164,7 @@ fn an_event_sealed_with_the_apiv3_key() {
     refused(
         notifications(&sandbox).verify(&event("0123456789abcdef0123456789abcdef", "AEAD_AES_256_GCM")),
         ErrorKind::Decode,
-        "does not open",
+        "cannot be decrypted",
     );
 }
 

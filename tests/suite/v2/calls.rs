@@ -169,7 +169,7 @@ fn the_certificate_from_files() {
         (json!({ "cert": path("cert.pem") }), "cert and key together"),
         (json!({ "cert": path("none.pem"), "key": path("key.pem") }), "cannot be read"),
         (json!({ "cert": path("key.pem"), "key": path("key.pem") }), "it is a private key"),
-        (json!({ "cert": path("cert.pem"), "key": path("cert.pem") }), "where apiclient_key.pem belongs"),
+        (json!({ "cert": path("cert.pem"), "key": path("cert.pem") }), "where apiclient_key.pem is needed"),
         (json!({ "cert": sandbox.settings()["merchant"]["cert"], "key": sandbox_key() }), "do not belong together"),
         (json!({ "crt": "x" }), "none of cert and key"),
         (json!({ "pkcs12": path("cert.pem") }), "pkcs12 and passphrase together"),
@@ -214,8 +214,8 @@ fn the_certificate_out_of_pkcs12() {
     let bytes = std::fs::read(path("legacy.p12")).expect("p12");
     let builder = sandbox.client_builder().merchant_pkcs12(&bytes, MCHID);
     refunds(&sandbox, &builder.base_uri(sandbox.tls_base_uri()).build().expect("client"), "p12");
-    refused(&sandbox, p12("legacy.p12", "wrong"), "it is the merchant id");
-    refused(&sandbox, p12("cert.pem", MCHID), "no PKCS#12");
+    refused(&sandbox, p12("legacy.p12", "wrong"), "it is the merchant ID");
+    refused(&sandbox, p12("cert.pem", MCHID), "not a PKCS#12 file");
 }
 
 /// A key of nobody.

@@ -1,0 +1,217 @@
+//! RSA public keys: the platform's verifies responses and encrypts sensitive fields.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+use x509_cert::der::asn1::BitStringRef;
+use x509_cert::der::{AnyRef, Encode};
+use x509_cert::spki::{AlgorithmIdentifierRef, ObjectIdentifier, SubjectPublicKeyInfoRef};
+#[cfg(feature = "aws-lc-rs")]
+use {
+    super::sensitive,
+    aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OaepPublicEncryptingKey, PublicEncryptingKey},
+};
+
+use super::decode::{self, Der};
+use super::x509::X509Fields;
+use crate::error::Error;
+
+/// The algorithm `rsaEncryption` of an SPKI (RFC 8017).
+const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const MIN_BITS: usize = 2048;
+
+/// A public key of the platform: it verifies responses and encrypts sensitive fields. Clones share
+/// it.
+///
+/// WeChat Pay provides it as `pub_key.pem` with an ID (`PUB_KEY_ID_...`), or in a platform
+/// certificate with a serial number.
+///
+/// ```
+/// use wechatpay_chain::PublicKey;
+/// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+/// # let certificate = sandbox.rotate_certificate()?;
+/// # let setting = certificate.pem();
+/// let key = PublicKey::from_pem(&setting)?; // or "file:///etc/wechatpay/pub_key.pem"
+/// assert_eq!(key.certificate_serial(), Some(certificate.serial())); // None for a bare key
+/// # Ok::<(), wechatpay_chain::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct PublicKey {
+    /// PKCS#1, the form that ring takes.
+    pkcs1: Arc<[u8]>,
+    modulus_len: usize,
+    /// The certificate that contained the key.
+    certificate: Option<Arc<X509Fields>>,
+}
+
+/// Equal keys are equal, with or without a certificate.
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.pkcs1 == other.pkcs1
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl PublicKey {
+    /// Reads a public key (SPKI or PKCS#1) or the key of a certificate from PEM text (line breaks
+    /// may be missing), the file that a `file://` URL names, bare base64, or the PHP SDK's forms
+    /// `public.spki://` and `public.pkcs1://`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when the file cannot be read, when it is not an RSA public key (a
+    /// private key, for instance), or when the key is shorter than 2048 bits.
+    pub fn from_pem(setting: &str) -> Result<Self, Error> {
+        PublicKey::from_decoded(decode::text(setting)?)
+    }
+
+    /// Reads a public key or a certificate in DER.
+    ///
+    /// # Errors
+    /// As [`from_pem`](Self::from_pem).
+    pub fn from_der(der: &[u8]) -> Result<Self, Error> {
+        PublicKey::from_decoded(decode::der(der)?)
+    }
+
+    fn from_decoded(der: Der) -> Result<Self, Error> {
+        match der {
+            Der::Spki(der) => PublicKey::from_spki(&der),
+            Der::Pkcs1Public(der) => PublicKey::from_pkcs1(&der),
+            Der::Certificate(der) => PublicKey::from_certificate(Arc::new(X509Fields::parse(&der)?)),
+            other => Err(Error::config(format!(
+                "it is {} where WeChat Pay's public key is needed: give pub_key.pem or the platform certificate, never a \
+                 private key",
+                other.name()
+            ))),
+        }
+    }
+
+    /// The key of a certificate. It remembers the certificate's serial number and validity.
+    pub(super) fn from_certificate(certificate: Arc<X509Fields>) -> Result<Self, Error> {
+        let key = PublicKey::from_spki(&certificate.spki)?;
+        Ok(PublicKey { certificate: Some(certificate), ..key })
+    }
+
+    fn from_spki(der: &[u8]) -> Result<Self, Error> {
+        let damaged = || Error::config("the public key is damaged: it is not an SPKI");
+        let spki = SubjectPublicKeyInfoRef::try_from(der).map_err(|_| damaged())?;
+        if spki.algorithm.oid != RSA_ENCRYPTION {
+            return Err(Error::config("it is not an RSA public key: WeChat Pay uses RSA keys of 2048 bits"));
+        }
+        PublicKey::from_pkcs1(spki.subject_public_key.as_bytes().ok_or_else(damaged)?)
+    }
+
+    pub(super) fn from_pkcs1(der: &[u8]) -> Result<Self, Error> {
+        let modulus_len = decode::modulus_len(der)
+            .map_err(|_| Error::config("the public key is damaged: it is not an RSA public key"))?;
+        let bits = modulus_len * 8;
+        if bits < MIN_BITS {
+            return Err(Error::config(format!("the public key has {bits} bits: WeChat Pay's keys have {MIN_BITS}")));
+        }
+        Ok(PublicKey { pkcs1: der.into(), modulus_len, certificate: None })
+    }
+
+    /// The serial number of the certificate that contained this key, in upper-case hexadecimal;
+    /// `None` for a bare key.
+    #[must_use]
+    pub fn certificate_serial(&self) -> Option<&str> {
+        self.certificate.as_ref().map(|certificate| certificate.serial.as_str())
+    }
+
+    /// The end of that certificate's validity period.
+    #[cfg_attr(not(feature = "aws-lc-rs"), allow(dead_code, reason = "selects the key that encrypts"))]
+    pub(crate) fn not_after(&self) -> Option<SystemTime> {
+        self.certificate.as_ref().map(|certificate| certificate.not_after)
+    }
+
+    /// The common name of that certificate: in a merchant certificate, the merchant ID.
+    pub(crate) fn common_name(&self) -> Option<&str> {
+        self.certificate.as_ref().and_then(|certificate| certificate.common_name.as_deref())
+    }
+
+    /// Whether `signature` (RSA PKCS#1 v1.5 with SHA-256, raw bytes) is a signature of `message`.
+    /// [`formatter::response`](crate::php::formatter::response) builds the message of a response or
+    /// a notification.
+    #[must_use]
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &self.pkcs1).verify(message, signature).is_ok()
+    }
+
+    /// [`verify`](Self::verify) for a signature in base64. Text that is not base64 is not a valid
+    /// signature.
+    #[must_use]
+    pub fn verify_base64(&self, message: &[u8], signature: &str) -> bool {
+        BASE64_STANDARD.decode(signature).is_ok_and(|signature| self.verify(message, &signature))
+    }
+
+    /// Encrypts a sensitive field for the platform: base64 of RSA-OAEP with SHA-1 and MGF1. A key of
+    /// 2048 bits encrypts up to 214 bytes. Source: WeChat Pay, "敏感信息加解密".
+    ///
+    /// # Errors
+    /// [`ErrorKind::Options`](crate::ErrorKind::Options) when the text is too long.
+    #[cfg(feature = "aws-lc-rs")]
+    pub fn encrypt(&self, plaintext: &[u8]) -> Result<String, Error> {
+        let failed = |_| Error::options("the RSA library failed to encrypt");
+        let key = PublicEncryptingKey::from_der(&self.spki()).map_err(|_| failed(()))?;
+        let key = OaepPublicEncryptingKey::new(key).map_err(|_| failed(()))?;
+        let max = key.max_plaintext_size(&OAEP_SHA1_MGF1SHA1);
+        if plaintext.len() > max {
+            return Err(Error::options(format!(
+                "the field to encrypt has {} bytes: RSA encrypts up to {max}",
+                plaintext.len()
+            )));
+        }
+        let mut ciphertext = vec![0; key.ciphertext_size()];
+        let length = key.encrypt(&OAEP_SHA1_MGF1SHA1, plaintext, &mut ciphertext, None).map_err(|_| failed(()))?.len();
+        ciphertext.truncate(length);
+        Ok(BASE64_STANDARD.encode(ciphertext))
+    }
+
+    /// Encrypts the fields at `paths` in place, all of them or none: see [`encrypt`](Self::encrypt).
+    /// The option `encrypt` of a call does the same and selects the right key.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Options`](crate::ErrorKind::Options) when no field is at a path, when a field is not text, or when it is
+    /// too long.
+    #[cfg(feature = "aws-lc-rs")]
+    pub fn encrypt_fields<'a>(
+        &self,
+        json: &mut serde_json::Value,
+        paths: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), Error> {
+        sensitive::replace_all(json, paths, |text| self.encrypt(text.as_bytes()))
+    }
+
+    /// The key as SPKI, in DER: PHP's `pkcs1ToSpki`.
+    #[must_use]
+    pub fn spki(&self) -> Vec<u8> {
+        let algorithm = AlgorithmIdentifierRef { oid: RSA_ENCRYPTION, parameters: Some(AnyRef::NULL) };
+        let spki = BitStringRef::from_bytes(&self.pkcs1)
+            .and_then(|key| SubjectPublicKeyInfoRef { algorithm, subject_public_key: key }.to_der());
+        // Encoding fails only beyond DER's length limit of 256 MiB, and the key was parsed from less.
+        spki.unwrap_or_default()
+    }
+}
+
+impl TryFrom<&str> for PublicKey {
+    type Error = Error;
+    fn try_from(setting: &str) -> Result<Self, Error> {
+        PublicKey::from_pem(setting)
+    }
+}
+
+impl TryFrom<String> for PublicKey {
+    type Error = Error;
+    fn try_from(setting: String) -> Result<Self, Error> {
+        PublicKey::from_pem(&setting)
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({} bits)", self.modulus_len * 8)
+    }
+}
