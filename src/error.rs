@@ -1,4 +1,4 @@
-//! The one error type: what happened, to which call, and what to do about it.
+//! The error type of the crate.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,53 +9,87 @@ use crate::pipeline::response::Response;
 pub(crate) use crate::proto::excerpt::excerpt;
 use crate::proto::excerpt::one_line;
 
-/// A boxed error of any library or of the caller's own code.
+/// A boxed error of a library or of the caller's code.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// What went wrong, as far as a program needs to tell it apart.
+/// The cause of an error, for a program to branch on.
 ///
-/// The kinds up to [`Sign`](ErrorKind::Sign), and [`Connect`](ErrorKind::Connect), happen before anything is sent. After
-/// [`Timeout`](ErrorKind::Timeout), [`Transport`](ErrorKind::Transport) and [`ServerError`](ErrorKind::ServerError) the outcome of a call that
-/// changes something is unknown: query it, then repeat with the same number.
+/// The most important question after an error is whether the request was sent:
+///
+/// - [`Config`](Self::Config), [`Path`](Self::Path), [`Options`](Self::Options),
+///   [`Sign`](Self::Sign), [`Connect`](Self::Connect): not sent. Fix the cause and repeat the call.
+/// - [`Timeout`](Self::Timeout), [`Transport`](Self::Transport),
+///   [`ServerError`](Self::ServerError), [`Verification`](Self::Verification): the outcome is
+///   unknown. Query the state, then repeat the call with the same merchant order number.
+/// - [`ClientError`](Self::ClientError), [`Fail`](Self::Fail), [`Redirect`](Self::Redirect): sent
+///   and rejected. [`Error::code`] and [`Error::message`] name the reason.
+/// - [`TooLarge`](Self::TooLarge), [`Sink`](Self::Sink), [`Decode`](Self::Decode): sent, and a
+///   response arrived, but it could not be used.
+///
+/// [`Error::is_before_send`] is exact in every case. Kinds may be added, so a `match` needs an arm
+/// for `_`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A setting of the client is missing or wrong. Correct the builder or the `factory` map.
+    /// A setting of the client is missing or wrong. Nothing was sent. Fix the builder or the map of
+    /// settings; the message names the setting.
     Config,
-    /// The path of the chain is no path: a value pasted into it, a broken template, another host.
+    /// The path is invalid: it contains a value instead of a variable, is not a valid URI template,
+    /// or leads to another host. Nothing was sent. Fix the path.
     Path,
-    /// The options of the call are wrong: a variable is missing, a key is unknown, a value is of the wrong type.
+    /// The options of the call are invalid: a path variable is missing, a key is unknown, a value
+    /// has the wrong type, or a file cannot be read. Nothing was sent. Fix the options.
     Options,
-    /// The request could not be signed: the signer refused.
+    /// The request could not be signed: the [`Signer`](crate::Signer) failed or took too long, or
+    /// the operating system provided no random bytes. Nothing was sent. The source is the signer's
+    /// error.
     Sign,
-    /// No connection could be made: DNS, refused, proxy, TLS. Nothing was sent.
+    /// No connection could be made, neither to the host nor to its backup: DNS, a refused
+    /// connection, a proxy, TLS. Nothing was sent, so the call is safe to repeat.
+    /// [`Error::is_timeout`] is true if the time ran out.
     Connect,
-    /// The time given to the call ran out. A request that changes something may have arrived: query before repeating.
+    /// The time for the call ran out. Unless [`Error::is_before_send`], the request may have
+    /// arrived: query the state before you repeat a call that changes something.
     Timeout,
-    /// The connection broke after it was made. A request that changes something may have arrived: query before repeating.
+    /// The connection broke after it was established. The request may have arrived: query the state
+    /// before you repeat a call that changes something.
     Transport,
-    /// The answer was longer than the client accepts.
+    /// The response is longer than 16 MiB, or a notification is longer than 1 MiB. The call may
+    /// have succeeded: query the state. Download large files with the option `sink` or `stream`.
     TooLarge,
-    /// The answer could not be written to where it should go. The call itself was answered.
+    /// The response arrived but could not be written to its `sink`. Check the disk or the writer,
+    /// then download again.
     Sink,
-    /// The answer's signature, or a file's digest, does not hold. The answer is not to be trusted; it is still at [`Error::response`].
+    /// The signature of a response or a notification is missing or invalid, the digest of a file is
+    /// wrong, or the platform certificates cannot be verified. Do not trust the content; it is
+    /// still available from [`Error::response`]. Check platform keys and clock. The outcome of the
+    /// call is unknown: query the state.
     Verification,
-    /// A notification of the service's with a wrong signature on purpose, to see whether it is refused.
+    /// A notification with a deliberately wrong signature: WeChat Pay tests whether it is rejected.
+    /// Respond with [`Reply::to`](crate::notify::Reply::to).
     Probe,
-    /// A notification that was seen before.
+    /// A notification that was received before, or whose
+    /// [`ReplayStore`](crate::notify::ReplayStore) failed. Respond with
+    /// [`Reply::to`](crate::notify::Reply::to).
     Replay,
-    /// The service answered with a redirect, which is not followed.
+    /// The service responded with a redirect, which was not followed. The call was not executed.
+    /// Allow redirects with the option `allow_redirects` if they are expected.
     Redirect,
-    /// The service answered 4xx: the request is wrong, or not allowed. [`Error::code`] says why.
+    /// The service responded with 4xx: the request is wrong or not permitted. [`Error::code`] names
+    /// the reason.
     ClientError,
-    /// The service answered 5xx: it failed. Query the state, then repeat with the same business number.
+    /// The service responded with 5xx: it failed, and the call may have been executed. Query the
+    /// state, then repeat the call with the same merchant order number.
     ServerError,
-    /// The service answered 200 and says in the fields of APIv2 that the call failed: `return_code` or `result_code` is not `SUCCESS`.
-    /// [`Error::code`] is the `err_code`; `SYSTEMERROR`, `BANKERROR` and `USERPAYING` leave the outcome open, so query it.
+    /// The service responded with 200, and the fields of APIv2 report a failure: `return_code` or
+    /// `result_code` is not `SUCCESS`. [`Error::code`] is the `err_code`. With `SYSTEMERROR`,
+    /// `BANKERROR` and `USERPAYING` the outcome is unknown: query the state.
     Fail,
-    /// The answer is not what it was asked to be read as, such as JSON.
+    /// A response or a notification is not the expected JSON or XML, or cannot be decrypted. If it
+    /// is a response, the call itself was executed.
     Decode,
-    /// An error of a layer that the caller added.
+    /// A [layer](crate::ClientBuilder::layer) of the caller failed. The source is the layer's
+    /// error. Whether a request was sent depends on the layer.
     Layer,
 }
 
@@ -92,56 +126,57 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// An error of this crate: one pointer wide.
+/// An error of this crate, one pointer wide.
 ///
-/// `Display` is one sentence that names the call, what happened and the way out. The call is shown as its template, never
-/// with the values filled in, and no error holds a key or a signature.
+/// `Display` is one line that names the call, the cause and the remedy. The call is shown as its
+/// path template, without the values of its variables. An error never contains a key or a
+/// signature.
 ///
-/// An answer other than 2xx is an error that keeps the whole [`Response`], whether its body is JSON or not:
+/// A response other than 2xx becomes an error that contains the whole [`Response`]:
 ///
 /// ```
 /// # use serde_json::json;
 /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
 /// # let client = sandbox.client()?;
 /// use wechatpay_chain::ErrorKind;
-/// let order = client.chain("v3/pay/transactions/id/{id}").get(json!({ "id": "none", "query": { "mchid": "1900000109" } }));
-/// let error = order.unwrap_err();
-/// match error.kind() {
-///     ErrorKind::ClientError if error.code() == Some("ORDER_NOT_EXIST") => println!("no such order"),
-///     ErrorKind::Timeout | ErrorKind::Transport => println!("unknown outcome, query it: {error}"),
-///     _ => println!("{error} (Request-ID {:?})", error.request_id()),
+/// let options = json!({ "id": "none", "query": { "mchid": "1900000109" } });
+/// let error = client.chain("v3/pay/transactions/id/{id}").get(options).unwrap_err();
+/// match (error.kind(), error.code()) {
+///     (ErrorKind::ClientError, Some("ORDER_NOT_EXIST")) => println!("no such order"),
+///     (ErrorKind::Timeout | ErrorKind::Transport, _) => println!("unknown outcome: {error}"),
+///     _ => println!("{error}"),
 /// }
-/// assert_eq!(error.response().map(|answer| answer.status().as_u16()), Some(404));
+/// assert_eq!(error.response().map(|response| response.status().as_u16()), Some(404));
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorInner>);
 
-struct Inner {
+struct ErrorInner {
     kind: ErrorKind,
     call: Option<String>,
     message: String,
     code: Option<String>,
     hint: Option<String>,
     timed_out: bool,
-    /// Whether an earlier attempt of the same call was sent.
-    sent: bool,
-    /// Whether it is known that nothing was sent, where the kind does not say so.
-    unsent: bool,
+    /// An earlier request of the same call was sent, whatever the kind means for the last one.
+    earlier_sent: bool,
+    /// Nothing was sent, although the kind does not imply it.
+    not_sent: bool,
     source: Option<BoxError>,
     response: Option<Response>,
 }
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Error(Box::new(Inner {
+        Error(Box::new(ErrorInner {
             kind,
             call: None,
             message: message.into(),
             code: None,
             hint: None,
             timed_out: kind == ErrorKind::Timeout,
-            sent: false,
-            unsent: false,
+            earlier_sent: false,
+            not_sent: false,
             source: None,
             response: None,
         }))
@@ -159,7 +194,8 @@ impl Error {
         Error::new(ErrorKind::Options, message)
     }
 
-    /// An error of a [layer](crate::ClientBuilder::layer) of the caller's, kept as its source:
+    /// Wraps an error of the caller's own [layer](crate::ClientBuilder::layer), which becomes the
+    /// source:
     ///
     /// ```
     /// use wechatpay_chain::{Error, ErrorKind};
@@ -171,7 +207,7 @@ impl Error {
         Error::new(ErrorKind::Layer, source.to_string()).with_source(source)
     }
 
-    /// The kind of an answer other than 2xx.
+    /// The kind for a response other than 2xx.
     fn kind_of(status: StatusCode) -> Option<ErrorKind> {
         match status {
             status if status.is_success() => None,
@@ -181,7 +217,8 @@ impl Error {
         }
     }
 
-    /// An answer other than 2xx as an error; `code` and `message` are the service's where the body is its JSON shape.
+    /// The error for a response other than 2xx. `code` and `message` come from the body if it is
+    /// JSON in WeChat Pay's format.
     pub(crate) fn from_response(response: Response) -> Self {
         let kind = Error::kind_of(response.status()).unwrap_or(ErrorKind::Redirect);
         let json = response.json().ok();
@@ -189,17 +226,20 @@ impl Error {
         let (code, message) = (field("code"), field("message"));
         let mut error = match message {
             Some(message) => Error::new(kind, message),
-            None if kind == ErrorKind::Redirect => Error::new(kind, "the service redirects, which is not followed"),
-            None => {
-                Error::new(kind, format!("the body has no error message of the service: {}", excerpt(&response.text())))
+            None if kind == ErrorKind::Redirect => {
+                Error::new(kind, "the service responded with a redirect, which is not followed")
             }
+            None => Error::new(
+                kind,
+                format!("the body contains no error message of WeChat Pay: {}", excerpt(&response.text())),
+            ),
         };
         error.0.code = code;
         error.0.hint = response.hint().map(str::to_owned);
         error.with_response(response)
     }
 
-    /// An answer of APIv2 that says that the call failed, whatever its status.
+    /// The error for a response of APIv2 that reports a failure, with any status.
     pub(crate) fn fail(code: Option<String>, message: String, response: Response) -> Self {
         let kind = Error::kind_of(response.status()).unwrap_or(ErrorKind::Fail);
         let mut error = Error::new(kind, message);
@@ -217,18 +257,20 @@ impl Error {
         self
     }
 
-    /// An error that came before the request was sent.
+    /// Marks an error that occurred before the request was sent.
     pub(crate) fn before_sending(mut self) -> Self {
-        self.0.unsent = true;
+        self.0.not_sent = true;
         self
     }
 
+    /// Marks an error as a timeout, whatever its kind.
     pub(crate) fn timed_out(mut self) -> Self {
         self.0.timed_out = true;
         self
     }
 
-    /// An error that came after another request of the same call had left: what it says of itself is true of the last request alone.
+    /// Marks an error of a call that has sent another request before, by a retry or a redirect. A
+    /// kind that means "not sent" applies to the last request only, so it becomes `Transport`.
     pub(crate) fn after_sending(mut self) -> Self {
         if self.is_before_send() {
             self.0.kind = ErrorKind::Transport;
@@ -237,11 +279,11 @@ impl Error {
                 self.0.message
             );
         }
-        self.0.sent = true;
+        self.0.earlier_sent = true;
         self
     }
 
-    /// Names the call the error happened to, unless it is named already.
+    /// Adds the call to the error, unless it has one.
     pub(crate) fn with_call(mut self, method: &http::Method, template: &str) -> Self {
         if self.0.call.is_none() {
             self.0.call = Some(format!("{method} {template}"));
@@ -249,88 +291,93 @@ impl Error {
         self
     }
 
-    /// What went wrong, as far as a program needs to tell it apart.
+    /// The kind.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The call, as method and template: `POST v3/pay/transactions/native`. Errors of the settings have none.
+    /// The call as method and path template: `POST v3/pay/transactions/native`. `None` for errors
+    /// of the settings.
     #[must_use]
     pub fn call(&self) -> Option<&str> {
         self.0.call.as_deref()
     }
 
-    /// The service's error code, such as `SIGN_ERROR`; of APIv2 the `err_code` or `error_code`, or `FAIL` where the answer has none.
+    /// The error code of WeChat Pay, such as `SIGN_ERROR`. For APIv2 it is `err_code` or
+    /// `error_code`, or `FAIL` if the response has neither.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.0.code.as_deref()
     }
 
-    /// The service's message, or this crate's own where the service did not answer with one.
+    /// The message of WeChat Pay, or this crate's message if the response has none.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// What this crate found out about a refused signature: which part of what was signed the service received differently, whose key it
-    /// may be, or how far the clock is off.
+    /// The likely cause of a rejected signature: the part of the signed message that the service
+    /// received differently, a key that does not belong to the certificate, or a wrong clock.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
-    /// The answer with status, headers and raw body, where there was one.
+    /// The response with its status, headers and raw body; `None` if no response arrived.
     #[must_use]
     pub fn response(&self) -> Option<&Response> {
         self.0.response.as_ref()
     }
 
-    /// The answer, taken out of the error.
+    /// The response by value.
     #[must_use]
     pub fn into_response(self) -> Option<Response> {
         self.0.response
     }
 
-    /// The status of the answer, where there was one.
+    /// The status of the response; `None` if no response arrived.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.response().map(Response::status)
     }
 
-    /// The `Request-ID` of the answer, which WeChat Pay's support asks for.
+    /// The `Request-ID` of the response. WeChat Pay's support needs it to find the call.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.response().and_then(Response::request_id)
     }
 
-    /// The service answered that it did not do it: with another status than 2xx, or a failure in the fields of APIv2. Of a call that was
-    /// [repeated](crate::ClientBuilder::retry) that is the last attempt; an earlier one may have been done.
+    /// Whether the service responded with an error: with a status other than 2xx, or with a failure
+    /// in the fields of APIv2. After a [retry](crate::ClientBuilder::retry) this applies to the
+    /// last attempt; an earlier one may have been executed.
     #[must_use]
     pub fn is_response(&self) -> bool {
         matches!(self.kind(), ErrorKind::ClientError | ErrorKind::ServerError | ErrorKind::Redirect | ErrorKind::Fail)
     }
 
-    /// The call ran out of time: while connecting ([`is_connect`](Self::is_connect) too, nothing was sent) or later.
+    /// Whether the time ran out, while connecting (then [`is_connect`](Self::is_connect) is true as
+    /// well) or later.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.0.timed_out
     }
 
-    /// No connection could be made, so nothing was sent.
+    /// Whether no connection could be made, so that nothing was sent.
     #[must_use]
     pub fn is_connect(&self) -> bool {
         self.kind() == ErrorKind::Connect
     }
 
-    /// The request never left: settings, path, options, signer, connection, or a turn or a key that did not come in time.
+    /// Whether no request of this call was sent: because of its settings, path, options, signer or
+    /// connection, or because it waited too long for a permit or for a platform key.
     #[must_use]
     pub fn is_before_send(&self) -> bool {
         let by_kind = matches!(
             self.kind(),
             ErrorKind::Config | ErrorKind::Path | ErrorKind::Options | ErrorKind::Sign | ErrorKind::Connect
         );
-        !self.0.sent && (by_kind || self.0.unsent)
+        !self.0.earlier_sent && (by_kind || self.0.not_sent)
     }
 }
 
@@ -343,7 +390,7 @@ impl fmt::Display for Error {
             write!(f, "{} ", status.as_u16())?;
             match self.code() {
                 Some(code) => write!(f, "{}: ", one_line(code, 64))?,
-                None => write!(f, "{}: ", status.canonical_reason().unwrap_or("answer"))?,
+                None => write!(f, "{}: ", status.canonical_reason().unwrap_or("response"))?,
             }
         }
         f.write_str(&one_line(self.message(), 2000))?;
@@ -403,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn the_source_is_kept() {
+    fn layer_error_has_its_source() {
         let error = Error::layer(std::io::Error::other("disk"));
         assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("disk"));
         assert_eq!(error.kind(), ErrorKind::Layer);

@@ -44,8 +44,8 @@ pub fn encrypt(plaintext: &[u8], key: &Secret) -> Result<String, Error> {
 /// Decrypts base64 with a key of 32 bytes. White space in the base64 is ignored.
 ///
 /// # Errors
-/// [`ErrorKind::Config`] when the key does not have 32 bytes, [`ErrorKind::Decode`] when the text was
-/// not encrypted with this key.
+/// [`ErrorKind::Config`] when the key does not have 32 bytes, [`ErrorKind::Decode`] when the text
+/// was not encrypted with this key.
 pub fn decrypt(ciphertext: &str, key: &Secret) -> Result<Vec<u8>, Error> {
     let wrong = || Error::new(ErrorKind::Decode, "the text cannot be decrypted with this key (AES-256-ECB)");
     let cipher = cipher(key)?;

@@ -35,12 +35,12 @@ impl Apiv3Key {
         }
     }
 
-    /// Decrypts `ciphertext`: base64, with the authentication tag at the end. `nonce` (12 bytes) and
-    /// `associated_data` are the neighbouring fields of the JSON.
+    /// Decrypts `ciphertext`: base64, with the authentication tag at the end. `nonce` (12 bytes)
+    /// and `associated_data` are the neighbouring fields of the JSON.
     ///
     /// # Errors
-    /// [`ErrorKind::Decode`] when it was encrypted with another key, nonce or associated data, or was
-    /// changed afterwards.
+    /// [`ErrorKind::Decode`] when it was encrypted with another key, nonce or associated data, or
+    /// was changed afterwards.
     pub fn decrypt(&self, ciphertext: &str, nonce: &str, associated_data: &str) -> Result<Vec<u8>, Error> {
         let wrong = || {
             Error::new(
@@ -56,7 +56,8 @@ impl Apiv3Key {
         Ok(bytes)
     }
 
-    /// Encrypts as WeChat Pay does. The nonce has 12 bytes. Never use a nonce twice with the same key.
+    /// Encrypts as WeChat Pay does. The nonce has 12 bytes. Never use a nonce twice with the same
+    /// key.
     ///
     /// # Errors
     /// [`ErrorKind::Options`] when the nonce does not have 12 bytes.

@@ -18,7 +18,8 @@ use crate::error::Error;
 /// use wechatpay_chain::Certificate;
 /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
 /// # let setting = sandbox.rotate_certificate()?.pem();
-/// let certificate = Certificate::from_pem(&setting)?; // or "file:///etc/wechatpay/apiclient_cert.pem"
+/// // or "file:///etc/wechatpay/apiclient_cert.pem"
+/// let certificate = Certificate::from_pem(&setting)?;
 /// println!("{} until {:?}", certificate.serial(), certificate.not_after());
 /// assert!(certificate.is_valid_at(std::time::SystemTime::now()));
 /// # Ok::<(), wechatpay_chain::Error>(())

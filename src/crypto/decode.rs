@@ -1,5 +1,5 @@
-//! From the text of a setting to the DER of a key: files, PEM with or without its line breaks, the PHP
-//! SDK's schemes, bare base64.
+//! From the text of a setting to the DER of a key: files, PEM with or without its line breaks, the
+//! PHP SDK's schemes, bare base64.
 
 use std::path::Path;
 
@@ -205,8 +205,8 @@ fn sniff(bytes: &[u8]) -> Option<Der> {
     })
 }
 
-/// All certificates of a PEM text, or of the file that a `file://` URL names. The error is a clause:
-/// the caller names the setting before it.
+/// All certificates of a PEM text, or of the file that a `file://` URL names. The error is a
+/// clause: the caller names the setting before it.
 pub(crate) fn certificates(setting: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let read;
     let pem = match setting.trim().strip_prefix("file://") {
@@ -254,7 +254,8 @@ pub(crate) fn to_pem(label: &str, der: &[u8]) -> String {
     pem
 }
 
-/// The length in bytes of the modulus of `RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }`.
+/// The length in bytes of the modulus of
+/// `RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }`.
 pub(crate) fn modulus_len(pkcs1: &[u8]) -> Result<usize, x509_cert::der::Error> {
     let mut reader = SliceReader::new(pkcs1)?;
     let length = reader.sequence(|key| {

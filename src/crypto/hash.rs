@@ -1,5 +1,5 @@
-//! The signature algorithms of APIv2, MD5 and HMAC-SHA256 over `key=value` pairs, and the comparison
-//! of signatures in constant time. The names are those of the PHP SDK's `Crypto\Hash`.
+//! The signature algorithms of APIv2, MD5 and HMAC-SHA256 over `key=value` pairs, and the
+//! comparison of signatures in constant time. The names are those of the PHP SDK's `Crypto\Hash`.
 //!
 //! Source: WeChat Pay, "安全规范".
 //!
@@ -10,8 +10,8 @@
 //!
 //! let key = Secret::from("192006250b4c09247ec02edce69f6a2d");
 //! let signed = query_string_like(ksort([
-//!     ("body", "test"), ("appid", "wxd930ea5d5a258f4f"), ("mch_id", "10000100"), ("device_info", "1000"),
-//!     ("nonce_str", "ibuaiVcKdpRxkhJA"), ("sign", ""),
+//!     ("body", "test"), ("appid", "wxd930ea5d5a258f4f"), ("mch_id", "10000100"),
+//!     ("device_info", "1000"), ("nonce_str", "ibuaiVcKdpRxkhJA"), ("sign", ""),
 //! ]));
 //! let sign = hash::sign(hash::MD5, &signed, &key)?;
 //! assert!(hash::equals("9A0A8659F005D6984697E2CA0A9CF3B7", &sign));
@@ -32,8 +32,8 @@ pub const MD5: &str = "MD5";
 /// The stronger `sign_type`.
 pub const HMAC_SHA256: &str = "HMAC-SHA256";
 
-/// MD5 in lower-case hexadecimal: the `media_hash` of APIv2's uploads. The MD5 of the APIv2 key is the
-/// key of [`aes_ecb`](super::aes_ecb).
+/// MD5 in lower-case hexadecimal: the `media_hash` of APIv2's uploads. The MD5 of the APIv2 key is
+/// the key of [`aes_ecb`](super::aes_ecb).
 ///
 /// ```
 /// assert_eq!(wechatpay_chain::crypto::hash::md5("abc"), "900150983cd24fb0d6963f7d28e17f72");

@@ -1,5 +1,5 @@
-//! The client certificate with its private key. APIv2 requires it in the TLS handshake of refunds, red
-//! packets and similar calls.
+//! The client certificate with its private key. APIv2 requires it in the TLS handshake of refunds,
+//! red packets and similar calls.
 
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer};
 
@@ -37,7 +37,8 @@ impl Identity {
         Ok(Identity { chain, key })
     }
 
-    /// Reads the bytes of `apiclient_cert.p12`. Its passphrase is the merchant ID unless it was changed.
+    /// Reads the bytes of `apiclient_cert.p12`. Its passphrase is the merchant ID unless it was
+    /// changed.
     #[cfg(feature = "pkcs12")]
     pub(crate) fn from_pkcs12(bytes: &[u8], passphrase: &Secret) -> Result<Self, Error> {
         use p12_keystore::{KeyStore, Pkcs12ImportPolicy};

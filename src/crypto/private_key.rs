@@ -1,10 +1,10 @@
 //! The merchant's RSA private key: it signs requests and decrypts sensitive fields.
 //!
 //! Two libraries sign. aws-lc-rs is nearly twice as fast as ring on processors with AVX-512 IFMA,
-//! but its first operation with a private key collects entropy for about 24 ms. A process that makes
-//! a single call should not wait for that, and a busy one should not lose the speed. So ring makes
-//! the first signatures of a process, a thread warms aws-lc-rs up meanwhile, and aws-lc-rs makes
-//! the later ones. PKCS#1 v1.5 is deterministic: both make the same bytes.
+//! but its first operation with a private key collects entropy for about 24 ms. A process that
+//! makes a single call should not wait for that, and a busy one should not lose the speed. So ring
+//! makes the first signatures of a process, a thread warms aws-lc-rs up meanwhile, and aws-lc-rs
+//! makes the later ones. PKCS#1 v1.5 is deterministic: both make the same bytes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -127,7 +127,8 @@ impl PrivateKey {
     /// the result in base64. [`formatter`](crate::php::formatter) builds the message.
     ///
     /// # Errors
-    /// [`ErrorKind::Sign`] when the RSA library fails, which is not expected for a key that it parsed.
+    /// [`ErrorKind::Sign`] when the RSA library fails, which is not expected for a key that it
+    /// parsed.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         self.pair.sign(message).ok_or_else(|| Error::new(ErrorKind::Sign, "the RSA library failed to sign"))
     }

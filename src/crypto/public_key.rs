@@ -62,8 +62,8 @@ impl PublicKey {
     /// `public.spki://` and `public.pkcs1://`.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when the file cannot be read, when it is not an RSA public key (a
-    /// private key, for instance), or when the key is shorter than 2048 bits.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when the file cannot be read, when it is not
+    /// an RSA public key (a private key, for instance), or when the key is shorter than 2048 bits.
     pub fn from_pem(setting: &str) -> Result<Self, Error> {
         PublicKey::from_decoded(decode::text(setting)?)
     }
@@ -147,8 +147,8 @@ impl PublicKey {
         BASE64_STANDARD.decode(signature).is_ok_and(|signature| self.verify(message, &signature))
     }
 
-    /// Encrypts a sensitive field for the platform: base64 of RSA-OAEP with SHA-1 and MGF1. A key of
-    /// 2048 bits encrypts up to 214 bytes. Source: WeChat Pay, "敏感信息加解密".
+    /// Encrypts a sensitive field for the platform: base64 of RSA-OAEP with SHA-1 and MGF1. A key
+    /// of 2048 bits encrypts up to 214 bytes. Source: WeChat Pay, "敏感信息加解密".
     ///
     /// # Errors
     /// [`ErrorKind::Options`](crate::ErrorKind::Options) when the text is too long.
@@ -170,12 +170,13 @@ impl PublicKey {
         Ok(BASE64_STANDARD.encode(ciphertext))
     }
 
-    /// Encrypts the fields at `paths` in place, all of them or none: see [`encrypt`](Self::encrypt).
-    /// The option `encrypt` of a call does the same and selects the right key.
+    /// Encrypts the fields at `paths` in place, all of them or none: see
+    /// [`encrypt`](Self::encrypt). The option `encrypt` of a call does the same and selects the
+    /// right key.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`](crate::ErrorKind::Options) when no field is at a path, when a field is not text, or when it is
-    /// too long.
+    /// [`ErrorKind::Options`](crate::ErrorKind::Options) when no field is at a path, when a field
+    /// is not text, or when it is too long.
     #[cfg(feature = "aws-lc-rs")]
     pub fn encrypt_fields<'a>(
         &self,
@@ -191,7 +192,8 @@ impl PublicKey {
         let algorithm = AlgorithmIdentifierRef { oid: RSA_ENCRYPTION, parameters: Some(AnyRef::NULL) };
         let spki = BitStringRef::from_bytes(&self.pkcs1)
             .and_then(|key| SubjectPublicKeyInfoRef { algorithm, subject_public_key: key }.to_der());
-        // Encoding fails only beyond DER's length limit of 256 MiB, and the key was parsed from less.
+        // Encoding fails only beyond DER's length limit of 256 MiB, and the key was parsed from
+        // less.
         spki.unwrap_or_default()
     }
 }

@@ -25,7 +25,8 @@ pub(crate) fn nonce() -> Result<String, Error> {
     Ok(nonce)
 }
 
-/// A random byte for the jitter of a pause. Without random bytes it is 128, the middle of the range.
+/// A random byte for the jitter of a pause. Without random bytes it is 128, the middle of the
+/// range.
 pub(crate) fn byte() -> u8 {
     let mut byte = [128];
     let _ = SystemRandom::new().fill(&mut byte);

@@ -1,8 +1,8 @@
-//! Sensitive fields of a JSON body, each of which is encrypted by itself: names, phone numbers, card
-//! numbers.
+//! Sensitive fields of a JSON body, each of which is encrypted by itself: names, phone numbers,
+//! card numbers.
 //!
-//! A field is named by its path, `contact_info.mobile_phone`. Where the path meets an array, it names
-//! the field in each element; `list[].name` is the same as `list.name`.
+//! A field is named by its path, `contact_info.mobile_phone`. Where the path meets an array, it
+//! names the field in each element; `list[].name` is the same as `list.name`.
 //!
 //! Source: WeChat Pay, "敏感信息加解密".
 

@@ -26,7 +26,8 @@ impl X509Fields {
         let certificate = CertificateInner::<Rfc5280>::from_der(der).map_err(damaged)?;
         let content = certificate.tbs_certificate();
         let subject = content.subject();
-        // DER puts a zero byte before a number whose first bit is set. It is not part of the number.
+        // DER puts a zero byte before a number whose first bit is set. It is not part of the
+        // number.
         let serial = hex::encode(content.serial_number().as_bytes()).trim_start_matches("00").to_ascii_uppercase();
         Ok(X509Fields {
             serial,

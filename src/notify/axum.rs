@@ -1,4 +1,4 @@
-//! The axum extractors.
+//! Extractors for axum (feature `axum`).
 
 use axum_core::body::Body;
 use axum_core::extract::{FromRef, FromRequest, Request};
@@ -10,7 +10,8 @@ use super::v2;
 use super::{MAX_BYTES, Notification, NotificationVerifier, Reply};
 use crate::error::{Error, ErrorKind};
 
-/// Takes a genuine notification out of an axum request whose state has [`NotificationVerifier`]; the others it answers by itself.
+/// Extracts an authentic notification in a handler whose state contains [`NotificationVerifier`]. A
+/// rejected request is answered with [`Reply::to`], and the handler is not called.
 impl<S> FromRequest<S> for Notification
 where
     NotificationVerifier: FromRef<S>,
@@ -19,15 +20,15 @@ where
     type Rejection = Reply;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Reply> {
-        let notifications = NotificationVerifier::from_ref(state);
+        let verifier = NotificationVerifier::from_ref(state);
         let (parts, body) = request.into_parts();
-        let body = whole(body).await.map_err(|error| Reply::to(&error))?;
-        let verified = notifications.verify_async(&parts.headers, &body).await;
+        let body = read_body(body).await.map_err(|error| Reply::to(&error))?;
+        let verified = verifier.verify_async(&parts.headers, &body).await;
         verified.map_err(|error| Reply::to(&error))
     }
 }
 
-/// Takes a genuine notification of APIv2 out of an axum request whose state has [`v2::NotificationVerifier`].
+/// The same for notifications of APIv2, with a state that contains [`v2::NotificationVerifier`].
 impl<S> FromRequest<S> for v2::Notification
 where
     v2::NotificationVerifier: FromRef<S>,
@@ -36,16 +37,17 @@ where
     type Rejection = v2::Reply;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, v2::Reply> {
-        let notifications = v2::NotificationVerifier::from_ref(state);
-        let body = whole(request.into_body()).await;
-        body.and_then(|body| notifications.verify(&body)).map_err(|error| v2::Reply::to(&error))
+        let verifier = v2::NotificationVerifier::from_ref(state);
+        let body = read_body(request.into_body()).await;
+        body.and_then(|body| verifier.verify(&body)).map_err(|error| v2::Reply::to(&error))
     }
 }
 
-async fn whole(body: Body) -> Result<Bytes, Error> {
+/// Reads at most [`MAX_BYTES`].
+async fn read_body(body: Body) -> Result<Bytes, Error> {
     let collected = Limited::new(body, MAX_BYTES).collect().await.map_err(|source| {
         let kind = if source.is::<LengthLimitError>() { ErrorKind::TooLarge } else { ErrorKind::Transport };
-        Error::new(kind, "the body did not come whole")
+        Error::new(kind, "the body of the notification could not be read")
     })?;
     Ok(collected.to_bytes())
 }

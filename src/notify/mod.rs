@@ -1,4 +1,7 @@
-//! NotificationVerifier: what WeChat Pay sends to the merchant's `notify_url`, verified over the raw body, decrypted, and answered.
+//! Notifications of APIv3: the requests that WeChat Pay sends to the merchant's `notify_url`.
+//!
+//! A [`NotificationVerifier`] verifies the signature over the raw body and decrypts the resource; a
+//! [`Reply`] is the response.
 //!
 //! Source: WeChat Pay, "通知规则" and "回调验签".
 //!
@@ -8,12 +11,13 @@
 //! # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
 //! # let (platform_key, apiv3_key) = (sandbox.platform_key(), sandbox.apiv3_key());
 //! # let id = wechatpay_chain::sandbox::PUBLIC_KEY_ID;
-//! # let request = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &json!({ "out_trade_no": "1" }))?;
+//! # let order = json!({ "out_trade_no": "1" });
+//! # let request = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &order)?;
 //! # let (headers, body) = (request.headers(), request.body());
-//! let notifications = NotificationVerifier::new([(id, platform_key)], apiv3_key)?;
+//! let verifier = NotificationVerifier::new([(id, platform_key)], apiv3_key)?;
 //!
 //! // In the handler of the notify_url, with the headers and the raw body of the request:
-//! let reply = match notifications.verify(headers, body) {
+//! let reply = match verifier.verify(headers, body) {
 //!     Ok(notification) => {
 //!         println!("{} {}", notification.event_type(), notification.resource()["out_trade_no"]);
 //!         Reply::success()
@@ -48,36 +52,42 @@ use crate::proto::verify;
 pub use replay::ReplayStore;
 pub use reply::Reply;
 
-/// The longest body that is looked at, in bytes.
+/// The longest accepted body, in bytes.
 const MAX_BYTES: usize = 1024 * 1024;
-/// The one algorithm of APIv3.
+/// The encryption of APIv3, its only one.
 const ALGORITHM: &str = "AEAD_AES_256_GCM";
 
-/// Verifies and opens notifications. A clone is cheap and shares everything.
+/// Verifies and decrypts notifications. A clone is cheap and shares everything.
 ///
-/// A notification is accepted when its four headers are there once, its clock is within five minutes of ours, a platform key that is
-/// known signed the raw body, it was not seen before, and the APIv3 key opens its resource.
+/// A notification is accepted when
+/// - each of its four signature headers is present once,
+/// - its timestamp is within five minutes of the local clock,
+/// - a known platform key signed the raw body,
+/// - it was not received before, and
+/// - the APIv3 key decrypts its resource.
 ///
-/// With the feature `axum` it is the state that the extractor [`Notification`] needs. Its example stands at the [module](self); servers of all
-/// kinds, ids and duplicates are in the manual, `docs/manual/notifications.md`.
+/// With the feature `axum` it is the state that the extractor [`Notification`] needs. The
+/// [module](self) has an example. For other servers, IDs and duplicate deliveries see the manual,
+/// `docs/manual/notifications.md`.
 #[derive(Clone)]
-pub struct NotificationVerifier(Arc<Inner>);
+pub struct NotificationVerifier(Arc<VerifierInner>);
 
-struct Inner {
+struct VerifierInner {
     verifier: Arc<dyn Verifier>,
-    key: Apiv3Key,
-    seen: Arc<dyn ReplayStore>,
+    apiv3_key: Apiv3Key,
+    replay_store: Arc<dyn ReplayStore>,
     clock: Arc<dyn Fn() -> i64 + Send + Sync>,
 }
 
 impl NotificationVerifier {
-    /// With platform keys by their id, `PUB_KEY_ID_...` or a certificate's serial number. [`Client::notifications`] uses those of a
-    /// client instead, fetched certificates among them.
+    /// Creates a verifier with platform keys by their IDs: `PUB_KEY_ID_...`, or the serial number
+    /// of a certificate. [`Client::notifications`] uses the keys of a client instead, including the
+    /// certificates that it downloads.
     ///
     /// [`Client::notifications`]: crate::Client::notifications
     ///
     /// # Errors
-    /// [`ErrorKind::Config`]: there is no key, or one does not fit its id.
+    /// [`ErrorKind::Config`] when there is no key, or when a key does not fit its ID.
     pub fn new(
         keys: impl IntoIterator<Item = (impl Into<String>, PublicKey)>,
         apiv3_key: Apiv3Key,
@@ -90,149 +100,170 @@ impl NotificationVerifier {
             checked.insert(id, key);
         }
         if checked.is_empty() {
-            return Err(Error::config("without a platform key no notification can be verified: give at least one"));
+            return Err(Error::config("notifications cannot be verified without a platform key: give at least one"));
         }
         Ok(NotificationVerifier::with(Arc::new(PlatformKeyVerifier(PlatformKeys::new(checked, None))), apiv3_key))
     }
 
-    pub(crate) fn with(verifier: Arc<dyn Verifier>, key: Apiv3Key) -> Self {
-        let seen = Arc::new(replay::Memory::default());
-        NotificationVerifier(Arc::new(Inner { verifier, key, seen, clock: Arc::new(clock::now) }))
+    pub(crate) fn with(verifier: Arc<dyn Verifier>, apiv3_key: Apiv3Key) -> Self {
+        let replay_store = Arc::new(replay::MemoryStore::default());
+        NotificationVerifier(Arc::new(VerifierInner { verifier, apiv3_key, replay_store, clock: Arc::new(clock::now) }))
     }
 
-    fn inner(self) -> Inner {
-        Arc::try_unwrap(self.0).unwrap_or_else(|shared| Inner {
+    /// The inner state, copied if a clone shares it.
+    fn into_inner(self) -> VerifierInner {
+        Arc::try_unwrap(self.0).unwrap_or_else(|shared| VerifierInner {
             verifier: Arc::clone(&shared.verifier),
-            key: shared.key.clone(),
-            seen: Arc::clone(&shared.seen),
+            apiv3_key: shared.apiv3_key.clone(),
+            replay_store: Arc::clone(&shared.replay_store),
             clock: Arc::clone(&shared.clock),
         })
     }
 
-    /// Replaces the store that remembers notifications, as several instances behind one `notify_url` need.
+    /// Replaces the store that detects replays. Several instances behind one `notify_url` need a
+    /// shared store.
     #[must_use]
     pub fn replay_store(self, store: impl ReplayStore) -> Self {
-        NotificationVerifier(Arc::new(Inner { seen: Arc::new(store), ..self.inner() }))
+        NotificationVerifier(Arc::new(VerifierInner { replay_store: Arc::new(store), ..self.into_inner() }))
     }
 
-    /// Replaces the clock: seconds since 1970. For tests, such as of an old notification:
+    /// Replaces the clock, which returns seconds since 1970. For tests, such as one of an old
+    /// notification:
     ///
     /// ```
-    /// # use wechatpay_chain::{ErrorKind, notify::NotificationVerifier, sandbox::{PUBLIC_KEY_ID, Sandbox}};
+    /// # use wechatpay_chain::ErrorKind;
+    /// # use wechatpay_chain::sandbox::Sandbox;
     /// # let sandbox = Sandbox::start()?;
-    /// # let of = || NotificationVerifier::new([(PUBLIC_KEY_ID, sandbox.platform_key())], sandbox.apiv3_key());
-    /// # let request = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &serde_json::json!({}))?;
-    /// let notifications = of()?.clock(|| 1_700_000_000);
-    /// let error = notifications.verify(request.headers(), request.body()).unwrap_err();
+    /// # let client = sandbox.client_builder().apiv3_key(sandbox.apiv3_key()).build()?;
+    /// # let event = serde_json::json!({});
+    /// # let request = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &event)?;
+    /// let verifier = client.notifications()?.clock(|| 1_700_000_000);
+    /// let error = verifier.verify(request.headers(), request.body()).unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::Verification);
     /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```
     #[must_use]
     pub fn clock(self, clock: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
-        NotificationVerifier(Arc::new(Inner { clock: Arc::new(clock), ..self.inner() }))
+        NotificationVerifier(Arc::new(VerifierInner { clock: Arc::new(clock), ..self.into_inner() }))
     }
 
-    /// Verifies the headers and the raw body of a request, and opens it. Blocks this thread only if a certificate has to be
-    /// fetched, or the store of the caller's takes its time.
+    /// Verifies the headers and the raw body of a request, and decrypts the resource. Blocks the
+    /// thread only while a platform certificate is downloaded, or while the replay store works.
     ///
     /// # Errors
-    /// [`ErrorKind::Probe`]: the service tests whether wrong signatures are refused; [`ErrorKind::Verification`]: a header is
-    /// missing or wrong, the clock is off, the signature does not hold; [`ErrorKind::Replay`]: it was seen before;
-    /// [`ErrorKind::TooLarge`]: the body is longer than 1 MiB; [`ErrorKind::Decode`]: it is no JSON, or the APIv3 key does not
-    /// open it. [`Reply::to`] makes the right answer of each.
+    /// [`Reply::to`] builds the response for each of them:
+    /// - [`ErrorKind::TooLarge`]: the body is longer than 1 MiB.
+    /// - [`ErrorKind::Probe`]: WeChat Pay tests whether wrong signatures are rejected.
+    /// - [`ErrorKind::Verification`]: a header is missing or wrong, the timestamp is more than five
+    ///   minutes off, or the signature is invalid.
+    /// - [`ErrorKind::Decode`]: the body is not JSON, or the APIv3 key does not decrypt the
+    ///   resource.
+    /// - [`ErrorKind::Replay`]: the notification was received before, or the replay store failed.
     pub fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<Notification, Error> {
         self.verify_async(headers, body).wait()
     }
 
     /// [`verify`](Self::verify), asynchronously.
     pub fn verify_async(&self, headers: &HeaderMap, body: &[u8]) -> Promise<Notification> {
-        // A body that is too long is not copied, only counted.
+        // Of a body that is too long only the first MAX_BYTES + 1 bytes are copied.
         let body = Bytes::copy_from_slice(body.get(..=MAX_BYTES).unwrap_or(body));
         let (inner, headers) = (Arc::clone(&self.0), headers.clone());
         Promise::new(async move { inner.verify(&headers, body).await })
     }
 }
 
-impl Inner {
+impl VerifierInner {
     async fn verify(&self, headers: &HeaderMap, body: Bytes) -> Result<Notification, Error> {
-        if body.len() > MAX_BYTES {
-            return Err(Error::new(ErrorKind::TooLarge, format!("the notification is longer than {MAX_BYTES} bytes")));
-        }
+        check_length(&body)?;
         if verify::is_probe(headers) {
             return Err(Error::new(
                 ErrorKind::Probe,
-                "the service tests whether wrong signatures are refused (WECHATPAY/SIGNTEST): refuse it, and nothing is wrong",
+                "WeChat Pay tests whether wrong signatures are rejected (WECHATPAY/SIGNTEST): reject it, nothing is wrong",
             ));
         }
-        let forged = |reason: &str| {
-            Error::new(ErrorKind::Verification, format!("the notification is not to be trusted: {reason}"))
-        };
         let now = (self.clock)();
-        let signed = verify::read(headers, &body, now).map_err(|reason| forged(&reason))?;
-        let held = self.verifier.verify(signed.serial, &signed.message, &signed.signature).await;
-        held.map_err(|reason| forged(&reason.to_string()))?;
-        // What cannot be opened is not taken, and may come again when the key is right.
-        let notification = self.open(body)?;
-        // Only what is genuine is remembered, so that nobody can fill the store.
+        let signed = verify::read(headers, &body, now).map_err(|reason| not_authentic(&reason))?;
+        let verified = self.verifier.verify(signed.serial, &signed.message, &signed.signature).await;
+        verified.map_err(|reason| not_authentic(&reason.to_string()))?;
+        // Before it is stored: a notification that the wrong APIv3 key did not decrypt can be
+        // delivered again.
+        let notification = self.decrypt(body)?;
+        // After the verification, so that forged requests cannot fill the store.
         let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let seen = format!("{} {}", value(verify::TIMESTAMP), value(verify::NONCE));
         let until = now.saturating_add(2 * verify::MAX_CLOCK_OFFSET);
-        let new = self.seen.insert(&seen, until).await.map_err(|source| {
-            Error::new(ErrorKind::Replay, format!("the store of notifications failed: {source}")).with_source(source)
+        let is_new = self.replay_store.insert(&seen, until).await.map_err(|source| {
+            Error::new(ErrorKind::Replay, format!("the replay store failed: {source}")).with_source(source)
         })?;
-        if !new {
+        if !is_new {
             return Err(Error::new(
                 ErrorKind::Replay,
-                "the notification with this timestamp and nonce was seen before",
+                "a notification with this timestamp and nonce was received before",
             ));
         }
         Ok(notification)
     }
 
-    fn open(&self, body: Bytes) -> Result<Notification, Error> {
-        let wrong = |reason: String| Error::new(ErrorKind::Decode, reason);
-        let json: Value =
-            serde_json::from_slice(&body).map_err(|error| wrong(format!("the notification is no JSON: {error}")))?;
-        let sealed = &json["resource"];
+    fn decrypt(&self, body: Bytes) -> Result<Notification, Error> {
+        let json: Value = serde_json::from_slice(&body)
+            .map_err(|error| decode_error(format!("the notification is not JSON: {error}")))?;
+        let encrypted = &json["resource"];
         let field = |name: &str| {
-            let text = sealed.get(name).and_then(Value::as_str);
-            text.ok_or_else(|| wrong(format!("the notification's resource has no {name}")))
+            let text = encrypted.get(name).and_then(Value::as_str);
+            text.ok_or_else(|| decode_error(format!("the notification's resource has no {name}")))
         };
         let algorithm = field("algorithm")?;
         if algorithm != ALGORITHM {
-            return Err(wrong(format!(
-                "the notification's resource is sealed by {algorithm:?}, and {ALGORITHM} is what APIv3 has"
+            return Err(decode_error(format!(
+                "the notification's resource is encrypted with {algorithm:?}: APIv3 uses {ALGORITHM}"
             )));
         }
-        let associated_data = sealed.get("associated_data").and_then(Value::as_str).unwrap_or_default();
-        let plain = self.key.decrypt(field("ciphertext")?, field("nonce")?, associated_data)?;
+        let associated_data = encrypted.get("associated_data").and_then(Value::as_str).unwrap_or_default();
+        let plain = self.apiv3_key.decrypt(field("ciphertext")?, field("nonce")?, associated_data)?;
         let resource = serde_json::from_slice(&plain)
-            .map_err(|error| wrong(format!("the notification's resource is no JSON: {error}")))?;
+            .map_err(|error| decode_error(format!("the notification's resource is not JSON: {error}")))?;
         Ok(Notification { json, resource, body })
     }
 }
 
-/// A genuine notification, its resource in the clear.
+fn check_length(body: &[u8]) -> Result<(), Error> {
+    if body.len() > MAX_BYTES {
+        return Err(Error::new(ErrorKind::TooLarge, format!("the notification is longer than {MAX_BYTES} bytes")));
+    }
+    Ok(())
+}
+
+fn not_authentic(reason: &str) -> Error {
+    Error::new(ErrorKind::Verification, format!("the notification is not authentic: {reason}"))
+}
+
+fn decode_error(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Decode, message)
+}
+
+/// An authentic notification with its decrypted resource.
 ///
-/// WeChat Pay delivers one again, with the same [`id`](Self::id), until it is answered with success: whoever acts on it remembers
-/// the id.
+/// WeChat Pay delivers a notification again, with the same [`id`](Self::id), until the response is
+/// a success. Store the ID of each processed notification, so that none is processed twice.
 ///
-/// With the feature `axum` it is an extractor for handlers whose state has [`NotificationVerifier`]. Amounts are in fen.
+/// With the feature `axum` it is an extractor for handlers whose state contains
+/// [`NotificationVerifier`]. Amounts are in fen.
 ///
 /// ```
 /// # use serde_json::json;
-/// # use wechatpay_chain::{notify::NotificationVerifier, sandbox::{PUBLIC_KEY_ID, Sandbox}};
-/// # let sandbox = Sandbox::start()?;
-/// # let notifications = NotificationVerifier::new([(PUBLIC_KEY_ID, sandbox.platform_key())], sandbox.apiv3_key())?;
-/// # let paid = json!({ "out_trade_no": "order-1", "amount": { "total": 100, "currency": "CNY" } });
+/// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+/// # let client = sandbox.client_builder().apiv3_key(sandbox.apiv3_key()).build()?;
+/// # let verifier = client.notifications()?;
+/// # let paid = json!({ "out_trade_no": "order-1", "amount": { "total": 100 } });
 /// # let request = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &paid)?;
 /// #[derive(serde::Deserialize)]
 /// struct Paid { out_trade_no: String, amount: Amount }
 /// #[derive(serde::Deserialize)]
 /// struct Amount { total: u64 }
 ///
-/// let notification = notifications.verify(request.headers(), request.body())?;
-/// assert_eq!((notification.event_type(), notification.original_type()), ("TRANSACTION.SUCCESS", "transaction"));
+/// let notification = verifier.verify(request.headers(), request.body())?;
+/// assert_eq!(notification.event_type(), "TRANSACTION.SUCCESS");
+/// assert_eq!(notification.original_type(), "transaction");
 /// assert_eq!(notification.resource()["out_trade_no"], "order-1");
 /// let paid: Paid = notification.resource_as()?;
 /// assert_eq!((paid.out_trade_no.as_str(), paid.amount.total), ("order-1", 100));
@@ -250,61 +281,60 @@ impl Notification {
         self.json.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// The notification's id, the same in each delivery.
+    /// The ID of the notification, which is the same in each delivery.
     #[must_use]
     pub fn id(&self) -> &str {
         self.text("id")
     }
 
-    /// What happened, such as `TRANSACTION.SUCCESS`.
+    /// The type of the event, such as `TRANSACTION.SUCCESS`.
     #[must_use]
     pub fn event_type(&self) -> &str {
         self.text("event_type")
     }
 
-    /// What happened, as a sentence in Chinese.
+    /// A description of the event, in Chinese.
     #[must_use]
     pub fn summary(&self) -> &str {
         self.text("summary")
     }
 
-    /// When, as RFC 3339.
+    /// The time of the event, as RFC 3339.
     #[must_use]
     pub fn create_time(&self) -> &str {
         self.text("create_time")
     }
 
-    /// What the resource is, such as `transaction`.
+    /// The type of the resource, such as `transaction`.
     #[must_use]
     pub fn original_type(&self) -> &str {
         self.json["resource"].get("original_type").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// What it happened to, decrypted.
+    /// The decrypted resource: the order, the refund, ...
     #[must_use]
     pub fn resource(&self) -> &Value {
         &self.resource
     }
 
-    /// What it happened to, taken out, such as to decrypt its sensitive fields with
+    /// The decrypted resource by value. Its sensitive fields are decrypted by
     /// [`PrivateKey::decrypt_fields`](crate::PrivateKey::decrypt_fields).
     #[must_use]
     pub fn into_resource(self) -> Value {
         self.resource
     }
 
-    /// The resource in a type of the caller's.
+    /// The decrypted resource, deserialized into `T`.
     ///
     /// # Errors
-    /// [`ErrorKind::Decode`] when it is not of that type.
+    /// [`ErrorKind::Decode`] when it does not match `T`.
     pub fn resource_as<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
         T::deserialize(&self.resource).map_err(|source| {
-            Error::new(ErrorKind::Decode, format!("the resource is not of the type that was expected: {source}"))
-                .with_source(source)
+            decode_error(format!("the resource does not match the expected type: {source}")).with_source(source)
         })
     }
 
-    /// The whole notification as it came, its resource sealed.
+    /// The whole notification as received, with the encrypted resource.
     #[must_use]
     pub fn json(&self) -> &Value {
         &self.json
@@ -317,7 +347,7 @@ impl Notification {
     }
 }
 
-/// Without the resource, which is personal.
+/// Without the resource, which contains personal data.
 impl fmt::Debug for Notification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Notification")

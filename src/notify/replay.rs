@@ -1,4 +1,4 @@
-//! Which notifications were seen.
+//! Replay protection: a store of the notifications that were received.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -7,10 +7,11 @@ use crate::BoxFuture;
 use crate::error::BoxError;
 use crate::proto::verify;
 
-/// NotificationVerifier that the store in memory remembers. Only genuine ones get there, each for as long as its timestamp is accepted.
-const MAX_SEEN: usize = 100_000;
+/// How many notifications the store in memory remembers. Only authentic ones are stored.
+const MAX_ENTRIES: usize = 100_000;
 
-/// Remembers which notifications were seen. The default is a store in this process; several instances behind one `notify_url` share one:
+/// A store of the notifications that were received. The default store is in the memory of this
+/// process. Several instances behind one `notify_url` need a shared store:
 ///
 /// ```
 /// use wechatpay_chain::notify::ReplayStore;
@@ -22,49 +23,57 @@ const MAX_SEEN: usize = 100_000;
 /// #     }
 /// # }
 ///
-/// struct Shared(Redis);
+/// struct RedisStore(Redis);
 ///
-/// impl ReplayStore for Shared {
-///     fn insert<'a>(&'a self, seen: &'a str, until: i64) -> BoxFuture<'a, Result<bool, BoxError>> {
-///         // SET wechatpay:{seen} 1 NX EXAT {until}, and whether it answered OK.
+/// impl ReplayStore for RedisStore {
+///     fn insert<'a>(
+///         &'a self,
+///         seen: &'a str,
+///         until: i64,
+///     ) -> BoxFuture<'a, Result<bool, BoxError>> {
+///         // SET wechatpay:{seen} 1 NX EXAT {until}; true if Redis responds with OK.
 ///         Box::pin(async move { self.0.set_nx_exat(&format!("wechatpay:{seen}"), until).await })
 ///     }
 /// }
-/// # let store = Shared(Redis(Default::default()));
+/// # let store = RedisStore(Redis(Default::default()));
 /// # assert!(futures_executor::block_on(store.insert("1 a", 0))?);
 /// # assert!(!futures_executor::block_on(store.insert("1 a", 0))?);
 /// # Ok::<(), BoxError>(())
 /// ```
 pub trait ReplayStore: Send + Sync + 'static {
-    /// Remembers `seen`, timestamp and nonce of a notification, until the time `until`, in seconds since 1970; `false` if it was there
-    /// already. Must be atomic: of two that ask at the same time one is told `true`.
+    /// Stores `seen`, the timestamp and the nonce of a notification, until `until` (seconds since
+    /// 1970). Returns `true` if it is new, `false` if it was stored before. Must be atomic: of two
+    /// concurrent inserts of the same value only one returns `true`.
     ///
-    /// An error refuses the notification with [`ErrorKind::Replay`](crate::ErrorKind::Replay) and this error as its source, and
-    /// [`Reply::to`](super::Reply::to) answers 500, so that it comes again.
+    /// # Errors
+    /// An error rejects the notification with [`ErrorKind::Replay`](crate::ErrorKind::Replay) and
+    /// is its source. [`Reply::to`](super::Reply::to) responds with 500, so that WeChat Pay
+    /// delivers it again.
     fn insert<'a>(&'a self, seen: &'a str, until: i64) -> BoxFuture<'a, Result<bool, BoxError>>;
 }
 
-/// The store of one process, bounded.
+/// The default store: bounded, and in the memory of this process.
 #[derive(Default)]
-pub(super) struct Memory(Mutex<Seen>);
+pub(super) struct MemoryStore(Mutex<Entries>);
 
 #[derive(Default)]
-struct Seen {
+struct Entries {
     set: HashSet<String>,
+    /// The entries with their expiry, the oldest first.
     order: VecDeque<(i64, String)>,
 }
 
-impl ReplayStore for Memory {
+impl ReplayStore for MemoryStore {
     fn insert<'a>(&'a self, seen: &'a str, until: i64) -> BoxFuture<'a, Result<bool, BoxError>> {
-        let mut store = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = until.saturating_sub(2 * verify::MAX_CLOCK_OFFSET);
-        while store.order.front().is_some_and(|(until, _)| *until < now) || store.order.len() >= MAX_SEEN {
-            let Some((_, oldest)) = store.order.pop_front() else { break };
-            store.set.remove(&oldest);
+        while entries.order.front().is_some_and(|(until, _)| *until < now) || entries.order.len() >= MAX_ENTRIES {
+            let Some((_, oldest)) = entries.order.pop_front() else { break };
+            entries.set.remove(&oldest);
         }
-        let new = store.set.insert(seen.to_owned());
+        let new = entries.set.insert(seen.to_owned());
         if new {
-            store.order.push_back((until, seen.to_owned()));
+            entries.order.push_back((until, seen.to_owned()));
         }
         Box::pin(std::future::ready(Ok(new)))
     }
@@ -75,17 +84,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_store_in_memory_is_bounded_and_forgets_what_is_over() {
-        let store = Memory(Mutex::default());
+    fn memory_store_is_bounded_and_drops_expired_entries() {
+        let store = MemoryStore(Mutex::default());
         let insert = |seen: &str, until| crate::transport::runtime::parked(store.insert(seen, until)).expect("memory");
-        for number in 0..MAX_SEEN + 10_000 {
+        for number in 0..MAX_ENTRIES + 10_000 {
             assert!(insert(&number.to_string(), 1000));
         }
-        let held = |store: &Memory| store.0.lock().map(|seen| (seen.set.len(), seen.order.len())).expect("lock");
-        assert_eq!(held(&store), (MAX_SEEN, MAX_SEEN));
-        assert!(!insert(&(MAX_SEEN + 9_999).to_string(), 1000), "the newest is remembered");
-        // Long after, all of these are over.
+        let sizes = |store: &MemoryStore| store.0.lock().map(|seen| (seen.set.len(), seen.order.len())).expect("lock");
+        assert_eq!(sizes(&store), (MAX_ENTRIES, MAX_ENTRIES));
+        assert!(!insert(&(MAX_ENTRIES + 9_999).to_string(), 1000), "the newest is stored");
+        // At that time all of the entries above have expired.
         assert!(insert("new", 1000 + 2 * verify::MAX_CLOCK_OFFSET + 1));
-        assert_eq!(held(&store), (1, 1));
+        assert_eq!(sizes(&store), (1, 1));
     }
 }

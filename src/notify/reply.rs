@@ -1,4 +1,4 @@
-//! What a notification is answered with.
+//! The response to a notification.
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -6,15 +6,17 @@ use serde_json::json;
 
 use crate::error::{Error, ErrorKind};
 
-/// The answer to a notification. Anything but success makes WeChat Pay deliver it again, fifteen times within a day.
+/// The response to a notification. After any response except success, WeChat Pay delivers the
+/// notification again, up to fifteen times within a day.
 ///
-/// It turns into a `http::Response<Bytes>`, and with the feature `axum` it is a response of axum's.
+/// It converts into `http::Response<Bytes>`. With the feature `axum` it implements `IntoResponse`.
 ///
 /// ```
 /// use wechatpay_chain::notify::Reply;
 /// assert_eq!(Reply::success().status(), 204);
-/// assert_eq!(Reply::fail("try again later").body(), r#"{"code":"FAIL","message":"try again later"}"#);
-/// let response = http::Response::<bytes::Bytes>::from(Reply::fail("try again later"));
+/// let reply = Reply::fail("try again later");
+/// assert_eq!(reply.body(), r#"{"code":"FAIL","message":"try again later"}"#);
+/// let response = http::Response::<bytes::Bytes>::from(reply);
 /// assert_eq!(response.headers()["content-type"], "application/json");
 /// ```
 ///
@@ -26,37 +28,45 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// It was taken: 204 without a body.
+    /// The notification was accepted: 204 without a body.
     #[must_use]
     pub fn success() -> Self {
         Reply { status: StatusCode::NO_CONTENT, body: String::new() }
     }
 
-    /// It could not be taken now, and is to be delivered again: 500, with a message for the service's records.
+    /// The notification cannot be processed now and should be delivered again: 500 with a message.
     #[must_use]
     pub fn fail(message: &str) -> Self {
-        Reply::refuse(StatusCode::INTERNAL_SERVER_ERROR, message)
+        Reply::with_failure(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
 
-    /// The answer to a notification that was not accepted: 401 for a signature that does not hold, a probe among them, 413 for a
-    /// body that is too long, 400 for what cannot be read, 409 for what was seen before, 500 for anything else.
+    /// The response to a rejected notification. The body does not reveal the reason.
+    ///
+    /// | status | error |
+    /// | --- | --- |
+    /// | 401 | [`ErrorKind::Verification`], [`ErrorKind::Probe`] |
+    /// | 413 | [`ErrorKind::TooLarge`] |
+    /// | 400 | [`ErrorKind::Decode`] |
+    /// | 409 | [`ErrorKind::Replay`], received before |
+    /// | 500 | [`ErrorKind::Replay`] if the [`ReplayStore`](super::ReplayStore) failed, others |
     #[must_use]
     pub fn to(error: &Error) -> Self {
         match error.kind() {
             ErrorKind::Verification | ErrorKind::Probe => {
-                Reply::refuse(StatusCode::UNAUTHORIZED, "the signature does not hold")
+                Reply::with_failure(StatusCode::UNAUTHORIZED, "the signature does not hold")
             }
-            ErrorKind::TooLarge => Reply::refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long"),
-            ErrorKind::Decode => Reply::refuse(StatusCode::BAD_REQUEST, "the notification cannot be read"),
-            // Not success: if the first one was not handled to the end, the service must deliver it again, which it signs anew.
+            ErrorKind::TooLarge => Reply::with_failure(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long"),
+            ErrorKind::Decode => Reply::with_failure(StatusCode::BAD_REQUEST, "the notification cannot be read"),
+            // Not a success: if the first delivery was not processed completely, WeChat Pay has to
+            // deliver it again. A redelivery has a new signature and is not a replay.
             ErrorKind::Replay if std::error::Error::source(error).is_none() => {
-                Reply::refuse(StatusCode::CONFLICT, "this delivery was seen before")
+                Reply::with_failure(StatusCode::CONFLICT, "this delivery was seen before")
             }
             _ => Reply::fail("try again later"),
         }
     }
 
-    fn refuse(status: StatusCode, message: &str) -> Self {
+    fn with_failure(status: StatusCode, message: &str) -> Self {
         Reply { status, body: json!({ "code": "FAIL", "message": message }).to_string() }
     }
 
@@ -66,7 +76,7 @@ impl Reply {
         self.status
     }
 
-    /// The body: empty, or the service's JSON, `{"code": "FAIL", "message": "..."}`.
+    /// The body: empty, or `{"code": "FAIL", "message": "..."}`.
     #[must_use]
     pub fn body(&self) -> &str {
         &self.body

@@ -1,24 +1,27 @@
-//! NotificationVerifier of APIv2 (feature `v2`): XML, signed in its fields with the APIv2 key, or sealed with it.
+//! Notifications of APIv2: XML whose fields are signed with the APIv2 key, or encrypted.
 //!
-//! Source: WeChat Pay, "支付结果通知", "退款结果通知" and the like of APIv2. Their address should not be that of APIv3's notifications:
-//! the answers have another form.
+//! Give them another `notify_url` than the notifications of APIv3, because the responses differ.
+//!
+//! Source: WeChat Pay, "支付结果通知", "退款结果通知" and similar pages of APIv2.
 //!
 //! ```
 //! use wechatpay_chain::notify::v2::{NotificationVerifier, Reply};
 //! # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
 //! # let (mchid, secret) = (wechatpay_chain::sandbox::MCHID, sandbox.secret());
-//! # let body = sandbox.notification_v2(&serde_json::json!({ "return_code": "SUCCESS", "out_trade_no": "1" }))?;
-//! let notifications = NotificationVerifier::new(mchid, secret)?;
+//! # let paid = serde_json::json!({ "return_code": "SUCCESS", "out_trade_no": "1" });
+//! # let body = sandbox.notification_v2(&paid)?;
+//! let verifier = NotificationVerifier::new(mchid, secret)?;
 //!
 //! // In the handler of the notify_url, with the raw body of the request:
-//! let reply = match notifications.verify(&body) {
+//! let reply = match verifier.verify(&body) {
 //!     Ok(notification) => {
 //!         println!("{}", notification.fields()["out_trade_no"]);
 //!         Reply::success()
 //!     }
 //!     Err(error) => Reply::to(&error),
 //! };
-//! assert_eq!(reply.body(), "<xml><return_code>SUCCESS</return_code><return_msg>OK</return_msg></xml>");
+//! let xml = "<xml><return_code>SUCCESS</return_code><return_msg>OK</return_msg></xml>";
+//! assert_eq!(reply.body(), xml);
 //! # Ok::<(), wechatpay_chain::Error>(())
 //! ```
 
@@ -28,42 +31,43 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{ALGORITHM, MAX_BYTES};
+use super::{ALGORITHM, check_length, decode_error, not_authentic};
 use crate::crypto::secret::Secret;
 use crate::crypto::{Apiv3Key, aes_ecb, hash};
 use crate::error::{Error, ErrorKind};
 use crate::proto::v2::{Credential, Fields};
 use crate::proto::xml;
 
-/// The fields beside `req_info` that the service sends without a signature.
-const UNSIGNED: [&str; 8] =
+/// The fields of a refund notification, which WeChat Pay sends without a signature.
+const UNSIGNED_FIELDS: [&str; 8] =
     ["return_code", "return_msg", "appid", "mch_id", "sub_appid", "sub_mch_id", "nonce_str", "req_info"];
 
-/// Verifies and opens notifications of APIv2. A clone is cheap and shares everything.
+/// Verifies and decrypts notifications of APIv2. A clone is cheap and shares everything.
 ///
-/// A notification is accepted when it names this merchant or none, and its `sign` holds, MD5 or HMAC-SHA256 by its length. The one
-/// about refunds has no `sign`: there the APIv2 key must open its `req_info`. Fields inside of another field are not covered by
-/// the `sign`, as APIv2 defines none for them.
+/// A notification is accepted when its `mch_id` is this merchant or absent, and its `sign` is
+/// valid. The length of `sign` decides between MD5 and HMAC-SHA256. A refund notification has no
+/// `sign`: the APIv2 key has to decrypt its `req_info`, and `mch_id` is required. `sign` does not
+/// cover nested fields, which APIv2 does not define.
 ///
-/// What APIv2 signs binds neither an address nor a purpose: a signed query that a browser sees, as that of `papay/h5entrustweb`, is a signed
-/// message like any other. So look up what a notification tells, by a call, before acting on it.
-///
-/// APIv2's notifications carry no time, and WeChat Pay delivers one again until it is answered: whoever acts on it looks up the
-/// order first.
+/// A `sign` of APIv2 binds neither an address nor a purpose. A signed query that a browser sees,
+/// such as that of `papay/h5entrustweb`, is also a validly signed message. Notifications carry no
+/// time either, and WeChat Pay repeats a notification until the response is a success. So query the
+/// order before you act on a notification.
 #[derive(Clone)]
-pub struct NotificationVerifier(Arc<Inner>);
+pub struct NotificationVerifier(Arc<Keys>);
 
-struct Inner {
+struct Keys {
     credential: Credential,
     apiv3_key: Option<Apiv3Key>,
 }
 
 impl NotificationVerifier {
-    /// For the merchant `mchid` with its APIv2 key. [`Client::notifications_v2`](crate::Client::notifications_v2) uses those of a
-    /// client instead.
+    /// Creates a verifier for the merchant `mchid` with its APIv2 key.
+    /// [`Client::notifications_v2`](crate::Client::notifications_v2) uses those of a client
+    /// instead.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`]: the key is empty, or no APIv2 key.
+    /// [`ErrorKind::Config`] when the key is empty or cannot be an APIv2 key.
     pub fn new(mchid: impl Into<String>, apiv2_key: impl Into<Secret>) -> Result<Self, Error> {
         let credential = Credential::new(mchid, apiv2_key.into());
         let credential = credential.map_err(|reason| Error::config(format!("the APIv2 key {reason}")))?;
@@ -71,96 +75,98 @@ impl NotificationVerifier {
     }
 
     pub(crate) fn with(credential: Credential, apiv3_key: Option<Apiv3Key>) -> Self {
-        NotificationVerifier(Arc::new(Inner { credential, apiv3_key }))
+        NotificationVerifier(Arc::new(Keys { credential, apiv3_key }))
     }
 
-    /// The APIv3 key, which opens the notifications of APIv2 that have an `event_ciphertext`, such as those of WeChat Pay Score.
+    /// Adds the APIv3 key, which decrypts the `event_ciphertext` of some notifications of APIv2,
+    /// such as those of WeChat Pay Score.
     #[must_use]
     pub fn apiv3_key(self, key: Apiv3Key) -> Self {
         NotificationVerifier::with(self.0.credential.clone(), Some(key))
     }
 
-    /// Verifies the raw body of a request, and opens it. What is genuine may still tell of a failure: look at `result_code` where there is one.
+    /// Verifies the raw body of a request, and decrypts what is encrypted in it. An authentic
+    /// notification can report a failure: check `result_code` if there is one.
     ///
     /// # Errors
-    /// [`ErrorKind::Verification`]: the `sign` is missing or does not hold, or it is for another merchant;
-    /// [`ErrorKind::TooLarge`]: the body is longer than 1 MiB; [`ErrorKind::Decode`]: it is no XML, or the key does not open what
-    /// is sealed in it. [`Reply::to`] makes the right answer of each.
+    /// [`Reply::to`] builds the response for each of them:
+    /// - [`ErrorKind::TooLarge`]: the body is longer than 1 MiB.
+    /// - [`ErrorKind::Verification`]: `sign` is missing or invalid, or the notification is for
+    ///   another merchant.
+    /// - [`ErrorKind::Decode`]: the body is not XML, or the key does not decrypt the encrypted
+    ///   part.
     pub fn verify(&self, body: &[u8]) -> Result<Notification, Error> {
-        let Inner { credential, .. } = &*self.0;
-        if body.len() > MAX_BYTES {
-            return Err(Error::new(ErrorKind::TooLarge, format!("the notification is longer than {MAX_BYTES} bytes")));
-        }
-        let forged = |reason: &str| {
-            Error::new(ErrorKind::Verification, format!("the notification is not to be trusted: {reason}"))
-        };
+        check_length(body)?;
+        let credential = &self.0.credential;
         let mut fields = xml::read(body)
-            .map_err(|reason| decode(format!("the notification is no XML of the service's: {reason}")))?;
-        // Only what the APIv2 key opens may go without a sign.
-        let sealed = fields.get("req_info").is_some_and(|info| info.as_str().is_some_and(|info| !info.is_empty()));
-        let unsigned = sealed && !fields.contains_key("sign");
-        if unsigned {
-            // Whatever else stands beside it may be anybody's.
-            fields.retain(|name, _| UNSIGNED.contains(&name.as_str()));
+            .map_err(|reason| decode_error(format!("the notification is not the expected XML: {reason}")))?;
+        let is_encrypted = fields.get("req_info").and_then(Value::as_str).is_some_and(|info| !info.is_empty());
+        let is_unsigned = is_encrypted && !fields.contains_key("sign");
+        if is_unsigned {
+            // Only `req_info` is authenticated. Anybody could have added other fields.
+            fields.retain(|name, _| UNSIGNED_FIELDS.contains(&name.as_str()));
         } else {
-            credential.verify(&fields).map_err(|reason| forged(&reason))?;
+            credential.verify(&fields).map_err(|reason| not_authentic(&reason))?;
         }
         match fields.get("mch_id") {
-            Some(mchid) if *mchid != credential.mchid => return Err(forged("it is for another merchant")),
-            None if unsigned => return Err(forged("it names no merchant")),
+            Some(mchid) if *mchid != credential.mchid => return Err(not_authentic("it is for another merchant")),
+            None if is_unsigned => return Err(not_authentic("it has no mch_id")),
             _ => {}
         }
-        let resource = self.open(&fields)?;
-        if unsigned && resource.is_none() {
-            return Err(forged("it has no sign"));
+        let resource = self.decrypt(&fields)?;
+        if is_unsigned && resource.is_none() {
+            return Err(not_authentic("it has no sign"));
         }
         let mut fields = Value::Object(fields);
         xml::sanitize(&mut fields);
         Ok(Notification { fields, resource, body: Bytes::copy_from_slice(body) })
     }
 
-    /// What is sealed in the fields, if anything is.
-    fn open(&self, fields: &Fields) -> Result<Option<Value>, Error> {
-        let Inner { credential, apiv3_key } = &*self.0;
+    /// The decrypted `req_info` or `event_ciphertext`; `None` if there is neither.
+    fn decrypt(&self, fields: &Fields) -> Result<Option<Value>, Error> {
+        let Keys { credential, apiv3_key } = &*self.0;
         let text = |name: &str| fields.get(name).and_then(Value::as_str);
-        if let Some(sealed) = text("req_info") {
+        if let Some(ciphertext) = text("req_info") {
             let key = Secret::from(hash::md5(credential.secret.expose()));
-            let plain = aes_ecb::decrypt(sealed, &key).map_err(|_| {
-                decode("the req_info does not open with this APIv2 key: compare the key with the one on the merchant platform")
+            let plain = aes_ecb::decrypt(ciphertext, &key).map_err(|_| {
+                decode_error(
+                    "the req_info cannot be decrypted with this APIv2 key: compare the key with the one on the merchant platform",
+                )
             })?;
-            let opened = xml::fields(&plain).map_err(|reason| decode(format!("the req_info is no XML: {reason}")))?;
-            return Ok(Some(opened));
+            let decrypted = xml::fields(&plain)
+                .map_err(|reason| decode_error(format!("the req_info is not the expected XML: {reason}")))?;
+            return Ok(Some(decrypted));
         }
-        let Some(sealed) = text("event_ciphertext") else { return Ok(None) };
+        let Some(ciphertext) = text("event_ciphertext") else { return Ok(None) };
         let algorithm = text("event_algorithm").unwrap_or_default();
         if algorithm != ALGORITHM {
-            return Err(decode(format!(
-                "the event is sealed by {algorithm:?}, and {ALGORITHM} is what the service has"
+            return Err(decode_error(format!(
+                "the event is encrypted with {algorithm:?}: WeChat Pay uses {ALGORITHM}"
             )));
         }
         let key = apiv3_key.as_ref().ok_or_else(|| {
-            decode("the event is sealed with the APIv3 key, which is missing: give it with NotificationVerifier::apiv3_key or the setting apiv3_key")
+            decode_error(
+                "the event is encrypted with the APIv3 key, which is missing: give it with NotificationVerifier::apiv3_key or \
+                 the setting apiv3_key",
+            )
         })?;
         let nonce = text("event_nonce").unwrap_or_default();
-        let plain = key.decrypt(sealed, nonce, text("event_associated_data").unwrap_or_default())?;
-        let opened = serde_json::from_slice(&plain);
-        opened.map(Some).map_err(|error| decode(format!("the event is no JSON: {error}")))
+        let plain = key.decrypt(ciphertext, nonce, text("event_associated_data").unwrap_or_default())?;
+        let decrypted = serde_json::from_slice(&plain);
+        decrypted.map(Some).map_err(|error| decode_error(format!("the event is not JSON: {error}")))
     }
 }
 
-fn decode(reason: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Decode, reason)
-}
-
-/// A genuine notification of APIv2. Its fields are texts, amounts among them, in fen.
+/// An authentic notification of APIv2. All fields are strings, including amounts, which are in fen.
 ///
 /// ```
 /// # use serde_json::json;
 /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
-/// # let body = sandbox.notification_v2(&json!({ "return_code": "SUCCESS", "result_code": "SUCCESS", "total_fee": "100" }))?;
+/// # let paid = json!({ "return_code": "SUCCESS", "total_fee": "100" });
+/// # let body = sandbox.notification_v2(&paid)?;
 /// let notification = sandbox.client()?.notifications_v2()?.verify(&body)?;
 /// assert_eq!(notification.fields()["total_fee"], "100");
-/// assert_eq!(notification.resource(), notification.fields()); // nothing in it was sealed
+/// assert_eq!(notification.resource(), notification.fields()); // nothing was encrypted
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 #[derive(Clone)]
@@ -171,19 +177,21 @@ pub struct Notification {
 }
 
 impl Notification {
-    /// The fields, each a string.
+    /// The fields, all of them strings.
     #[must_use]
     pub fn fields(&self) -> &Value {
         &self.fields
     }
 
-    /// What was sealed in `req_info` or `event_ciphertext`, in the clear; where nothing was, the fields themselves.
+    /// The decrypted `req_info` or `event_ciphertext`; without either, the same as
+    /// [`fields`](Self::fields).
     #[must_use]
     pub fn resource(&self) -> &Value {
         self.resource.as_ref().unwrap_or(&self.fields)
     }
 
-    /// The `event_type`, such as `CHECK.SUCCESS`; most notifications of APIv2 have none.
+    /// The `event_type`, such as `CHECK.SUCCESS`. Most notifications of APIv2 have none: then it is
+    /// empty.
     #[must_use]
     pub fn event_type(&self) -> &str {
         self.fields.get("event_type").and_then(Value::as_str).unwrap_or_default()
@@ -196,7 +204,7 @@ impl Notification {
     }
 }
 
-/// Names of fields only: values are personal.
+/// Only the names of the fields: their values are personal data.
 impl fmt::Debug for Notification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.fields.as_object().into_iter().flat_map(|fields| fields.keys()).collect();
@@ -210,24 +218,26 @@ impl fmt::Debug for NotificationVerifier {
     }
 }
 
-/// The answer to a notification of APIv2: status 200 and XML. Anything but success makes WeChat Pay deliver it again.
+/// The response to a notification of APIv2: status 200 and XML. After any response except success,
+/// WeChat Pay delivers the notification again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply(String);
 
 impl Reply {
-    /// It was taken.
+    /// The notification was accepted.
     #[must_use]
     pub fn success() -> Self {
-        Reply::of("SUCCESS", "OK")
+        Reply::with_code("SUCCESS", "OK")
     }
 
-    /// It was not taken, and is to be delivered again; with a message for the service's records.
+    /// The notification cannot be processed now and should be delivered again, with a message.
     #[must_use]
     pub fn fail(message: &str) -> Self {
-        Reply::of("FAIL", message)
+        Reply::with_code("FAIL", message)
     }
 
-    /// The answer to a notification that was not accepted. It does not say why: whoever sent it may be a stranger.
+    /// The response to a rejected notification. It does not reveal the details: the sender may be
+    /// an attacker.
     #[must_use]
     pub fn to(error: &Error) -> Self {
         Reply::fail(match error.kind() {
@@ -237,12 +247,12 @@ impl Reply {
         })
     }
 
-    fn of(code: &str, message: &str) -> Self {
+    fn with_code(code: &str, message: &str) -> Self {
         let fields = json!({ "return_code": code, "return_msg": message });
         Reply(fields.as_object().map(xml::write).unwrap_or_default())
     }
 
-    /// The XML.
+    /// The body, XML.
     #[must_use]
     pub fn body(&self) -> &str {
         &self.0

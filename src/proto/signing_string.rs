@@ -52,7 +52,11 @@ fn append_nonce_and_body(mut message: Vec<u8>, nonce: &str, body: &[u8]) -> Vec<
     message
 }
 
-/// The five fields of the `Authorization` header.
+/// The five fields of the `Authorization` header, on one line and without blanks after the commas:
+///
+/// ```text
+/// WECHATPAY2-SHA256-RSA2048 mchid="..",serial_no="..",timestamp="..",nonce_str="..",signature=".."
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Authorization<'a> {
     pub(crate) mchid: &'a str,
@@ -65,11 +69,7 @@ pub(crate) struct Authorization<'a> {
 }
 
 impl<'a> Authorization<'a> {
-    /// The value of the header, on one line and without blanks after the commas:
-    ///
-    /// ```text
-    /// WECHATPAY2-SHA256-RSA2048 mchid="..",serial_no="..",timestamp="..",nonce_str="..",signature=".."
-    /// ```
+    /// The value of the header.
     pub(crate) fn header_value(&self) -> String {
         let Authorization { mchid, serial, timestamp, nonce, signature } = self;
         // One allocation: the names and quotes have 56 bytes, a timestamp has ten digits.

@@ -98,7 +98,7 @@ fn each_missing_or_wrong_setting() {
         ("serial", json!(7), "serial: a number"),
         ("privateKey", json!("not a key"), "it is not a key"),
         ("privateKey", json!("file:///no/such/file.pem"), "cannot be read"),
-        ("privateKey", public.clone(), "a public key where the merchant's private key belongs"),
+        ("privateKey", public.clone(), "a public key where the merchant's private key is needed"),
         ("privateKey", json!(null), "privateKey: null"),
         (
             "privateKey",
@@ -113,7 +113,7 @@ fn each_missing_or_wrong_setting() {
         ),
         ("certs", json!({}), "platform_key (certs) is missing"),
         ("certs", json!("x"), "certs: a string"),
-        ("certs", json!({ "PUB_KEY_ID_1": private }), "a private key where WeChat Pay's public key belongs"),
+        ("certs", json!({ "PUB_KEY_ID_1": private }), "a private key where WeChat Pay's public key is needed"),
         ("certs", json!({ "PUB KEY": public }), "neither PUB_KEY_ID_... nor the serial number"),
         ("certs", json!({ "PUB_KEY_ID_": public }), "neither PUB_KEY_ID_... nor the serial number"),
         ("certs", json!({ "any": null }), "give the apiv3_key here"),

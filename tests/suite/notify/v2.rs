@@ -111,7 +111,7 @@ fn a_refund() {
         "cannot be decrypted",
     );
     let plain = unsigned(&fields(sealed(&sandbox.secret(), "no xml")));
-    refused(notifications(&sandbox).verify(&plain), ErrorKind::Decode, "req_info is no XML");
+    refused(notifications(&sandbox).verify(&plain), ErrorKind::Decode, "req_info is not the expected XML");
     let mut signed = fields(sealed(&sandbox.secret(), info));
     signed["sign"] = "0".repeat(64).into();
     refused(notifications(&sandbox).verify(&unsigned(&signed)), ErrorKind::Verification, "does not fit");
@@ -132,7 +132,7 @@ fn a_refund() {
     let taken = notifications(&sandbox).verify(&unsigned(&beside)).expect("genuine");
     assert!(taken.fields().get("out_trade_no").is_none(), "{taken:?}");
     beside.as_object_mut().expect("object").remove("mch_id");
-    refused(notifications(&sandbox).verify(&unsigned(&beside)), ErrorKind::Verification, "no merchant");
+    refused(notifications(&sandbox).verify(&unsigned(&beside)), ErrorKind::Verification, "no mch_id");
     let mut foreign = fields(sealed(&sandbox.secret(), info));
     foreign["mch_id"] = "1".into();
     refused(notifications(&sandbox).verify(&unsigned(&foreign)), ErrorKind::Verification, "another merchant");
@@ -160,7 +160,11 @@ fn an_event_sealed_with_the_apiv3_key() {
     assert_eq!((notification.event_type(), notification.resource()), ("CHECK.SUCCESS", &json!({ "state": "DOING" })));
     let without = NotificationVerifier::new(MCHID, sandbox.secret()).expect("key");
     refused(without.verify(&body), ErrorKind::Decode, "NotificationVerifier::apiv3_key");
-    refused(notifications(&sandbox).verify(&event(&own, "AES-256-ECB")), ErrorKind::Decode, "AEAD_AES_256_GCM is what");
+    refused(
+        notifications(&sandbox).verify(&event(&own, "AES-256-ECB")),
+        ErrorKind::Decode,
+        "WeChat Pay uses AEAD_AES_256_GCM",
+    );
     refused(
         notifications(&sandbox).verify(&event("0123456789abcdef0123456789abcdef", "AEAD_AES_256_GCM")),
         ErrorKind::Decode,
