@@ -1,4 +1,4 @@
-//! PHP's arrays: lists and maps in one, to `json!`.
+//! Converts PHP's arrays, which are both lists and maps, to `json!`.
 
 use tree_sitter::Node;
 
@@ -8,10 +8,10 @@ use super::text::{comment, indent};
 use super::value::{Expr, Type};
 use crate::options;
 
-/// The longest array that is written on one line, as PHP had it.
+/// The maximum length of an array that PHP has on one line and that stays on one line.
 const ONE_LINE: usize = 88;
 
-/// One element, or what stands between two.
+/// One element of an array, or a comment between two elements.
 enum Item {
     Element {
         key: Option<String>,
@@ -19,7 +19,7 @@ enum Item {
         value: String,
         node_line: usize,
     },
-    /// A comment, and whether it stands behind an element on its line.
+    /// A comment, and whether it follows an element on the same line.
     Comment {
         text: String,
         behind: bool,
@@ -50,7 +50,7 @@ impl<'t> Porter<'t> {
         for child in all(node) {
             if child.kind() == "comment" {
                 let behind = !items.is_empty() && line(child) == last_line;
-                self.said(child);
+                self.mark_emitted(child);
                 items.push(Item::Comment { text: rust_comment(self.text(child)), behind });
                 continue;
             }
@@ -81,7 +81,7 @@ impl<'t> Porter<'t> {
                 _ => self.expression(value),
             };
             match translated.ty {
-                // The crate makes the headers of an upload by itself.
+                // The crate sets the headers of an upload itself.
                 Type::MediaHeaders => {
                     headers_gone = true;
                     continue;
@@ -134,7 +134,7 @@ impl<'t> Porter<'t> {
                     }
                 }
             };
-            // The last of two equal keys wins, at the place of the first.
+            // As in PHP, the last of two equal keys wins, at the position of the first.
             let same = |item: &&mut Item| matches!(item, Item::Element { key: Some(k), dynamic: d, .. } if *k == key && *d == dynamic);
             match items.iter_mut().find(same) {
                 Some(Item::Element { value: old, .. }) => *old = value,
@@ -189,7 +189,7 @@ impl<'t> Porter<'t> {
         self.expression(value)
     }
 
-    /// The path in `fopen($path, 'w')`, which is what the option `sink` takes.
+    /// The path in `fopen($path, 'w')`, which the option `sink` takes.
     fn opened(&mut self, node: Node<'t>) -> Option<Expr> {
         let arguments = super::syntax::arguments(node)?;
         let opens = match node.kind() {
@@ -203,11 +203,11 @@ impl<'t> Porter<'t> {
             _ => false,
         };
         let [path, mode] = arguments.as_slice() else { return None };
-        let mode = self.look(|porter| porter.expression(*mode)).literal?;
+        let mode = self.dry_run(|porter| porter.expression(*mode)).literal?;
         (opens && mode.starts_with(['w', 'x'])).then(|| self.expression(*path))
     }
 
-    /// An array with others unpacked into it.
+    /// An array that other arrays are unpacked into.
     fn merged(&mut self, items: Vec<Item>, short: bool) -> Expr {
         let (mut arrays, mut run) = (Vec::new(), Vec::new());
         let flush = |run: &mut Vec<Item>, arrays: &mut Vec<String>| {
@@ -253,7 +253,7 @@ impl<'t> Porter<'t> {
     }
 }
 
-/// The elements in brackets or braces, as they stand inside of `json!`.
+/// The elements in brackets or braces, in the form that `json!` takes.
 fn written(items: &[Item], list: bool, short: bool) -> String {
     let (open, close) = if list { ('[', ']') } else { ('{', '}') };
     let element = |key: &Option<String>, dynamic: bool, value: &str| match key {
@@ -297,7 +297,7 @@ fn written(items: &[Item], list: bool, short: bool) -> String {
     out
 }
 
-/// A comment of PHP's, of any kind, as one of Rust's that documents nothing.
+/// A PHP comment of any kind as a plain Rust comment.
 pub(super) fn rust_comment(php: &str) -> String {
     if let Some(rest) = php.strip_prefix("//").or_else(|| php.strip_prefix('#')) {
         return comment("//", rest.strip_prefix(' ').unwrap_or(rest).trim_end());

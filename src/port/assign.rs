@@ -1,4 +1,4 @@
-//! Assignments: the declarations of variables, and the changes to them and to their elements.
+//! Converts assignments: declarations of variables, and changes to variables and their elements.
 
 use tree_sitter::Node;
 
@@ -37,28 +37,23 @@ impl<'t> Porter<'t> {
         let Some(name) = super::syntax::variable(left, self.php) else {
             return format!("{};", self.note_left(node, "a variable whose name is only known at run time"));
         };
-        if matches!(e.ty, Type::Unit | Type::MediaHeaders | Type::MediaStream | Type::MaybeBody | Type::Null)
-            && e.ty != Type::Null
-        {
-            let stream = matches!(e.ty, Type::MediaStream | Type::MediaHeaders);
-            if stream {
-                return format!("{};", self.note_left(node, "give the upload itself to the call, as its options"));
-            }
+        if matches!(e.ty, Type::MediaStream | Type::MediaHeaders) {
+            return format!("{};", self.note_left(node, "give the upload itself to the call, as its options"));
         }
         let at = left.start_byte();
-        let depth = self.frame().home(name);
+        let depth = self.frame().block_depth(name);
         let here = self.frame().blocks.len();
         let straight = self.frame().is_straight(name);
         let declared = self.frame().vars.get(name).cloned();
         let assignments = self.frame().assigned(name);
         if let (Some(var), false) = (&declared, straight && here == depth) {
-            // A parameter, or a variable of a block around this one.
+            // A parameter, or a variable of an outer block.
             if var.form == Form::Ref || (!var.mutable && var.block != here) {
                 return self.shadowed(node, name, e, right);
             }
             let value = match var.ty.clone() {
-                Type::Option(of) if e.ty == *of => Some(format!("Some({})", self.kept(&e, right))),
-                ty if ty == e.ty => Some(self.kept(&e, right)),
+                Type::Option(of) if e.ty == *of => Some(format!("Some({})", self.owned_value(&e, right))),
+                ty if ty == e.ty => Some(self.owned_value(&e, right)),
                 ty if Self::loses(&e.ty, &ty) => None,
                 ty => self.owned_as(&e, &ty),
             };
@@ -90,8 +85,8 @@ impl<'t> Porter<'t> {
             ty => ty,
         };
         let mut literal = e.literal.clone().filter(|_| borrowed && assignments == 1);
-        let mut value = if borrowed { e.code.clone() } else { self.kept(&e, right) };
-        // `[]` that is filled by names is an object.
+        let mut value = if borrowed { e.code.clone() } else { self.owned_value(&e, right) };
+        // An empty array that is filled with named keys is an object.
         if e.code == "json!([])" && self.frame().story(name).is_some_and(|story| story.keyed) {
             value = "json!({})".to_owned();
         }
@@ -113,7 +108,7 @@ impl<'t> Porter<'t> {
             let named = if e.ty == Type::Int { ": i64" } else { "" };
             return format!("let {mark}{rust}{named} = {value};");
         }
-        // Declared in a block around this one, before the statement that has both.
+        // Declared in an outer block, before the statement that contains all uses.
         literal = None;
         let default = match &ty {
             Type::Value => Some("Value::Null"),
@@ -140,7 +135,8 @@ impl<'t> Porter<'t> {
         format!("{rust} = {value};")
     }
 
-    /// Whether a value would be another one in a variable of that type: 12.5 in a whole number, a text in a truth.
+    /// Whether a value would change in a variable of that type, such as 12.5 in an integer, or a
+    /// string in a boolean.
     fn loses(from: &Type, to: &Type) -> bool {
         match to {
             Type::Int => *from != Type::Status,
@@ -150,7 +146,8 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// What stands for a change of a variable that its type has no room for. It gets room, and the file is gone through again.
+    /// The placeholder for an assignment that the variable's type cannot hold. The variable gets a
+    /// wider type, and the file is translated again.
     fn loosened(&mut self, node: Node<'t>, name: &str) -> String {
         if let Some(site) = self.frame().sites.get(name).copied() {
             self.loose.insert(site);
@@ -158,8 +155,8 @@ impl<'t> Porter<'t> {
         format!("{};", self.note_left(node, "the variable changes its type: give it another name"))
     }
 
-    /// A value to keep, moved where it can be.
-    fn kept(&mut self, e: &Expr, right: Option<Node<'t>>) -> String {
+    /// The code of an owned value: moved out of a variable where possible, otherwise cloned.
+    fn owned_value(&mut self, e: &Expr, right: Option<Node<'t>>) -> String {
         match (right, &e.ty) {
             (_, Type::Null) => self.value(e),
             (Some(right), _) => self.take(e, bare(right), right.end_byte()),
@@ -167,10 +164,10 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// A parameter that gets another value.
+    /// An assignment to a parameter, which becomes a new variable of the same name.
     fn shadowed(&mut self, node: Node<'t>, name: &str, e: Expr, right: Option<Node<'t>>) -> String {
         let here = self.frame().blocks.len();
-        let depth = self.frame().home(name);
+        let depth = self.frame().block_depth(name);
         if here != depth && here > 1 {
             return format!(
                 "{};",
@@ -178,7 +175,7 @@ impl<'t> Porter<'t> {
             );
         }
         let changed = self.frame().is_changed_after(name, node.start_byte());
-        let value = self.kept(&e, right);
+        let value = self.owned_value(&e, right);
         let loops = self.frame().loops;
         let ty = if matches!(e.ty, Type::Body | Type::MaybeBody) { Type::Text } else { e.ty };
         let Some(var) = self.frame().vars.get_mut(name) else { return String::new() };
@@ -202,13 +199,13 @@ impl<'t> Porter<'t> {
         let mut before = String::new();
         match self.frame().vars.get(name).cloned() {
             None => {
-                // PHP makes an array of a variable without a value.
+                // PHP creates an array in a variable without a value.
                 before = self.assigned(node, root, Expr::new("json!([])", Type::Value), None);
                 before = before.replacen("let ", "let mut ", 1).replacen("mut mut ", "mut ", 1);
                 before.push('\n');
             }
             Some(var) if var.ty == Type::Value && var.form == Form::Ref => {
-                // A parameter is changed for this function alone.
+                // PHP passes arrays by value, so the change is local to this function.
                 before = format!("let mut {0} = {0}.clone();\n", var.rust);
                 if let Some(var) = self.frame().vars.get_mut(name) {
                     var.form = Form::Place;

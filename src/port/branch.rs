@@ -1,4 +1,4 @@
-//! Statements that branch, repeat, or leave.
+//! Converts branches, loops and jumps.
 
 use tree_sitter::Node;
 
@@ -21,7 +21,7 @@ impl<'t> Porter<'t> {
         for alternative in alternatives {
             match (alternative.kind(), field(alternative, "condition"), field(alternative, "body")) {
                 ("else_if_clause", Some(condition), Some(body)) => {
-                    // What the condition itself needs comes before its own `if`.
+                    // Statements that the condition needs come before its own `if`.
                     let (code, nested) = self.else_if(condition, body);
                     out.push_str(&code);
                     closing += usize::from(nested);
@@ -51,7 +51,8 @@ impl<'t> Porter<'t> {
         (format!(" else {}", self.guarded("if", condition, body)), false)
     }
 
-    /// `if condition { body }`. A condition that makes sure that an error has an answer gives the answer a name.
+    /// `if condition { body }`. A condition that checks that an error has a response binds the
+    /// response.
     fn guarded(&mut self, word: &str, condition: Node<'t>, body: Node<'t>) -> String {
         if let Some((name, answer)) = self.has_answer(condition) {
             let shown = self.fresh_word("response");
@@ -73,7 +74,8 @@ impl<'t> Porter<'t> {
         format!("{word} {asked} {{\n{}\n}}", indent(&block))
     }
 
-    /// `$e instanceof RequestException && $e->hasResponse()`, or the latter alone: an error's variable, and its answer.
+    /// `$e instanceof RequestException && $e->hasResponse()`, or the latter alone: the error's
+    /// variable and its response.
     fn has_answer(&mut self, condition: Node<'t>) -> Option<(String, String)> {
         let mut parts = vec![bare(condition)];
         let mut name = None;
@@ -86,7 +88,7 @@ impl<'t> Porter<'t> {
                     parts.push(field(part, "right")?);
                     parts.push(field(part, "left")?);
                 }
-                // An answer is there for every error of these classes that has one.
+                // Every error of these classes that has a response matches.
                 ("binary_expression", Some("instanceof")) => {
                     let class = self.class(field(part, "right")?);
                     let last = class.rsplit('\\').next().unwrap_or_default().to_owned();
@@ -330,14 +332,14 @@ impl<'t> Porter<'t> {
         self.leave_by(node, word)
     }
 
-    /// `break` or `continue`, also out of the closure that a `try` becomes.
+    /// `break` or `continue`, also when it leaves the closure that a `try` becomes.
     pub(super) fn leave_by(&mut self, node: Node<'t>, word: &'static str) -> String {
         let loops = self.frame().loops;
         let flow = self.flow();
         if flow.kind != Kind::Try || flow.loops != loops {
             return format!("{word};");
         }
-        // The loop is around the closure.
+        // The loop is outside of the closure.
         let tangled = flow.found.returning || flow.found.leaves.is_some_and(|other| other != word);
         flow.found.tangled |= tangled;
         flow.found.leaves = Some(word);

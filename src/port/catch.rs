@@ -1,4 +1,5 @@
-//! `try`, `catch`, `finally`, `throw`: to a closure that gives a `Result`, and a match on `ErrorKind`.
+//! Converts `try`, `catch`, `finally` and `throw` to a closure that returns a `Result`, and a match
+//! on `ErrorKind`.
 
 use tree_sitter::Node;
 
@@ -7,9 +8,9 @@ use super::scope::{Facts, Flow, Kind, Var};
 use super::syntax::{children, field, named};
 use super::text::indent;
 use super::value::{Expr, Form, Type};
-use super::{NESTED, Porter};
+use super::{MAX_NESTING, Porter};
 
-/// Whether a statement never lets what follows it run.
+/// Whether a statement diverges, so that the code after it never runs.
 pub(super) fn diverges(node: Node<'_>) -> bool {
     match node.kind() {
         "return_statement" | "exit_statement" | "break_statement" | "continue_statement" => true,
@@ -92,7 +93,7 @@ impl<'t> Porter<'t> {
             Type::BoxError if e.form == Form::Owned => {
                 match e.code.strip_prefix("BoxError::from(").and_then(|rest| rest.strip_suffix(')')) {
                     Some(message) => {
-                        // `into` says it, where the function does.
+                        // `into` names the type if the function declares it.
                         format!("return Err({message}.into());")
                     }
                     None => format!("return Err({});", e.code),
@@ -107,12 +108,12 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// A `try`: where it has a `finally`, as PHP's `try { try … catch … } finally …`.
+    /// A `try`. With a `finally`, it is treated as PHP's `try { try … catch … } finally …`.
     pub(super) fn attempt(&mut self, node: Node<'t>) -> String {
         let Some(body) = field(node, "body") else {
             return format!("{};", self.note_left(node, "a try of an unknown form"));
         };
-        if self.state.nested >= NESTED {
+        if self.state.nested >= MAX_NESTING {
             return format!("{};", self.note_left(node, "try blocks nested so deep: give them functions"));
         }
         self.state.nested += 1;
@@ -128,10 +129,10 @@ impl<'t> Porter<'t> {
         out
     }
 
-    /// A `try` with what runs at its end, on whichever way it is left.
+    /// A `try` with the code that runs at its end, however it is left.
     fn ended_by(&mut self, node: Node<'t>, body: Node<'t>, finally: Node<'t>) -> String {
         let all = Facts { foreign: true, returning: true, fallible: true, ..Facts::default() };
-        let (facts, _) = self.look(|porter| porter.enclosed(node, body, all));
+        let (facts, _) = self.dry_run(|porter| porter.enclosed(node, body, all));
         if facts.tangled {
             return format!(
                 "{};",
@@ -139,7 +140,7 @@ impl<'t> Porter<'t> {
             );
         }
         if !facts.fallible && !facts.returning && facts.leaves.is_none() {
-            // It is left at its end alone.
+            // It is left only at its end.
             let (tried, after) = (self.tried(node, body), self.block(finally));
             return format!("{tried}\n{after}").trim_end().to_owned();
         }
@@ -166,7 +167,7 @@ impl<'t> Porter<'t> {
         format!("let attempt = (|| -> Result<{given}, {}> {{\n{}\n}})();\n{after}{on}", error.name(), indent(&code))
     }
 
-    /// A `try` and its arms without the `finally`, as the body of a closure.
+    /// A `try` and its `catch` arms without the `finally`, as the body of a closure.
     fn enclosed(&mut self, node: Node<'t>, body: Node<'t>, assumed: Facts) -> (Facts, String) {
         let whole = diverges(node) && assumed.returning && assumed.leaves.is_none();
         self.enter(assumed, whole);
@@ -179,7 +180,7 @@ impl<'t> Porter<'t> {
         (found, if code.is_empty() { end.to_owned() } else { format!("{code}\n{end}") })
     }
 
-    /// What the closure of a `try` gives, and its errors.
+    /// The type that the closure of a `try` returns, and its error type.
     fn result_of(&mut self, facts: Facts, whole: bool) -> (String, Type) {
         let error = if facts.foreign { Type::BoxError } else { Type::Error };
         let given = if facts.leaves.is_some() {
@@ -208,7 +209,7 @@ impl<'t> Porter<'t> {
 
     fn tried(&mut self, node: Node<'t>, body: Node<'t>) -> String {
         let arms: Vec<Node<'t>> = children(node).into_iter().filter(|child| child.kind() == "catch_clause").collect();
-        let (facts, _) = self.look(|porter| {
+        let (facts, _) = self.dry_run(|porter| {
             porter.attempted(body, Facts { foreign: true, returning: true, fallible: true, ..Facts::default() })
         });
         let (facts, code) = self.attempted(body, Facts { fallible: true, ..facts });
@@ -250,7 +251,7 @@ impl<'t> Porter<'t> {
         out
     }
 
-    /// The body of a `try`, as one of a closure, and what was found in it.
+    /// The body of a `try` as the body of a closure, with the control flow found in it.
     fn attempted(&mut self, body: Node<'t>, assumed: Facts) -> (Facts, String) {
         let whole = diverges(body) && assumed.leaves.is_none();
         self.enter(assumed, whole);
@@ -260,7 +261,7 @@ impl<'t> Porter<'t> {
             let end = way_out(assumed);
             code = match code.strip_suffix("return Ok(true);") {
                 _ if code.is_empty() => end.to_owned(),
-                // The last statement leaves.
+                // The last statement diverges.
                 Some(before) if diverges(body) => format!("{before}Ok(true)"),
                 _ => format!("{code}\n{end}"),
             };
@@ -269,12 +270,12 @@ impl<'t> Porter<'t> {
         (found, code)
     }
 
-    /// The type that the function around gives back.
+    /// The type that the enclosing function returns.
     fn outer_returns(&mut self) -> Type {
         self.frame().flows.first().and_then(|flow| flow.returns.clone()).unwrap_or(Type::Unit)
     }
 
-    /// Gives on a value that a `try` gave back.
+    /// Returns a value that the closure of a `try` returned.
     fn hand_on(&mut self, value: &str) -> String {
         let returns = self.outer_returns();
         let flow = self.flow().clone();
@@ -295,7 +296,7 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// What is done with an error: its name, and the code.
+    /// The handler of an error: the name of its variable, and the code.
     fn arms(&mut self, arms: &[Node<'t>], error: &Type) -> (String, String) {
         let mut matched: Vec<(Caught, String)> = Vec::new();
         let rust = self.fresh_word(
@@ -377,7 +378,7 @@ impl<'t> Porter<'t> {
                     let mut patterns = self.patterns(&new, *error == Type::BoxError);
                     patterns.extend(foreign.then(|| "None".to_owned()));
                     if patterns.is_empty() {
-                        // All that it catches was caught above.
+                        // The arms above catch everything that this one catches.
                         continue;
                     }
                     patterns.join(" | ")
@@ -411,16 +412,17 @@ impl<'t> Porter<'t> {
     }
 }
 
-/// What one arm of a `try` catches.
+/// The errors that one `catch` catches.
 enum Caught {
     All,
-    /// The crate's errors of these kinds, and whether all others, which the script throws itself.
+    /// The crate's errors of these kinds, and whether it also catches the exceptions that the
+    /// script throws itself.
     Kinds(Vec<&'static str>, bool),
-    /// A piece that was left.
+    /// A piece that was not converted.
     Unknown(String),
 }
 
-/// What a closure gives where its end is reached.
+/// The value that a closure returns if its end is reached.
 fn way_out(assumed: Facts) -> &'static str {
     match (assumed.leaves, assumed.returning) {
         (Some(_), _) => "Ok(false)",

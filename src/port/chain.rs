@@ -1,4 +1,4 @@
-//! Chains in all their forms, and the verbs that call them.
+//! Converts chains in all their forms, and the verbs that call them.
 
 use tree_sitter::Node;
 
@@ -20,7 +20,7 @@ enum Step<'t> {
 
 const VERBS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
 
-/// A verb as PHP writes it, and here.
+/// The name of a verb in PHP and in this crate.
 fn verb(name: &str) -> Option<(String, bool)> {
     let base = name.strip_suffix("Async").unwrap_or(name);
     let is_async = base.len() < name.len();
@@ -28,7 +28,7 @@ fn verb(name: &str) -> Option<(String, bool)> {
     Some((if is_async { format!("{found}_async") } else { (*found).to_owned() }, is_async))
 }
 
-/// Whether a name that follows a variable says that it holds a client.
+/// Whether a name after a variable shows that the variable holds a client.
 pub(super) fn is_chain_name(name: &str) -> bool {
     matches!(name.to_ascii_lowercase().as_str(), "v2" | "v3" | "chain" | "getdriver")
 }
@@ -133,7 +133,8 @@ impl<'t> Porter<'t> {
         begins && self.gives_client(at)
     }
 
-    /// `$this->client`, `self::$client`, `$this->client()`: what it is cannot be seen, and what follows says it.
+    /// `$this->client`, `self::$client`, `$this->client()`: its type is unknown, but the name after
+    /// it shows whether it is a client.
     fn is_held(&self, node: Node<'t>) -> bool {
         match node.kind() {
             "member_access_expression" | "member_call_expression" => {
@@ -148,7 +149,8 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// Whether an expression that is no variable is a client: a call of the factory, or of a function that returns one.
+    /// Whether an expression other than a variable is a client: a call of the factory, or of a
+    /// function that returns a client.
     fn gives_client(&self, node: Node<'t>) -> bool {
         if self.is_held(node) {
             return true;
@@ -180,7 +182,7 @@ impl<'t> Porter<'t> {
                     let name = field(at, "name").ok_or("a property without a name")?;
                     steps.push(match name.kind() {
                         "name" => Step::Name(self.text(name).to_owned()),
-                        _ => match self.look(|porter| porter.expression(name)).literal {
+                        _ => match self.dry_run(|porter| porter.expression(name)).literal {
                             Some(literal) => Step::Name(literal),
                             None => Step::RunTime(name),
                         },
@@ -266,7 +268,7 @@ impl<'t> Porter<'t> {
     }
 }
 
-/// A name as `chain!` takes it.
+/// A name in the form that `chain!` takes.
 fn macro_name(name: &str) -> String {
     let word = name.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic())
         && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())

@@ -1,4 +1,4 @@
-//! `Builder::factory`: the settings of a client.
+//! Converts `Builder::factory`, the settings of a client, to calls of `ClientBuilder`.
 
 use tree_sitter::Node;
 
@@ -28,7 +28,7 @@ impl<'t> Porter<'t> {
         let mut line = |call: String| code.push_str(&format!("\n{}", indent(&call)));
         for child in super::syntax::all(settings) {
             if child.kind() == "comment" {
-                self.said(child);
+                self.mark_emitted(child);
                 line(super::array::rust_comment(self.text(child)));
                 continue;
             }
@@ -58,17 +58,18 @@ impl<'t> Porter<'t> {
         Expr::new(code, Type::Client)
     }
 
-    /// Whether the settings are those of PHP's manual for APIv2 alone: `'privateKey' => 'any', 'certs' => ['any' => null]`.
+    /// Whether the settings are those that PHP's manual gives for APIv2 only: `'privateKey' =>
+    /// 'any', 'certs' => ['any' => null]`.
     fn is_v2_alone(&mut self, settings: Node<'t>) -> bool {
         let (mut secret, mut no_key, mut no_certs) = (false, false, false);
         for child in children(settings) {
             let parts = children(child);
             let [key, value] = parts.as_slice() else { continue };
             let value = bare(*value);
-            match self.look(|porter| porter.expression(*key)).literal.as_deref() {
+            match self.dry_run(|porter| porter.expression(*key)).literal.as_deref() {
                 Some("secret") => secret = true,
                 Some("privateKey") => {
-                    let literal = self.look(|porter| porter.expression(value)).literal;
+                    let literal = self.dry_run(|porter| porter.expression(value)).literal;
                     no_key = literal.is_some_and(|text| !text.contains("-----BEGIN") && !text.starts_with("file://"));
                 }
                 Some("certs") => {
@@ -101,8 +102,8 @@ impl<'t> Porter<'t> {
                 let value = self.str(&e);
                 one(format!(".root_certificate({value})"))
             }
-            // The authority's file; true is the default.
-            "verify" if matches!(self.look(|porter| porter.expression(value)).ty, Type::Text | Type::Value) => {
+            // The file of a CA; `true` is the default.
+            "verify" if matches!(self.dry_run(|porter| porter.expression(value)).ty, Type::Text | Type::Value) => {
                 let e = self.expression(value);
                 let path = match &e.literal {
                     Some(path) => super::text::quoted(&format!("file://{path}")),
@@ -150,7 +151,7 @@ impl<'t> Porter<'t> {
                     None => format!("the setting {key:?} is not known"),
                 };
                 let todo = self.note_left(element, &why);
-                // The builder passes it by, and the program does not.
+                // PHP's builder ignores an unknown setting; the program stops at its `todo!`.
                 vec![format!(".mchid({{ {todo} }} as &str)")]
             }
         }
@@ -175,7 +176,7 @@ impl<'t> Porter<'t> {
         let mut calls = Vec::new();
         for child in super::syntax::all(list) {
             if child.kind() == "comment" {
-                self.said(child);
+                self.mark_emitted(child);
                 calls.push(super::array::rust_comment(self.text(child)));
             }
             if child.kind() != "array_element_initializer" {
@@ -235,7 +236,7 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// A path as Guzzle takes it, as `file://`.
+    /// A path in the form that Guzzle takes, as `file://`.
     fn located(&mut self, node: Node<'t>) -> String {
         let e = self.expression(node);
         match &e.literal {

@@ -1,4 +1,4 @@
-//! From what an expression is to what its place needs.
+//! Converts an expression from its type to the type that its context needs.
 
 use super::Porter;
 use super::value::{Bond, Expr, Form, Type};
@@ -34,7 +34,7 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// What stands for it in `{}`.
+    /// The argument of a format string for it.
     pub(super) fn display(&mut self, e: &Expr) -> String {
         match &e.ty {
             Type::Text | Type::Int | Type::Status | Type::Error | Type::BoxError => e.code.clone(),
@@ -44,7 +44,7 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// What stands for it inside of `json!`, which borrows.
+    /// The form that it takes inside of `json!`, which borrows.
     pub(super) fn json(&mut self, e: &Expr) -> String {
         match (&e.inside, &e.ty) {
             (Some(inside), _) => inside.clone(),
@@ -54,7 +54,7 @@ impl<'t> Porter<'t> {
             (None, Type::Float) => format!("php_json({})", e.code),
             (None, Type::Value | Type::Text | Type::Int | Type::Bool | Type::Status) => e.code.clone(),
             (None, Type::Error | Type::BoxError | Type::Bytes) => self.string(e),
-            // Nothing that PHP has a text for.
+            // PHP has no text for these types.
             _ => format!("format!(\"{{:?}}\", {})", e.code),
         }
     }
@@ -78,7 +78,7 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// A `bool`, as PHP finds it. It binds at least so tightly.
+    /// A `bool` by PHP's rules of truth, with parentheses if it binds less tightly than `bond`.
     pub(super) fn truth(&mut self, e: &Expr, bond: Bond) -> String {
         match &e.ty {
             Type::Bool => e.within(bond),
@@ -98,7 +98,7 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// A `&str` that can be matched: no reference to a `String`.
+    /// A `&str` that can be matched, not a `&String`.
     pub(super) fn plain_str(&mut self, e: &Expr) -> String {
         match (&e.ty, e.form) {
             (Type::Text, Form::Ref) => e.code.clone(),
@@ -147,7 +147,7 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// A value of another type; `None` where PHP's has no meaning there.
+    /// The value converted to another type; `None` if the conversion has no meaning.
     pub(super) fn owned_as(&mut self, e: &Expr, ty: &Type) -> Option<String> {
         Some(match ty {
             _ if e.ty == *ty => e.owned(),
@@ -167,7 +167,7 @@ impl<'t> Porter<'t> {
         })
     }
 
-    /// An argument for a parameter of that type.
+    /// The value as an argument for a parameter of that type.
     pub(super) fn argument(&mut self, e: &Expr, ty: &Type) -> Option<String> {
         Some(match ty {
             Type::Text => self.str(e),
@@ -180,7 +180,7 @@ impl<'t> Porter<'t> {
         })
     }
 
-    /// The code of `format!`, `println!` and the like for texts and values in a row.
+    /// The code of `format!`, `println!` and the like for a sequence of texts and values.
     pub(super) fn formatted(&mut self, macro_name: &str, parts: &[Expr]) -> String {
         let (mut format, mut arguments) = (String::new(), Vec::new());
         for part in parts {
@@ -188,7 +188,7 @@ impl<'t> Porter<'t> {
                 Some(literal) => format.push_str(&text::braced(literal)),
                 None => {
                     let shown = self.display(part);
-                    // An error prints itself.
+                    // An error implements `Display`.
                     if let Some(debugged) =
                         shown.strip_prefix("format!(\"{:?}\", ").and_then(|rest| rest.strip_suffix(')'))
                     {
@@ -217,7 +217,7 @@ impl<'t> Porter<'t> {
         out
     }
 
-    /// Text, numbers and truths that may be null are values.
+    /// The type of a nullable: text, numbers and booleans that may be null are `Value`s.
     pub(super) fn scalar(ty: Type) -> Type {
         match ty {
             Type::Option(of) if !of.is_object() => Type::Value,
@@ -225,7 +225,7 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// The type that holds both.
+    /// The type that can hold values of both types.
     pub(super) fn both(a: &Type, b: &Type) -> Type {
         use value::Type as T;
         match (a, b) {

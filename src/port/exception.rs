@@ -1,8 +1,9 @@
-//! PHP's classes of exceptions, and what they are here.
+//! Maps PHP's exception classes to this crate's error kinds.
 
 use super::Porter;
 
-/// The kinds that one class of exceptions stands for; `None` for those that take all.
+/// The error kinds that an exception class corresponds to; `None` for the classes that catch all of
+/// them.
 pub(super) fn kinds(class: &str) -> Option<Option<&'static [&'static str]>> {
     Some(match class {
         "exception" | "throwable" | "error" => None,
@@ -30,7 +31,8 @@ pub(super) fn kinds(class: &str) -> Option<Option<&'static [&'static str]>> {
         "guzzlehttp\\exception\\requestexception" => {
             Some(&["ClientError", "ServerError", "Redirect", "Fail", "Verification", "Transport"])
         }
-        // What the SDK rejects of APIv2: the answer says so, or its `sign` does not hold.
+        // What the SDK rejects for APIv2: a response that reports a failure, or one with an invalid
+        // `sign`.
         "guzzlehttp\\promise\\rejectionexception" => Some(&["Fail", "Verification"]),
         "guzzlehttp\\exception\\transferexception" | "guzzlehttp\\exception\\guzzleexception" => {
             Some(&["ClientError", "ServerError", "Redirect", "Fail", "Verification", "Transport", "Connect", "Timeout"])
@@ -44,7 +46,7 @@ pub(super) fn kinds(class: &str) -> Option<Option<&'static [&'static str]>> {
     })
 }
 
-/// Whether PHP's own class of exceptions is the other one, or one that is made of it.
+/// Whether a built-in exception class of PHP is the other class or a subclass of it.
 fn is_a(class: &str, caught: &str) -> bool {
     class == caught
         || match caught {
@@ -58,11 +60,11 @@ fn is_a(class: &str, caught: &str) -> bool {
         }
 }
 
-/// Why an exception of the script's own is left.
+/// Why an exception class of the script itself is not converted.
 pub(super) const MIXED: &str =
     "the script throws exceptions of this class and of others, which Rust does not tell apart: give them types";
 
-/// Which of the exceptions that a script throws itself are of a class.
+/// Which of the exceptions that the script itself throws are instances of a class.
 #[derive(PartialEq)]
 pub(super) enum Own {
     All,
@@ -71,7 +73,8 @@ pub(super) enum Own {
 }
 
 impl Porter<'_> {
-    /// An exception of the script's own is an error of another type than the crate's here, and has no class.
+    /// An exception that the script throws becomes an error of another type than the crate's,
+    /// without a class.
     pub(super) fn of_own(&self, class: &str) -> Own {
         let part = |c: char| c == '\\' || c == '_' || c.is_alphanumeric();
         let thrown = self.php.split("throw new").skip(1).map(|after| {

@@ -1,4 +1,4 @@
-//! Expressions, each by its kind.
+//! Converts expressions, by their kind.
 
 use tree_sitter::Node;
 
@@ -9,7 +9,7 @@ use super::value::{Bond, Expr, Form, Type};
 impl<'t> Porter<'t> {
     pub(super) fn expression(&mut self, node: Node<'t>) -> Expr {
         self.work += 1;
-        if self.work > super::WORK {
+        if self.work > super::MAX_WORK {
             return Expr::new("()", Type::Unit);
         }
         match node.kind() {
@@ -69,7 +69,7 @@ impl<'t> Porter<'t> {
             digits.parse().ok()
         };
         match parsed {
-            // Where nothing says its type, a number of Rust has 32 bits.
+            // Without a type, an integer literal in Rust has 32 bits.
             Some(number) if i32::try_from(number).is_err() => Expr::new(format!("{number}_i64"), Type::Int),
             Some(number) => Expr::new(number.to_string(), Type::Int),
             None => self.left_as(node, "the number does not fit into 64 bits", Type::Int),
@@ -79,7 +79,7 @@ impl<'t> Porter<'t> {
     fn float_literal(&mut self, node: Node<'t>) -> Expr {
         match self.text(node).replace('_', "").parse::<f64>() {
             Ok(number) if number.is_finite() => {
-                // As json_encode has it: whole numbers without a fraction.
+                // As json_encode prints it: whole numbers without a fraction.
                 let whole = number.fract() == 0.0 && number.abs() < 9e15;
                 let inside = whole.then(|| format!("{number:.0}"));
                 Expr { inside, ..Expr::new(format!("{number:?}"), Type::Float) }
@@ -88,7 +88,8 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// The type of a variable, as far as it is known; a name that is used like a client is one.
+    /// The type of a variable, as far as it is known. A variable that is used like a client is a
+    /// client.
     pub(super) fn variable_type(&mut self, node: Node<'t>) -> Option<Type> {
         let name = super::syntax::variable(node, self.php)?;
         if let Some(var) = self.frame().vars.get(name) {
@@ -104,7 +105,7 @@ impl<'t> Porter<'t> {
         if let Some(var) = self.frame().vars.get(name).cloned() {
             let read = Expr::place(var.rust.clone(), var.ty.clone()).form(var.form);
             return match var.ty {
-                // Something that a `try` may have left without a value.
+                // A variable that a `try` may have left without a value.
                 Type::Option(of) if !of.is_copy() && var.form == Form::Place => {
                     let end = self.try_any();
                     let code = format!("{}.as_ref().ok_or(\"${name} has no value\"){end}", var.rust);
@@ -127,7 +128,7 @@ impl<'t> Porter<'t> {
         if assigned || why.starts_with("a class") || why.ends_with("framework") {
             return self.left_as(node, &why, ty);
         }
-        // Once for the whole function.
+        // Declared once for the whole function.
         let notes = self.state.notes.len();
         let todo = self.note_left(node, &why);
         self.state.notes.truncate(notes);
@@ -147,7 +148,8 @@ impl<'t> Porter<'t> {
         Expr::place(rust, ty)
     }
 
-    /// The value of an expression to keep: moved out of a variable that is not used again after the place `at`.
+    /// The owned value of an expression: moved out of a variable that is not used after the
+    /// position `at`.
     pub(super) fn take(&mut self, e: &Expr, node: Node<'t>, at: usize) -> String {
         let root = match node.kind() {
             "variable_name" => Some(node),
@@ -214,7 +216,7 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// The file's own function, a closure in a variable, or one of PHP's.
+    /// A call of a function of the file, of a closure in a variable, or of a PHP function.
     fn function_call(&mut self, node: Node<'t>) -> Expr {
         let Some(function) = field(node, "function") else {
             return self.left(node, "a call of an unknown form");

@@ -1,11 +1,11 @@
-//! Functions, and the program around them.
+//! Converts functions, and builds the program around them.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use tree_sitter::Node;
 
-use super::imports::{IMPORTS, needed, words};
+use super::imports::{IMPORTS, identifiers, needed};
 use super::scope::{Flow, Frame, Kind, uses};
 use super::syntax::{all, children, field, named};
 use super::text::{comment, indent, snake};
@@ -16,7 +16,7 @@ impl<'t> Porter<'t> {
     /// The whole program.
     pub(super) fn program(&mut self, root: Node<'t>) -> Result<Ported, String> {
         let mut nodes = Vec::new();
-        // A namespace in braces is the file.
+        // A namespace in braces contains the whole file.
         for node in all(root) {
             match (node.kind(), field(node, "body")) {
                 ("namespace_definition", Some(body)) => nodes.extend(named(body)),
@@ -37,13 +37,14 @@ impl<'t> Porter<'t> {
                 self.functions.insert(name.to_lowercase(), (rust, Rc::new(signature)));
             }
         }
-        // What a function without a type returns is seen in its body; calls of one in another need it first.
+        // The return type of a function without a declaration follows from its body. It is needed
+        // before the calls in other functions are converted.
         for _ in 0..2 {
             for function in &functions {
                 let name = field(*function, "name").map(|name| self.text(name)).unwrap_or_default().to_lowercase();
                 let body = field(*function, "body").unwrap_or(*function);
                 let frame = Frame { uses: Rc::new(uses(body, self.php)), ..Frame::default() };
-                let seen = self.look(|porter| porter.function_parts(*function, frame, body));
+                let seen = self.dry_run(|porter| porter.function_parts(*function, frame, body));
                 if let (Some((_, signature, _)), Some(known)) = (seen, self.functions.get_mut(&name)) {
                     known.1 = Rc::new(signature);
                 }
@@ -53,7 +54,7 @@ impl<'t> Porter<'t> {
         for function in functions {
             items.push(self.item(function, &nodes));
         }
-        if self.work > super::WORK {
+        if self.work > super::MAX_WORK {
             return Err("closures, promises and try blocks stand in one another so deep that it would take too long: take them apart".to_owned());
         }
         let rust = self.assembled(main, items);
@@ -96,7 +97,7 @@ impl<'t> Porter<'t> {
             for comment in
                 nodes.get(..number).unwrap_or_default().iter().rev().take_while(|one| one.kind() == "comment")
             {
-                if self.said(*comment) {
+                if self.mark_emitted(*comment) {
                     above.insert(0, super::array::rust_comment(self.text(*comment)).replace("//", "///"));
                 }
             }
@@ -126,7 +127,7 @@ impl<'t> Porter<'t> {
         out.trim_start().to_owned()
     }
 
-    /// The body of a function or a closure; `result` says that it is a `Result`.
+    /// The body of a function or a closure; `result` means that it returns a `Result`.
     pub(super) fn function_body(&mut self, body: Node<'t>, returns: &Type, result: bool) -> String {
         if body.kind() != "compound_statement" {
             // `fn($x) => $x`
@@ -162,7 +163,7 @@ impl<'t> Porter<'t> {
             }
             _ => {
                 let todo = self.note_left(body, "the function may end without giving anything back");
-                // The text of the whole function above it says nothing.
+                // The PHP of the whole function is not repeated above it.
                 self.state.notes.pop();
                 todo
             }
@@ -200,7 +201,7 @@ impl<'t> Porter<'t> {
             (None, Some(Type::Option(_))) => Some("None".to_owned()),
             (None, Some(_)) => Some("Value::Null".to_owned()),
             (Some(e), Some(Type::Unit)) => {
-                // What nobody takes is still done.
+                // The expression is evaluated even if its value is unused.
                 if e.form == Form::Owned
                     && !e.code.is_empty()
                     && (e.code.contains('(') || e.code.contains('!'))
@@ -238,7 +239,7 @@ impl<'t> Porter<'t> {
         if tail { format!("{before}{given}") } else { format!("{before}return {given};") }
     }
 
-    /// The type that PHP declares; `None` where it says nothing.
+    /// The type that PHP declares; `None` without a declaration.
     pub(super) fn annotated(&self, written: &str) -> Option<Type> {
         let nullable = written.starts_with('?')
             || written.to_lowercase().contains("|null")
@@ -266,7 +267,7 @@ impl<'t> Porter<'t> {
         })
     }
 
-    /// The parameters of a function: their types, and how they are written.
+    /// The parameters of a function: their types and their Rust code.
     pub(super) fn signature(&mut self, node: Node<'t>, returns: Type) -> Option<(Signature, Vec<String>)> {
         let body = field(node, "body").unwrap_or(node);
         let inside = uses(body, self.php);
@@ -281,7 +282,7 @@ impl<'t> Porter<'t> {
             let name = field(parameter, "name").and_then(|v| super::syntax::variable(v, self.php))?;
             let declared = field(parameter, "type").and_then(|ty| self.annotated(self.text(ty)));
             let key = || {
-                // `$platformPublicKey`, given to Rsa::encrypt and the like.
+                // `$platformPublicKey`, passed to Rsa::encrypt and the like.
                 let name = name.to_lowercase();
                 match (name.contains("public"), name.contains("private"), name.contains("key")) {
                     (true, _, true) => Some(Type::PublicKey),
@@ -289,11 +290,11 @@ impl<'t> Porter<'t> {
                     _ => None,
                 }
             };
-            // As PHP's manual calls it, also where it is only given on.
+            // The name that PHP's manual uses, even if the function only passes it on.
             let named = matches!(name, "instance" | "client" | "wxpay" | "wechatpay");
             let chained = named || inside.get(name).is_some_and(|story| story.chained);
             let of_default = field(parameter, "default_value").and_then(|default| {
-                let ty = self.look(|porter| porter.expression(default)).ty;
+                let ty = self.dry_run(|porter| porter.expression(default)).ty;
                 matches!(ty, Type::Text | Type::Int | Type::Float | Type::Bool).then_some(ty)
             });
             let ty = match declared {
@@ -302,7 +303,7 @@ impl<'t> Porter<'t> {
                 None => key().or_else(|| of_default.clone()).unwrap_or(Type::Value),
             };
             let default = field(parameter, "default_value").map(|default| {
-                self.look(|porter| {
+                self.dry_run(|porter| {
                     let e = porter.expression(default);
                     porter.argument(&e, &ty).unwrap_or_else(|| "&Value::Null".to_owned())
                 })
@@ -335,7 +336,7 @@ impl<'t> Porter<'t> {
                         call.and_then(|call| field(call, "function")).is_some_and(|name| self.text(name) == "define");
                     if let (true, Some(arguments)) = (defines, call.and_then(super::syntax::arguments)) {
                         if let [name, value, ..] = arguments.as_slice() {
-                            if let Some(name) = self.look(|porter| porter.expression(*name)).literal {
+                            if let Some(name) = self.dry_run(|porter| porter.expression(*name)).literal {
                                 found.push((name, *value));
                             }
                         }
@@ -344,7 +345,7 @@ impl<'t> Porter<'t> {
                 _ => {}
             }
             for (name, value) in found {
-                let e = self.look(|porter| porter.expression(value));
+                let e = self.dry_run(|porter| porter.expression(value));
                 let ty = match (&e.ty, &e.literal) {
                     (Type::Text, Some(_)) => "&str",
                     (Type::Int, _) if e.code.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') => "i64",
@@ -360,7 +361,7 @@ impl<'t> Porter<'t> {
         items
     }
 
-    /// A name for a variable that no function and no other variable has.
+    /// A name for a variable that no function and no other variable uses.
     pub(super) fn fresh(&self, frame: &Frame, php: &str) -> String {
         let mut rust = snake(php);
         let taken = |name: &str| {
@@ -374,7 +375,7 @@ impl<'t> Porter<'t> {
         rust
     }
 
-    /// The same in the function that is being written.
+    /// Likewise, in the function that is being converted.
     pub(super) fn fresh_here(&self, php: &str) -> String {
         match self.state.frames.last() {
             Some(frame) => self.fresh(frame, php),
@@ -382,7 +383,7 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// A name for something that PHP has no variable for.
+    /// A name for a value that has no variable in PHP.
     pub(super) fn fresh_word(&mut self, word: &str) -> String {
         let mut name = word.to_owned();
         let frame = self.frame();
@@ -392,10 +393,10 @@ impl<'t> Porter<'t> {
         name
     }
 
-    /// Imports, `main`, functions and helpers.
+    /// The program: imports, `main`, functions and helpers.
     fn assembled(&mut self, main: String, items: Vec<String>) -> String {
         let code = items.iter().fold(main.clone(), |code, item| code + "\n" + item);
-        let mut named = words(&code);
+        let mut named = identifiers(&code);
         named.insert("BoxError".to_owned());
         let helpers = needed(&mut named);
         let last = |name: &str| name.rsplit("::").next().unwrap_or_default().to_owned();
@@ -407,7 +408,7 @@ impl<'t> Porter<'t> {
         };
         let mut out = String::new();
         if !self.state.left.is_empty() {
-            // A line of the program that is written.
+            // This is a line of the generated program.
             out.push_str(&comment("//", "What is left to do stands as todo!(), below the PHP it was."));
             out.push_str("\n#![allow(unreachable_code, unused_mut, unused_variables)]\n\n");
         }

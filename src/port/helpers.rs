@@ -1,6 +1,7 @@
-//! Functions that stand at the end of a program that needs them: what PHP does with values that are known at run time alone.
+//! Functions that are appended to a program that needs them. They do what PHP does with values that
+//! are known only at run time.
 
-/// Name and text.
+/// The name and the Rust code of each helper.
 pub(super) const HELPERS: &[(&str, &str)] = &[
     (
         "php_text",

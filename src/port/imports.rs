@@ -1,10 +1,10 @@
-//! What a program imports and which helpers it has, by the words in it.
+//! The imports and helpers of a program, found by the identifiers in its code.
 
 use std::collections::HashSet;
 
 use super::helpers::HELPERS;
 
-/// All that a program may import, `serde_json`'s first.
+/// Everything that a program may import, `serde_json` first.
 pub(super) const IMPORTS: &[&str] = &[
     "Value",
     "json",
@@ -29,12 +29,13 @@ pub(super) const IMPORTS: &[&str] = &[
     "transformer",
 ];
 
-/// The helpers that a program needs, by the words in it; the words of the helpers join them.
+/// The helpers that a program needs, by the identifiers in it. The identifiers of the helpers are
+/// added to them.
 pub(super) fn needed(named: &mut HashSet<String>) -> Vec<&'static str> {
     loop {
         let before = named.len();
         for (_, code) in HELPERS.iter().filter(|(name, _)| named.contains(*name)).collect::<Vec<_>>() {
-            named.extend(words(code));
+            named.extend(identifiers(code));
         }
         if named.len() == before {
             return HELPERS.iter().filter(|(name, _)| named.contains(*name)).map(|(_, code)| *code).collect();
@@ -42,8 +43,8 @@ pub(super) fn needed(named: &mut HashSet<String>) -> Vec<&'static str> {
     }
 }
 
-/// The words of a program, without those in its texts and comments.
-pub(super) fn words(code: &str) -> HashSet<String> {
+/// The identifiers of a program, without the words in its string literals and comments.
+pub(super) fn identifiers(code: &str) -> HashSet<String> {
     let mut out = HashSet::new();
     let mut chars = code.chars().peekable();
     let (mut word, mut before) = (String::new(), ' ');
@@ -54,13 +55,14 @@ pub(super) fn words(code: &str) -> HashSet<String> {
         }
         if !word.is_empty() {
             let word = std::mem::take(&mut word);
-            // Neither a method nor a part of something; the macro of the same name ends with its mark.
+            // Not a method or a path segment. A macro of the same name includes its exclamation
+            // mark.
             let macro_only = matches!(word.as_str(), "chain" | "json") && c != '!';
             if !matches!(before, '.' | ':') && !macro_only {
                 out.insert(word);
             }
         }
-        // `a: B` is no path.
+        // `a: B` is not a path.
         before = if c.is_whitespace() { ' ' } else { c };
         match (c, chars.peek()) {
             ('/', Some('/')) => {

@@ -1,4 +1,4 @@
-//! The SDK's classes, and Guzzle's: static calls, constants and new objects.
+//! Converts the classes of the SDK and of Guzzle: static calls, constants and new objects.
 
 use tree_sitter::Node;
 
@@ -6,7 +6,7 @@ use super::Porter;
 use super::syntax::{arguments, children, field};
 use super::value::{Bond, Expr, Form, Type};
 
-/// The whole name of a class that a piece of documentation names by its last word.
+/// The full name of a class that documentation names only by its last segment.
 pub(super) fn whole(name: &str) -> Option<&'static str> {
     Some(match name {
         "builder" => "wechatpay\\builder",
@@ -76,7 +76,8 @@ impl<'t> Porter<'t> {
         given.iter().map(|argument| self.expression(*argument)).collect()
     }
 
-    /// A key given as PEM text, file or object; `Type::PublicKey` or `Type::PrivateKey`.
+    /// A key given as PEM text, as a file or as an object: a `Type::PublicKey` or
+    /// `Type::PrivateKey`.
     fn key_of(&mut self, e: &Expr, ty: &Type) -> String {
         if e.ty == *ty {
             return e.tight();
@@ -256,7 +257,7 @@ impl<'t> Porter<'t> {
 
     fn formatter(&mut self, node: Node<'t>, method: &str, given: &[Node<'t>]) -> Option<Expr> {
         if method == "queryStringLike" {
-            // `Formatter::queryStringLike(Formatter::ksort($fields))`, both over pairs of text.
+            // `Formatter::queryStringLike(Formatter::ksort($fields))`: both take pairs of text.
             let [inner] = given else { return None };
             let sorted = inner.kind() == "scoped_call_expression"
                 && field(*inner, "name").is_some_and(|name| self.text(name) == "ksort");
@@ -342,7 +343,7 @@ impl<'t> Porter<'t> {
             "loadPrivateKey" | "loadPrivateKeyFromString" => {
                 Expr::new(self.key_file(method, thing, &Type::PrivateKey), Type::PrivateKey)
             }
-            // A certificate where PHP wants one; its key does the work.
+            // PHP takes a certificate; only its key is used.
             "loadCertificate" | "loadCertificateFromString" => thing.clone(),
             _ => return None,
         })

@@ -1,17 +1,21 @@
-//! `wxpay port`: PHP that uses `wechatpay-php` into Rust that uses this crate. Text in, text out.
+//! `wxpay port`: a source-to-source translator from PHP that uses `wechatpay-php` to Rust that uses
+//! this crate.
 //!
 //! ```text
-//! syntax.rs       the parser's tree, and the refusal of what is no PHP
-//! statement.rs    statements; assign.rs assignments; branch.rs what branches; function.rs functions and the program around them
-//! expression.rs   expressions; operator.rs operators; array.rs arrays; string.rs texts with variables in them
-//! chain.rs        chains, verbs, options; client.rs Builder::factory
-//! promise.rs      then, otherwise, wait; catch.rs try and catch; exception.rs the classes that are caught
-//! library.rs      the SDK's classes; native.rs and special.rs PHP's own functions; object.rs methods of responses and errors
-//! scope.rs        variables; value.rs types; convert.rs from one to another; text.rs spelling
-//! helpers.rs      the few functions that a program may need besides; imports.rs which it does
+//! syntax.rs       parses PHP, and reads the syntax tree
+//! statement.rs    statements; assign.rs assignments; branch.rs branches and loops
+//! function.rs     functions, and the program around them
+//! expression.rs   expressions; operator.rs operators; array.rs arrays; string.rs strings
+//! chain.rs        chains and verbs; client.rs Builder::factory
+//! promise.rs      then, otherwise, wait; catch.rs try and catch; exception.rs exception classes
+//! library.rs      the SDK's classes; native.rs and special.rs PHP's built-in functions
+//! object.rs       properties and methods of objects
+//! scope.rs        variables; value.rs types; convert.rs conversions; text.rs spelling
+//! helpers.rs      functions that a program may need; imports.rs finds the needed ones
 //! ```
 //!
-//! What cannot be carried over becomes a `todo!` that names it, below a comment with the PHP, and is listed in [`Ported::left`].
+//! PHP that cannot be converted becomes a `todo!` below a comment with the PHP, and is listed in
+//! [`Ported::left`].
 
 mod array;
 mod assign;
@@ -46,41 +50,42 @@ use tree_sitter::Node;
 use scope::{Flow, Frame, Kind};
 use value::{Bond, Expr, Signature, Type};
 
-/// A file carried over.
+/// A converted file.
 pub(crate) struct Ported {
-    /// A whole program, indented but not yet formatted.
+    /// A complete program, indented but not formatted by rustfmt.
     pub(crate) rust: String,
-    /// What is left to do by hand, in the order of the lines.
+    /// The pieces that were not converted, in the order of their lines.
     pub(crate) left: Vec<Left>,
 }
 
-/// A piece of PHP that was not carried over.
+/// A piece of PHP that was not converted.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Left {
     pub(crate) line: usize,
     pub(crate) why: String,
     pub(crate) php: String,
-    /// Where it ends, in bytes, and where it begins.
+    /// Its start and end, in bytes.
     span: (usize, usize),
 }
 
-/// Carries a PHP file over.
+/// Converts a PHP file.
 ///
 /// # Errors
-/// What is wrong with the file, with its line numbers.
+/// The syntax errors of the file, with their line numbers.
 pub(crate) fn port(php: &str) -> Result<Ported, String> {
-    // Documentation and copied pieces often lack the tag, and all would be text of a page then.
+    // Documentation and copied pieces often lack the tag. Without it, PHP treats everything as
+    // HTML.
     let untagged = !php.contains("<?");
     let tagged;
     let php = if untagged {
-        // On the first line, so that the numbers of lines stay.
+        // On the first line, so that the line numbers do not change.
         tagged = format!("<?php {php}");
         &tagged
     } else {
         php
     };
     let php = php.strip_prefix('\u{feff}').unwrap_or(php);
-    // Nested code is walked by nested calls, for which the stack of a thread may be too small.
+    // Nested code is converted recursively, for which the stack of a thread may be too small.
     std::thread::scope(|scope| {
         let walk = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || ported(php));
         let walk = walk.map_err(|error| format!("no thread to work on: {error}"))?;
@@ -88,7 +93,7 @@ pub(crate) fn port(php: &str) -> Result<Ported, String> {
     })
 }
 
-/// Room for the deepest nesting that is read.
+/// The stack size for the deepest nesting that is accepted.
 const STACK: usize = 512 << 20;
 
 fn ported(php: &str) -> Result<Ported, String> {
@@ -104,62 +109,67 @@ fn ported(php: &str) -> Result<Ported, String> {
             functions: HashMap::new(),
             constants: HashMap::new(),
             state: State::default(),
-            said: Default::default(),
+            emitted_comments: Default::default(),
             work: 0,
             loose,
         };
         let ported = porter.program(tree.root_node())?;
         loose = porter.loose;
-        // A type that another variable was given may have been seen too narrow. What is not settled by then is listed.
-        if loose.len() == known || passes == PASSES {
+        // Widening a variable's type can change the types of others, so the file is translated
+        // until nothing changes. Assignments that still do not fit are listed.
+        if loose.len() == known || passes == MAX_PASSES {
             return Ok(ported);
         }
     }
 }
 
-/// How often a file is gone through. One that was written by hand takes two or three.
-const PASSES: usize = 20;
+/// How often a file is translated at most. Hand-written files take two or three passes.
+const MAX_PASSES: usize = 20;
 
 struct Porter<'t> {
     php: &'t str,
-    /// The classes that `use` names, by their lower-case alias.
+    /// The classes that `use` imports, by their alias in lower case.
     aliases: HashMap<String, String>,
-    /// The file's functions, by their lower-case name.
+    /// The file's functions, by their name in lower case.
     functions: HashMap<String, (String, Rc<Signature>)>,
-    /// The file's constants: name in Rust and type.
+    /// The file's constants: their name in Rust and their type.
     constants: HashMap<String, (String, Type)>,
     state: State,
-    /// Comments that were written where they belong, and in which order.
-    said: (HashSet<usize>, Vec<usize>),
-    /// Where variables are declared that get values of more than one type: they hold any.
+    /// The comments that have been emitted, and their order, so that a rollback can remove the last
+    /// ones.
+    emitted_comments: (HashSet<usize>, Vec<usize>),
+    /// The declarations of variables that get values of more than one type. They become `Value`s.
     loose: HashSet<usize>,
-    /// How much was done: a file that asks for far more than its length does is refused.
+    /// A measure of the work so far. A file that needs far more than its length suggests is
+    /// refused.
     work: usize,
 }
 
-/// What grows while a file is carried over. Some code is translated twice, once to see its types; then this is set back.
+/// The state that grows during conversion. Some code is converted twice, first only to find its
+/// types; then this state is rolled back.
 #[derive(Clone, Default)]
 struct State {
     left: Vec<Left>,
-    /// Comments that go above the statement being written.
+    /// Comments to insert above the current statement.
     notes: Vec<Note>,
     frames: Vec<Frame>,
     /// How many closures and `try` blocks are open.
     nested: usize,
 }
 
-/// A comment that goes above a statement, and the piece that it is about, where that was left.
+/// A comment above a statement, and the span of the piece that it shows, if that was not converted.
 #[derive(Clone)]
 struct Note {
     text: String,
     span: Option<(usize, usize)>,
 }
 
-/// How many expressions may be looked at; a long file needs a hundredth.
-const WORK: usize = 4_000_000;
+/// How many expressions are converted at most. A long file needs a hundredth of this.
+const MAX_WORK: usize = 4_000_000;
 
-/// Closures and `try` blocks in one another are translated more than once each.
-const NESTED: usize = 5;
+/// How deep closures and `try` blocks are nested at most, because each is translated more than
+/// once.
+const MAX_NESTING: usize = 5;
 
 impl<'t> Porter<'t> {
     fn text(&self, node: Node<'t>) -> &'t str {
@@ -183,28 +193,30 @@ impl<'t> Porter<'t> {
         &mut flows[last]
     }
 
-    /// `?`, after an error of the crate's.
+    /// `?` for an error of this crate.
     fn try_crate(&mut self) -> &'static str {
         self.flow().found.fallible = true;
         "?"
     }
 
-    /// `?`, after any other error.
+    /// `?` for any other error.
     fn try_any(&mut self) -> &'static str {
         self.flow().found.foreign = true;
         self.try_crate()
     }
 
-    /// Whether an error can leave what is being written without changing its type.
+    /// Whether the current code is a closure of `then` or `otherwise`, where an error is replaced by a
+    /// default value instead of being returned.
     fn is_step(&mut self) -> bool {
         self.flow().kind == Kind::Step
     }
 
-    /// Notes that a piece was not carried over, and shows its PHP above the statement.
+    /// Records that a piece was not converted, and returns a `todo!` for it. A comment with the PHP
+    /// is inserted above the statement.
     fn note_left(&mut self, node: Node<'t>, why: &str) -> String {
         let (line, php) = (syntax::line(node), self.text(node));
         let span = (node.start_byte(), node.end_byte());
-        // What was left inside of it goes with it.
+        // Pieces inside of this one are not listed separately.
         let within = |inner: (usize, usize)| span.0 <= inner.0 && inner.1 <= span.1;
         while self.state.left.last().is_some_and(|one| within(one.span)) {
             self.state.left.pop();
@@ -213,19 +225,19 @@ impl<'t> Porter<'t> {
         self.state.left.push(Left { line, why: why.to_owned(), php: php.to_owned(), span });
         let text = text::comment("//", &format!("PHP, line {line}: {php}"));
         self.state.notes.push(Note { text, span: Some(span) });
-        // Its comments are in the text.
+        // Its comments are part of the PHP that is shown.
         let mut stack = vec![node];
         while let Some(node) = stack.pop() {
             if node.kind() == "comment" {
-                self.said(node);
+                self.mark_emitted(node);
             }
             stack.extend(syntax::all(node));
         }
-        // Code of the program that is written, for its author to fill in.
+        // This is code of the generated program, for its author to replace.
         format!("todo!(\"line {line}: {}\")", text::braced(&text::short(php, 60)))
     }
 
-    /// An expression that was not carried over, in place of a value of some type.
+    /// A `todo!` for an expression that was not converted, with a type.
     fn left_as(&mut self, node: Node<'t>, why: &str, ty: Type) -> Expr {
         let todo = self.note_left(node, why);
         if ty == Type::Unit {
@@ -245,11 +257,11 @@ impl<'t> Porter<'t> {
         self.left_as(node, why, Type::Value)
     }
 
-    /// Notes that a comment is written; whether it was not yet.
-    fn said(&mut self, comment: Node<'_>) -> bool {
-        let new = self.said.0.insert(comment.id());
+    /// Marks a comment as emitted. Returns false if it was emitted before.
+    fn mark_emitted(&mut self, comment: Node<'_>) -> bool {
+        let new = self.emitted_comments.0.insert(comment.id());
         if new {
-            self.said.1.push(comment.id());
+            self.emitted_comments.1.push(comment.id());
         }
         new
     }
@@ -257,25 +269,26 @@ impl<'t> Porter<'t> {
     fn checkpoint(&mut self) -> (State, usize) {
         let vars: usize = self.state.frames.iter().map(|frame| frame.vars.len()).sum();
         self.work += 20 + vars + self.state.left.len() + self.state.notes.len();
-        (self.state.clone(), self.said.1.len())
+        (self.state.clone(), self.emitted_comments.1.len())
     }
 
-    fn restore(&mut self, (state, said): (State, usize)) {
+    fn restore(&mut self, (state, emitted): (State, usize)) {
         self.state = state;
-        for comment in self.said.1.split_off(said) {
-            self.said.0.remove(&comment);
+        for comment in self.emitted_comments.1.split_off(emitted) {
+            self.emitted_comments.0.remove(&comment);
         }
     }
 
-    /// Translates something and forgets it: to see its types.
-    fn look<T>(&mut self, translate: impl FnOnce(&mut Self) -> T) -> T {
+    /// Converts something and discards the result's effects, to find its types.
+    fn dry_run<T>(&mut self, translate: impl FnOnce(&mut Self) -> T) -> T {
         let saved = self.checkpoint();
         let out = translate(self);
         self.restore(saved);
         out
     }
 
-    /// The whole name of a class as `use` has it, in lower case, without the leading backslash.
+    /// The full name of a class in lower case, without the leading backslash, resolved through
+    /// `use`.
     fn class(&self, node: Node<'t>) -> String {
         let written = self.text(node);
         if let Some(whole) = written.strip_prefix('\\') {
@@ -288,7 +301,7 @@ impl<'t> Porter<'t> {
         let whole = match (self.aliases.get(&first.to_lowercase()), rest) {
             (Some(whole), None) => whole.clone(),
             (Some(whole), Some(rest)) => format!("{whole}\\{rest}"),
-            // A piece of documentation without its `use` lines.
+            // Documentation often omits the `use` lines.
             (None, None) => library::whole(&written.to_lowercase()).map_or_else(|| written.to_owned(), str::to_owned),
             (None, Some(_)) => written.to_owned(),
         };

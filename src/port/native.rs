@@ -1,4 +1,4 @@
-//! PHP's own functions, as far as they have a counterpart that means the same.
+//! Converts PHP's built-in functions that have an equivalent in Rust.
 
 use tree_sitter::Node;
 
@@ -7,7 +7,7 @@ use super::value::{Bond, Expr, Form, Type};
 
 impl<'t> Porter<'t> {
     pub(super) fn native(&mut self, node: Node<'t>, name: &str, given: &[Node<'t>]) -> Option<Expr> {
-        // Those that look at their arguments before these are translated.
+        // The functions that inspect their arguments before these are converted.
         match name {
             "isset" => return self.isset(given),
             "empty" => return self.empty(given),
@@ -198,7 +198,7 @@ impl<'t> Porter<'t> {
                 Expr::new(format!("{}.get({key}).is_some()", list.tight()), Type::Bool)
             }
             ("json_encode", [thing, flags @ ..]) if !thing.ty.is_object() => {
-                // The flags for slashes and letters change how the same text is written, which no reader can tell.
+                // The flags for slashes and Unicode change only the spelling of the same text.
                 let written = node.child_by_field_name("arguments").and_then(|given| given.named_child(1));
                 let pretty =
                     !flags.is_empty() && written.is_some_and(|flags| self.text(flags).contains("JSON_PRETTY_PRINT"));
@@ -259,7 +259,7 @@ impl<'t> Porter<'t> {
         })
     }
 
-    /// How a value is printed for people.
+    /// The readable output of a value.
     fn shown(&mut self, thing: &Expr) -> Option<String> {
         match &thing.ty {
             Type::Value => Some(thing.code.clone()),
@@ -354,7 +354,7 @@ impl<'t> Porter<'t> {
     }
 }
 
-/// A whole number that a method can be called on.
+/// An integer that a method can be called on.
 fn literal_i64(e: &Expr) -> String {
     if e.code.bytes().all(|byte| byte.is_ascii_digit()) && e.form == Form::Owned {
         format!("{}_i64", e.code)

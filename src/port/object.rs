@@ -1,4 +1,4 @@
-//! Properties and methods: of clients, answers, errors, uploads and promises.
+//! Converts properties and methods of clients, responses, errors, uploads and promises.
 
 use tree_sitter::Node;
 
@@ -22,7 +22,7 @@ impl<'t> Porter<'t> {
         if of.ty != Type::Value {
             return self.left(node, "what this is a property of is not known");
         }
-        // What json_decode made an object of.
+        // An object that json_decode returned.
         let key = if name.kind() == "name" { Expr::literal(self.text(name)) } else { self.expression(name) };
         self.indexed(node, of, &key)
     }
@@ -148,7 +148,7 @@ impl<'t> Porter<'t> {
         Some(Expr { code, ..inner })
     }
 
-    /// `$e->getResponse()` where an `if` has made sure that there is one.
+    /// `$e->getResponse()` where an `if` has checked that there is one.
     fn known_answer(&mut self, node: Node<'t>) -> Option<Expr> {
         let object = field(node, "object")?;
         let name = super::syntax::variable(object, self.php)?;
@@ -159,7 +159,7 @@ impl<'t> Porter<'t> {
         Some(Expr::new(known, Type::Response).form(Form::Ref))
     }
 
-    /// The answer of an error: `Option<&Response>`.
+    /// The response of an error: `Option<&Response>`.
     pub(super) fn answer(&mut self, error: &Expr) -> String {
         if error.ty == Type::Error {
             return format!("{}.response()", error.tight());
@@ -174,7 +174,8 @@ impl<'t> Porter<'t> {
             "hasResponse" => Expr::new(format!("{}.is_some()", self.answer(of)), Type::Bool),
             "getResponse" | "getReason" => Expr::new(self.answer(of), Type::MaybeResponse),
             "getCode" => {
-                // Guzzle's exceptions have the status of the answer for a code, and 0 without one.
+                // The code of Guzzle's exceptions is the status of the response, or 0 without a
+                // response.
                 let answer = self.answer(of);
                 Expr::new(format!("{answer}.map_or(0, |response| i64::from(response.status().as_u16()))"), Type::Int)
             }
@@ -205,7 +206,7 @@ impl<'t> Porter<'t> {
                 let Some(var) = super::syntax::variable(object, self.php) else {
                     return Some(self.left(node, "give the upload a variable first"));
                 };
-                // PHP gives text; what was encoded for it is taken as it was.
+                // PHP passes JSON text; the value before json_encode is used instead.
                 let inner = match (meta.kind(), arguments(*meta).as_deref()) {
                     ("function_call_expression", Some([array, ..]))
                         if field(*meta, "function")

@@ -1,4 +1,4 @@
-//! Operators.
+//! Converts operators, with PHP's rules of comparison and arithmetic.
 
 use tree_sitter::Node;
 
@@ -44,7 +44,7 @@ impl<'t> Porter<'t> {
         let (left, right) = (self.expression(left), self.expression(right));
         let side = |porter: &mut Self, e: &Expr| {
             let code = porter.truth(e, bond);
-            // `a && b && c` needs no parentheses, `a || b && c` reads better with.
+            // `a && b && c` needs no parentheses; `a || b && c` is clearer with them.
             if e.ty == Type::Bool && e.bond < bond && e.bond > Bond::Compare { format!("({code})") } else { code }
         };
         let (left, right) = (side(self, &left), side(self, &right));
@@ -58,47 +58,47 @@ impl<'t> Porter<'t> {
         }
         let negated = operator == "!=";
         let not = if negated { "!" } else { "" };
-        let said = |code: String, bond: Bond| Expr::new(code, Type::Bool).bond(bond);
+        let boolean = |code: String, bond: Bond| Expr::new(code, Type::Bool).bond(bond);
         let unary = if negated { Bond::Unary } else { Bond::Tight };
         if !strict && self.is_loose(&a, &b) {
             let (a, b) = (self.value_ref(&a), self.value_ref(&b));
-            return said(format!("{not}{}({a}, {b})", "php_equal"), unary);
+            return boolean(format!("{not}{}({a}, {b})", "php_equal"), unary);
         }
         match (&a.ty, &b.ty) {
-            (Type::Null, Type::Null) => said((!negated).to_string(), Bond::Tight),
-            (Type::Value, Type::Null) => said(format!("{not}{}.is_null()", a.tight()), unary),
+            (Type::Null, Type::Null) => boolean((!negated).to_string(), Bond::Tight),
+            (Type::Value, Type::Null) => boolean(format!("{not}{}.is_null()", a.tight()), unary),
             (Type::MaybeResponse | Type::Option(_), Type::Null) => {
                 let asked = if negated { "is_some" } else { "is_none" };
-                said(format!("{}.{asked}()", a.tight()), Bond::Tight)
+                boolean(format!("{}.{asked}()", a.tight()), Bond::Tight)
             }
-            // What has a type here is never null.
-            (_, Type::Null) => said(negated.to_string(), Bond::Tight),
+            // A value with a type other than `Value` is never null.
+            (_, Type::Null) => boolean(negated.to_string(), Bond::Tight),
             (Type::Bool, Type::Bool) => match (a.code.as_str(), b.code.as_str()) {
                 (_, "true") if !negated => a,
                 (_, "false") if negated => a,
-                (_, "true" | "false") => said(format!("!{}", a.within(Bond::Unary)), Bond::Unary),
-                _ => said(format!("{} {operator} {}", a.within(Bond::Sum), b.within(Bond::Sum)), Bond::Compare),
+                (_, "true" | "false") => boolean(format!("!{}", a.within(Bond::Unary)), Bond::Unary),
+                _ => boolean(format!("{} {operator} {}", a.within(Bond::Sum), b.within(Bond::Sum)), Bond::Compare),
             },
             (Type::Text | Type::Body, Type::Text | Type::Body) => {
                 let (a, b) = (self.side(&a), self.side(&b));
-                said(format!("{a} {operator} {b}"), Bond::Compare)
+                boolean(format!("{a} {operator} {b}"), Bond::Compare)
             }
             (Type::Value, Type::Text | Type::Int | Type::Bool | Type::Float) => {
                 let plain = if b.ty == Type::Text { self.plain_str(&b) } else { b.within(Bond::Sum) };
-                said(format!("{} {operator} {plain}", a.within(Bond::Sum)), Bond::Compare)
+                boolean(format!("{} {operator} {plain}", a.within(Bond::Sum)), Bond::Compare)
             }
             (Type::Value, Type::Value) => {
-                said(format!("{} {operator} {}", a.within(Bond::Sum), b.within(Bond::Sum)), Bond::Compare)
+                boolean(format!("{} {operator} {}", a.within(Bond::Sum), b.within(Bond::Sum)), Bond::Compare)
             }
             (Type::Int | Type::Status | Type::Float, Type::Int | Type::Status | Type::Float) => {
                 let (a, b) = self.numbers(&a, &b);
-                said(format!("{a} {operator} {b}"), Bond::Compare)
+                boolean(format!("{a} {operator} {b}"), Bond::Compare)
             }
             _ => self.left_as(node, "values of these types are not compared here", Type::Bool),
         }
     }
 
-    /// Whether `==` may find values of different types the same.
+    /// Whether `==` may find values of different types equal.
     fn is_loose(&self, a: &Expr, b: &Expr) -> bool {
         let scalar = |ty: &Type| matches!(ty, Type::Value | Type::Text | Type::Int | Type::Float | Type::Bool);
         let word = |e: &Expr| e.literal.as_deref().is_some_and(|text| !text.is_empty() && !numeric(text));
@@ -126,7 +126,7 @@ impl<'t> Porter<'t> {
         Expr::new(format!("i64::from({}({a}, {b}) as i8)", "php_order"), Type::Int)
     }
 
-    /// Flags.
+    /// A bitwise operation.
     fn bits(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>, operator: &str) -> Expr {
         let (a, b) = (self.expression(left), self.expression(right));
         if a.ty != Type::Int || b.ty != Type::Int {
@@ -161,7 +161,7 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// Two numbers in one type.
+    /// Two numbers, converted to one type.
     fn numbers(&mut self, a: &Expr, b: &Expr) -> (String, String) {
         let literal = |e: &Expr| e.code.bytes().all(|byte| byte.is_ascii_digit());
         let whole = |e: &Expr| matches!(e.ty, Type::Int | Type::Status);
@@ -207,10 +207,11 @@ impl<'t> Porter<'t> {
         self.calculated(node, &a, &b, operator)
     }
 
-    /// The four operations. Whole numbers stay whole but for division, which PHP makes a fraction of.
+    /// The four basic operations. Integers stay integers, except for division, which returns a
+    /// float in PHP.
     pub(super) fn calculated(&mut self, node: Node<'t>, a: &Expr, b: &Expr, operator: &str) -> Expr {
         if operator == "+" && a.ty == Type::Value && b.ty == Type::Value && (a.inside.is_some() || b.inside.is_some()) {
-            // One of them is written as an array.
+            // One of them is an array literal.
             let code = format!("{}({}, {})", "php_add", a.reference(), b.reference());
             return Expr::new(code, Type::Value);
         }
@@ -232,7 +233,7 @@ impl<'t> Porter<'t> {
             return Expr::new(format!("{}({x}, '{operator}', {y})", "php_math"), Type::Value);
         }
         let fraction = a.ty == Type::Float || b.ty == Type::Float || operator == "/";
-        // A product is wanted without the parentheses of a sum only on its left.
+        // Operands that are calculated themselves get parentheses.
         let wrap = |code: String, e: &Expr| {
             let calculated = e.bond >= Bond::Sum || code.contains(" as ");
             if calculated { format!("({code})") } else { code }
@@ -282,7 +283,7 @@ impl<'t> Porter<'t> {
         }
         let known = super::syntax::variable(left, self.php).is_none_or(|name| self.frame().vars.contains_key(name));
         if !known && left.kind() == "variable_name" {
-            // What has no value in PHP.
+            // An expression that has no value in PHP.
             return self.expression(right);
         }
         let (a, b) = (self.expression(left), self.expression(right));
@@ -303,7 +304,7 @@ impl<'t> Porter<'t> {
             (Type::MaybeResponse | Type::MaybeBody, _) => {
                 self.left(node, "an answer that may be missing: ask for it with if")
             }
-            // What has a type here is never null.
+            // A value with a type other than `Value` is never null.
             _ => a,
         }
     }
@@ -399,17 +400,17 @@ impl<'t> Porter<'t> {
     }
 }
 
-/// Types that PHP compares as numbers, whatever their values are.
+/// Types that PHP always compares as numbers.
 fn is_number(ty: &Type) -> bool {
     matches!(ty, Type::Int | Type::Status | Type::Float)
 }
 
-/// Whether PHP may take a text for a number; some that it does not are among them.
+/// Whether PHP may treat a text as a number. It may also return true for a text that PHP does not.
 fn numeric(text: &str) -> bool {
     text.trim().parse::<f64>().is_ok()
 }
 
-/// A text that is no number, so that what is compared with it is compared as text.
+/// A text that is not a number, so that PHP compares it as text.
 fn is_word(e: &Expr) -> bool {
     e.literal.as_deref().is_some_and(|text| !numeric(text))
 }

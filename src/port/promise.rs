@@ -1,4 +1,4 @@
-//! Promises and closures: `then`, `otherwise`, `wait`, and functions in variables.
+//! Converts promises (`then`, `otherwise`, `wait`) and closures, including those in variables.
 
 use std::rc::Rc;
 
@@ -8,14 +8,14 @@ use super::scope::{Facts, Flow, Frame, Kind, Var, uses};
 use super::syntax::{arguments, bare, children, field};
 use super::text::indent;
 use super::value::{Bond, Expr, Form, Signature, Type};
-use super::{NESTED, Porter};
+use super::{MAX_NESTING, Porter};
 
-/// The most steps of one promise: each is looked at before it is written.
+/// The maximum number of steps of one promise. Each is translated more than once.
 const STEPS: usize = 5;
 
 impl<'t> Porter<'t> {
-    /// `->then(...)`, `->otherwise(...)`, `->wait()`; `want` is the type that the promise should have in the end, `()` where
-    /// nobody looks at it.
+    /// `->then(...)`, `->otherwise(...)`, `->wait()`. `want` is the type that the promise should
+    /// resolve to, `()` if the value is not used.
     pub(super) fn promise(&mut self, node: Node<'t>, want: Option<&Type>) -> Expr {
         let (Some(object), Some(name)) = (field(node, "object").map(bare), field(node, "name")) else {
             return self.left(node, "a promise of an unknown form");
@@ -33,7 +33,7 @@ impl<'t> Porter<'t> {
                 let end = self.try_crate();
                 let code = Expr { code, ..of }.within(Bond::Tight);
                 if let Type::Outcome(inner) = *inner {
-                    // The call may fail, and what was made of its answer.
+                    // Both the call and the steps after it may fail.
                     let second = self.try_any();
                     return Expr::new(format!("{code}.wait(){end}{second}"), *inner);
                 }
@@ -42,7 +42,7 @@ impl<'t> Porter<'t> {
             ("then", [fulfilled]) => self.then(node, object, *fulfilled, want),
             ("otherwise", [rejected]) => self.otherwise(node, object, *rejected, want),
             ("then", [fulfilled, rejected]) => {
-                // The same where the first does not throw, which a step that cannot fail does not.
+                // Equivalent if the first step cannot throw.
                 let _ = (fulfilled, rejected);
                 self.left_as(
                     node,
@@ -54,7 +54,7 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// A promise that has a wanted type, where it can be given one.
+    /// A promise converted to the wanted type, if possible.
     fn promise_of(&mut self, node: Node<'t>, want: Option<&Type>) -> Expr {
         let step = node.kind() == "member_call_expression"
             && field(node, "name").is_some_and(|name| matches!(self.text(name), "then" | "otherwise"));
@@ -93,14 +93,14 @@ impl<'t> Porter<'t> {
         if self.steps(node) > STEPS {
             return self.left(node, "a promise of so many steps: take it apart");
         }
-        let natural = self.look(|porter| porter.promise_of(object, None).ty);
+        let natural = self.dry_run(|porter| porter.promise_of(object, None).ty);
         let Type::Promise(natural) = natural else {
             return self.left(node, "otherwise of what is no promise that is known");
         };
         let ty = match want {
             Some(want) => want.clone(),
             None => {
-                let other = self.look(|porter| porter.step(rejected, &Type::Error, None).map(|step| step.ty));
+                let other = self.dry_run(|porter| porter.step(rejected, &Type::Error, None).map(|step| step.ty));
                 Self::both(&natural, &other.unwrap_or(Type::Unit))
             }
         };
@@ -124,7 +124,7 @@ impl<'t> Porter<'t> {
             Some(step) if step.ty == ty => {
                 Expr::new(format!("{code}\n    .otherwise({})", nested(&step.code)), Type::Promise(Box::new(ty)))
             }
-            // It may fail itself.
+            // The step itself may fail.
             Some(step) => Expr::new(
                 format!("{code}\n    .then(Ok)\n    .otherwise({})", nested(&step.code)),
                 Type::Promise(Box::new(step.ty)),
@@ -133,14 +133,15 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// A closure of `then` or `otherwise`, that takes one value; its type is what it returns.
+    /// A closure of `then` or `otherwise`, which takes one value. Its type is the type that it
+    /// returns.
     fn step(&mut self, node: Node<'t>, takes: &Type, want: Option<&Type>) -> Option<Expr> {
         let node = bare(node);
-        if self.state.nested >= NESTED {
+        if self.state.nested >= MAX_NESTING {
             return None;
         }
         if let Some(Type::Closure(signature)) = self.variable_type(node) {
-            // A function in a variable always gives a Result.
+            // A closure in a variable always returns a `Result`.
             let _ = signature;
             return None;
         }
@@ -148,8 +149,8 @@ impl<'t> Porter<'t> {
             return None;
         }
         self.state.nested += 1;
-        // What it returns, and whether it can fail.
-        let (returned, mut facts) = self.look(|porter| {
+        // Find the type that it returns, and whether it can fail.
+        let (returned, mut facts) = self.dry_run(|porter| {
             let flow = porter.step_body(node, takes, Facts { fallible: true, ..Facts::default() }, None).1;
             (flow.returned, flow.found)
         });
@@ -226,7 +227,8 @@ impl<'t> Porter<'t> {
             || children(node).iter().any(|child| child.kind() == "anonymous_function_use_clause")
     }
 
-    /// A frame for a closure, with the variables that it captures, and the copies that it needs of them.
+    /// A frame for a closure, with the variables that it captures and the clones that it needs of
+    /// them.
     fn captured(&mut self, node: Node<'t>, keeps: bool) -> (Frame, Vec<String>) {
         let body = field(node, "body").unwrap_or(node);
         let mut frame = Frame { uses: Rc::new(uses(body, self.php)), ..Frame::default() };
@@ -255,7 +257,7 @@ impl<'t> Porter<'t> {
             let Some(mut var) = self.frame().vars.get(&name).cloned() else { continue };
             var.loops = 0;
             if keeps && !var.ty.is_copy() {
-                // What a promise keeps has to be its own.
+                // A promise must own what it captures.
                 let last = !self.frame().used_after(&name, node.end_byte());
                 match (&var.ty, var.form, &var.literal) {
                     (Type::Text, Form::Ref, Some(_)) => {}
@@ -276,9 +278,9 @@ impl<'t> Porter<'t> {
         (frame, copies)
     }
 
-    /// A closure in a variable, always with a `Result`.
+    /// A closure in a variable, which always returns a `Result`.
     pub(super) fn closure(&mut self, node: Node<'t>) -> Expr {
-        if self.state.nested >= NESTED {
+        if self.state.nested >= MAX_NESTING {
             return self.left(node, "closures nested so deep: give them names");
         }
         self.state.nested += 1;
@@ -294,7 +296,7 @@ impl<'t> Porter<'t> {
         Expr::new(code, Type::Closure(Rc::new(signature))).bond(Bond::Loose)
     }
 
-    /// A function's parameters, what it returns, and its body.
+    /// The parameters of a function, its return type, and its body.
     pub(super) fn function_parts(
         &mut self,
         node: Node<'t>,
@@ -304,7 +306,7 @@ impl<'t> Porter<'t> {
         let annotated = field(node, "return_type").map(|ty| self.annotated(self.text(ty)));
         let returns = match annotated {
             Some(Some(ty)) => ty,
-            _ => self.look(|porter| {
+            _ => self.dry_run(|porter| {
                 let (_, flow) = porter.function_once(node, frame.clone(), body, None)?;
                 let all = flow.returned.iter().fold(None, |ty: Option<Type>, one| {
                     Some(ty.map_or_else(|| one.clone(), |ty| Self::both(&ty, one)))
@@ -313,7 +315,7 @@ impl<'t> Porter<'t> {
                     Some(Type::Null) | None => Type::Unit,
                     Some(Type::Body | Type::MaybeBody) => Type::Text,
                     Some(Type::Status) => Type::Int,
-                    // Nullable text and numbers, too, are values.
+                    // Nullable text and numbers are `Value`s, too.
                     Some(Type::Option(of)) if matches!(*of, Type::Text | Type::Int | Type::Bool | Type::Float) => {
                         Type::Value
                     }
@@ -351,7 +353,7 @@ impl<'t> Porter<'t> {
     }
 }
 
-/// Code of several lines as an argument on a line that is further in.
+/// Code of several lines as an argument with deeper indentation.
 fn nested(code: &str) -> String {
     indent(code).trim_start().to_owned()
 }

@@ -1,5 +1,5 @@
-//! The variables of a PHP function: where each is written and read, so that Rust can declare it in the right block, mutable or not,
-//! and move it at its last use.
+//! Liveness analysis of the variables of a PHP function: where each is written and read. Rust can
+//! then declare it in the right block, mutable if needed, and move it at its last use.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -9,17 +9,17 @@ use tree_sitter::Node;
 use super::syntax::{children, field, variable};
 use super::value::{Form, Type};
 
-/// What happens to a variable at one place.
+/// The use of a variable at one position.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Act {
     Read,
-    /// `$x = ...` as a statement of its own.
+    /// `$x = ...` as a separate statement.
     Assign,
-    /// Assigned inside of an expression, or by `list()`.
+    /// Assigned inside an expression, or by `list()`.
     Inner,
     /// `$x['k'] = ...`, `$x .= ...`, `$x++`.
     Change,
-    /// By `foreach`, `catch`.
+    /// Assigned by `foreach` or `catch`.
     Bind,
 }
 
@@ -27,28 +27,29 @@ pub(super) enum Act {
 pub(super) struct Use {
     pub(super) at: usize,
     pub(super) act: Act,
-    /// The blocks around it, outermost first.
+    /// The enclosing blocks, outermost first.
     pub(super) blocks: Rc<[usize]>,
-    /// Written by a name, `$x['name'] = ...`, and so an object.
+    /// Written with a named key, `$x['name'] = ...`, so it is an object.
     pub(super) keyed: bool,
-    /// Used as the beginning of a chain.
+    /// Used as the start of a chain.
     pub(super) chained: bool,
 }
 
-/// All that happens to one variable, and what follows from it.
+/// All uses of one variable, and the properties that follow from them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Story {
     pub(super) uses: Vec<Use>,
-    /// How many blocks have all its uses in them.
+    /// How many enclosing blocks contain all its uses.
     pub(super) common: usize,
-    /// Every assignment is a statement of the innermost of those, so that each can be a `let`.
+    /// Every assignment is a statement of the innermost of those blocks, so each can be a `let`.
     pub(super) straight: bool,
     pub(super) assigned: usize,
     pub(super) last: usize,
     pub(super) last_change: usize,
     pub(super) keyed: bool,
     pub(super) chained: bool,
-    /// Where each of several blocks begins by assigning it and nothing around them knows it: a variable of each, by the block.
+    /// If each of several blocks assigns it first and it is not used outside of them: one variable
+    /// for each block, by the block.
     pub(super) groups: HashMap<usize, Story>,
 }
 
@@ -219,7 +220,7 @@ impl Walk<'_> {
                 }
             }
             "member_call_expression" => {
-                // What changes the object that it is called on.
+                // Methods that change the object that they are called on.
                 let changes = field(node, "name").is_some_and(|n| super::syntax::text(n, self.php) == "setMeta");
                 for child in children(node) {
                     if changes && Some(child) == field(node, "object") {
@@ -260,7 +261,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The left side of an assignment.
+    /// The target of an assignment.
     fn target(&self, left: Node<'_>, act: Act, out: &mut Uses) {
         match left.kind() {
             "variable_name" => self.note(left, act, out),
@@ -285,71 +286,71 @@ pub(super) struct Var {
     pub(super) rust: String,
     pub(super) ty: Type,
     pub(super) form: Form,
-    /// The text, where it was assigned once, a literal.
+    /// The text of a literal, if that is its only assignment.
     pub(super) literal: Option<String>,
-    /// The block of its declaration, and the loops around that.
+    /// The block of its declaration, and the loops that enclose it.
     pub(super) block: usize,
     pub(super) loops: usize,
-    /// Whether it may be given another value where it is.
+    /// Whether it can be assigned again in place.
     pub(super) mutable: bool,
 }
 
-/// How a function or a block of code ends.
+/// The ways in which control leaves a function or a block.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Flow {
     pub(super) kind: Kind,
-    /// What it was translated for, and what was found.
+    /// The control flow that the conversion assumed, and the one that it found.
     pub(super) assumed: Facts,
     pub(super) found: Facts,
     pub(super) returned: Vec<Type>,
-    /// How many loops were open when it began.
+    /// How many loops were open at its start.
     pub(super) loops: usize,
-    /// It never ends but by giving back.
+    /// It ends only with a `return`.
     pub(super) whole: bool,
-    /// The type that a result is turned into.
+    /// The type that a returned value is converted to.
     pub(super) returns: Option<Type>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Facts {
-    /// An error may leave it.
+    /// An error of this crate may leave it.
     pub(super) fallible: bool,
-    /// One that is not the crate's.
+    /// An error of another type may leave it.
     pub(super) foreign: bool,
-    /// `return` stands in it.
+    /// It contains a `return`.
     pub(super) returning: bool,
-    /// `break` or `continue` of a loop around it.
+    /// It contains a `break` or `continue` of an outer loop.
     pub(super) leaves: Option<&'static str>,
-    /// Both of them, or one of them and `return`.
+    /// It contains both of them, or one of them and `return`.
     pub(super) tangled: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) enum Kind {
-    /// `main`: a return ends the program.
+    /// `main`: a `return` ends the program.
     #[default]
     Main,
-    /// A function, or a closure in a variable: always a `Result`.
+    /// A function, or a closure in a variable: it always returns a `Result`.
     Function,
-    /// A closure of `then` or `otherwise`: a `Result` where it must be.
+    /// A closure of `then` or `otherwise`: it returns a `Result` only if it can fail.
     Step,
     /// The body of a `try`.
     Try,
 }
 
-/// A function that is being translated.
+/// A function that is being converted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Frame {
     pub(super) uses: Rc<Uses>,
     pub(super) vars: HashMap<String, Var>,
-    /// Where each of them was declared.
+    /// The declaration of each variable.
     pub(super) sites: HashMap<String, usize>,
     pub(super) blocks: Vec<usize>,
     pub(super) loops: usize,
-    /// Declarations that go before the statement of a block that is being written.
+    /// Declarations to insert before the current statement of a block.
     pub(super) hoisted: Vec<(usize, String)>,
     pub(super) flows: Vec<Flow>,
-    /// The name under which the answer of an error is at hand, by the error's variable.
+    /// The name that the response of an error is bound to, by the error's variable.
     pub(super) answers: HashMap<String, String>,
 }
 
@@ -374,12 +375,13 @@ impl Frame {
         self.story(name).map_or(0, |story| story.assigned)
     }
 
-    /// The innermost block that has all uses of a variable, as the depth among the blocks that are open.
-    pub(super) fn home(&self, name: &str) -> usize {
+    /// The innermost block that contains all uses of a variable, as its depth among the open
+    /// blocks.
+    pub(super) fn block_depth(&self, name: &str) -> usize {
         self.story(name).map_or(self.blocks.len(), |story| story.common).clamp(1, self.blocks.len().max(1))
     }
 
-    /// Whether a variable is used again after this place, or in the next turn of a loop.
+    /// Whether a variable is used after this position, or in the next iteration of a loop.
     pub(super) fn used_after(&self, name: &str, at: usize) -> bool {
         let again = self.vars.get(name).is_some_and(|var| var.loops < self.loops);
         again || self.story(name).is_some_and(|story| story.last > at)

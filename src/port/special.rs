@@ -1,4 +1,5 @@
-//! Functions of PHP's that look at their arguments before these are translated: `isset`, `empty`, `json_decode`, formats.
+//! Converts PHP functions that need their arguments unconverted: `isset`, `empty`, `json_decode`,
+//! formats.
 
 use tree_sitter::Node;
 
@@ -22,7 +23,8 @@ impl<'t> Porter<'t> {
         Some(Expr::new(format!("std::fs::read_to_string({path}){end}"), Type::Text))
     }
 
-    /// PHP's gives null for what is no JSON; here that is an error, but in a closure, which has nobody to tell.
+    /// For invalid JSON, PHP's function returns null. Here it is an error, except in a closure,
+    /// which cannot return one.
     pub(super) fn json_decode(&mut self, given: &[Node<'t>]) -> Option<Expr> {
         let text = self.expression(*given.first()?);
         let code = match &text.ty {
@@ -82,7 +84,7 @@ impl<'t> Porter<'t> {
         )
     }
 
-    /// `%s`, `%d` and the like, as far as they are the same.
+    /// `%s`, `%d` and the like, as far as Rust has an equivalent.
     pub(super) fn sprintf(&mut self, node: Node<'t>, name: &str, given: &[Node<'t>]) -> Option<Expr> {
         let (format, rest) = given.split_first()?;
         let format = self.expression(*format).literal?;

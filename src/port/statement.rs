@@ -1,4 +1,4 @@
-//! Statements, and the assignments that declare variables.
+//! Converts statements, and the blocks that contain them.
 
 use tree_sitter::Node;
 
@@ -8,7 +8,8 @@ use super::syntax::{all, bare, children, field, line, named, sequence};
 use super::value::{Bond, Expr, Form, Type};
 
 impl<'t> Porter<'t> {
-    /// The statements of a block, each with the comments above it; `tail` gives the last one as the value of the block.
+    /// The statements of a block, each with the comments above it. With `tail`, the last one is the
+    /// value of the block.
     pub(super) fn statements(&mut self, block: Node<'t>, nodes: &[Node<'t>], tail: Option<bool>) -> String {
         self.frame().blocks.push(block.id());
         let depth = self.frame().blocks.len();
@@ -17,7 +18,7 @@ impl<'t> Porter<'t> {
         let end = nodes.iter().rposition(|node| node.kind() != "comment" && self.is_written(*node));
         for (number, node) in nodes.iter().enumerate() {
             if node.kind() == "comment" {
-                if !self.said(*node) {
+                if !self.mark_emitted(*node) {
                     continue;
                 }
                 let comment = rust_comment(self.text(*node));
@@ -61,7 +62,7 @@ impl<'t> Porter<'t> {
         out
     }
 
-    /// Whether a statement makes code: the last one that does is the value of a function.
+    /// Whether a statement produces code: the last one that does is the value of a function.
     fn is_written(&self, node: Node<'t>) -> bool {
         !matches!(
             node.kind(),
@@ -75,14 +76,14 @@ impl<'t> Porter<'t> {
         )
     }
 
-    /// An empty line where PHP had one.
+    /// An empty line where PHP has one.
     fn gap(&self, out: &mut String, last: Option<Node<'t>>, node: Node<'t>) {
         if last.is_some_and(|last| line(node) > last.end_position().row + 2) && !out.is_empty() {
             out.push('\n');
         }
     }
 
-    /// The comments inside of a statement that found no place of their own.
+    /// The comments inside a statement that are not emitted with one of its parts.
     fn unsaid(&mut self, node: Node<'t>) -> Vec<String> {
         let mut found = Vec::new();
         let mut stack = vec![node];
@@ -90,7 +91,7 @@ impl<'t> Porter<'t> {
             if matches!(node.kind(), "function_definition" | "class_declaration") {
                 continue;
             }
-            if node.kind() == "comment" && self.said(node) {
+            if node.kind() == "comment" && self.mark_emitted(node) {
                 found.push((node.start_byte(), rust_comment(self.text(node))));
             }
             stack.extend(all(node));
@@ -99,7 +100,7 @@ impl<'t> Porter<'t> {
         found.into_iter().map(|(_, comment)| comment).collect()
     }
 
-    /// The statements in the braces of a block, or the one statement in its place.
+    /// The statements in the braces of a block, or a single statement without braces.
     pub(super) fn block(&mut self, node: Node<'t>) -> String {
         match node.kind() {
             "compound_statement" | "colon_block" => self.statements(node, &named(node), None),
@@ -127,7 +128,7 @@ impl<'t> Porter<'t> {
             "exit_statement" => self.exit(node),
             "unset_statement" => self.unset(node),
             "const_declaration" | "function_definition" => String::new(),
-            // The program says them in its own way.
+            // The generated program has its own equivalents.
             "php_tag"
             | "php_end_tag"
             | "empty_statement"
@@ -166,7 +167,7 @@ impl<'t> Porter<'t> {
             _ => {
                 let before = self.state.left.len();
                 let e = self.expression(node);
-                // A statement that is left as a whole needs no type beside the todo! that is written for it.
+                // A statement that is not converted needs no type for its `todo!`.
                 if self.state.left.len() == before + 1 && e.code.starts_with("(todo!(") && e.code.ends_with(')') {
                     if let Some((todo, _)) = e.code.trim_start_matches('(').rsplit_once(" as ") {
                         return format!("{todo};");
@@ -202,7 +203,7 @@ impl<'t> Porter<'t> {
         format!("if {asked} {{\n{}\n}}", super::text::indent(&done))
     }
 
-    /// An expression whose value nobody wants, as a statement.
+    /// An expression whose value is unused, as a statement.
     fn ended(&mut self, node: Node<'t>, e: Expr) -> String {
         match &e.ty {
             Type::Promise(_) => {
@@ -235,7 +236,7 @@ impl<'t> Porter<'t> {
             }
         }
         if merged.iter().any(|part| part.code.contains("+= 1;") || part.code.contains("-= 1;")) {
-            // What a piece changes, the next ones show.
+            // A piece may have side effects that the next pieces print.
             let each: Vec<String> =
                 merged.iter().map(|part| format!("{};", self.formatted("print", std::slice::from_ref(part)))).collect();
             return each.join("\n");

@@ -1,4 +1,4 @@
-//! Texts: with variables in them, over several lines, glued together.
+//! Converts strings: literals, interpolation, heredocs and concatenation.
 
 use tree_sitter::Node;
 
@@ -32,7 +32,8 @@ impl<'t> Porter<'t> {
         let (Some(tag), Some(body)) = (field(node, "end_tag"), field(node, "value")) else {
             return Expr::literal("");
         };
-        // From the line after the opening to the line break before the closing one, whose indentation every line has.
+        // From the line after the opening identifier to the line break before the closing one. The
+        // indentation of the closing identifier is removed from every line.
         let opening = field(node, "identifier").map_or(node.start_byte(), |tag| tag.end_byte());
         let from = self.php.get(opening..).and_then(|rest| rest.find('\n')).map_or(opening, |at| opening + at + 1);
         let before = self.php.get(..tag.start_byte()).unwrap_or_default();
@@ -53,7 +54,7 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// The texts between two places of the file, and the variables between them.
+    /// The literal parts and the variables between two positions of the file.
     fn pieces(&mut self, node: Node<'t>, from: usize, to: usize, heredoc: Option<&str>) -> Option<Vec<Expr>> {
         let mut parts = Vec::new();
         let mut at = from;
@@ -63,7 +64,8 @@ impl<'t> Porter<'t> {
                 Some(indent) => text::double(&unindented(piece, indent, parts.is_empty()), false)?,
                 None => text::double(piece, true)?,
             };
-            // An empty piece is kept first, so that the next does not count as the beginning of a line.
+            // The first part is kept even if it is empty, so that the next does not count as the
+            // start of a line.
             parts.push(Expr::literal(&piece));
             Some(())
         };
@@ -81,7 +83,7 @@ impl<'t> Porter<'t> {
             let braced = number > 0 && pieces.get(number - 1).is_some_and(|before| before.kind() == "{");
             raw(self, at, child.start_byte() - usize::from(braced), &mut parts)?;
             at = child.end_byte() + usize::from(braced);
-            // `"$a[key]"` has its key without quotes.
+            // In `"$a[key]"`, the key has no quotes.
             parts.push(if braced { self.expression(*child) } else { self.simple(*child) });
         }
         raw(self, at, to.max(at), &mut parts)?;
@@ -100,7 +102,7 @@ impl<'t> Porter<'t> {
         self.expression(node)
     }
 
-    /// Texts and values one after the other.
+    /// A sequence of texts and values.
     pub(super) fn joined(&mut self, parts: Vec<Expr>) -> Expr {
         let mut merged: Vec<Expr> = Vec::new();
         for part in parts {
@@ -153,7 +155,7 @@ impl<'t> Porter<'t> {
     }
 }
 
-/// Lines without the indentation of a heredoc's end.
+/// Lines without the indentation of the heredoc's closing identifier.
 fn unindented(piece: &str, indent: &str, at_start: bool) -> String {
     let mut out = String::with_capacity(piece.len());
     for (number, line) in piece.split_inclusive('\n').enumerate() {

@@ -1,17 +1,17 @@
-//! Small questions to the nodes of the parser's tree.
+//! Parses PHP, and reads the nodes of the syntax tree.
 
 use std::collections::HashMap;
 
 use tree_sitter::{Node, Parser, Tree};
 
-/// How deep PHP may be nested, and how long a file may be: hand-written code is far below both.
-const DEPTH: usize = 256;
-const BYTES: usize = 4 << 20;
+/// The limits of nesting and of a file's length. Hand-written code is far below both.
+const MAX_DEPTH: usize = 256;
+const MAX_BYTES: usize = 4 << 20;
 
-/// The tree of a file, or what is wrong with the file.
+/// The syntax tree of a file. Fails with the syntax errors of the file.
 pub(super) fn parse(php: &str) -> Result<Tree, String> {
-    if php.len() > BYTES {
-        return Err(format!("the file has {} bytes, and at most {BYTES} are read: give it in pieces", php.len()));
+    if php.len() > MAX_BYTES {
+        return Err(format!("the file has {} bytes, and at most {MAX_BYTES} are read: give it in pieces", php.len()));
     }
     let mut parser = Parser::new();
     parser
@@ -22,14 +22,15 @@ pub(super) fn parse(php: &str) -> Result<Tree, String> {
     Ok(tree)
 }
 
-/// Walks the tree without recursion, so that nothing that comes later can run out of stack.
+/// Checks the depth of the tree and finds its errors. It does not recurse, so that no later step can
+/// overflow the stack.
 fn check(tree: &Tree, php: &str) -> Result<(), String> {
     let mut cursor = tree.walk();
     let (mut depth, mut wrong) = (0, Vec::new());
     'walk: loop {
         let node = cursor.node();
-        if depth > DEPTH {
-            return Err(format!("line {}: nested more than {DEPTH} deep: take the expression apart", line(node)));
+        if depth > MAX_DEPTH {
+            return Err(format!("line {}: nested more than {MAX_DEPTH} deep: take the expression apart", line(node)));
         }
         if node.is_error() {
             wrong.push(format!("line {}: this is no PHP: {}", line(node), super::text::short(text(node, php), 60)));
@@ -57,7 +58,7 @@ fn check(tree: &Tree, php: &str) -> Result<(), String> {
     Err(wrong.join("\n"))
 }
 
-/// The line where it begins, from 1.
+/// The line where a node begins, counted from 1.
 pub(super) fn line(node: Node<'_>) -> usize {
     node.start_position().row + 1
 }
@@ -78,7 +79,7 @@ pub(super) fn named(node: Node<'_>) -> Vec<Node<'_>> {
     node.named_children(&mut cursor).collect()
 }
 
-/// What `echo` prints, piece by piece.
+/// The arguments of `echo`.
 pub(super) fn sequence(node: Node<'_>) -> Vec<Node<'_>> {
     let mut out = Vec::new();
     let mut stack = vec![node];

@@ -1,6 +1,6 @@
-//! Text: how PHP writes it, and how Rust does.
+//! The spelling of literals, names and comments in PHP and in Rust.
 
-/// A Rust literal of a text. One of several lines is written on as many.
+/// A Rust string literal. A text of several lines is written on several lines.
 pub(super) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
@@ -11,7 +11,8 @@ pub(super) fn quoted(text: &str) -> String {
         escaped(c, &mut out);
         if c == '\n' && broken {
             match chars.peek() {
-                // What follows a backslash at the end of a line is skipped up to the first letter.
+                // After a backslash at the end of a line, Rust skips the whitespace at the start of
+                // the next.
                 Some(' ') => {
                     chars.next();
                     out.push_str("\\\n    \\x20");
@@ -25,7 +26,7 @@ pub(super) fn quoted(text: &str) -> String {
     out
 }
 
-/// The same on one line, for a text inside of `format!`.
+/// Likewise on one line, for a text inside `format!`.
 pub(super) fn braced(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -46,7 +47,7 @@ fn escaped(c: char, out: &mut String) {
         '\r' => out.push_str("\\r"),
         '\t' => out.push_str("\\t"),
         '\0' => out.push_str("\\0"),
-        // Marks that turn the direction of text are an error in Rust's source.
+        // Rust rejects characters that change the direction of text.
         c if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
             out.extend(c.escape_unicode());
         }
@@ -54,7 +55,7 @@ fn escaped(c: char, out: &mut String) {
     }
 }
 
-/// The text of a single-quoted PHP literal, from what stands between its quotes.
+/// The text of a single-quoted PHP literal, given the source between its quotes.
 pub(super) fn single(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
     let mut chars = raw.chars().peekable();
@@ -67,7 +68,8 @@ pub(super) fn single(raw: &str) -> String {
     out
 }
 
-/// The text of a piece of a double-quoted literal or a heredoc; `None` where it is no UTF-8. A quote is escaped in the former alone.
+/// The text of a part of a double-quoted literal or a heredoc; `None` if it is not valid UTF-8. A
+/// quote is escaped only in a double-quoted literal.
 pub(super) fn double(raw: &str, quotes: bool) -> Option<String> {
     let mut out: Vec<u8> = Vec::with_capacity(raw.len());
     let mut rest = raw;
@@ -115,7 +117,7 @@ pub(super) fn double(raw: &str, quotes: bool) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
-/// A name of PHP's in Rust's spelling: `$outTradeNo` is `out_trade_no`.
+/// A PHP name in Rust's spelling: `$outTradeNo` is `out_trade_no`.
 pub(super) fn snake(name: &str) -> String {
     let mut out = String::with_capacity(name.len() + 4);
     let mut before = '_';
@@ -151,7 +153,7 @@ const KEYWORDS: &[&str] = &[
     "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
 ];
 
-/// Each line of the code further in.
+/// The code, indented by one level.
 pub(super) fn indent(code: &str) -> String {
     let mut out = String::with_capacity(code.len() + 16);
     for line in code.split_inclusive('\n') {
@@ -163,7 +165,7 @@ pub(super) fn indent(code: &str) -> String {
     out
 }
 
-/// At most so many characters of a text, on one line.
+/// The first characters of a text, on one line.
 pub(super) fn short(text: &str, most: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(most) {
@@ -172,7 +174,7 @@ pub(super) fn short(text: &str, most: usize) -> String {
     }
 }
 
-/// A text as the lines of a Rust comment.
+/// A text as lines of a Rust comment.
 pub(super) fn comment(mark: &str, text: &str) -> String {
     let lines: Vec<String> =
         text.lines().map(|line| format!("{mark} {}", line.trim_end()).trim_end().to_owned()).collect();

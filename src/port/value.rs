@@ -1,19 +1,19 @@
-//! A translated expression: its Rust, its type, and how it turns into what the place where it stands needs.
+//! A converted expression: its Rust code, its type, and how tightly it binds.
 
 use std::rc::Rc;
 
-/// What is known of a value.
+/// The type of a value, as far as it is known.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Type {
-    /// `serde_json::Value`: PHP's arrays, and all of which no more is known.
+    /// `serde_json::Value`: PHP's arrays, and values of unknown type.
     Value,
-    /// `String` or `&str`, by the [`Form`].
+    /// `String` or `&str`, depending on the [`Form`].
     Text,
     Int,
     Float,
     Bool,
     Null,
-    /// `u16`, the status of an answer.
+    /// `u16`, the status of a response.
     Status,
     /// `Vec<u8>`.
     Bytes,
@@ -22,26 +22,27 @@ pub(super) enum Type {
     Client,
     Chain,
     Response,
-    /// The body of a response; the code is the response itself, since text, JSON and XML are read from there.
+    /// The body of a response. The code is the response itself, because text, JSON and XML are read
+    /// from it.
     Body,
-    /// `Option<&Response>`: what an error may have.
+    /// `Option<&Response>`: the response of an error.
     MaybeResponse,
-    /// The body of one; the code is the option.
+    /// The body of an error's response. The code is the option.
     MaybeBody,
     Promise(Box<Type>),
     /// `Vec<(&str, Promise<_>)>`: promises in an array.
     Promises(Box<Type>),
-    /// `Vec<(String, _)>`: what came of them.
+    /// `Vec<(String, _)>`: the results of such promises.
     Answers(Box<Type>),
     Option(Box<Type>),
-    /// `Result<_, BoxError>`: what a closure gives that may fail.
+    /// `Result<_, BoxError>`: the return value of a closure that may fail.
     Outcome(Box<Type>),
     PrivateKey,
     PublicKey,
     Media,
-    /// The stream of a `Media`; the code is the media.
+    /// The stream of a `Media`. The code is the media.
     MediaStream,
-    /// Its content type, or all its headers, which the crate sets by itself.
+    /// The content type or the headers of a `Media`, which the crate sets itself.
     MediaHeaders,
     Options,
     /// The crate's error.
@@ -52,17 +53,17 @@ pub(super) enum Type {
     Closure(Rc<Signature>),
 }
 
-/// What a function or closure takes and returns.
+/// The parameters and the return type of a function or closure.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Signature {
     pub(super) parameters: Vec<Type>,
-    /// The Rust of the default values, where PHP has them.
+    /// The Rust code of the default values.
     pub(super) defaults: Vec<Option<String>>,
     pub(super) returns: Type,
 }
 
 impl Type {
-    /// The name of an owned value of this type.
+    /// The Rust name of this type, owned.
     pub(super) fn name(&self) -> String {
         match self {
             Type::Value | Type::Null | Type::MediaHeaders | Type::Closure(_) => "Value".to_owned(),
@@ -90,7 +91,7 @@ impl Type {
         }
     }
 
-    /// The type of a parameter that takes it.
+    /// The Rust name of the type of a parameter that takes it.
     pub(super) fn parameter(&self) -> String {
         match self {
             Type::Text => "&str".to_owned(),
@@ -103,7 +104,7 @@ impl Type {
         matches!(self, Type::Int | Type::Float | Type::Bool | Type::Status | Type::Unit | Type::MaybeResponse)
     }
 
-    /// Whether PHP finds a value of this type true, whatever it is.
+    /// Whether PHP considers every value of this type true.
     pub(super) fn is_object(&self) -> bool {
         if let Type::Option(of) = self {
             return of.is_object();
@@ -130,25 +131,25 @@ impl Type {
     }
 }
 
-/// How a value is at hand.
+/// How a value is available: new, in a variable, or by reference.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Form {
     /// A new value.
     Owned,
-    /// A variable, or a part of one, that owns it.
+    /// A variable or a field that owns it.
     Place,
-    /// A reference; text is `&str`.
+    /// A reference. Text is `&str`.
     Ref,
 }
 
-/// How tightly an expression holds together.
+/// How tightly an expression binds, which decides where it needs parentheses.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub(super) enum Bond {
-    /// A name, a call, an index: a method can follow.
+    /// A name, a call, an index: a method call can follow.
     Tight,
     /// `-x`, `!x`, `&x`.
     Unary,
-    /// Operators that are calculated, and casts.
+    /// Arithmetic operators and casts.
     Sum,
     /// `==`, `<` and the like.
     Compare,
@@ -164,9 +165,9 @@ pub(super) struct Expr {
     pub(super) ty: Type,
     pub(super) form: Form,
     pub(super) bond: Bond,
-    /// The value, where it is a text written in the file.
+    /// The value of a string literal.
     pub(super) literal: Option<String>,
-    /// How it is written inside of `json!`, where that differs.
+    /// The code inside `json!`, if it differs.
     pub(super) inside: Option<String>,
 }
 
@@ -192,12 +193,12 @@ impl Expr {
         Expr { form: Form::Ref, literal: Some(value.to_owned()), ..Expr::new(text, Type::Text) }
     }
 
-    /// The code with parentheses, unless it holds together at least so tightly.
+    /// The code, in parentheses if it binds less tightly than `bond`.
     pub(super) fn within(&self, bond: Bond) -> String {
         if self.bond <= bond { self.code.clone() } else { format!("({})", self.code) }
     }
 
-    /// The code in front of a dot.
+    /// The code before a dot.
     pub(super) fn tight(&self) -> String {
         self.within(Bond::Tight)
     }
@@ -210,7 +211,7 @@ impl Expr {
         }
     }
 
-    /// The value itself.
+    /// An owned value.
     pub(super) fn owned(&self) -> String {
         match (&self.ty, self.form) {
             (Type::Text, Form::Ref) => format!("{}.to_owned()", self.tight()),
