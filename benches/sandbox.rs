@@ -38,12 +38,12 @@ fn requests(sandbox: &Sandbox, run: &str) -> Vec<String> {
         .collect()
 }
 
-/// Sends one request and reads its answer; how many bytes came.
+/// Sends one request and reads its response; how many bytes came.
 fn call(stream: &mut TcpStream, request: &str, buffer: &mut [u8]) {
     stream.write_all(request.as_bytes()).expect("sent");
     let mut read = 0;
     loop {
-        read += stream.read(&mut buffer[read..]).expect("answer");
+        read += stream.read(&mut buffer[read..]).expect("response");
         let text = std::str::from_utf8(&buffer[..read]).expect("text");
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
             let length: usize = head

@@ -35,12 +35,12 @@ impl Verifier for Stub {
     }
 }
 
-/// Answers every request with the same bytes, on a thread of its own.
+/// Responses every request with the same bytes, on a thread of its own.
 fn server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("port");
     let address = listener.local_addr().expect("address");
     let body = r#"{"permission_token":"0123456789ABCDEFGHIJKLMNOPQRSTUV"}"#;
-    let answer = format!(
+    let response = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nrequest-id: 08F78BB5AF0610E302189295B3CD0120\r\n\
          wechatpay-serial: 0\r\nwechatpay-nonce: n\r\nwechatpay-timestamp: {}\r\nwechatpay-signature: c2ln\r\ncontent-length: {}\r\n\r\n{body}",
         formatter::timestamp(),
@@ -49,7 +49,7 @@ fn server() -> String {
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.expect("connection");
-            let answer = answer.clone();
+            let response = response.clone();
             std::thread::spawn(move || {
                 let mut reader = BufReader::new(stream.try_clone().expect("stream"));
                 let (mut line, mut length) = (String::new(), 0);
@@ -59,7 +59,7 @@ fn server() -> String {
                     }
                     if line == "\r\n" {
                         reader.read_exact(&mut vec![0; length]).expect("body");
-                        stream.write_all(answer.as_bytes()).expect("answered");
+                        stream.write_all(response.as_bytes()).expect("answered");
                     }
                     line.clear();
                 }
@@ -102,8 +102,8 @@ fn a_call_allocates_little() {
                     .header("authorization", &*authorization)
                     .body(Full::new(body.clone()))
                     .expect("request");
-                let answer = pool.request(request).await.expect("answer");
-                answer.into_body().collect().await.expect("body");
+                let response = pool.request(request).await.expect("response");
+                response.into_body().collect().await.expect("body");
             }
         });
     });
@@ -129,8 +129,8 @@ fn a_call_allocates_little() {
         runtime.block_on(async {
             for _ in 0..count {
                 let chain = &client["v3/marketing/membercard-open/cards/{card_id}/permission-tokens"];
-                let answer = chain.post_async(options.next().expect("options")).await.expect("answer");
-                assert!(answer.is_verified());
+                let response = chain.post_async(options.next().expect("options")).await.expect("response");
+                assert!(response.is_verified());
             }
         });
     });

@@ -70,9 +70,9 @@ fn count(input: &str, name: &str) -> u64 {
         .expect("valgrind");
     child.stdin.take().expect("stdin").write_all(input.as_bytes()).expect("input");
     let output = child.wait_with_output().expect("output");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{name}: {said}");
-    let collected = said.lines().find_map(|line| line.split_once("Collected : ")).expect("a count").1;
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{name}: {message}");
+    let collected = message.lines().find_map(|line| line.split_once("Collected : ")).expect("a count").1;
     collected.trim().parse::<u64>().expect("number") / TIMES
 }
 

@@ -89,7 +89,7 @@ fn pair(name: &str, floor: &Floor, client: &Client) {
 fn synchronous(floor: &Floor, client: &Client) {
     let post = |count| {
         for _ in 0..count {
-            assert!(client[crate::TEMPLATE].post(options()).expect("answer").is_verified());
+            assert!(client[crate::TEMPLATE].post(options()).expect("response").is_verified());
         }
     };
     let one = runtime();

@@ -101,7 +101,7 @@ impl Floor {
             .header("authorization", authorization)
             .body(Full::new(Bytes::from_static(BODY.as_bytes())))
             .expect("request");
-        let (parts, body) = self.pool.request(request).await.expect("answer").into_parts();
+        let (parts, body) = self.pool.request(request).await.expect("response").into_parts();
         let body = body.collect().await.expect("body").to_bytes();
         let header = |name: &str| parts.headers[name].to_str().expect("text");
         let message = format!(

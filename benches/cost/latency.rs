@@ -13,7 +13,7 @@ use crate::{AT_ONCE, TEMPLATE, client, middle, options, server};
 /// Of each of the [`AT_ONCE`] that make one call after the other.
 const CALLS: usize = 40;
 const ROUNDS: usize = 9;
-/// Of the server, before the answer that is to be there.
+/// Of the server, before the response that is to be there.
 const DELAY: Duration = Duration::from_millis(3);
 const ONE: &str = "one thread";
 
@@ -44,7 +44,7 @@ fn percentiles(runtime: &Runtime, call: &Call) -> (f64, f64) {
     (times[times.len() / 2], times[times.len() * 99 / 100])
 }
 
-/// How long an answer that is there waits for its caller, while 64 calls begin, in milliseconds.
+/// How long a response that is there waits for its caller, while 64 calls begin, in milliseconds.
 fn ready(runtime: &Runtime, call: &Call, delayed: &Call) -> f64 {
     runtime.block_on(async {
         let first = delayed();
@@ -109,7 +109,7 @@ pub(crate) fn run(settings: &Value) {
             let ours = ours.clone();
             Arc::new(move || {
                 let call = ours[TEMPLATE].post_async(&options);
-                Box::pin(async move { assert!(call.await.expect("answer").is_verified()) })
+                Box::pin(async move { assert!(call.await.expect("response").is_verified()) })
             })
         });
         compare(name, &runtime, &floors[0], &all[0]);

@@ -40,7 +40,7 @@ pub(crate) fn options() -> Value {
 
 pub(crate) async fn call(client: &Client) {
     let chain = client["v3/marketing/membercard-open/cards/{card_id}/permission-tokens"].post_async(options());
-    assert!(chain.await.expect("answer").is_verified());
+    assert!(chain.await.expect("response").is_verified());
 }
 
 /// A signer of the caller's, for the libraries that the client would not choose by itself.
@@ -79,7 +79,7 @@ pub(crate) fn client_by(settings: &Value, key: Key) -> Client {
 pub(crate) fn client(settings: &Value) -> Client {
     let client = Client::factory(settings.clone()).expect("client");
     for _ in 0..20 {
-        client[TEMPLATE].post(options()).expect("answer");
+        client[TEMPLATE].post(options()).expect("response");
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     client

@@ -44,7 +44,7 @@ pub(crate) fn child(kind: &str) {
         "nothing" => {}
         "one" => {
             let client = Client::factory(settings).expect("client");
-            assert!(client[TEMPLATE].post(options()).expect("answer").is_verified());
+            assert!(client[TEMPLATE].post(options()).expect("response").is_verified());
         }
         "one-ring" => {
             let floor = floor(Key::ring);
@@ -77,7 +77,7 @@ pub(crate) fn child(kind: &str) {
                 options["query"] = serde_json::json!({ "together": CALLS });
                 let all: Vec<_> = (0..CALLS).map(|_| tokio::spawn(client[TEMPLATE].post_async(&options))).collect();
                 for one in all {
-                    one.await.expect("task").expect("answer");
+                    one.await.expect("task").expect("response");
                 }
             });
         }

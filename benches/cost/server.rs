@@ -63,12 +63,12 @@ pub(crate) fn keys(settings: &Value) -> (Vec<u8>, Vec<u8>) {
 
 pub(crate) fn serve() {
     let sandbox = Sandbox::start().expect("keys");
-    let once = sandbox.client().expect("client").chain(crate::TEMPLATE).post(crate::options()).expect("answer");
-    let mut answer = String::from("HTTP/1.1 200 OK\r\n");
+    let once = sandbox.client().expect("client").chain(crate::TEMPLATE).post(crate::options()).expect("response");
+    let mut response = String::from("HTTP/1.1 200 OK\r\n");
     for (name, value) in once.headers() {
-        answer += &format!("{name}: {}\r\n", value.to_str().expect("text"));
+        response += &format!("{name}: {}\r\n", value.to_str().expect("text"));
     }
-    let answer: Arc<[u8]> = format!("{answer}\r\n{}", once.text()).into_bytes().into();
+    let response: Arc<[u8]> = format!("{response}\r\n{}", once.text()).into_bytes().into();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
     runtime.block_on(async move {
         let listener = tokio::net::TcpSocket::new_v4().expect("socket");
@@ -82,12 +82,12 @@ pub(crate) fn serve() {
         loop {
             let (stream, _) = listener.accept().await.expect("accept");
             stream.set_nodelay(true).expect("option");
-            tokio::spawn(converse(stream, Arc::clone(&answer), Arc::clone(&come)));
+            tokio::spawn(converse(stream, Arc::clone(&response), Arc::clone(&come)));
         }
     });
 }
 
-async fn converse(mut stream: TcpStream, answer: Arc<[u8]>, come: Arc<(AtomicUsize, watch::Sender<usize>)>) {
+async fn converse(mut stream: TcpStream, response: Arc<[u8]>, come: Arc<(AtomicUsize, watch::Sender<usize>)>) {
     let mut buffer = vec![0; 4096];
     let mut filled = 0;
     while let Ok(count) = stream.read(&mut buffer[filled..]).await {
@@ -113,7 +113,7 @@ async fn converse(mut stream: TcpStream, answer: Arc<[u8]>, come: Arc<(AtomicUsi
             come.1.send_replace(number);
             let _ = seen.wait_for(|number| *number >= all).await;
         }
-        if stream.write_all(&answer).await.is_err() {
+        if stream.write_all(&response).await.is_err() {
             return;
         }
     }

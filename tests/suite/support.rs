@@ -1,18 +1,20 @@
-//! What the tests share.
+//! Helpers that several tests use.
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use wechatpay_chain::sandbox::{self, Sandbox};
 use wechatpay_chain::{Client, ClientBuilder};
 
-/// The reference call's path.
+/// The path of the call that most tests make.
 pub(crate) const CARDS: &str = "v3/marketing/membercard-open/cards/{card_id}/permission-tokens";
 
-/// The reference call's options.
+/// The options of that call.
 pub(crate) fn options() -> Value {
     json!({
         "card_id": "pbLatjvWOibDc5-TBnbUk1pD12o0",
@@ -31,7 +33,7 @@ pub(crate) fn sandbox() -> Sandbox {
     Sandbox::start().expect("a sandbox")
 }
 
-/// A merchant in platform-certificate mode, who has nothing but the APIv3 key.
+/// The builder of a client in platform-certificate mode: it has the APIv3 key and no platform key.
 pub(crate) fn by_certificate(sandbox: &Sandbox) -> ClientBuilder {
     Client::builder()
         .mchid(sandbox::MCHID)
@@ -42,14 +44,14 @@ pub(crate) fn by_certificate(sandbox: &Sandbox) -> ClientBuilder {
         .no_proxy()
 }
 
-/// A sandbox and a client of its merchant.
+/// A sandbox and a client for it.
 pub(crate) fn start() -> (Sandbox, Client) {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
     (sandbox, client)
 }
 
-/// Runs a future on a runtime of its own.
+/// Runs a future on a new runtime with two worker threads.
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -59,8 +61,9 @@ pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
         .block_on(future)
 }
 
-/// A TCP server on a thread of its own, ended with the process; `serve` runs for each connection.
-pub(crate) fn server<F>(serve: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> std::net::SocketAddr
+/// Starts a TCP server on a new thread, which runs until the process ends. `serve` handles each
+/// connection.
+pub(crate) fn server<F>(serve: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> SocketAddr
 where
     F: Future<Output = io::Result<()>> + Send + 'static,
 {
@@ -72,7 +75,7 @@ where
             send.send(listener.local_addr().expect("address")).expect("the test waits");
             loop {
                 let (stream, _) = listener.accept().await.expect("accept");
-                // What a broken connection means, the client must say.
+                // The test asserts how the client reports a connection that failed.
                 tokio::spawn(serve(stream));
             }
         });
@@ -80,21 +83,73 @@ where
     receive.recv().expect("the server started")
 }
 
-/// Passes bytes between a connection and an address until both ends are done.
+/// A server that reads one request, writes these bytes and closes the connection.
+pub(crate) fn raw_server(response: impl Into<Vec<u8>>) -> SocketAddr {
+    let response = response.into();
+    server(move |mut stream| {
+        let response = response.clone();
+        async move {
+            let mut request = [0; 65536];
+            let _ = stream.read(&mut request).await?;
+            stream.write_all(&response).await?;
+            stream.shutdown().await
+        }
+    })
+}
+
+/// A server that accepts connections and never writes to them.
+pub(crate) fn silent_server() -> SocketAddr {
+    server(|stream| async move {
+        let _open = stream;
+        std::future::pending().await
+    })
+}
+
+/// An address at which no server listens.
+pub(crate) fn unused_address() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("address")
+}
+
+/// A client with the keys of a sandbox that sends its requests to another address.
+pub(crate) fn client_at(sandbox: &Sandbox, address: SocketAddr) -> Client {
+    sandbox.client_builder().base_uri(format!("http://{address}/")).build().expect("client")
+}
+
+/// A writer whose bytes can be read through its clones.
+#[derive(Clone, Default)]
+pub(crate) struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
+
+impl SharedBuffer {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.0.lock().expect("buffer").clone()
+    }
+}
+
+impl io::Write for SharedBuffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("buffer").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Copies bytes in both directions between a connection and an address, until both are closed.
 pub(crate) async fn relay(
     mut from: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-    to: std::net::SocketAddr,
+    to: SocketAddr,
 ) -> io::Result<()> {
     let mut to = TcpStream::connect(to).await?;
     copy_bidirectional(&mut from, &mut to).await.map(|_| ())
 }
 
-/// Runs an ignored test of this binary in a process of its own, and returns what it printed.
-pub(crate) fn alone(test: &str) -> String {
+/// Runs an ignored test of this binary in a new process. Returns what the test printed.
+pub(crate) fn run_in_new_process(test: &str) -> String {
     let exe = std::env::current_exe().expect("this binary");
     let output =
         std::process::Command::new(exe).args([test, "--exact", "--ignored", "--nocapture"]).output().expect("run");
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
-    said
+    let printed = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success() && printed.contains("1 passed"), "{printed}");
+    printed
 }

@@ -1,4 +1,4 @@
-//! The same call in every form puts the same bytes on the wire.
+//! Every form of a call sends the same bytes.
 
 use proptest::prelude::ProptestConfig;
 use serde_json::json;
@@ -7,7 +7,7 @@ use wechatpay_chain::{Options, Response, chain};
 
 use crate::support::{CARDS, options, run, sandbox};
 
-/// The parts of a request that must not depend on the form: all but nonce, timestamp and signature.
+/// The parts of a request that do not depend on the form: all but nonce, timestamp and signature.
 fn comparable(request: &Received) -> (String, String, Vec<(String, String)>, Vec<u8>) {
     let mut headers: Vec<_> = request
         .headers
@@ -22,7 +22,7 @@ fn comparable(request: &Received) -> (String, String, Vec<(String, String)>, Vec
     (request.method.to_string(), request.target.clone(), headers, request.body.to_vec())
 }
 
-fn assert_answered(form: &str, response: &Response) {
+fn assert_verified(form: &str, response: &Response) {
     assert_eq!(response.status(), 200, "{form}");
     assert!(response.is_verified(), "{form}");
     assert!(response.request_id().is_some(), "{form}");
@@ -31,40 +31,40 @@ fn assert_answered(form: &str, response: &Response) {
 }
 
 #[test]
-fn six_forms_and_the_macro_send_the_same() {
+fn six_forms_and_the_macro_send_the_same_request() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
     let by_seg = || {
         client.seg("v3").seg("marketing").seg("membercardOpen").seg("cards").seg("_card_id_").seg("permissionTokens")
     };
-    assert_answered("seg", &by_seg().post(options()).expect("seg"));
-    assert_answered("chain", &client.chain(CARDS).post(options()).expect("chain"));
-    assert_answered(
+    assert_verified("seg", &by_seg().post(options()).expect("seg"));
+    assert_verified("chain", &client.chain(CARDS).post(options()).expect("chain"));
+    assert_verified(
         "index",
         &client["v3/marketing/membercard-open/cards/{card_id}/permission-tokens"].post(options()).expect("index"),
     );
     run(async {
-        assert_answered("seg async", &by_seg().post_async(options()).await.expect("seg"));
-        assert_answered("chain async", &client.chain(CARDS).post_async(options()).await.expect("chain"));
+        assert_verified("seg async", &by_seg().post_async(options()).await.expect("seg"));
+        assert_verified("chain async", &client.chain(CARDS).post_async(options()).await.expect("chain"));
         let path = &client["v3/marketing/membercard-open/cards/{card_id}/permission-tokens"];
-        assert_answered("index async", &path.post_async(options()).await.expect("index"));
+        assert_verified("index async", &path.post_async(options()).await.expect("index"));
     });
     chain!(client->v3->marketing->membercardOpen->cards->_card_id_->permissionTokens)
         .post_async(options())
-        .then(|response| assert_answered("chain!", &response))
+        .then(|response| assert_verified("chain!", &response))
         .otherwise(|error| panic!("{error}"))
         .wait()
         .expect("handled");
-    // Nested, angle brackets, camelCase in a path, the generic verb, and options by the builder.
-    assert_answered(
+    // Nested chains, angle brackets, camelCase in a path, any method, and options from the builder.
+    assert_verified(
         "nested",
         &client["v3"]["marketing"].chain("membercardOpen/cards/<card_id>")["permissionTokens"]
             .post(options())
             .expect("nested"),
     );
-    assert_answered("request", &client.request("POST", CARDS, options()).expect("request"));
+    assert_verified("request", &client.request("POST", CARDS, options()).expect("request"));
     let built = Options::new().with("card_id", options()["card_id"].clone()).json(&options()["json"]);
-    assert_answered("builder", &client.chain(CARDS).post(built).expect("builder"));
+    assert_verified("builder", &client.chain(CARDS).post(built).expect("builder"));
 
     let requests = sandbox.requests();
     assert_eq!(requests.len(), 10);
@@ -75,7 +75,7 @@ fn six_forms_and_the_macro_send_the_same() {
     for request in &requests[1..] {
         assert_eq!(comparable(request), first);
     }
-    // Nothing repeats but what must: each has its own nonce and signature.
+    // Each request has its own nonce and signature.
     let mut headers: Vec<_> = requests.iter().map(|request| request.headers["authorization"].clone()).collect();
     headers.sort_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
     headers.dedup();
@@ -83,7 +83,7 @@ fn six_forms_and_the_macro_send_the_same() {
 }
 
 #[test]
-fn every_verb_in_both_forms() {
+fn every_verb_is_synchronous_and_asynchronous() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
     for method in ["GET", "PUT", "POST", "PATCH", "DELETE"] {
@@ -113,14 +113,14 @@ fn every_verb_in_both_forms() {
     for request in sandbox.requests() {
         assert_eq!(request.target, "/v3/things/1?a%5B0%5D=1&a%5B1%5D=1&b=x%20y");
     }
-    // An answer without a body is signed, too.
+    // A response without a body is signed, too.
     sandbox.stub("DELETE", "v3/things/{id}", 204, json!(null));
     let response = thing.delete(options()).expect("204");
     assert!(response.is_verified() && response.body().is_empty());
 }
 
 #[test]
-fn a_prefix_serves_many_calls_and_an_index_returns_the_same_chain() {
+fn a_prefix_is_reusable_and_an_index_returns_the_same_chain() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
     let orders = client.chain("v3/pay/transactions");
@@ -135,9 +135,9 @@ fn a_prefix_serves_many_calls_and_an_index_returns_the_same_chain() {
     assert!(chain.get(()).is_ok());
 }
 
-/// All that PHP's chain takes, and one path for each place of the program.
+/// The macro accepts PHP's forms of a path.
 #[test]
-fn the_macro_takes_what_php_takes() {
+fn the_macro_accepts_the_forms_of_php() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
     let template = |chain: wechatpay_chain::Chain| chain.template().expect("path").to_owned();
@@ -154,10 +154,10 @@ fn the_macro_takes_what_php_takes() {
     ] {
         assert_eq!(template(chain), CARDS);
     }
-    // Words of Rust, and capitals where a path may have them.
+    // Keywords of Rust, and capitals where a path may contain them.
     assert_eq!(template(chain!(client->v3->type->in->r#loop->"{Id}"->"a%2Fb")), "v3/type/in/loop/{Id}/a%2Fb");
-    let told = chain!(client->v3->marketing->membercardOpen->cards->_card_id_->permissionTokens->postAsync(options())->then(|answer| answer.status().as_u16())->wait());
-    assert_eq!(told.expect("answer"), 200);
+    let status = chain!(client->v3->marketing->membercardOpen->cards->_card_id_->permissionTokens->postAsync(options())->then(|response| response.status().as_u16())->wait());
+    assert_eq!(status.expect("response"), 200);
     for method in ["GET", "PUT", "POST", "PATCH", "DELETE"] {
         sandbox.stub(method, "v3/verb", 200, json!({}));
     }
@@ -169,21 +169,21 @@ fn the_macro_takes_what_php_takes() {
         chain!(client->v3->verb->deleteAsync(())),
     ];
     for verb in verbs {
-        verb.wait().expect("answer");
+        verb.wait().expect("response");
     }
     let methods: Vec<_> = sandbox.requests().iter().map(|request| request.method.to_string()).collect();
     assert_eq!(methods.get(1..), Some(["GET", "PUT", "POST", "PATCH", "DELETE"].map(String::from).as_slice()));
     assert_eq!(
         chain!(client["v3/marketing/membercard-open/cards/{card_id}/permission-tokens"]->post(options()))
-            .expect("answer")
+            .expect("response")
             .status(),
         200
     );
 }
 
-/// What the compiler writes is what `seg` writes, and what it refuses `seg` refuses.
+/// The path that the macro builds at compile time, or its refusal, equals that of `seg`.
 #[test]
-fn the_macro_writes_what_seg_writes() {
+fn the_macro_builds_the_same_path_as_seg() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };

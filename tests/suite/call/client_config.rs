@@ -1,19 +1,20 @@
-//! Each setting that is missing or wrong has its own message.
+//! The settings of a client. Each missing or wrong one has its own message.
 
 use serde_json::{Value, json};
 use wechatpay_chain::sandbox::Sandbox;
 use wechatpay_chain::{Client, ErrorKind, PrivateKey, PublicKey};
 
-use crate::support::{CARDS, options, sandbox};
+use crate::support::{CARDS, options, sandbox, silent_server};
 
-/// The sandbox's settings without the APIv3 key, which would stand in for the platform keys.
+/// The sandbox's settings without the APIv3 key, with which platform keys could be fetched.
 fn settings_of(sandbox: &Sandbox) -> Value {
     let mut settings = sandbox.settings();
     settings.as_object_mut().expect("object").remove("apiv3_key");
     settings
 }
 
-fn said(settings: Value) -> String {
+/// The message of the error that these settings cause.
+fn message_of(settings: Value) -> String {
     let error = Client::factory(settings).expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::Config, "{error}");
     error.to_string()
@@ -26,29 +27,26 @@ fn with(sandbox: &Sandbox, key: &str, value: Value) -> Value {
 }
 
 #[test]
-fn the_map_of_php_builds_a_client() {
+fn the_map_of_the_php_sdk_builds_a_client() {
     let sandbox = sandbox();
     let mut settings = sandbox.settings();
-    // What else stands in such a map.
+    // Other entries of PHP's map.
     settings["secret"] = json!("apiv2-key");
     settings["merchant"] = json!({ "cert": null, "key": null });
     settings["timeout"] = json!(12.5);
     settings["connect_timeout"] = json!(3);
     settings["serial"] = json!(sandbox.settings()["serial"].as_str().expect("serial").to_lowercase());
     let client = Client::factory(settings).expect("client");
-    assert!(client.chain(CARDS).post(options()).expect("answer").is_verified());
+    assert!(client.chain(CARDS).post(options()).expect("response").is_verified());
     assert!(format!("{client:?}").contains("12.5s"), "{client:?}");
 }
 
 #[test]
-fn times_have_defaults_and_are_taken_from_the_map() {
+fn timeouts_have_defaults_and_can_be_set_in_the_map() {
     let sandbox = sandbox();
     assert!(format!("{:?}", sandbox.client_builder()).contains("timeout: 30s, connect_timeout: 10s"));
     assert!(format!("{:?}", sandbox.client().expect("client")).contains("timeout: 30s"));
-    let silent = crate::support::server(|stream| async move {
-        let _kept = stream;
-        std::future::pending().await
-    });
+    let silent = silent_server();
     let mut settings = sandbox.settings();
     settings["base_uri"] = json!(format!("https://{silent}/"));
     settings["connect_timeout"] = json!(0.2);
@@ -57,13 +55,12 @@ fn times_have_defaults_and_are_taken_from_the_map() {
 }
 
 #[test]
-fn keys_from_files() {
+fn keys_are_read_from_files() {
     let sandbox = sandbox();
-    let folder = std::env::temp_dir().join(format!("wechatpay-chain-keys-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("folder");
+    let folder = tempfile::tempdir().expect("folder");
     let mut settings = sandbox.settings();
     let file = |name: &str, text: &Value| {
-        let path = folder.join(name);
+        let path = folder.path().join(name);
         std::fs::write(&path, text.as_str().expect("pem")).expect("written");
         json!(format!("file://{}", path.display()))
     };
@@ -73,12 +70,11 @@ fn keys_from_files() {
         settings["certs"][&id] = file("pub.pem", &pem);
     }
     let outcome = Client::factory(settings).expect("client").chain(CARDS).post(options());
-    std::fs::remove_dir_all(&folder).expect("removed");
-    assert!(outcome.expect("answer").is_verified());
+    assert!(outcome.expect("response").is_verified());
 }
 
 #[test]
-fn each_missing_or_wrong_setting() {
+fn each_missing_or_wrong_setting_is_reported() {
     let sandbox = sandbox();
     let private = sandbox.settings()["privateKey"].clone();
     let public = sandbox.settings()["certs"].as_object().expect("certs").values().next().expect("one").clone();
@@ -88,9 +84,9 @@ fn each_missing_or_wrong_setting() {
     for key in ["mchid", "serial", "privateKey", "certs"] {
         let mut settings = settings_of(&sandbox);
         settings.as_object_mut().expect("object").remove(key);
-        messages.push((said(settings), "is missing"));
+        messages.push((message_of(settings), "is missing"));
     }
-    for (key, value, words) in [
+    for (key, value, expected) in [
         ("mchid", json!(""), "mchid is missing"),
         ("mchid", json!("19 00"), "more than letters and digits"),
         ("mchid", json!(["x"]), "mchid: an array"),
@@ -136,12 +132,12 @@ fn each_missing_or_wrong_setting() {
         ("private_key", json!("1"), "did you mean \"privateKey\"?"),
         ("colour", json!("1"), "the settings are mchid"),
     ] {
-        messages.push((said(with(&sandbox, key, value)), words));
+        messages.push((message_of(with(&sandbox, key, value)), expected));
     }
-    messages.push((said(json!([])), "an array where an object"));
-    for (said, words) in &messages {
-        assert!(said.contains(words), "{words:?} not in {said:?}");
-        assert!(!said.contains("MII"), "no key material in {said:?}");
+    messages.push((message_of(json!([])), "an array where an object"));
+    for (message, expected) in &messages {
+        assert!(message.contains(expected), "{expected:?} not in {message:?}");
+        assert!(!message.contains("MII"), "key material in {message:?}");
     }
 }
 
@@ -151,28 +147,28 @@ fn pem(label: &str, der: &[u8]) -> String {
 }
 
 #[test]
-fn contradictions() {
+fn contradictory_settings_are_reported() {
     use wechatpay_chain::{BoxError, BoxFuture, Signature, Signer, Verifier};
-    struct Own;
-    impl Signer for Own {
+    struct Unused;
+    impl Signer for Unused {
         fn sign<'a>(&'a self, _: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
             unreachable!("nothing is sent")
         }
     }
-    impl Verifier for Own {
+    impl Verifier for Unused {
         fn verify<'a>(&'a self, _: &'a str, _: &'a [u8], _: &'a [u8]) -> BoxFuture<'a, Result<(), BoxError>> {
             unreachable!("nothing is sent")
         }
     }
     let sandbox = sandbox();
-    for (builder, words) in [
-        (sandbox.client_builder().signer(Own), "signer replaces private_key"),
-        (sandbox.client_builder().verifier(Own), "verifier replaces platform_key"),
+    for (builder, expected) in [
+        (sandbox.client_builder().signer(Unused), "signer replaces private_key"),
+        (sandbox.client_builder().verifier(Unused), "verifier replaces platform_key"),
         (sandbox.client_builder().root_certificate("x"), "not a certificate in PEM"),
         (sandbox.client_builder().proxy("socks4://h:1"), "no URL of a proxy"),
     ] {
-        let error = builder.build().expect_err(words);
-        assert!(error.to_string().contains(words), "{error}");
+        let error = builder.build().expect_err(expected);
+        assert!(error.to_string().contains(expected), "{error}");
     }
 }
 
@@ -187,7 +183,7 @@ fn keys_sign_and_verify() {
     assert!(!public.verify(b"Message", &signature));
     assert!(!sandbox.platform_key().verify(b"message", &signature));
     assert!(!public.verify(b"message", b""));
-    // A file from another system: CRLF, text around the envelope.
+    // A file from another system: CRLF, and text before the PEM block.
     let crlf = format!("Bag Attributes\r\n{}", settings["privateKey"].as_str().expect("pem").replace('\n', "\r\n"));
     assert!(PrivateKey::from_pem(&crlf).is_ok());
 }

@@ -1,4 +1,4 @@
-//! How many calls are made at once, and where many signatures are made.
+//! The limit for concurrent calls, and many signatures at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,23 +10,31 @@ use wechatpay_chain::{Client, ErrorKind};
 
 use crate::support::{CARDS, options, run, sandbox, server};
 
-/// A server that answers late, or never, and the most requests it had at once, and all it had.
-fn slow(answer_after: Option<Duration>) -> (String, Arc<[AtomicUsize; 3]>) {
-    let counts: Arc<[AtomicUsize; 3]> = Arc::default();
+/// The requests of a server.
+#[derive(Debug, Default)]
+struct Counts {
+    under_way: AtomicUsize,
+    max_under_way: AtomicUsize,
+    total: AtomicUsize,
+}
+
+/// A server that responds after a pause, or never.
+fn slow_server(pause: Option<Duration>) -> (String, Arc<Counts>) {
+    let counts: Arc<Counts> = Arc::default();
     let seen = Arc::clone(&counts);
     let address = server(move |mut stream| {
         let seen = Arc::clone(&seen);
         async move {
             let mut buffer = [0; 4096];
             while stream.read(&mut buffer).await? > 0 {
-                let now = seen[0].fetch_add(1, Ordering::SeqCst) + 1;
-                seen[1].fetch_max(now, Ordering::SeqCst);
-                seen[2].fetch_add(1, Ordering::SeqCst);
-                match answer_after {
-                    Some(time) => tokio::time::sleep(time).await,
+                let now = seen.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+                seen.max_under_way.fetch_max(now, Ordering::SeqCst);
+                seen.total.fetch_add(1, Ordering::SeqCst);
+                match pause {
+                    Some(pause) => tokio::time::sleep(pause).await,
                     None => std::future::pending().await,
                 }
-                seen[0].fetch_sub(1, Ordering::SeqCst);
+                seen.under_way.fetch_sub(1, Ordering::SeqCst);
                 stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n{}").await?;
             }
             Ok(())
@@ -41,15 +49,15 @@ fn client(base_uri: &str, concurrency: Option<usize>) -> Client {
 }
 
 #[test]
-fn no_more_calls_at_once_than_allowed() {
-    for (allowed, most, options) in [
+fn no_more_calls_are_under_way_than_allowed() {
+    for (allowed, max, options) in [
         (Some(3), 3, json!({})),
         (Some(3), 3, json!({ "timeout": 0 })),
         (Some(0), 20, json!({})),
-        // Many, where the settings do not say.
+        // The default allows more than twenty.
         (None, 20, json!({})),
     ] {
-        let (base_uri, counts) = slow(Some(Duration::from_millis(30)));
+        let (base_uri, counts) = slow_server(Some(Duration::from_millis(30)));
         let client = client(&base_uri, allowed);
         run(async {
             let calls: Vec<_> = (0..20).map(|_| tokio::spawn(client.chain("v3/x").get_async(&options))).collect();
@@ -57,62 +65,62 @@ fn no_more_calls_at_once_than_allowed() {
                 assert_eq!(call.await.expect("task").expect_err("404").kind(), ErrorKind::ClientError);
             }
         });
-        assert!(counts[1].load(Ordering::SeqCst) <= most, "{allowed:?} allowed, {counts:?}");
-        assert!(allowed == Some(3) || counts[1].load(Ordering::SeqCst) > 3, "{counts:?}");
-        assert_eq!(counts[2].load(Ordering::SeqCst), 20);
+        assert!(counts.max_under_way.load(Ordering::SeqCst) <= max, "{allowed:?} allowed, {counts:?}");
+        assert!(allowed == Some(3) || counts.max_under_way.load(Ordering::SeqCst) > 3, "{counts:?}");
+        assert_eq!(counts.total.load(Ordering::SeqCst), 20);
     }
 }
 
 #[test]
-fn whoever_gets_no_turn_has_sent_nothing() {
-    let (base_uri, counts) = slow(None);
+fn a_call_that_times_out_waiting_for_a_permit_was_not_sent() {
+    let (base_uri, counts) = slow_server(None);
     let client = client(&base_uri, Some(1));
     run(async {
         let first = tokio::spawn(client.chain("v3/x").get_async(()));
-        while counts[2].load(Ordering::SeqCst) == 0 {
+        while counts.total.load(Ordering::SeqCst) == 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let error = client.chain("v3/x").get_async(json!({ "timeout": 0.1 })).await.expect_err("no turn");
+        let error = client.chain("v3/x").get_async(json!({ "timeout": 0.1 })).await.expect_err("no permit");
         assert!(
             error.is_timeout() && error.is_before_send() && error.to_string().contains("nothing was sent"),
             "{error}"
         );
-        assert_eq!(counts[2].load(Ordering::SeqCst), 1);
-        // A call that is dropped gives its turn to the next.
+        assert_eq!(counts.total.load(Ordering::SeqCst), 1);
+        // A call that is dropped releases its permit.
         first.abort();
         let _ = first.await;
-        let error = client.chain("v3/x").get_async(json!({ "timeout": 0.3 })).await.expect_err("no answer");
+        let error = client.chain("v3/x").get_async(json!({ "timeout": 0.3 })).await.expect_err("no response");
         assert!(error.to_string().contains("may have arrived"), "{error}");
-        assert_eq!(counts[2].load(Ordering::SeqCst), 2);
+        assert_eq!(counts.total.load(Ordering::SeqCst), 2);
     });
 }
 
-/// Sixty-four signatures that are wanted at the same moment, on one thread, on several, and in one task.
+/// Sixty-four signatures at the same time: on one thread, on several, and without a runtime.
 #[test]
-fn many_signatures_at_once_all_hold() {
+fn many_concurrent_signatures_are_valid() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
-    let all = || (0..64).map(|_| client.chain(CARDS).post_async(options())).collect::<Vec<_>>();
+    let calls = || (0..64).map(|_| client.chain(CARDS).post_async(options())).collect::<Vec<_>>();
     let one = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
     one.block_on(async {
-        let tasks: Vec<_> = all().into_iter().map(tokio::spawn).collect();
+        let tasks: Vec<_> = calls().into_iter().map(tokio::spawn).collect();
         for task in tasks {
-            assert!(task.await.expect("task").expect("answer").is_verified());
+            assert!(task.await.expect("task").expect("response").is_verified());
         }
     });
     run(async {
-        let tasks: Vec<_> = all().into_iter().map(tokio::spawn).collect();
+        let tasks: Vec<_> = calls().into_iter().map(tokio::spawn).collect();
         for task in tasks {
-            assert!(task.await.expect("task").expect("answer").is_verified());
+            assert!(task.await.expect("task").expect("response").is_verified());
         }
     });
-    // Without a runtime of the caller's.
+    // Without a runtime.
     let threads: Vec<_> = (0..4)
         .map(|_| {
-            let calls = all();
+            let calls = calls();
             std::thread::spawn(move || {
                 for call in calls.into_iter().take(8) {
-                    assert!(futures_executor::block_on(call).expect("answer").is_verified());
+                    assert!(futures_executor::block_on(call).expect("response").is_verified());
                 }
             })
         })

@@ -1,4 +1,5 @@
-//! Every documented v3 call leaves this crate as it leaves the PHP SDK. Skipped aloud where the corpus is absent.
+//! Every documented call is sent as the PHP SDK sends it. The tests are skipped, with a message, if
+//! the corpus is missing.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -11,13 +12,13 @@ use wechatpay_chain::{Chain, Client, Error, ErrorKind, Media, Options, Promise};
 
 use crate::support::sandbox;
 
-/// The folder of the shared data, where it is present.
+/// The folder of the corpus, if it is present.
 pub(crate) fn folder() -> Option<PathBuf> {
     let folder = std::env::var_os("WECHATPAY_CORPUS")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     let present = folder.join("corpus/endpoints.jsonl").exists();
     if !present {
-        // The test runner captures what print macros write, and this must be seen.
+        // The test runner hides what print macros write, so this is written to stderr directly.
         let _ = writeln!(
             std::io::stderr(),
             "SKIPPED: no corpus at {} (name its folder in WECHATPAY_CORPUS)",
@@ -27,7 +28,7 @@ pub(crate) fn folder() -> Option<PathBuf> {
     present.then_some(folder)
 }
 
-/// The rows of an API, `v2` or `v3`.
+/// The rows of the corpus for an API, `v2` or `v3`.
 pub(crate) fn rows(api: &str) -> Option<Vec<Value>> {
     let text = std::fs::read_to_string(folder()?.join("corpus/endpoints.jsonl")).expect("endpoints.jsonl");
     let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a row"));
@@ -38,11 +39,11 @@ pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("{pointer} in {}", value["id"]))
 }
 
-/// The options of a row, with the stream of an upload built anew from its parts.
+/// The options of a row. The body of an upload is rebuilt from its parts.
 fn options(row: &Value) -> Options {
     let mut options = row.get("options").cloned().unwrap_or_else(|| serde_json::json!({}));
     if let Some(path) = options.get_mut("sink") {
-        // The captured call never answers, so nothing is written; but the place must be one that could be written to.
+        // The captured call has no response, so nothing is written, but the path must be writable.
         *path = std::env::temp_dir().join("wechatpay-chain-never-written").to_str().expect("path").into();
     }
     let options = Options::from(options);
@@ -51,7 +52,7 @@ fn options(row: &Value) -> Options {
         Some(parts) => {
             let media = Media::from_bytes(text(parts, "/filename"), text(parts, "/file_content").to_owned());
             let meta: Value = serde_json::from_str(text(parts, "/meta")).expect("meta");
-            // Where the documentation keeps the default, so does this.
+            // The default meta, if the documentation has it, so that this is tested, too.
             let default = meta.get("filename").is_some()
                 && meta["sha256"] == media.sha256()
                 && meta.as_object().map(|m| m.len()) == Some(2);
@@ -62,7 +63,7 @@ fn options(row: &Value) -> Options {
 
 type Captured = Arc<Mutex<Option<Request<Bytes>>>>;
 
-/// A client whose outermost layer keeps the request and answers nothing.
+/// A client whose outermost layer stores the request and fails the call.
 fn capturing() -> (Client, Captured) {
     #[derive(Clone)]
     struct Capture(Captured);
@@ -89,7 +90,7 @@ fn by_verb(chain: &Chain, method: &str, options: Options) -> Result<wechatpay_ch
         "POST" => chain.post(options),
         "PATCH" => chain.patch(options),
         "DELETE" => chain.delete(options),
-        other => panic!("no verb {other}"),
+        other => panic!("not a verb: {other}"),
     }
 }
 
@@ -100,11 +101,12 @@ fn by_verb_async(chain: &Chain, method: &str, options: Options) -> Promise<wecha
         "POST" => chain.post_async(options),
         "PATCH" => chain.patch_async(options),
         "DELETE" => chain.delete_async(options),
-        other => panic!("no verb {other}"),
+        other => panic!("not a verb: {other}"),
     }
 }
 
-/// Makes a row's call in its six forms: pure chain, path and index, each by the verb and by its asynchronous twin.
+/// Makes a row's call in six forms: by segments, by path and by index, each synchronous and
+/// asynchronous.
 pub(crate) fn each_form(client: &Client, row: &Value, mut check: impl FnMut(&str, Error)) {
     let method = text(row, "/method");
     let template = text(row, "/template");
@@ -123,13 +125,13 @@ pub(crate) fn each_form(client: &Client, row: &Value, mut check: impl FnMut(&str
     }
 }
 
-/// Keeps order, unlike a comparison of values.
+/// JSON in one format, with its members in their order.
 fn canonical(json: &str) -> String {
     serde_json::from_str::<Value>(json).unwrap_or_else(|error| panic!("{error}: {json}")).to_string()
 }
 
-/// That a request of APIv3, not yet signed, is what the row says.
-pub(crate) fn assert_same(id: &str, row: &Value, request: &Request<Bytes>) {
+/// Asserts that an unsigned request of APIv3 is the one in the row.
+pub(crate) fn assert_v3_request(id: &str, row: &Value, request: &Request<Bytes>) {
     let expect = &row["expect"];
     assert_eq!(request.method().as_str(), text(expect, "/method"), "{id}");
     let origin =
@@ -141,7 +143,7 @@ pub(crate) fn assert_same(id: &str, row: &Value, request: &Request<Bytes>) {
         let values: Vec<_> =
             headers.get_all(name).iter().map(|v| String::from_utf8(v.as_bytes().to_vec()).expect("text")).collect();
         headers.remove(name);
-        assert!(values.len() <= 1, "{id}: {name} stands {} times", values.len());
+        assert!(values.len() <= 1, "{id}: {name} appears {} times", values.len());
         values.into_iter().next()
     };
     assert_eq!(header("content-type").as_deref(), Some(text(expect, "/content_type")), "{id}");
@@ -177,7 +179,7 @@ pub(crate) fn assert_same(id: &str, row: &Value, request: &Request<Bytes>) {
     }
 }
 
-/// Head and contents of each part.
+/// The head and the content of each part of a multipart body.
 fn split<'a>(body: &'a str, boundary: &str) -> Vec<(&'a str, &'a str)> {
     let end = format!("\r\n--{boundary}--\r\n");
     let body =
@@ -187,20 +189,20 @@ fn split<'a>(body: &'a str, boundary: &str) -> Vec<(&'a str, &'a str)> {
 }
 
 #[test]
-fn every_row_in_every_form() {
+fn every_v3_call_in_every_form_is_sent_as_by_php() {
     let Some(rows) = rows("v3") else { return };
     let (client, captured) = capturing();
     let (mut same, mut refused) = (0, 0);
     for row in &rows {
         let id = text(row, "/id");
         if let Some(slip) = row.get("slip") {
-            // The documentation's own mistake: refused, and the variable named.
+            // A mistake of the documentation. The error names the undefined variable.
             let undefined: Vec<_> =
                 slip["undefined"].as_array().expect("names").iter().filter_map(Value::as_str).collect();
             each_form(&client, row, |form, error| {
                 assert_eq!(error.kind(), ErrorKind::Options, "{id} {form}: {error}");
                 assert!(undefined.iter().any(|name| error.message().contains(name)), "{id} {form}: {error}");
-                assert!(captured.lock().expect("slot").is_none(), "{id} {form}: nothing leaves");
+                assert!(captured.lock().expect("slot").is_none(), "{id} {form}: nothing is sent");
                 refused += 1;
             });
             continue;
@@ -208,15 +210,15 @@ fn every_row_in_every_form() {
         each_form(&client, row, |form, error| {
             assert_eq!(error.kind(), ErrorKind::Layer, "{id} {form}: {error}");
             let request = captured.lock().expect("slot").take();
-            assert_same(&format!("{id} {form}"), row, &request.unwrap_or_else(|| panic!("{id} {form}: {error}")));
+            assert_v3_request(&format!("{id} {form}"), row, &request.unwrap_or_else(|| panic!("{id} {form}: {error}")));
             same += 1;
         });
     }
     assert_eq!((same, refused), ((698 - 4) * 6, 4 * 6));
 }
 
-/// That a request of APIv2, not yet signed, is what the row says.
-pub(crate) fn assert_same_v2(id: &str, row: &Value, request: &Request<Bytes>) {
+/// Asserts that an unsigned request of APIv2 is the one in the row.
+pub(crate) fn assert_v2_request(id: &str, row: &Value, request: &Request<Bytes>) {
     let uri = request.uri();
     assert_eq!(request.method().as_str(), text(row, "/expect/method"), "{id}");
     assert_eq!(
@@ -224,7 +226,7 @@ pub(crate) fn assert_same_v2(id: &str, row: &Value, request: &Request<Bytes>) {
         text(row, "/expect/host")
     );
     if request.method() == "GET" {
-        // The service's samples bring a sign of their own, which is made anew.
+        // The samples of the documentation contain a sign and a nonce, which are generated here.
         let unsigned = |target: &str| {
             let (path, query) = target.split_once('?').unwrap_or((target, ""));
             let fields =
@@ -244,9 +246,9 @@ pub(crate) fn assert_same_v2(id: &str, row: &Value, request: &Request<Bytes>) {
     assert_eq!(headers.len(), row.pointer("/options/headers").map_or(0, |own| own.as_object().expect("map").len()));
 }
 
-/// APIv2: the unsigned body in every form; `corpus_tests` in the crate and `wxpay wire` compare the signed bytes.
+/// Compares unsigned requests. `corpus_tests` in the crate and `wxpay wire` compare signed ones.
 #[test]
-fn every_v2_row_in_every_form() {
+fn every_v2_call_in_every_form_is_sent_as_by_php() {
     let Some(rows) = rows("v2") else { return };
     let (client, captured) = capturing();
     let mut same = 0;
@@ -255,7 +257,7 @@ fn every_v2_row_in_every_form() {
         each_form(&client, row, |form, error| {
             let request = captured.lock().expect("slot").take();
             let request = request.unwrap_or_else(|| panic!("{id} {form}: {error}"));
-            assert_same_v2(&format!("{id} {form}"), row, &request);
+            assert_v2_request(&format!("{id} {form}"), row, &request);
             same += 1;
         });
     }

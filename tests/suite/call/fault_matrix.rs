@@ -1,4 +1,5 @@
-//! Each fault, met by each verb, synchronous and not: the kind of the error, one request, and nothing believed.
+//! Each fault of the sandbox with each verb, synchronous and asynchronous: the call fails with the
+//! right kind of error after one request, and no faulty response is verified.
 
 use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{Fault, Sandbox};
@@ -6,7 +7,7 @@ use wechatpay_chain::{Client, Error, ErrorKind, Promise, Response};
 
 use crate::support::{run, start};
 
-/// The faults by name, and the kind of error that each is.
+/// The faults by name, with the kind of error that each causes.
 const FAULTS: [(&str, ErrorKind); 16] = [
     ("wrong-signature", ErrorKind::Verification),
     ("stale-clock", ErrorKind::Verification),
@@ -30,14 +31,14 @@ const VERBS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 fn fault(name: &str) -> Fault {
     match name {
-        // Longer than what is held in memory.
-        "huge" => Fault::Tamper(Box::new(|answer| *answer.body_mut() = vec![b' '; 17 * 1024 * 1024].into())),
-        "page" => Fault::Tamper(Box::new(|answer| *answer.body_mut() = "<html>captive portal</html>".into())),
+        // Longer than the limit for bodies in memory.
+        "huge" => Fault::Tamper(Box::new(|response| *response.body_mut() = vec![b' '; 17 * 1024 * 1024].into())),
+        "page" => Fault::Tamper(Box::new(|response| *response.body_mut() = "<html>captive portal</html>".into())),
         name => Fault::from_name(name).expect("fault"),
     }
 }
 
-fn sync(client: &Client, verb: &str, options: &Value) -> Result<Response, Error> {
+fn send(client: &Client, verb: &str, options: &Value) -> Result<Response, Error> {
     let chain = client.chain("v3/matrix/{x}");
     match verb {
         "GET" => chain.get(options),
@@ -48,7 +49,7 @@ fn sync(client: &Client, verb: &str, options: &Value) -> Result<Response, Error>
     }
 }
 
-fn later(client: &Client, verb: &str, options: &Value) -> Promise<Response> {
+fn send_async(client: &Client, verb: &str, options: &Value) -> Promise<Response> {
     let chain = client.chain("v3/matrix/{x}");
     match verb {
         "GET" => chain.get_async(options),
@@ -60,7 +61,7 @@ fn later(client: &Client, verb: &str, options: &Value) -> Promise<Response> {
 }
 
 #[test]
-fn every_cell() {
+fn every_fault_with_every_verb_is_one_request_and_one_error() {
     let (sandbox, client) = start();
     for verb in VERBS {
         sandbox.stub(verb, "v3/matrix/{x}", 200, json!({ "a": "an answer that is long enough to be cut" }));
@@ -74,26 +75,30 @@ fn every_cell() {
                 sandbox.inject(fault(name));
                 let options = json!({ "x": 1, "timeout": if name.starts_with("delay") { 0.05 } else { 20.0 } });
                 let outcome = if asynchronous {
-                    run(async { later(&client, verb, &options).await })
+                    run(async { send_async(&client, verb, &options).await })
                 } else {
-                    sync(&client, verb, &options)
+                    send(&client, verb, &options)
                 };
                 let error = outcome.expect_err(&cell);
                 assert_eq!(error.kind(), kind, "{cell}: {error}");
                 assert!(!error.is_before_send() && !error.is_connect(), "{cell}");
-                let believed = error.response().is_some_and(Response::is_verified);
-                assert_eq!(believed, name == "frequency-limited", "{cell}: signed refusals alone are verified");
-                arrived(&sandbox, before, &cell);
+                let is_verified = error.response().is_some_and(Response::is_verified);
+                assert_eq!(
+                    is_verified,
+                    name == "frequency-limited",
+                    "{cell}: only signed error responses are verified"
+                );
+                assert_one_request(&sandbox, before, &cell);
                 cells += 1;
             }
         }
     }
     assert_eq!(cells, FAULTS.len() * VERBS.len() * 2);
-    // After all of it the connections are good.
-    assert!(sync(&client, "GET", &json!({ "x": 1 })).expect("answer").is_verified());
+    // The client works after all faults.
+    assert!(send(&client, "GET", &json!({ "x": 1 })).expect("response").is_verified());
 }
 
-/// One request, and no more, once the sandbox has noted it.
-fn arrived(sandbox: &Sandbox, before: usize, cell: &str) {
+/// Asserts that the sandbox received exactly one more request.
+fn assert_one_request(sandbox: &Sandbox, before: usize, cell: &str) {
     assert_eq!(sandbox.requests().len(), before + 1, "{cell}: one request");
 }

@@ -1,37 +1,36 @@
-//! Keys and certificates in every form they come in, and what `openssl` makes of them.
+//! Keys and certificates in every supported form, compared with `openssl`.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::Command;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use wechatpay_chain::{Apiv3Key, Certificate, Error, PrivateKey, PublicKey, Secret};
 
-/// A folder with keys that `openssl` made: removed at the end. `None` where there is no openssl.
-struct Made(PathBuf);
+/// A temporary folder with a key that `openssl` generated.
+struct Keys(tempfile::TempDir);
 
-impl Made {
-    fn new(name: &str) -> Option<Self> {
+impl Keys {
+    /// `None` if openssl is not installed.
+    fn generate() -> Option<Self> {
         if Command::new("openssl").arg("version").output().is_err() {
             let _ = writeln!(std::io::stderr(), "SKIPPED: no openssl on this machine");
             return None;
         }
-        let folder = std::env::temp_dir().join(format!("wechatpay-chain-openssl-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("folder");
-        let made = Made(folder);
-        made.openssl("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out key.pem");
-        Some(made)
+        let keys = Keys(tempfile::tempdir().expect("folder"));
+        keys.openssl("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out key.pem");
+        Some(keys)
     }
 
-    /// Runs openssl in the folder; arguments have no blanks in them.
+    /// Runs openssl in the folder, with arguments that contain no spaces.
     fn openssl(&self, arguments: &str) -> Vec<u8> {
-        let output = Command::new("openssl").args(arguments.split(' ')).current_dir(&self.0).output().expect("openssl");
+        let output =
+            Command::new("openssl").args(arguments.split(' ')).current_dir(self.0.path()).output().expect("openssl");
         assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
         output.stdout
     }
 
     fn read(&self, name: &str) -> Vec<u8> {
-        std::fs::read(self.0.join(name)).expect(name)
+        std::fs::read(self.0.path().join(name)).expect(name)
     }
 
     fn text(&self, name: &str) -> String {
@@ -39,17 +38,11 @@ impl Made {
     }
 
     fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        std::fs::write(self.0.join(name), bytes).expect("written");
+        std::fs::write(self.0.path().join(name), bytes).expect("written");
     }
 
     fn url(&self, name: &str) -> String {
-        format!("file://{}", self.0.join(name).display())
-    }
-}
-
-impl Drop for Made {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        format!("file://{}", self.0.path().join(name).display())
     }
 }
 
@@ -58,25 +51,25 @@ fn base64_of(pem: &str) -> String {
 }
 
 #[test]
-fn private_keys_in_every_form() {
-    let Some(made) = Made::new("private") else { return };
-    made.openssl("rsa -in key.pem -traditional -out pkcs1.pem");
-    made.openssl("pkcs8 -topk8 -nocrypt -in key.pem -outform DER -out pkcs8.der");
-    made.openssl("rsa -in key.pem -traditional -outform DER -out pkcs1.der");
-    made.openssl("pkcs8 -topk8 -v2 aes256 -in key.pem -passout pass:open-sesame -out locked.pem");
-    let (pkcs8, pkcs1) = (made.text("key.pem"), made.text("pkcs1.pem"));
-    made.write("bare.txt", base64_of(&pkcs8));
-    made.write("bom.pem", format!("\u{feff}{}", pkcs8.replace('\n', "\r\n")));
+fn private_keys_are_loaded_from_every_form() {
+    let Some(keys) = Keys::generate() else { return };
+    keys.openssl("rsa -in key.pem -traditional -out pkcs1.pem");
+    keys.openssl("pkcs8 -topk8 -nocrypt -in key.pem -outform DER -out pkcs8.der");
+    keys.openssl("rsa -in key.pem -traditional -outform DER -out pkcs1.der");
+    keys.openssl("pkcs8 -topk8 -v2 aes256 -in key.pem -passout pass:open-sesame -out locked.pem");
+    let (pkcs8, pkcs1) = (keys.text("key.pem"), keys.text("pkcs1.pem"));
+    keys.write("bare.txt", base64_of(&pkcs8));
+    keys.write("bom.pem", format!("\u{feff}{}", pkcs8.replace('\n', "\r\n")));
     let key = PrivateKey::from_pem(&pkcs8).expect("PKCS#8");
     let public = key.public_key();
     let forms: Vec<(&str, Result<PrivateKey, Error>)> = vec![
         ("PKCS#1", PrivateKey::from_pem(&pkcs1)),
-        ("file", PrivateKey::from_pem(&made.url("pkcs1.pem"))),
-        ("file of DER", PrivateKey::from_pem(&made.url("pkcs8.der"))),
-        ("file of base64", PrivateKey::from_pem(&made.url("bare.txt"))),
-        ("BOM and CRLF", PrivateKey::from_pem(&made.url("bom.pem"))),
-        ("DER PKCS#8", PrivateKey::from_der(&made.read("pkcs8.der"))),
-        ("DER PKCS#1", PrivateKey::from_der(&made.read("pkcs1.der"))),
+        ("file", PrivateKey::from_pem(&keys.url("pkcs1.pem"))),
+        ("file of DER", PrivateKey::from_pem(&keys.url("pkcs8.der"))),
+        ("file of base64", PrivateKey::from_pem(&keys.url("bare.txt"))),
+        ("BOM and CRLF", PrivateKey::from_pem(&keys.url("bom.pem"))),
+        ("DER PKCS#8", PrivateKey::from_der(&keys.read("pkcs8.der"))),
+        ("DER PKCS#1", PrivateKey::from_der(&keys.read("pkcs1.der"))),
         ("base64 PKCS#8", PrivateKey::from_pem(&base64_of(&pkcs8))),
         ("base64 PKCS#1", PrivateKey::from_pem(&base64_of(&pkcs1))),
         ("scheme PKCS#8", PrivateKey::from_pem(&format!("private.pkcs8://{}", base64_of(&pkcs8)))),
@@ -86,15 +79,15 @@ fn private_keys_in_every_form() {
         ("no last line feed", PrivateKey::from_pem(pkcs8.trim_end())),
         ("text around it", PrivateKey::from_pem(&format!("Bag Attributes\n  a: b\n{pkcs8}after"))),
         ("indented", PrivateKey::from_pem(&pkcs8.replace('\n', "\n    "))),
-        ("passphrase", PrivateKey::from_encrypted_pem(&made.url("locked.pem"), &Secret::from("open-sesame"))),
+        ("passphrase", PrivateKey::from_encrypted_pem(&keys.url("locked.pem"), &Secret::from("open-sesame"))),
         ("passphrase not needed", PrivateKey::from_encrypted_pem(&pkcs8, &Secret::from("x"))),
     ];
     for (form, loaded) in forms {
         let signature = loaded.unwrap_or_else(|error| panic!("{form}: {error}")).sign(b"message").expect("signature");
         assert!(public.verify(b"message", &signature), "{form}");
     }
-    let wrong =
-        PrivateKey::from_encrypted_pem(&made.url("locked.pem"), &Secret::from("open barley")).expect_err("closed");
+    let wrong = PrivateKey::from_encrypted_pem(&keys.url("locked.pem"), &Secret::from("open barley"))
+        .expect_err("wrong passphrase");
     assert!(
         wrong.to_string().contains("passphrase of the private key is wrong") && !wrong.to_string().contains("barley"),
         "{wrong}"
@@ -102,22 +95,22 @@ fn private_keys_in_every_form() {
 }
 
 #[test]
-fn public_keys_in_every_form() {
-    let Some(made) = Made::new("public") else { return };
-    made.openssl("rsa -in key.pem -pubout -out spki.pem");
-    made.openssl("rsa -in key.pem -RSAPublicKey_out -out pkcs1.pem");
-    made.openssl("rsa -in key.pem -pubout -outform DER -out spki.der");
-    made.openssl("req -x509 -key key.pem -subj /O=Tenpay.com/CN=Tenpay.com -days 30 -out cert.pem -set_serial 0x7132D72A03E93CDD");
-    made.openssl("x509 -in cert.pem -outform DER -out cert.der");
-    let key = PrivateKey::from_pem(&made.text("key.pem")).expect("key").public_key();
-    let (spki, pkcs1, cert) = (made.text("spki.pem"), made.text("pkcs1.pem"), made.text("cert.pem"));
+fn public_keys_are_loaded_from_every_form() {
+    let Some(keys) = Keys::generate() else { return };
+    keys.openssl("rsa -in key.pem -pubout -out spki.pem");
+    keys.openssl("rsa -in key.pem -RSAPublicKey_out -out pkcs1.pem");
+    keys.openssl("rsa -in key.pem -pubout -outform DER -out spki.der");
+    keys.openssl("req -x509 -key key.pem -subj /O=Tenpay.com/CN=Tenpay.com -days 30 -out cert.pem -set_serial 0x7132D72A03E93CDD");
+    keys.openssl("x509 -in cert.pem -outform DER -out cert.der");
+    let key = PrivateKey::from_pem(&keys.text("key.pem")).expect("key").public_key();
+    let (spki, pkcs1, cert) = (keys.text("spki.pem"), keys.text("pkcs1.pem"), keys.text("cert.pem"));
     for (form, loaded) in [
         ("SPKI", PublicKey::from_pem(&spki)),
         ("PKCS#1", PublicKey::from_pem(&pkcs1)),
         ("certificate", PublicKey::from_pem(&cert)),
-        ("file of DER", PublicKey::from_pem(&made.url("spki.der"))),
-        ("DER SPKI", PublicKey::from_der(&made.read("spki.der"))),
-        ("DER certificate", PublicKey::from_der(&made.read("cert.der"))),
+        ("file of DER", PublicKey::from_pem(&keys.url("spki.der"))),
+        ("DER SPKI", PublicKey::from_der(&keys.read("spki.der"))),
+        ("DER certificate", PublicKey::from_der(&keys.read("cert.der"))),
         ("base64 SPKI", PublicKey::from_pem(&base64_of(&spki))),
         ("base64 PKCS#1", PublicKey::from_pem(&base64_of(&pkcs1))),
         ("base64 certificate", PublicKey::from_pem(&base64_of(&cert))),
@@ -126,34 +119,34 @@ fn public_keys_in_every_form() {
     ] {
         assert_eq!(loaded.unwrap_or_else(|error| panic!("{form}: {error}")), key, "{form}");
     }
-    assert_eq!(key.spki(), made.read("spki.der"), "PHP's pkcs1ToSpki");
+    assert_eq!(key.spki(), keys.read("spki.der"), "PHP's pkcs1ToSpki");
 }
 
 #[test]
-fn each_wrong_key_has_its_words() {
-    let Some(made) = Made::new("wrong") else { return };
-    made.openssl("rsa -in key.pem -pubout -out spki.pem");
-    made.openssl("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out short.pem");
-    made.openssl("rsa -in short.pem -pubout -out short-pub.pem");
-    made.openssl("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ec.pem");
-    made.openssl("ec -in ec.pem -out sec1.pem");
-    made.openssl("ec -in ec.pem -pubout -out ec-pub.pem");
-    made.openssl("rsa -in key.pem -traditional -aes256 -passout pass:x -out old.pem");
-    made.openssl("pkcs8 -topk8 -v2 aes256 -in key.pem -passout pass:x -out locked.pem");
-    made.openssl("req -x509 -key ec.pem -subj /CN=x -days 30 -out ec-cert.pem");
-    made.openssl("req -new -key key.pem -subj /CN=x -out request.pem");
+fn each_wrong_key_has_its_own_message() {
+    let Some(keys) = Keys::generate() else { return };
+    keys.openssl("rsa -in key.pem -pubout -out spki.pem");
+    keys.openssl("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out short.pem");
+    keys.openssl("rsa -in short.pem -pubout -out short-pub.pem");
+    keys.openssl("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ec.pem");
+    keys.openssl("ec -in ec.pem -out sec1.pem");
+    keys.openssl("ec -in ec.pem -pubout -out ec-pub.pem");
+    keys.openssl("rsa -in key.pem -traditional -aes256 -passout pass:x -out old.pem");
+    keys.openssl("pkcs8 -topk8 -v2 aes256 -in key.pem -passout pass:x -out locked.pem");
+    keys.openssl("req -x509 -key ec.pem -subj /CN=x -days 30 -out ec-cert.pem");
+    keys.openssl("req -new -key key.pem -subj /CN=x -out request.pem");
     let private = |setting: &str| PrivateKey::from_pem(setting).expect_err(setting).to_string();
     let public = |setting: &str| PublicKey::from_pem(setting).expect_err(setting).to_string();
-    let pem = made.text("key.pem");
-    for (said, words) in [
-        (private(&made.url("spki.pem")), "a public key where the merchant's private key"),
-        (private(&made.url("short.pem")), "not an RSA private key of 2048"),
-        (private(&made.url("ec.pem")), "not an RSA private key"),
-        (private(&made.url("sec1.pem")), "elliptic-curve key"),
-        (private(&made.url("old.pem")), "old format"),
-        (private(&made.url("locked.pem")), "protected by a passphrase"),
-        (private(&made.url("request.pem")), "neither a key nor a certificate"),
-        (private(&made.url("missing.pem")), "cannot be read"),
+    let pem = keys.text("key.pem");
+    for (message, expected) in [
+        (private(&keys.url("spki.pem")), "a public key where the merchant's private key"),
+        (private(&keys.url("short.pem")), "not an RSA private key of 2048"),
+        (private(&keys.url("ec.pem")), "not an RSA private key"),
+        (private(&keys.url("sec1.pem")), "elliptic-curve key"),
+        (private(&keys.url("old.pem")), "old format"),
+        (private(&keys.url("locked.pem")), "protected by a passphrase"),
+        (private(&keys.url("request.pem")), "neither a key nor a certificate"),
+        (private(&keys.url("missing.pem")), "cannot be read"),
         (private("file://"), "cannot be read"),
         (private(""), "it is not a key"),
         (private("hunter2"), "it is not a key"),
@@ -161,57 +154,57 @@ fn each_wrong_key_has_its_words() {
         (private(&pem.replace("-----END", "END")), "is truncated"),
         (private(&pem.replacen('M', "*", 1)), "not base64"),
         (private(&pem.replace("MII", "MIJ")), "not an RSA private key"),
-        (public(&made.url("key.pem")), "a private key where WeChat Pay's public key"),
-        (public(&made.url("short-pub.pem")), "has 1024 bits"),
-        (public(&made.url("ec-pub.pem")), "not an RSA public key"),
-        (public(&made.url("ec-cert.pem")), "not an RSA public key"),
+        (public(&keys.url("key.pem")), "a private key where WeChat Pay's public key"),
+        (public(&keys.url("short-pub.pem")), "has 1024 bits"),
+        (public(&keys.url("ec-pub.pem")), "not an RSA public key"),
+        (public(&keys.url("ec-cert.pem")), "not an RSA public key"),
         (Certificate::from_pem(&pem).expect_err("key").to_string(), "a private key where a certificate"),
         (Certificate::from_der(b"0\x00").expect_err("empty").to_string(), "neither an RSA key nor a certificate"),
         (PublicKey::from_der(b"").expect_err("empty").to_string(), "neither an RSA key nor a certificate"),
     ] {
-        assert!(said.contains(words), "{words:?} not in {said:?}");
-        assert!(!said.contains("MII") && !said.contains("hunter2"), "{said}");
+        assert!(message.contains(expected), "{expected:?} not in {message:?}");
+        assert!(!message.contains("MII") && !message.contains("hunter2"), "{message}");
     }
 }
 
 #[test]
-fn signatures_both_ways() {
-    let Some(made) = Made::new("sign") else { return };
-    made.openssl("rsa -in key.pem -pubout -out spki.pem");
-    let key = PrivateKey::from_pem(&made.url("key.pem")).expect("key");
-    made.write("message", "GET\n/v3/certificates\n1\nN\n\n");
-    made.write("ours", key.sign(&made.read("message")).expect("signature"));
-    let verified = made.openssl("dgst -sha256 -verify spki.pem -signature ours message");
+fn openssl_verifies_signatures_and_its_signatures_are_verified() {
+    let Some(keys) = Keys::generate() else { return };
+    keys.openssl("rsa -in key.pem -pubout -out spki.pem");
+    let key = PrivateKey::from_pem(&keys.url("key.pem")).expect("key");
+    keys.write("message", "GET\n/v3/certificates\n1\nN\n\n");
+    keys.write("ours", key.sign(&keys.read("message")).expect("signature"));
+    let verified = keys.openssl("dgst -sha256 -verify spki.pem -signature ours message");
     assert_eq!(verified, b"Verified OK\n");
-    let theirs = made.openssl("dgst -sha256 -sign key.pem message");
-    let public = PublicKey::from_pem(&made.url("spki.pem")).expect("key");
-    assert!(public.verify(&made.read("message"), &theirs));
+    let theirs = keys.openssl("dgst -sha256 -sign key.pem message");
+    let public = PublicKey::from_pem(&keys.url("spki.pem")).expect("key");
+    assert!(public.verify(&keys.read("message"), &theirs));
     assert!(!public.verify(b"another", &theirs));
-    // RSA PKCS#1 v1.5 leaves nothing to chance.
-    assert_eq!(theirs, key.sign(&made.read("message")).expect("signature"));
+    // RSA PKCS#1 v1.5 signatures are deterministic.
+    assert_eq!(theirs, key.sign(&keys.read("message")).expect("signature"));
 }
 
 #[test]
-fn encryption_both_ways() {
-    let Some(made) = Made::new("oaep") else { return };
-    made.openssl("rsa -in key.pem -pubout -out spki.pem");
-    let key = PrivateKey::from_pem(&made.url("key.pem")).expect("key");
-    let public = PublicKey::from_pem(&made.url("spki.pem")).expect("key");
+fn openssl_decrypts_and_its_ciphertexts_are_decrypted() {
+    let Some(keys) = Keys::generate() else { return };
+    keys.openssl("rsa -in key.pem -pubout -out spki.pem");
+    let key = PrivateKey::from_pem(&keys.url("key.pem")).expect("key");
+    let public = PublicKey::from_pem(&keys.url("spki.pem")).expect("key");
     let oaep = "-pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha1 -pkeyopt rsa_mgf1_md:sha1";
     for text in ["13000000000", "", "张三·李四", &"x".repeat(214)] {
-        made.write("plain", text);
-        made.write(
+        keys.write("plain", text);
+        keys.write(
             "ours",
             BASE64_STANDARD.decode(public.encrypt(text.as_bytes()).expect("encrypted")).expect("base64"),
         );
-        assert_eq!(made.openssl(&format!("pkeyutl -decrypt -inkey key.pem -in ours {oaep}")), text.as_bytes());
-        let theirs = made.openssl(&format!("pkeyutl -encrypt -pubin -inkey spki.pem -in plain {oaep}"));
+        assert_eq!(keys.openssl(&format!("pkeyutl -decrypt -inkey key.pem -in ours {oaep}")), text.as_bytes());
+        let theirs = keys.openssl(&format!("pkeyutl -encrypt -pubin -inkey spki.pem -in plain {oaep}"));
         assert_eq!(key.decrypt(&BASE64_STANDARD.encode(theirs)).expect("decrypted"), text.as_bytes());
     }
     assert!(
         public.encrypt(&[b'x'; 215]).expect_err("too long").to_string().contains("215 bytes: RSA encrypts up to 214")
     );
-    let other = PrivateKey::from_pem(&made.text("key.pem")).expect("key");
+    let other = PrivateKey::from_pem(&keys.text("key.pem")).expect("key");
     assert_eq!(other.decrypt(&public.encrypt(b"x").expect("encrypted")).expect("same key"), b"x");
     for wrong in ["", "%%%", "QUJD", &BASE64_STANDARD.encode([7; 256])] {
         assert!(key.decrypt(wrong).is_err(), "{wrong}");
@@ -219,21 +212,21 @@ fn encryption_both_ways() {
 }
 
 #[test]
-fn certificates() {
-    let Some(made) = Made::new("certificate") else { return };
+fn certificates_are_read_as_openssl_reads_them() {
+    let Some(keys) = Keys::generate() else { return };
     for (serial, shown) in [
         ("0x7132D72A03E93CDD", "7132D72A03E93CDD"),
         ("0xF132D72A03E93CDD", "F132D72A03E93CDD"),
         ("1", "01"),
         ("0x0A0B", "0A0B"),
     ] {
-        made.openssl(&format!("req -x509 -key key.pem -subj /O=微信商户系统/CN=1900000109 -utf8 -days 30 -out cert.pem -set_serial {serial}"));
-        let openssl = String::from_utf8(made.openssl("x509 -in cert.pem -noout -serial")).expect("text");
-        let certificate = Certificate::from_pem(&made.url("cert.pem")).expect("certificate");
+        keys.openssl(&format!("req -x509 -key key.pem -subj /O=微信商户系统/CN=1900000109 -utf8 -days 30 -out cert.pem -set_serial {serial}"));
+        let openssl = String::from_utf8(keys.openssl("x509 -in cert.pem -noout -serial")).expect("text");
+        let certificate = Certificate::from_pem(&keys.url("cert.pem")).expect("certificate");
         assert_eq!(certificate.serial(), shown);
         assert_eq!(format!("serial={}\n", certificate.serial()), openssl);
         assert_eq!(certificate.common_name(), Some("1900000109"));
-        // A merchant's certificate is no platform key, whatever signs the requests.
+        // The merchant's certificate is not accepted as a platform key.
         let builder = wechatpay_chain::Client::builder()
             .mchid("1900000109")
             .serial("1")
@@ -252,12 +245,12 @@ fn certificates() {
             certificate.not_after().duration_since(certificate.not_before()).expect("order").as_secs(),
             30 * 86_400
         );
-        assert_eq!(certificate.public_key(), &PrivateKey::from_pem(&made.url("key.pem")).expect("key").public_key());
+        assert_eq!(certificate.public_key(), &PrivateKey::from_pem(&keys.url("key.pem")).expect("key").public_key());
     }
 }
 
 #[test]
-fn the_apiv3_key() {
+fn the_apiv3_key_decrypts_what_it_encrypted_and_nothing_else() {
     // Test case 14 of the GCM specification.
     let zeros = Apiv3Key::new(vec![0; 32]).expect("key");
     let sealed =

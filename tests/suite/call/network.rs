@@ -12,10 +12,11 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use wechatpay_chain::ErrorKind;
 use wechatpay_chain::sandbox::Sandbox;
 
-use crate::support::{CARDS, options, relay, sandbox, server};
+use crate::support::{CARDS, options, relay, sandbox, server, silent_server, unused_address};
 
-/// TLS in front of the sandbox, with a certificate of a private authority: its address, and the authority as PEM.
-fn tls_in_front_of(sandbox: &Sandbox) -> (SocketAddr, String) {
+/// Starts a TLS server that forwards to the sandbox. Returns its address, and the PEM of the
+/// private authority that signed its certificate.
+fn tls_server(sandbox: &Sandbox) -> (SocketAddr, String) {
     let ca_key = KeyPair::generate().expect("key");
     let mut ca = CertificateParams::new(Vec::new()).expect("params");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -42,22 +43,22 @@ fn tls_in_front_of(sandbox: &Sandbox) -> (SocketAddr, String) {
 #[test]
 fn a_private_authority_is_refused_by_default_and_accepted_as_a_root() {
     let sandbox = sandbox();
-    let (address, authority) = tls_in_front_of(&sandbox);
+    let (address, authority) = tls_server(&sandbox);
     for host in ["localhost", "127.0.0.1"] {
-        let at = || sandbox.client_builder().base_uri(format!("https://{host}:{}/", address.port()));
-        let error = at().build().expect("client").chain(CARDS).post(options()).expect_err("not trusted");
+        let builder = || sandbox.client_builder().base_uri(format!("https://{host}:{}/", address.port()));
+        let error = builder().build().expect("client").chain(CARDS).post(options()).expect_err("not trusted");
         assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
         assert!(error.is_before_send() && error.to_string().contains("root_certificate"), "{error}");
-        let trusting = at().root_certificate(&authority).build().expect("client");
-        assert!(trusting.chain(CARDS).post(options()).expect("trusted").is_verified());
+        let client = builder().root_certificate(&authority).build().expect("client");
+        assert!(client.chain(CARDS).post(options()).expect("trusted").is_verified());
     }
     assert_eq!(sandbox.requests().len(), 2);
 }
 
 #[test]
-fn the_roots_of_the_web_stay_trusted_and_names_are_checked() {
+fn the_name_in_a_certificate_is_checked() {
     let sandbox = sandbox();
-    let (address, authority) = tls_in_front_of(&sandbox);
+    let (address, authority) = tls_server(&sandbox);
     let wrong_name = sandbox.client_builder().base_uri(format!("https://127.0.0.2:{}/", address.port()));
     let error = wrong_name.root_certificate(&authority).build().expect("client").chain(CARDS).post(options());
     let error = error.expect_err("the certificate is for another address");
@@ -65,37 +66,37 @@ fn the_roots_of_the_web_stay_trusted_and_names_are_checked() {
 }
 
 #[test]
-fn plain_http_only_where_base_uri_says_so() {
+fn plain_http_is_used_only_if_base_uri_has_it() {
     let sandbox = sandbox();
     let client = sandbox.client_builder().base_uri("https://api.mch.weixin.qq.com/").build().expect("client");
     let error = client.chain("http://api.mch.weixin.qq.com/v3/certificates").get(()).expect_err("plain HTTP");
     assert_eq!(error.kind(), ErrorKind::Path, "{error}");
-    // A TLS client at a port that speaks plain HTTP: no connection, and no request.
+    // TLS to a port for plain HTTP fails before a request is sent.
     let https =
         sandbox.client_builder().base_uri(sandbox.base_uri().replace("http:", "https:")).build().expect("client");
     assert_eq!(https.chain(CARDS).post(options()).expect_err("no TLS there").kind(), ErrorKind::Connect);
     assert!(sandbox.requests().is_empty());
 }
 
-/// A proxy on the loopback: notes the head of each request and passes everything on to `target`.
+/// Starts an HTTP proxy that records the head of each request and forwards to `target`.
 fn proxy(target: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let heads = Arc::new(Mutex::new(Vec::new()));
-    let noted = Arc::clone(&heads);
+    let recorded = Arc::clone(&heads);
     let address = server(move |mut stream: TcpStream| {
-        let noted = Arc::clone(&noted);
+        let recorded = Arc::clone(&recorded);
         async move {
             let mut head = Vec::new();
             while !head.ends_with(b"\r\n\r\n") {
                 head.push(stream.read_u8().await?);
             }
             let text = String::from_utf8_lossy(&head).into_owned();
-            noted.lock().expect("heads").push(text.clone());
+            recorded.lock().expect("heads").push(text.clone());
             if text.starts_with("CONNECT ") {
                 stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
                 return relay(stream, target).await;
             }
             let mut to = TcpStream::connect(target).await?;
-            // A proxy turns the absolute form back into a path.
+            // A proxy sends the path of the absolute URL.
             let path = text.replacen(&format!("http://{target}"), "", 1);
             to.write_all(path.as_bytes()).await?;
             tokio::io::copy_bidirectional(&mut stream, &mut to).await.map(|_| ())
@@ -105,9 +106,9 @@ fn proxy(target: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
 }
 
 #[test]
-fn tls_goes_through_a_tunnel_and_plain_http_by_its_whole_url() {
+fn a_proxy_gets_connect_for_tls_and_absolute_urls_for_plain_http() {
     let sandbox = sandbox();
-    let (tls, authority) = tls_in_front_of(&sandbox);
+    let (tls, authority) = tls_server(&sandbox);
     let (proxy_at, heads) = proxy(tls);
     let client = sandbox
         .client_builder()
@@ -120,7 +121,7 @@ fn tls_goes_through_a_tunnel_and_plain_http_by_its_whole_url() {
     let head = heads.lock().expect("heads").join("");
     assert!(head.starts_with(&format!("CONNECT localhost:{} HTTP/1.1\r\n", tls.port())), "{head}");
     assert!(head.contains("Proxy-Authorization: Basic dXNlcjpwYTU1"), "{head}");
-    assert!(!head.contains("WECHATPAY2"), "the tunnel sees no signature");
+    assert!(!head.contains("WECHATPAY2"), "the proxy sees no signature");
 
     let (proxy_at, heads) = proxy(sandbox.address());
     let client = sandbox.client_builder().proxy(format!("http://user:pa55@{proxy_at}")).build().expect("client");
@@ -128,12 +129,12 @@ fn tls_goes_through_a_tunnel_and_plain_http_by_its_whole_url() {
     let head = heads.lock().expect("heads").join("");
     assert!(head.starts_with(&format!("POST http://{}/v3/marketing/", sandbox.address())), "{head}");
     assert!(head.contains("proxy-authorization: Basic dXNlcjpwYTU1"), "{head}");
-    // Signed over the path, whatever the request line looked like on the way.
+    // The signature covers the path, although the proxy got the absolute URL.
     assert!(sandbox.requests()[1].target.starts_with("/v3/marketing/"));
 }
 
 #[test]
-fn proxies_of_the_map_and_exceptions() {
+fn proxies_and_their_exceptions_are_set_in_the_map() {
     let sandbox = sandbox();
     let (proxy_at, heads) = proxy(sandbox.address());
     let mut settings = sandbox.settings();
@@ -147,35 +148,31 @@ fn proxies_of_the_map_and_exceptions() {
 }
 
 #[test]
-fn connections_that_cannot_be_made() {
+fn failures_to_connect_are_connect_errors() {
     let sandbox = sandbox();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address");
-    for (base_uri, words) in
+    let free = unused_address();
+    for (base_uri, expected) in
         [(format!("http://{free}/"), "refused"), ("http://no-such-host.invalid/".to_owned(), "no-such-host.invalid")]
     {
         let client = sandbox.client_builder().base_uri(base_uri).build().expect("client");
-        let error = client.chain(CARDS).post(options()).expect_err(words);
+        let error = client.chain(CARDS).post(options()).expect_err(expected);
         assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
-        assert!(error.is_connect() && error.to_string().contains(words), "{error}");
+        assert!(error.is_connect() && error.to_string().contains(expected), "{error}");
     }
-    // A server that accepts and never speaks TLS.
-    let silent = server(|stream| async move {
-        let _kept = stream;
-        std::future::pending().await
-    });
-    let client = sandbox.client_builder().base_uri(format!("https://{silent}/"));
+    // A server that accepts connections and does not respond to the TLS handshake.
+    let client = sandbox.client_builder().base_uri(format!("https://{}/", silent_server()));
     let client = client.connect_timeout(std::time::Duration::from_millis(200)).build().expect("client");
     let error = client.chain(CARDS).post(options()).expect_err("silent");
     assert!(error.is_connect() && error.is_timeout(), "{error:?}");
 }
 
 #[test]
-fn through_a_socks_proxy() {
+fn socks_proxies_get_the_name_or_the_address() {
     let sandbox = sandbox();
-    let (target, asked) = (sandbox.address(), Arc::new(Mutex::new(Vec::new())));
-    let noted = Arc::clone(&asked);
+    let (target, requested) = (sandbox.address(), Arc::new(Mutex::new(Vec::new())));
+    let recorded = Arc::clone(&requested);
     let socks = server(move |mut stream| {
-        let noted = Arc::clone(&noted);
+        let recorded = Arc::clone(&recorded);
         async move {
             let methods = (stream.read_u8().await?, stream.read_u8().await?);
             assert_eq!(methods.0, 5);
@@ -211,9 +208,9 @@ fn through_a_socks_proxy() {
                 }
             };
             stream.read_u16().await?;
-            noted.lock().expect("asked").push(format!("{} {} {address}", text[0], text[1]));
+            recorded.lock().expect("requested").push(format!("{} {} {address}", text[0], text[1]));
             stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
-            crate::support::relay(stream, target).await
+            relay(stream, target).await
         }
     });
     for scheme in ["socks5h", "socks5"] {
@@ -221,13 +218,17 @@ fn through_a_socks_proxy() {
         let client = proxied.base_uri(format!("http://localhost:{}/", target.port())).build().expect("client");
         client.chain(CARDS).post(options()).expect("through the proxy");
     }
-    let asked = asked.lock().expect("asked").clone();
-    assert_eq!(asked[0], "user pa55 localhost", "socks5h leaves the name to the proxy");
-    assert!(asked[1] == "user pa55 127.0.0.1" || asked[1] == "user pa55 ::1", "socks5 resolves it here: {}", asked[1]);
+    let requested = requested.lock().expect("requested").clone();
+    assert_eq!(requested[0], "user pa55 localhost", "with socks5h the proxy resolves the name");
+    assert!(
+        requested[1] == "user pa55 127.0.0.1" || requested[1] == "user pa55 ::1",
+        "with socks5 the client resolves it: {}",
+        requested[1]
+    );
 }
 
 #[test]
-fn plain_http_where_tls_is_spoken() {
+fn plain_http_to_a_tls_port_is_explained() {
     let sandbox = sandbox();
     let base = sandbox.tls_base_uri().replace("https://", "http://");
     let client = sandbox.client_builder().base_uri(base).build().expect("client");

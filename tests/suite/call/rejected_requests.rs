@@ -1,18 +1,18 @@
-//! What is refused before anything is sent, each with its own message.
+//! Mistakes that are reported before anything is sent, each with its own message.
 
 use serde_json::{Value, json};
 use wechatpay_chain::{Error, ErrorKind, Options};
 
 use crate::support::{CARDS, options, sandbox};
 
-fn with(key: &str, value: Value) -> Value {
+fn with_option(key: &str, value: Value) -> Value {
     let mut options = options();
     options[key] = value;
     options
 }
 
 #[test]
-fn wrong_calls_never_leave() {
+fn each_invalid_call_is_an_error_and_sends_nothing() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
     let mut missing = options();
@@ -21,12 +21,12 @@ fn wrong_calls_never_leave() {
     typo["jsn"] = typo["json"].clone();
     let cases: Vec<(&str, Value, ErrorKind, &str)> = vec![
         (CARDS, missing, ErrorKind::Options, "the variable \"card_id\" of the path is missing"),
-        (CARDS, with("card_id", json!(null)), ErrorKind::Options, "\"card_id\" of the path is null"),
-        (CARDS, with("card_id", json!("")), ErrorKind::Options, "\"card_id\" of the path is an empty string"),
-        (CARDS, with("card_id", json!(".")), ErrorKind::Options, "\"card_id\" of the path is \".\""),
-        (CARDS, with("card_id", json!("..")), ErrorKind::Options, "\"card_id\" of the path is \"..\""),
+        (CARDS, with_option("card_id", json!(null)), ErrorKind::Options, "\"card_id\" of the path is null"),
+        (CARDS, with_option("card_id", json!("")), ErrorKind::Options, "\"card_id\" of the path is an empty string"),
+        (CARDS, with_option("card_id", json!(".")), ErrorKind::Options, "\"card_id\" of the path is \".\""),
+        (CARDS, with_option("card_id", json!("..")), ErrorKind::Options, "\"card_id\" of the path is \"..\""),
         (CARDS, typo, ErrorKind::Options, "the option \"jsn\" is not known: did you mean \"json\"?"),
-        (CARDS, with("cardId", json!("x")), ErrorKind::Options, "the option \"cardId\" is not known"),
+        (CARDS, with_option("cardId", json!("x")), ErrorKind::Options, "the option \"cardId\" is not known"),
         (CARDS, json!([1]), ErrorKind::Options, "the options are an array where an object is needed"),
         (CARDS, json!("x"), ErrorKind::Options, "the options are a string where an object is needed"),
         (
@@ -37,11 +37,11 @@ fn wrong_calls_never_leave() {
         ),
         (
             CARDS,
-            with("headers", json!({"X-Note": "a\r\nAuthorization: x"})),
+            with_option("headers", json!({"X-Note": "a\r\nAuthorization: x"})),
             ErrorKind::Options,
             "\"X-Note\" has a line break",
         ),
-        (CARDS, with("headers", json!({"Authorization": "x"})), ErrorKind::Options, "the signer makes it"),
+        (CARDS, with_option("headers", json!({"Authorization": "x"})), ErrorKind::Options, "the signer makes it"),
         ("https://evil.example/v3/x", json!({}), ErrorKind::Path, "the path leads to \"https://evil.example\""),
         ("//evil.example/v3/x", json!({}), ErrorKind::Path, "the path leads to"),
         ("{+url}", json!({"url": "https://evil.example/"}), ErrorKind::Path, "the path leads to"),
@@ -62,12 +62,12 @@ fn wrong_calls_never_leave() {
         ("v3/x", json!({"base_uri": "https://h/hk"}), ErrorKind::Options, "must end with"),
     ];
     let mut messages = Vec::new();
-    for (path, options, kind, words) in cases {
-        let error = client.chain(path).post(options.clone()).expect_err(words);
-        let said = error.to_string();
-        assert_eq!(error.kind(), kind, "{path} {options}: {said}");
-        assert!(said.contains(words), "{path} {options}: {words:?} not in {said:?}");
-        assert!(error.is_before_send() && error.response().is_none(), "{said}");
+    for (path, options, kind, expected) in cases {
+        let error = client.chain(path).post(options.clone()).expect_err(expected);
+        let message = error.to_string();
+        assert_eq!(error.kind(), kind, "{path} {options}: {message}");
+        assert!(message.contains(expected), "{path} {options}: {expected:?} not in {message:?}");
+        assert!(error.is_before_send() && error.response().is_none(), "{message}");
         messages.push(error.message().to_owned());
     }
     assert!(client.request("NOT A METHOD", "v3/x", ()).is_err_and(|error| error.kind() == ErrorKind::Options));
@@ -78,10 +78,10 @@ fn wrong_calls_never_leave() {
 fn an_error_names_its_call_by_the_template() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
-    let error = client.chain(CARDS).post(with("card_id", json!(null))).expect_err("null");
+    let error = client.chain(CARDS).post(with_option("card_id", json!(null))).expect_err("null");
     assert!(error.to_string().starts_with(&format!("POST {CARDS}: ")), "{error}");
     assert_eq!(error.call(), Some(&*format!("POST {CARDS}")));
-    // Every verb of a wrong chain says so, each time.
+    // Every call of an invalid chain fails with the same message.
     let chain = client.seg("v3").seg("ABC").seg("x");
     for _ in 0..2 {
         assert!(chain.get(()).is_err_and(|error| error.message().contains("\"ABC\" looks like a value")));
@@ -90,7 +90,7 @@ fn an_error_names_its_call_by_the_template() {
 }
 
 #[test]
-fn a_body_that_does_not_serialise() {
+fn a_body_that_cannot_be_serialised_is_an_error() {
     let sandbox = sandbox();
     let odd = std::collections::HashMap::from([((1, 2), 3)]);
     let options = Options::new().with("card_id", "x").json(&odd);
@@ -99,13 +99,13 @@ fn a_body_that_does_not_serialise() {
 }
 
 #[test]
-fn promises_carry_errors_past_then() {
+fn errors_skip_then_and_reach_otherwise() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
     let outcome: Result<&str, Error> = client
         .chain("v3/ABC")
         .get_async(())
-        .then(|_| panic!("there is no answer"))
+        .then(|_| panic!("no response"))
         .otherwise(|error| if error.kind() == ErrorKind::Path { "refused" } else { "other" })
         .wait();
     assert_eq!(outcome.expect("handled"), "refused");

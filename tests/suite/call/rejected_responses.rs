@@ -1,29 +1,29 @@
-//! Answers that are not to be trusted, and answers that are errors.
+//! Responses that cannot be trusted, and error responses.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Response as Answer, StatusCode};
+use http::{HeaderValue, Response as HttpResponse, StatusCode};
 use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{Fault, Sandbox};
 use wechatpay_chain::{Error, ErrorKind};
 
 use crate::support::{CARDS, options, run, sandbox};
 
-fn tamper(change: impl Fn(&mut Answer<Bytes>) + Send + Sync + 'static) -> Fault {
+fn tamper(change: impl Fn(&mut HttpResponse<Bytes>) + Send + Sync + 'static) -> Fault {
     Fault::Tamper(Box::new(change))
 }
 
 fn set(name: &'static str, value: &'static str) -> Fault {
-    tamper(move |answer| {
-        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    tamper(move |response| {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     })
 }
 
-/// Changes one character of a header to another of the same kind.
+/// Changes one character of a header to another valid one.
 fn flip_header(name: &'static str) -> Fault {
-    tamper(move |answer| {
-        let mut text = answer.headers()[name].as_bytes().to_vec();
+    tamper(move |response| {
+        let mut text = response.headers()[name].as_bytes().to_vec();
         let at = text.len() / 2;
         text[at] = match text[at] {
             b'1' => b'2',
@@ -31,7 +31,7 @@ fn flip_header(name: &'static str) -> Fault {
             b'A' => b'B',
             _ => b'A',
         };
-        answer.headers_mut().insert(name, HeaderValue::from_bytes(&text).expect("text"));
+        response.headers_mut().insert(name, HeaderValue::from_bytes(&text).expect("text"));
     })
 }
 
@@ -41,7 +41,7 @@ fn call(sandbox: &Sandbox, fault: Fault) -> Result<Value, Error> {
 }
 
 #[test]
-fn signatures_that_do_not_hold() {
+fn each_invalid_signature_is_a_verification_error() {
     let sandbox = sandbox();
     let mut cases: Vec<(Fault, &str)> = vec![
         (set("wechatpay-signature", "%%%"), "not base64"),
@@ -55,50 +55,50 @@ fn signatures_that_do_not_hold() {
         (flip_header("wechatpay-nonce"), "does not hold under the key"),
         (flip_header("wechatpay-signature"), "does not hold under the key"),
         (
-            tamper(|answer| {
-                let mut body = answer.body().to_vec();
+            tamper(|response| {
+                let mut body = response.body().to_vec();
                 body[10] ^= 1;
-                *answer.body_mut() = body.into();
+                *response.body_mut() = body.into();
             }),
             "does not hold under the key",
         ),
         (
-            tamper(|answer| {
-                let shorter = answer.body().slice(..answer.body().len() - 1);
-                *answer.body_mut() = shorter;
+            tamper(|response| {
+                let shorter = response.body().slice(..response.body().len() - 1);
+                *response.body_mut() = shorter;
             }),
             "does not hold under the key",
         ),
         (
-            // One second later: the window still holds, the signature does not.
-            tamper(|answer| {
+            // One second later: within the tolerance, but the signature does not cover it.
+            tamper(|response| {
                 let time: i64 =
-                    answer.headers()["wechatpay-timestamp"].to_str().expect("text").parse().expect("number");
-                answer.headers_mut().insert("wechatpay-timestamp", HeaderValue::from(time + 1));
+                    response.headers()["wechatpay-timestamp"].to_str().expect("text").parse().expect("number");
+                response.headers_mut().insert("wechatpay-timestamp", HeaderValue::from(time + 1));
             }),
             "does not hold under the key",
         ),
     ];
     for name in ["wechatpay-serial", "wechatpay-signature", "wechatpay-timestamp", "wechatpay-nonce"] {
-        cases.push((tamper(move |answer| drop(answer.headers_mut().remove(name))), "is missing"));
+        cases.push((tamper(move |response| drop(response.headers_mut().remove(name))), "is missing"));
         cases.push((
-            tamper(move |answer| {
-                let twice = answer.headers()[name].clone();
-                answer.headers_mut().append(name, twice);
+            tamper(move |response| {
+                let twice = response.headers()[name].clone();
+                response.headers_mut().append(name, twice);
             }),
             "stands twice",
         ));
     }
     let count = cases.len();
-    for (fault, words) in cases {
+    for (fault, expected) in cases {
         let shown = format!("{fault:?}");
-        let error = call(&sandbox, fault).expect_err(words);
+        let error = call(&sandbox, fault).expect_err(expected);
         assert_eq!(error.kind(), ErrorKind::Verification, "{shown}: {error}");
-        assert!(error.to_string().contains(words), "{words:?} not in {error}");
-        // The answer is there to be looked at, and says what it is.
+        assert!(error.to_string().contains(expected), "{expected:?} not in {error}");
+        // The error holds the response, which is not verified.
         assert!(error.response().is_some_and(|response| !response.is_verified()), "{shown}");
     }
-    assert_eq!(sandbox.requests().len(), count, "each was sent once");
+    assert_eq!(sandbox.requests().len(), count, "one request for each");
     // `http_errors: false` skips no check.
     sandbox.inject(Fault::UnknownSerial);
     let mut options = options();
@@ -108,16 +108,16 @@ fn signatures_that_do_not_hold() {
 }
 
 #[test]
-fn clocks_within_five_minutes_are_fine() {
+fn clocks_may_differ_by_five_minutes() {
     let sandbox = sandbox();
-    // A second of slack, for the clock moves while the call does.
+    // One second less than the tolerance, since the call takes time.
     for offset in [-299, 0, 299] {
         assert!(call(&sandbox, Fault::Clock(offset)).is_ok(), "{offset}");
     }
 }
 
 #[test]
-fn broken_connections() {
+fn broken_connections_are_transport_errors_and_not_retried() {
     let sandbox = sandbox();
     for fault in [Fault::CutBody(5), Fault::CutBody(0), Fault::Hangup] {
         let shown = format!("{fault:?}");
@@ -125,11 +125,11 @@ fn broken_connections() {
         assert_eq!(error.kind(), ErrorKind::Transport, "{shown}: {error}");
         assert!(!error.is_before_send() && error.response().is_none());
     }
-    assert_eq!(sandbox.requests().len(), 3, "nothing was repeated");
+    assert_eq!(sandbox.requests().len(), 3, "no retries");
 }
 
 #[test]
-fn time_runs_out() {
+fn a_late_response_is_a_timeout() {
     let sandbox = sandbox();
     sandbox.inject(Fault::Delay(Duration::from_secs(5)));
     sandbox.inject(Fault::Delay(Duration::from_secs(5)));
@@ -145,7 +145,7 @@ fn time_runs_out() {
 }
 
 #[test]
-fn refusals_of_the_service() {
+fn error_responses_carry_code_message_and_request_id() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
     let mut wrong = options();
@@ -154,7 +154,7 @@ fn refusals_of_the_service() {
     assert_eq!(error.kind(), ErrorKind::ClientError);
     assert_eq!((error.status(), error.code()), (Some(StatusCode::BAD_REQUEST), Some("PARAM_ERROR")));
     assert!(error.message().contains("activate_type"), "{error}");
-    let response = error.response().expect("kept");
+    let response = error.response().expect("response");
     assert!(response.is_verified(), "refusals are signed");
     assert_eq!(error.request_id(), response.headers()["request-id"].to_str().ok());
     assert_eq!(response.json().expect("json")["detail"]["field"], "/activate_type");
@@ -172,42 +172,42 @@ fn refusals_of_the_service() {
 }
 
 #[test]
-fn an_answer_that_is_no_json_is_kept_whole() {
+fn a_response_that_is_not_json_is_kept_unchanged() {
     let sandbox = sandbox();
     let html = "<html>\r\n<head><title>502 Bad Gateway</title></head></html>";
-    let gateway = Answer::builder().status(502).header("content-type", "text/html").header("request-id", "08F");
-    let error = call(&sandbox, Fault::Gateway(gateway.body(Bytes::from(html)).expect("answer"))).expect_err("502");
+    let gateway = HttpResponse::builder().status(502).header("content-type", "text/html").header("request-id", "08F");
+    let error = call(&sandbox, Fault::Gateway(gateway.body(Bytes::from(html)).expect("response"))).expect_err("502");
     assert_eq!(error.kind(), ErrorKind::ServerError);
     assert_eq!((error.status(), error.code(), error.request_id()), (Some(StatusCode::BAD_GATEWAY), None, Some("08F")));
-    let response = error.response().expect("kept");
+    let response = error.response().expect("response");
     assert_eq!(response.text(), html);
     assert_eq!(response.headers()["content-type"], "text/html");
     assert!(!response.is_verified());
     assert!(error.to_string().contains("502 Bad Gateway"), "{error}");
     assert!(response.json().is_err_and(|error| error.kind() == ErrorKind::Decode));
-    // A 200 of a gateway is no answer of the service.
-    let gateway = Answer::builder().status(200).body(Bytes::from("{}")).expect("answer");
+    // A 200 of a gateway is not a response of the service.
+    let gateway = HttpResponse::builder().status(200).body(Bytes::from("{}")).expect("response");
     assert_eq!(call(&sandbox, Fault::Gateway(gateway)).expect_err("unsigned").kind(), ErrorKind::Verification);
 }
 
 #[test]
-fn the_table_of_unsigned_answers() {
+fn responses_of_unsigned_paths_need_no_signature() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
-    let file = || Answer::builder().status(200).body(Bytes::from_static(b"\x1f\x8bfile")).expect("answer");
+    let file = || HttpResponse::builder().status(200).body(Bytes::from_static(b"\x1f\x8bfile")).expect("response");
     sandbox.stub("GET", "v3/billdownload/file", 200, json!({}));
     sandbox.inject(Fault::Gateway(file()));
     let response =
-        client.chain("v3/billdownload/file").get(json!({ "query": { "token": "x" } })).expect("unsigned is fine");
+        client.chain("v3/billdownload/file").get(json!({ "query": { "token": "x" } })).expect("no signature needed");
     assert!(!response.is_verified());
     assert_eq!(&response.body()[..], b"\x1f\x8bfile");
-    // Signed all the same: then it says so.
+    // If it is signed, it is verified.
     assert!(client.chain("v3/billdownload/file").get(()).expect("signed").is_verified());
 }
 
 #[test]
-fn an_answer_without_end_is_cut_off() {
+fn a_response_over_the_limit_is_an_error() {
     let sandbox = sandbox();
-    let huge = Answer::builder().status(200).body(Bytes::from(vec![b' '; 17 * 1024 * 1024])).expect("answer");
+    let huge = HttpResponse::builder().status(200).body(Bytes::from(vec![b' '; 17 * 1024 * 1024])).expect("response");
     assert_eq!(call(&sandbox, Fault::Gateway(huge)).expect_err("huge").kind(), ErrorKind::TooLarge);
 }

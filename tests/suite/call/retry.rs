@@ -1,108 +1,106 @@
-//! The backup host, and repetition where it was consented to: counted by the sandboxes at the other end.
+//! The backup host, and retries where the caller allows them. The sandboxes count the requests.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{Fault, Sandbox};
 use wechatpay_chain::{Client, Error, ErrorKind, Response};
 
-use crate::support::{CARDS, options, run, sandbox};
-
-/// An address where nobody listens.
-fn closed() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address")
-}
+use crate::support::{CARDS, client_at, options, run, sandbox, unused_address};
 
 fn with_backup(primary: &str, backup: &Sandbox) -> Client {
     backup.client_builder().base_uri(primary).backup_uri(backup.base_uri()).build().expect("client")
 }
 
-fn with(retry: Value) -> Value {
+fn with_retry(retry: Value) -> Value {
     let mut options = options();
     options["retry"] = retry;
     options
 }
 
 fn gateway(status: u16) -> Fault {
-    let mut answer = http::Response::new(bytes::Bytes::from_static(b"<html>gateway</html>"));
-    *answer.status_mut() = http::StatusCode::from_u16(status).expect("status");
-    Fault::Gateway(answer)
+    let mut response = http::Response::new(bytes::Bytes::from_static(b"<html>gateway</html>"));
+    *response.status_mut() = http::StatusCode::from_u16(status).expect("status");
+    Fault::Gateway(response)
 }
 
 #[test]
-fn what_cannot_be_reached_goes_to_the_backup_host() {
+fn a_host_that_cannot_be_reached_is_replaced_by_the_backup_host() {
     let backup = sandbox();
-    for primary in [format!("http://{}/", closed()), "http://no-such-host.invalid/".to_owned()] {
+    for primary in [format!("http://{}/", unused_address()), "http://no-such-host.invalid/".to_owned()] {
         let client = with_backup(&primary, &backup);
-        let answer = client.chain(CARDS).post(options()).expect("the backup answers");
-        assert!(answer.is_verified() && answer.is_from_backup());
-        assert_eq!(answer.attempts(), 2);
-        // The primary is left alone for a while.
-        let answer = client.chain(CARDS).post(options()).expect("the backup answers");
-        assert_eq!((answer.attempts(), answer.is_from_backup()), (1, true));
-        let answer = run(async { client.chain(CARDS).post_async(options()).await }).expect("the backup answers");
-        assert!(answer.is_from_backup());
+        let response = client.chain(CARDS).post(options()).expect("response of the backup host");
+        assert!(response.is_verified() && response.is_from_backup());
+        assert_eq!(response.attempts(), 2);
+        // The primary host is not tried again for a while.
+        let response = client.chain(CARDS).post(options()).expect("response of the backup host");
+        assert_eq!((response.attempts(), response.is_from_backup()), (1, true));
+        let response =
+            run(async { client.chain(CARDS).post_async(options()).await }).expect("response of the backup host");
+        assert!(response.is_from_backup());
         let mut v2 =
             json!({ "http_errors": false, "xml": { "mch_id": wechatpay_chain::sandbox::MCHID, "out_trade_no": "1" } });
         assert!(client.chain("v2/pay/orderquery").post(&v2).expect("APIv2, too").is_from_backup());
-        v2["base_uri"] = format!("http://{}/", closed()).into();
-        let error = client.chain("v2/pay/orderquery").post(v2).expect_err("another host has no backup");
+        v2["base_uri"] = format!("http://{}/", unused_address()).into();
+        let error = client.chain("v2/pay/orderquery").post(v2).expect_err("no backup for another host");
         assert_eq!(error.kind(), ErrorKind::Connect);
     }
     assert_eq!(backup.requests().len(), 8);
-    // The map of settings says the same.
+    // The same by the map of settings.
     let mut settings = backup.settings();
-    settings["base_uri"] = format!("http://{}/", closed()).into();
+    settings["base_uri"] = format!("http://{}/", unused_address()).into();
     settings["backup_uri"] = backup.base_uri().into();
     let client = Client::factory(settings.clone()).expect("client");
-    assert!(client.chain(CARDS).post(options()).expect("the backup answers").is_from_backup());
+    assert!(client.chain(CARDS).post(options()).expect("response of the backup host").is_from_backup());
     settings["backup_uri"] = "".into();
     let error = Client::factory(settings.clone()).expect("client").chain(CARDS).post(options()).expect_err("no backup");
     assert!(error.is_connect(), "{error}");
     settings["backup_uri"] = json!(false);
-    let error = Client::factory(settings).expect_err("a text");
+    let error = Client::factory(settings).expect_err("not a string");
     assert_eq!(error.to_string(), "the setting backup_uri: a boolean where a string is needed");
-    // TLS that fails: a server that answers no handshake.
+    // A failed TLS handshake counts as a failure to connect.
     let primary = sandbox();
     let tls =
         backup.client_builder().base_uri(primary.base_uri().replace("http", "https")).backup_uri(backup.tls_base_uri());
     let client = tls.build().expect("client");
-    assert!(client.chain(CARDS).post(options()).expect("the backup answers").is_from_backup());
+    assert!(client.chain(CARDS).post(options()).expect("response of the backup host").is_from_backup());
     assert!(primary.requests().is_empty());
-    // Both down.
-    let both =
-        backup.client_builder().base_uri(format!("http://{}/", closed())).backup_uri(format!("http://{}/", closed()));
+    // Both hosts are down.
+    let both = backup
+        .client_builder()
+        .base_uri(format!("http://{}/", unused_address()))
+        .backup_uri(format!("http://{}/", unused_address()));
     let error = both.build().expect("client").chain(CARDS).post(options()).expect_err("both");
     assert!(error.is_connect() && error.is_before_send(), "{error}");
-    // Without a backup, and with none by default where base_uri is another's.
-    let none = backup.client_builder().base_uri(format!("http://{}/", closed()));
+    // There is no default backup host for another base_uri.
+    let none = backup.client_builder().base_uri(format!("http://{}/", unused_address()));
     assert_eq!(
         none.build().expect("client").chain(CARDS).post(options()).expect_err("none").kind(),
         ErrorKind::Connect
     );
-    for (base, other, words) in [
+    for (base, other, expected) in [
         ("https://a.example/", "api2.wechatpay.cn", "backup_uri"),
         ("https://a.example/", "http://b.example/", "is plain http"),
         ("https://a.example/hk/", "https://b.example/", "another path"),
     ] {
-        let wrong = backup.client_builder().base_uri(base).backup_uri(other).build().expect_err(words);
-        assert!(wrong.message().contains(words), "{wrong}");
+        let wrong = backup.client_builder().base_uri(base).backup_uri(other).build().expect_err(expected);
+        assert!(wrong.message().contains(expected), "{wrong}");
     }
-    // A proxy of the call's own that is not there says nothing of the primary host.
+    // A failure with a per-call proxy does not mean that the primary host is down.
     let good = sandbox();
     let client = with_backup(&good.base_uri(), &backup);
     let mut proxied = options();
-    proxied["proxy"] = format!("http://{}", closed()).into();
+    proxied["proxy"] = format!("http://{}", unused_address()).into();
     let _ = client.chain(CARDS).post(proxied);
-    assert!(!client.chain(CARDS).post(options()).expect("the primary answers").is_from_backup());
-    // What was sent once is not unsent by what comes after it, and what never left stays so.
-    let error = none_left(
+    assert!(!client.chain(CARDS).post(options()).expect("response of the primary host").is_from_backup());
+    // A call that no attempt could send is before send.
+    let error = failed_retries(
         &backup
             .client_builder()
             .retry(2)
             .no_backup()
-            .base_uri(format!("http://{}/", closed()))
+            .base_uri(format!("http://{}/", unused_address()))
             .build()
             .expect("client"),
     );
@@ -110,16 +108,16 @@ fn what_cannot_be_reached_goes_to_the_backup_host() {
 }
 
 #[test]
-fn the_primary_host_is_used_while_it_can_be() {
+fn the_primary_host_is_used_while_it_can_be_reached() {
     let (primary, backup) = (sandbox(), sandbox());
-    // One merchant, two hosts: their keys are this process's.
+    // Both sandboxes have the keys of this process, as two hosts of the service have the same.
     let client = with_backup(&primary.base_uri(), &backup);
     for _ in 0..3 {
-        let answer = client.chain(CARDS).post(options()).expect("answer");
-        assert_eq!((answer.attempts(), answer.is_from_backup()), (1, false));
+        let response = client.chain(CARDS).post(options()).expect("response");
+        assert_eq!((response.attempts(), response.is_from_backup()), (1, false));
     }
     assert_eq!((primary.requests().len(), backup.requests().len()), (3, 0));
-    // After bytes were sent the backup host gets nothing.
+    // Once bytes were sent, the backup host is not tried.
     for fault in [Fault::Hangup, gateway(502), Fault::CutBody(3), Fault::WrongSignature, Fault::FrequencyLimited] {
         primary.inject(fault);
         client.chain(CARDS).post(options()).expect_err("a fault");
@@ -127,16 +125,16 @@ fn the_primary_host_is_used_while_it_can_be() {
     assert_eq!((primary.requests().len(), backup.requests().len()), (8, 0));
 }
 
-fn none_left(client: &Client) -> Error {
+fn failed_retries(client: &Client) -> Error {
     let mut quick = options();
     quick["retry"] = json!({ "times": 2, "pause": 0 });
-    client.chain(CARDS).post(quick).expect_err("nobody listens")
+    client.chain(CARDS).post(quick).expect_err("every attempt fails")
 }
 
-/// Signs once, and never again.
-struct Once(std::sync::Mutex<Option<wechatpay_chain::PrivateKey>>);
+/// A signer that works once.
+struct SignsOnce(std::sync::Mutex<Option<wechatpay_chain::PrivateKey>>);
 
-impl wechatpay_chain::Signer for Once {
+impl wechatpay_chain::Signer for SignsOnce {
     fn sign<'a>(
         &'a self,
         message: &'a [u8],
@@ -150,12 +148,12 @@ impl wechatpay_chain::Signer for Once {
 }
 
 #[test]
-fn what_was_sent_is_never_said_to_be_unsent() {
+fn a_call_with_an_attempt_that_was_sent_is_not_before_send() {
     let sandbox = sandbox();
     let client = || {
         Client::builder()
             .mchid(wechatpay_chain::sandbox::MCHID)
-            .signer(Once(std::sync::Mutex::new(Some(sandbox.merchant_key()))))
+            .signer(SignsOnce(std::sync::Mutex::new(Some(sandbox.merchant_key()))))
             .platform_key(wechatpay_chain::sandbox::PUBLIC_KEY_ID, sandbox.platform_key())
             .base_uri(sandbox.base_uri())
             .no_proxy()
@@ -163,40 +161,39 @@ fn what_was_sent_is_never_said_to_be_unsent() {
             .expect("client")
     };
     sandbox.inject(Fault::CutBody(3));
-    let error = none_left(&client());
+    let error = failed_retries(&client());
     assert_eq!((error.kind(), sandbox.requests().len()), (ErrorKind::Transport, 1));
     assert!(!error.is_before_send(), "the first attempt arrived: {error}");
-    let said = error.to_string();
+    let message = error.to_string();
     assert!(
-        said.contains("may have arrived, so query before repeating it; the last one failed: the signer refused: "),
-        "{said}"
+        message.contains("may have arrived, so query before repeating it; the last one failed: the signer refused: "),
+        "{message}"
     );
     assert!(
         std::error::Error::source(&error).is_some_and(|source| source.to_string() == "the signing service is gone")
     );
-    // Nor where the earlier request was redirected.
-    sandbox.inject(Fault::Tamper(Box::new(|answer| {
-        *answer.status_mut() = http::StatusCode::TEMPORARY_REDIRECT;
-        answer.headers_mut().insert("location", "/v3/elsewhere".parse().expect("location"));
+    // The same if the earlier request was redirected.
+    sandbox.inject(Fault::Tamper(Box::new(|response| {
+        *response.status_mut() = http::StatusCode::TEMPORARY_REDIRECT;
+        response.headers_mut().insert("location", "/v3/elsewhere".parse().expect("location"));
     })));
     let mut redirected = options();
     redirected["allow_redirects"] = true.into();
-    let error = client().chain(CARDS).post(redirected).expect_err("nobody signs");
+    let error = client().chain(CARDS).post(redirected).expect_err("no signature");
     assert_eq!((error.kind(), error.is_before_send()), (ErrorKind::Transport, false), "{error}");
 }
 
-/// A server that takes one request, and is gone.
+/// The server reads one request and stops.
 #[test]
-fn no_connection_after_a_request_was_sent_is_an_unknown_outcome() {
+fn a_refused_connection_after_a_request_was_sent_is_an_unknown_outcome() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("port");
-    let client =
-        sandbox().client_builder().base_uri(format!("http://{}/", listener.local_addr().expect("address"))).build();
+    let client = client_at(&sandbox(), listener.local_addr().expect("address"));
     let server = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("connection");
         assert!(std::io::Read::read(&mut stream, &mut [0; 4096]).expect("request") > 0);
         drop(listener);
     });
-    let error = none_left(&client.expect("client"));
+    let error = failed_retries(&client);
     server.join().expect("server");
     assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
     assert!(!error.is_connect() && !error.is_before_send());
@@ -208,12 +205,13 @@ fn no_connection_after_a_request_was_sent_is_an_unknown_outcome() {
     );
 }
 
+/// The number of requests that arrived, and the number of attempts or the kind of the error.
 fn counted(sandbox: &Sandbox, outcome: Result<Response, Error>) -> (usize, Result<u32, ErrorKind>) {
-    (sandbox.requests().len(), outcome.map(|answer| answer.attempts()).map_err(|error| error.kind()))
+    (sandbox.requests().len(), outcome.map(|response| response.attempts()).map_err(|error| error.kind()))
 }
 
 #[test]
-fn nothing_is_repeated_without_consent_and_then_within_bounds() {
+fn calls_are_retried_only_if_allowed_and_within_the_limit() {
     let quick = || json!({ "times": 3, "pause": 0.001 });
     for (fault, kind, repeated) in [
         ((|| gateway(502)) as fn() -> Fault, ErrorKind::ServerError, true),
@@ -236,54 +234,61 @@ fn nothing_is_repeated_without_consent_and_then_within_bounds() {
             fault()
         );
         sandbox.inject(fault());
-        let outcome = counted(&sandbox, client.chain(CARDS).post(with(quick())));
+        let outcome = counted(&sandbox, client.chain(CARDS).post(with_retry(quick())));
         let expected = if repeated { (3, Ok(2)) } else { (2, Err(kind)) };
         assert_eq!(outcome, expected, "{:?}", fault());
     }
-    // Each attempt has its own nonce, or the sandbox would refuse it; the body is the same.
+    // Each attempt has its own nonce, which the sandbox checks, and the same body.
     let sandbox = sandbox();
     let client = sandbox.client_builder().retry(10).build().expect("client");
     for _ in 0..2 {
         sandbox.inject(gateway(503));
     }
-    assert_eq!(client.chain(CARDS).post(with(json!({ "times": 2, "pause": 0 }))).expect("third time").attempts(), 3);
+    assert_eq!(
+        client
+            .chain(CARDS)
+            .post(with_retry(json!({ "times": 2, "pause": 0 })))
+            .expect("response to the third attempt")
+            .attempts(),
+        3
+    );
     let sent = sandbox.requests();
     assert!(sent.windows(2).all(|two| two[0].body == two[1].body && two[0].headers != two[1].headers));
-    // The last failure is the error; a call can take back the builder's consent.
+    // The last failure is the error. A call can turn the builder's retries off.
     for _ in 0..5 {
         sandbox.inject(gateway(503));
     }
-    let error = client.chain(CARDS).post(with(json!({ "times": 2, "pause": 0 }))).expect_err("thrice");
+    let error = client.chain(CARDS).post(with_retry(json!({ "times": 2, "pause": 0 }))).expect_err("three failures");
     assert_eq!((error.kind(), sandbox.requests().len()), (ErrorKind::ServerError, 6));
-    client.chain(CARDS).post(with(json!(0))).expect_err("once");
+    client.chain(CARDS).post(with_retry(json!(0))).expect_err("one failure");
     assert_eq!(sandbox.requests().len(), 7);
 }
 
 #[test]
-fn retry_after_is_honoured_and_the_timeout_is_the_whole() {
+fn retry_after_is_honoured_within_the_timeout_of_the_call() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
     sandbox.inject(Fault::FrequencyLimited);
     let began = Instant::now();
-    client.chain(CARDS).post(with(json!({ "times": 1, "pause": 0 }))).expect("after a second");
-    assert!(began.elapsed() >= Duration::from_secs(1), "Retry-After: 1 was asked for");
-    // By a date, which is compared with the answer's own and not with this machine's clock.
-    sandbox.inject(Fault::Tamper(Box::new(|answer| {
-        *answer.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
-        answer.headers_mut().insert("date", "Mon, 23 Nov 2020 12:00:00 GMT".parse().expect("date"));
-        answer.headers_mut().insert("retry-after", "Mon, 23 Nov 2020 12:00:01 GMT".parse().expect("date"));
+    client.chain(CARDS).post(with_retry(json!({ "times": 1, "pause": 0 }))).expect("response after a second");
+    assert!(began.elapsed() >= Duration::from_secs(1), "the response had Retry-After: 1");
+    // A date in Retry-After is compared with the Date of the response, not with the local clock.
+    sandbox.inject(Fault::Tamper(Box::new(|response| {
+        *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+        response.headers_mut().insert("date", "Mon, 23 Nov 2020 12:00:00 GMT".parse().expect("date"));
+        response.headers_mut().insert("retry-after", "Mon, 23 Nov 2020 12:00:01 GMT".parse().expect("date"));
     })));
     let began = Instant::now();
-    client.chain(CARDS).post(with(json!({ "times": 1, "pause": 0 }))).expect("after a second");
+    client.chain(CARDS).post(with_retry(json!({ "times": 1, "pause": 0 }))).expect("response after a second");
     assert!((1..5).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
     for _ in 0..3 {
         sandbox.inject(Fault::FrequencyLimited);
     }
-    let mut short = with(json!(3));
+    let mut short = with_retry(json!(3));
     short["timeout"] = 0.2.into();
-    let error = client.chain(CARDS).post(short).expect_err("no time for a pause");
-    assert_eq!(error.code(), Some("FREQUENCY_LIMITED"), "the answer that is there is given: {error}");
-    // As a setting of all calls.
+    let error = client.chain(CARDS).post(short).expect_err("the timeout is shorter than the pause");
+    assert_eq!(error.code(), Some("FREQUENCY_LIMITED"), "the last response is the error: {error}");
+    // As a setting of the client.
     let by_setting = |retry: Value| {
         let sandbox = crate::support::sandbox();
         let mut settings = sandbox.settings();
@@ -296,13 +301,13 @@ fn retry_after_is_honoured_and_the_timeout_is_the_whole() {
     assert_eq!(by_setting(json!(0)), (1, false));
     assert_eq!(by_setting(json!(2)), (3, true));
     assert_eq!(by_setting(json!({ "times": 2, "pause": 0.01 })), (3, true));
-    for (wrong, words) in [
+    for (wrong, expected) in [
         (json!(11), "from 0 to 10"),
         (json!("x"), "from 0 to 10"),
         (json!({ "count": 1 }), "none of"),
         (json!({ "times": 1, "pause": -1 }), "seconds"),
     ] {
-        let error = client.chain(CARDS).post(with(wrong.clone())).expect_err(words);
-        assert!(error.message().contains(words), "{wrong}: {error}");
+        let error = client.chain(CARDS).post(with_retry(wrong.clone())).expect_err(expected);
+        assert!(error.message().contains(expected), "{wrong}: {error}");
     }
 }

@@ -1,4 +1,4 @@
-//! One client on any thread and any runtime: no panic, no hang, no failed call.
+//! One client works on every thread and in every runtime.
 
 use std::sync::{Arc, Barrier, mpsc};
 use std::time::Duration;
@@ -10,24 +10,24 @@ use wechatpay_chain::{
     BoxError, BoxFuture, Chain, Client, Error, Options, PrivateKey, Promise, Response, Signature, Signer, Verifier,
 };
 
-use crate::support::{CARDS, alone, options, run, sandbox};
+use crate::support::{CARDS, client_at, options, relay, run, run_in_new_process, sandbox, server};
 
 fn call(client: &Client) {
-    let response = client.chain(CARDS).post(options()).expect("answer");
+    let response = client.chain(CARDS).post(options()).expect("response");
     assert!(response.is_verified());
 }
 
 async fn call_async(client: &Client) {
-    let response = client.chain(CARDS).post_async(options()).await.expect("answer");
+    let response = client.chain(CARDS).post_async(options()).await.expect("response");
     assert!(response.is_verified());
 }
 
 #[test]
-fn built_without_a_runtime_and_used_on_fifty_in_turn() {
+fn a_client_built_without_a_runtime_works_in_fifty_of_them() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
-    for turn in 0..50 {
-        let runtime = if turn % 2 == 0 {
+    for round in 0..50 {
+        let runtime = if round % 2 == 0 {
             tokio::runtime::Builder::new_current_thread().enable_all().build()
         } else {
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
@@ -42,7 +42,7 @@ fn built_without_a_runtime_and_used_on_fifty_in_turn() {
 }
 
 #[test]
-fn two_runtimes_at_once() {
+fn runtimes_on_several_threads_share_a_client() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
     std::thread::scope(|scope| {
@@ -60,7 +60,7 @@ fn two_runtimes_at_once() {
 }
 
 #[test]
-fn eight_plain_threads_at_once() {
+fn threads_without_a_runtime_share_a_client() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
     std::thread::scope(|scope| {
@@ -72,7 +72,7 @@ fn eight_plain_threads_at_once() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn synchronous_inside_of_a_single_threaded_runtime() {
+async fn synchronous_calls_work_in_a_current_thread_runtime() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
     call(&client);
@@ -83,11 +83,11 @@ async fn synchronous_inside_of_a_single_threaded_runtime() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn synchronous_inside_of_a_multi_threaded_runtime() {
+async fn synchronous_calls_work_in_a_multi_thread_runtime() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
     call(&client);
-    // As many blocked tasks as there are workers, and more.
+    // More blocked tasks than the runtime has workers.
     let tasks: Vec<_> = (0..6)
         .map(|_| {
             let client = client.clone();
@@ -102,7 +102,7 @@ async fn synchronous_inside_of_a_multi_threaded_runtime() {
 }
 
 #[test]
-fn under_another_executor() {
+fn calls_work_in_another_executor() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
     futures_executor::block_on(call_async(&client));
@@ -111,7 +111,7 @@ fn under_another_executor() {
 }
 
 #[test]
-fn dropped_inside_of_async_code() {
+fn a_client_can_be_dropped_in_async_code() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
     call(&client);
@@ -119,13 +119,13 @@ fn dropped_inside_of_async_code() {
         call_async(&client).await;
         drop(client);
     });
-    // A promise that nobody awaits sends nothing.
+    // A promise that is not awaited sends nothing.
     drop(sandbox.client().expect("client").chain(CARDS).post_async(options()));
     assert_eq!(sandbox.requests().len(), 2);
 }
 
 #[test]
-fn a_cancelled_call_harms_no_other() {
+fn a_cancelled_call_does_not_affect_others() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
     run(async {
@@ -138,7 +138,7 @@ fn a_cancelled_call_harms_no_other() {
 }
 
 #[test]
-fn a_call_begun_on_one_runtime_ends_with_a_clear_error_when_that_runtime_ends() {
+fn a_call_whose_runtime_ended_fails_in_another() {
     let sandbox = sandbox();
     sandbox.inject(Fault::Delay(Duration::from_secs(30)));
     let client = sandbox.client().expect("client");
@@ -154,17 +154,17 @@ fn a_call_begun_on_one_runtime_ends_with_a_clear_error_when_that_runtime_ends() 
 }
 
 #[test]
-fn connections_are_kept() {
+fn connections_are_reused() {
     use std::sync::atomic::{AtomicUsize, Ordering};
     let sandbox = sandbox();
     let (count, target) = (Arc::new(AtomicUsize::new(0)), sandbox.address());
     let counted = Arc::clone(&count);
-    let relay = crate::support::server(move |stream| {
+    let address = server(move |stream| {
         counted.fetch_add(1, Ordering::SeqCst);
-        crate::support::relay(stream, target)
+        relay(stream, target)
     });
-    let client = sandbox.client_builder().base_uri(format!("http://{relay}/")).build().expect("client");
-    // A connection that is on its way back to the pool when the next call begins costs a new one; never one for each call.
+    let client = client_at(&sandbox, address);
+    // A call may need a new connection if the previous one has not reached the pool yet.
     (0..40).for_each(|_| call(&client));
     let synchronous = count.load(Ordering::SeqCst);
     assert!(synchronous <= 8, "{synchronous} connections for 40 synchronous calls");
@@ -181,148 +181,158 @@ fn connections_are_kept() {
     );
 }
 
-/// Nobody drives the connections of synchronous calls all the time; what happens to them between two calls is noticed even so.
+/// Connections of synchronous calls are not polled between calls. The next call notices that one
+/// was closed.
 #[test]
-fn a_connection_that_was_closed_between_synchronous_calls_takes_no_request() {
+fn a_connection_closed_between_synchronous_calls_is_not_reused() {
     let sandbox = sandbox();
     let target = sandbox.address();
-    let relay = crate::support::server(move |mut from| async move {
-        let mut to = TcpStream::connect(target).await?;
-        let mut copied = [0; 16 * 1024];
-        // One request and its answer, and then the end, which the answer does not tell.
-        let count = from.read(&mut copied).await?;
-        to.write_all(&copied[..count]).await?;
-        let count = to.read(&mut copied).await?;
-        from.write_all(&copied[..count]).await?;
-        // Not together with the answer, which the call still sees.
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        Ok(())
+    let (closed, closed_events) = mpsc::channel();
+    let address = server(move |mut from| {
+        let closed = closed.clone();
+        async move {
+            let mut to = TcpStream::connect(target).await?;
+            let mut copied = [0; 16 * 1024];
+            // One request and its response, which does not announce that the connection is closed.
+            let count = from.read(&mut copied).await?;
+            to.write_all(&copied[..count]).await?;
+            let count = to.read(&mut copied).await?;
+            from.write_all(&copied[..count]).await?;
+            // Later than the response, or the call would notice it.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            drop(from);
+            let _ = closed.send(());
+            Ok(())
+        }
     });
-    let client = sandbox.client_builder().base_uri(format!("http://{relay}/")).build().expect("client");
-    for turn in 0..20 {
+    let client = client_at(&sandbox, address);
+    for round in 0..20 {
         call(&client);
-        // Sometimes the background thread sees the end first.
-        std::thread::sleep(Duration::from_millis(if turn % 10 == 0 { 1200 } else { 20 }));
+        closed_events.recv_timeout(Duration::from_secs(10)).expect("the connection is closed");
+        // After the longer pause the background thread has noticed it first.
+        std::thread::sleep(Duration::from_millis(if round % 10 == 0 { 1200 } else { 5 }));
     }
     assert_eq!(sandbox.requests().len(), 20);
 }
 
-/// The other end of each connection tells when it was closed.
-fn telling_of_ends() -> (Sandbox, Client, mpsc::Receiver<()>) {
+/// A client whose connections send a message when they are closed.
+fn client_with_closed_events() -> (Sandbox, Client, mpsc::Receiver<()>) {
     let sandbox = sandbox();
     let target = sandbox.address();
-    let (ended, end) = mpsc::channel();
-    let relay = crate::support::server(move |stream| {
-        let ended = ended.clone();
+    let (closed, closed_events) = mpsc::channel();
+    let address = server(move |stream| {
+        let closed = closed.clone();
         async move {
-            let outcome = crate::support::relay(stream, target).await;
-            let _ = ended.send(());
+            let outcome = relay(stream, target).await;
+            let _ = closed.send(());
             outcome
         }
     });
-    let client = sandbox.client_builder().base_uri(format!("http://{relay}/")).build().expect("client");
-    (sandbox, client, end)
+    let client = client_at(&sandbox, address);
+    (sandbox, client, closed_events)
 }
 
-/// In a process of its own: other tests drive the same runtimes.
+/// In a new process, since other tests use the same runtimes.
 #[test]
-fn connections_of_synchronous_calls_end() {
-    alone("call::runtimes::connections_of_synchronous_calls_end_inside");
+fn connections_of_synchronous_calls_are_closed() {
+    run_in_new_process("call::runtimes::connections_are_closed_in_this_process");
 }
 
 #[test]
-#[ignore = "the test above runs it in a process of its own"]
-fn connections_of_synchronous_calls_end_inside() {
-    let (sandbox, client, end) = telling_of_ends();
+#[ignore = "the test above runs it in a new process"]
+fn connections_are_closed_in_this_process() {
+    let (sandbox, client, closed_events) = client_with_closed_events();
     call(&client);
-    assert!(end.try_recv().is_err(), "kept");
+    assert!(closed_events.try_recv().is_err(), "the connection is kept");
     sandbox.inject(Fault::Delay(Duration::from_secs(30)));
-    let mut given_up = options();
-    given_up["timeout"] = 0.2.into();
-    client.chain(CARDS).post(given_up).expect_err("slow");
-    end.recv_timeout(Duration::from_secs(10)).expect("the connection of the call that was given up is closed");
+    let mut timed = options();
+    timed["timeout"] = 0.2.into();
+    client.chain(CARDS).post(timed).expect_err("slow");
+    closed_events.recv_timeout(Duration::from_secs(10)).expect("the connection of the call that timed out is closed");
     call(&client);
     drop(client);
-    end.recv_timeout(Duration::from_secs(10)).expect("the connection of the client that was dropped is closed");
+    closed_events
+        .recv_timeout(Duration::from_secs(10))
+        .expect("the connection of the client that was dropped is closed");
 }
 
-/// Waits for something that the runtime does, as code of the caller's may that is called within a call.
-fn something_spawned() {
+/// Waits for a task of the current runtime, as the caller's code within a call may.
+fn wait_for_spawned_task() {
     if tokio::runtime::Handle::try_current().is_ok() {
         futures_executor::block_on(tokio::spawn(tokio::time::sleep(Duration::from_millis(5)))).expect("done");
     }
 }
 
-/// Runs it on a thread of its own and does not wait for ever.
-fn ends(run: impl FnOnce() + Send + 'static) {
+/// Runs a function on a new thread and fails if it takes ten seconds.
+fn assert_ends(run: impl FnOnce() + Send + 'static) {
     let (done, end) = mpsc::channel();
     std::thread::spawn(move || {
         run();
         done.send(()).expect("the test waits");
     });
-    end.recv_timeout(Duration::from_secs(10)).expect("it ended");
+    end.recv_timeout(Duration::from_secs(10)).expect("the function returned");
 }
 
-struct Spawning(PrivateKey);
+struct SpawningSigner(PrivateKey);
 
-impl Signer for Spawning {
+impl Signer for SpawningSigner {
     fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
-        something_spawned();
+        wait_for_spawned_task();
         Box::pin(async { Ok(Signature::new(SERIAL, self.0.sign(message)?)) })
     }
 }
 
-impl Verifier for Spawning {
+impl Verifier for SpawningSigner {
     fn verify<'a>(&'a self, _: &'a str, _: &'a [u8], _: &'a [u8]) -> BoxFuture<'a, Result<(), BoxError>> {
-        something_spawned();
+        wait_for_spawned_task();
         Box::pin(async { Ok(()) })
     }
 }
 
 #[test]
-fn what_the_callers_code_spawns_goes_on() {
+fn tasks_spawned_by_the_callers_code_make_progress() {
     let sandbox = sandbox();
     let layer = tower::util::MapRequestLayer::new(|request: http::Request<bytes::Bytes>| {
-        something_spawned();
+        wait_for_spawned_task();
         request
     });
-    let begun = || Client::builder().mchid(MCHID).base_uri(sandbox.base_uri()).no_proxy();
-    let spawning = || Spawning(sandbox.merchant_key());
+    let builder = || Client::builder().mchid(MCHID).base_uri(sandbox.base_uri()).no_proxy();
+    let spawning = || SpawningSigner(sandbox.merchant_key());
     let clients = [
         sandbox.client_builder().layer(layer),
-        begun().signer(spawning()).platform_key(PUBLIC_KEY_ID, sandbox.platform_key()),
-        begun().serial(SERIAL).private_key(sandbox.merchant_key()).verifier(spawning()),
+        builder().signer(spawning()).platform_key(PUBLIC_KEY_ID, sandbox.platform_key()),
+        builder().serial(SERIAL).private_key(sandbox.merchant_key()).verifier(spawning()),
     ];
     for client in clients.map(|builder| builder.build().expect("client")) {
-        ends(move || call(&client));
+        assert_ends(move || call(&client));
     }
     let promise = sandbox.client().expect("client").chain(CARDS).post_async(options());
-    ends(move || promise.then(|_| something_spawned()).wait().expect("answer"));
+    assert_ends(move || promise.then(|_| wait_for_spawned_task()).wait().expect("response"));
 }
 
-/// In a process of its own: where anybody listens, no call of the process is made by a runtime of its own.
+/// In a new process, since a subscriber changes how all calls of the process are made.
 #[test]
-fn what_a_subscriber_of_tracing_spawns_goes_on() {
-    alone("call::runtimes::what_a_subscriber_of_tracing_spawns_goes_on_inside");
+fn tasks_spawned_by_a_subscriber_make_progress() {
+    run_in_new_process("call::runtimes::tasks_of_a_subscriber_in_this_process");
 }
 
 #[test]
-#[ignore = "the test above runs it in a process of its own"]
-fn what_a_subscriber_of_tracing_spawns_goes_on_inside() {
+#[ignore = "the test above runs it in a new process"]
+fn tasks_of_a_subscriber_in_this_process() {
     let writer = || {
-        something_spawned();
+        wait_for_spawned_task();
         std::io::sink()
     };
     let spans = tracing_subscriber::fmt::format::FmtSpan::FULL;
     let subscriber = tracing_subscriber::fmt().with_span_events(spans).with_writer(writer).finish();
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
-    ends(move || tracing::subscriber::with_default(subscriber, || call(&client)));
+    assert_ends(move || tracing::subscriber::with_default(subscriber, || call(&client)));
 }
 
-/// The destructors of a thread run after those of tokio's own.
+/// The thread's destructors may run after tokio's own.
 #[test]
-fn a_call_at_the_end_of_its_thread_fails_and_does_not_panic() {
+fn a_call_at_the_end_of_its_thread_does_not_panic() {
     struct AtEnd(Client, mpsc::Sender<Result<Response, Error>>);
     impl Drop for AtEnd {
         fn drop(&mut self) {
@@ -334,46 +344,46 @@ fn a_call_at_the_end_of_its_thread_fails_and_does_not_panic() {
     }
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
-    let (told, outcome) = mpsc::channel();
+    let (sender, outcome) = mpsc::channel();
     std::thread::spawn(move || {
-        AT_END.set(Some(AtEnd(client.clone(), told)));
+        AT_END.set(Some(AtEnd(client.clone(), sender)));
         call(&client);
     });
-    // Which is first, is the platform's choice.
+    // The order of destructors depends on the platform.
     if let Err(error) = outcome.recv_timeout(Duration::from_secs(10)).expect("no panic") {
         assert!(error.is_before_send(), "{error}");
     }
 }
 
-/// A caller's layer, and what is done with an answer, may make calls of their own.
+/// A layer, and the function given to `then`, may make calls.
 #[test]
-fn a_synchronous_call_within_another() {
+fn a_synchronous_call_can_be_made_within_another() {
     let sandbox = sandbox();
     let inner = sandbox.client().expect("client");
-    let again = inner.clone();
+    let nested = inner.clone();
     let layer = tower::util::MapRequestLayer::new(move |request: http::Request<bytes::Bytes>| {
-        call(&again);
+        call(&nested);
         request
     });
     let outer = sandbox.client_builder().layer(layer).build().expect("client");
     call(&outer);
-    inner.chain(CARDS).post_async(options()).then(move |_| call(&outer)).wait().expect("answer");
+    inner.chain(CARDS).post_async(options()).then(move |_| call(&outer)).wait().expect("response");
     assert_eq!(sandbox.requests().len(), 5);
 }
 
-/// More than have a runtime to themselves.
+/// More threads than the pool has runtimes.
 #[test]
-fn a_hundred_plain_threads_at_once_and_none_waits_for_another() {
+fn a_hundred_threads_call_at_once() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
-    let all = Barrier::new(100);
+    let barrier = Barrier::new(100);
     std::thread::scope(|scope| {
         for _ in 0..100 {
             scope.spawn(|| {
-                all.wait();
+                barrier.wait();
                 call(&client);
-                // Everybody has made a call before anybody makes the next.
-                all.wait();
+                // The second calls begin after all first calls have ended.
+                barrier.wait();
                 call(&client);
             });
         }
@@ -382,18 +392,18 @@ fn a_hundred_plain_threads_at_once_and_none_waits_for_another() {
 }
 
 #[test]
-fn what_may_cross_threads() {
-    fn everywhere<T: Send + Sync + 'static>() {}
-    fn cheap<T: Clone + Send + Sync + 'static>() {}
-    fn sendable<T: Send + 'static>() {}
-    cheap::<Client>();
-    cheap::<Chain>();
-    cheap::<Response>();
-    everywhere::<Error>();
-    sendable::<Options>();
-    sendable::<Promise<Response>>();
-    everywhere::<Box<dyn Signer>>();
-    everywhere::<Box<dyn Verifier>>();
-    everywhere::<wechatpay_chain::ClientBuilder>();
-    everywhere::<wechatpay_chain::sandbox::Sandbox>();
+fn public_types_are_send_and_sync() {
+    fn is_send_sync<T: Send + Sync + 'static>() {}
+    fn is_clone_send_sync<T: Clone + Send + Sync + 'static>() {}
+    fn is_send<T: Send + 'static>() {}
+    is_clone_send_sync::<Client>();
+    is_clone_send_sync::<Chain>();
+    is_clone_send_sync::<Response>();
+    is_send_sync::<Error>();
+    is_send::<Options>();
+    is_send::<Promise<Response>>();
+    is_send_sync::<Box<dyn Signer>>();
+    is_send_sync::<Box<dyn Verifier>>();
+    is_send_sync::<wechatpay_chain::ClientBuilder>();
+    is_send_sync::<wechatpay_chain::sandbox::Sandbox>();
 }

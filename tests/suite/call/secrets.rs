@@ -1,4 +1,4 @@
-//! No key and no signature in anything that can be formatted.
+//! Keys and signatures do not appear in any `Debug` or `Display` output.
 
 use std::fmt::{Debug, Display};
 
@@ -8,11 +8,11 @@ use wechatpay_chain::{Client, Media, Options, PrivateKey, Secret, Signature, cha
 
 use crate::support::{CARDS, options, sandbox};
 
-/// Everything that was formatted.
+/// All output so far.
 #[derive(Default)]
-struct Shown(String);
+struct Output(String);
 
-impl Shown {
+impl Output {
     fn debug(&mut self, value: &dyn Debug) {
         self.0 += &format!("{value:?}\n{value:#?}\n");
     }
@@ -23,25 +23,25 @@ impl Shown {
 }
 
 #[test]
-fn every_public_type() {
+fn no_output_of_a_public_type_contains_a_secret() {
     let sandbox = sandbox();
     let settings = sandbox.settings();
     let pem = settings["privateKey"].as_str().expect("pem");
-    let mut shown = Shown::default();
+    let mut shown = Output::default();
 
     let builder = sandbox.client_builder().proxy("http://user:pr0xy-pa55word@127.0.0.1:1");
     shown.debug(&builder);
-    let broken = Client::builder().private_key(pem.replace("MII", "AII")).build().expect_err("damaged");
-    shown.debug(&broken);
-    shown.display(&broken);
+    let error = Client::builder().private_key(pem.replace("MII", "AII")).build().expect_err("damaged");
+    shown.debug(&error);
+    shown.display(&error);
     let userinfo = sandbox.client_builder().base_uri("https://user:pr0xy-pa55word@h/");
     shown.debug(&userinfo);
-    let broken = userinfo.build().expect_err("userinfo");
-    shown.debug(&broken);
-    shown.display(&broken);
-    let broken = sandbox.client_builder().proxy("gopher://user:pr0xy-pa55word@h").build().expect_err("proxy");
-    shown.debug(&broken);
-    shown.display(&broken);
+    let error = userinfo.build().expect_err("userinfo");
+    shown.debug(&error);
+    shown.display(&error);
+    let error = sandbox.client_builder().proxy("gopher://user:pr0xy-pa55word@h").build().expect_err("proxy");
+    shown.debug(&error);
+    shown.display(&error);
 
     let client = sandbox.client().expect("client");
     shown.debug(&client);
@@ -55,14 +55,14 @@ fn every_public_type() {
     shown.debug(&Secret::from("s3cret"));
     shown.display(&Secret::from("s3cret".to_owned()));
     shown.debug(&Signature::new("SERIAL", b"s3cret".to_vec()));
-    let secretive = Options::from(
+    let with_secrets = Options::from(
         serde_json::json!({ "headers": { "X-Key": "s3cret" }, "json": { "k": "s3cret" }, "id": "s3cret" }),
     );
-    shown.debug(&secretive);
+    shown.debug(&with_secrets);
 
-    let answer = client.chain(CARDS).post(options()).expect("answer");
-    shown.debug(&answer);
-    let signature = answer.headers()["wechatpay-signature"].to_str().expect("text").to_owned();
+    let response = client.chain(CARDS).post(options()).expect("response");
+    shown.debug(&response);
+    let signature = response.headers()["wechatpay-signature"].to_str().expect("text").to_owned();
     for fault in [Fault::UnknownSerial, Fault::CutBody(3), Fault::Clock(900)] {
         shown.debug(&fault);
         sandbox.inject(fault);
@@ -72,7 +72,7 @@ fn every_public_type() {
         shown.debug(&error.kind());
         shown.display(&error.kind());
     }
-    let stranger = Client::builder()
+    let wrong_key = Client::builder()
         .mchid(sandbox::MCHID)
         .serial(sandbox::SERIAL)
         .private_key(other_key())
@@ -81,7 +81,7 @@ fn every_public_type() {
         .no_proxy()
         .build()
         .expect("client");
-    let refused = stranger.chain(CARDS).post(options()).expect_err("SIGN_ERROR");
+    let refused = wrong_key.chain(CARDS).post(options()).expect_err("SIGN_ERROR");
     assert_eq!(refused.code(), Some("SIGN_ERROR"));
     shown.debug(&refused);
     shown.display(&refused);
@@ -90,20 +90,20 @@ fn every_public_type() {
         shown.debug(&request);
         let header = request.headers["authorization"].to_str().expect("text");
         let ours = header.split("signature=\"").nth(1).expect("signature").trim_end_matches('"');
-        assert!(!shown.0.contains(ours), "a request's signature was shown");
+        assert!(!shown.0.contains(ours), "the signature of a request");
     }
 
     assert!(shown.0.len() > 2000, "something was formatted");
-    assert!(!shown.0.contains(&signature), "an answer's signature was shown");
+    assert!(!shown.0.contains(&signature), "the signature of a response");
     for line in pem.lines().filter(|line| !line.starts_with("-----")) {
-        assert!(!shown.0.contains(line) && !shown.0.contains(&line[..20]), "a key was shown");
+        assert!(!shown.0.contains(line) && !shown.0.contains(&line[..20]), "part of a key");
     }
     for word in ["s3cret", "pr0xy-pa55word", "WECHATPAY2-SHA256-RSA2048 mchid"] {
-        assert!(!shown.0.contains(word), "{word} was shown in {}", shown.0);
+        assert!(!shown.0.contains(word), "{word} in {}", shown.0);
     }
 }
 
-/// A key that is not the merchant's: a throwaway of 2048 bits.
+/// A generated key that is not the merchant's.
 fn other_key() -> PrivateKey {
     let key = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).expect("key");
     let der = aws_lc_rs::encoding::AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&key).expect("der");
@@ -113,7 +113,7 @@ fn other_key() -> PrivateKey {
 }
 
 #[test]
-fn a_key_in_the_wrong_place_is_not_shown() {
+fn a_key_given_as_another_setting_is_not_printed() {
     let sandbox = sandbox();
     let settings = sandbox.settings();
     let pem = settings["privateKey"].as_str().expect("pem");
@@ -136,13 +136,13 @@ fn a_key_in_the_wrong_place_is_not_shown() {
     shown += &format!("{:?}", sandbox.client_builder().serial(pem));
     shown += &format!("{:?}", sandbox.client_builder().root_certificate(format!("file://{pem}")));
     assert!(!shown.contains(line), "{shown}");
-    // A download's token is as good as the file.
+    // The token in a download URL grants access to the file.
     sandbox.stub("GET", "v3/bill/tradebill", 200, json!({
         "download_url": format!("{}v3/none?token=T0KEN", sandbox.base_uri()), "hash_type": "SHA1", "hash_value": "00",
     }));
     let client = sandbox.client().expect("client");
-    let answer = client.chain("v3/bill/tradebill").get(()).expect("answer");
-    let download = client.download(&answer).expect("announced");
+    let response = client.chain("v3/bill/tradebill").get(()).expect("response");
+    let download = client.download(&response).expect("announced");
     let mut shown = format!("{download:?}");
     shown += &download.save(std::env::temp_dir().join("wechatpay-chain-token")).expect_err("404").to_string();
     shown +=

@@ -1,4 +1,4 @@
-//! Sensitive fields, and the parameters of front ends.
+//! Sensitive fields, and the parameters that front ends pay with.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -22,21 +22,22 @@ fn body() -> Value {
 
 const FIELDS: [&str; 4] = ["name", "contact.mobile_phone", "contact.email", "members.name"];
 
-/// Sends the body and returns what the platform reads of it.
-fn sent(sandbox: &Sandbox, client: &Client) -> (String, Value) {
+/// Sends the body. Returns the ID of the key that the request names, and the body as the platform
+/// decrypts it.
+fn decrypted(sandbox: &Sandbox, client: &Client) -> (String, Value) {
     sandbox.stub("POST", PATH, 200, json!({}));
-    client.chain(PATH).post(json!({ "json": body(), "encrypt": FIELDS })).expect("answer");
+    client.chain(PATH).post(json!({ "json": body(), "encrypt": FIELDS })).expect("response");
     let request = sandbox.requests().pop().expect("received");
     let id = request.headers["wechatpay-serial"].to_str().expect("text").to_owned();
     let mut json: Value = serde_json::from_slice(&request.body).expect("JSON");
-    let open = |field: &Value| json!(sandbox.decrypt(&id, field.as_str().expect("cipher")).expect("decrypted"));
-    let opened = [
-        open(&json["name"]),
-        open(&json["contact"]["mobile_phone"]),
-        open(&json["members"][0]["name"]),
-        open(&json["members"][1]["name"]),
+    let decrypt = |field: &Value| json!(sandbox.decrypt(&id, field.as_str().expect("cipher")).expect("decrypted"));
+    let decrypted = [
+        decrypt(&json["name"]),
+        decrypt(&json["contact"]["mobile_phone"]),
+        decrypt(&json["members"][0]["name"]),
+        decrypt(&json["members"][1]["name"]),
     ];
-    let [name, phone, first, second] = opened;
+    let [name, phone, first, second] = decrypted;
     (json["name"], json["contact"]["mobile_phone"]) = (name, phone);
     (json["members"][0]["name"], json["members"][1]["name"]) = (first, second);
     (id, json)
@@ -45,17 +46,17 @@ fn sent(sandbox: &Sandbox, client: &Client) -> (String, Value) {
 #[test]
 fn fields_are_encrypted_with_the_key_that_the_request_names() {
     let sandbox = sandbox();
-    assert_eq!(sent(&sandbox, &sandbox.client().expect("client")), (sandbox::PUBLIC_KEY_ID.to_owned(), body()));
+    assert_eq!(decrypted(&sandbox, &sandbox.client().expect("client")), (sandbox::PUBLIC_KEY_ID.to_owned(), body()));
     // In certificate mode the certificate is fetched first.
     let certificate = sandbox.rotate_certificate().expect("certificate");
     let by_certificate = || by_certificate(&sandbox).build().expect("client");
-    assert_eq!(sent(&sandbox, &by_certificate()), (certificate.serial().to_owned(), body()));
+    assert_eq!(decrypted(&sandbox, &by_certificate()), (certificate.serial().to_owned(), body()));
     let (cipher, id) = run(by_certificate().encrypt_async("张三")).expect("encrypted");
     assert_eq!(sandbox.decrypt(&id, &cipher).expect("decrypted"), "张三");
 }
 
 #[test]
-fn a_key_that_does_not_come_in_time_is_said_to_be_that() {
+fn a_timeout_while_fetching_the_key_is_reported_as_such() {
     let sandbox = sandbox();
     sandbox.rotate_certificate().expect("certificate");
     let call = by_certificate(&sandbox).build().expect("client").chain(PATH);
@@ -64,16 +65,16 @@ fn a_key_that_does_not_come_in_time_is_said_to_be_that() {
     let error = call.post(json!({ "json": body(), "encrypt": FIELDS, "timeout": 0.3 })).expect_err("no key");
     assert!(error.is_timeout() && error.to_string().contains("the call was not sent"), "{error}");
     assert!(began.elapsed() < Duration::from_millis(1000), "{:?}", began.elapsed());
-    assert_eq!(sandbox.requests().len(), 1, "the fetch alone");
+    assert_eq!(sandbox.requests().len(), 1, "only the certificates were requested");
 }
 
 #[test]
-fn the_fetch_of_the_certificates_is_part_of_the_calls_time() {
+fn the_timeout_of_a_call_includes_fetching_the_certificates() {
     let sandbox = sandbox();
     sandbox.rotate_certificate().expect("certificate");
     sandbox.stub("POST", PATH, 200, json!({}));
     let client = by_certificate(&sandbox).build().expect("client");
-    // Each of both answers comes in time, and both together do not.
+    // Each response arrives within the timeout, but not both together.
     sandbox.inject(Fault::Delay(Duration::from_millis(700)));
     sandbox.inject(Fault::Delay(Duration::from_millis(700)));
     let began = Instant::now();
@@ -84,10 +85,10 @@ fn the_fetch_of_the_certificates_is_part_of_the_calls_time() {
 }
 
 #[test]
-fn what_cannot_be_encrypted_does_not_leave() {
+fn fields_that_cannot_be_encrypted_are_errors() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
-    for (options, words) in [
+    for (options, expected) in [
         (json!({ "json": body(), "encrypt": "nmae" }), "\"nmae\" is not in the JSON"),
         (json!({ "json": body(), "encrypt": ["members.age"] }), "is not text"),
         (json!({ "json": body(), "encrypt": 1 }), "a number where a string is needed, or a list"),
@@ -95,32 +96,36 @@ fn what_cannot_be_encrypted_does_not_leave() {
         (json!({ "encrypt": "name" }), "there is no \"json\""),
         (json!({ "json": body(), "encrypt": "name", "headers": { "Wechatpay-Serial": "OTHER" } }), "names another key"),
     ] {
-        let error = client.chain(PATH).post(options).expect_err(words);
-        assert!(error.kind() == ErrorKind::Options && error.to_string().contains(words), "{words:?} not in {error}");
+        let error = client.chain(PATH).post(options).expect_err(expected);
+        assert!(
+            error.kind() == ErrorKind::Options && error.to_string().contains(expected),
+            "{expected:?} not in {error}"
+        );
         assert!(error.to_string().starts_with("POST v3/merchants: "), "{error}");
     }
     assert!(sandbox.requests().is_empty());
 }
 
 #[test]
-fn answers_are_decrypted_with_the_merchants_key() {
+fn responses_are_decrypted_with_the_merchants_key() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
     let public = sandbox.merchant_key().public_key();
     let cipher = |text: &str| public.encrypt(text.as_bytes()).expect("encrypted");
     sandbox.stub("GET", PATH, 200, json!({ "list": [{ "name": cipher("张三") }, { "name": cipher("李四") }] }));
-    let mut answer = client.chain(PATH).get(()).expect("answer").json().expect("JSON");
-    assert_eq!(client.decrypt(answer["list"][0]["name"].as_str().expect("cipher")).expect("decrypted"), "张三");
-    sandbox.merchant_key().decrypt_fields(&mut answer, ["list.name"]).expect("decrypted");
-    assert_eq!(answer, json!({ "list": [{ "name": "张三" }, { "name": "李四" }] }));
-    let sealed = sandbox.notification("A", "b", &json!({ "user_name": cipher("张三") })).expect("made");
+    let mut response = client.chain(PATH).get(()).expect("response").json().expect("JSON");
+    assert_eq!(client.decrypt(response["list"][0]["name"].as_str().expect("cipher")).expect("decrypted"), "张三");
+    sandbox.merchant_key().decrypt_fields(&mut response, ["list.name"]).expect("decrypted");
+    assert_eq!(response, json!({ "list": [{ "name": "张三" }, { "name": "李四" }] }));
+    let notification = sandbox.notification("A", "b", &json!({ "user_name": cipher("张三") })).expect("made");
     let notifications =
         sandbox.client_builder().apiv3_key(sandbox.apiv3_key()).build().expect("client").notifications().expect("key");
-    let mut resource = notifications.verify(sealed.headers(), sealed.body()).expect("genuine").into_resource();
+    let mut resource =
+        notifications.verify(notification.headers(), notification.body()).expect("genuine").into_resource();
     sandbox.merchant_key().decrypt_fields(&mut resource, ["user_name"]).expect("decrypted");
     assert_eq!(resource, json!({ "user_name": "张三" }));
-    assert_eq!(client.decrypt("QUJD").expect_err("no cipher").kind(), ErrorKind::Decode);
-    assert!(sandbox.merchant_key().decrypt_fields(&mut answer, ["list.name"]).is_err(), "no longer encrypted");
+    assert_eq!(client.decrypt("QUJD").expect_err("not a ciphertext").kind(), ErrorKind::Decode);
+    assert!(sandbox.merchant_key().decrypt_fields(&mut response, ["list.name"]).is_err(), "no longer encrypted");
 }
 
 #[test]
@@ -129,7 +134,7 @@ fn payment_parameters_are_signed_over_their_lines() {
     let client = sandbox.client().expect("client");
     let public = sandbox.merchant_key().public_key();
     let text = |value: &Value| value.as_str().expect("text").to_owned();
-    let holds = |lines: [&str; 4], sign: &Value| {
+    let is_signed = |lines: [&str; 4], sign: &Value| {
         let message = lines.map(|line| format!("{line}\n")).concat();
         public.verify(message.as_bytes(), &BASE64_STANDARD.decode(text(sign)).expect("base64"))
     };
@@ -142,18 +147,18 @@ fn payment_parameters_are_signed_over_their_lines() {
             ["appId", "timeStamp", "nonceStr", "package", "signType", "paySign"]
         );
         assert_eq!((text(&p["package"]), text(&p["signType"])), ("prepay_id=wx2014".to_owned(), "RSA".to_owned()));
-        assert!(holds(
+        assert!(is_signed(
             [&text(&p["appId"]), &text(&p["timeStamp"]), &text(&p["nonceStr"]), "prepay_id=wx2014"],
             &p["paySign"]
         ));
     }
     let p = client.app_payment("wx8888888888888888", "wx2014").expect("parameters");
     assert_eq!((text(&p["partnerid"]), text(&p["package"])), (sandbox::MCHID.to_owned(), "Sign=WXPay".to_owned()));
-    assert!(holds(["wx8888888888888888", &text(&p["timestamp"]), &text(&p["noncestr"]), "wx2014"], &p["sign"]));
+    assert!(is_signed(["wx8888888888888888", &text(&p["timestamp"]), &text(&p["noncestr"]), "wx2014"], &p["sign"]));
 }
 
 #[test]
-fn vouchers_are_signed_as_openssl_signs() {
+fn voucher_sign_is_the_hmac_of_openssl() {
     let parameters = [
         ("stock_id0", "1234567891"),
         ("send_coupon_merchant", "10016226"),
@@ -176,10 +181,10 @@ fn vouchers_are_signed_as_openssl_signs() {
 }
 
 #[test]
-fn options_by_the_builder_encrypt_too() {
+fn options_from_the_builder_are_encrypted() {
     let sandbox = sandbox();
     sandbox.stub("POST", PATH, 200, json!({}));
     let options = Options::new().json(&body()).with("encrypt", json!(["name"]));
-    sandbox.client().expect("client").chain(PATH).post(options).expect("answer");
+    sandbox.client().expect("client").chain(PATH).post(options).expect("response");
     assert!(!String::from_utf8_lossy(&sandbox.requests()[0].body).contains("张三"));
 }

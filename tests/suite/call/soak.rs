@@ -1,4 +1,4 @@
-//! Long runs: faults in one call of five, and the ledgers equal at the end; a hundred thousand calls, and nothing left behind.
+//! Long runs: orders under faults, leaks after many calls, and many threads at once.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -9,13 +9,13 @@ use wechatpay_chain::sandbox::{Fault, MCHID};
 use wechatpay_chain::{BoxError, BoxFuture, Client, ErrorKind, Signature, Signer, Verifier};
 
 use crate::sandbox::orders::native;
-use crate::support::{alone, sandbox, server};
+use crate::support::{run_in_new_process, sandbox, server};
 
 const CALLS: usize = 20_000;
 const THREADS: usize = 8;
 
 #[test]
-fn ledgers_are_equal_after_a_storm_of_faults() {
+fn orders_are_consistent_after_many_faults() {
     let sandbox = sandbox();
     let client = sandbox.client_builder().timeout(std::time::Duration::from_secs(20)).build().expect("client");
     let names = [
@@ -31,7 +31,7 @@ fn ledgers_are_equal_after_a_storm_of_faults() {
         "delay:1",
     ];
     let (next, faults) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    // What each call came to: known to be there, or not known.
+    // For each order whether its call succeeded.
     let ledger = Mutex::new(BTreeMap::<String, bool>::new());
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
@@ -51,8 +51,8 @@ fn ledgers_are_equal_after_a_storm_of_faults() {
                         3,
                         "https://example.com/n",
                     )) {
-                        Ok(answer) => {
-                            assert!(answer.is_verified());
+                        Ok(response) => {
+                            assert!(response.is_verified());
                             true
                         }
                         Err(error) => {
@@ -73,49 +73,49 @@ fn ledgers_are_equal_after_a_storm_of_faults() {
     assert_eq!((ledger.len(), faults.load(Ordering::SeqCst)), (CALLS, CALLS / 5));
     let unknown = ledger.values().filter(|placed| !**placed).count();
     assert!((CALLS / 10..=CALLS / 5).contains(&unknown), "{unknown}");
-    // Nothing was repeated: so many requests as calls.
+    // No retries: one request for each call.
     assert_eq!(sandbox.overview()["count"], CALLS);
-    // What is not known is asked for. Leftover faults first.
+    // Queries the orders whose calls failed. The first queries use up the remaining faults.
     let query = |number: &str| {
         for _ in 0..20 {
-            let asked = client
+            let outcome = client
                 .chain("v3/pay/transactions/out-trade-no/{no}")
                 .get(json!({ "no": number, "query": { "mchid": MCHID } }));
-            match asked {
-                Ok(answer) => return answer.json().expect("json")["amount"]["total"] == 3,
+            match outcome {
+                Ok(response) => return response.json().expect("json")["amount"]["total"] == 3,
                 Err(error) if error.code() == Some("ORDER_NOT_EXIST") => return false,
                 Err(_) => {}
             }
         }
-        panic!("{number} cannot be asked for")
+        panic!("{number} cannot be queried")
     };
-    let there = ledger.iter().filter(|(number, placed)| **placed || query(number)).count();
+    let placed = ledger.iter().filter(|(number, placed)| **placed || query(number)).count();
     let totals = sandbox.overview()["totals"].clone();
     assert_eq!(
         (&totals["orders"], &totals["asked"]),
-        (&json!(there), &json!(there * 3)),
-        "the client's ledger is the sandbox's"
+        (&json!(placed), &json!(placed * 3)),
+        "the client's orders are the sandbox's"
     );
     sandbox.audit().expect("balanced");
 }
 
-/// Signs and verifies nothing, so that a hundred thousand calls take seconds.
-struct Nothing;
+/// Signs and verifies without cryptography, so that a hundred thousand calls take seconds.
+struct NoCrypto;
 
-impl Signer for Nothing {
+impl Signer for NoCrypto {
     fn sign<'a>(&'a self, _: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
         Box::pin(async { Ok(Signature::new("00", vec![0; 256])) })
     }
 }
 
-impl Verifier for Nothing {
+impl Verifier for NoCrypto {
     fn verify<'a>(&'a self, _: &'a str, _: &'a [u8], _: &'a [u8]) -> BoxFuture<'a, Result<(), BoxError>> {
         Box::pin(async { Ok(()) })
     }
 }
 
-/// A server that answers every request alike.
-fn answering() -> std::net::SocketAddr {
+/// A server with the same response to every request.
+fn responding_server() -> std::net::SocketAddr {
     server(|mut stream| async move {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let mut buffer = [0; 8192];
@@ -140,7 +140,8 @@ fn answering() -> std::net::SocketAddr {
     })
 }
 
-fn of_proc(name: &str) -> u64 {
+/// A number in /proc/self/status.
+fn process_status(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("status");
     let line = status.lines().find(|line| line.starts_with(name)).expect(name);
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("number")
@@ -150,27 +151,26 @@ fn open_files() -> usize {
     std::fs::read_dir("/proc/self/fd").expect("fd").count()
 }
 
-/// Run by the test below, in a process of its own, where nothing else opens sockets.
 #[test]
-#[ignore = "the test below runs it in a process of its own"]
-fn leaks_inside() {
-    let address = answering();
+#[ignore = "the test below runs it in a new process, where no other test opens sockets"]
+fn leaks_in_this_process() {
+    let address = responding_server();
     let client = Client::builder()
         .mchid("1900000109")
-        .signer(Nothing)
-        .verifier(Nothing)
+        .signer(NoCrypto)
+        .verifier(NoCrypto)
         .base_uri(format!("http://{address}/"))
         .no_proxy()
         .build()
         .expect("client");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
     let calls = |count: usize| {
-        // Half of them synchronous, half on a runtime of the caller's; some are dropped before they end.
+        // Half of the calls are synchronous, half are on the caller's runtime. Some are dropped.
         std::thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
                     for _ in 0..count / 4 {
-                        client.chain("v3/x").get(()).expect("answer");
+                        client.chain("v3/x").get(()).expect("response");
                     }
                 });
             }
@@ -182,10 +182,10 @@ fn leaks_inside() {
                             for number in 0..count / 4 {
                                 let call = client.chain("v3/x").get_async(());
                                 if number % 100 == 99 {
-                                    // Given up in the middle.
+                                    // Dropped before it ends.
                                     let _ = tokio::time::timeout(std::time::Duration::from_micros(50), call).await;
                                 } else {
-                                    call.await.expect("answer");
+                                    call.await.expect("response");
                                 }
                             }
                         })
@@ -198,15 +198,15 @@ fn leaks_inside() {
         });
     };
     calls(10_000);
-    let (memory, files, tasks) = (of_proc("VmRSS"), open_files(), runtime.metrics().num_alive_tasks());
+    let (memory, files, tasks) = (process_status("VmRSS"), open_files(), runtime.metrics().num_alive_tasks());
     calls(100_000);
     let (memory_after, files_after, tasks_after) =
-        (of_proc("VmRSS"), open_files(), runtime.metrics().num_alive_tasks());
+        (process_status("VmRSS"), open_files(), runtime.metrics().num_alive_tasks());
     println!("memory {memory} -> {memory_after} KiB, files {files} -> {files_after}, tasks {tasks} -> {tasks_after}");
     assert!(memory_after < memory + 8 * 1024, "memory grew from {memory} to {memory_after} KiB");
     assert!(files_after <= files + 8, "open files grew from {files} to {files_after}");
     assert!(tasks_after <= tasks + 8, "tasks grew from {tasks} to {tasks_after}");
-    // And nothing stays when the client goes.
+    // No file stays open without the client.
     drop(client);
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     std::thread::sleep(std::time::Duration::from_millis(300));
@@ -216,20 +216,20 @@ fn leaks_inside() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_hundred_thousand_calls_leave_nothing_behind() {
-    let said = alone("call::soak::leaks_inside");
-    println!("{}", said.lines().find(|line| line.starts_with("memory")).unwrap_or_default());
+fn a_hundred_thousand_calls_leak_nothing() {
+    let message = run_in_new_process("call::soak::leaks_in_this_process");
+    println!("{}", message.lines().find(|line| line.starts_with("memory")).unwrap_or_default());
 }
 
-/// Threads, runtimes and clients at once, all on one client's clones.
+/// Clones of one client on many threads and runtimes.
 #[test]
-fn threads_and_runtimes_at_once() {
+fn clones_work_on_many_threads_and_runtimes() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
-    let answers = AtomicUsize::new(0);
+    let responses = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for thread in 0..12 {
-            let (client, answers) = (client.clone(), &answers);
+            let (client, responses) = (client.clone(), &responses);
             scope.spawn(move || {
                 for number in 0..40 {
                     let options: Value = native(&format!("t{thread}-{number}"), 1, "https://example.com/n");
@@ -245,11 +245,11 @@ fn threads_and_runtimes_at_once() {
                         }
                         _ => client.chain("v3/pay/transactions/native").post_async(options).wait(),
                     };
-                    assert!(outcome.expect("answer").is_verified());
-                    answers.fetch_add(1, Ordering::SeqCst);
+                    assert!(outcome.expect("response").is_verified());
+                    responses.fetch_add(1, Ordering::SeqCst);
                 }
             });
         }
     });
-    assert_eq!((answers.into_inner(), sandbox.overview()["totals"]["orders"].as_u64()), (480, Some(480)));
+    assert_eq!((responses.into_inner(), sandbox.overview()["totals"]["orders"].as_u64()), (480, Some(480)));
 }

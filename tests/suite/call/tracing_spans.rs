@@ -1,31 +1,14 @@
-//! What `tracing` is told, and what it is not.
-
-use std::io;
-use std::sync::{Arc, Mutex};
+//! The spans and events of `tracing`: what they contain, and what they must not.
 
 use serde_json::json;
 use tracing_subscriber::fmt::format::FmtSpan;
 use wechatpay_chain::sandbox::{Fault, MCHID, Sandbox};
 
-use crate::support::{CARDS, alone, options, run, sandbox};
+use crate::support::{CARDS, SharedBuffer, options, run, run_in_new_process, sandbox};
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("log").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// All that is told at any level while something runs on this thread.
-fn told(during: impl FnOnce()) -> String {
-    let log = Log::default();
+/// The output of a subscriber at all levels while a function runs on this thread.
+fn traced(during: impl FnOnce()) -> String {
+    let log = SharedBuffer::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
@@ -34,8 +17,7 @@ fn told(during: impl FnOnce()) -> String {
         .with_writer(move || writer.clone())
         .finish();
     tracing::subscriber::with_default(subscriber, during);
-    let text = log.0.lock().expect("log").clone();
-    String::from_utf8(text).expect("text")
+    String::from_utf8(log.bytes()).expect("text")
 }
 
 fn secrets(sandbox: &Sandbox) -> Vec<String> {
@@ -45,24 +27,24 @@ fn secrets(sandbox: &Sandbox) -> Vec<String> {
     vec![key, text("secret"), text("apiv3_key"), "signature=\"".to_owned(), "BEGIN".to_owned()]
 }
 
-/// In a process of its own: whether a call site is heard is decided for the whole process, and other tests are not listening.
+/// In a new process, since `tracing` decides for the whole process whether a call site is enabled.
 #[test]
-fn a_call_is_one_span() {
-    alone("call::tracing_spans::a_call_is_one_span_inside");
+fn a_call_is_one_span_without_secrets() {
+    run_in_new_process("call::tracing_spans::one_span_in_this_process");
 }
 
 #[test]
-#[ignore = "the test above runs it in a process of its own"]
-fn a_call_is_one_span_inside() {
+#[ignore = "the test above runs it in a new process"]
+fn one_span_in_this_process() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
-    let log = told(|| {
-        client.chain(CARDS).post(options()).expect("answer");
-        run(async { client.chain(CARDS).post_async(options()).await }).expect("answer");
+    let log = traced(|| {
+        client.chain(CARDS).post(options()).expect("response");
+        run(async { client.chain(CARDS).post_async(options()).await }).expect("response");
         let mut retried = options();
         retried["retry"] = json!({ "times": 1, "pause": 0 });
         sandbox.inject(Fault::from_name("bad-gateway").expect("fault"));
-        client.chain(CARDS).post(retried).expect("second time");
+        client.chain(CARDS).post(retried).expect("response to the second attempt");
         sandbox.inject(Fault::UnknownSerial);
         client.chain(CARDS).post(options()).expect_err("fault");
         client
@@ -72,7 +54,7 @@ fn a_call_is_one_span_inside() {
         client.chain("v3/x?token=personal-2").get(()).expect_err("unknown");
         client.chain(CARDS).post(json!({ "card_id": "personal-3" })).expect_err("no body");
     });
-    for told in [
+    for expected in [
         &format!("otel.name=POST {CARDS}"),
         "otel.kind=\"client\"",
         "http.request.method=POST",
@@ -90,7 +72,7 @@ fn a_call_is_one_span_inside() {
         "wechatpay.verifying_us=",
         "repeated attempt=1",
     ] {
-        assert!(log.contains(told), "{told:?} not in\n{log}");
+        assert!(log.contains(expected), "{expected:?} not in\n{log}");
     }
     for secret in
         secrets(&sandbox).into_iter().chain(["personal".to_owned(), "pbLatjvWOibDc5".to_owned(), "szwxtd".to_owned()])

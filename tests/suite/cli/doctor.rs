@@ -36,7 +36,7 @@ fn each_planted_mistake_is_named() {
     let good = std::fs::read_to_string(folder.path().join("wxpay.toml")).expect("settings");
     let (code, checks) = doctor(folder.path(), &good, &[]);
     assert!(code == Some(0) && checks.iter().all(|(_, outcome, _)| outcome == "ok"), "{code:?} {checks:?}");
-    assert!(checks.iter().any(|(name, _, said)| name == "encryption" && said.contains("decrypts")), "{checks:?}");
+    assert!(checks.iter().any(|(name, _, message)| name == "encryption" && message.contains("decrypts")), "{checks:?}");
 
     // Keys of somebody else, a certificate of somebody else, a stranger's public key.
     let other = tempfile::tempdir().expect("folder");
@@ -91,8 +91,9 @@ fn each_planted_mistake_is_named() {
     ] {
         let (code, checks) = doctor(folder.path(), &toml, &[]);
         assert_eq!(code, Some(8), "{check}: {checks:?}");
-        let found =
-            checks.iter().any(|(name, outcome, said)| name == check && outcome == "failed" && said.contains(words));
+        let found = checks
+            .iter()
+            .any(|(name, outcome, message)| name == check && outcome == "failed" && message.contains(words));
         assert!(found, "{check} {words:?} not in {checks:?}");
         // A mistake is told once, where it is.
         let failed: Vec<_> = checks.iter().filter(|(_, outcome, _)| outcome == "failed").collect();
@@ -103,13 +104,13 @@ fn each_planted_mistake_is_named() {
             "{shown}"
         );
     }
-    // The service's clock is another: what the answer says of it.
-    sandbox.inject(Fault::Tamper(Box::new(|answer| {
-        answer.headers_mut().insert("date", "Mon, 23 Nov 2020 12:00:00 GMT".parse().expect("date"));
+    // The service's clock is another: what the response says of it.
+    sandbox.inject(Fault::Tamper(Box::new(|response| {
+        response.headers_mut().insert("date", "Mon, 23 Nov 2020 12:00:00 GMT".parse().expect("date"));
     })));
     let (_, checks) = doctor(folder.path(), &good, &[]);
     assert!(
-        checks.iter().any(|(name, outcome, said)| name == "clock" && outcome == "failed" && said.contains("NTP")),
+        checks.iter().any(|(name, outcome, message)| name == "clock" && outcome == "failed" && message.contains("NTP")),
         "{checks:?}"
     );
     let (code, checks) = doctor(folder.path(), &good, &["--offline"]);
@@ -120,7 +121,7 @@ fn each_planted_mistake_is_named() {
         let key = folder.path().join("apiclient_key.pem");
         std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("rights");
         let (code, checks) = doctor(folder.path(), &good, &["--offline"]);
-        let found = checks.iter().any(|(_, outcome, said)| outcome == "warning" && said.contains("chmod 600"));
+        let found = checks.iter().any(|(_, outcome, message)| outcome == "warning" && message.contains("chmod 600"));
         assert!(code == Some(0) && found, "{checks:?}");
     }
 }
@@ -151,25 +152,25 @@ fn a_refused_signature_says_why() {
         (|information| information["method"] = "PUT".into(), "the method PUT"),
         (|information| information["sign_message_length"] = 7.into(), "body was changed on the way"),
     ] {
-        sandbox.inject(Fault::Tamper(Box::new(move |answer| {
+        sandbox.inject(Fault::Tamper(Box::new(move |response| {
             let request = "POST\n/v3/marketing/membercard-open/cards/pbLatjvWOibDc5-TBnbUk1pD12o0/permission-tokens\n";
             let mut body = json!({ "code": "SIGN_ERROR", "message": "错误的签名", "detail": { "sign_information": {
                 "method": "POST", "url": request.split('\n').nth(1), "truncated_sign_message": request,
             }}});
             change(&mut body["detail"]["sign_information"]);
-            *answer.status_mut() = http::StatusCode::UNAUTHORIZED;
-            *answer.body_mut() = Bytes::from(body.to_string());
+            *response.status_mut() = http::StatusCode::UNAUTHORIZED;
+            *response.body_mut() = Bytes::from(body.to_string());
         })));
         let error = refused(&client);
         assert!(error.hint().is_some_and(|hint| hint.contains(words)), "{words}: {error}");
     }
-    // A clock that is off: told by the answer's Date.
+    // A clock that is off: told by the response's Date.
     sandbox.inject(Fault::Clock(-4000));
     let error = refused(&client);
     assert_eq!(error.kind(), ErrorKind::Verification);
-    sandbox.inject(Fault::Tamper(Box::new(|answer| {
-        answer.headers_mut().insert("date", "Mon, 23 Nov 2020 12:00:00 GMT".parse().expect("date"));
-        answer.headers_mut().insert("wechatpay-timestamp", "1606132800".parse().expect("time"));
+    sandbox.inject(Fault::Tamper(Box::new(|response| {
+        response.headers_mut().insert("date", "Mon, 23 Nov 2020 12:00:00 GMT".parse().expect("date"));
+        response.headers_mut().insert("wechatpay-timestamp", "1606132800".parse().expect("time"));
     })));
     let error = refused(&client);
     assert!(error.kind() == ErrorKind::Verification && error.message().contains("ahead of the service's"), "{error}");
@@ -185,8 +186,8 @@ fn other_verdicts() {
     let page = http::Response::new(Bytes::from_static(b"<html>log in to the network</html>"));
     sandbox.inject(Fault::Gateway(page));
     let (code, checks) = doctor(folder.path(), &good, &[]);
-    let found = checks.iter().any(|(name, outcome, said)| {
-        name == "request signature" && outcome == "failed" && said.contains("not from WeChat Pay")
+    let found = checks.iter().any(|(name, outcome, message)| {
+        name == "request signature" && outcome == "failed" && message.contains("not from WeChat Pay")
     });
     assert!(code == Some(8) && found, "{checks:?}");
     let secret = good.lines().find(|line| line.starts_with("secret")).expect("secret");

@@ -29,13 +29,13 @@ fn certificates_as_files() {
     let mut command = wxpay(&["--config", &settings.path("wxpay.toml"), "certs", "--output", &output]);
     command.env("WXPAY_APIV3_KEY", sandbox.settings()["apiv3_key"].as_str().expect("key"));
     let done = finish(command, "");
-    let said = text(&done.stdout);
+    let message = text(&done.stdout);
     assert!(
         done.status.success()
-            && said.contains(certificate.serial())
-            && said.contains("valid to   20")
-            && said.contains("Z (in "),
-        "{said}{}",
+            && message.contains(certificate.serial())
+            && message.contains("valid to   20")
+            && message.contains("Z (in "),
+        "{message}{}",
         text(&done.stderr)
     );
     let path = format!("file://{output}/wechatpay_{}.pem", certificate.serial());

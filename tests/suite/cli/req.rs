@@ -100,8 +100,8 @@ fn a_call_from_the_shell() {
     ] {
         let output = settings.run(&["req", path, "--var", "card_id=pbLatjvWOibDc5", "--json", json], body);
         assert!(output.status.success(), "{path}: {}", text(&output.stderr));
-        let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-        assert!(answer["permission_token"].is_string(), "{answer}");
+        let response: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert!(response["permission_token"].is_string(), "{response}");
     }
     for request in sandbox.requests() {
         assert_eq!(request.target, "/v3/marketing/membercard-open/cards/pbLatjvWOibDc5/permission-tokens");
@@ -129,13 +129,13 @@ fn exit_codes_and_errors_that_can_be_read() {
             sandbox.inject(fault);
         }
         let output = settings.run(arguments, "");
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
         assert!(
-            said.split_whitespace().collect::<Vec<_>>().join(" ").contains(words),
-            "{arguments:?}: {words:?} not in {said:?}"
+            message.split_whitespace().collect::<Vec<_>>().join(" ").contains(words),
+            "{arguments:?}: {words:?} not in {message:?}"
         );
-        assert!(said.is_empty() || said.ends_with('\n'), "{said}");
+        assert!(message.is_empty() || message.ends_with('\n'), "{message}");
         output
     };
     expect(0, "", &["req", "v3/x"], None);
@@ -163,10 +163,10 @@ fn exit_codes_and_errors_that_can_be_read() {
     // Settings that are wrong: the line is named, its text is not shown.
     std::fs::write(settings.path("broken.toml"), "mchid = \"1\"\nprivate_key = \"s3cret\nx\"\n").expect("written");
     let output = finish(wxpay(&["--config", &settings.path("broken.toml"), "req", "v3/x"]), "");
-    let said = text(&output.stderr);
+    let message = text(&output.stderr);
     assert!(
-        output.status.code() == Some(2) && said.contains("broken.toml, line ") && !said.contains("s3cret"),
-        "{said}"
+        output.status.code() == Some(2) && message.contains("broken.toml, line ") && !message.contains("s3cret"),
+        "{message}"
     );
     let output = finish(wxpay(&["req", "v3/x"]), "");
     assert!(output.status.code() == Some(2) && text(&output.stderr).contains("mchid is missing"));
@@ -186,15 +186,15 @@ fn proxies_of_the_environment() {
         (output.status.code(), text(&output.stderr))
     };
     let proxy = format!("http://user:pa55@{gone}");
-    let (code, said) = call(&[("HTTP_PROXY", &proxy)]);
+    let (code, message) = call(&[("HTTP_PROXY", &proxy)]);
     assert!(
-        code == Some(3) && said.contains(&format!("through the proxy http://{gone}")) && !said.contains("pa55"),
-        "{said}"
+        code == Some(3) && message.contains(&format!("through the proxy http://{gone}")) && !message.contains("pa55"),
+        "{message}"
     );
     assert_eq!(call(&[("HTTP_PROXY", &proxy), ("NO_PROXY", "127.0.0.1")]).0, Some(0));
     assert_eq!(call(&[("HTTPS_PROXY", &proxy)]).0, Some(0), "that one is for https");
-    let (code, said) = call(&[("http_proxy", ":::garbage")]);
-    assert!(code == Some(2) && said.contains("the variable http_proxy of the environment"), "{said}");
+    let (code, message) = call(&[("http_proxy", ":::garbage")]);
+    assert!(code == Some(2) && message.contains("the variable http_proxy of the environment"), "{message}");
 }
 
 #[test]
@@ -242,15 +242,15 @@ fn backup_and_repetition_are_settings() {
     assert_eq!(call().status.code(), Some(3));
     assert_eq!(backup.requests().len(), 1);
     drop(primary);
-    let broken = || Fault::Gateway(http::Response::builder().status(502).body(bytes::Bytes::new()).expect("answer"));
+    let broken = || Fault::Gateway(http::Response::builder().status(502).body(bytes::Bytes::new()).expect("response"));
     for (retry, repeated) in [("retry = 1", true), ("retry = { times = 1, pause = 0.1 }", true), ("", false)] {
         change(&backup.base_uri(), retry);
         backup.inject(broken());
         assert_eq!(call().status.success(), repeated, "{retry}");
     }
     change(&backup.base_uri(), "retry = \"often\"");
-    let said = text(&call().stderr);
-    assert!(said.contains("the setting retry: a number from 0 to 10 is needed"), "{said}");
+    let message = text(&call().stderr);
+    assert!(message.contains("the setting retry: a number from 0 to 10 is needed"), "{message}");
 }
 
 #[test]
@@ -262,20 +262,21 @@ fn a_mistyped_variable_is_noticed() {
         .env("WXPAY_NOTHING_LIKE_IT", "s3cret")
         .env("WXPAY_LANG", "en");
     let output = finish(command, "");
-    let said = text(&output.stderr);
-    assert!(output.status.success() && !said.contains("s3cret"), "{said}");
+    let message = text(&output.stderr);
+    assert!(output.status.success() && !message.contains("s3cret"), "{message}");
     assert_eq!(
-        said.lines().take(2).collect::<Vec<_>>(),
+        message.lines().take(2).collect::<Vec<_>>(),
         [
             "wxpay: the environment variable WXPAY_APIV3KEY is not a setting and has no effect: did you mean WXPAY_APIV3_KEY?",
             "wxpay: the environment variable WXPAY_MCH_ID is not a setting and has no effect: did you mean WXPAY_MCHID?",
         ]
     );
     assert!(
-        said.lines()
+        message
+            .lines()
             .nth(2)
             .is_some_and(|line| line.contains("NOTHING_LIKE_IT") && line.contains("the settings are WXPAY_CONFIG, ")),
-        "{said}"
+        "{message}"
     );
     let mut command = wxpay(&["doctor", "--offline", "--json"]);
     let doctor = finish(
@@ -295,33 +296,33 @@ fn no_number_is_rounded_without_a_word() {
     let settings = Settings::of(&sandbox, "numbers");
     let long = "12345678901234567890123";
     let refused = settings.run(&["req", "v2/pay/orderquery", "--xml", &format!("{{\"out_trade_no\": {long}}}")], "");
-    let said = text(&refused.stderr);
+    let message = text(&refused.stderr);
     assert!(
-        refused.status.code() == Some(2) && said.contains(&format!("--xml: the number {long} has more digits")),
-        "{said}"
+        refused.status.code() == Some(2) && message.contains(&format!("--xml: the number {long} has more digits")),
+        "{message}"
     );
     assert!(sandbox.requests().is_empty());
     let line = |id: &str| format!("{{\"method\":\"GET\",\"template\":\"v3/x/{{id}}\",\"options\":{{\"id\":{id}}}}}\n");
     let input = [line(long), line("0.1234567890123456789"), line("18446744073709551615"), line(&format!("\"{long}\""))]
         .concat();
-    let answers = text(&finish(wxpay(&["wire", "--unsigned"]), &input).stdout);
-    let answers: Vec<Value> = answers.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let responses = text(&finish(wxpay(&["wire", "--unsigned"]), &input).stdout);
+    let responses: Vec<Value> = responses.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert!(
-        answers[0]["error"]["message"]
+        responses[0]["error"]["message"]
             .as_str()
-            .is_some_and(|said| said.starts_with(&format!("line 1: the number {long} "))),
-        "{answers:?}"
+            .is_some_and(|message| message.starts_with(&format!("line 1: the number {long} "))),
+        "{responses:?}"
     );
-    assert_eq!(answers[1]["error"]["kind"], "options");
-    assert_eq!(answers[2]["target"], "/v3/x/18446744073709551615");
-    assert_eq!(answers[3]["target"], format!("/v3/x/{long}"));
-    // --json goes out as it is typed, and an answer is printed as it came.
+    assert_eq!(responses[1]["error"]["kind"], "options");
+    assert_eq!(responses[2]["target"], "/v3/x/18446744073709551615");
+    assert_eq!(responses[3]["target"], format!("/v3/x/{long}"));
+    // --json goes out as it is typed, and a response is printed as it came.
     sandbox.stub("POST", "v3/x", 200, json!({}));
     assert!(settings.run(&["req", "v3/x", "--json", &format!("{{\"a\":{long}}}")], "").status.success());
     assert_eq!(sandbox.requests()[0].body, format!("{{\"a\":{long}}}").as_bytes());
     sandbox.stub("GET", "v3/y", 404, json!({ "code": "X" }));
     sandbox.inject(Fault::Gateway(
-        http::Response::builder().status(404).body(format!("{{\"total\":{long}}}").into()).expect("answer"),
+        http::Response::builder().status(404).body(format!("{{\"total\":{long}}}").into()).expect("response"),
     ));
     assert_eq!(text(&settings.run(&["req", "v3/y"], "").stdout), format!("{{\"total\":{long}}}"));
 }

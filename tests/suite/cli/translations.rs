@@ -296,17 +296,17 @@ fn a_chinese_locale_is_answered_in_chinese() {
         (text(&output.stdout), text(&output.stderr), output.status.code())
     };
     let chinese = |arguments: &[&str]| call(&[("LANG", "zh_CN.UTF-8")], arguments);
-    let said = |arguments: &[&str]| chinese(arguments).1;
+    let message = |arguments: &[&str]| chinese(arguments).1;
     assert_eq!(
-        said(&["req", "v3/x/{id}"]),
+        message(&["req", "v3/x/{id}"]),
         "wxpay: GET v3/x/{id}：缺少路径变量 \"id\"：请加入选项，{\"id\": \"...\"}（在命令行中，用 --var NAME=VALUE 给出路径变量）\n"
     );
     assert_eq!(
-        said(&["req", "v3/x", "--json", "@/no/such"]),
+        message(&["req", "v3/x", "--json", "@/no/such"]),
         "wxpay: 无法读取文件 \"/no/such\"：没有那个文件或目录（os error 2）\n"
     );
     assert_eq!(
-        said(&["req", "v3/x/{id}", "--var", "idd=1"]),
+        message(&["req", "v3/x/{id}", "--var", "idd=1"]),
         "wxpay: GET v3/x/{id}：未知的选项 \"idd\"：是不是想写 \"id\"？\n"
     );
     sandbox.stub("GET", "v3/x", 200, serde_json::json!({}));
@@ -342,11 +342,11 @@ fn a_chinese_locale_is_answered_in_chinese() {
     assert!(text(&bad.stderr).contains("项检查中有") && !report.contains(" the "), "{report}");
     // The reader of the arguments.
     assert_eq!(
-        said(&["req", "v3/x", "--sinc", "a"]),
+        message(&["req", "v3/x", "--sinc", "a"]),
         "错误：意外的参数 '--sinc'\n\n  提示：有相近的参数：'--sink'\n\n用法：wxpay req --sink <FILE> <PATH>\n\n更多信息请用 '--help' 查看。\n"
     );
-    assert!(said(&["req"]).starts_with("错误：缺少以下必需的参数：\n  <PATH>\n"), "{}", said(&["req"]));
-    assert_eq!(said(&["--config"]).lines().next(), Some("错误：'--config <FILE>' 需要一个值，却没有给出"));
+    assert!(message(&["req"]).starts_with("错误：缺少以下必需的参数：\n  <PATH>\n"), "{}", message(&["req"]));
+    assert_eq!(message(&["--config"]).lines().next(), Some("错误：'--config <FILE>' 需要一个值，却没有给出"));
     // The other way round, and help.
     for english in
         [&[("LANG", "zh_CN.UTF-8"), ("WXPAY_LANG", "en")][..], &[("LANG", "zh_CN.UTF-8"), ("LC_ALL", "C")], &[]]

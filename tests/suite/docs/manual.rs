@@ -246,8 +246,8 @@ fn every_php_block_is_php() {
             let file = folder.path().join("block.php");
             fs::write(&file, format!("<?php\n{}", block.code)).expect("a file");
             let checked = Command::new("php").arg("-l").arg(&file).output().expect("php");
-            let said = String::from_utf8_lossy(&checked.stdout);
-            assert!(checked.status.success(), "{name}, line {}: {said}", block.line);
+            let message = String::from_utf8_lossy(&checked.stdout);
+            assert!(checked.status.success(), "{name}, line {}: {message}", block.line);
         }
     }
 }

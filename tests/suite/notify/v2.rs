@@ -257,7 +257,7 @@ fn behind_axum() {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("port");
             let address = listener.local_addr().expect("address");
             tokio::spawn(async move { axum::serve(listener, app).await });
-            let mut answers = Vec::new();
+            let mut responses = Vec::new();
             for body in [good.to_vec(), b"<xml><sign>x</sign></xml>".to_vec()] {
                 let mut stream = tokio::net::TcpStream::connect(address).await.expect("connected");
                 let head = format!(
@@ -265,14 +265,18 @@ fn behind_axum() {
                     body.len()
                 );
                 stream.write_all(&[head.as_bytes(), &body].concat()).await.expect("sent");
-                let mut answer = String::new();
-                stream.read_to_string(&mut answer).await.expect("answer");
-                answers.push(answer);
+                let mut response = String::new();
+                stream.read_to_string(&mut response).await.expect("response");
+                responses.push(response);
             }
-            answers
+            responses
         })
     });
-    let answers = served.join().expect("served");
-    assert!(answers[0].starts_with("HTTP/1.1 200") && answers[0].contains("<return_code>SUCCESS"), "{}", answers[0]);
-    assert!(answers[1].starts_with("HTTP/1.1 200") && answers[1].contains("<return_code>FAIL"), "{}", answers[1]);
+    let responses = served.join().expect("served");
+    assert!(
+        responses[0].starts_with("HTTP/1.1 200") && responses[0].contains("<return_code>SUCCESS"),
+        "{}",
+        responses[0]
+    );
+    assert!(responses[1].starts_with("HTTP/1.1 200") && responses[1].contains("<return_code>FAIL"), "{}", responses[1]);
 }

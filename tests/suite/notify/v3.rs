@@ -234,7 +234,7 @@ fn axum_hands_on_genuine_ones_only() {
     let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).expect("port");
     let url = format!("http://{}/notify", listener.local_addr().expect("address"));
     runtime.spawn(async move { axum::serve(listener, shop).await });
-    let send = |request: Request<Bytes>| sandbox.notify(&url, request).expect("answer").status().as_u16();
+    let send = |request: Request<Bytes>| sandbox.notify(&url, request).expect("response").status().as_u16();
     let request = genuine(&sandbox);
     assert_eq!(send(request.clone()), 204);
     assert_eq!(send(request.clone()), 409, "a replay is refused and not handled");
@@ -246,9 +246,9 @@ fn axum_hands_on_genuine_ones_only() {
     assert_eq!(send(probe), 401);
     let mut long = genuine(&sandbox);
     *long.body_mut() = vec![b' '; 2 << 20].into();
-    // Refused before it is read, and who is still sending may find the connection closed instead of the answer.
+    // Refused before it is read, and who is still sending may find the connection closed instead of the response.
     match sandbox.notify(&url, long) {
-        Ok(answer) => assert_eq!(answer.status(), 413),
+        Ok(response) => assert_eq!(response.status(), 413),
         Err(error) => assert_eq!(error.kind(), ErrorKind::Transport, "{error}"),
     }
     assert_eq!(handled.load(Ordering::SeqCst), 1);

@@ -37,9 +37,9 @@ impl Stage {
     /// Carries an example over, compiles and runs it, and returns what it prints.
     fn run(&self, example: &str, variables: &[(&str, &str)]) -> String {
         let output = self.output(example, &self.sandbox.base_uri(), variables);
-        let (printed, said) = (text(&output.stdout), text(&output.stderr));
-        assert!(output.status.success(), "{example}: {printed}{said}");
-        assert_eq!(said, "", "{example}");
+        let (printed, message) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{example}: {printed}{message}");
+        assert_eq!(message, "", "{example}");
         printed
     }
 
@@ -146,8 +146,8 @@ fn an_asynchronous_refund() {
     let stage = Stage::set("refund");
     let transaction = paid(&stage.sandbox, "1", 888);
     let printed = stage.run("refund", &[("WXPAY_TRANSACTION_ID", &transaction)]);
-    let answer = json_of(&printed);
-    assert_eq!((&answer["amount"]["refund"], &answer["transaction_id"]), (&json!(888), &json!(transaction)));
+    let response = json_of(&printed);
+    assert_eq!((&response["amount"]["refund"], &response["transaction_id"]), (&json!(888), &json!(transaction)));
     stage.sandbox.audit().expect("balance");
 
     let printed = stage.run("refund", &[("WXPAY_TRANSACTION_ID", "4200000000000000000000000000")]);
@@ -173,8 +173,8 @@ fn sensitive_fields_there_and_back() {
     let key = PublicKey::from_pem(pem(&stage.sandbox.settings()["certs"][PUBLIC_KEY_ID])).expect("key");
     assert_eq!(key.spki(), stage.sandbox.platform_key().spki());
     let sealed = stage.sandbox.merchant_key().public_key().encrypt("李四".as_bytes()).expect("sealed");
-    let answer = json!({ "applyment_id": 2000002124775691_u64, "contact_name": sealed });
-    stage.sandbox.stub("POST", "v3/applyment4sub/applyment/", 200, answer);
+    let response = json!({ "applyment_id": 2000002124775691_u64, "contact_name": sealed });
+    stage.sandbox.stub("POST", "v3/applyment4sub/applyment/", 200, response);
     assert_eq!(stage.run("sensitive", &[]), "2000002124775691\n李四\n");
     let requests = stage.sandbox.requests();
     assert_eq!(requests[0].headers["wechatpay-serial"], PUBLIC_KEY_ID);
@@ -239,9 +239,9 @@ fn a_notification_opened_by_hand() {
 fn a_transfer_of_apiv2_with_the_certificate() {
     let stage = Stage::set("v2_transfers");
     let secret = stage.sandbox.settings()["secret"].as_str().expect("secret").to_owned();
-    let answer =
+    let response =
         json!({ "return_code": "SUCCESS", "result_code": "SUCCESS", "payment_no": "1000018301201505190181489473" });
-    stage.sandbox.stub("POST", "v2/mmpaymkttransfers/promotion/transfers", 200, answer);
+    stage.sandbox.stub("POST", "v2/mmpaymkttransfers/promotion/transfers", 200, response);
     let output = stage.output("v2_transfers", &stage.sandbox.tls_base_uri(), &[("WXPAY_SECRET", &secret)]);
     let printed = text(&output.stdout);
     assert!(output.status.success(), "{printed}{}", text(&output.stderr));
@@ -297,12 +297,12 @@ fn a_notification_of_apiv2_opened_by_hand() {
     stage.write("notification.xml", &body);
     let printed = stage.run("v2_notification", &[("WXPAY_SECRET", secret)]);
     assert!(printed.contains("131811191610442717309"), "{printed}");
-    let answer = "<xml><return_code>SUCCESS</return_code><return_msg>OK</return_msg></xml>";
-    assert!(printed.ends_with(answer), "{printed}");
+    let response = "<xml><return_code>SUCCESS</return_code><return_msg>OK</return_msg></xml>";
+    assert!(printed.ends_with(response), "{printed}");
 
     // Changed on its way.
     stage.write("notification.xml", text(&body).replace("1900000109", "1900000108"));
-    assert_eq!(stage.run("v2_notification", &[("WXPAY_SECRET", secret)]), answer);
+    assert_eq!(stage.run("v2_notification", &[("WXPAY_SECRET", secret)]), response);
 }
 
 #[test]
@@ -344,12 +344,12 @@ fn a_shop_of_functions() {
     let url = format!("{}v3/billdownload/file?token=abc", stage.sandbox.base_uri());
     stage.sandbox.stub("GET", "v3/bill/tradebill", 200, json!({ "download_url": url }));
     let output = stage.output("shop", &stage.sandbox.base_uri(), &[]);
-    let (printed, said) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{printed}{said}");
+    let (printed, message) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{printed}{message}");
     let expected = "shop-1 weixin://\nshop-2 weixin://\nshop-1: NOTPAY\nshop-2: NOTPAY\nshop-3: 404 ORDER_NOT_EXIST\n\
                     Rpaid-1 30 of 90\nno refund\nsecond 200\nfirst 200\nwhole\n";
-    assert_eq!(printed, expected, "{said}");
-    assert!(said.contains("refund of shop-2: "), "{said}");
+    assert_eq!(printed, expected, "{message}");
+    assert!(message.contains("refund of shop-2: "), "{message}");
     let order =
         stage.sandbox.requests().into_iter().find(|request| text(&request.body).contains("shop-2")).expect("order");
     let order = json_of(&text(&order.body));

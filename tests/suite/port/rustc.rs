@@ -73,9 +73,9 @@ pub(crate) fn port(arguments: &[&str], input: &[u8]) -> Output {
 /// The Rust of PHP that is carried over with nothing left.
 pub(crate) fn carried_over(php: &str) -> String {
     let output = port(&["-"], php.as_bytes());
-    let (rust, said) = (String::from_utf8(output.stdout).expect("UTF-8"), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{said}\n{php}\n{rust}");
-    assert_eq!(said, "", "nothing was left, and something was said of\n{php}");
+    let (rust, message) = (String::from_utf8(output.stdout).expect("UTF-8"), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{message}\n{php}\n{rust}");
+    assert_eq!(message, "", "nothing was left, and something was said of\n{php}");
     rust
 }
 

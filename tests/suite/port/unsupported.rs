@@ -27,14 +27,17 @@ if ($resp->getStatusCode() === 200) {
 #[test]
 fn what_is_left_stays_as_comment_and_todo_and_is_listed() {
     let output = port(&["-"], HALF.as_bytes());
-    let (rust, said) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(LEFT), "{said}{rust}");
+    let (rust, message) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(LEFT), "{message}{rust}");
     for (line, php) in [
         (4, "$instance->getDriver()->select()->getConfig('handler')"),
         (6, "shell_exec('xdotool getactivewindow')"),
         (9, "new \\App\\Models\\Order($resp)"),
     ] {
-        assert!(said.lines().any(|said| said.contains(&format!(":{line}: "))), "line {line} is not listed: {said}");
+        assert!(
+            message.lines().any(|message| message.contains(&format!(":{line}: "))),
+            "line {line} is not listed: {message}"
+        );
         assert!(rust.lines().any(|rust| rust.trim_start().starts_with("//") && rust.contains(php)), "{php}: {rust}");
         assert!(rust.contains(&format!("todo!(\"line {line}: ")), "{rust}");
     }
@@ -84,12 +87,12 @@ fn what_is_no_php_is_refused_with_its_line() {
         ("<?php\n\nif (true) {\n  echo 1;\n", 4),
     ] {
         let output = port(&["-"], php.as_bytes());
-        let said = text(&output.stderr);
+        let message = text(&output.stderr);
         assert!(!output.status.success() && output.stdout.is_empty(), "{php}: {output:?}");
         // Where a parser notices may be a line off.
         let near = (line - 1..=line + 1)
-            .any(|line| said.contains(&format!(":{line}:")) || said.contains(&format!("line {line}")));
-        assert!(near, "{php}: {said}");
+            .any(|line| message.contains(&format!(":{line}:")) || message.contains(&format!("line {line}")));
+        assert!(near, "{php}: {message}");
     }
 }
 
@@ -142,10 +145,13 @@ fn functions_and_syntax_without_a_counterpart_are_left() {
         "echo $_POST['a'];",
     ] {
         let output = port(&["--check", "-"], format!("<?php\n{php}\n").as_bytes());
-        let said = text(&output.stdout);
+        let message = text(&output.stdout);
         // Ending the program is the one that may have a counterpart.
         let carried = output.status.success() && php.starts_with("exit");
-        assert!(carried || said.lines().any(|line| line.contains(":2: ") || line.contains(":3: ")), "{php}: {said}");
+        assert!(
+            carried || message.lines().any(|line| line.contains(":2: ") || line.contains(":3: ")),
+            "{php}: {message}"
+        );
         assert!(carried || output.status.code() == Some(LEFT), "{php}: {output:?}");
     }
 }
@@ -330,9 +336,12 @@ fn broken_php_is_no_crash() {
 fn a_long_piece_is_shortened_in_the_list() {
     let methods: String = (0..40).map(|number| format!("    function f{number}() {{ return {number}; }}\n")).collect();
     let checked = port(&["--check", "-"], format!("<?php\nclass Long {{\n{methods}}}\n").as_bytes());
-    let said = text(&checked.stdout);
-    assert!(said.contains(":2: class Long { function f0()") && said.contains("...: classes are not"), "{said}");
-    assert!(said.lines().all(|line| line.len() < 300), "{said}");
+    let message = text(&checked.stdout);
+    assert!(
+        message.contains(":2: class Long { function f0()") && message.contains("...: classes are not"),
+        "{message}"
+    );
+    assert!(message.lines().all(|line| line.len() < 300), "{message}");
 }
 
 #[test]
@@ -389,14 +398,14 @@ try { f(2); } catch (\LogicException $e) { echo $e->getMessage(); } catch (\Exce
 try { f(1); } catch (\App\Refused $e) { echo 'refused'; }
 "#;
     let output = port(&["-"], php.as_bytes());
-    let (rust, said) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(LEFT), "{said}");
+    let (rust, message) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(LEFT), "{message}");
     for words in [
         ":3: new \\InvalidArgumentException('bad', 7): the code",
         ":6: \\LogicException: the script throws",
         ":7: \\App\\Refused:",
     ] {
-        assert!(said.contains(words), "{words} not in {said}");
+        assert!(message.contains(words), "{words} not in {message}");
     }
     let folder = folder("exceptions");
     let source = folder.join("left.rs");

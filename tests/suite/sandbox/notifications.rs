@@ -34,8 +34,8 @@ fn control_calls_are_for_this_machine_alone() {
         (format!("GET /sandbox/qr/none.svg HTTP/1.1\r\nhost: {address}"), "404"),
     ] {
         let body = if head.starts_with("POST") { "{}" } else { "" };
-        let answer = raw(&sandbox, &format!("{head}\r\nconnection: close\r\n\r\n{body}"));
-        assert!(answer.contains(words), "{head}: {answer}");
+        let response = raw(&sandbox, &format!("{head}\r\nconnection: close\r\n\r\n{body}"));
+        assert!(response.contains(words), "{head}: {response}");
     }
     assert!(control(&sandbox, "fault", &json!({ "fault": "none" })).expect_err("none").contains("wrong-signature"));
     control(&sandbox, "stub", &json!({ "method": "GET", "template": "v3/x/{y}", "response": { "a": 1 } }))
@@ -75,7 +75,10 @@ fn notifications_are_repeated_until_they_are_taken() {
     control(&sandbox, "probe", &json!({ "notify_url": url })).expect("probe");
     assert_eq!(verified(&sandbox, &arrived(&receive)).expect_err("probe").kind(), ErrorKind::Probe);
     let noted = control(&sandbox, "probe", &json!({ "notify_url": "https://example.com/x" })).expect("noted");
-    assert!(noted["notifications"][0]["outcome"].as_str().is_some_and(|said| said.contains("not sent")), "{noted}");
+    assert!(
+        noted["notifications"][0]["outcome"].as_str().is_some_and(|message| message.contains("not sent")),
+        "{noted}"
+    );
     assert!(state()["outcome"].as_str().expect("text").contains("not on this machine"), "{}", state());
     let error = control(&sandbox, "replay", &json!({ "id": state()["id"] })).expect_err("not from here, either");
     assert!(error.contains("not on this machine"), "{error}");
@@ -130,7 +133,7 @@ fn notifications_of_apiv2() {
         "appid": "wx8888888888888888", "mch_id": MCHID, "out_trade_no": "o1", "out_refund_no": "r1", "total_fee": 100, "refund_fee": 30,
         "notify_url": url,
     }})).expect("refunded");
-    // The payment's comes again meanwhile, since 204 without XML is no answer of APIv2's.
+    // The payment's comes again meanwhile, since 204 without XML is no response of APIv2's.
     let told = std::iter::repeat_with(|| notifications.verify(&arrived(&receive).1).expect("genuine"));
     let refund = told.take(20).find(|told| told.fields().get("req_info").is_some()).expect("the refund's");
     assert_eq!((&refund.resource()["out_refund_no"], &refund.resource()["refund_fee"]), (&json!("r1"), &json!("30")));
@@ -158,7 +161,7 @@ fn faults_by_name() {
         let error = client.chain("v3/pay/transactions/native").post(options).expect_err(fault);
         assert_eq!(error.kind(), kind, "{fault}: {error}");
     }
-    let limited = |error: Error| error.response().expect("answer").headers().get("retry-after").cloned();
+    let limited = |error: Error| error.response().expect("response").headers().get("retry-after").cloned();
     control(&sandbox, "fault", &json!({ "fault": "frequency-limited", "times": 2 })).expect("fault");
     for _ in 0..2 {
         let error = client.chain("v3/pay/transactions/native").post(native("rl", 1, url)).expect_err("limited");
@@ -166,7 +169,7 @@ fn faults_by_name() {
         assert_eq!(limited(error).expect("header"), "1");
     }
     client.chain("v3/pay/transactions/native").post(native("rl", 1, url)).expect("over");
-    // A rotation: the next answer is signed by a certificate that a client without the APIv3 key does not know.
+    // A rotation: the next response is signed by a certificate that a client without the APIv3 key does not know.
     control(&sandbox, "fault", &json!({ "fault": "rotate-key" })).expect("fault");
     let by_certificate = crate::support::by_certificate(&sandbox).build().expect("client");
     by_certificate.chain("v3/pay/transactions/native").post(native("rk", 1, url)).expect("fetched and verified");
@@ -192,9 +195,9 @@ fn control_calls_take_care_of_money() {
     sandbox.pay("s2").expect("all of it is paid");
     assert_eq!(place.post(combined("c", json!([sub("s3")]))).expect_err("paid").code(), Some("ORDERPAID"));
     for wrong in [json!(-5), json!("3"), json!(3.5), json!({}), json!(0)] {
-        let said =
+        let message =
             control(&sandbox, "refund", &json!({ "out_trade_no": "s2", "amount": wrong })).expect_err("no amount");
-        assert!(said.contains("no number of fen"), "{said}");
+        assert!(message.contains("no number of fen"), "{message}");
     }
     control(&sandbox, "refund", &json!({ "out_trade_no": "s2", "amount": 30 })).expect("refunded");
     let refunds = sandbox.overview()["refunds"].clone();

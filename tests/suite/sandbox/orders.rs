@@ -59,8 +59,8 @@ pub(crate) fn notify_url(statuses: Vec<u16>) -> (String, Receiver<Arrived>) {
                 let status = statuses.lock().expect("statuses").next().unwrap_or(204);
                 // The test may have ended.
                 let _ = send.send((headers, body));
-                let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n");
-                stream.write_all(answer.as_bytes()).await?;
+                let response = format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n");
+                stream.write_all(response.as_bytes()).await?;
             }
         }
     });
@@ -84,7 +84,7 @@ pub(crate) fn refused(client: &Client, path: &str, options: Value, status: u16, 
         (Some(status), Some(code)),
         "{path} {options}: {error}"
     );
-    assert!(error.response().expect("answer").is_verified() && error.request_id().is_some());
+    assert!(error.response().expect("response").is_verified() && error.request_id().is_some());
 }
 
 pub(crate) fn with(mut options: Value, pointer: &str, value: Value) -> Value {
@@ -184,8 +184,8 @@ fn each_wrong_order_has_its_field() {
         let options = with(native("1", 1, url), pointer, value.clone());
         let error = client.chain("v3/pay/transactions/native").post(options).expect_err(pointer);
         assert_eq!(error.code(), Some("PARAM_ERROR"), "{pointer} {value}: {error}");
-        let said = error.response().expect("answer").json().expect("json");
-        assert_eq!(said["detail"]["field"], field, "{said}");
+        let message = error.response().expect("response").json().expect("json");
+        assert_eq!(message["detail"]["field"], field, "{message}");
     }
     refused(
         &client,
@@ -306,8 +306,8 @@ pub(crate) fn control(sandbox: &Sandbox, path: &str, body: &Value) -> Result<Val
         sandbox.address(),
         body.to_string().len()
     );
-    let answer = raw(sandbox, &request);
-    let (head, body) = answer.split_once("\r\n\r\n").expect("head");
+    let response = raw(sandbox, &request);
+    let (head, body) = response.split_once("\r\n\r\n").expect("head");
     let body: Value = serde_json::from_str(body).expect("json");
     if head.starts_with("HTTP/1.1 200") { Ok(body) } else { Err(body["error"].as_str().expect("said").to_owned()) }
 }
@@ -316,7 +316,7 @@ pub(crate) fn raw(sandbox: &Sandbox, request: &str) -> String {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(sandbox.address()).expect("connected");
     stream.write_all(request.as_bytes()).expect("sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("answer");
-    answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("response");
+    response
 }

@@ -25,11 +25,11 @@ fn merchant() -> (String, Receiver<()>) {
         let refusal =
             format!("HTTP/1.1 500 x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{HOSTILE}", HOSTILE.len());
         let consent = "HTTP/1.1 204 x\r\nconnection: close\r\n\r\n".to_owned();
-        let answers = std::iter::once(refusal).chain(std::iter::repeat(consent));
-        for (stream, answer) in listener.incoming().zip(answers) {
+        let responses = std::iter::once(refusal).chain(std::iter::repeat(consent));
+        for (stream, response) in listener.incoming().zip(responses) {
             let mut stream = stream.expect("accepted");
             message(&stream).expect("a notification");
-            stream.write_all(answer.as_bytes()).expect("answered");
+            stream.write_all(response.as_bytes()).expect("answered");
             // The test may have ended.
             let _ = send.send(());
         }
@@ -52,7 +52,7 @@ fn badly_signed(sandbox: &Sandbox, target: &str, signed: bool) {
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
-    let (head, _) = exchange(sandbox.address(), &request).expect("answer");
+    let (head, _) = exchange(sandbox.address(), &request).expect("response");
     assert!(head.starts_with("HTTP/1.1 401"), "{head}");
 }
 
@@ -66,8 +66,8 @@ fn known(sandbox: &Sandbox, table: &str, name: &str, value: &str) -> Value {
 #[test]
 fn the_page_in_a_browser() {
     let Some(browser) = Browser::start() else {
-        let said = "SKIPPED: no chromedriver on this machine (.ci/browser installs it: apt-get install chromium chromium-driver)";
-        let _ = writeln!(std::io::stderr(), "{said}");
+        let message = "SKIPPED: no chromedriver on this machine (.ci/browser installs it: apt-get install chromium chromium-driver)";
+        let _ = writeln!(std::io::stderr(), "{message}");
         return;
     };
     let (sandbox, client) = start();

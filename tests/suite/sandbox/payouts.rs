@@ -131,15 +131,15 @@ fn cards_media_and_echo() {
     assert_eq!((told.event_type(), &told.resource()["outer_str"]), ("MEMBERCARD.ACCEPT_CARD", &json!("out")));
     assert!(control(&sandbox, "card", &json!({ "card_id": "x", "event": "NONE" })).is_err());
     // The same from this process.
-    let answer = sandbox.control("card", &json!({ "card_id": "pbLatj", "event": "ACTIVATE_CARD" })).expect("event");
-    assert_eq!(answer["notifications"][0]["notify_url"], url.as_str());
+    let response = sandbox.control("card", &json!({ "card_id": "pbLatj", "event": "ACTIVATE_CARD" })).expect("event");
+    assert_eq!(response["notifications"][0]["notify_url"], url.as_str());
     let told = std::iter::repeat_with(|| verified(&sandbox, &arrived(&receive)).expect("genuine"));
     told.take(20).find(|told| told.event_type() == "MEMBERCARD.ACTIVATE_CARD").expect("told");
-    for (call, said) in
+    for (call, message) in
         [("card", "\"card_id\" is missing"), ("cards", "no control call"), ("../state", "no control call")]
     {
-        let error = sandbox.control(call, &json!({ "event": "ACCEPT_CARD" })).expect_err(said);
-        assert!(error.kind() == ErrorKind::Options && error.message().contains(said), "{error}");
+        let error = sandbox.control(call, &json!({ "event": "ACCEPT_CARD" })).expect_err(message);
+        assert!(error.kind() == ErrorKind::Options && error.message().contains(message), "{error}");
     }
 
     let media = Media::from_bytes("a.jpg", "a picture");

@@ -115,15 +115,15 @@ fn a_kill_in_a_storm_loses_nothing_that_was_answered() {
             .expect("wxpay");
         (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
     };
-    let (code, said) = wxpay(&["pay", number]);
-    assert!(code == Some(0) && said.contains("transaction_id"), "{said}");
-    let (code, said) = wxpay(&["pay", number]);
-    assert!(code == Some(5) && said.contains("is paid already"), "{said}");
-    let (code, said) = wxpay(&["state"]);
-    assert!(code == Some(0) && said.contains("\"SUCCESS\""), "{said}");
+    let (code, message) = wxpay(&["pay", number]);
+    assert!(code == Some(0) && message.contains("transaction_id"), "{message}");
+    let (code, message) = wxpay(&["pay", number]);
+    assert!(code == Some(5) && message.contains("is paid already"), "{message}");
+    let (code, message) = wxpay(&["state"]);
+    assert!(code == Some(0) && message.contains("\"SUCCESS\""), "{message}");
     assert_eq!(wxpay(&["refund", number, "3"]).0, Some(0));
-    let (code, said) = wxpay(&["fault", "nonsense"]);
-    assert!(code == Some(5) && said.contains("wrong-signature"), "{said}");
+    let (code, message) = wxpay(&["fault", "nonsense"]);
+    assert!(code == Some(5) && message.contains("wrong-signature"), "{message}");
     assert_eq!(wxpay(&["fault", "system-error"]).0, Some(0));
     let error = client.chain("v3/certificates").get(()).expect_err("as told");
     assert_eq!(error.kind(), ErrorKind::ServerError);
@@ -131,8 +131,8 @@ fn a_kill_in_a_storm_loses_nothing_that_was_answered() {
     let second = Sandbox::builder().dir(folder.path()).start().expect_err("in use");
     assert!(second.message().contains("runs with this folder already"), "{second}");
     drop(process);
-    let (code, said) = wxpay(&["pay", number]);
-    assert!(code == Some(2) && said.contains("no sandbox is running"), "{said}");
+    let (code, message) = wxpay(&["pay", number]);
+    assert!(code == Some(2) && message.contains("no sandbox is running"), "{message}");
 }
 
 #[test]
@@ -243,8 +243,8 @@ fn run(act: &Act, sandbox: &Sandbox, client: &Client) -> Result<Option<(u8, Stri
         }
         Act::Query(order) => {
             let asked = client.chain(path).get(json!({ "no": no(order), "query": { "mchid": MCHID } }));
-            if let Ok(answer) = &asked {
-                let state = answer.json().map_err(|error| error.to_string())?["trade_state"]
+            if let Ok(response) = &asked {
+                let state = response.json().map_err(|error| error.to_string())?["trade_state"]
                     .as_str()
                     .unwrap_or_default()
                     .to_owned();

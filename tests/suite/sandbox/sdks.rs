@@ -60,10 +60,10 @@ fn show(mut script: Command, last_line: &str, prefix: &str, user_agent: &str) {
         .env("WXPAY_PLATFORM_KEY_ID", PUBLIC_KEY_ID)
         .env("WXPAY_PLATFORM_KEY", file("pub_key.pem"));
     let output = script.stdin(Stdio::null()).output().expect("the script started");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(output.status.code(), Some(0), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(said.lines().last(), Some(last_line), "{said}");
-    print!("{said}");
+    let message = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{message}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(message.lines().last(), Some(last_line), "{message}");
+    print!("{message}");
 
     // What the script says it did, it did.
     let state = told(&sandbox);

@@ -14,9 +14,9 @@ fn the_sandbox_is_as_strict_as_the_service() {
         authorization.iter().for_each(|value| request += &format!("authorization: {value}\r\n"));
         let mut stream = std::net::TcpStream::connect(sandbox.address()).expect("connected");
         stream.write_all(format!("{request}\r\n").as_bytes()).expect("sent");
-        let mut answer = String::new();
-        std::io::Read::read_to_string(&mut stream, &mut answer).expect("answer");
-        answer
+        let mut response = String::new();
+        std::io::Read::read_to_string(&mut stream, &mut response).expect("response");
+        response
     };
     let header = |mchid: &str, serial: &str, age: i64| {
         let timestamp = wechatpay_chain::formatter::timestamp() - age;
@@ -44,8 +44,8 @@ fn the_sandbox_is_as_strict_as_the_service() {
         (vec!["Basic eA==".to_owned()], "scheme"),
         (vec![header(mchid, serial, 0).replace("signature=\"", "signature=\"A")], "sign not match"),
     ] {
-        let answer = send(&values);
-        assert!(answer.contains(words), "{words:?} not in {answer}");
+        let response = send(&values);
+        assert!(response.contains(words), "{words:?} not in {response}");
     }
 }
 
@@ -69,18 +69,21 @@ fn a_refused_signature_is_explained() {
             body.len()
         );
         stream.write_all(head.as_bytes()).expect("sent");
-        let mut answer = String::new();
-        std::io::Read::read_to_string(&mut stream, &mut answer).expect("answer");
+        let mut response = String::new();
+        std::io::Read::read_to_string(&mut stream, &mut response).expect("response");
         let json: serde_json::Value =
-            serde_json::from_str(answer.split_once("\r\n\r\n").expect("head").1).expect("JSON");
+            serde_json::from_str(response.split_once("\r\n\r\n").expect("head").1).expect("JSON");
         assert_eq!(json["code"], "SIGN_ERROR", "{json}");
         assert_eq!(json["detail"]["sign_information"]["url"], target, "{json}");
         json["detail"]["sandbox"]["said"].as_str().expect("said").to_owned()
     };
-    let said = send(&|t, n| format!("POST\n{target}\n{t}\n{n}\n"));
-    assert!(said.contains("the body was left out") && said.contains("first difference in line 5, column 1"), "{said}");
-    let said = send(&|t, n| format!("POST\n/v3/pay/transactions/native\n{t}\n{n}\n{body}\n"));
-    assert!(said.contains("the query was left out") && said.contains("line 2"), "{said}");
+    let message = send(&|t, n| format!("POST\n{target}\n{t}\n{n}\n"));
+    assert!(
+        message.contains("the body was left out") && message.contains("first difference in line 5, column 1"),
+        "{message}"
+    );
+    let message = send(&|t, n| format!("POST\n/v3/pay/transactions/native\n{t}\n{n}\n{body}\n"));
+    assert!(message.contains("the query was left out") && message.contains("line 2"), "{message}");
     for (message, words) in [
         (
             &(|t: i64, n: &str| format!("POST\n{target}\n{t}\n{n}\n{body}")) as &dyn Fn(i64, &str) -> String,
@@ -94,8 +97,8 @@ fn a_refused_signature_is_explained() {
         (&|t, n| format!("POST\n{target}\n{t}\n{n}\n{{\"a\":1,\"b\":\"中/\"}}\n"), "sorted"),
         (&|t, n| format!("get\n{target}\n{t}000\n{n}\n"), "no usual mistake"),
     ] {
-        let said = send(message);
-        assert!(said.contains(words), "{words:?} not in {said:?}");
+        let message = send(message);
+        assert!(message.contains(words), "{words:?} not in {message:?}");
     }
     let calls = sandbox.overview()["calls"].clone();
     assert!(calls.as_array().expect("calls").iter().all(|call| call["held"] == false));

@@ -60,8 +60,8 @@ impl Browser {
         };
         let address = ([127, 0, 0, 1], 0).into();
         let mut browser = Browser { driver, address, session: String::new(), _folder: folder };
-        let mut said = BufReader::new(browser.driver.stdout.take().expect("stdout")).lines();
-        let port = said.find_map(|line| {
+        let mut message = BufReader::new(browser.driver.stdout.take().expect("stdout")).lines();
+        let port = message.find_map(|line| {
             line.expect("text").split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok()
         });
         browser.address.set_port(port.expect("chromedriver says its port"));
@@ -73,7 +73,8 @@ impl Browser {
                 "--accept-lang=zh-CN", "--disable-background-networking", "--no-proxy-server", profile,
             ]},
         }}});
-        let session = browser.ask("POST", "/session", &settings).unwrap_or_else(|said| panic!("no session: {said}"));
+        let session =
+            browser.ask("POST", "/session", &settings).unwrap_or_else(|message| panic!("no session: {message}"));
         browser.session = format!("/session/{}", session["sessionId"].as_str().expect("id"));
         Some(browser)
     }
@@ -87,13 +88,13 @@ impl Browser {
             body.len()
         );
         let (head, body) = exchange(self.address, &request).map_err(|error| error.to_string())?;
-        let mut answer: Value = serde_json::from_slice(&body).map_err(|error| format!("{error}: {head}"))?;
-        if head.starts_with("HTTP/1.1 200") { Ok(answer["value"].take()) } else { Err(answer["value"].to_string()) }
+        let mut response: Value = serde_json::from_slice(&body).map_err(|error| format!("{error}: {head}"))?;
+        if head.starts_with("HTTP/1.1 200") { Ok(response["value"].take()) } else { Err(response["value"].to_string()) }
     }
 
     pub(crate) fn tell(&self, path: &str, body: &Value) -> Value {
         let path = format!("{}{path}", self.session);
-        self.ask("POST", &path, body).unwrap_or_else(|said| panic!("{path} {body}: {said}"))
+        self.ask("POST", &path, body).unwrap_or_else(|message| panic!("{path} {body}: {message}"))
     }
 
     /// Runs the body of a function in the page; `then` is its last argument where it takes its time.
@@ -111,12 +112,12 @@ impl Browser {
             let path = format!("{path}/{}/click", found[ELEMENT].as_str().expect("element"));
             self.ask("POST", &path, &json!({}))
         };
-        let mut said = Ok(Value::Null);
+        let mut message = Ok(Value::Null);
         let clicked = eventually(|| {
-            said = try_it();
-            said.is_ok()
+            message = try_it();
+            message.is_ok()
         });
-        assert!(clicked, "{xpath}: {said:?}");
+        assert!(clicked, "{xpath}: {message:?}");
     }
 
     pub(crate) fn press(&self, table: &str, key: &str, button: &str) {
@@ -141,12 +142,12 @@ impl Browser {
     }
 
     pub(crate) fn says(&self, words: &str) {
-        let said = || self.run("return document.getElementById('said').innerText;", json!([]));
-        let matches = |said: &Value| {
-            let said = said.as_str().expect("text");
-            if words.is_empty() { said.is_empty() } else { said.contains(words) }
+        let message = || self.run("return document.getElementById('said').innerText;", json!([]));
+        let matches = |message: &Value| {
+            let message = message.as_str().expect("text");
+            if words.is_empty() { message.is_empty() } else { message.contains(words) }
         };
-        assert!(eventually(|| matches(&said())), "{words:?} is not what it says: {}", said());
+        assert!(eventually(|| matches(&message())), "{words:?} is not what it says: {}", message());
     }
 
     /// The title, and the headings of the tables.

@@ -1,4 +1,4 @@
-//! APIv2 over real sockets: signed in XML, verified by the answer's fields, with the client certificate where it is demanded.
+//! APIv2 over real sockets: signed in XML, verified by the response's fields, with the client certificate where it is demanded.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ fn an_order_from_beginning_to_end() {
     let error = client.chain("v2/secapi/pay/refund").post(refund("1")).expect_err("not paid");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Fail, Some("TRADE_STATE_ERROR")));
     assert!(error.to_string().starts_with("POST v2/secapi/pay/refund: 200 TRADE_STATE_ERROR: 订单状态错误"), "{error}");
-    assert!(error.response().expect("answer").is_verified(), "a failure is signed, too");
+    assert!(error.response().expect("response").is_verified(), "a failure is signed, too");
 
     sandbox.pay("1").expect("paid");
     let asked = client.seg("v2").seg("pay").seg("orderquery").post(&query).expect("queried").xml().expect("xml");
@@ -61,7 +61,7 @@ fn an_order_from_beginning_to_end() {
 fn a_failure_as_a_response_where_asked_for() {
     let (_sandbox, client) = start();
     let options = json!({ "http_errors": false, "xml": { "appid": "wx", "mch_id": MCHID, "out_trade_no": "none" } });
-    let response = client.chain("v2/pay/orderquery").post(options).expect("answer");
+    let response = client.chain("v2/pay/orderquery").post(options).expect("response");
     assert_eq!(response.xml().expect("xml")["err_code"], "ORDERNOTEXIST");
     assert!(response.is_verified());
     let error = client.chain("v2/pay/nonsense").post(json!({ "xml": { "mch_id": MCHID } })).expect_err("unknown");
@@ -301,7 +301,7 @@ fn an_answer_that_is_not_to_be_trusted() {
     let (sandbox, client) = start();
     let body = |text: &str| {
         let text = text.to_owned();
-        Fault::Tamper(Box::new(move |answer| *answer.body_mut() = text.clone().into()))
+        Fault::Tamper(Box::new(move |response| *response.body_mut() = text.clone().into()))
     };
     let signed = |fields: &Value| {
         let mut names: Vec<_> = fields.as_object().expect("object").iter().collect();
@@ -328,7 +328,7 @@ fn an_answer_that_is_not_to_be_trusted() {
         (body("{\"return_code\": \"SUCCESS\"}"), "begins with"),
         (body(""), "empty"),
         (
-            Fault::Tamper(Box::new(|answer| *answer.body_mut() = Bytes::from_static(b"<xml><a>\xff</a></xml>"))),
+            Fault::Tamper(Box::new(|response| *response.body_mut() = Bytes::from_static(b"<xml><a>\xff</a></xml>"))),
             "no UTF-8",
         ),
     ] {
@@ -347,16 +347,16 @@ fn an_answer_that_is_not_to_be_trusted() {
     assert_eq!(error.kind(), ErrorKind::Verification, "{error}");
     // The signature in a body does not show.
     let (refusal, sign) = ("<xml><a>1</a><sign>0123456789ABCDEF</sign></xml>", "0123456789ABCDEF");
-    let refusal = http::Response::builder().status(403).body(Bytes::from_static(refusal.as_bytes())).expect("answer");
+    let refusal = http::Response::builder().status(403).body(Bytes::from_static(refusal.as_bytes())).expect("response");
     sandbox.inject(Fault::Gateway(refusal));
     let error = client.chain("v2/pay/unifiedorder").post(order("1")).expect_err("refused");
     assert!(!format!("{error} {error:?}").contains(sign), "{error}");
-    // A control character does not break the answer, and is taken out of the fields, as by PHP.
+    // A control character does not break the response, and is taken out of the fields, as by PHP.
     sandbox.inject(body(&good));
     let response = client.chain("v2/pay/unifiedorder").post(order("1")).expect("good");
     assert!(response.is_verified());
     assert_eq!(response.xml().expect("xml")["nickname"], "ab");
-    // An answer other than 2xx is an error of its own kind.
+    // A response other than 2xx is an error of its own kind.
     let page = http::Response::builder().status(502).body(Bytes::from_static(b"<html>502</html>")).expect("page");
     sandbox.inject(Fault::Gateway(page));
     let error = client.chain("v2/pay/unifiedorder").post(order("1")).expect_err("gateway");

@@ -33,7 +33,7 @@ fn bills_and_their_errors() {
         assert!(content().is_err(), "no file");
         let mut kept = options();
         kept["http_errors"] = false.into();
-        let response = client.chain("v2/pay/downloadbill").post(kept).expect("answer");
+        let response = client.chain("v2/pay/downloadbill").post(kept).expect("response");
         assert_eq!(response.xml().expect("xml")["return_code"], "FAIL");
         assert!(content().is_err(), "no file");
         let mut streamed = options();
@@ -72,8 +72,8 @@ fn an_upload() {
     let (sandbox, client) = start();
     sandbox.stub("POST", "v2/secapi/mch/uploadmedia", 200, json!({ "media_id": "m" }));
     let upload = |options: Options| {
-        let answer = client.chain("v2/secapi/mch/uploadmedia").post(options).expect("signed as the sandbox expects");
-        assert_eq!(answer.xml().expect("xml")["media_id"], "m");
+        let response = client.chain("v2/secapi/mch/uploadmedia").post(options).expect("signed as the sandbox expects");
+        assert_eq!(response.xml().expect("xml")["media_id"], "m");
         let request = sandbox.requests().pop().expect("a request");
         String::from_utf8(request.body.to_vec()).expect("text")
     };
@@ -165,7 +165,7 @@ fn nothing_leads_astray() {
     encrypted["encrypt"] = "a".into();
     assert_eq!(client.chain("v2/pay/orderquery").post(encrypted).expect_err("encrypt").kind(), ErrorKind::Options);
     assert_eq!(sandbox.requests().len(), sent);
-    // An answer that is read as a success, but for a control character, needs its signature.
+    // A response that is read as a success, but for a control character, needs its signature.
     let odd = "<xml><return_code>SUCCESS&#8;</return_code><trade_state>SUCCESS</trade_state></xml>";
     sandbox.stub("POST", "v2/pay/orderquery", 200, odd.into());
     let mut kept = query.clone();
