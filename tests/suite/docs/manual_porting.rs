@@ -283,7 +283,7 @@ impl Verifier for KeyService {
             if self.key.verify(message, signature) {
                 return Ok(());
             }
-            Err(format!("the signature by {serial} does not hold").into())
+            Err(format!("the signature by {serial} is invalid").into())
         })
     }
 }
