@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may end by a panic")]
 
 mod call;
+#[cfg(feature = "cli")]
 mod cli;
 mod docs;
 mod notify;

@@ -18,6 +18,7 @@ mod retry;
 mod runtimes;
 mod secrets;
 mod sensitive_fields;
+mod signature_hints;
 mod soak;
 mod tracing_spans;
 mod uploads_and_downloads;

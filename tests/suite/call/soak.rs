@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{Fault, MCHID};
 use wechatpay_chain::{BoxError, BoxFuture, Client, ErrorKind, Signature, Signer, Verifier};
 
-use crate::sandbox::orders::native;
+use crate::sandbox::native;
 use crate::support::{run_in_new_process, sandbox, server};
 
 const CALLS: usize = 20_000;

@@ -1,4 +1,5 @@
-//! The catalogue of Chinese messages is whole: every sentence in the sources is in it, and it has no other.
+//! The catalogue of Chinese messages is whole: every sentence in the sources is in it, and it has
+//! no other.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -211,7 +212,8 @@ fn shape(text: &str, format: bool) -> String {
     shape
 }
 
-/// The lines of a literal that are looked up: one that is pushed behind or before another text has a hole there.
+/// The lines of a literal that are looked up: one that is pushed behind or before another text has
+/// a hole there.
 fn sentences(literal: &str) -> Vec<String> {
     let hole = |line: &str| {
         let line = line.strip_prefix("; ").or(line.strip_prefix(": ")).unwrap_or(line);
@@ -222,7 +224,8 @@ fn sentences(literal: &str) -> Vec<String> {
     literal.lines().map(hole).collect()
 }
 
-/// Whether it is a sentence, and no name or number: two words at least, or a word and something filled in.
+/// Whether it is a sentence, and no name or number: two words at least, or a word and something
+/// filled in.
 fn is_prose(text: &str) -> bool {
     let words: Vec<&str> = text.split_whitespace().collect();
     let is_word = |word: &str| {

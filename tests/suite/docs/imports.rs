@@ -161,7 +161,8 @@ impl Parsed {
     }
 }
 
-/// Whether an attribute, written without spaces, leaves an item out of every build but that of tests.
+/// Whether an attribute, written without spaces, leaves an item out of every build but that of
+/// tests.
 fn is_test_only(attribute: &str) -> bool {
     attribute == "[cfg(test)]" || attribute.starts_with("[cfg(all(test,")
 }
@@ -203,7 +204,8 @@ fn end_of_item(tokens: &[TokenTree], mut at: usize) -> usize {
     at
 }
 
-/// The path that begins with the identifier at `at`, without generic arguments, and the index behind it.
+/// The path that begins with the identifier at `at`, without generic arguments, and the index
+/// behind it.
 fn path_at(tokens: &[TokenTree], mut at: usize) -> (Vec<String>, usize) {
     let mut path = vec![tokens[at].to_string()];
     while is_punct(tokens.get(at + 1), ':') && is_punct(tokens.get(at + 2), ':') {

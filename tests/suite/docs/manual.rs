@@ -1,8 +1,9 @@
-//! The manual keeps its word: every page has its twin with the same code, what it links to is there, what it must name it names, its
-//! Rust is compiled and run, its PHP is PHP.
+//! The manual keeps its word: every page has its twin with the same code, what it links to is
+//! there, what it must name it names, its Rust is compiled and run, its PHP is PHP.
 //!
-//! The Rust of a page is run in one of two ways. A page in `src/dev/manual.rs` is a doctest. The pieces of a page in [`LIFTED`] are too short to
-//! stand alone: each is lifted, line by line, out of a test, which runs them against the sandbox.
+//! The Rust of a page is run in one of two ways. A page in `src/dev/manual.rs` is a doctest. The
+//! pieces of a page in [`LIFTED`] are too short to stand alone: each is lifted, line by line, out
+//! of a test, which runs them against the sandbox.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -102,7 +103,8 @@ fn headings(prose: &str) -> Vec<&str> {
     prose.lines().filter(|line| line.starts_with('#')).collect()
 }
 
-/// The anchors of a page, as the sites that show Markdown make them: lower case, punctuation out, blanks to hyphens.
+/// The anchors of a page, as the sites that show Markdown make them: lower case, punctuation out,
+/// blanks to hyphens.
 fn anchors(prose: &str) -> BTreeSet<String> {
     let mut seen = BTreeMap::<String, usize>::new();
     let headings = headings(prose).into_iter().map(|heading| {

@@ -1,5 +1,6 @@
-//! The examples of the manual's page on options, in the page's order. The page lifts them out of here line by line, which `manual.rs`
-//! asserts, so the lines are laid out for reading and not by rustfmt.
+//! The examples of the manual's page on options, in the page's order. The page lifts them out of
+//! here line by line, which `manual.rs` asserts, so the lines are laid out for reading and not by
+//! rustfmt.
 
 use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{Fault, Sandbox};

@@ -1,5 +1,6 @@
-//! The Rust column of the manual's page on porting, in the page's order. The page lifts its pieces out of here line by line, which
-//! `manual.rs` asserts, so the lines are laid out for its columns and not by rustfmt.
+//! The Rust column of the manual's page on porting, in the page's order. The page lifts its pieces
+//! out of here line by line, which `manual.rs` asserts, so the lines are laid out for its columns
+//! and not by rustfmt.
 
 use std::io::Write;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Rules for the layout of the sources, each with a list of what violates it.
 //!
-//! `cargo test --all-features --test suite -- import_graph --ignored --nocapture` prints which folder
-//! imports from which, and through which files.
+//! `cargo test --all-features --test suite -- import_graph --ignored --nocapture` prints which
+//! folder imports from which, and through which files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,4 +1,4 @@
-//! NotificationVerifier of APIv2: signed, sealed, forged.
+//! Notifications of APIv2: signed, encrypted and forged ones, and every documented event.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -10,15 +10,16 @@ use wechatpay_chain::{Error, ErrorKind, Secret};
 use crate::call::corpus;
 use crate::support::{run, sandbox};
 
-fn notifications(sandbox: &Sandbox) -> NotificationVerifier {
+fn verifier_of(sandbox: &Sandbox) -> NotificationVerifier {
     NotificationVerifier::new(MCHID, sandbox.secret()).expect("key").apiv3_key(sandbox.apiv3_key())
 }
 
-fn sealed(secret: &Secret, plain: &str) -> String {
+/// The `req_info` of a refund.
+fn encrypted(secret: &Secret, plain: &str) -> String {
     aes_ecb::encrypt(plain.as_bytes(), &Secret::from(hash::md5(secret.expose()))).expect("key")
 }
 
-/// The XML of fields that are not signed.
+/// The XML of these fields, without a sign.
 fn unsigned(fields: &Value) -> Bytes {
     let fields = fields.as_object().expect("object").iter();
     let inside: String =
@@ -26,55 +27,55 @@ fn unsigned(fields: &Value) -> Bytes {
     format!("<xml>{inside}</xml>").into()
 }
 
-fn refused(outcome: Result<wechatpay_chain::notify::v2::Notification, Error>, kind: ErrorKind, words: &str) {
-    let error = outcome.expect_err(words);
+fn assert_refused(outcome: Result<wechatpay_chain::notify::v2::Notification, Error>, kind: ErrorKind, expected: &str) {
+    let error = outcome.expect_err(expected);
     assert_eq!(error.kind(), kind, "{error}");
-    assert!(error.message().contains(words), "{words}: {error}");
+    assert!(error.message().contains(expected), "{expected}: {error}");
     assert!(Reply::to(&error).body().contains("<return_code>FAIL</return_code>"));
 }
 
 #[test]
-fn a_payment() {
+fn any_changed_field_of_a_payment_is_detected() {
     let sandbox = sandbox();
     let body = sandbox.notification_v2(&json!({
         "return_code": "SUCCESS", "result_code": "SUCCESS", "out_trade_no": "1", "attach": "<a & b>", "coupon_id_0": "10000",
     }));
     let body = body.expect("body");
-    let notification = notifications(&sandbox).verify(&body).expect("genuine");
+    let notification = verifier_of(&sandbox).verify(&body).expect("valid");
     assert_eq!(notification.fields()["attach"], "<a & b>");
     assert_eq!(notification.resource(), notification.fields());
     assert_eq!(notification.body(), &body);
     assert_eq!(
-        sandbox.client().expect("client").notifications_v2().expect("key").verify(&body).expect("genuine").event_type(),
+        sandbox.client().expect("client").notifications_v2().expect("key").verify(&body).expect("valid").event_type(),
         ""
     );
-    // Any byte of the fields that is changed is seen. Markup that changes nothing is nothing.
+    // A changed byte is detected, unless it is in markup and the fields stay the same.
     let text = String::from_utf8(body.to_vec()).expect("text");
     for at in 0..text.len() {
         if let (Some(byte), true) = (text.as_bytes().get(at), text.is_char_boundary(at)) {
             let other = if *byte == b'x' { "y" } else { "x" };
             let changed = format!("{}{other}{}", &text[..at], text.get(at + 1..).unwrap_or_default());
-            let accepted = notifications(&sandbox).verify(changed.as_bytes());
-            let harmless = accepted.as_ref().is_ok_and(|accepted| accepted.fields() == notification.fields());
-            assert!(accepted.is_err() || harmless, "{changed}");
+            let accepted = verifier_of(&sandbox).verify(changed.as_bytes());
+            let is_equal = accepted.as_ref().is_ok_and(|accepted| accepted.fields() == notification.fields());
+            assert!(accepted.is_err() || is_equal, "{changed}");
         }
     }
 }
 
 #[test]
-fn forgeries() {
+fn forged_notifications_are_refused() {
     let sandbox = sandbox();
-    let notifications = notifications(&sandbox);
-    let genuine = json!({ "return_code": "SUCCESS", "out_trade_no": "1" });
-    let body = sandbox.notification_v2(&genuine).expect("body");
+    let verifier = verifier_of(&sandbox);
+    let fields = json!({ "return_code": "SUCCESS", "out_trade_no": "1" });
+    let body = sandbox.notification_v2(&fields).expect("body");
     let other = NotificationVerifier::new(MCHID, "0123456789abcdef0123456789abcdef").expect("key");
-    refused(other.verify(&body), ErrorKind::Verification, "does not fit");
-    refused(notifications.verify(&unsigned(&genuine)), ErrorKind::Verification, "no sign");
-    refused(notifications.verify(&unsigned(&json!({ "sign": "", "a": "b" }))), ErrorKind::Verification, "no sign");
-    // Another merchant's, though signed with our key.
+    assert_refused(other.verify(&body), ErrorKind::Verification, "does not fit");
+    assert_refused(verifier.verify(&unsigned(&fields)), ErrorKind::Verification, "no sign");
+    assert_refused(verifier.verify(&unsigned(&json!({ "sign": "", "a": "b" }))), ErrorKind::Verification, "no sign");
+    // A notification for another merchant, signed with the right key.
     let foreign = sandbox.notification_v2(&json!({ "mch_id": "1900000108" })).expect("body");
-    refused(notifications.verify(&foreign), ErrorKind::Verification, "another merchant");
-    for (body, kind, words) in [
+    assert_refused(verifier.verify(&foreign), ErrorKind::Verification, "another merchant");
+    for (body, kind, expected) in [
         (&b""[..], ErrorKind::Decode, "empty"),
         (b"{}", ErrorKind::Decode, "begins with"),
         (
@@ -86,7 +87,7 @@ fn forgeries() {
         (&vec![b' '; 1024 * 1024 + 1], ErrorKind::TooLarge, "longer than"),
         ("<a>".repeat(100_000).as_bytes(), ErrorKind::Decode, "deeper"),
     ] {
-        refused(notifications.verify(body), kind, words);
+        assert_refused(verifier.verify(body), kind, expected);
     }
     assert_eq!(Reply::success().body(), "<xml><return_code>SUCCESS</return_code><return_msg>OK</return_msg></xml>");
     assert!(Reply::fail("a < b").body().contains("<![CDATA[a < b]]>"));
@@ -94,55 +95,57 @@ fn forgeries() {
 }
 
 #[test]
-fn a_refund() {
+fn the_req_info_of_a_refund_is_decrypted() {
     let sandbox = sandbox();
     let info = "<root><out_refund_no><![CDATA[r1]]></out_refund_no><refund_status>SUCCESS</refund_status></root>";
     let fields =
-        |sealed: String| json!({ "return_code": "SUCCESS", "mch_id": MCHID, "nonce_str": "n", "req_info": sealed });
-    let body = unsigned(&fields(sealed(&sandbox.secret(), info)));
-    let notification = notifications(&sandbox).verify(&body).expect("genuine");
+        |req_info: String| json!({ "return_code": "SUCCESS", "mch_id": MCHID, "nonce_str": "n", "req_info": req_info });
+    let body = unsigned(&fields(encrypted(&sandbox.secret(), info)));
+    let notification = verifier_of(&sandbox).verify(&body).expect("valid");
     assert_eq!(notification.resource(), &json!({ "out_refund_no": "r1", "refund_status": "SUCCESS" }));
-    // Sealed with another key, cut, no XML inside, no sealing at all, a wrong signature beside it, another merchant.
-    let foreign = unsigned(&fields(sealed(&"another".into(), info)));
-    refused(notifications(&sandbox).verify(&foreign), ErrorKind::Decode, "cannot be decrypted");
-    refused(
-        notifications(&sandbox).verify(&unsigned(&fields("QUJD".to_owned()))),
+    // Encrypted with another key, truncated, without XML inside, and with an invalid sign beside
+    // it.
+    let foreign = unsigned(&fields(encrypted(&"another".into(), info)));
+    assert_refused(verifier_of(&sandbox).verify(&foreign), ErrorKind::Decode, "cannot be decrypted");
+    assert_refused(
+        verifier_of(&sandbox).verify(&unsigned(&fields("QUJD".to_owned()))),
         ErrorKind::Decode,
         "cannot be decrypted",
     );
-    let plain = unsigned(&fields(sealed(&sandbox.secret(), "no xml")));
-    refused(notifications(&sandbox).verify(&plain), ErrorKind::Decode, "req_info is not the expected XML");
-    let mut signed = fields(sealed(&sandbox.secret(), info));
+    let plain = unsigned(&fields(encrypted(&sandbox.secret(), "no xml")));
+    assert_refused(verifier_of(&sandbox).verify(&plain), ErrorKind::Decode, "req_info is not the expected XML");
+    let mut signed = fields(encrypted(&sandbox.secret(), info));
     signed["sign"] = "0".repeat(64).into();
-    refused(notifications(&sandbox).verify(&unsigned(&signed)), ErrorKind::Verification, "does not fit");
-    // Nothing that the key does not open goes without a sign, whatever its form; and nothing beside it is believed.
+    assert_refused(verifier_of(&sandbox).verify(&unsigned(&signed)), ErrorKind::Verification, "does not fit");
+    // Without exactly one req_info that decrypts, a sign is required. Fields beside it are not
+    // trusted.
     for forged in [
         "<req_info><a>1</a></req_info>".to_owned(),
         "<req_info/>".to_owned(),
         "<req_info/><req_info/>".to_owned(),
-        format!("<req_info>{0}</req_info><req_info>{0}</req_info>", sealed(&sandbox.secret(), info)),
+        format!("<req_info>{0}</req_info><req_info>{0}</req_info>", encrypted(&sandbox.secret(), info)),
     ] {
         let body = format!(
             "<xml><return_code>SUCCESS</return_code><mch_id>{MCHID}</mch_id><out_trade_no>forged</out_trade_no>{forged}</xml>"
         );
-        refused(notifications(&sandbox).verify(body.as_bytes()), ErrorKind::Verification, "no sign");
+        assert_refused(verifier_of(&sandbox).verify(body.as_bytes()), ErrorKind::Verification, "no sign");
     }
-    let mut beside = fields(sealed(&sandbox.secret(), info));
+    let mut beside = fields(encrypted(&sandbox.secret(), info));
     beside["out_trade_no"] = "forged".into();
-    let taken = notifications(&sandbox).verify(&unsigned(&beside)).expect("genuine");
-    assert!(taken.fields().get("out_trade_no").is_none(), "{taken:?}");
+    let accepted = verifier_of(&sandbox).verify(&unsigned(&beside)).expect("valid");
+    assert!(accepted.fields().get("out_trade_no").is_none(), "{accepted:?}");
     beside.as_object_mut().expect("object").remove("mch_id");
-    refused(notifications(&sandbox).verify(&unsigned(&beside)), ErrorKind::Verification, "no mch_id");
-    let mut foreign = fields(sealed(&sandbox.secret(), info));
+    assert_refused(verifier_of(&sandbox).verify(&unsigned(&beside)), ErrorKind::Verification, "no mch_id");
+    let mut foreign = fields(encrypted(&sandbox.secret(), info));
     foreign["mch_id"] = "1".into();
-    refused(notifications(&sandbox).verify(&unsigned(&foreign)), ErrorKind::Verification, "another merchant");
+    assert_refused(verifier_of(&sandbox).verify(&unsigned(&foreign)), ErrorKind::Verification, "another merchant");
 }
 
 #[test]
-fn an_event_sealed_with_the_apiv3_key() {
+fn an_event_encrypted_with_the_apiv3_key_is_decrypted() {
     let sandbox = sandbox();
     let event = |key: &str, algorithm: &str| {
-        let sealed = wechatpay_chain::Apiv3Key::new(key).expect("key").encrypt(
+        let ciphertext = wechatpay_chain::Apiv3Key::new(key).expect("key").encrypt(
             b"{\"state\":\"DOING\"}",
             "0123456789ab",
             "event",
@@ -150,36 +153,35 @@ fn an_event_sealed_with_the_apiv3_key() {
         sandbox
             .notification_v2(&json!({
                 "event_type": "CHECK.SUCCESS", "event_algorithm": algorithm, "event_nonce": "0123456789ab",
-                "event_associated_data": "event", "event_ciphertext": sealed.expect("sealed"),
+                "event_associated_data": "event", "event_ciphertext": ciphertext.expect("encrypted"),
             }))
             .expect("body")
     };
     let own = sandbox.settings()["apiv3_key"].as_str().expect("key").to_owned();
     let body = event(&own, "AEAD_AES_256_GCM");
-    let notification = notifications(&sandbox).verify(&body).expect("genuine");
+    let notification = verifier_of(&sandbox).verify(&body).expect("valid");
     assert_eq!((notification.event_type(), notification.resource()), ("CHECK.SUCCESS", &json!({ "state": "DOING" })));
     let without = NotificationVerifier::new(MCHID, sandbox.secret()).expect("key");
-    refused(without.verify(&body), ErrorKind::Decode, "NotificationVerifier::apiv3_key");
-    refused(
-        notifications(&sandbox).verify(&event(&own, "AES-256-ECB")),
+    assert_refused(without.verify(&body), ErrorKind::Decode, "NotificationVerifier::apiv3_key");
+    assert_refused(
+        verifier_of(&sandbox).verify(&event(&own, "AES-256-ECB")),
         ErrorKind::Decode,
         "WeChat Pay uses AEAD_AES_256_GCM",
     );
-    refused(
-        notifications(&sandbox).verify(&event("0123456789abcdef0123456789abcdef", "AEAD_AES_256_GCM")),
+    assert_refused(
+        verifier_of(&sandbox).verify(&event("0123456789abcdef0123456789abcdef", "AEAD_AES_256_GCM")),
         ErrorKind::Decode,
         "cannot be decrypted",
     );
 }
 
-/// Every documented shape: signed or sealed as documented, verified, and opened.
 #[test]
-fn every_documented_shape() {
+fn every_documented_event_is_verified() {
     let Some(folder) = corpus::folder() else { return };
     let sandbox = sandbox();
     let own = sandbox.settings()["apiv3_key"].as_str().expect("key").to_owned();
     let rows = std::fs::read_to_string(folder.join("corpus/webhooks.jsonl")).expect("webhooks.jsonl");
-    let mut shapes = 0;
+    let mut count = 0;
     for row in
         rows.lines().map(|line| serde_json::from_str::<Value>(line).expect("a row")).filter(|row| row["api"] == "v2")
     {
@@ -199,19 +201,19 @@ fn every_documented_shape() {
         for name in names.iter().filter(|name| !name.contains('.') && !matches!(**name, "sign" | "mch_id")) {
             fields[*name] = format!("{name}-1").into();
         }
-        let opened = match row["encrypted"][0]["path"].as_str() {
+        let decrypted = match row["encrypted"][0]["path"].as_str() {
             Some("body.req_info") => {
                 let inner = Value::Object(inside("req_info"));
                 let xml = String::from_utf8(unsigned(&inner).to_vec()).expect("text");
-                fields["req_info"] = sealed(&sandbox.secret(), &xml).into();
+                fields["req_info"] = encrypted(&sandbox.secret(), &xml).into();
                 fields["mch_id"] = MCHID.into();
                 inner
             }
             Some("body.event_ciphertext") => {
                 let inner = Value::Object(inside("event_ciphertext"));
                 let key = wechatpay_chain::Apiv3Key::new(own.as_str()).expect("key");
-                let sealed = key.encrypt(inner.to_string().as_bytes(), "0123456789ab", "event_associated_data-1");
-                fields["event_ciphertext"] = sealed.expect("sealed").into();
+                let ciphertext = key.encrypt(inner.to_string().as_bytes(), "0123456789ab", "event_associated_data-1");
+                fields["event_ciphertext"] = ciphertext.expect("encrypted").into();
                 fields["event_nonce"] = "0123456789ab".into();
                 fields["event_algorithm"] = "AEAD_AES_256_GCM".into();
                 inner
@@ -223,25 +225,25 @@ fn every_documented_shape() {
         } else {
             sandbox.notification_v2(&fields).expect("body")
         };
-        let notification = notifications(&sandbox).verify(&body).unwrap_or_else(|error| panic!("{id}: {error}"));
-        if opened.is_null() {
+        let notification = verifier_of(&sandbox).verify(&body).unwrap_or_else(|error| panic!("{id}: {error}"));
+        if decrypted.is_null() {
             assert_eq!(notification.resource(), notification.fields(), "{id}");
         } else {
-            assert_eq!(notification.resource(), &opened, "{id}");
+            assert_eq!(notification.resource(), &decrypted, "{id}");
         }
-        shapes += 1;
+        count += 1;
     }
-    assert_eq!(shapes, 8);
+    assert_eq!(count, 8);
 }
 
 #[cfg(feature = "axum")]
 #[test]
-fn behind_axum() {
+fn axum_handlers_get_only_valid_notifications() {
     use axum::routing::post;
     use wechatpay_chain::notify::v2::Notification;
 
     let sandbox = sandbox();
-    let good = sandbox.notification_v2(&json!({ "out_trade_no": "1" })).expect("body");
+    let valid = sandbox.notification_v2(&json!({ "out_trade_no": "1" })).expect("body");
     let app = axum::Router::new()
         .route(
             "/notify",
@@ -250,7 +252,7 @@ fn behind_axum() {
                 Reply::success()
             }),
         )
-        .with_state(notifications(&sandbox));
+        .with_state(verifier_of(&sandbox));
     let served = std::thread::spawn(move || {
         run(async move {
             use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -258,7 +260,7 @@ fn behind_axum() {
             let address = listener.local_addr().expect("address");
             tokio::spawn(async move { axum::serve(listener, app).await });
             let mut responses = Vec::new();
-            for body in [good.to_vec(), b"<xml><sign>x</sign></xml>".to_vec()] {
+            for body in [valid.to_vec(), b"<xml><sign>x</sign></xml>".to_vec()] {
                 let mut stream = tokio::net::TcpStream::connect(address).await.expect("connected");
                 let head = format!(
                     "POST /notify HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",

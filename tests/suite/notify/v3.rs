@@ -1,4 +1,4 @@
-//! NotificationVerifier: genuine, forged, repeated, replayed, and every shape that is documented.
+//! Notifications of APIv3: valid, forged and replayed ones, and every documented event.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -17,23 +17,25 @@ fn resource() -> Value {
     json!({ "out_trade_no": "1217752501201407033233368018", "trade_state": "SUCCESS", "amount": { "total": 100 }, "attach": "附加" })
 }
 
-fn of(sandbox: &Sandbox) -> NotificationVerifier {
+fn verifier_of(sandbox: &Sandbox) -> NotificationVerifier {
     NotificationVerifier::new([(PUBLIC_KEY_ID, sandbox.platform_key())], sandbox.apiv3_key()).expect("keys")
 }
 
-fn genuine(sandbox: &Sandbox) -> Request<Bytes> {
+/// A valid notification.
+fn valid(sandbox: &Sandbox) -> Request<Bytes> {
     sandbox.notification("TRANSACTION.SUCCESS", "transaction", &resource()).expect("notification")
 }
 
-fn kind(notifications: &NotificationVerifier, request: &Request<Bytes>) -> Result<(), ErrorKind> {
-    notifications.verify(request.headers(), request.body()).map(|_| ()).map_err(|error| error.kind())
+/// The kind of the error, if verification fails.
+fn verify(verifier: &NotificationVerifier, request: &Request<Bytes>) -> Result<(), ErrorKind> {
+    verifier.verify(request.headers(), request.body()).map(|_| ()).map_err(|error| error.kind())
 }
 
 #[test]
-fn a_genuine_notification_opens() {
+fn a_valid_notification_is_decrypted() {
     let sandbox = sandbox();
-    let request = genuine(&sandbox);
-    let notification = of(&sandbox).verify(request.headers(), request.body()).expect("genuine");
+    let request = valid(&sandbox);
+    let notification = verifier_of(&sandbox).verify(request.headers(), request.body()).expect("valid");
     assert_eq!(notification.event_type(), "TRANSACTION.SUCCESS");
     assert_eq!(notification.summary(), "支付成功");
     assert_eq!(notification.original_type(), "transaction");
@@ -48,30 +50,30 @@ fn a_genuine_notification_opens() {
     assert_eq!(notification.resource_as::<Paid>().expect("typed").out_trade_no, "1217752501201407033233368018");
     assert_eq!(notification.resource_as::<Vec<u8>>().map_err(|error| error.kind()).err(), Some(ErrorKind::Decode));
     assert!(!format!("{notification:?}").contains("1217752501201407033233368018"));
-    // By a client's keys, fetched certificates among them, and in async code.
+    // With the keys of a client, among them downloaded certificates, and in async code.
     let certificate = sandbox.rotate_certificate().expect("certificate");
     let client = sandbox.client_builder().apiv3_key(sandbox.apiv3_key()).build().expect("client");
-    let request = genuine(&sandbox);
+    let request = valid(&sandbox);
     assert_eq!(request.headers()["wechatpay-serial"], certificate.serial());
     let opened = run(client.notifications().expect("keys").verify_async(request.headers(), request.body()));
-    assert_eq!(opened.expect("genuine").resource(), &resource());
+    assert_eq!(opened.expect("valid").resource(), &resource());
     assert_eq!(sandbox.client().expect("client").notifications().expect_err("no key").kind(), ErrorKind::Config);
 }
 
 #[test]
-fn tampering_with_any_byte_is_refused() {
+fn changing_any_byte_is_detected() {
     let sandbox = sandbox();
-    let (notifications, request) = (of(&sandbox), genuine(&sandbox));
+    let (verifier, request) = (verifier_of(&sandbox), valid(&sandbox));
     let body = request.body();
     for at in 0..body.len() {
         let mut changed = body.to_vec();
         changed[at] ^= 1;
-        let error = notifications.verify(request.headers(), &changed).expect_err("changed");
+        let error = verifier.verify(request.headers(), &changed).expect_err("changed");
         assert_eq!(error.kind(), ErrorKind::Verification, "byte {at} of the body");
     }
     for shorter in [&body[..body.len() - 1], &body[1..], b""] {
         assert_eq!(
-            notifications.verify(request.headers(), shorter).map_err(|e| e.kind()).err(),
+            verifier.verify(request.headers(), shorter).map_err(|e| e.kind()).err(),
             Some(ErrorKind::Verification)
         );
     }
@@ -84,7 +86,7 @@ fn tampering_with_any_byte_is_refused() {
             let Ok(value) = HeaderValue::from_bytes(&value) else { continue };
             let mut headers = request.headers().clone();
             headers.insert(name, value);
-            let error = notifications.verify(&headers, body).expect_err("changed");
+            let error = verifier.verify(&headers, body).expect_err("changed");
             assert_eq!(error.kind(), ErrorKind::Verification, "byte {at} of {name}");
             changes += 1;
         }
@@ -101,78 +103,79 @@ fn tampering_with_any_byte_is_refused() {
             },
         ] {
             assert_eq!(
-                notifications.verify(&headers, body).map_err(|e| e.kind()).err(),
+                verifier.verify(&headers, body).map_err(|e| e.kind()).err(),
                 Some(ErrorKind::Verification),
                 "{name}"
             );
         }
     }
     assert!(changes > 400, "{changes}");
-    // None of these used up the genuine one.
-    assert_eq!(kind(&notifications, &request), Ok(()));
+    // None of these counts as a delivery of the valid one.
+    assert_eq!(verify(&verifier, &request), Ok(()));
 }
 
 #[test]
-fn the_window_is_five_minutes_by_the_clock_that_is_given() {
+fn the_tolerance_is_five_minutes_by_the_given_clock() {
     let sandbox = sandbox();
-    let request = genuine(&sandbox);
+    let request = valid(&sandbox);
     let signed: i64 = request.headers()["wechatpay-timestamp"].to_str().expect("text").parse().expect("number");
     let now = Arc::new(AtomicI64::new(0));
     let clock = Arc::clone(&now);
-    let notifications = of(&sandbox).clock(move || clock.load(Ordering::SeqCst));
+    let verifier = verifier_of(&sandbox).clock(move || clock.load(Ordering::SeqCst));
     for (offset, accepted) in [(301, false), (-301, false), (300, true), (-300, false)] {
         now.store(signed + offset, Ordering::SeqCst);
         let expected = match (offset, accepted) {
             (_, true) => Ok(()),
-            // Inside the window, and seen before.
+            // Within the tolerance, and seen before.
             (-300, _) => Err(ErrorKind::Replay),
             _ => Err(ErrorKind::Verification),
         };
-        assert_eq!(kind(&notifications, &request), expected, "{offset}");
+        assert_eq!(verify(&verifier, &request), expected, "{offset}");
     }
 }
 
 #[test]
-fn replays_are_refused_and_deliveries_are_not() {
+fn replays_are_refused_and_redeliveries_are_not() {
     let sandbox = sandbox();
-    let notifications = of(&sandbox);
-    let request = genuine(&sandbox);
-    assert_eq!(kind(&notifications, &request), Ok(()));
+    let verifier = verifier_of(&sandbox);
+    let request = valid(&sandbox);
+    assert_eq!(verify(&verifier, &request), Ok(()));
     for _ in 0..10_000 {
-        assert_eq!(kind(&notifications.clone(), &request), Err(ErrorKind::Replay));
+        assert_eq!(verify(&verifier.clone(), &request), Err(ErrorKind::Replay));
     }
-    assert_eq!(Reply::to(&notifications.verify(request.headers(), request.body()).expect_err("replay")).status(), 409);
-    // What could not be opened was not taken, and may come again.
+    assert_eq!(Reply::to(&verifier.verify(request.headers(), request.body()).expect_err("replay")).status(), 409);
+    // A notification that cannot be decrypted is not recorded, so it may be delivered again.
     let other = NotificationVerifier::new(
         [(PUBLIC_KEY_ID, sandbox.platform_key())],
         Apiv3Key::new("x".repeat(32)).expect("key"),
     );
     let other = other.expect("keys");
     for _ in 0..2 {
-        assert_eq!(kind(&other, &request), Err(ErrorKind::Decode));
+        assert_eq!(verify(&other, &request), Err(ErrorKind::Decode));
     }
-    // From a clock that is ahead: remembered for as long as its timestamp is accepted.
-    let ahead = genuine(&sandbox);
+    // A notification from a clock that is ahead is recorded for as long as its timestamp is
+    // accepted.
+    let ahead = valid(&sandbox);
     let signed: i64 = ahead.headers()["wechatpay-timestamp"].to_str().expect("text").parse().expect("number");
     let now = Arc::new(AtomicI64::new(signed - 299));
     let clock = Arc::clone(&now);
-    let notifications_ahead = of(&sandbox).clock(move || clock.load(Ordering::SeqCst));
-    assert_eq!(kind(&notifications_ahead, &ahead), Ok(()));
+    let verifier_ahead = verifier_of(&sandbox).clock(move || clock.load(Ordering::SeqCst));
+    assert_eq!(verify(&verifier_ahead, &ahead), Ok(()));
     now.store(signed + 299, Ordering::SeqCst);
-    let later = genuine(&sandbox);
-    assert_eq!(kind(&notifications_ahead, &later), Ok(()), "which lets the store forget what is over");
-    assert_eq!(kind(&notifications_ahead, &ahead), Err(ErrorKind::Replay));
-    // Keys that do not fit their ids, or none.
+    let later = valid(&sandbox);
+    assert_eq!(verify(&verifier_ahead, &later), Ok(()), "this removes what has expired from the store");
+    assert_eq!(verify(&verifier_ahead, &ahead), Err(ErrorKind::Replay));
+    // Invalid IDs of keys, and no keys.
     for id in ["garbage id", "", "PUB_KEY_ID_"] {
         assert!(NotificationVerifier::new([(id, sandbox.platform_key())], sandbox.apiv3_key()).is_err(), "{id}");
     }
     assert!(
         NotificationVerifier::new(Vec::<(String, wechatpay_chain::PublicKey)>::new(), sandbox.apiv3_key()).is_err()
     );
-    // Delivered again by the service: another nonce, so it passes, with whatever id it has.
-    let again = genuine(&sandbox);
-    assert_eq!(kind(&notifications, &again), Ok(()));
-    // A store of the caller's, and one that fails.
+    // A redelivery has another nonce, so it is not a replay, although its ID is the same.
+    let again = valid(&sandbox);
+    assert_eq!(verify(&verifier, &again), Ok(()));
+    // The caller's store, which fails at last.
     struct Counting(Arc<AtomicUsize>);
     impl ReplayStore for Counting {
         fn insert<'a>(&'a self, seen: &'a str, until: i64) -> BoxFuture<'a, Result<bool, BoxError>> {
@@ -182,31 +185,31 @@ fn replays_are_refused_and_deliveries_are_not() {
         }
     }
     let count = Arc::new(AtomicUsize::new(0));
-    let notifications = of(&sandbox).replay_store(Counting(Arc::clone(&count)));
-    assert_eq!(kind(&notifications, &request), Ok(()));
-    assert_eq!(kind(&notifications, &request), Err(ErrorKind::Replay));
-    let error = notifications.verify(request.headers(), request.body()).expect_err("no store");
-    assert_eq!(Reply::to(&error).status(), 500, "to be delivered again: {error}");
+    let verifier = verifier_of(&sandbox).replay_store(Counting(Arc::clone(&count)));
+    assert_eq!(verify(&verifier, &request), Ok(()));
+    assert_eq!(verify(&verifier, &request), Err(ErrorKind::Replay));
+    let error = verifier.verify(request.headers(), request.body()).expect_err("no store");
+    assert_eq!(Reply::to(&error).status(), 500, "causes a redelivery: {error}");
     assert_eq!(count.load(Ordering::SeqCst), 3);
 }
 
 #[test]
-fn each_refusal_has_its_reply() {
+fn each_error_has_its_reply() {
     let sandbox = sandbox();
-    let notifications = of(&sandbox);
-    let mut probe = genuine(&sandbox);
+    let verifier = verifier_of(&sandbox);
+    let mut probe = valid(&sandbox);
     probe.headers_mut().insert("wechatpay-signature", HeaderValue::from_static("WECHATPAY/SIGNTEST/abc"));
-    let error = notifications.verify(probe.headers(), probe.body()).expect_err("probe");
+    let error = verifier.verify(probe.headers(), probe.body()).expect_err("probe");
     assert_eq!((error.kind(), Reply::to(&error).status().as_u16()), (ErrorKind::Probe, 401));
     assert!(Reply::to(&error).body().contains("\"code\":\"FAIL\""));
-    let error = notifications.verify(genuine(&sandbox).headers(), &vec![b' '; 2 << 20]).expect_err("long");
+    let error = verifier.verify(valid(&sandbox).headers(), &vec![b' '; 2 << 20]).expect_err("long");
     assert_eq!((error.kind(), Reply::to(&error).status().as_u16()), (ErrorKind::TooLarge, 413));
     let other = NotificationVerifier::new(
         [(PUBLIC_KEY_ID, sandbox.platform_key())],
         Apiv3Key::new("x".repeat(32)).expect("key"),
     )
     .expect("keys");
-    let request = genuine(&sandbox);
+    let request = valid(&sandbox);
     let error = other.verify(request.headers(), request.body()).expect_err("another key");
     assert_eq!((error.kind(), Reply::to(&error).status().as_u16()), (ErrorKind::Decode, 400));
     assert!(error.to_string().contains("APIv3 key"), "{error}");
@@ -218,7 +221,7 @@ fn each_refusal_has_its_reply() {
 }
 
 #[test]
-fn axum_hands_on_genuine_ones_only() {
+fn axum_handlers_get_only_valid_notifications() {
     use axum::Router;
     use axum::routing::post;
     let sandbox = sandbox();
@@ -229,37 +232,37 @@ fn axum_hands_on_genuine_ones_only() {
         count.fetch_add(1, Ordering::SeqCst);
         Reply::success()
     };
-    let shop = Router::new().route("/notify", post(paid)).with_state(of(&sandbox));
+    let shop = Router::new().route("/notify", post(paid)).with_state(verifier_of(&sandbox));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("runtime");
     let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).expect("port");
     let url = format!("http://{}/notify", listener.local_addr().expect("address"));
     runtime.spawn(async move { axum::serve(listener, shop).await });
     let send = |request: Request<Bytes>| sandbox.notify(&url, request).expect("response").status().as_u16();
-    let request = genuine(&sandbox);
+    let request = valid(&sandbox);
     assert_eq!(send(request.clone()), 204);
-    assert_eq!(send(request.clone()), 409, "a replay is refused and not handled");
-    let mut changed = genuine(&sandbox);
+    assert_eq!(send(request.clone()), 409, "a replay is not handled");
+    let mut changed = valid(&sandbox);
     *changed.body_mut() = Bytes::from_static(b"{}");
     assert_eq!(send(changed), 401);
-    let mut probe = genuine(&sandbox);
+    let mut probe = valid(&sandbox);
     probe.headers_mut().insert("wechatpay-signature", HeaderValue::from_static("WECHATPAY/SIGNTEST/abc"));
     assert_eq!(send(probe), 401);
-    let mut long = genuine(&sandbox);
+    let mut long = valid(&sandbox);
     *long.body_mut() = vec![b' '; 2 << 20].into();
-    // Refused before it is read, and who is still sending may find the connection closed instead of the response.
+    // The body is refused before it is read, so that the sender may find the connection closed.
     match sandbox.notify(&url, long) {
         Ok(response) => assert_eq!(response.status(), 413),
         Err(error) => assert_eq!(error.kind(), ErrorKind::Transport, "{error}"),
     }
     assert_eq!(handled.load(Ordering::SeqCst), 1);
-    // The sandbox sends to this machine only.
+    // The sandbox sends only to this machine.
     for url in ["http://10.0.0.1/x", "https://evil.example/x", "not a url"] {
         assert_eq!(sandbox.notify(url, request.clone()).expect_err(url).kind(), ErrorKind::Options);
     }
 }
 
-/// A resource with every field of a row below `root`, made of the row's list.
-fn build(fields: &[Value], root: &str) -> Value {
+/// A resource with all documented fields below `root`.
+fn resource_of(fields: &[Value], root: &str) -> Value {
     let mut resource = Value::Object(Map::new());
     for field in fields {
         let Some(path) = field["path"].as_str().and_then(|path| path.strip_prefix(root)?.strip_prefix('.')) else {
@@ -272,42 +275,42 @@ fn build(fields: &[Value], root: &str) -> Value {
             "object" => json!({}),
             "object[]" => json!([{}]),
             "string[]" => json!(["a", "b"]),
-            other => panic!("a field of the type {other}"),
+            other => panic!("unknown type of a field: {other}"),
         };
-        let mut place = &mut resource;
+        let mut parent = &mut resource;
         let names: Vec<&str> = path.split('.').collect();
         for (number, name) in names.iter().enumerate() {
             let last = number + 1 == names.len();
             let (name, list) = name.strip_suffix("[]").map_or((*name, false), |name| (name, true));
             if last {
-                place[name] = value.clone();
+                parent[name] = value.clone();
                 break;
             }
-            let next = &mut place[name];
+            let next = &mut parent[name];
             if !next.is_object() && !next.is_array() {
                 *next = if list { json!([{}]) } else { json!({}) };
             }
-            place = if next.is_array() { &mut next[0] } else { next };
+            parent = if next.is_array() { &mut next[0] } else { next };
         }
     }
     resource
 }
 
 #[test]
-fn every_documented_shape_goes_through() {
+fn every_documented_event_is_verified() {
     let Some(folder) = corpus::folder() else { return };
     let text = std::fs::read_to_string(folder.join("corpus/webhooks.jsonl")).expect("webhooks.jsonl");
     let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a row"));
     let sandbox = sandbox();
-    let notifications = of(&sandbox);
-    let mut through = 0;
+    let verifier = verifier_of(&sandbox);
+    let mut count = 0;
     for row in rows.filter(|row| row["api"] == "v3") {
         let id = &row["id"];
         let fields = row["fields"].as_array().expect("fields");
-        // Two pages document the resource in the clear under other names.
+        // Two pages document the decrypted resource under other names.
         let resource = ["body.resource.ciphertext", "body.resource.original_data", "body.resource.original_type"]
             .into_iter()
-            .map(|root| build(fields, root))
+            .map(|root| resource_of(fields, root))
             .find(|resource| resource.as_object().is_some_and(|members| !members.is_empty()))
             .unwrap_or_else(|| panic!("{id} has no resource"));
         let original = row["original_type"]
@@ -318,10 +321,10 @@ fn every_documented_shape_goes_through() {
         for event in row["event_types"].as_array().expect("event types").iter().filter_map(Value::as_str) {
             let request = sandbox.notification(event, original, &resource).expect("made");
             let notification =
-                notifications.verify(request.headers(), request.body()).unwrap_or_else(|error| panic!("{id}: {error}"));
+                verifier.verify(request.headers(), request.body()).unwrap_or_else(|error| panic!("{id}: {error}"));
             assert_eq!((notification.event_type(), notification.original_type()), (event, original), "{id}");
             assert_eq!(notification.resource().to_string(), resource.to_string(), "{id}");
-            // What the page requires of the envelope is there.
+            // The required fields outside of the resource are present.
             for field in fields.iter().filter(|field| field["required"] == true) {
                 let path = field["path"].as_str().expect("path");
                 if let Some(name) = path.strip_prefix("headers.") {
@@ -335,7 +338,7 @@ fn every_documented_shape_goes_through() {
                 }
             }
         }
-        through += 1;
+        count += 1;
     }
-    assert_eq!(through, 61);
+    assert_eq!(count, 61);
 }

@@ -1,4 +1,5 @@
-//! Every documented call, written as PHP in all its forms, carried over by `wxpay port`, compiled, and run without a network.
+//! Every documented call, written as PHP in all its forms, carried over by `wxpay port`, compiled,
+//! and run without a network.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -32,7 +33,8 @@ pub(crate) fn php(folder: &Path, arguments: &[&str]) -> Option<std::process::Out
     output.ok()
 }
 
-/// The proof's own proof: PHP, with a stand-in for the SDK, sees in the generated calls what the corpus says.
+/// The proof's own proof: PHP, with a stand-in for the SDK, sees in the generated calls what the
+/// corpus says.
 #[test]
 fn the_generated_php_means_what_the_corpus_says() {
     let Some(rows) = rows() else { return };
@@ -148,7 +150,8 @@ fn every_row_in_every_form_is_carried_over_compiled_and_compared() {
     );
 }
 
-/// A request that the program wrote down, with the row's boundary between the parts of an upload in place of its own.
+/// A request that the program wrote down, with the row's boundary between the parts of an upload in
+/// place of its own.
 fn rebuilt(row: &Value, written: &Value) -> Request<Bytes> {
     let mut body = text(written, "/body").to_owned();
     let mut request = Request::builder().method(text(written, "/method")).uri(text(written, "/uri"));

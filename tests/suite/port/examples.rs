@@ -1,4 +1,5 @@
-//! The examples of the PHP SDK's documentation, carried over by `wxpay port` and run against the sandbox, which verifies them.
+//! The examples of the PHP SDK's documentation, carried over by `wxpay port` and run against the
+//! sandbox, which verifies them.
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,4 +1,5 @@
-//! What PHP prints, the program that `wxpay port` makes of it prints as well. Skipped aloud where there is no PHP to ask.
+//! What PHP prints, the program that `wxpay port` makes of it prints as well. Skipped aloud where
+//! there is no PHP to ask.
 
 use std::path::Path;
 use std::process::Command;

@@ -26,12 +26,14 @@ pub(crate) struct Function {
     pub(crate) forms: Vec<usize>,
 }
 
-/// The rows as functions of one PHP file, and a script that calls them all. Files to upload are written below the folder.
+/// The rows as functions of one PHP file, and a script that calls them all. Files to upload are
+/// written below the folder.
 pub(crate) fn script(rows: &[Value], folder: &Path) -> Script {
     let (mut constants, mut bodies, mut functions) = (String::new(), String::new(), Vec::new());
     for (number, row) in rows.iter().enumerate() {
         let mut writer = Writer::new(number, row, folder);
-        // A call that is refused ends its function, so that each form of such a row has one of its own.
+        // A call that is refused ends its function, so that each form of such a row has one of its
+        // own.
         let groups: Vec<Vec<usize>> =
             if row.get("slip").is_some() { (0..6).map(|form| vec![form]).collect() } else { vec![(0..6).collect()] };
         for forms in groups {
@@ -263,7 +265,8 @@ impl<'a> Writer<'a> {
         php
     }
 
-    /// `$instance->chain('...')`, at once or in parts, with a prefix in a variable, or in camelCase.
+    /// `$instance->chain('...')`, at once or in parts, with a prefix in a variable, or in
+    /// camelCase.
     fn path(&mut self) -> String {
         let template = text(self.row, "/template");
         let segments: Vec<&str> = template.split('/').collect();

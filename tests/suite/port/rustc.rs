@@ -1,4 +1,5 @@
-//! Runs `wxpay port`, and compiles what it wrote against the very crate that this test is linked with: no dependency is built again.
+//! Runs `wxpay port`, and compiles what it wrote against the very crate that this test is linked
+//! with: no dependency is built again.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -96,7 +97,8 @@ impl Compiler {
         let features: Vec<_> = FEATURES.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
         let profile = Path::new(env!("CARGO_BIN_EXE_wxpay")).parent().expect("profile");
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        // What cargo tells a test about its package would make build scripts run again, which look at it.
+        // What cargo tells a test about its package would make build scripts run again, which look
+        // at it.
         for (name, _) in std::env::vars_os() {
             let shown = name.to_string_lossy();
             if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|prefix| shown.starts_with(prefix)) {
@@ -125,7 +127,8 @@ impl Compiler {
         Compiler { artifacts, search }
     }
 
-    /// The library of a crate. Where it was built a second time for a build script, the other, which has all features that are asked for.
+    /// The library of a crate. Where it was built a second time for a build script, the other,
+    /// which has all features that are asked for.
     fn library(&self, name: &str) -> &Path {
         let libraries = self.artifacts.iter().filter(|artifact| {
             artifact["target"]["name"] == name

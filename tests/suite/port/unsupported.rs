@@ -156,7 +156,8 @@ fn functions_and_syntax_without_a_counterpart_are_left() {
     }
 }
 
-/// A path with a value pasted into it would lose its capitals, which the crate refuses: so does the port, in the crate's words.
+/// A path with a value pasted into it would lose its capitals, which the crate refuses: so does the
+/// port, in the crate's words.
 #[test]
 fn a_path_that_the_crate_refuses_is_left() {
     let php = "<?php\n$instance = \\WeChatPay\\Builder::factory(['mchid' => '1']);\n\
@@ -314,7 +315,8 @@ fn hostile_input_is_an_error_and_no_crash() {
     }
 }
 
-/// Valid PHP with a piece missing, doubled or of another file: refused or carried over, and never a crash.
+/// Valid PHP with a piece missing, doubled or of another file: refused or carried over, and never a
+/// crash.
 #[test]
 fn broken_php_is_no_crash() {
     let file = include_bytes!("../../port/notification.php");
@@ -374,7 +376,8 @@ function call(BuilderChainable $instance): void
     }
 }
 
-/// Each variable takes its type from the one before it, of which the first turns out to hold a fraction.
+/// Each variable takes its type from the one before it, of which the first turns out to hold a
+/// fraction.
 #[test]
 fn a_chain_of_types_that_is_too_long_is_left() {
     let mut php = "<?php\n$o = json_decode('{\"p\":12.5}', true);\n$v0 = 0;\nif ($o) { $v0 = $o['p']; }\n".to_owned();

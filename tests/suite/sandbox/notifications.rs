@@ -1,4 +1,4 @@
-//! NotificationVerifier of the sandbox on their way, faults by name, and the control calls.
+//! Delivery of notifications by the sandbox, faults by name, and control calls.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use serde_json::json;
 use wechatpay_chain::sandbox::{Fault, MCHID, Sandbox};
 use wechatpay_chain::{Error, ErrorKind};
 
-use crate::sandbox::orders::{arrived, control, native, notify_url, raw, verified, with};
-use crate::support::{sandbox, start};
+use super::{control, native, next_delivery, notify_server, send_raw, verify_delivery, with_field};
+use crate::support::{by_certificate, sandbox, start, unused_address};
 
 #[test]
-fn control_calls_are_for_this_machine_alone() {
+fn control_calls_are_accepted_only_from_this_machine() {
     let sandbox = sandbox();
     let address = sandbox.address();
-    for (head, words) in [
+    for (head, expected) in [
         (format!("GET /sandbox/state HTTP/1.1\r\nhost: {address}"), "200"),
         (format!("GET / HTTP/1.1\r\nhost: localhost:{}", address.port()), "WeChat Pay sandbox"),
         ("GET /sandbox/state HTTP/1.1\r\nhost: rebound.example".to_owned(), "403"),
@@ -34,8 +34,8 @@ fn control_calls_are_for_this_machine_alone() {
         (format!("GET /sandbox/qr/none.svg HTTP/1.1\r\nhost: {address}"), "404"),
     ] {
         let body = if head.starts_with("POST") { "{}" } else { "" };
-        let response = raw(&sandbox, &format!("{head}\r\nconnection: close\r\n\r\n{body}"));
-        assert!(response.contains(words), "{head}: {response}");
+        let response = send_raw(&sandbox, &format!("{head}\r\nconnection: close\r\n\r\n{body}"));
+        assert!(response.contains(expected), "{head}: {response}");
     }
     assert!(control(&sandbox, "fault", &json!({ "fault": "none" })).expect_err("none").contains("wrong-signature"));
     control(&sandbox, "stub", &json!({ "method": "GET", "template": "v3/x/{y}", "response": { "a": 1 } }))
@@ -45,42 +45,43 @@ fn control_calls_are_for_this_machine_alone() {
 }
 
 #[test]
-fn notifications_are_repeated_until_they_are_taken() {
+fn notifications_are_redelivered_until_they_succeed() {
     let sandbox = Sandbox::builder().notification_speed(1000.0).start().expect("sandbox");
     let client = sandbox.client().expect("client");
-    let (url, receive) = notify_url(vec![500, 401, 200]);
+    let (url, receive) = notify_server(vec![500, 401, 200]);
     client.chain("v3/pay/transactions/native").post(native("n1", 1, &url)).expect("placed");
-    // The first has a wrong signature, the second is unanswered in the sandbox's eyes, the third is good.
+    // The first has an invalid signature. The second is valid, but gets an error.
     sandbox.inject_notification(Fault::WrongSignature);
     sandbox.pay("n1").expect("paid");
-    let first = arrived(&receive);
-    assert_eq!(verified(&sandbox, &first).expect_err("wrong signature").kind(), ErrorKind::Verification);
-    let (second, third) = (arrived(&receive), arrived(&receive));
-    let (second, third) = (verified(&sandbox, &second).expect("genuine"), verified(&sandbox, &third).expect("genuine"));
-    assert_eq!(second.id(), third.id(), "the same notification, signed anew");
+    let first = next_delivery(&receive);
+    assert_eq!(verify_delivery(&sandbox, &first).expect_err("wrong signature").kind(), ErrorKind::Verification);
+    let (second, third) = (next_delivery(&receive), next_delivery(&receive));
+    let (second, third) =
+        (verify_delivery(&sandbox, &second).expect("valid"), verify_delivery(&sandbox, &third).expect("valid"));
+    assert_eq!(second.id(), third.id(), "the same notification, signed again");
     let state = || sandbox.overview()["notifications"][0].clone();
-    let until = std::time::Instant::now() + Duration::from_secs(10);
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
     while state()["outcome"] != "delivered" {
-        assert!(std::time::Instant::now() < until, "{}", state());
+        assert!(std::time::Instant::now() < deadline, "{}", state());
         std::thread::sleep(Duration::from_millis(10));
     }
     let statuses: Vec<_> =
         state()["attempts"].as_array().expect("attempts").iter().map(|one| one["status"].clone()).collect();
     assert_eq!(statuses, [500, 401, 200]);
 
-    // Again, by hand; a probe; one that nobody takes; one that leads elsewhere.
+    // A replay, a probe, and a notify_url on another machine.
     control(&sandbox, "replay", &json!({ "id": state()["id"] })).expect("replayed");
-    assert_eq!(verified(&sandbox, &arrived(&receive)).expect("genuine").id(), third.id());
+    assert_eq!(verify_delivery(&sandbox, &next_delivery(&receive)).expect("valid").id(), third.id());
     assert!(control(&sandbox, "replay", &json!({ "id": "none" })).is_err());
     control(&sandbox, "probe", &json!({ "notify_url": url })).expect("probe");
-    assert_eq!(verified(&sandbox, &arrived(&receive)).expect_err("probe").kind(), ErrorKind::Probe);
-    let noted = control(&sandbox, "probe", &json!({ "notify_url": "https://example.com/x" })).expect("noted");
+    assert_eq!(verify_delivery(&sandbox, &next_delivery(&receive)).expect_err("probe").kind(), ErrorKind::Probe);
+    let response = control(&sandbox, "probe", &json!({ "notify_url": "https://example.com/x" })).expect("response");
     assert!(
-        noted["notifications"][0]["outcome"].as_str().is_some_and(|message| message.contains("not sent")),
-        "{noted}"
+        response["notifications"][0]["outcome"].as_str().is_some_and(|message| message.contains("not sent")),
+        "{response}"
     );
     assert!(state()["outcome"].as_str().expect("text").contains("not on this machine"), "{}", state());
-    let error = control(&sandbox, "replay", &json!({ "id": state()["id"] })).expect_err("not from here, either");
+    let error = control(&sandbox, "replay", &json!({ "id": state()["id"] })).expect_err("another machine");
     assert!(error.contains("not on this machine"), "{error}");
     for (fault, kind) in [
         (Fault::Clock(-3600), ErrorKind::Verification),
@@ -91,35 +92,35 @@ fn notifications_are_repeated_until_they_are_taken() {
         sandbox.inject_notification(fault);
         client.chain("v3/pay/transactions/native").post(native(&number, 1, &url)).expect("placed");
         sandbox.pay(&number).expect("paid");
-        assert_eq!(verified(&sandbox, &arrived(&receive)).expect_err("faulty").kind(), kind);
+        assert_eq!(verify_delivery(&sandbox, &next_delivery(&receive)).expect_err("faulty").kind(), kind);
     }
 }
 
 #[test]
-fn a_notification_that_nobody_takes_is_given_up() {
+fn a_notification_is_given_up_after_sixteen_attempts() {
     let sandbox = Sandbox::builder().notification_speed(1e6).start().expect("sandbox");
     let client = sandbox.client().expect("client");
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address");
-    client.chain("v3/pay/transactions/native").post(native("n1", 1, &format!("http://{closed}/"))).expect("placed");
+    let url = format!("http://{}/", unused_address());
+    client.chain("v3/pay/transactions/native").post(native("n1", 1, &url)).expect("placed");
     sandbox.pay("n1").expect("paid");
-    let until = std::time::Instant::now() + Duration::from_secs(20);
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
     loop {
         let sent = sandbox.overview()["notifications"][0].clone();
         if sent["outcome"] == "given up" {
-            assert_eq!(sent["attempts"].as_array().map(Vec::len), Some(16), "one, and fifteen more");
+            assert_eq!(sent["attempts"].as_array().map(Vec::len), Some(16), "the first attempt and fifteen retries");
             break;
         }
-        assert!(std::time::Instant::now() < until, "{sent}");
+        assert!(std::time::Instant::now() < deadline, "{sent}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
 
 #[test]
-fn notifications_of_apiv2() {
+fn payments_and_refunds_of_apiv2_are_notified() {
     let sandbox = Sandbox::builder().notification_speed(1000.0).start().expect("sandbox");
     let client = sandbox.client_builder().base_uri(sandbox.tls_base_uri()).build().expect("client");
-    let (url, receive) = notify_url(vec![]);
-    let notifications = client.notifications_v2().expect("key");
+    let (url, receive) = notify_server(vec![]);
+    let verifier = client.notifications_v2().expect("key");
     client
         .chain("v2/pay/unifiedorder")
         .post(json!({ "xml": {
@@ -128,19 +129,22 @@ fn notifications_of_apiv2() {
         }}))
         .expect("placed");
     sandbox.pay("o1").expect("paid");
-    assert_eq!(notifications.verify(&arrived(&receive).1).expect("genuine").fields()["out_trade_no"], "o1");
+    assert_eq!(verifier.verify(&next_delivery(&receive).1).expect("valid").fields()["out_trade_no"], "o1");
     client.chain("v2/secapi/pay/refund").post(json!({ "security": true, "xml": {
         "appid": "wx8888888888888888", "mch_id": MCHID, "out_trade_no": "o1", "out_refund_no": "r1", "total_fee": 100, "refund_fee": 30,
         "notify_url": url,
     }})).expect("refunded");
-    // The payment's comes again meanwhile, since 204 without XML is no response of APIv2's.
-    let told = std::iter::repeat_with(|| notifications.verify(&arrived(&receive).1).expect("genuine"));
-    let refund = told.take(20).find(|told| told.fields().get("req_info").is_some()).expect("the refund's");
+    // The payment is notified again, since 204 without XML is not a response of APIv2.
+    let notification = std::iter::repeat_with(|| verifier.verify(&next_delivery(&receive).1).expect("valid"));
+    let refund = notification
+        .take(20)
+        .find(|notification| notification.fields().get("req_info").is_some())
+        .expect("notification of the refund");
     assert_eq!((&refund.resource()["out_refund_no"], &refund.resource()["refund_fee"]), (&json!("r1"), &json!("30")));
 }
 
 #[test]
-fn faults_by_name() {
+fn each_named_fault_causes_its_error() {
     let (sandbox, client) = start();
     let url = "https://example.com/notify";
     for (fault, kind) in [
@@ -157,27 +161,26 @@ fn faults_by_name() {
         ("delay:400", ErrorKind::Timeout),
     ] {
         control(&sandbox, "fault", &json!({ "fault": fault })).expect("fault");
-        let options = with(native(&format!("f{}", fault.len()), 1, url), "/timeout", 0.2.into());
+        let options = with_field(native(&format!("f{}", fault.len()), 1, url), "/timeout", 0.2.into());
         let error = client.chain("v3/pay/transactions/native").post(options).expect_err(fault);
         assert_eq!(error.kind(), kind, "{fault}: {error}");
     }
-    let limited = |error: Error| error.response().expect("response").headers().get("retry-after").cloned();
+    let retry_after = |error: Error| error.response().expect("response").headers().get("retry-after").cloned();
     control(&sandbox, "fault", &json!({ "fault": "frequency-limited", "times": 2 })).expect("fault");
     for _ in 0..2 {
         let error = client.chain("v3/pay/transactions/native").post(native("rl", 1, url)).expect_err("limited");
         assert_eq!(error.code(), Some("FREQUENCY_LIMITED"));
-        assert_eq!(limited(error).expect("header"), "1");
+        assert_eq!(retry_after(error).expect("header"), "1");
     }
-    client.chain("v3/pay/transactions/native").post(native("rl", 1, url)).expect("over");
-    // A rotation: the next response is signed by a certificate that a client without the APIv3 key does not know.
+    client.chain("v3/pay/transactions/native").post(native("rl", 1, url)).expect("no more faults");
+    // After a rotation, responses are signed with a new certificate, which the client downloads.
     control(&sandbox, "fault", &json!({ "fault": "rotate-key" })).expect("fault");
-    let by_certificate = crate::support::by_certificate(&sandbox).build().expect("client");
-    by_certificate.chain("v3/pay/transactions/native").post(native("rk", 1, url)).expect("fetched and verified");
+    let by_certificate = by_certificate(&sandbox).build().expect("client");
+    by_certificate.chain("v3/pay/transactions/native").post(native("rk", 1, url)).expect("downloaded and verified");
 }
 
-/// What a page or a command may get wrong.
 #[test]
-fn control_calls_take_care_of_money() {
+fn invalid_amounts_and_parts_of_orders_are_refused() {
     let (sandbox, client) = start();
     let sub = |number: &str| json!({ "mchid": MCHID, "out_trade_no": number, "description": "d", "attach": "a", "amount": { "total_amount": 100, "currency": "CNY" } });
     let combined = |number: &str, subs: serde_json::Value| {
@@ -190,13 +193,13 @@ fn control_calls_take_care_of_money() {
         place.post(combined("c", json!([sub("s1"), sub("s1")]))).expect_err("twice").code(),
         Some("PARAM_ERROR")
     );
-    assert!(sandbox.pay("s1").is_err(), "nothing of it was placed");
+    assert!(sandbox.pay("s1").is_err(), "no part is placed");
     place.post(combined("c", json!([sub("s1"), sub("s2")]))).expect("placed");
-    sandbox.pay("s2").expect("all of it is paid");
+    sandbox.pay("s2").expect("all parts are paid");
     assert_eq!(place.post(combined("c", json!([sub("s3")]))).expect_err("paid").code(), Some("ORDERPAID"));
     for wrong in [json!(-5), json!("3"), json!(3.5), json!({}), json!(0)] {
         let message =
-            control(&sandbox, "refund", &json!({ "out_trade_no": "s2", "amount": wrong })).expect_err("no amount");
+            control(&sandbox, "refund", &json!({ "out_trade_no": "s2", "amount": wrong })).expect_err("invalid amount");
         assert!(message.contains("no number of fen"), "{message}");
     }
     control(&sandbox, "refund", &json!({ "out_trade_no": "s2", "amount": 30 })).expect("refunded");

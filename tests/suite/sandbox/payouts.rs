@@ -1,15 +1,15 @@
-//! Money that leaves the merchant, and what is downloaded and uploaded, at the sandbox.
+//! Transfers, profit sharing, bills, images and other endpoints of the sandbox.
 
 use serde_json::{Value, json};
 use wechatpay_chain::{ErrorKind, Media};
 
-use crate::sandbox::orders::{arrived, control, native, notify_url, verified, with};
+use super::{control, native, next_delivery, notify_server, verify_delivery, with_field};
 use crate::support::start;
 
 #[test]
-fn a_merchant_transfer() {
+fn a_transfer_is_confirmed_or_cancelled() {
     let (sandbox, client) = start();
-    let (url, receive) = notify_url(vec![]);
+    let (url, receive) = notify_server(vec![]);
     let transfer = |number: &str, amount: u64| {
         json!({ "json": {
             "appid": "wxf636efh567hg4356", "out_bill_no": number, "transfer_scene_id": "1000", "openid": "o-MYE42l80oelYMDE34nYD456Xoy",
@@ -18,37 +18,43 @@ fn a_merchant_transfer() {
         }})
     };
     let bills = client.chain("v3/fund-app/mch-transfer/transfer-bills");
-    let made = bills.post(transfer("t1", 400)).expect("made").json().expect("json");
-    assert_eq!(made["state"], "WAIT_USER_CONFIRM");
-    assert_eq!(bills.post(transfer("t1", 401)).expect_err("other").code(), Some("ALREADY_EXISTS"));
-    assert_eq!(bills.post(transfer("t0", 9)).expect_err("little").code(), Some("PARAM_ERROR"));
+    let created = bills.post(transfer("t1", 400)).expect("created").json().expect("json");
+    assert_eq!(created["state"], "WAIT_USER_CONFIRM");
+    assert_eq!(bills.post(transfer("t1", 401)).expect_err("another amount").code(), Some("ALREADY_EXISTS"));
+    assert_eq!(bills.post(transfer("t0", 9)).expect_err("too small").code(), Some("PARAM_ERROR"));
     sandbox.confirm_transfer("t1").expect("confirmed");
-    let told = verified(&sandbox, &arrived(&receive)).expect("genuine");
-    assert_eq!((told.event_type(), &told.resource()["state"]), ("MCHTRANSFER.BILL.FINISHED", &json!("SUCCESS")));
+    let notification = verify_delivery(&sandbox, &next_delivery(&receive)).expect("valid");
+    assert_eq!(
+        (notification.event_type(), &notification.resource()["state"]),
+        ("MCHTRANSFER.BILL.FINISHED", &json!("SUCCESS"))
+    );
     let cancel = client.chain("v3/fund-app/mch-transfer/transfer-bills/out-bill-no/{no}/cancel");
     assert_eq!(cancel.post(json!({ "no": "t1" })).expect_err("too late").code(), Some("INVALID_REQUEST"));
-    bills.post(transfer("t2", 500)).expect("made");
+    bills.post(transfer("t2", 500)).expect("created");
     assert_eq!(cancel.post(json!({ "no": "t2" })).expect("cancelled").json().expect("json")["state"], "CANCELLED");
     assert!(sandbox.confirm_transfer("t2").is_err());
     let by_bill = client.chain("v3/fund-app/mch-transfer/transfer-bills/transfer-bill-no/{no}");
-    let found = by_bill.get(json!({ "no": made["transfer_bill_no"] })).expect("found").json().expect("json");
+    let found = by_bill.get(json!({ "no": created["transfer_bill_no"] })).expect("found").json().expect("json");
     assert_eq!((&found["out_bill_no"], &found["state"]), (&json!("t1"), &json!("SUCCESS")));
     for number in 0..6 {
         let outcome = bills.post(transfer(&format!("big{number}"), 20_000_000));
         if number == 5 {
             assert_eq!(outcome.expect_err("the account is empty").code(), Some("NOT_ENOUGH"));
         } else if number < 4 {
-            outcome.expect("made");
+            outcome.expect("created");
         }
     }
     sandbox.audit().expect("balanced");
 }
 
 #[test]
-fn profit_sharing() {
+fn profit_is_shared_returned_and_unfrozen() {
     let (sandbox, client) = start();
-    let options =
-        with(native("p1", 1000, "https://example.com/notify"), "/json/settle_info", json!({ "profit_sharing": true }));
+    let options = with_field(
+        native("p1", 1000, "https://example.com/notify"),
+        "/json/settle_info",
+        json!({ "profit_sharing": true }),
+    );
     client.chain("v3/pay/transactions/native").post(options).expect("placed");
     let transaction_id = sandbox.pay("p1").expect("paid");
     let receiver = json!({ "type": "MERCHANT_ID", "account": "86693852", "relation_type": "SERVICE_PROVIDER" });
@@ -60,23 +66,23 @@ fn profit_sharing() {
         }})
     };
     let orders = client.chain("v3/profitsharing/orders");
-    assert_eq!(orders.post(share("s1", 1001)).expect_err("more").code(), Some("INVALID_REQUEST"));
+    assert_eq!(orders.post(share("s1", 1001)).expect_err("too much").code(), Some("INVALID_REQUEST"));
     let shared = orders.post(share("s1", 300)).expect("shared").json().expect("json");
     assert_eq!((&shared["state"], &shared["receivers"][0]["result"]), (&json!("FINISHED"), &json!("SUCCESS")));
     let left =
         client.chain("v3/profitsharing/transactions/{id}/amounts").get(json!({ "id": transaction_id })).expect("left");
     assert_eq!(left.json().expect("json")["unsplit_amount"], 700);
-    let given = client.chain("v3/profitsharing/return-orders").post(json!({ "json": {
+    let returned = client.chain("v3/profitsharing/return-orders").post(json!({ "json": {
         "out_order_no": "s1", "out_return_no": "b1", "return_mchid": "86693852", "amount": 100, "description": "用户退款",
     }}));
-    assert_eq!(given.expect("given back").json().expect("json")["result"], "SUCCESS");
+    assert_eq!(returned.expect("returned").json().expect("json")["result"], "SUCCESS");
     let found = client
         .chain("v3/profitsharing/return-orders/{no}")
         .get(json!({ "no": "b1", "query": { "out_order_no": "s1" } }));
     assert_eq!(found.expect("found").json().expect("json")["amount"], 100);
     let unfreeze = json!({ "json": { "transaction_id": transaction_id, "out_order_no": "u1", "description": "解冻" } });
     client.chain("v3/profitsharing/orders/unfreeze").post(unfreeze).expect("finished");
-    assert_eq!(orders.post(share("s2", 1)).expect_err("over").code(), Some("INVALID_REQUEST"));
+    assert_eq!(orders.post(share("s2", 1)).expect_err("finished").code(), Some("INVALID_REQUEST"));
     let found = client
         .chain("v3/profitsharing/orders/{no}")
         .get(json!({ "no": "s1", "query": { "transaction_id": transaction_id } }));
@@ -85,7 +91,7 @@ fn profit_sharing() {
 }
 
 #[test]
-fn bills_with_their_digest() {
+fn bills_are_downloaded_with_a_valid_digest() {
     let (sandbox, client) = start();
     let today = sandbox.notification("X", "y", &json!({})).expect("a date");
     let today: Value = serde_json::from_slice(today.body()).expect("json");
@@ -99,16 +105,16 @@ fn bills_with_their_digest() {
     client.chain("v3/pay/transactions/native").post(native("b1", 1234, "https://example.com/n")).expect("placed");
     sandbox.pay("b1").expect("paid");
     let folder = tempfile::tempdir().expect("folder");
-    for (kind, extra, words) in [
+    for (kind, extra, expected) in [
         ("tradebill", json!({}), "`12.34"),
         ("tradebill", json!({ "tar_type": "GZIP" }), ""),
         ("fundflowbill", json!({}), "`收入,`12.34,`1000012.34"),
     ] {
-        let announced = query(kind, extra).expect("announced");
+        let announced = query(kind, extra).expect("response");
         let path = folder.path().join("bill");
-        client.download(&announced).expect("announced").save(&path).expect("whole, and the digest holds");
+        client.download(&announced).expect("response").save(&path).expect("valid digest");
         let bytes = std::fs::read(&path).expect("file");
-        assert!(String::from_utf8_lossy(&bytes).contains(words), "{kind}: {}", String::from_utf8_lossy(&bytes));
+        assert!(String::from_utf8_lossy(&bytes).contains(expected), "{kind}: {}", String::from_utf8_lossy(&bytes));
     }
     assert_eq!(query("tradebill", json!({ "tar_type": "ZIP" })).expect_err("type").code(), Some("PARAM_ERROR"));
     let error =
@@ -117,9 +123,9 @@ fn bills_with_their_digest() {
 }
 
 #[test]
-fn cards_media_and_echo() {
+fn cards_images_and_echo_messages_work() {
     let (sandbox, client) = start();
-    let (url, receive) = notify_url(vec![]);
+    let (url, receive) = notify_server(vec![]);
     client.chain("v3/marketing/membercard-open/callback").get(()).expect_err("not set");
     client.chain("v3/marketing/membercard-open/callback").patch(json!({ "json": { "notify_url": url } })).expect("set");
     client
@@ -127,14 +133,17 @@ fn cards_media_and_echo() {
         .post(json!({ "card_id": "pbLatj", "json": { "activate_type": "AUTO_ACTIVATE", "outer_str": "out" } }))
         .expect("token");
     control(&sandbox, "card", &json!({ "card_id": "pbLatj", "event": "ACCEPT_CARD" })).expect("event");
-    let told = verified(&sandbox, &arrived(&receive)).expect("genuine");
-    assert_eq!((told.event_type(), &told.resource()["outer_str"]), ("MEMBERCARD.ACCEPT_CARD", &json!("out")));
+    let notification = verify_delivery(&sandbox, &next_delivery(&receive)).expect("valid");
+    assert_eq!(
+        (notification.event_type(), &notification.resource()["outer_str"]),
+        ("MEMBERCARD.ACCEPT_CARD", &json!("out"))
+    );
     assert!(control(&sandbox, "card", &json!({ "card_id": "x", "event": "NONE" })).is_err());
-    // The same from this process.
+    // The same by a method of the sandbox.
     let response = sandbox.control("card", &json!({ "card_id": "pbLatj", "event": "ACTIVATE_CARD" })).expect("event");
     assert_eq!(response["notifications"][0]["notify_url"], url.as_str());
-    let told = std::iter::repeat_with(|| verified(&sandbox, &arrived(&receive)).expect("genuine"));
-    told.take(20).find(|told| told.event_type() == "MEMBERCARD.ACTIVATE_CARD").expect("told");
+    let notification = std::iter::repeat_with(|| verify_delivery(&sandbox, &next_delivery(&receive)).expect("valid"));
+    notification.take(20).find(|notification| notification.event_type() == "MEMBERCARD.ACTIVATE_CARD").expect("told");
     for (call, message) in
         [("card", "\"card_id\" is missing"), ("cards", "no control call"), ("../state", "no control call")]
     {
@@ -148,16 +157,21 @@ fn cards_media_and_echo() {
     assert_eq!(image.text(), "a picture");
     client.chain("v3/merchant-service/images/{id}").get(json!({ "id": "none" })).expect_err("none");
 
-    let (sealed, key_id) = client.encrypt("hello").expect("sealed");
+    let (ciphertext, key_id) = client.encrypt("hello").expect("encrypted");
     let echo = json!({
-        "json": { "notify_url": url, "echo_message": "hello", "encrypted_echo_message": sealed }, "headers": { "Wechatpay-Serial": key_id },
+        "json": { "notify_url": url, "echo_message": "hello", "encrypted_echo_message": ciphertext }, "headers": { "Wechatpay-Serial": key_id },
     });
     assert_eq!(
         client.chain("v3/security/echo").post(&echo).expect("echo").json().expect("json")["echo_message"],
         "hello"
     );
-    assert_eq!(verified(&sandbox, &arrived(&receive)).expect("genuine").event_type(), "SECURITY_ECHO.SUCCESS");
-    let error =
-        client.chain("v3/security/echo").post(with(echo, "/json/echo_message", "other".into())).expect_err("other");
+    assert_eq!(
+        verify_delivery(&sandbox, &next_delivery(&receive)).expect("valid").event_type(),
+        "SECURITY_ECHO.SUCCESS"
+    );
+    let error = client
+        .chain("v3/security/echo")
+        .post(with_field(echo, "/json/echo_message", "other".into()))
+        .expect_err("another amount");
     assert!(error.message().contains("不一致"), "{error}");
 }

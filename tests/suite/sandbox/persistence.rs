@@ -1,4 +1,4 @@
-//! What the sandbox keeps: over a restart, over a kill in the middle of a storm, and to the fen.
+//! The persistent state of the sandbox: after a restart, after a kill, and consistent to the fen.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{MCHID, Sandbox};
 use wechatpay_chain::{Client, ErrorKind};
 
-use crate::sandbox::orders::native;
+use super::native;
 
+/// A client with the settings that `wxpay sandbox --json` printed.
 fn client_of(summary: &Value) -> Client {
     Client::factory(json!({
         "mchid": summary["mchid"], "serial": summary["serial"], "base_uri": summary["base_uri"], "proxy": "",
@@ -23,7 +24,7 @@ fn client_of(summary: &Value) -> Client {
     .expect("client")
 }
 
-/// `wxpay sandbox --json` as a process, and what it printed once it listened.
+/// A process `wxpay sandbox --json`, and the settings that it printed.
 struct Process(Child, Value);
 
 impl Process {
@@ -44,7 +45,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have been killed already.
+        // The test may have killed it already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -52,19 +53,19 @@ impl Drop for Process {
 
 #[cfg(feature = "cli")]
 #[test]
-fn a_kill_in_a_storm_loses_nothing_that_was_answered() {
+fn a_killed_sandbox_has_lost_no_order_that_it_confirmed() {
     let folder = tempfile::tempdir().expect("folder");
     let mut process = Process::start(folder.path());
-    let (keys, answered) = (process.1.clone(), Arc::new(Mutex::new(BTreeSet::new())));
+    let (keys, placed) = (process.1.clone(), Arc::new(Mutex::new(BTreeSet::new())));
     let client = client_of(&process.1);
-    let storm: Vec<_> = (0..8)
+    let threads: Vec<_> = (0..8)
         .map(|thread| {
-            let (client, answered) = (client.clone(), Arc::clone(&answered));
+            let (client, placed) = (client.clone(), Arc::clone(&placed));
             std::thread::spawn(move || {
                 for number in 0.. {
-                    let number = format!("storm-{thread}-{number}");
+                    let number = format!("order-{thread}-{number}");
                     match client.chain("v3/pay/transactions/native").post(native(&number, 7, "https://example.com/n")) {
-                        Ok(_) => answered.lock().expect("lock").insert(number),
+                        Ok(_) => placed.lock().expect("lock").insert(number),
                         Err(error) => return error.kind(),
                     };
                 }
@@ -72,27 +73,27 @@ fn a_kill_in_a_storm_loses_nothing_that_was_answered() {
             })
         })
         .collect();
-    let enough = Instant::now() + Duration::from_secs(20);
-    while answered.lock().expect("lock").len() < 300 && Instant::now() < enough {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while placed.lock().expect("lock").len() < 300 && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(5));
     }
     process.0.kill().expect("killed");
     process.0.wait().expect("ended");
-    for thread in storm {
+    for thread in threads {
         let kind = thread.join().expect("thread");
         assert!(matches!(kind, ErrorKind::Transport | ErrorKind::Connect), "{kind}");
     }
-    let answered = answered.lock().expect("lock").clone();
-    assert!(answered.len() >= 300, "{}", answered.len());
+    let placed = placed.lock().expect("lock").clone();
+    assert!(placed.len() >= 300, "{}", placed.len());
 
     let began = Instant::now();
     let process = Process::start(folder.path());
-    println!("{} orders answered, restarted in {:?}", answered.len(), began.elapsed());
+    println!("{} orders placed, restarted in {:?}", placed.len(), began.elapsed());
     for key in ["mchid", "serial", "apiv3_key", "secret"] {
         assert_eq!(process.1[key], keys[key], "the same {key}");
     }
     let client = client_of(&process.1);
-    for number in &answered {
+    for number in &placed {
         let order = client
             .chain("v3/pay/transactions/out-trade-no/{no}")
             .get(json!({ "no": number, "query": { "mchid": MCHID } }));
@@ -101,8 +102,8 @@ fn a_kill_in_a_storm_loses_nothing_that_was_answered() {
             7
         );
     }
-    // None twice: placed again it is the same order, and pays once.
-    let number = answered.first().expect("one");
+    // The order is not duplicated: it can be placed again, and paid once.
+    let number = placed.first().expect("one");
     client.chain("v3/pay/transactions/native").post(native(number, 7, "https://example.com/n")).expect("the same");
     let wxpay = |arguments: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_wxpay"))
@@ -125,9 +126,9 @@ fn a_kill_in_a_storm_loses_nothing_that_was_answered() {
     let (code, message) = wxpay(&["fault", "nonsense"]);
     assert!(code == Some(5) && message.contains("wrong-signature"), "{message}");
     assert_eq!(wxpay(&["fault", "system-error"]).0, Some(0));
-    let error = client.chain("v3/certificates").get(()).expect_err("as told");
+    let error = client.chain("v3/certificates").get(()).expect_err("fault");
     assert_eq!(error.kind(), ErrorKind::ServerError);
-    // A second one with the same folder is refused, and does not harm the first.
+    // A second sandbox with the same folder does not start, and does not affect the first.
     let second = Sandbox::builder().dir(folder.path()).start().expect_err("in use");
     assert!(second.message().contains("runs with this folder already"), "{second}");
     drop(process);
@@ -136,7 +137,7 @@ fn a_kill_in_a_storm_loses_nothing_that_was_answered() {
 }
 
 #[test]
-fn a_restart_keeps_all_of_it() {
+fn a_restart_keeps_the_state() {
     let folder = tempfile::tempdir().expect("folder");
     let shared = json!({ "profit_sharing": true });
     let before =
@@ -174,7 +175,7 @@ fn a_restart_keeps_all_of_it() {
     }
     assert_eq!(after["notifications"].as_array().map(Vec::len), before["notifications"].as_array().map(Vec::len));
     sandbox.audit().expect("balanced");
-    // Settings of the folder reach it.
+    // The settings in the folder are those of the running sandbox.
     let toml = std::fs::read_to_string(folder.path().join("wxpay.toml")).expect("settings");
     assert!(toml.contains(&sandbox.tls_base_uri()), "{toml}");
     for name in ["settings.php", "settings.mjs", "settings.go.txt", "settings.java.txt"] {
@@ -185,7 +186,7 @@ fn a_restart_keeps_all_of_it() {
     for name in ["apiclient_key.pem", "sandbox-keys.json", "wxpay.toml", "settings.php"] {
         use std::os::unix::fs::PermissionsExt;
         let mode = std::fs::metadata(folder.path().join(name)).expect(name).permissions().mode();
-        assert_eq!(mode & 0o077, 0, "{name} is for its owner alone");
+        assert_eq!(mode & 0o077, 0, "{name} is readable by others");
     }
     std::fs::write(folder.path().join("sandbox-keys.json"), "{").expect("damaged");
     drop(sandbox);
@@ -195,9 +196,9 @@ fn a_restart_keeps_all_of_it() {
     assert!(Sandbox::builder().notification_speed(0.0).start().is_err());
 }
 
-/// What somebody does.
+/// A call or a payment.
 #[derive(Clone, Debug)]
-enum Act {
+enum Action {
     Place(u8, u64),
     Pay(u8),
     Close(u8),
@@ -205,32 +206,34 @@ enum Act {
     Query(u8),
 }
 
-fn act() -> impl Strategy<Value = Act> {
+fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
-        (0..4u8, 1..4u64).prop_map(|(order, total)| Act::Place(order, total * 10)),
-        (0..4u8).prop_map(Act::Pay),
-        (0..4u8).prop_map(Act::Close),
-        (0..4u8, 0..6u8, 1..30u64).prop_map(|(order, refund, amount)| Act::Refund(order, refund, amount)),
-        (0..4u8).prop_map(Act::Query),
+        (0..4u8, 1..4u64).prop_map(|(order, total)| Action::Place(order, total * 10)),
+        (0..4u8).prop_map(Action::Pay),
+        (0..4u8).prop_map(Action::Close),
+        (0..4u8, 0..6u8, 1..30u64).prop_map(|(order, refund, amount)| Action::Refund(order, refund, amount)),
+        (0..4u8).prop_map(Action::Query),
     ]
 }
 
-fn run(act: &Act, sandbox: &Sandbox, client: &Client) -> Result<Option<(u8, String)>, String> {
+/// Runs an action. Returns the state that a query found, or an error that the service would not
+/// return.
+fn run(action: &Action, sandbox: &Sandbox, client: &Client) -> Result<Option<(u8, String)>, String> {
     let no = |order: &u8| format!("o{order}");
     let path = "v3/pay/transactions/out-trade-no/{no}";
-    let outcome = match act {
-        Act::Place(order, total) => {
+    let outcome = match action {
+        Action::Place(order, total) => {
             client.chain("v3/pay/transactions/native").post(native(&no(order), *total, "https://example.com/n"))
         }
-        Act::Pay(order) => {
-            // Allowed or not, the books say so; a panic of the sandbox would show at its end.
+        Action::Pay(order) => {
+            // Paying may be refused. The audit at the end detects an inconsistency.
             let _ = sandbox.pay(&no(order));
             return Ok(None);
         }
-        Act::Close(order) => {
+        Action::Close(order) => {
             client.chain(&format!("{path}/close")).post(json!({ "no": no(order), "json": { "mchid": MCHID } }))
         }
-        Act::Refund(order, refund, amount) => {
+        Action::Refund(order, refund, amount) => {
             let total = client.chain(path).get(json!({ "no": no(order), "query": { "mchid": MCHID } }));
             let total = total
                 .ok()
@@ -241,7 +244,7 @@ fn run(act: &Act, sandbox: &Sandbox, client: &Client) -> Result<Option<(u8, Stri
                 "out_trade_no": no(order), "out_refund_no": format!("r{refund}"), "amount": { "refund": amount, "total": total, "currency": "CNY" },
             }}))
         }
-        Act::Query(order) => {
+        Action::Query(order) => {
             let asked = client.chain(path).get(json!({ "no": no(order), "query": { "mchid": MCHID } }));
             if let Ok(response) = &asked {
                 let state = response.json().map_err(|error| error.to_string())?["trade_state"]
@@ -255,13 +258,13 @@ fn run(act: &Act, sandbox: &Sandbox, client: &Client) -> Result<Option<(u8, Stri
     };
     match outcome {
         Ok(_) => Ok(None),
-        // Whatever is refused is refused in the service's words.
+        // Refusals have a status of the service.
         Err(error) if matches!(error.status().map(|s| s.as_u16()), Some(400 | 403 | 404)) => Ok(None),
-        Err(error) => Err(format!("{act:?}: {error}")),
+        Err(error) => Err(format!("{action:?}: {error}")),
     }
 }
 
-/// States that may follow one another, as far as somebody who asks now and then sees them.
+/// Whether a query may find the second state after an earlier one found the first.
 fn may_follow(before: &str, after: &str) -> bool {
     before == after || matches!((before, after), ("NOTPAY", _) | ("SUCCESS", "REFUND"))
 }
@@ -269,20 +272,20 @@ fn may_follow(before: &str, after: &str) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
-    /// Random sequences from several threads: the books balance, and no state follows that the service forbids.
+    /// Random actions on several threads.
     #[test]
-    fn the_books_balance_whatever_is_done(threads in prop::collection::vec(prop::collection::vec(act(), 1..25), 3)) {
+    fn accounts_balance_after_random_actions(threads in prop::collection::vec(prop::collection::vec(action(), 1..25), 3)) {
         let sandbox = Sandbox::start().expect("sandbox");
         let client = sandbox.client().expect("client");
         let outcomes: Vec<Result<(), String>> = std::thread::scope(|scope| {
             let running: Vec<_> = threads
                 .iter()
-                .map(|acts| {
+                .map(|actions| {
                     let (sandbox, client) = (&sandbox, client.clone());
                     scope.spawn(move || {
                         let mut seen: std::collections::BTreeMap<u8, String> = Default::default();
-                        for act in acts {
-                            if let Some((order, state)) = run(act, sandbox, &client)? {
+                        for action in actions {
+                            if let Some((order, state)) = run(action, sandbox, &client)? {
                                 if let Some(before) = seen.insert(order, state.clone()) {
                                     if !may_follow(&before, &state) {
                                         return Err(format!("{before} was followed by {state}"));
@@ -303,11 +306,10 @@ proptest! {
     }
 }
 
-/// Whatever is the last thing before the end is there after it, and the books balance.
 #[test]
-fn each_change_is_kept_when_it_is_the_last() {
-    type Act = fn(&Sandbox, &Client, &str);
-    let acts: [(&str, Act); 9] = [
+fn the_last_change_before_the_end_is_kept() {
+    type Action = fn(&Sandbox, &Client, &str);
+    let actions: [(&str, Action); 9] = [
         ("place", |_, client, _| {
             client
                 .chain("v3/pay/transactions/native")
@@ -353,7 +355,7 @@ fn each_change_is_kept_when_it_is_the_last() {
             client.chain("v3/fund-app/mch-transfer/transfer-bills/out-bill-no/t1/cancel").post(()).expect("cancelled");
         }),
     ];
-    for (name, act) in acts {
+    for (name, action) in actions {
         let folder = tempfile::tempdir().expect("folder");
         let before = {
             let sandbox = Sandbox::builder().dir(folder.path()).start().expect("sandbox");
@@ -366,7 +368,7 @@ fn each_change_is_kept_when_it_is_the_last() {
             order["json"]["settle_info"] = json!({ "profit_sharing": true });
             client.chain("v3/pay/transactions/native").post(order).expect("placed");
             let id = sandbox.pay("shared").expect("paid");
-            act(&sandbox, &client, &id);
+            action(&sandbox, &client, &id);
             sandbox.audit().unwrap_or_else(|error| panic!("{name}: {error}"));
             sandbox.overview()
         };
@@ -386,12 +388,12 @@ fn transfer(client: &Client) {
             "appid": "wx", "out_bill_no": "t1", "transfer_scene_id": "1000", "openid": "o", "transfer_amount": 400,
             "transfer_remark": "r", "transfer_scene_report_infos": [{ "info_type": "a", "info_content": "b" }],
         }}))
-        .expect("made");
+        .expect("created");
 }
 
-/// Two that start at once on a new folder: one has it, and its keys are the folder's.
+/// Of three sandboxes that start at once with a new folder, one runs, and the folder has its keys.
 #[test]
-fn a_folder_has_one_sandbox() {
+fn a_folder_is_used_by_one_sandbox() {
     let folder = tempfile::tempdir().expect("folder");
     let started: Vec<_> = std::thread::scope(|scope| {
         let starts: Vec<_> = (0..3).map(|_| scope.spawn(|| Sandbox::builder().dir(folder.path()).start())).collect();

@@ -1,4 +1,5 @@
-//! Other SDKs, pointed at the sandbox by their base URI. Skipped aloud where one is not installed; `.ci/sdks` installs them.
+//! SDKs in other languages, used with the sandbox. A test is skipped, with a message, if its SDK is
+//! not installed. `.ci/sdks` installs them.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,13 +14,13 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk")
 }
 
-/// Where the SDKs are installed.
+/// The folder in which the SDKs are installed.
 fn installed() -> PathBuf {
     std::env::var_os("WECHATPAY_SDKS").map_or_else(scripts, PathBuf::from)
 }
 
 fn skipped(sdk: &str, needs: &str) {
-    // The test runner captures what print macros write, and this must be seen.
+    // The test runner hides what print macros write, so this is written to stderr directly.
     let _ = writeln!(
         std::io::stderr(),
         "SKIPPED: no {sdk} in {}: it needs {needs}; .ci/sdks installs it, then set WECHATPAY_SDKS=$PWD/target/sdks",
@@ -27,7 +28,7 @@ fn skipped(sdk: &str, needs: &str) {
     );
 }
 
-/// A program without any setting of this machine's.
+/// A command without the machine's settings for `wxpay` and proxies.
 fn program(path: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(path);
     for (name, _) in
@@ -43,8 +44,8 @@ fn succeeds(program: &mut Command) -> bool {
     ended.is_ok_and(|status| status.success())
 }
 
-/// Runs a script with the settings of a new sandbox, and compares what it says with what the sandbox saw.
-fn show(mut script: Command, last_line: &str, prefix: &str, user_agent: &str) {
+/// Runs a script with the settings of a new sandbox, and asserts what the sandbox received.
+fn assert_script(mut script: Command, last_line: &str, prefix: &str, user_agent: &str) {
     let folder = tempfile::tempdir().expect("folder");
     let sandbox = Sandbox::builder().dir(folder.path()).certificates().start().expect("sandbox");
     let file = |name: &str| format!("file://{}", folder.path().join(name).display());
@@ -60,13 +61,13 @@ fn show(mut script: Command, last_line: &str, prefix: &str, user_agent: &str) {
         .env("WXPAY_PLATFORM_KEY_ID", PUBLIC_KEY_ID)
         .env("WXPAY_PLATFORM_KEY", file("pub_key.pem"));
     let output = script.stdin(Stdio::null()).output().expect("the script started");
-    let message = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(output.status.code(), Some(0), "{message}\n{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(message.lines().last(), Some(last_line), "{message}");
-    print!("{message}");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(printed.lines().last(), Some(last_line), "{printed}");
+    print!("{printed}");
 
-    // What the script says it did, it did.
-    let state = told(&sandbox);
+    // The state of the sandbox agrees with the script.
+    let state = delivered_state(&sandbox);
     let order = &state["orders"][0];
     assert_eq!(state["orders"].as_array().map(Vec::len), Some(1), "{state}");
     assert_eq!(
@@ -107,7 +108,7 @@ fn show(mut script: Command, last_line: &str, prefix: &str, user_agent: &str) {
         .as_array()
         .expect("notifications")
         .iter()
-        .map(|told| [&told["message"]["event_type"], &told["attempts"][0]["status"], &told["outcome"]])
+        .map(|one| [&one["message"]["event_type"], &one["attempts"][0]["status"], &one["outcome"]])
         .collect();
     assert_eq!(
         json!(notifications),
@@ -120,13 +121,13 @@ fn show(mut script: Command, last_line: &str, prefix: &str, user_agent: &str) {
     sandbox.audit().expect("balanced");
 }
 
-/// The state of the sandbox once it has noted the answers to all its notifications.
-fn told(sandbox: &Sandbox) -> Value {
-    let until = Instant::now() + Duration::from_secs(10);
+/// The state of the sandbox after all its notifications were delivered.
+fn delivered_state(sandbox: &Sandbox) -> Value {
+    let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         let state = sandbox.overview();
-        let waiting = |told: &Value| told["outcome"] == "waiting";
-        if Instant::now() > until || !state["notifications"].as_array().expect("notifications").iter().any(waiting) {
+        let waiting = |one: &Value| one["outcome"] == "waiting";
+        if Instant::now() > deadline || !state["notifications"].as_array().expect("notifications").iter().any(waiting) {
             return state;
         }
         std::thread::sleep(Duration::from_millis(5));
@@ -134,9 +135,9 @@ fn told(sandbox: &Sandbox) -> Value {
 }
 
 #[test]
-fn wechatpay_axios_plugin() {
+fn wechatpay_axios_plugin_works_with_the_sandbox() {
     let package = installed().join("node_modules/wechatpay-axios-plugin/package.json");
-    // What the script uses came with version 18.
+    // The script needs version 18.
     let node = succeeds(program("node").args(["-e", "process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)"]));
     let Some(text) = std::fs::read_to_string(package).ok().filter(|_| node) else {
         skipped("wechatpay-axios-plugin", "node 18 and `npm install` of tests/sdk/package.json");
@@ -147,11 +148,11 @@ fn wechatpay_axios_plugin() {
     let mut script = program("node");
     script.arg(scripts().join("axios.mjs"));
     let last_line = format!("wechatpay-axios-plugin {version}: 12 steps done");
-    show(script, &last_line, "axios", &format!("wechatpay-axios-plugin/{version}"));
+    assert_script(script, &last_line, "axios", &format!("wechatpay-axios-plugin/{version}"));
 }
 
 #[test]
-fn wechatpayv3() {
+fn wechatpayv3_works_with_the_sandbox() {
     let candidates = [installed().join("venv/bin/python"), "python3".into()];
     let version = "from importlib.metadata import version; import wechatpayv3; print(version('wechatpayv3'))";
     let found = candidates.iter().find_map(|python| {
@@ -165,5 +166,5 @@ fn wechatpayv3() {
     let mut script = program(python);
     script.arg(scripts().join("wechatpayv3_test.py"));
     let last_line = format!("wechatpayv3 {version}: 12 steps done");
-    show(script, &last_line, "python", &format!("wechatpay python sdk v{version}"));
+    assert_script(script, &last_line, "python", &format!("wechatpay python sdk v{version}"));
 }

@@ -1,13 +1,13 @@
-//! The sandbox refuses what the service refuses.
+//! The sandbox checks signatures as strictly as the service, and explains invalid ones.
 
 use std::io::Write;
 
 use crate::support::sandbox;
 
 #[test]
-fn the_sandbox_is_as_strict_as_the_service() {
+fn invalid_and_repeated_authorization_headers_are_refused() {
     let sandbox = sandbox();
-    // Outside of the crate's stack: what the sandbox says to a header that the client would never send.
+    // Without the client, since it would not send these headers.
     let send = |authorization: &[String]| {
         let mut request =
             "GET /v3/x HTTP/1.1\r\nhost: x\r\naccept: a\r\nuser-agent: b\r\nconnection: close\r\n".to_owned();
@@ -27,12 +27,12 @@ fn the_sandbox_is_as_strict_as_the_service() {
         wechatpay_chain::formatter::authorization(mchid, &nonce, &signature, timestamp, serial)
     };
     let (mchid, serial) = (wechatpay_chain::sandbox::MCHID, wechatpay_chain::sandbox::SERIAL);
-    // A request that is sent twice, as somebody who has recorded it does.
+    // The same request twice, as in a replay attack.
     let once = header(mchid, serial, 0);
     assert!(send(std::slice::from_ref(&once)).contains("RESOURCE_NOT_EXISTS"));
     let again = send(&[once]);
     assert!(again.contains("401") && again.contains("nonce_str"), "{again}");
-    for (values, words) in [
+    for (values, expected) in [
         (vec![header(mchid, serial, 0)], "RESOURCE_NOT_EXISTS"),
         (vec![header(mchid, serial, 299)], "RESOURCE_NOT_EXISTS"),
         (vec![header(mchid, serial, 302)], "timestamp"),
@@ -45,13 +45,13 @@ fn the_sandbox_is_as_strict_as_the_service() {
         (vec![header(mchid, serial, 0).replace("signature=\"", "signature=\"A")], "sign not match"),
     ] {
         let response = send(&values);
-        assert!(response.contains(words), "{words:?} not in {response}");
+        assert!(response.contains(expected), "{expected:?} not in {response}");
     }
 }
 
-/// The usual mistakes of those who sign by hand, each named.
+/// Common mistakes in the signed message.
 #[test]
-fn a_refused_signature_is_explained() {
+fn the_mistake_in_an_invalid_signature_is_named() {
     let sandbox = sandbox();
     let body = r#"{"b":"中/","a":1}"#;
     let target = "/v3/pay/transactions/native?q=%E4%B8%AD";
@@ -84,7 +84,7 @@ fn a_refused_signature_is_explained() {
     );
     let message = send(&|t, n| format!("POST\n/v3/pay/transactions/native\n{t}\n{n}\n{body}\n"));
     assert!(message.contains("the query was left out") && message.contains("line 2"), "{message}");
-    for (message, words) in [
+    for (message, expected) in [
         (
             &(|t: i64, n: &str| format!("POST\n{target}\n{t}\n{n}\n{body}")) as &dyn Fn(i64, &str) -> String,
             "line feed at the end",
@@ -98,7 +98,7 @@ fn a_refused_signature_is_explained() {
         (&|t, n| format!("get\n{target}\n{t}000\n{n}\n"), "no usual mistake"),
     ] {
         let message = send(message);
-        assert!(message.contains(words), "{words:?} not in {message:?}");
+        assert!(message.contains(expected), "{expected:?} not in {message:?}");
     }
     let calls = sandbox.overview()["calls"].clone();
     assert!(calls.as_array().expect("calls").iter().all(|call| call["held"] == false));

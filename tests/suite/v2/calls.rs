@@ -1,4 +1,4 @@
-//! APIv2 over real sockets: signed in XML, verified by the response's fields, with the client certificate where it is demanded.
+//! Calls of APIv2: XML with a sign, and the client certificate where an endpoint requires it.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ pub(crate) fn over_tls(sandbox: &Sandbox) -> Client {
 }
 
 #[test]
-fn an_order_from_beginning_to_end() {
+fn an_order_is_placed_queried_paid_and_refunded() {
     let sandbox = sandbox();
     let client = over_tls(&sandbox);
     let placed = client.chain("v2/pay/unifiedorder").post(order("1")).expect("placed");
@@ -36,21 +36,21 @@ fn an_order_from_beginning_to_end() {
     let placed = placed.xml().expect("xml");
     assert_eq!(placed["return_code"], "SUCCESS");
     assert!(placed["code_url"].as_str().expect("code_url").starts_with("weixin://"));
-    assert_eq!(placed["sign"].as_str().map(str::len), Some(64), "HMAC-SHA256 as asked");
+    assert_eq!(placed["sign"].as_str().map(str::len), Some(64), "HMAC-SHA256, as in the request");
 
     let query = json!({ "xml": { "appid": "wx8888888888888888", "mch_id": MCHID, "out_trade_no": "1" } });
-    let asked = client["v2/pay/orderquery"].post(&query).expect("queried").xml().expect("xml");
-    assert_eq!((&asked["trade_state"], &asked["total_fee"]), (&json!("NOTPAY"), &json!("888")));
-    assert_eq!(asked["sign"].as_str().map(str::len), Some(32), "MD5 as asked");
+    let queried = client["v2/pay/orderquery"].post(&query).expect("queried").xml().expect("xml");
+    assert_eq!((&queried["trade_state"], &queried["total_fee"]), (&json!("NOTPAY"), &json!("888")));
+    assert_eq!(queried["sign"].as_str().map(str::len), Some(32), "MD5, as in the request");
 
     let error = client.chain("v2/secapi/pay/refund").post(refund("1")).expect_err("not paid");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Fail, Some("TRADE_STATE_ERROR")));
     assert!(error.to_string().starts_with("POST v2/secapi/pay/refund: 200 TRADE_STATE_ERROR: 订单状态错误"), "{error}");
-    assert!(error.response().expect("response").is_verified(), "a failure is signed, too");
+    assert!(error.response().expect("response").is_verified(), "failures are signed, too");
 
     sandbox.pay("1").expect("paid");
-    let asked = client.seg("v2").seg("pay").seg("orderquery").post(&query).expect("queried").xml().expect("xml");
-    assert_eq!(asked["trade_state"], "SUCCESS");
+    let queried = client.seg("v2").seg("pay").seg("orderquery").post(&query).expect("queried").xml().expect("xml");
+    assert_eq!(queried["trade_state"], "SUCCESS");
     let refunded = run(async { client.chain("v2/secapi/pay/refund").post_async(refund("1")).await });
     assert_eq!(refunded.expect("refunded").xml().expect("xml")["refund_fee"], "88");
     assert_eq!(sandbox.requests().len(), 5);
@@ -58,7 +58,7 @@ fn an_order_from_beginning_to_end() {
 }
 
 #[test]
-fn a_failure_as_a_response_where_asked_for() {
+fn without_http_errors_a_failure_is_a_response() {
     let (_sandbox, client) = start();
     let options = json!({ "http_errors": false, "xml": { "appid": "wx", "mch_id": MCHID, "out_trade_no": "none" } });
     let response = client.chain("v2/pay/orderquery").post(options).expect("response");
@@ -70,25 +70,25 @@ fn a_failure_as_a_response_where_asked_for() {
 }
 
 #[test]
-fn mutual_tls() {
+fn the_certificate_is_presented_only_with_the_security_option() {
     let sandbox = sandbox();
-    let paid = |number: &str, client: &Client| {
+    let place_and_pay = |number: &str, client: &Client| {
         client.chain("v2/pay/unifiedorder").post(order(number)).expect("placed");
         sandbox.pay(number).expect("paid");
     };
     let client = over_tls(&sandbox);
-    paid("1", &client);
-    // Without the option the certificate is not presented, though a connection with it may be open.
-    client.chain("v2/secapi/pay/refund").post(refund("1")).expect("with it");
+    place_and_pay("1", &client);
+    // Without the option, no connection that presents the certificate is used.
+    client.chain("v2/secapi/pay/refund").post(refund("1")).expect("with the certificate");
     let mut without = refund("1");
     without["security"] = false.into();
-    let error = client.chain("v2/secapi/pay/refund").post(&without).expect_err("without it");
+    let error = client.chain("v2/secapi/pay/refund").post(&without).expect_err("without the certificate");
     assert_eq!(error.kind(), ErrorKind::ClientError);
     assert!(error.message().contains("No required SSL certificate"), "{error}");
-    client.chain("v2/secapi/pay/refund").post(refund("1")).expect("with it again");
+    client.chain("v2/secapi/pay/refund").post(refund("1")).expect("with the certificate again");
 
-    // A client without a certificate says so before anything is sent.
-    let bare = Client::builder()
+    // A client without a certificate fails before anything is sent.
+    let without_certificate = Client::builder()
         .mchid(MCHID)
         .secret(sandbox.secret())
         .root_certificate(sandbox.root_certificate())
@@ -97,18 +97,21 @@ fn mutual_tls() {
         .build()
         .expect("client");
     let before = sandbox.requests().len();
-    let error = bare.chain("v2/secapi/pay/refund").post(refund("1")).expect_err("no certificate");
+    let error = without_certificate.chain("v2/secapi/pay/refund").post(refund("1")).expect_err("no certificate");
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.message().contains("merchant_certificate"), "{error}");
     assert_eq!(sandbox.requests().len(), before);
-    // And it makes calls of APIv2, but none of APIv3.
-    bare.chain("v2/pay/orderquery").post(json!({ "xml": { "mch_id": MCHID, "out_trade_no": "1" } })).expect("queried");
-    let error = bare.chain("v3/certificates").get(()).expect_err("no key");
+    // It can make calls of APIv2, but none of APIv3.
+    without_certificate
+        .chain("v2/pay/orderquery")
+        .post(json!({ "xml": { "mch_id": MCHID, "out_trade_no": "1" } }))
+        .expect("queried");
+    let error = without_certificate.chain("v3/certificates").get(()).expect_err("no key");
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.message().contains("private_key and serial are missing"), "{error}");
 }
 
-/// The settings of the sandbox's merchant with another `merchant`.
+/// The settings of the sandbox with another `merchant`.
 fn with_merchant(sandbox: &Sandbox, merchant: Value) -> Value {
     let mut settings = sandbox.settings();
     settings["merchant"] = merchant;
@@ -122,8 +125,8 @@ fn tls_settings(sandbox: &Sandbox, merchant: Value) -> Value {
     settings
 }
 
-/// An order, its payment and its refund, which demands the certificate.
-fn refunds(sandbox: &Sandbox, client: &Client, number: &str) {
+/// Places and pays an order, and refunds it, which requires the certificate.
+fn assert_refunds(sandbox: &Sandbox, client: &Client, number: &str) {
     client.chain("v2/pay/unifiedorder").post(order(number)).expect("placed");
     sandbox.pay(number).expect("paid");
     let mut refund = refund(number);
@@ -142,11 +145,11 @@ fn merchant_files(sandbox: &Sandbox) -> tempfile::TempDir {
 }
 
 #[test]
-fn the_certificate_from_files() {
+fn the_certificate_is_read_from_files() {
     let sandbox = sandbox();
     let folder = merchant_files(&sandbox);
     let path = |name: &str| folder.path().join(name).to_str().expect("path").to_owned();
-    // As every such file begins.
+    // The beginning of a PKCS#12 file.
     std::fs::write(path("cert.p12"), [0x30, 0x82, 0x0a, 0x30, 0x02, 0x01, 0x03, 0x30]).expect("written");
     for (number, merchant) in [
         json!({ "cert": path("cert.pem"), "key": path("key.pem") }),
@@ -157,20 +160,20 @@ fn the_certificate_from_files() {
     {
         let client =
             Client::factory(tls_settings(&sandbox, merchant.clone())).unwrap_or_else(|e| panic!("{merchant}: {e}"));
-        refunds(&sandbox, &client, &number.to_string());
+        assert_refunds(&sandbox, &client, &number.to_string());
     }
 
     let mut other = sandbox.settings();
     other["mchid"] = "1900000108".into();
-    let error = Client::factory(other).expect_err("another merchant's");
+    let error = Client::factory(other).expect_err("certificate of another merchant");
     assert!(error.message().contains("is of the merchant \"1900000109\""), "{error}");
-    for (merchant, words) in [
+    for (merchant, expected) in [
         (json!("x"), "an object with cert and key"),
         (json!({ "cert": path("cert.pem") }), "cert and key together"),
         (json!({ "cert": path("none.pem"), "key": path("key.pem") }), "cannot be read"),
         (json!({ "cert": path("key.pem"), "key": path("key.pem") }), "it is a private key"),
         (json!({ "cert": path("cert.pem"), "key": path("cert.pem") }), "where apiclient_key.pem is needed"),
-        (json!({ "cert": sandbox.settings()["merchant"]["cert"], "key": sandbox_key() }), "do not belong together"),
+        (json!({ "cert": sandbox.settings()["merchant"]["cert"], "key": other_key() }), "do not belong together"),
         (json!({ "crt": "x" }), "none of cert and key"),
         (json!({ "pkcs12": path("cert.pem") }), "pkcs12 and passphrase together"),
         (json!({ "cert": path("cert.p12"), "key": path("key.pem") }), "it is PKCS#12"),
@@ -178,48 +181,48 @@ fn the_certificate_from_files() {
         (json!({ "pkcs12": path("cert.pem"), "passphrase": MCHID }), "the feature pkcs12"),
         (json!({ "cert": [1], "key": "x" }), "an array where a string is needed"),
     ] {
-        refused(&sandbox, merchant, words);
+        assert_refused(&sandbox, merchant, expected);
     }
 }
 
-fn refused(sandbox: &Sandbox, merchant: Value, words: &str) {
-    let error = Client::factory(with_merchant(sandbox, merchant.clone())).expect_err(words);
+fn assert_refused(sandbox: &Sandbox, merchant: Value, expected: &str) {
+    let error = Client::factory(with_merchant(sandbox, merchant.clone())).expect_err(expected);
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.message().contains("merchant") && error.message().contains(words), "{merchant}: {error}");
+    assert!(error.message().contains("merchant") && error.message().contains(expected), "{merchant}: {error}");
     assert!(!format!("{error} {error:?}").contains("PRIVATE"), "{error}");
 }
 
 #[cfg(feature = "pkcs12")]
 #[test]
-fn the_certificate_out_of_pkcs12() {
+fn the_certificate_is_read_from_pkcs12() {
     let sandbox = sandbox();
     let folder = merchant_files(&sandbox);
     let path = |name: &str| folder.path().join(name).to_str().expect("path").to_owned();
     let p12 = |name: &str, passphrase: &str| json!({ "pkcs12": path(name), "passphrase": passphrase });
-    // As the merchant platform makes it, and as newer tools do.
+    // With the algorithms of the merchant platform, and with those of newer tools.
     for (name, flags) in [
         ("legacy.p12", &["-legacy", "-certpbe", "PBE-SHA1-RC2-40", "-keypbe", "PBE-SHA1-3DES"][..]),
         ("modern.p12", &[][..]),
     ] {
-        let made = std::process::Command::new("openssl")
+        let output = std::process::Command::new("openssl")
             .args(["pkcs12", "-export", "-in", &path("cert.pem"), "-inkey", &path("key.pem"), "-out", &path(name)])
             .args(["-passout", "pass:1900000109"])
             .args(flags)
             .output()
             .expect("openssl");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let client = Client::factory(tls_settings(&sandbox, p12(name, MCHID))).expect(name);
-        refunds(&sandbox, &client, name.trim_end_matches(".p12"));
+        assert_refunds(&sandbox, &client, name.trim_end_matches(".p12"));
     }
     let bytes = std::fs::read(path("legacy.p12")).expect("p12");
     let builder = sandbox.client_builder().merchant_pkcs12(&bytes, MCHID);
-    refunds(&sandbox, &builder.base_uri(sandbox.tls_base_uri()).build().expect("client"), "p12");
-    refused(&sandbox, p12("legacy.p12", "wrong"), "it is the merchant ID");
-    refused(&sandbox, p12("cert.pem", MCHID), "not a PKCS#12 file");
+    assert_refunds(&sandbox, &builder.base_uri(sandbox.tls_base_uri()).build().expect("client"), "p12");
+    assert_refused(&sandbox, p12("legacy.p12", "wrong"), "it is the merchant ID");
+    assert_refused(&sandbox, p12("cert.pem", MCHID), "not a PKCS#12 file");
 }
 
-/// A key of nobody.
-fn sandbox_key() -> String {
+/// A key that does not belong to the certificate.
+fn other_key() -> String {
     use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
     use base64::Engine;
     let pair = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).expect("key");
@@ -231,9 +234,9 @@ fn sandbox_key() -> String {
 }
 
 #[test]
-fn refused_before_it_is_sent() {
+fn each_invalid_call_is_an_error_and_sends_nothing() {
     let (sandbox, client) = start();
-    for (path, options, kind, words) in [
+    for (path, options, kind, expected) in [
         ("v2/pay/unifiedorder", json!({}), ErrorKind::Options, "\"xml\" is missing"),
         ("v2/pay/unifiedorder", json!({ "json": {} }), ErrorKind::Options, "\"xml\""),
         ("v2/pay/unifiedorder", json!({ "xml": {} }), ErrorKind::Options, "merchant id is missing"),
@@ -272,9 +275,9 @@ fn refused_before_it_is_sent() {
         ),
         ("v2/pay/unifiedorder", json!({ "xmll": {} }), ErrorKind::Options, "did you mean \"xml\"?"),
     ] {
-        let error = client.chain(path).post(options.clone()).expect_err(words);
+        let error = client.chain(path).post(options.clone()).expect_err(expected);
         assert_eq!(error.kind(), kind, "{options}: {error}");
-        assert!(error.message().contains(words), "{options}: {error}");
+        assert!(error.message().contains(expected), "{options}: {error}");
     }
     let error =
         client.chain("v2/appauth/x").get(json!({ "query": { "mch_id": MCHID, "a": [1, 2] } })).expect_err("a list");
@@ -297,7 +300,7 @@ fn refused_before_it_is_sent() {
 }
 
 #[test]
-fn an_answer_that_is_not_to_be_trusted() {
+fn untrusted_responses_are_verification_errors() {
     let (sandbox, client) = start();
     let body = |text: &str| {
         let text = text.to_owned();
@@ -317,7 +320,7 @@ fn an_answer_that_is_not_to_be_trusted() {
     };
     let good = signed(&json!({ "return_code": "SUCCESS", "result_code": "SUCCESS", "nickname": "a\u{8}b" }));
     let nested = "<a>".repeat(3_400_000);
-    for (fault, words) in [
+    for (fault, expected) in [
         (body(&good.replace("a\u{8}b", "other")), "does not fit"),
         (body(&good.replace("<sign>", "<sing>").replace("</sign>", "</sing>")), "no sign"),
         (body("<xml><result_code>SUCCESS</result_code></xml>"), "no return_code"),
@@ -333,30 +336,30 @@ fn an_answer_that_is_not_to_be_trusted() {
         ),
     ] {
         sandbox.inject(fault);
-        let error = client.chain("v2/pay/unifiedorder").post(order("1")).expect_err(words);
+        let error = client.chain("v2/pay/unifiedorder").post(order("1")).expect_err(expected);
         assert_eq!(error.kind(), ErrorKind::Verification, "{error}");
-        assert!(error.message().contains(words), "{words}: {error}");
+        assert!(error.message().contains(expected), "{expected}: {error}");
         assert!(!error.response().expect("kept").is_verified());
     }
-    // What was changed in a failure is seen as well.
+    // What was changed in a failure is detected, too.
     let failed = signed(&json!({ "return_code": "SUCCESS", "result_code": "FAIL", "err_code": "ORDERNOTEXIST" }));
     sandbox.inject(body(&failed));
     assert_eq!(client.chain("v2/pay/unifiedorder").post(order("1")).expect_err("failed").code(), Some("ORDERNOTEXIST"));
     sandbox.inject(body(&failed.replace("ORDERNOTEXIST", "SYSTEMERROR")));
     let error = client.chain("v2/pay/unifiedorder").post(order("1")).expect_err("forged");
     assert_eq!(error.kind(), ErrorKind::Verification, "{error}");
-    // The signature in a body does not show.
+    // The sign in a body is not printed.
     let (refusal, sign) = ("<xml><a>1</a><sign>0123456789ABCDEF</sign></xml>", "0123456789ABCDEF");
     let refusal = http::Response::builder().status(403).body(Bytes::from_static(refusal.as_bytes())).expect("response");
     sandbox.inject(Fault::Gateway(refusal));
     let error = client.chain("v2/pay/unifiedorder").post(order("1")).expect_err("refused");
     assert!(!format!("{error} {error:?}").contains(sign), "{error}");
-    // A control character does not break the response, and is taken out of the fields, as by PHP.
+    // Control characters are removed from the fields, as in PHP.
     sandbox.inject(body(&good));
     let response = client.chain("v2/pay/unifiedorder").post(order("1")).expect("good");
     assert!(response.is_verified());
     assert_eq!(response.xml().expect("xml")["nickname"], "ab");
-    // A response other than 2xx is an error of its own kind.
+    // A response other than 2xx is an error by its status.
     let page = http::Response::builder().status(502).body(Bytes::from_static(b"<html>502</html>")).expect("page");
     sandbox.inject(Fault::Gateway(page));
     let error = client.chain("v2/pay/unifiedorder").post(order("1")).expect_err("gateway");
@@ -364,7 +367,7 @@ fn an_answer_that_is_not_to_be_trusted() {
 }
 
 #[test]
-fn a_red_packet_is_answered_unsigned() {
+fn responses_of_unsigned_paths_need_no_sign() {
     let sandbox = sandbox();
     let client = over_tls(&sandbox);
     let options = |amount: &str| {
@@ -384,7 +387,7 @@ fn a_red_packet_is_answered_unsigned() {
 }
 
 #[test]
-fn no_secret_shows() {
+fn no_secret_is_printed() {
     let sandbox = sandbox();
     let secret = String::from_utf8(sandbox.secret().expose().to_vec()).expect("text");
     let client = sandbox.client().expect("client");

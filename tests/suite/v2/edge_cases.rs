@@ -1,4 +1,4 @@
-//! APIv2 beside the plain call: bills, uploads, layers, proxies, and what must not come about.
+//! APIv2: bills, uploads, layers, proxies, and combinations that are refused.
 
 use std::io::Read;
 use std::sync::{Arc, Mutex};
@@ -9,11 +9,11 @@ use wechatpay_chain::crypto::hash;
 use wechatpay_chain::sandbox::{Fault, MCHID};
 use wechatpay_chain::{ErrorKind, Media, Options};
 
-use crate::support::{sandbox, start};
+use crate::support::{SharedBuffer, sandbox, start};
 use crate::v2::calls::{order, over_tls, refund};
 
 #[test]
-fn bills_and_their_errors() {
+fn bills_are_saved_and_their_errors_are_not() {
     let (sandbox, client) = start();
     let folder = tempfile::tempdir().expect("folder");
     let path = folder.path().join("bill.csv");
@@ -21,7 +21,7 @@ fn bills_and_their_errors() {
         || json!({ "sink": path.to_str(), "xml": { "appid": "wx", "mch_id": MCHID, "bill_date": "20261101" } });
     let content = || std::fs::read(&path);
 
-    // The service says in XML that there is no bill, with the status 200.
+    // The service reports a missing bill in XML, with the status 200.
     for xml in [
         "<xml><return_code>FAIL</return_code><return_msg>No Bill Exist</return_msg></xml>",
         " \n<xml>\n<return_code><![CDATA[FAIL]]></return_code><return_msg>No Bill Exist</return_msg><error_code>20002</error_code></xml>",
@@ -31,9 +31,9 @@ fn bills_and_their_errors() {
         assert_eq!(error.kind(), ErrorKind::Fail, "{error}");
         assert!(error.message().contains("No Bill Exist"), "{error}");
         assert!(content().is_err(), "no file");
-        let mut kept = options();
-        kept["http_errors"] = false.into();
-        let response = client.chain("v2/pay/downloadbill").post(kept).expect("response");
+        let mut without_errors = options();
+        without_errors["http_errors"] = false.into();
+        let response = client.chain("v2/pay/downloadbill").post(without_errors).expect("response");
         assert_eq!(response.xml().expect("xml")["return_code"], "FAIL");
         assert!(content().is_err(), "no file");
         let mut streamed = options();
@@ -64,15 +64,15 @@ fn bills_and_their_errors() {
     sandbox.inject(Fault::CutBody(10_000));
     let error = client.chain("v2/pay/downloadbill").post(options()).expect_err("cut");
     assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
-    assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), 1, "the old bill, and nothing else");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), 1, "only the old bill");
 }
 
 #[test]
-fn an_upload() {
+fn uploads_are_signed() {
     let (sandbox, client) = start();
     sandbox.stub("POST", "v2/secapi/mch/uploadmedia", 200, json!({ "media_id": "m" }));
     let upload = |options: Options| {
-        let response = client.chain("v2/secapi/mch/uploadmedia").post(options).expect("signed as the sandbox expects");
+        let response = client.chain("v2/secapi/mch/uploadmedia").post(options).expect("valid sign");
         assert_eq!(response.xml().expect("xml")["media_id"], "m");
         let request = sandbox.requests().pop().expect("a request");
         String::from_utf8(request.body.to_vec()).expect("text")
@@ -93,7 +93,7 @@ fn an_upload() {
     assert_eq!(field(&body, "sign"), hash::sign(hash::HMAC_SHA256, &signed, &sandbox.secret()).expect("sign"));
     assert!(body.contains("name=\"media\"; filename=\"id.png\"") && body.contains("\r\nabc\r\n"), "{body}");
 
-    // Parts carried over from PHP keep their order, and their sign is made anew in its place.
+    // Parts given by the caller keep their order, and their sign is replaced.
     let parts = json!({ "multipart": [
         { "name": "mch_id", "contents": MCHID }, { "name": "sign", "contents": "old" }, { "name": "media_hash", "contents": "h" },
         { "name": "media", "contents": "abc", "filename": "id.png" },
@@ -112,7 +112,7 @@ fn an_upload() {
 }
 
 #[test]
-fn a_layer_may_change_what_is_signed() {
+fn the_sign_covers_what_a_layer_changed() {
     let sandbox = sandbox();
     let seen = Arc::new(Mutex::new(String::new()));
     let log = Arc::clone(&seen);
@@ -128,18 +128,17 @@ fn a_layer_may_change_what_is_signed() {
         .expect("client");
     let mut options = order("layer");
     options["xml"]["nonce_str"] = "the caller's".into();
-    client.chain("v2/pay/unifiedorder").post(options).expect("signed over what the layer made");
+    client.chain("v2/pay/unifiedorder").post(options).expect("the sign covers the changed body");
     assert!(!seen.lock().expect("log").contains("sign>"), "not signed yet");
     let sent = sandbox.requests().pop().expect("request");
     let sent = String::from_utf8_lossy(&sent.body).into_owned();
     assert!(sent.contains("by the layer") && sent.contains("<nonce_str>the caller's</nonce_str>"), "{sent}");
 }
 
-/// What a layer, a redirect or an option must not bring about.
 #[test]
-fn nothing_leads_astray() {
+fn requests_and_responses_that_are_not_trusted_are_refused() {
     let sandbox = sandbox();
-    let elsewhere = sandbox
+    let diverted = sandbox
         .client_builder()
         .layer(tower::util::MapRequestLayer::new(|mut request: http::Request<Bytes>| {
             *request.uri_mut() = "https://evil.example/pay/orderquery".parse().expect("uri");
@@ -148,10 +147,10 @@ fn nothing_leads_astray() {
         .build()
         .expect("client");
     let query = json!({ "xml": { "appid": "wx", "mch_id": MCHID, "out_trade_no": "1" } });
-    let error = elsewhere.chain("v2/pay/orderquery").post(&query).expect_err("elsewhere");
+    let error = diverted.chain("v2/pay/orderquery").post(&query).expect_err("another host");
     assert!(error.message().contains("must not be given"), "{error}");
     let client = sandbox.client().expect("client");
-    // The call's own base_uri counts, not the client's.
+    // The base_uri of the call is used and not the client's.
     let mut own = query.clone();
     own["base_uri"] = sandbox.tls_base_uri().into();
     let error = client.chain("v2/pay/orderquery").post(own).expect_err("none");
@@ -165,29 +164,22 @@ fn nothing_leads_astray() {
     encrypted["encrypt"] = "a".into();
     assert_eq!(client.chain("v2/pay/orderquery").post(encrypted).expect_err("encrypt").kind(), ErrorKind::Options);
     assert_eq!(sandbox.requests().len(), sent);
-    // A response that is read as a success, but for a control character, needs its signature.
+    // A response is a success, and needs a sign, even with a control character in its return_code.
     let odd = "<xml><return_code>SUCCESS&#8;</return_code><trade_state>SUCCESS</trade_state></xml>";
     sandbox.stub("POST", "v2/pay/orderquery", 200, odd.into());
-    let mut kept = query.clone();
-    kept["http_errors"] = false.into();
-    assert_eq!(client.chain("v2/pay/orderquery").post(kept).expect_err("forged").kind(), ErrorKind::Verification);
-    // A file on a path that signs is not handed on as it comes.
+    let mut without_errors = query.clone();
+    without_errors["http_errors"] = false.into();
+    assert_eq!(
+        client.chain("v2/pay/orderquery").post(without_errors).expect_err("forged").kind(),
+        ErrorKind::Verification
+    );
+    // A file on a path whose responses are signed is not written to the sink.
     sandbox.stub("POST", "v2/pay/orderquery", 200, "`no XML at all".into());
-    let written = Arc::new(Mutex::new(Vec::new()));
-    struct Shared(Arc<Mutex<Vec<u8>>>);
-    impl std::io::Write for Shared {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().expect("lock").extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let options = Options::from(&query).sink(Shared(Arc::clone(&written)));
+    let written = SharedBuffer::default();
+    let options = Options::from(&query).sink(written.clone());
     assert_eq!(client.chain("v2/pay/orderquery").post(options).expect_err("unsigned").kind(), ErrorKind::Verification);
-    assert!(written.lock().expect("lock").is_empty());
-    // A stream of what is XML is one piece, and nobody's fault.
+    assert!(written.bytes().is_empty());
+    // XML can be read as a stream.
     sandbox.stub("POST", "v2/payitil/report", 200, json!({}));
     let mut streamed = query.clone();
     streamed["stream"] = true.into();
@@ -198,12 +190,12 @@ fn nothing_leads_astray() {
 }
 
 #[test]
-fn a_certificate_through_a_proxy_that_the_call_names() {
+fn the_certificate_is_presented_through_a_proxy() {
     let sandbox = sandbox();
     let client = over_tls(&sandbox);
     client.chain("v2/pay/unifiedorder").post(order("proxied")).expect("placed");
     sandbox.pay("proxied").expect("paid");
-    // A proxy that opens tunnels.
+    // A proxy that supports CONNECT.
     let proxy = crate::support::server(|mut stream| async move {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let mut head = Vec::new();
@@ -224,5 +216,5 @@ fn a_certificate_through_a_proxy_that_the_call_names() {
     });
     let mut options = refund("proxied");
     options["proxy"] = format!("http://{proxy}").into();
-    client.chain("v2/secapi/pay/refund").post(options).expect("the certificate went to the service");
+    client.chain("v2/secapi/pay/refund").post(options).expect("the service got the certificate");
 }
