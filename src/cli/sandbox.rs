@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::args::{ConfigArgs, Sandbox as Arguments, SandboxControl};
 use super::failure::Failure;
 use super::{environment, output, translate};
-use crate::sandbox::{Sandbox, home};
+use crate::sandbox::{Sandbox, data_dir};
 
 const DEFAULT_FOLDER: &str = "wxpay-sandbox";
 
@@ -29,7 +29,7 @@ pub(super) fn run(config: &ConfigArgs, arguments: &Arguments) -> Result<(), Fail
 /// The folder of the settings file, if a sandbox runs in it.
 fn folder_of_config(config: &ConfigArgs) -> Option<PathBuf> {
     let folder = environment::config_file(config)?.parent()?.to_owned();
-    folder.join(home::RUNNING).is_file().then_some(folder)
+    folder.join(data_dir::RUNNING).is_file().then_some(folder)
 }
 
 /// Runs a sandbox until the process is ended.
@@ -37,7 +37,7 @@ fn serve(folder: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let mut builder = Sandbox::builder()
         .port(arguments.port)
         .dir(folder)
-        .log_in(|text| translate::message(text).into_owned())
+        .log_translated(|text| translate::message(text).into_owned())
         .notification_speed(arguments.speed);
     if arguments.certificates {
         builder = builder.certificates();
@@ -52,7 +52,8 @@ fn serve(folder: &Path, arguments: &Arguments) -> Result<(), Failure> {
     }
     // Only the message: the hint that `Failure::from` adds is about the settings of a client.
     let sandbox = builder.start().map_err(|error| Failure::usage(error.message()))?;
-    let text = if arguments.json { format!("{}\n", home::summary(&sandbox, folder)) } else { banner(&sandbox, folder) };
+    let text =
+        if arguments.json { format!("{}\n", data_dir::summary(&sandbox, folder)) } else { banner(&sandbox, folder) };
     // Flushed, because a program that reads a pipe waits for these lines.
     let mut out = std::io::stdout();
     output::check(out.write_all(text.as_bytes()).and_then(|()| out.flush()))?;
@@ -72,7 +73,7 @@ fn banner(sandbox: &Sandbox, folder: &Path) -> String {
          Pay an order: wxpay sandbox pay OUT_TRADE_NO{dir_option}\nPress Ctrl-C to stop.\n",
         sandbox.base_uri(),
         sandbox.tls_base_uri(),
-        folder.join(home::CONFIG).display(),
+        folder.join(data_dir::CONFIG).display(),
     );
     translate::message(&text).into_owned()
 }
@@ -100,10 +101,10 @@ fn control(folder: &Path, command: &SandboxControl) -> Result<(), Failure> {
             folder.display()
         ))
     };
-    let text = fs::read_to_string(folder.join(home::RUNNING)).map_err(|error| not_running(error.to_string()))?;
+    let text = fs::read_to_string(folder.join(data_dir::RUNNING)).map_err(|error| not_running(error.to_string()))?;
     let running: Value = serde_json::from_str(&text).map_err(|error| not_running(error.to_string()))?;
     let base_uri = running["base_uri"].as_str().unwrap_or_default();
-    let (status, response) = crate::sandbox::call(&format!("{base_uri}sandbox/{path}"), &body)
+    let (status, response) = crate::sandbox::control_call(&format!("{base_uri}sandbox/{path}"), &body)
         .map_err(|error| if error.is_connect() { not_running("it has stopped".to_owned()) } else { error.into() })?;
     if status.is_success() {
         return output::check(output::body(&response));

@@ -1,19 +1,21 @@
-//! What can go wrong with an answer or a notification, on demand.
+//! Faults that a test can inject into a response or a notification. `fault_injection.rs` applies
+//! them.
 
 use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 
 use crate::error::Error;
 use crate::proto::verify;
 
-/// Changes an answer.
+/// Changes a response.
 pub type Tamper = Box<dyn Fn(&mut http::Response<Bytes>) + Send + Sync>;
 
-/// A fault of one answer, or of one notification where it can have it: given to [`Sandbox::inject`](super::Sandbox::inject) or
-/// [`inject_notification`](super::Sandbox::inject_notification).
+/// A fault of one response, passed to [`Sandbox::inject`](super::Sandbox::inject), or of one
+/// notification, passed to [`inject_notification`](super::Sandbox::inject_notification). Faults
+/// that do not apply to notifications are ignored there.
 ///
 /// ```
 /// use std::time::Duration;
@@ -38,40 +40,42 @@ pub type Tamper = Box<dyn Fn(&mut http::Response<Bytes>) + Send + Sync>;
 /// ```
 #[non_exhaustive]
 pub enum Fault {
-    /// Changes the answer after it was signed.
+    /// Changes the response after it was signed.
     Tamper(Tamper),
-    /// A signature that is one, and not of this.
+    /// A well-formed signature that does not match.
     WrongSignature,
-    /// Signs with a clock that is off by these seconds; answers of APIv2 have no clock.
+    /// Signs with a clock that is off by this many seconds. Responses of APIv2 carry no time.
     Clock(i64),
-    /// Signs with a key whose serial number nobody knows; answers of APIv2 have none.
+    /// Names an unknown key as the signing key. Responses of APIv2 name no key.
     UnknownSerial,
-    /// Leaves out this header.
+    /// Omits this header.
     MissingHeader(String),
-    /// This answer instead, unsigned, as a gateway in front of the service gives it.
+    /// Replaces the response by this unsigned one, as a gateway in front of the service would.
     Gateway(http::Response<Bytes>),
-    /// 429 `FREQUENCY_LIMITED`, signed, with `Retry-After`.
+    /// Replaces the response by a signed 429 `FREQUENCY_LIMITED` with `Retry-After`.
     FrequencyLimited,
-    /// Ends the connection after so many bytes of the body, although more were announced.
+    /// Closes the connection after this many bytes of the body, before its end.
     CutBody(usize),
-    /// Ends the connection without an answer; the request was received. A notification is not sent.
+    /// Closes the connection without a response, after the request was processed. A notification is
+    /// not sent.
     Hangup,
-    /// Answers, or sends, after this time.
+    /// Sends the response or the notification after this time.
     Delay(Duration),
-    /// Signs with a new platform certificate, from this answer on.
+    /// Signs with a new platform certificate from this response on.
     RotateKey,
 }
 
-/// The names of the faults, for `wxpay sandbox fault` and the control call.
+/// The names of the faults, for `wxpay sandbox fault` and the control call `fault`.
 pub(super) const NAMES: &str = "wrong-signature, stale-clock, unknown-serial, missing-header[:NAME], bad-gateway, frequency-limited, \
                          system-error, cut-body[:BYTES], reset, delay:MILLISECONDS, rotate-key";
 
 impl Fault {
-    /// A fault by its name: `wrong-signature`, `stale-clock`, `unknown-serial`, `missing-header[:NAME]`, `bad-gateway`,
-    /// `frequency-limited`, `system-error`, `cut-body[:BYTES]`, `reset`, `delay:MILLISECONDS`, `rotate-key`.
+    /// Returns the fault with this name: `wrong-signature`, `stale-clock`, `unknown-serial`,
+    /// `missing-header[:NAME]`, `bad-gateway`, `frequency-limited`, `system-error`,
+    /// `cut-body[:BYTES]`, `reset`, `delay:MILLISECONDS`, `rotate-key`.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`](crate::ErrorKind::Options): there is no such fault.
+    /// [`ErrorKind::Options`](crate::ErrorKind::Options): there is no fault with this name.
     pub fn from_name(text: &str) -> Result<Fault, Error> {
         let (name, detail) = text.split_once(':').unwrap_or((text, ""));
         let number = || detail.parse::<u64>().ok();
@@ -81,7 +85,7 @@ impl Fault {
             "unknown-serial" => Some(Fault::UnknownSerial),
             "missing-header" if detail.is_empty() => Some(Fault::MissingHeader(verify::SIGNATURE.to_owned())),
             "missing-header" => Some(Fault::MissingHeader(detail.to_ascii_lowercase())),
-            "bad-gateway" => Some(Fault::Gateway(page(StatusCode::BAD_GATEWAY))),
+            "bad-gateway" => Some(Fault::Gateway(error_page(StatusCode::BAD_GATEWAY))),
             "frequency-limited" => Some(Fault::FrequencyLimited),
             "system-error" => Some(Fault::Gateway(system_error())),
             "cut-body" if detail.is_empty() => Some(Fault::CutBody(10)),
@@ -91,37 +95,27 @@ impl Fault {
             "rotate-key" => Some(Fault::RotateKey),
             _ => None,
         };
-        fault.ok_or_else(|| Error::options(format!("{text:?} is no fault of the sandbox: they are {NAMES}")))
+        fault.ok_or_else(|| Error::options(format!("{text:?} is not a fault of the sandbox: available are {NAMES}")))
     }
 }
 
-/// The page of a gateway.
-fn page(status: StatusCode) -> Response<Bytes> {
+/// The error page of a gateway.
+fn error_page(status: StatusCode) -> Response<Bytes> {
     let text = format!(
         "<html>\r\n<head><title>{status}</title></head>\r\n<body><center><h1>{status}</h1></center></body>\r\n</html>\r\n"
     );
-    let mut answer = Response::new(Bytes::from(text));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
-    answer
+    let mut response = Response::new(Bytes::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    response
 }
 
 fn system_error() -> Response<Bytes> {
-    let mut answer =
+    let mut response =
         Response::new(Bytes::from_static(r#"{"code":"SYSTEM_ERROR","message":"系统异常，请稍后重试"}"#.as_bytes()));
-    *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    answer.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    answer
-}
-
-/// Turns a signature into one of something else, of the same form.
-pub(super) fn spoil(headers: &mut HeaderMap) {
-    let Some(signature) = headers.get(verify::SIGNATURE).and_then(|value| value.to_str().ok()) else { return };
-    let first = if signature.starts_with('A') { 'B' } else { 'A' };
-    let spoilt: String = std::iter::once(first).chain(signature.chars().skip(1)).collect();
-    if let Ok(value) = HeaderValue::try_from(spoilt) {
-        headers.insert(verify::SIGNATURE, value);
-    }
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 impl fmt::Debug for Fault {
@@ -132,7 +126,7 @@ impl fmt::Debug for Fault {
             Fault::Clock(seconds) => write!(f, "Clock({seconds})"),
             Fault::UnknownSerial => f.write_str("UnknownSerial"),
             Fault::MissingHeader(name) => write!(f, "MissingHeader({name})"),
-            Fault::Gateway(answer) => write!(f, "Gateway({})", answer.status().as_u16()),
+            Fault::Gateway(response) => write!(f, "Gateway({})", response.status().as_u16()),
             Fault::FrequencyLimited => f.write_str("FrequencyLimited"),
             Fault::CutBody(after) => write!(f, "CutBody({after})"),
             Fault::Hangup => f.write_str("Hangup"),
@@ -147,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_is_a_fault() {
+    fn every_listed_name_is_a_fault() {
         for name in NAMES.split(", ") {
             let name = name.replace("[:NAME]", ":X-Y").replace("[:BYTES]", ":3").replace("MILLISECONDS", "5");
             assert!(Fault::from_name(&name).is_ok(), "{name}");

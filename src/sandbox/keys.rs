@@ -1,4 +1,5 @@
-//! The keys of a sandbox: made once a process, or once a folder; worth nothing outside of it.
+//! The keys of a sandbox, generated once per process or once per data folder. They are worthless
+//! outside of it.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,14 +11,15 @@ use rcgen::{CertificateParams, DnType, PKCS_RSA_SHA256, SerialNumber};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use serde::{Deserialize, Serialize};
 
-use super::MCHID;
+use super::merchant::MCHID;
+use super::private_file;
 use super::tls::{Tls, TlsMaterial};
 use crate::crypto::decode::to_pem;
 use crate::crypto::{Apiv3Key, PrivateKey, random};
 use crate::error::Error;
 use crate::proto::v2::Credential;
 
-/// What a folder keeps, in a file that only its owner reads.
+/// The key file of a data folder.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Material {
     merchant: String,
@@ -25,7 +27,7 @@ pub(super) struct Material {
     apiv3_key: String,
     secret: String,
     tls: TlsMaterial,
-    /// The platform's first certificate.
+    /// The first platform certificate.
     certificate: Option<IssuedMaterial>,
 }
 
@@ -43,10 +45,10 @@ pub(super) struct Keys {
     pub(super) platform_public_pem: String,
     pub(super) apiv3_key: Apiv3Key,
     pub(super) apiv3_text: String,
-    /// The merchant's id and APIv2 key.
+    /// The merchant's ID and APIv2 key.
     pub(super) apiv2: Credential,
     pub(super) tls: Tls,
-    /// The platform certificate that the folder keeps.
+    /// The platform certificate of the data folder.
     pub(super) certificate: Option<Arc<Issued>>,
 }
 
@@ -58,30 +60,31 @@ pub(crate) struct Issued {
 }
 
 /// How long a platform certificate is valid.
-const VALID: Duration = Duration::from_secs(5 * 365 * 86_400);
+const VALIDITY: Duration = Duration::from_secs(5 * 365 * 86_400);
 
-/// The platform certificate of that number, made at the first call of the process.
+/// The platform certificate with this number. It is issued at the first call in the process.
 pub(super) fn certificate(number: usize) -> Result<Arc<Issued>, Error> {
     static ISSUED: Mutex<Vec<Arc<Issued>>> = Mutex::new(Vec::new());
     let mut issued = ISSUED.lock().unwrap_or_else(PoisonError::into_inner);
     while issued.len() <= number {
-        // No number of an earlier process: whoever has kept its certificate would take one for the other.
+        // Serial numbers start at the current time. A client may have stored a certificate of an
+        // earlier process, and would take one with the same serial number for it.
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let number = usize::try_from(since).unwrap_or_default() + issued.len();
-        let next = issue(number, SystemTime::now() + VALID)?;
+        let next = issue(number, SystemTime::now() + VALIDITY)?;
         issued.push(Arc::new(next));
     }
-    issued.get(number).cloned().ok_or_else(|| Error::config("the sandbox lost a certificate"))
+    issued.get(number).cloned().ok_or_else(|| Error::config("the sandbox has no certificate with this number"))
 }
 
-fn no_key<E>(_: E) -> Error {
-    Error::config("the sandbox cannot make an RSA key")
+fn key_error<E>(_: E) -> Error {
+    Error::config("the sandbox cannot generate an RSA key")
 }
 
-/// A new key, in PEM.
+/// Generates a private key, in PEM.
 fn generate() -> Result<String, Error> {
-    let pair = KeyPair::generate(KeySize::Rsa2048).map_err(no_key)?;
-    Ok(to_pem("PRIVATE KEY", AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).map_err(no_key)?.as_ref()))
+    let pair = KeyPair::generate(KeySize::Rsa2048).map_err(key_error)?;
+    Ok(to_pem("PRIVATE KEY", AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).map_err(key_error)?.as_ref()))
 }
 
 /// Issues a platform certificate.
@@ -90,7 +93,7 @@ pub(crate) fn issue(number: usize, until: SystemTime) -> Result<Issued, Error> {
 }
 
 fn issue_material(number: usize, until: SystemTime) -> Result<IssuedMaterial, Error> {
-    let failed = |source: rcgen::Error| Error::config("the sandbox cannot make a certificate").with_source(source);
+    let failed = |source: rcgen::Error| Error::config("the sandbox cannot issue a certificate").with_source(source);
     let key = generate()?;
     let der = der_of(&key)?;
     let signer =
@@ -112,11 +115,13 @@ fn issue_material(number: usize, until: SystemTime) -> Result<IssuedMaterial, Er
     })
 }
 
-/// The DER of a key in PEM that was made here.
+/// The DER of a key that `generate` returned.
 pub(super) fn der_of(pem: &str) -> Result<Vec<u8>, Error> {
     match crate::crypto::decode::text(pem)? {
         crate::crypto::decode::Der::Pkcs8(der) => Ok(der.to_vec()),
-        other => Err(Error::config(format!("the sandbox keeps {} where its key belongs", other.name()))),
+        other => {
+            Err(Error::config(format!("the sandbox's key file contains {} instead of a private key", other.name())))
+        }
     }
 }
 
@@ -136,8 +141,8 @@ impl Issued {
 }
 
 impl Material {
-    fn make() -> Result<Self, Error> {
-        // Two threads, as this is most of what a sandbox's first start takes.
+    fn generate() -> Result<Self, Error> {
+        // In parallel, because generating keys takes most of the time of a first start.
         let (merchant, platform) = std::thread::scope(|scope| {
             let merchant = scope.spawn(generate);
             let platform = generate();
@@ -145,7 +150,7 @@ impl Material {
             Ok::<_, Error>((merchant?, platform?))
         })?;
         Ok(Material {
-            tls: TlsMaterial::make(&der_of(&merchant)?)?,
+            tls: TlsMaterial::issue(&der_of(&merchant)?)?,
             merchant,
             platform,
             apiv3_key: random::nonce()?,
@@ -172,18 +177,18 @@ impl Keys {
         })
     }
 
-    /// The keys of a folder, made at its first start.
+    /// Reads the key file of a data folder, and creates it if it does not exist.
     pub(super) fn of_folder(path: &Path) -> Result<Self, Error> {
-        let failed = |said: String| Error::config(format!("the sandbox's keys {}: {said}", path.display()));
+        let failed = |reason: String| Error::config(format!("the sandbox's key file {}: {reason}", path.display()));
         let material = match std::fs::read(path) {
             Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|_| failed("the file is damaged: move the folder away for new keys".to_owned()))?,
+                .map_err(|_| failed("the file is damaged: move the folder away to start with new keys".to_owned()))?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let mut made = Material::make()?;
-                made.certificate = Some(issue_material(0, SystemTime::now() + VALID)?);
-                let text = serde_json::to_string(&made).map_err(|error| failed(error.to_string()))?;
-                super::home::private(path, &text).map_err(|error| failed(error.to_string()))?;
-                made
+                let mut generated = Material::generate()?;
+                generated.certificate = Some(issue_material(0, SystemTime::now() + VALIDITY)?);
+                let text = serde_json::to_string(&generated).map_err(|error| failed(error.to_string()))?;
+                private_file::write(path, &text).map_err(|error| failed(error.to_string()))?;
+                generated
             }
             Err(error) => return Err(failed(error.to_string())),
         };
@@ -191,12 +196,12 @@ impl Keys {
     }
 }
 
-/// The keys of this process, made at the first call.
+/// The keys of this process, generated at the first call.
 pub(super) fn of_process() -> Result<Arc<Keys>, Error> {
     static KEYS: Mutex<Option<Arc<Keys>>> = Mutex::new(None);
     let mut slot = KEYS.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(keys) = &*slot {
         return Ok(Arc::clone(keys));
     }
-    Ok(Arc::clone(slot.insert(Arc::new(Keys::from(Material::make()?)?))))
+    Ok(Arc::clone(slot.insert(Arc::new(Keys::from(Material::generate()?)?))))
 }

@@ -1,7 +1,9 @@
-//! A local WeChat Pay (feature `sandbox`): verifies requests as the service does, answers signed, and refuses in the service's own words.
+//! A local WeChat Pay for tests (feature `sandbox`). It verifies requests as the service does,
+//! signs its responses, refuses with the service's codes and messages, tracks balances, and sends
+//! notifications.
 //!
-//! It is the test server of this crate and of whoever uses it. Calls are made over a real socket on the loopback address; the
-//! keys are made anew for each process, so nothing of it is worth stealing. Its manual is `docs/SANDBOX.md`.
+//! Calls are made over a socket on the loopback interface. The keys are generated per process and
+//! are worthless elsewhere. Its manual is `docs/SANDBOX.md`.
 //!
 //! ```
 //! use serde_json::json;
@@ -19,173 +21,143 @@
 //! # Ok::<(), wechatpay_chain::Error>(())
 //! ```
 
-mod answer;
-mod api_misc;
-mod api_money;
-mod api_pay;
-mod book;
-mod books;
-mod builder;
-mod check;
-mod control;
-mod explain;
-mod fault;
-mod fields;
-pub(crate) mod home;
+// The files are layered: each uses only files of its own group and of the groups above.
+
+// Values and formats.
+mod api_version;
+mod china_time;
 pub(crate) mod keys;
-mod notification;
-mod orders;
-mod outbox;
-mod reply;
-mod routes;
-mod server;
-mod sharings;
-mod store;
+mod merchant;
+mod path_template;
+mod private_file;
+mod rows;
+mod signature;
+mod string_enum;
 mod tls;
-mod transfers;
+
+// The ledger: money and how it moves. Pure.
+mod ledger;
+mod ledger_orders;
+mod ledger_profit_sharing;
+mod ledger_records;
+mod ledger_refunds;
+#[cfg(test)]
+mod ledger_tests;
+mod ledger_transfers;
+
+// The state: everything the sandbox remembers.
+mod delivery;
+mod fault;
+mod nonces;
+mod outbox;
+mod platform;
+mod request_log;
+mod state;
+mod stub;
+
+// The routes: authentication, validation and the handlers.
+mod admin;
+mod admin_actions;
+mod api_bills;
+mod api_certificates;
+mod api_combined_orders;
+mod api_echo;
+mod api_media;
+mod api_member_cards;
+mod api_orders;
+mod api_profit_sharing;
+mod api_refunds;
+mod api_statements;
+mod api_transfers;
+mod api_v2;
+mod authenticate;
+mod diagnose;
+mod events;
+mod overview;
+mod refusal;
+mod request;
+mod resources;
+mod response;
+mod route_request;
+mod routes;
+mod schema;
 mod upload;
 mod v2;
+mod v2_fields;
+
+// The server: everything that is not pure.
+mod body;
+mod dispatch;
+mod fault_injection;
+mod inner;
+mod loopback;
+mod notification;
+mod outbox_worker;
+mod refusal_log;
+mod server;
+mod store;
+
+// The public interface.
+mod builder;
+pub(crate) mod data_dir;
+mod start;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use crate::client::Client;
-use crate::client::builder::ClientBuilder;
-use crate::crypto::secret::Secret;
-use crate::crypto::{Apiv3Key, Certificate, PrivateKey, PublicKey, random};
-use crate::error::Error;
-use crate::proto::v2::Credential;
-use crate::transport::http_client::Transport;
-use book::Book;
 pub use builder::SandboxBuilder;
 pub use fault::{Fault, Tamper};
-use keys::Keys;
 #[cfg(feature = "cli")]
-pub(crate) use notification::call;
+pub(crate) use loopback::control_call;
+pub use merchant::{MCHID, PUBLIC_KEY_ID, SERIAL};
+pub use request_log::Received;
 
-/// The merchant that the sandbox knows.
-pub const MCHID: &str = "1900000109";
-/// The serial number of that merchant's certificate.
-pub const SERIAL: &str = "3775B6A45ACD588826D15E583A95F5DDC0FFEE00";
-/// The id of the platform's public key.
-pub const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_0119000001092026010100000000000000";
+use crate::client::Client;
+use crate::client::builder::ClientBuilder;
+use crate::clock::now;
+use crate::crypto::secret::Secret;
+use crate::crypto::{Apiv3Key, Certificate, PrivateKey, PublicKey, random};
+use crate::error::{Error, ErrorKind};
+use delivery::Message;
+use inner::SandboxInner;
+use stub::Stub;
 
-/// The id of a platform key that nobody knows.
-const UNKNOWN_SERIAL: &str = "PUB_KEY_ID_0000000000000000000000000000000000";
-
-/// A running sandbox. Dropping it ends it, and panics if a request made it panic.
+/// A running sandbox. Dropping it stops it, and panics if the sandbox itself panicked.
 pub struct Sandbox {
-    state: Arc<State>,
+    inner: Arc<SandboxInner>,
     address: SocketAddr,
     tls_address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the server's tasks share.
-struct State {
-    keys: Arc<Keys>,
-    book: Mutex<Book>,
-    store: store::Store,
-    /// Sends notifications.
-    transport: Transport,
-    /// Where refused signatures are explained, a text each.
-    log: Option<server::Log>,
-    panicked: AtomicBool,
-}
-
-impl State {
-    /// The merchant's APIv2 key.
-    fn apiv2(&self) -> &Credential {
-        &self.keys.apiv2
-    }
-
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Opens what was encrypted for the platform key `id`.
-    fn decrypt(&self, id: &str, ciphertext: &str) -> Result<String, Error> {
-        let issued = self.book().certificates.iter().find(|issued| issued.serial == id).cloned();
-        let key = match &issued {
-            Some(issued) => &issued.key,
-            None if id == PUBLIC_KEY_ID => &self.keys.platform,
-            None => return Err(Error::options(format!("the sandbox has no platform key {id:?}"))),
-        };
-        let text = key.decrypt(ciphertext)?;
-        String::from_utf8(text).map_err(|_| Error::new(crate::ErrorKind::Decode, "the field is no text in UTF-8"))
-    }
-
-    /// The same, for callers that are no tasks of the server.
-    fn keep_now(&self) -> Result<(), Error> {
-        match crate::transport::runtime::parked(self.kept()) {
-            true => Ok(()),
-            false => Err(Error::config("the sandbox's store cannot be written")),
-        }
-    }
-
-    /// Hands over what changed, and returns when it is kept. `false`: it is not, and must not be answered.
-    async fn kept(&self) -> bool {
-        let changes = self.book().books.take_changes();
-        match self.store.keep(changes) {
-            Some(done) => done.await.unwrap_or(false),
-            None => true,
-        }
-    }
-}
-
-/// A request as the sandbox received it.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct Received {
-    /// The HTTP method.
-    pub method: Method,
-    /// Path and query, as in the request line.
-    pub target: String,
-    /// The headers, `Authorization` among them.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: Bytes,
-    /// The status of the answer.
-    pub status: StatusCode,
-}
-
-impl fmt::Debug for Received {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Received")
-            .field("method", &self.method)
-            .field("target", &self.target)
-            .field("body", &format_args!("{} bytes", self.body.len()))
-            .field("status", &self.status)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Sandbox {
-    /// Starts a sandbox on a free port of the loopback address, on a thread of its own, everything in memory.
+    /// Starts a sandbox on a free port of 127.0.0.1, on a thread of its own. Its state is kept in
+    /// memory.
     ///
-    /// The first one of a process makes two RSA keys, which takes some tenths of a second.
+    /// The first start in a process generates two RSA keys, which takes some tenths of a second.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when there is no key, port or thread to be had.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config): a key cannot be generated, a port cannot be
+    /// opened, or a thread cannot be started.
     pub fn start() -> Result<Self, Error> {
         Sandbox::builder().start()
     }
 
-    /// Begins a sandbox with other settings: a port, a folder that keeps its state, quicker notifications.
+    /// Returns a builder for a sandbox with other settings, such as a port, a data folder, or
+    /// faster notifications.
     pub fn builder() -> SandboxBuilder {
         SandboxBuilder::new()
     }
 
-    /// Where it listens: `127.0.0.1` and the port.
+    /// The address that it listens on: `127.0.0.1` and the port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -197,113 +169,118 @@ impl Sandbox {
         format!("http://{}/", self.address)
     }
 
-    /// The same over TLS, by an authority of its own, [`root_certificate`](Self::root_certificate): for the calls that demand the
-    /// merchant's certificate.
+    /// The `base_uri` over TLS, for the calls that require the client certificate. Its certificate
+    /// is issued by [`root_certificate`](Self::root_certificate).
     #[must_use]
     pub fn tls_base_uri(&self) -> String {
         format!("https://{}/", self.tls_address)
     }
 
-    /// The authority of [`tls_base_uri`](Self::tls_base_uri), in PEM.
+    /// The certificate of the authority that issued the certificate of
+    /// [`tls_base_uri`](Self::tls_base_uri), in PEM.
     #[must_use]
     pub fn root_certificate(&self) -> &str {
-        &self.state.keys.tls.root_pem
+        &self.inner.keys.tls.root_pem
     }
 
     /// The merchant's APIv2 key.
     #[must_use]
     pub fn secret(&self) -> Secret {
-        self.state.apiv2().secret.clone()
+        self.inner.keys.apiv2.secret.clone()
     }
 
-    /// The buyer pays an order, or all of a combined one: its state is `SUCCESS` from now on, and its `notify_url` is told. Returns the
-    /// number of the transaction.
+    /// The buyer pays an order, or all orders of a combined order. Their state becomes `SUCCESS`,
+    /// and their `notify_url` is notified. Returns the transaction ID.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`](crate::ErrorKind::Options): there is no such order, or it cannot be paid any more.
+    /// [`ErrorKind::Options`](crate::ErrorKind::Options): the order does not exist, or it cannot be
+    /// paid any more.
     pub fn pay(&self, out_trade_no: &str) -> Result<String, Error> {
-        let paid = control::pay(&mut self.state.book(), out_trade_no)?;
-        self.state.keep_now()?;
-        Ok(paid)
+        let response = self.control("pay", &json!({ "out_trade_no": out_trade_no }))?;
+        Ok(response["transaction_id"].as_str().unwrap_or_default().to_owned())
     }
 
-    /// The user takes a transfer: its state is `SUCCESS` from now on, and its `notify_url` is told.
+    /// The user confirms a transfer. Its state becomes `SUCCESS`, and its `notify_url` is notified.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`](crate::ErrorKind::Options): there is no such transfer, or it was cancelled.
+    /// [`ErrorKind::Options`](crate::ErrorKind::Options): the transfer does not exist, or it has
+    /// already ended.
     pub fn confirm_transfer(&self, out_bill_no: &str) -> Result<(), Error> {
-        control::confirm(&mut self.state.book(), out_bill_no)?;
-        self.state.keep_now()
+        self.control("confirm", &json!({ "out_bill_no": out_bill_no })).map(drop)
     }
 
-    /// Makes a control call, as `POST /sandbox/{call}` does from any language, with its fields: `refund`, `replay`, `probe`, `card`, ...; they
-    /// stand in `docs/SANDBOX.md`. Returns its answer, which names the notifications that were put on their way.
+    /// Makes a control call with these fields, as `POST /sandbox/{call}` does: `refund`, `replay`,
+    /// `probe`, `card`, ... They are documented in `docs/SANDBOX.md`. Returns the response, which
+    /// lists the notifications that the call causes.
     ///
     /// ```
     /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
-    /// let answer = sandbox.control("probe", &serde_json::json!({ "notify_url": "http://127.0.0.1:9/" }))?;
-    /// assert_eq!(answer["notifications"][0]["outcome"], "waiting");
+    /// let response = sandbox.control("probe", &serde_json::json!({ "notify_url": "http://127.0.0.1:9/" }))?;
+    /// assert_eq!(response["notifications"][0]["outcome"], "waiting");
     /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Options`](crate::ErrorKind::Options): there is no such call, a field is missing, or the books do not allow it.
+    /// [`ErrorKind::Options`](crate::ErrorKind::Options): the call does not exist, a field is
+    /// missing, or the change is not allowed.
     pub fn control(&self, call: &str, fields: &Value) -> Result<Value, Error> {
-        let answer = control::call(call, fields, &self.state)?;
-        self.state.keep_now()?;
-        Ok(answer)
+        let unknown =
+            || Error::options(format!("{call:?} is not a control call of the sandbox: {}", admin_actions::CALLS));
+        self.inner
+            .transact_blocking(|state| admin_actions::run(state, call, fields, now()).unwrap_or_else(|| Err(unknown())))
     }
 
-    /// Whether its books balance: what came in, went out and is there adds up, to the fen.
+    /// Checks that the ledger balances: that income, expenses and the account add up, to the fen.
     ///
     /// # Errors
-    /// [`ErrorKind::Decode`](crate::ErrorKind::Decode): they do not, and where.
+    /// [`ErrorKind::Decode`](crate::ErrorKind::Decode): the first contradiction that was found.
     pub fn audit(&self) -> Result<(), Error> {
-        self.state.book().books.audit().map_err(|said| Error::new(crate::ErrorKind::Decode, said))
+        self.inner.read(|state| state.ledger.audit()).map_err(|reason| Error::new(ErrorKind::Decode, reason))
     }
 
-    /// Its state, as the control call `GET /sandbox/state` answers it: `account`, `orders`, `refunds`, `transfers`, `calls` and
-    /// `notifications`, newest first. For looking at; its form may change.
+    /// The state, as the control call `GET /sandbox/state` returns it: `account`, `orders`,
+    /// `refunds`, `transfers`, `calls` and `notifications`, newest first. It is meant for humans;
+    /// its form may change.
     #[must_use]
     pub fn overview(&self) -> Value {
-        control::overview(&self.state.book())
+        self.inner.read(overview::build)
     }
 
-    /// A notification of APIv2 with these fields, as the service would send it: its body, signed with HMAC-SHA256.
+    /// The body of an APIv2 notification with these fields, as the service would send it, signed
+    /// with HMAC-SHA256.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`](crate::ErrorKind::Options): `fields` is no object.
+    /// [`ErrorKind::Options`](crate::ErrorKind::Options): `fields` is not an object.
     pub fn notification_v2(&self, fields: &Value) -> Result<Bytes, Error> {
-        notification::make_v2(self.state.apiv2(), fields)
+        notification::body_v2(&self.inner.keys.apiv2, fields)
     }
 
-    /// Offers a file of `length` bytes at a path, unsigned as bills are, and returns its SHA-1 in hexadecimal. The bytes are made
-    /// as they are sent, so that a file of any size costs no memory.
+    /// Serves a file of `length` bytes at a path, unsigned like a bill, and returns its SHA-1 in
+    /// hexadecimal. The bytes are generated while they are sent, so the file takes no memory.
     ///
     /// See [`Download`](crate::Download) for its use.
     pub fn file(&self, template: &str, length: u64) -> String {
-        let stub = routes::Stub::file(template, length);
-        self.state.book().stubs.push(stub);
-        reply::file_sha1(length)
+        self.add_stub(Stub::file(template, length));
+        body::generated_file_sha1(length)
     }
 
-    /// The settings of its merchant in the form of [`Client::factory`], keys as PEM text.
+    /// The settings of the merchant in the form of [`Client::factory`], with keys as PEM text.
     #[must_use]
     pub fn settings(&self) -> Value {
         json!({
             "mchid": MCHID,
             "serial": SERIAL,
-            "privateKey": self.state.keys.merchant_pem,
-            "certs": { PUBLIC_KEY_ID: self.state.keys.platform_public_pem },
-            "apiv3_key": self.state.keys.apiv3_text,
+            "privateKey": self.inner.keys.merchant_pem,
+            "certs": { PUBLIC_KEY_ID: self.inner.keys.platform_public_pem },
+            "apiv3_key": self.inner.keys.apiv3_text,
             "secret": String::from_utf8_lossy(self.secret().expose()),
-            "merchant": { "cert": self.state.keys.tls.merchant_cert_pem, "key": self.state.keys.merchant_pem },
+            "merchant": { "cert": self.inner.keys.tls.merchant_cert_pem, "key": self.inner.keys.merchant_pem },
             "base_uri": self.base_uri(),
             "proxy": "",
         })
     }
 
-    /// The settings of its merchant, to be changed or built.
+    /// A client builder with the settings of the merchant.
     pub fn client_builder(&self) -> ClientBuilder {
         Client::builder()
             .mchid(MCHID)
@@ -311,100 +288,106 @@ impl Sandbox {
             .private_key(self.merchant_key())
             .platform_key(PUBLIC_KEY_ID, self.platform_key())
             .secret(self.secret())
-            .merchant_certificate(&self.state.keys.tls.merchant_cert_pem, &self.state.keys.merchant_pem)
+            .merchant_certificate(&self.inner.keys.tls.merchant_cert_pem, &self.inner.keys.merchant_pem)
             .root_certificate(self.root_certificate())
             .base_uri(self.base_uri())
             .no_proxy()
     }
 
-    /// A client of its merchant.
+    /// A client with the settings of the merchant.
     ///
     /// # Errors
-    /// Those of [`ClientBuilder::build`], none of which these settings cause.
+    /// Those of [`ClientBuilder::build`]. These settings do not cause any.
     pub fn client(&self) -> Result<Client, Error> {
         self.client_builder().build()
     }
 
-    /// Issues a platform certificate and signs with it from now on, unless a request names the public key: a merchant in
-    /// platform-certificate mode. Called again it is a rotation; the older certificates stay in force.
+    /// Issues a platform certificate and signs with it from now on, unless a request names the
+    /// public key: a merchant in platform-certificate mode. A further call rotates the certificate;
+    /// the older ones stay in force.
     ///
-    /// Returns the new certificate. The first ones of a process take some tenths of a second each.
+    /// Returns the new certificate. The first ones in a process take some tenths of a second each.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when no key can be made.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config): a key cannot be generated.
     pub fn rotate_certificate(&self) -> Result<Certificate, Error> {
-        let issued = book::rotate(&self.state)?;
+        let issued = self.inner.transact_blocking(|state| state.platform.rotate())?;
         Certificate::from_pem(&issued.pem)
     }
 
     /// The merchant's APIv3 key.
     #[must_use]
     pub fn apiv3_key(&self) -> Apiv3Key {
-        self.state.keys.apiv3_key.clone()
+        self.inner.keys.apiv3_key.clone()
     }
 
-    /// A notification as the service would send it now: signed, its resource sealed with the APIv3 key.
+    /// A notification as the service would send it now: signed, with its resource encrypted by the
+    /// APIv3 key.
     ///
     /// # Errors
-    /// Those of the libraries for random bytes and RSA, which have no reason to fail.
+    /// Those of the libraries for random bytes and RSA, which do not fail in practice.
     pub fn notification(
         &self,
         event_type: &str,
         original_type: &str,
         resource: &Value,
     ) -> Result<http::Request<Bytes>, Error> {
-        let (key, serial) = self.state.book().signing_key(&self.state.keys, None);
-        let made = notification::Made { id: &random::nonce()?, event_type, original_type, resource };
-        notification::make(&self.state.keys.apiv3_key, &key, &serial, crate::clock::now(), &made)
+        let signer = self.inner.read(|state| state.platform.signer(None, now()));
+        let message = Message::v3(event_type, original_type, resource.clone());
+        notification::request(&random::nonce()?, &message, &self.inner.keys, &signer)
     }
 
-    /// Sends a notification to a `notify_url` and returns the answer. The address must be on this machine: 127.0.0.1, `[::1]` or
-    /// `localhost`.
+    /// Sends a notification to a `notify_url` and returns the response. The URL must be one of this
+    /// machine: 127.0.0.1, `[::1]` or `localhost`.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`](crate::ErrorKind::Options): the URL is none, or of another machine; those of a connection.
+    /// [`ErrorKind::Options`](crate::ErrorKind::Options): the URL is malformed or not of this
+    /// machine. Also those of a connection.
     pub fn notify(&self, url: &str, notification: http::Request<Bytes>) -> Result<http::Response<Bytes>, Error> {
-        notification::send(url, notification)
+        loopback::send(url, notification)
     }
 
-    /// Decrypts a sensitive field that was encrypted for the platform key `id`: the public key's, or a certificate's serial number.
+    /// Decrypts a sensitive field that was encrypted for the platform key `id`, which is the ID of
+    /// the public key or the serial number of a certificate.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`](crate::ErrorKind::Options): no platform key has that id;
+    /// [`ErrorKind::Options`](crate::ErrorKind::Options): there is no platform key with that ID.
     /// [`ErrorKind::Decode`](crate::ErrorKind::Decode): the field was not encrypted for it.
     pub fn decrypt(&self, id: &str, ciphertext: &str) -> Result<String, Error> {
-        self.state.decrypt(id, ciphertext)
+        self.inner.read(|state| state.platform.decrypt(id, ciphertext))
     }
 
     /// The merchant's private key.
     #[must_use]
     pub fn merchant_key(&self) -> PrivateKey {
-        self.state.keys.merchant.clone()
+        self.inner.keys.merchant.clone()
     }
 
-    /// The platform's public key, whose id is [`PUBLIC_KEY_ID`].
+    /// The platform's public key, whose ID is [`PUBLIC_KEY_ID`].
     #[must_use]
     pub fn platform_key(&self) -> PublicKey {
-        self.state.keys.platform.public_key()
+        self.inner.keys.platform.public_key()
     }
 
-    /// The requests so far, oldest first, refused ones too; the newest 20,000 of them.
+    /// The newest 20,000 requests, oldest first, including refused ones.
     #[must_use]
     pub fn requests(&self) -> Vec<Received> {
-        self.state.book().received.iter().cloned().collect()
+        self.inner.read(|state| state.requests.received().cloned().collect())
     }
 
-    /// Puts a fault into the next answer. Faults wait in a queue: each answer takes one.
+    /// Injects a fault into the next response. Faults are queued, and each response takes one.
     pub fn inject(&self, fault: Fault) {
-        self.state.book().faults.push_back(fault);
+        let _ = self.inner.transact(|state| state.response_faults.push_back(fault));
     }
 
-    /// Puts a fault into the next attempt to send a notification of an order, a refund or a transfer. They wait in a queue of their own.
+    /// Injects a fault into the next attempt to send a notification. These faults have a queue of
+    /// their own.
     pub fn inject_notification(&self, fault: Fault) {
-        self.state.book().notification_faults.push_back(fault);
+        let _ = self.inner.transact(|state| state.notification_faults.push_back(fault));
     }
 
-    /// Answers an endpoint that the sandbox does not know: `template` is its path, with variables as `{x}`.
+    /// Defines the response of an endpoint that the sandbox does not have. `template` is its path,
+    /// with variables as `{x}`.
     ///
     /// ```
     /// # use serde_json::json;
@@ -416,8 +399,11 @@ impl Sandbox {
     /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```
     pub fn stub(&self, method: &str, template: &str, status: u16, response: Value) {
-        let stub = routes::Stub::new(method, template, status, response);
-        self.state.book().stubs.push(stub);
+        self.add_stub(Stub::json(method, template, status, response));
+    }
+
+    fn add_stub(&self, stub: Stub) {
+        let _ = self.inner.transact(|state| state.stubs.push(stub));
     }
 }
 
@@ -425,12 +411,12 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         drop(self.stop.take());
         let ended = self.thread.take().map(JoinHandle::join);
-        // Whatever the outbox noted last.
-        let _ = self.state.keep_now();
-        let panicked = self.state.panicked.load(Ordering::SeqCst) || ended.is_some_and(|ended| ended.is_err());
-        // A fault of the sandbox must not look like one of the code under test.
+        // Waits for the writes that are under way.
+        let _ = self.inner.transact_blocking(|_| Ok(()));
+        let panicked = self.inner.panicked.load(Ordering::SeqCst) || ended.is_some_and(|ended| ended.is_err());
+        // A bug of the sandbox must not look like one of the code under test.
         if panicked && !std::thread::panicking() {
-            std::panic::resume_unwind(Box::new("the sandbox panicked while it answered; its message is above"));
+            std::panic::resume_unwind(Box::new("the sandbox panicked; its panic message is above"));
         }
     }
 }

@@ -1,45 +1,82 @@
-//! NotificationVerifier as the service sends them.
+//! The requests that deliver notifications: encrypted and signed, as the service sends them.
 
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderValue, Method, Request, Response, Uri};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use http::{Method, Request};
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
-use super::routes::china_time;
-use super::{answer, v2};
+use super::china_time;
+use super::delivery::{Format, Message};
+use super::keys::Keys;
+use super::signature::{Signer, header_value};
+use super::v2;
 use crate::crypto::secret::Secret;
-use crate::crypto::{Apiv3Key, PrivateKey, aes_ecb, hash, random};
+use crate::crypto::{aes_ecb, hash, random};
 use crate::error::Error;
-use crate::pipeline::call_config::CallConfig;
 use crate::proto::v2::Credential;
-use crate::proto::xml;
-use crate::transport::connect::{Connector, Proxy};
-use crate::transport::http_client::Transport;
-use crate::transport::runtime;
+use crate::proto::{verify, xml};
 
-/// The body of a notification of APIv2.
-pub(super) fn make_v2(credential: &Credential, fields: &Value) -> Result<Bytes, Error> {
-    let mut fields = fields
-        .as_object()
-        .cloned()
-        .ok_or_else(|| Error::options("a notification of APIv2 is an object of its fields"))?;
-    fields.entry("mch_id").or_insert_with(|| credential.mchid.as_str().into());
-    fields.entry("nonce_str").or_insert(random::nonce()?.into());
-    // The one about refunds is sealed instead of signed.
-    if let Some(info) = fields.get("req_info").and_then(Value::as_object) {
-        let key = Secret::from(hash::md5(credential.secret.expose()));
-        let sealed = aes_ecb::encrypt(xml::write(info).as_bytes(), &key)?;
-        fields.insert("req_info".to_owned(), sealed.into());
-        return Ok(xml::write(&fields).into());
+/// The request that delivers a message, to be completed by its URL.
+pub(super) fn request(id: &str, message: &Message, keys: &Keys, signer: &Signer) -> Result<Request<Bytes>, Error> {
+    match &message.format {
+        Format::V2 => {
+            let mut request = post(body_v2(&keys.apiv2, &message.resource)?);
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+            Ok(request)
+        }
+        Format::V3 { original_type } => request_v3(id, message, original_type, keys, signer),
+        Format::Probe { original_type } => {
+            let mut request = request_v3(id, message, original_type, keys, signer)?;
+            let signature = header_value(&format!("WECHATPAY/SIGNTEST/{}", random::nonce()?))?;
+            request.headers_mut().insert(verify::SIGNATURE, signature);
+            Ok(request)
+        }
     }
-    v2::sign(&mut fields, hash::HMAC_SHA256, credential)?;
-    Ok(xml::write(&fields).into())
 }
 
-/// In words, as the service says it.
+fn post(body: Bytes) -> Request<Bytes> {
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    request
+}
+
+fn request_v3(
+    id: &str,
+    message: &Message,
+    original_type: &str,
+    keys: &Keys,
+    signer: &Signer,
+) -> Result<Request<Bytes>, Error> {
+    let nonce: String = random::nonce()?.chars().take(12).collect();
+    let ciphertext = keys.apiv3_key.encrypt(message.resource.to_string().as_bytes(), &nonce, original_type)?;
+    let body = json!({
+        "id": id,
+        "create_time": china_time::format(SystemTime::now()),
+        "resource_type": "encrypt-resource",
+        "event_type": message.event_type,
+        "summary": summary(&message.event_type),
+        "resource": {
+            "original_type": original_type,
+            "algorithm": "AEAD_AES_256_GCM",
+            "ciphertext": ciphertext,
+            "associated_data": original_type,
+            "nonce": nonce,
+        },
+    });
+    let mut request = post(body.to_string().into());
+    let body = request.body().clone();
+    let headers = request.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(USER_AGENT, HeaderValue::from_static("Mozilla/4.0"));
+    headers.insert("request-id", header_value(&random::nonce()?)?);
+    signer.sign(headers, &body)?;
+    Ok(request)
+}
+
+/// The service's description of an event.
 fn summary(event_type: &str) -> &str {
     match event_type {
         "TRANSACTION.SUCCESS" => "支付成功",
@@ -49,79 +86,21 @@ fn summary(event_type: &str) -> &str {
     }
 }
 
-/// What a notification is made of.
-pub(super) struct Made<'a> {
-    pub(super) id: &'a str,
-    pub(super) event_type: &'a str,
-    pub(super) original_type: &'a str,
-    pub(super) resource: &'a Value,
-}
-
-/// Makes a notification, signed at a time with a key of the id `serial`.
-pub(super) fn make(
-    apiv3_key: &Apiv3Key,
-    key: &PrivateKey,
-    serial: &str,
-    at: i64,
-    made: &Made<'_>,
-) -> Result<Request<Bytes>, Error> {
-    let Made { id, event_type, original_type, resource } = made;
-    let sealing: String = random::nonce()?.chars().take(12).collect();
-    let body = json!({
-        "id": id,
-        "create_time": china_time(SystemTime::now()),
-        "resource_type": "encrypt-resource",
-        "event_type": event_type,
-        "summary": summary(event_type),
-        "resource": {
-            "original_type": original_type,
-            "algorithm": "AEAD_AES_256_GCM",
-            "ciphertext": apiv3_key.encrypt(resource.to_string().as_bytes(), &sealing, original_type)?,
-            "associated_data": original_type,
-            "nonce": sealing,
-        },
-    });
-    let body = Bytes::from(body.to_string());
-    let mut request = Request::new(body.clone());
-    *request.method_mut() = Method::POST;
-    let headers = request.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-    headers.insert(USER_AGENT, HeaderValue::from_static("Mozilla/4.0"));
-    headers.insert(
-        "request-id",
-        HeaderValue::try_from(random::nonce()?)
-            .map_err(|source| Error::config("no header value").with_source(source))?,
-    );
-    answer::sign(headers, &body, key, at, serial)?;
-    Ok(request)
-}
-
-/// Makes a control call to a running sandbox; null asks, anything else changes.
-#[cfg(feature = "cli")]
-pub(crate) fn call(url: &str, body: &Value) -> Result<(http::StatusCode, Bytes), Error> {
-    let mut request = Request::new(Bytes::new());
-    if !body.is_null() {
-        *request.method_mut() = Method::POST;
-        *request.body_mut() = body.to_string().into();
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+/// The XML of a notification of APIv2 with these fields.
+pub(super) fn body_v2(credential: &Credential, fields: &Value) -> Result<Bytes, Error> {
+    let mut fields = fields
+        .as_object()
+        .cloned()
+        .ok_or_else(|| Error::options("the fields of an APIv2 notification must be a JSON object"))?;
+    fields.entry("mch_id").or_insert_with(|| credential.mchid.as_str().into());
+    fields.entry("nonce_str").or_insert(random::nonce()?.into());
+    // A notification of a refund is not signed. Its fields are encrypted instead.
+    if let Some(info) = fields.get("req_info").and_then(Value::as_object) {
+        let key = Secret::from(hash::md5(credential.secret.expose()));
+        let ciphertext = aes_ecb::encrypt(xml::write(info).as_bytes(), &key)?;
+        fields.insert("req_info".to_owned(), ciphertext.into());
+    } else {
+        v2::sign(&mut fields, hash::HMAC_SHA256, credential)?;
     }
-    let answer = send(url, request)?;
-    Ok((answer.status(), answer.into_body()))
-}
-
-/// Sends it, to this machine only.
-pub(super) fn send(url: &str, mut notification: Request<Bytes>) -> Result<Response<Bytes>, Error> {
-    let uri: Uri = url.parse().map_err(|source: http::uri::InvalidUri| {
-        Error::options(format!("the notify_url {url:?} is no URL")).with_source(source)
-    })?;
-    if !matches!(uri.host(), Some("127.0.0.1" | "localhost" | "[::1]")) {
-        return Err(Error::options(format!(
-            "the notify_url {url:?} is not on this machine, and the sandbox sends to no other"
-        )));
-    }
-    *notification.uri_mut() = uri;
-    notification.extensions_mut().insert(CallConfig::default());
-    let connector = Connector::new(&Proxy::Off, &[], std::time::Duration::from_secs(5))?;
-    runtime::block_on(Transport::new(connector).oneshot(notification))
+    Ok(xml::write(&fields).into())
 }

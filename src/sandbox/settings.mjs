@@ -1,4 +1,4 @@
-// A merchant of the local sandbox, for wechatpay-axios-plugin.
+// The merchant of the local sandbox, for wechatpay-axios-plugin.
 import { readFileSync } from 'node:fs';
 import { Wechatpay } from 'wechatpay-axios-plugin';
 

@@ -1,5 +1,5 @@
 <?php
-// A merchant of the local sandbox, for wechatpay/wechatpay. Run: php -r '$instance = require "settings.php"; ...'
+// The merchant of the local sandbox, for wechatpay/wechatpay. Run: php -r '$instance = require "settings.php"; ...'
 require_once 'vendor/autoload.php';
 
 return WeChatPay\Builder::factory([

@@ -1,6 +1,8 @@
-//! What survives a restart: the rows of the books in an embedded store, written before anything of them is answered.
+//! The embedded database that persists the state's rows. A response is sent only after the rows of
+//! its request are on disk.
 //!
-//! A thread of its own writes; all that waits is written at once, so that many calls share one flush to the disk.
+//! One thread writes. It commits all waiting changes together (group commit), so that concurrent
+//! requests share one flush.
 
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -9,15 +11,15 @@ use std::thread::{self, JoinHandle};
 use redb::{Database, ReadableTable, TableDefinition};
 use tokio::sync::oneshot;
 
-use super::books::{Change, TABLES, Table};
+use super::rows::{Change, RowChange, Table};
 use crate::error::{BoxError, Error};
 
 /// A table of rows in JSON.
 type Definition = TableDefinition<'static, &'static str, &'static [u8]>;
 
-/// Writes changes, or forgets them where nothing is kept.
+/// Writes changed rows to the database, if there is one.
 pub(super) struct Store {
-    sender: Option<Sender<Job>>,
+    jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -26,91 +28,111 @@ struct Job {
     written: oneshot::Sender<bool>,
 }
 
-fn definition(table: Table) -> Definition {
-    let name = TABLES.iter().find(|(known, _)| *known == table).map_or("meta", |(_, name)| name);
-    TableDefinition::new(name)
+/// A write that is under way.
+#[must_use = "without waiting, the rows may not be on disk yet"]
+pub(super) struct PendingWrite(Option<oneshot::Receiver<bool>>);
+
+impl PendingWrite {
+    /// Waits until these changes, and all before them, are on disk. Returns whether they are.
+    pub(super) async fn written(self) -> bool {
+        match self.0 {
+            Some(written) => written.await.unwrap_or(false),
+            None => true,
+        }
+    }
 }
 
 impl Store {
-    /// A store that keeps nothing.
-    pub(super) fn none() -> Self {
-        Store { sender: None, thread: None }
+    /// A store that persists nothing.
+    pub(super) fn in_memory() -> Self {
+        Store { jobs: None, thread: None }
     }
 
-    /// Opens the store of a folder, hands its rows out in the order of their keys, and begins to write.
+    /// Opens the database at `path`, passes its rows to `restore` in the order of their keys, and
+    /// starts the writing thread.
+    ///
+    /// # Errors
+    /// The database cannot be used, another process uses it, or `restore` fails.
     pub(super) fn open(
         path: &Path,
-        mut row: impl FnMut(Table, &str, &[u8]) -> Result<(), String>,
+        mut restore: impl FnMut(Table, &str, &[u8]) -> Result<(), String>,
     ) -> Result<Self, Error> {
         let failed = |source: BoxError| {
-            Error::config(format!("the sandbox's store {} cannot be used: {source}", path.display()))
+            Error::config(format!("the sandbox's database {} cannot be used: {source}", path.display()))
                 .with_source(source)
         };
         let database = Database::create(path).map_err(|source| match source {
             redb::DatabaseError::DatabaseAlreadyOpen => Error::config(format!(
-                "a sandbox runs with this folder already (its store is {}): end it, or use another folder and port, --dir and --port",
+                "another sandbox is running with this folder (its database is {}): stop it, or use another folder and port (--dir, --port)",
                 path.display()
             )),
-            source => failed(format!("{source}: move the folder away for a new one").into()),
+            source => failed(format!("{source}: move the folder away to start with a new one").into()),
         })?;
-        let read = || -> Result<Vec<(Table, String, Vec<u8>)>, BoxError> {
-            let transaction = database.begin_write()?;
-            for (table, _) in TABLES {
-                transaction.open_table(definition(table))?;
-            }
-            transaction.commit()?;
-            let transaction = database.begin_read()?;
-            let mut rows = Vec::new();
-            for (table, _) in TABLES {
-                for entry in transaction.open_table(definition(table))?.iter()? {
-                    let (key, value) = entry?;
-                    rows.push((table, key.value().to_owned(), value.value().to_owned()));
-                }
-            }
-            Ok(rows)
-        };
-        for (table, key, value) in read().map_err(failed)? {
-            row(table, &key, &value).map_err(|said| failed(format!("row {key:?}: {said}").into()))?;
+        for (table, key, row) in read_all(&database).map_err(failed)? {
+            restore(table, &key, &row).map_err(|reason| failed(format!("row {key:?}: {reason}").into()))?;
         }
-        let (sender, jobs) = mpsc::channel();
-        let thread = thread::Builder::new().name("wechatpay-store".to_owned()).spawn(move || write(&database, &jobs));
-        Ok(Store { sender: Some(sender), thread: Some(thread.map_err(|source| failed(source.into()))?) })
+        let (jobs, receiver) = mpsc::channel();
+        let thread = thread::Builder::new().name("wechatpay-store".to_owned()).spawn(move || run(&database, &receiver));
+        Ok(Store { jobs: Some(jobs), thread: Some(thread.map_err(|source| failed(source.into()))?) })
     }
 
-    /// Hands changes over; the future is done when they, and all before them, are on the disk. `false`: they are not.
-    pub(super) fn keep(&self, changes: Vec<Change>) -> Option<oneshot::Receiver<bool>> {
-        let sender = self.sender.as_ref()?;
-        let (written, done) = oneshot::channel();
-        // Nothing is answered of what could not be written: the receiver sees that the sender is gone.
-        let _ = sender.send(Job { changes, written });
-        Some(done)
+    /// Begins to write changes. Writes are made in the order of the calls.
+    pub(super) fn write(&self, changes: Vec<Change>) -> PendingWrite {
+        let Some(jobs) = &self.jobs else { return PendingWrite(None) };
+        let (written, receiver) = oneshot::channel();
+        // If the thread has ended, the sender is dropped here and the receiver reports the failure.
+        let _ = jobs.send(Job { changes, written });
+        PendingWrite(Some(receiver))
     }
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
-        drop(self.sender.take());
+        drop(self.jobs.take());
         if let Some(thread) = self.thread.take() {
-            // It writes what is left.
+            // It writes what is still in the channel.
             let _ = thread.join();
         }
     }
 }
 
-fn write(database: &Database, jobs: &Receiver<Job>) {
+fn definition(table: Table) -> Definition {
+    TableDefinition::new(table.name())
+}
+
+fn read_all(database: &Database) -> Result<Vec<(Table, String, Vec<u8>)>, BoxError> {
+    // A table exists once it was opened for writing.
+    let transaction = database.begin_write()?;
+    for table in Table::ALL {
+        transaction.open_table(definition(table))?;
+    }
+    transaction.commit()?;
+    let transaction = database.begin_read()?;
+    let mut rows = Vec::new();
+    for table in Table::ALL {
+        for entry in transaction.open_table(definition(table))?.iter()? {
+            let (key, value) = entry?;
+            rows.push((table, key.value().to_owned(), value.value().to_owned()));
+        }
+    }
+    Ok(rows)
+}
+
+fn run(database: &Database, jobs: &Receiver<Job>) {
     let mut broken = false;
     while let Ok(first) = jobs.recv() {
         let mut batch = vec![first];
         batch.extend(jobs.try_iter());
-        let any = batch.iter().any(|job| !job.changes.is_empty());
-        if any && !broken {
+        let has_changes = batch.iter().any(|job| !job.changes.is_empty());
+        if has_changes && !broken {
             if let Err(error) = commit(database, &batch) {
-                // What is in memory is more than what is kept, so that nothing can be answered any more.
+                // The state in memory is ahead of the database from now on, so no later write may
+                // succeed.
                 broken = true;
-                let said = format!(
-                    "wxpay: the sandbox's store cannot be written ({error}); it answers no more, end it and start it again\n"
+                let message = format!(
+                    "wxpay: the sandbox's database cannot be written ({error}); the sandbox sends no more responses, restart it\n"
                 );
-                let _ = std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes());
+                let _ = std::io::Write::write_all(&mut std::io::stderr(), message.as_bytes());
             }
         }
         for job in batch {
@@ -123,10 +145,9 @@ fn commit(database: &Database, batch: &[Job]) -> Result<(), BoxError> {
     let transaction = database.begin_write()?;
     for change in batch.iter().flat_map(|job| &job.changes) {
         let mut table = transaction.open_table(definition(change.table))?;
-        if change.row.is_empty() {
-            table.remove(change.key.as_str())?;
-        } else {
-            table.insert(change.key.as_str(), change.row.as_slice())?;
+        match &change.row {
+            RowChange::Write(row) => drop(table.insert(change.key.as_str(), row.as_slice())?),
+            RowChange::Delete => drop(table.remove(change.key.as_str())?),
         }
     }
     transaction.commit()?;

@@ -1,4 +1,5 @@
-//! The sandbox over TLS: an authority of its own, the server's certificate, and the merchant's, which it asks for.
+//! TLS of the sandbox: its own certificate authority, the server's certificate, and the merchant's
+//! client certificate.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -13,13 +14,14 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Serialize};
 
-use super::{MCHID, SERIAL};
+use super::merchant::{MCHID, SERIAL};
 use crate::error::Error;
 
-/// What is kept of it, in PEM. The authority's key is thrown away: nothing else is to be signed by it.
+/// Certificates and keys in PEM. The private key of the authority is dropped, because it signs
+/// nothing else.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct TlsMaterial {
-    /// The authority that clients trust.
+    /// The certificate of the authority.
     pub(super) root: String,
     /// The merchant's `apiclient_cert.pem`.
     pub(super) merchant: String,
@@ -34,10 +36,10 @@ pub(super) struct Tls {
 }
 
 impl TlsMaterial {
-    /// With a certificate for the merchant's key, in PKCS#8.
-    pub(super) fn make(merchant_key: &[u8]) -> Result<Self, Error> {
-        let failed = |source: rcgen::Error| Error::config("the sandbox cannot make a certificate").with_source(source);
-        let mut params = named("The sandbox's authority").map_err(failed)?;
+    /// Issues the certificates. `merchant_key` is in PKCS#8.
+    pub(super) fn issue(merchant_key: &[u8]) -> Result<Self, Error> {
+        let failed = |source: rcgen::Error| Error::config("the sandbox cannot issue a certificate").with_source(source);
+        let mut params = named("Sandbox CA").map_err(failed)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().map_err(failed)?).map_err(failed)?;
 
@@ -64,14 +66,15 @@ impl TlsMaterial {
 
 impl Tls {
     pub(super) fn new(material: &TlsMaterial) -> Result<Self, Error> {
-        let no_tls = |source: rustls::Error| Error::config("the sandbox cannot set up TLS").with_source(source);
+        let tls_error = |source: rustls::Error| Error::config("the sandbox cannot set up TLS").with_source(source);
         let mut roots = RootCertStore::empty();
         for root in certificates(&material.root)? {
-            roots.add(root).map_err(no_tls)?;
+            roots.add(root).map_err(tls_error)?;
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        // Asked for, and demanded by the endpoints that need it, as at the service.
-        let asking = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+        // A client certificate is requested here and required by the endpoints that need it, as the
+        // service does.
+        let client_verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
             .allow_unauthenticated()
             .build()
             .map_err(|source| Error::config("the sandbox cannot set up TLS").with_source(source))?;
@@ -79,10 +82,10 @@ impl Tls {
             .map_err(|source| Error::config("the sandbox's TLS key is damaged").with_source(source))?;
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(no_tls)?
-            .with_client_cert_verifier(asking)
+            .map_err(tls_error)?
+            .with_client_cert_verifier(client_verifier)
             .with_single_cert(certificates(&material.server)?, key)
-            .map_err(no_tls)?;
+            .map_err(tls_error)?;
         Ok(Tls {
             root_pem: material.root.clone(),
             merchant_cert_pem: material.merchant.clone(),
@@ -92,7 +95,8 @@ impl Tls {
 }
 
 fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
-    crate::crypto::decode::certificates(pem).map_err(|said| Error::config(format!("the sandbox's certificate: {said}")))
+    crate::crypto::decode::certificates(pem)
+        .map_err(|reason| Error::config(format!("the sandbox's certificate cannot be read: {reason}")))
 }
 
 fn named(name: &str) -> Result<CertificateParams, rcgen::Error> {
@@ -103,7 +107,7 @@ fn named(name: &str) -> Result<CertificateParams, rcgen::Error> {
     Ok(params)
 }
 
-/// The bytes of a hexadecimal number.
+/// Decodes a hexadecimal number.
 fn bytes_of(hexadecimal: &str) -> Vec<u8> {
     let digits: Vec<u8> =
         hexadecimal.chars().filter_map(|c| c.to_digit(16)).filter_map(|d| u8::try_from(d).ok()).collect();

@@ -92,7 +92,7 @@ fn orders_are_consistent_after_many_faults() {
     let placed = ledger.iter().filter(|(number, placed)| **placed || query(number)).count();
     let totals = sandbox.overview()["totals"].clone();
     assert_eq!(
-        (&totals["orders"], &totals["asked"]),
+        (&totals["orders"], &totals["order_amount"]),
         (&json!(placed), &json!(placed * 3)),
         "the client's orders are the sandbox's"
     );

@@ -33,14 +33,14 @@ const NOT_SAID: &[(&str, &[&str])] = &[
             "src/pipeline/trace.rs",
             "GET / state qr/{out_trade_no}, POST pay refund confirm replay probe notify card fault stub, all under /sandbox/",
             "src/transport/verbose.rs",
-            "src/sandbox/answer.rs",
-            "src/sandbox/api_misc.rs",
-            "src/sandbox/api_pay.rs",
-            "src/sandbox/books.rs",
-            "{} is no control call of the sandbox: {}",
+            "src/sandbox/api_",
+            "src/sandbox/body.rs",
+            "src/sandbox/delivery.rs",
+            "src/sandbox/ledger.rs",
+            "{} is not a control call of the sandbox: {}",
             "src/sandbox/notification.rs",
-            "src/sandbox/outbox.rs",
-            "src/sandbox/reply.rs",
+            "src/sandbox/outbox_worker.rs",
+            "src/sandbox/refusal.rs",
             "src/sandbox/routes.rs",
             "src/sandbox/upload.rs",
             "src/sandbox/v2.rs",
@@ -57,7 +57,6 @@ const NOT_SAID: &[(&str, &[&str])] = &[
             "multipart/form-data; boundary={}",
             "Content-Disposition: form-data; name=\"",
             "Tenpay.com sign",
-            "The sandbox's authority",
             "<!doctype html",
             ") twin there.",
             "` and blocks this thread until the verified answer is there.",
@@ -80,9 +79,9 @@ const NOT_SAID: &[(&str, &[&str])] = &[
             "line {}: {}",
             "the line needs either \"template\" or \"chain\"",
             "sign {}",
-            "no stub",
-            "hung up as told",
-            "the store does not write",
+            "the connection is closed by an injected fault",
+            "the database cannot be written",
+            "not a valid header value",
             "selects the key that encrypts",
         ],
     ),
@@ -102,10 +101,10 @@ const NOT_SAID: &[(&str, &[&str])] = &[
     (
         "of the library's sandbox in a test, or as it breaks down",
         &[
-            "the field is no text in UTF-8",
+            "the decrypted field is not valid UTF-8",
             "the sandbox has no platform key {}",
-            "the sandbox panicked while it answered; its message is above",
-            "wxpay: the sandbox's store cannot be written ({}); it answers no more, end it and start it again",
+            "the sandbox panicked; its panic message is above",
+            "wxpay: the sandbox's database cannot be written ({}); the sandbox sends no more responses, restart it",
         ],
     ),
     (
@@ -408,8 +407,8 @@ fn a_chinese_sandbox_explains_in_chinese() {
         "{}",
         text(&refused.stderr)
     );
-    assert_eq!(text(&unpaid.stderr), "wxpay: 订单 \"none\" 沙箱不知道\n");
+    assert_eq!(text(&unpaid.stderr), "wxpay: 订单 \"none\" 在沙箱中不存在\n");
     assert_eq!(explained[0], "已拒绝：GET /v3/x");
-    assert!(explained[1].starts_with("  常见的错误都解释不了这一签名："), "{explained:?}");
+    assert!(explained[1].starts_with("  不是常见的签名错误："), "{explained:?}");
     assert!(explained[2].contains("预期的") && explained[2].contains("所签名的"), "{explained:?}");
 }

@@ -131,14 +131,14 @@ fn the_page_shows_the_state_and_its_buttons_work() {
     let [unsigned, wrong] = [0, 1].map(|at| calls[at]["number"].to_string());
     browser.assert_cell("calls", &unsigned, "signature", "is missing");
     browser.assert_cell("calls", &unsigned, "status", "401");
-    browser.assert_cell("calls", &wrong, "signature", "does not hold");
+    browser.assert_cell("calls", &wrong, "signature", "invalid");
     browser.assert_cell("calls", &wrong, "signature", "the body was left out");
     browser.assert_cell("calls", &wrong, "request", "POST /v3/signed/wrongly?a=%3Cimg%3E");
     browser.open("calls", &wrong);
     browser.assert_cell("calls", &wrong, "signature", "expected message");
-    browser.assert_cell("calls", &wrong, "signature", "message that was signed");
+    browser.assert_cell("calls", &wrong, "signature", "signed message");
     browser.assert_cell("calls", &wrong, "signature", &json!({ "description": HOSTILE }).to_string());
-    browser.assert_cell("calls", &calls[2]["number"].to_string(), "signature", "holds");
+    browser.assert_cell("calls", &calls[2]["number"].to_string(), "signature", "valid");
 
     // The order is paid elsewhere before the button is pressed.
     browser.run("window.held = document.querySelector('#orders .pay');", json!([]));
@@ -160,7 +160,7 @@ fn the_page_shows_the_state_and_its_buttons_work() {
     browser.assert_cell("transfers", bill, "state", "WAIT_USER_CONFIRM");
     browser.assert_cell("transfers", bill, "number", "<b>4月报销</b>");
     let outside = "const width = arguments[0];
-        const outside = [...document.querySelectorAll('main *, h1, button, #said')].filter(at => {
+        const outside = [...document.querySelectorAll('main *, h1, button, #error')].filter(at => {
             const box = at.getBoundingClientRect();
             return box.width > 0 && (box.left < 0 || box.right > width);
         });
@@ -204,7 +204,7 @@ fn the_page_shows_the_state_and_its_buttons_work() {
     // The sandbox ends and starts again.
     let port = sandbox.address().port();
     drop(sandbox);
-    browser.assert_message("does not answer");
+    browser.assert_message("does not respond");
     let sandbox = Sandbox::builder().port(port).start().expect("the same port");
     browser.assert_message("");
     let none = || browser.run("return document.querySelector('#orders td').innerText;", json!([])) == "nothing yet";
@@ -215,17 +215,20 @@ fn the_page_shows_the_state_and_its_buttons_work() {
 /// The page is in the language of the browser until the user chooses one, which is stored.
 fn assert_languages(browser: &Browser) {
     let chinese = json!(["微信支付沙箱", "订单", "退款", "商家转账", "回调通知", "请求"]);
-    let english = json!(["WeChat Pay sandbox", "Orders", "Refunds", "Transfers", "NotificationVerifier", "Calls"]);
+    let english = json!(["WeChat Pay sandbox", "Orders", "Refunds", "Transfers", "Notifications", "Calls"]);
     let language = || browser.run("return document.documentElement.lang;", json!([]));
     let first_columns =
         || browser.run("return [...document.querySelectorAll('#orders th')].map(at => at.textContent)[0];", json!([]));
-    assert_eq!((browser.headings(), language(), first_columns()), (chinese.clone(), json!("zh-CN"), json!("商户单号")));
+    assert_eq!(
+        (browser.headings(), language(), first_columns()),
+        (chinese.clone(), json!("zh-CN"), json!("商户订单号"))
+    );
     browser.click("//button[@id='en']");
     assert_eq!((browser.headings(), language()), (english.clone(), json!("en")));
     browser.reload();
     assert_eq!(
         (browser.headings(), language(), first_columns()),
-        (english.clone(), json!("en"), json!("Merchant number"))
+        (english.clone(), json!("en"), json!("Merchant order number"))
     );
     browser.click("//button[@id='zh']");
     assert_eq!(browser.headings(), chinese);

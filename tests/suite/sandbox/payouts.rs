@@ -145,7 +145,7 @@ fn cards_images_and_echo_messages_work() {
     let notification = std::iter::repeat_with(|| verify_delivery(&sandbox, &next_delivery(&receive)).expect("valid"));
     notification.take(20).find(|notification| notification.event_type() == "MEMBERCARD.ACTIVATE_CARD").expect("told");
     for (call, message) in
-        [("card", "\"card_id\" is missing"), ("cards", "no control call"), ("../state", "no control call")]
+        [("card", "\"card_id\" is missing"), ("cards", "not a control call"), ("../state", "not a control call")]
     {
         let error = sandbox.control(call, &json!({ "event": "ACCEPT_CARD" })).expect_err(message);
         assert!(error.kind() == ErrorKind::Options && error.message().contains(message), "{error}");

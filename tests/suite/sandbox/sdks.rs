@@ -103,7 +103,7 @@ fn assert_script(mut script: Command, last_line: &str, prefix: &str, user_agent:
     );
     let verdicts = state["calls"].as_array().expect("calls");
     assert_eq!(verdicts.len(), calls.len());
-    assert!(verdicts.iter().all(|call| call["held"] == true), "{state}");
+    assert!(verdicts.iter().all(|call| call["valid"] == true), "{state}");
     let notifications: Vec<[&Value; 3]> = state["notifications"]
         .as_array()
         .expect("notifications")

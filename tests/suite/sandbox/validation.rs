@@ -39,7 +39,7 @@ fn invalid_and_repeated_authorization_headers_are_refused() {
         (vec![header(mchid, serial, -302)], "timestamp"),
         (vec![header(mchid, "00", 0)], "serial_no"),
         (vec![header("1", serial, 0)], "MCH_NOT_EXISTS"),
-        (vec![header(mchid, serial, 0), header(mchid, serial, 0)], "stands twice"),
+        (vec![header(mchid, serial, 0), header(mchid, serial, 0)], "appears twice"),
         (vec![], "is missing"),
         (vec!["Basic eA==".to_owned()], "scheme"),
         (vec![header(mchid, serial, 0).replace("signature=\"", "signature=\"A")], "sign not match"),
@@ -75,7 +75,7 @@ fn the_mistake_in_an_invalid_signature_is_named() {
             serde_json::from_str(response.split_once("\r\n\r\n").expect("head").1).expect("JSON");
         assert_eq!(json["code"], "SIGN_ERROR", "{json}");
         assert_eq!(json["detail"]["sign_information"]["url"], target, "{json}");
-        json["detail"]["sandbox"]["said"].as_str().expect("said").to_owned()
+        json["detail"]["sandbox"]["reason"].as_str().expect("reason").to_owned()
     };
     let message = send(&|t, n| format!("POST\n{target}\n{t}\n{n}\n"));
     assert!(
@@ -90,7 +90,10 @@ fn the_mistake_in_an_invalid_signature_is_named() {
             "line feed at the end",
         ),
         (&|t, n| format!("post\n{target}\n{t}\n{n}\n{body}\n"), "lower case"),
-        (&|t, n| format!("POST\n/v3/pay/transactions/native?q=中\n{t}\n{n}\n{body}\n"), "before it was encoded"),
+        (
+            &|t, n| format!("POST\n/v3/pay/transactions/native?q=中\n{t}\n{n}\n{body}\n"),
+            "before it was percent-encoded",
+        ),
         (&|t, n| format!("POST\nhttps://api.mch.weixin.qq.com{target}\n{t}\n{n}\n{body}\n"), "the real service"),
         (&|t, n| format!("POST\n{target}\n{t}000\n{n}\n{body}\n"), "milliseconds"),
         (&|t, n| format!("POST\n{target}\n{t}\n{n}\n{{\"b\":\"\\u4e2d\\/\",\"a\":1}}\n"), "escaped"),
@@ -101,5 +104,5 @@ fn the_mistake_in_an_invalid_signature_is_named() {
         assert!(message.contains(expected), "{expected:?} not in {message:?}");
     }
     let calls = sandbox.overview()["calls"].clone();
-    assert!(calls.as_array().expect("calls").iter().all(|call| call["held"] == false));
+    assert!(calls.as_array().expect("calls").iter().all(|call| call["valid"] == false));
 }

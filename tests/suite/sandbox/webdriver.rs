@@ -145,7 +145,7 @@ impl Browser {
 
     /// Asserts that the message of the page comes to contain a text, or to be empty.
     pub(crate) fn assert_message(&self, expected: &str) {
-        let message = || self.run("return document.getElementById('said').innerText;", json!([]));
+        let message = || self.run("return document.getElementById('error').innerText;", json!([]));
         let matches = |message: &Value| {
             let message = message.as_str().expect("text");
             if expected.is_empty() { message.is_empty() } else { message.contains(expected) }
@@ -185,7 +185,7 @@ impl Browser {
         events
             .filter(|event| event["method"] == "Network.requestWillBeSent")
             // The start page of the browser.
-            .filter(|event| !event["params"]["documentURL"].as_str().is_some_and(|url| url.starts_with("chrome:")))
+            .filter(|event| !event["params"]["documentURL"].as_str().is_some_and(|url| url.starts_with("chrome")))
             .map(|event| event["params"]["request"]["url"].as_str().expect("URL").to_owned())
             .collect()
     }

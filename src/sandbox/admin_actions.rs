@@ -1,0 +1,205 @@
+//! The control calls that change something.
+
+use serde_json::{Value, json};
+
+use super::delivery::{Message, Notification};
+use super::events::{self, CardEvent};
+use super::fault::Fault;
+use super::ledger::LedgerError;
+use super::ledger_refunds::NewRefund;
+use super::route_request::text;
+use super::state::State;
+use super::stub;
+use crate::crypto::random;
+use crate::error::Error;
+
+/// The control calls, for an unknown one.
+pub(super) const CALLS: &str =
+    "GET / state qr/{out_trade_no}, POST pay refund confirm replay probe notify card fault stub, all under /sandbox/";
+
+/// The result of a call: the body of its response, and the notifications that it causes.
+struct Done {
+    body: Value,
+    notifications: Vec<Notification>,
+}
+
+impl Done {
+    fn ok() -> Self {
+        Done { body: json!({ "ok": true }), notifications: Vec::new() }
+    }
+
+    fn notify(self, notification: impl IntoIterator<Item = Notification>) -> Self {
+        Done { notifications: notification.into_iter().collect(), ..self }
+    }
+}
+
+type Action = fn(&mut State, &Value, i64) -> Result<Done, Error>;
+
+const ACTIONS: &[(&str, Action)] = &[
+    ("pay", pay),
+    ("refund", refund),
+    ("confirm", confirm),
+    ("replay", replay),
+    ("probe", probe),
+    ("notify", notify),
+    ("card", card),
+    ("fault", fault),
+    ("stub", add_stubs),
+];
+
+/// Makes a control call and returns the body of its response; `None` if there is no such call.
+pub(super) fn run(state: &mut State, call: &str, fields: &Value, now: i64) -> Option<Result<Value, Error>> {
+    let (_, action) = ACTIONS.iter().find(|(name, _)| *name == call)?;
+    Some(action(state, fields, now).map(|Done { mut body, notifications }| {
+        let count = notifications.len();
+        state.enqueue(notifications);
+        if count > 0 {
+            let deliveries = state.outbox.deliveries();
+            let new = &deliveries[deliveries.len().saturating_sub(count)..];
+            body["notifications"] = new
+                .iter()
+                .map(|delivery| json!({ "id": delivery.id, "notify_url": delivery.url, "outcome": delivery.outcome }))
+                .collect();
+        }
+        body
+    }))
+}
+
+fn required<'a>(fields: &'a Value, name: &str) -> Result<&'a str, Error> {
+    match text(fields, name) {
+        "" => Err(Error::options(format!("the field {name:?} is missing"))),
+        text => Ok(text),
+    }
+}
+
+/// Why a change is refused, in words.
+fn refusal(what: &str, number: &str, error: LedgerError) -> Error {
+    Error::options(format!(
+        "the {what} {number:?} {}",
+        match error {
+            LedgerError::NotFound => "is not known to the sandbox",
+            LedgerError::AlreadyPaid => "is paid already",
+            LedgerError::Closed => "is closed",
+            LedgerError::NotPaid => "is not paid yet",
+            LedgerError::ExceedsRemaining => "has less left than this amount",
+            LedgerError::InsufficientFunds => "cannot be refunded: the merchant's balance is too low",
+            LedgerError::WrongState => "has already ended",
+            LedgerError::NumberUsed | LedgerError::TotalMismatch | LedgerError::NotForSharing => {
+                "cannot be changed like this"
+            }
+        }
+    ))
+}
+
+/// The buyer pays an order, or all orders of a combined order.
+fn pay(state: &mut State, fields: &Value, now: i64) -> Result<Done, Error> {
+    let number = required(fields, "out_trade_no")?;
+    let refusal = |error| refusal("order", number, error);
+    let keys = state.ledger.find_payable_keys(number);
+    // All of them are paid, or none.
+    for key in &keys {
+        state.ledger.check_pay(key).map_err(refusal)?;
+    }
+    let mut transaction_id = Err(LedgerError::NotFound);
+    for key in &keys {
+        transaction_id = state.ledger.pay(key, now);
+    }
+    let transaction_id = transaction_id.map_err(refusal)?;
+    // The orders of a combined order are reported together, so one of them is enough.
+    let order = keys.last().and_then(|key| state.ledger.orders.get(key));
+    let notification = order.and_then(|order| events::payment(&state.ledger, order));
+    Ok(Done { body: json!({ "transaction_id": transaction_id }), ..Done::ok().notify(notification) })
+}
+
+/// The merchant refunds an order, in part or what is left of it.
+fn refund(state: &mut State, fields: &Value, now: i64) -> Result<Done, Error> {
+    let number = required(fields, "out_trade_no")?;
+    let amount = match fields.get("amount") {
+        None | Some(Value::Null) => None,
+        Some(amount) => Some(
+            amount
+                .as_u64()
+                .filter(|amount| *amount > 0)
+                .ok_or_else(|| Error::options("\"amount\" must be a positive integer, in fen"))?,
+        ),
+    };
+    let refusal = |error| refusal("order", number, error);
+    let key = state.ledger.find_order_key(number).ok_or_else(|| refusal(LedgerError::NotFound))?;
+    let order = state.ledger.orders.get(&key).ok_or_else(|| refusal(LedgerError::NotFound))?;
+    let out_refund_no = format!("page{}", random_text(20)?);
+    let new = NewRefund {
+        out_refund_no: &out_refund_no,
+        amount: amount.unwrap_or(order.remaining()),
+        total: order.terms.total,
+        notify_url: None,
+    };
+    let refund = state.ledger.refund(&key, &new, now).map_err(refusal)?.refund().clone();
+    let body = json!({ "refund_id": refund.refund_id, "amount": refund.amount });
+    Ok(Done { body, ..Done::ok().notify(events::refund(&state.ledger, &refund)) })
+}
+
+/// The user confirms a transfer.
+fn confirm(state: &mut State, fields: &Value, now: i64) -> Result<Done, Error> {
+    let number = required(fields, "out_bill_no")?;
+    let transfer = state.ledger.confirm_transfer(number, now).map_err(|error| refusal("transfer", number, error))?;
+    Ok(Done::ok().notify(events::transfer(transfer)))
+}
+
+fn replay(state: &mut State, fields: &Value, _: i64) -> Result<Done, Error> {
+    state.outbox.replay(required(fields, "id")?).map_err(Error::options)?;
+    Ok(Done::ok())
+}
+
+fn probe(_: &mut State, fields: &Value, _: i64) -> Result<Done, Error> {
+    Ok(Done::ok().notify([Notification::new(required(fields, "notify_url")?, Message::probe())]))
+}
+
+fn notify(_: &mut State, fields: &Value, _: i64) -> Result<Done, Error> {
+    let url = required(fields, "notify_url")?;
+    let (event_type, original_type) = (required(fields, "event_type")?, required(fields, "original_type")?);
+    let message = Message::v3(event_type, original_type, fields["resource"].clone());
+    Ok(Done::ok().notify([Notification::new(url, message)]))
+}
+
+/// A user does something with a member card.
+fn card(state: &mut State, fields: &Value, now: i64) -> Result<Done, Error> {
+    let (card_id, event) = (required(fields, "card_id")?, required(fields, "event")?);
+    let events = [CardEvent::Accept, CardEvent::Activate, CardEvent::Manage];
+    let event = events.into_iter().find(|known| known.as_str() == event).ok_or_else(|| {
+        Error::options("the event of a member card must be ACCEPT_CARD, ACTIVATE_CARD or USERCARD_MANAGE")
+    })?;
+    let url = state.member_cards.notify_url.as_ref().ok_or_else(|| {
+        Error::options(
+            "no callback is set for member cards: PATCH v3/marketing/membercard-open/callback {\"notify_url\": \"...\"}",
+        )
+    })?;
+    let permission = state.member_cards.permissions.get(card_id);
+    let message = events::member_card(event, card_id, &random_text(12)?, permission, now);
+    Ok(Done::ok().notify([Notification::new(url, message)]))
+}
+
+/// Injects a fault into the next responses or notifications.
+fn fault(state: &mut State, fields: &Value, _: i64) -> Result<Done, Error> {
+    let name = required(fields, "fault")?;
+    let times = fields.get("times").map_or(Some(1), Value::as_u64).filter(|times| (1..=10_000).contains(times));
+    let times = times.ok_or_else(|| Error::options("\"times\" must be an integer from 1 to 10000"))?;
+    let queue = match fields.get("on").and_then(Value::as_str).unwrap_or("answer") {
+        "answer" => &mut state.response_faults,
+        "notification" => &mut state.notification_faults,
+        _ => return Err(Error::options("\"on\" must be \"answer\" or \"notification\"")),
+    };
+    for _ in 0..times {
+        queue.push_back(Fault::from_name(name)?);
+    }
+    Ok(Done::ok())
+}
+
+fn add_stubs(state: &mut State, fields: &Value, _: i64) -> Result<Done, Error> {
+    state.stubs.extend(stub::parse_file(&fields.to_string()).map_err(Error::options)?);
+    Ok(Done::ok())
+}
+
+/// A random number as the service or the page makes one.
+fn random_text(length: usize) -> Result<String, Error> {
+    Ok(random::nonce()?.chars().take(length).collect())
+}

@@ -1,0 +1,133 @@
+//! Profit sharing and its returns.
+
+use serde_json::{Value, json};
+
+use super::china_time;
+use super::ledger::Ledger;
+use super::ledger_profit_sharing::Rest;
+use super::ledger_records::{ProfitSharing, ProfitSharingReturn, record_key};
+use super::refusal::Refusal;
+use super::response::RouteResponse;
+use super::route_request::{RouteRequest, owner, text};
+use super::schema::{Field, Kind, MAX_FEN, check_at, required};
+use super::state::State;
+
+const SHARING_KEY: &[Field] = &[required("/transaction_id", Kind::Text(32)), required("/out_order_no", Kind::Text(64))];
+const SHARING: &[Field] = &[required("/receivers", Kind::List(50)), required("/unfreeze_unsplit", Kind::Boolean)];
+const DESCRIPTION: &[Field] = &[required("/description", Kind::Text(80))];
+const RECEIVER: &[Field] = &[
+    required("/type", Kind::OneOf(&["MERCHANT_ID", "PERSONAL_OPENID", "PERSONAL_SUB_OPENID"])),
+    required("/account", Kind::Text(64)),
+];
+const RECEIVER_AMOUNT: &[Field] =
+    &[required("/amount", Kind::Integer(1, MAX_FEN)), required("/description", Kind::Text(80))];
+const RETURN: &[Field] = &[
+    required("/out_return_no", Kind::Text(64)),
+    required("/return_mchid", Kind::Number),
+    required("/amount", Kind::Integer(1, MAX_FEN)),
+    required("/description", Kind::Text(80)),
+];
+
+pub(super) fn share(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
+    let body = request.json(&[SHARING_KEY, SHARING])?;
+    let mut amount = 0;
+    for (index, receiver) in body["receivers"].as_array().into_iter().flatten().enumerate() {
+        let at = format!("/receivers/{index}");
+        check_at(receiver, &at, RECEIVER)?;
+        check_at(receiver, &at, RECEIVER_AMOUNT)?;
+        amount += receiver["amount"].as_u64().unwrap_or_default();
+    }
+    let rest = if body["unfreeze_unsplit"] == true { Rest::Unfreezes } else { Rest::StaysFrozen };
+    share_order(state, &body, (amount, rest), request.now)
+}
+
+pub(super) fn unfreeze(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
+    let mut body = request.json(&[SHARING_KEY, DESCRIPTION])?;
+    // Receivers are not a field of this request; what was sent is ignored.
+    body["receivers"] = Value::Array(Vec::new());
+    share_order(state, &body, (0, Rest::Unfreezes), request.now)
+}
+
+fn share_order(state: &mut State, body: &Value, split: (u64, Rest), now: i64) -> Result<RouteResponse, Refusal> {
+    let order = state.ledger.order(owner(body), "", text(body, "transaction_id")).map_err(Refusal::of_resource)?;
+    let key = order.key();
+    let sharing = state.ledger.share_profit(&key, text(body, "out_order_no"), split, body, now)?;
+    Ok(RouteResponse::json(&sharing_json(sharing)))
+}
+
+fn sharing_json(sharing: &ProfitSharing) -> Value {
+    let time = china_time::format_seconds(sharing.created_at);
+    let receivers = sharing.request["receivers"].as_array().into_iter().flatten();
+    let receivers: Vec<Value> = receivers
+        .filter(|receiver| receiver.is_object())
+        .map(|receiver| {
+            let mut receiver = receiver.clone();
+            receiver["result"] = "SUCCESS".into();
+            receiver["create_time"] = time.as_str().into();
+            receiver["finish_time"] = time.as_str().into();
+            receiver
+        })
+        .collect();
+    json!({
+        "transaction_id": sharing.transaction_id, "out_order_no": sharing.out_order_no,
+        "order_id": sharing.order_id, "state": "FINISHED", "receivers": receivers,
+    })
+}
+
+pub(super) fn query(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
+    let transaction_id = request.required_query("transaction_id")?;
+    let sharing = state.ledger.sharings.get(&record_key(&request.query_owner(), request.variable("out_order_no")));
+    let sharing = sharing.filter(|sharing| sharing.transaction_id == transaction_id);
+    Ok(RouteResponse::json(&sharing_json(sharing.ok_or_else(Refusal::no_resource)?)))
+}
+
+pub(super) fn unsplit_amount(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
+    let transaction_id = request.variable("transaction_id");
+    let order = state.ledger.order_by_transaction(transaction_id).ok_or_else(Refusal::no_resource)?;
+    Ok(RouteResponse::json(&json!({ "transaction_id": transaction_id, "unsplit_amount": order.frozen })))
+}
+
+/// Receivers are accepted and not remembered, whether they are added or deleted.
+pub(super) fn change_receiver(_: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
+    let body = request.json(&[RECEIVER])?;
+    let mut response = json!({});
+    for name in ["sub_mchid", "type", "account", "name", "relation_type", "custom_relation"] {
+        if let Some(value) = body.get(name) {
+            response[name] = value.clone();
+        }
+    }
+    Ok(RouteResponse::json(&response))
+}
+
+pub(super) fn return_profit(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
+    let body = request.json(&[RETURN])?;
+    let order_id = text(&body, "order_id");
+    let by_id = state.ledger.sharings.iter().find(|(_, sharing)| !order_id.is_empty() && sharing.order_id == order_id);
+    let key = by_id.map_or_else(|| record_key(owner(&body), text(&body, "out_order_no")), |(key, _)| key.clone());
+    let amount = body["amount"].as_u64().unwrap_or_default();
+    let returned = state
+        .ledger
+        .return_profit(&key, text(&body, "out_return_no"), amount, &body, request.now)
+        .map_err(Refusal::of_resource)?
+        .clone();
+    Ok(RouteResponse::json(&return_json(&state.ledger, &returned)))
+}
+
+pub(super) fn query_return(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
+    let key = record_key(&request.query_owner(), request.variable("out_return_no"));
+    let returned = state.ledger.sharing_returns.get(&key).ok_or_else(Refusal::no_resource)?;
+    Ok(RouteResponse::json(&return_json(&state.ledger, returned)))
+}
+
+fn return_json(ledger: &Ledger, returned: &ProfitSharingReturn) -> Value {
+    let sharing = ledger.sharings.get(&returned.sharing);
+    let time = china_time::format_seconds(returned.created_at);
+    json!({
+        "order_id": sharing.map(|sharing| sharing.order_id.as_str()),
+        "out_order_no": sharing.map(|sharing| sharing.out_order_no.as_str()),
+        "out_return_no": returned.out_return_no, "return_id": returned.return_id,
+        "return_mchid": text(&returned.request, "return_mchid"), "amount": returned.amount,
+        "description": text(&returned.request, "description"), "result": "SUCCESS",
+        "create_time": time, "finish_time": time,
+    })
+}

@@ -1,0 +1,157 @@
+//! The endpoints of APIv2: orders, refunds and red packets.
+
+use serde_json::{Value, json};
+
+use super::api_orders::{code_url, h5_url};
+use super::events;
+use super::ledger_records::{Order, OrderApi, OrderTerms, TradeType, record_key};
+use super::ledger_refunds::{NewRefund, Refunded};
+use super::merchant::MCHID;
+use super::resources::buyer;
+use super::schema::is_number;
+use super::state::State;
+use super::v2_fields::{V2Refusal, V2Response, fen, optional, text};
+use crate::clock::china_digits;
+use crate::proto::v2::Fields;
+
+type Handler = fn(&mut State, &Fields, i64) -> Result<V2Response, V2Refusal>;
+
+pub(super) struct Route {
+    path: &'static str,
+    pub(super) needs_client_certificate: bool,
+    pub(super) handler: Handler,
+}
+
+const ROUTES: &[Route] = &[
+    Route { path: "/pay/unifiedorder", needs_client_certificate: false, handler: place_order },
+    Route { path: "/pay/orderquery", needs_client_certificate: false, handler: query_order },
+    Route { path: "/pay/closeorder", needs_client_certificate: false, handler: close_order },
+    Route { path: "/secapi/pay/refund", needs_client_certificate: true, handler: refund },
+    Route { path: "/mmpaymkttransfers/sendredpack", needs_client_certificate: true, handler: send_red_pack },
+];
+
+/// The route of a path.
+pub(super) fn route(path: &str) -> Option<&'static Route> {
+    ROUTES.iter().find(|route| route.path == path)
+}
+
+/// The part of a request that is the same when it is repeated.
+fn repeatable(request: &Fields) -> Value {
+    let mut repeatable = Value::Object(request.clone());
+    for name in ["sign", "nonce_str"] {
+        repeatable[name] = Value::Null;
+    }
+    repeatable
+}
+
+fn place_order(state: &mut State, request: &Fields, now: i64) -> Result<V2Response, V2Refusal> {
+    let trade_type = match text(request, "trade_type")? {
+        "NATIVE" => TradeType::Native,
+        "APP" => TradeType::App,
+        "MWEB" => TradeType::H5,
+        "JSAPI" => {
+            text(request, "openid")?;
+            TradeType::Jsapi
+        }
+        _ => return Err(V2Refusal::malformed("trade_type")),
+    };
+    for name in ["spbill_create_ip", "appid", "body"] {
+        text(request, name)?;
+    }
+    let terms = OrderTerms {
+        api: OrderApi::V2,
+        owner: MCHID.to_owned(),
+        out_trade_no: text(request, "out_trade_no")?.to_owned(),
+        trade_type,
+        total: fen(request, "total_fee")?,
+        notify_url: text(request, "notify_url")?.to_owned(),
+        profit_sharing: optional(request, "profit_sharing") == Some("Y"),
+        combine_out_trade_no: None,
+        request: repeatable(request),
+    };
+    if !is_number(&terms.out_trade_no) {
+        return Err(V2Refusal::malformed("out_trade_no"));
+    }
+    let prepay_id = &state.ledger.place(terms, now)?.prepay_id;
+    let mut response = json!({ "trade_type": trade_type.as_str(), "prepay_id": prepay_id });
+    match trade_type {
+        TradeType::Native => response["code_url"] = code_url(prepay_id).into(),
+        TradeType::H5 => response["mweb_url"] = h5_url(prepay_id).into(),
+        TradeType::Jsapi | TradeType::App => {}
+    }
+    Ok(V2Response::new(response))
+}
+
+/// The order that a request names by one of its numbers.
+fn find_order<'a>(state: &'a State, request: &Fields) -> Result<&'a Order, V2Refusal> {
+    let (out_trade_no, transaction_id) = (optional(request, "out_trade_no"), optional(request, "transaction_id"));
+    if out_trade_no.is_none() && transaction_id.is_none() {
+        return Err(V2Refusal::missing("out_trade_no"));
+    }
+    Ok(state.ledger.order(MCHID, out_trade_no.unwrap_or_default(), transaction_id.unwrap_or_default())?)
+}
+
+fn query_order(state: &mut State, request: &Fields, _: i64) -> Result<V2Response, V2Refusal> {
+    let order = find_order(state, request)?;
+    let total = order.terms.total.to_string();
+    let mut response = json!({
+        "out_trade_no": order.terms.out_trade_no, "trade_state": order.state.as_str(), "total_fee": total,
+        "attach": order.requested("/attach"), "trade_type": order.terms.trade_type.as_str(),
+    });
+    if let Some(payment) = &order.payment {
+        response["transaction_id"] = payment.transaction_id.as_str().into();
+        response["openid"] = buyer(order).into();
+        response["bank_type"] = "OTHERS".into();
+        response["cash_fee"] = total.into();
+        response["time_end"] = china_digits(payment.paid_at).into();
+    }
+    Ok(V2Response::new(response))
+}
+
+fn close_order(state: &mut State, request: &Fields, _: i64) -> Result<V2Response, V2Refusal> {
+    state.ledger.close(&record_key(MCHID, text(request, "out_trade_no")?))?;
+    Ok(V2Response::new(json!({})))
+}
+
+fn refund(state: &mut State, request: &Fields, now: i64) -> Result<V2Response, V2Refusal> {
+    let new = NewRefund {
+        out_refund_no: text(request, "out_refund_no")?,
+        amount: fen(request, "refund_fee")?,
+        total: fen(request, "total_fee")?,
+        notify_url: optional(request, "notify_url"),
+    };
+    let key = find_order(state, request)?.key();
+    let (refund, is_new) = match state.ledger.refund(&key, &new, now)? {
+        Refunded::New(refund) => (refund.clone(), true),
+        Refunded::Known(refund) => (refund.clone(), false),
+    };
+    let notification = if is_new { events::refund(&state.ledger, &refund) } else { None };
+    let total = refund.total.to_string();
+    let fields = json!({
+        "transaction_id": refund.transaction_id, "out_trade_no": refund.out_trade_no,
+        "out_refund_no": refund.out_refund_no, "refund_id": refund.refund_id,
+        "refund_fee": refund.amount.to_string(), "total_fee": total, "cash_fee": total,
+    });
+    Ok(V2Response { fields, notifications: notification.into_iter().collect() })
+}
+
+fn send_red_pack(state: &mut State, request: &Fields, now: i64) -> Result<V2Response, V2Refusal> {
+    for name in ["wxappid", "send_name", "total_num", "wishing", "client_ip", "act_name", "remark"] {
+        text(request, name)?;
+    }
+    let total = fen(request, "total_amount")?;
+    if !(100..=20_000).contains(&total) {
+        return Err(V2Refusal::Result("MONEY_LIMIT", "每个红包金额必须在1元至200元之间"));
+    }
+    let (bill, openid) = (text(request, "mch_billno")?, text(request, "re_openid")?);
+    let key = format!("redpack-{bill}");
+    let transfer = state.ledger.transfer(&key, total, &repeatable(request), now)?;
+    let number = transfer.transfer_bill_no.clone();
+    // A red packet needs no confirmation. A repeated request finds it confirmed, which is not an
+    // error here.
+    let _ = state.ledger.confirm_transfer(&key, now);
+    Ok(V2Response::new(json!({
+        "mch_billno": bill, "wxappid": text(request, "wxappid")?, "re_openid": openid,
+        "total_amount": total.to_string(), "send_listid": number,
+    })))
+}

@@ -1,0 +1,74 @@
+//! Dispatches a request: authenticates and routes it, enqueues its notifications, logs it, and
+//! signs the response. All of this happens under one lock, so that a request is atomic.
+
+use super::api_version::ApiVersion;
+use super::authenticate::authenticate;
+use super::fault_injection::{self, Transmission};
+use super::refusal::Refusal;
+use super::request::InboundRequest;
+use super::request_log::{Received, SignatureCheck};
+use super::response::RouteResponse;
+use super::signature::header_value;
+use super::state::State;
+use super::{routes, upload, v2};
+use crate::crypto::random;
+use crate::error::Error;
+use crate::proto::verify;
+
+/// A signed response, and how it is sent.
+pub(super) struct Dispatched {
+    pub(super) response: RouteResponse,
+    pub(super) transmission: Transmission,
+    /// The explanation for the log of refused signatures.
+    pub(super) refused: Option<RefusedSignature>,
+}
+
+/// A request whose signature was refused.
+pub(super) struct RefusedSignature {
+    /// `GET /v3/...`
+    pub(super) request_line: String,
+    pub(super) check: SignatureCheck,
+}
+
+/// Responds to a request.
+///
+/// # Errors
+/// The response cannot be signed; the connection is closed without one.
+pub(super) fn dispatch(state: &mut State, inbound: InboundRequest, now: i64) -> Result<Dispatched, Error> {
+    let (check, mut response) = match ApiVersion::of_path(inbound.path()) {
+        ApiVersion::V2 => v2::respond(state, &inbound, now),
+        ApiVersion::V3 => respond_v3(state, &inbound, now),
+    };
+    state.enqueue(std::mem::take(&mut response.notifications));
+    let refused = (!check.valid && !check.expected.is_empty()).then(|| RefusedSignature {
+        request_line: format!("{} {}", inbound.http.method(), inbound.http.uri()),
+        check: check.clone(),
+    });
+    let requested_key = inbound.header(verify::SERIAL).map(str::to_owned);
+    state.requests.push(Received::new(inbound.http, response.http.status()), check);
+
+    let fault = state.response_faults.pop_front();
+    let signer = fault_injection::apply_before_signing(
+        fault.as_ref(),
+        &mut response,
+        &mut state.platform,
+        requested_key.as_deref(),
+        now,
+    )?;
+    response.sign(&signer)?;
+    response.http.headers_mut().insert("request-id", header_value(&random::nonce()?)?);
+    let transmission = fault_injection::apply_after_signing(fault, &mut response);
+    Ok(Dispatched { response, transmission, refused })
+}
+
+fn respond_v3(state: &mut State, inbound: &InboundRequest, now: i64) -> (SignatureCheck, RouteResponse) {
+    let upload = match upload::read(inbound) {
+        Ok(upload) => upload,
+        Err(refusal) => return (SignatureCheck::default(), refusal.into()),
+    };
+    let signed = upload.as_ref().map_or(inbound.http.body(), |upload| &upload.meta);
+    let merchant_key = state.platform.keys.merchant.public_key();
+    let (check, outcome) = authenticate(inbound, signed, &merchant_key, &mut state.nonces, now);
+    let outcome = outcome.and_then(|()| routes::route(state, inbound, upload.as_ref(), now));
+    (check, outcome.unwrap_or_else(|refusal: Refusal| refusal.into()))
+}

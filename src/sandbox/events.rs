@@ -1,0 +1,123 @@
+//! Which notification a change causes.
+
+use serde_json::{Value, json};
+
+use super::china_time;
+use super::delivery::{Message, Notification};
+use super::ledger::Ledger;
+use super::ledger_records::{Order, OrderApi, Refund, RefundStatus, Transfer};
+use super::merchant::{BUYER_OPENID, MCHID};
+use super::resources::{self, buyer};
+use super::string_enum::string_enum;
+use crate::clock::china_digits;
+
+/// The payment of an order. The orders of a combined order are paid together and reported once.
+pub(super) fn payment(ledger: &Ledger, order: &Order) -> Option<Notification> {
+    let v3 = |resource| Message::v3("TRANSACTION.SUCCESS", "transaction", resource);
+    let message = match order.terms.api {
+        OrderApi::V2 => payment_v2(order),
+        OrderApi::Direct | OrderApi::Partner => v3(resources::transaction(order)),
+        OrderApi::Combined => {
+            v3(resources::combined_order(ledger, order.terms.combine_out_trade_no.as_deref().unwrap_or_default())?)
+        }
+    };
+    Some(Notification::new(&order.terms.notify_url, message))
+}
+
+/// The success of a refund. It is sent to the URL of the refund, or else to that of the order; in
+/// APIv2 only to the former.
+pub(super) fn refund(ledger: &Ledger, refund: &Refund) -> Option<Notification> {
+    let order = ledger.orders.get(&refund.order)?;
+    match (&refund.notify_url, order.terms.api) {
+        (None, OrderApi::V2) => None,
+        (Some(url), OrderApi::V2) => Some(Notification::new(url, refund_v2(order, refund))),
+        (url, _) => {
+            let url = url.as_ref().unwrap_or(&order.terms.notify_url);
+            Some(Notification::new(url, refund_v3(order, refund)))
+        }
+    }
+}
+
+fn refund_v3(order: &Order, refund: &Refund) -> Message {
+    let whole = resources::refund(refund, RefundStatus::Success);
+    let mut resource = json!({ "refund_status": whole["status"] });
+    for name in
+        ["out_trade_no", "transaction_id", "out_refund_no", "refund_id", "success_time", "user_received_account"]
+    {
+        resource[name] = whole[name].clone();
+    }
+    for name in ["mchid", "sp_mchid", "sub_mchid"] {
+        let value = order.requested(&format!("/{name}"));
+        if !value.is_empty() {
+            resource[name] = value.into();
+        }
+    }
+    for name in ["total", "refund", "payer_total", "payer_refund"] {
+        resource["amount"][name] = whole["amount"][name].clone();
+    }
+    Message::v3("REFUND.SUCCESS", "refund", resource)
+}
+
+/// The end of a transfer.
+pub(super) fn transfer(transfer: &Transfer) -> Option<Notification> {
+    let message = Message::v3("MCHTRANSFER.BILL.FINISHED", "mch_payment", resources::transfer(transfer));
+    transfer.notify_url.as_ref().map(|url| Notification::new(url, message))
+}
+
+string_enum! {
+    /// What a user does with a member card.
+    CardEvent {
+        Accept = "ACCEPT_CARD",
+        Activate = "ACTIVATE_CARD",
+        Manage = "USERCARD_MANAGE",
+    }
+}
+
+/// An event of a member card. `permission` is the request for its permission token.
+pub(super) fn member_card(
+    event: CardEvent,
+    card_id: &str,
+    code: &str,
+    permission: Option<&Value>,
+    now: i64,
+) -> Message {
+    let mut resource = json!({
+        "event_type": event.as_str(), "card_id": card_id, "code": code,
+        "event_time": china_time::format_seconds(now), "openid": BUYER_OPENID,
+    });
+    let outer_str = permission.and_then(|request| request.get("outer_str"));
+    if let Some(outer_str) = outer_str.filter(|_| event != CardEvent::Manage) {
+        resource["outer_str"] = outer_str.clone();
+    }
+    Message::v3(&format!("MEMBERCARD.{}", event.as_str()), "membercard", resource)
+}
+
+fn payment_v2(order: &Order) -> Message {
+    let total = order.terms.total.to_string();
+    let (transaction_id, paid_at) =
+        order.payment.as_ref().map_or(("", 0), |payment| (payment.transaction_id.as_str(), payment.paid_at));
+    let fields = json!({
+        "return_code": "SUCCESS", "result_code": "SUCCESS", "appid": order.requested("/appid"), "mch_id": MCHID,
+        "openid": buyer(order), "is_subscribe": "N", "trade_type": order.terms.trade_type.as_str(),
+        "bank_type": "OTHERS", "total_fee": total, "cash_fee": total, "fee_type": "CNY",
+        "transaction_id": transaction_id, "out_trade_no": order.terms.out_trade_no,
+        "attach": order.requested("/attach"), "time_end": china_digits(paid_at),
+    });
+    Message::v2("transaction-success", fields)
+}
+
+/// `req_info` is encrypted when the notification is sent.
+fn refund_v2(order: &Order, refund: &Refund) -> Message {
+    let (amount, total) = (refund.amount.to_string(), order.terms.total.to_string());
+    let info = json!({
+        "out_refund_no": refund.out_refund_no, "out_trade_no": refund.out_trade_no,
+        "refund_account": "REFUND_SOURCE_RECHARGE_FUNDS", "refund_fee": amount, "refund_id": refund.refund_id,
+        "refund_recv_accout": "支付用户零钱", "refund_request_source": "API", "refund_status": "SUCCESS",
+        "settlement_refund_fee": amount, "settlement_total_fee": total,
+        "success_time": china_digits(refund.created_at), "total_fee": total,
+        "transaction_id": refund.transaction_id,
+    });
+    let fields =
+        json!({ "return_code": "SUCCESS", "appid": order.requested("/appid"), "mch_id": MCHID, "req_info": info });
+    Message::v2("refund-processed", fields)
+}

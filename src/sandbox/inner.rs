@@ -1,0 +1,71 @@
+//! What the sandbox's handle and its server share: the state behind its lock, and the database.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::keys::Keys;
+use super::refusal_log::RefusalLog;
+use super::state::State;
+use super::store::{PendingWrite, Store};
+use crate::error::Error;
+use crate::transport::http_client::Transport;
+use crate::transport::runtime;
+
+pub(super) struct SandboxInner {
+    pub(super) keys: Arc<Keys>,
+    state: Mutex<State>,
+    store: Store,
+    /// Sends notifications.
+    pub(super) transport: Transport,
+    /// Where refused signatures are explained.
+    pub(super) refusal_log: Option<RefusalLog>,
+    /// Whether a task of the server panicked.
+    pub(super) panicked: AtomicBool,
+}
+
+impl SandboxInner {
+    pub(super) fn new(state: State, store: Store, transport: Transport, refusal_log: Option<RefusalLog>) -> Self {
+        SandboxInner {
+            keys: Arc::clone(&state.platform.keys),
+            state: Mutex::new(state),
+            store,
+            transport,
+            refusal_log,
+            panicked: AtomicBool::new(false),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads from the state.
+    pub(super) fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        read(&self.lock())
+    }
+
+    /// Changes the state as one transaction, and begins to write the changed rows.
+    ///
+    /// The rows are passed to the store under the lock, so that they are written in the order of
+    /// the transactions.
+    pub(super) fn transact<T>(&self, change: impl FnOnce(&mut State) -> T) -> (T, PendingWrite) {
+        let mut state = self.lock();
+        let outcome = change(&mut state);
+        let pending = self.store.write(state.take_changes());
+        (outcome, pending)
+    }
+
+    /// Changes the state as one transaction, and blocks this thread until the changed rows are
+    /// written.
+    ///
+    /// # Errors
+    /// Those of `change`; [`ErrorKind::Config`](crate::ErrorKind::Config) if the rows cannot be
+    /// written.
+    pub(super) fn transact_blocking<T>(&self, change: impl FnOnce(&mut State) -> Result<T, Error>) -> Result<T, Error> {
+        let (outcome, pending) = self.transact(change);
+        match runtime::parked(pending.written()) {
+            true => outcome,
+            false => Err(Error::config("the sandbox's database cannot be written")),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Orders in the ledger: placing, finding, paying and closing.
+
+use super::ledger::{Ledger, LedgerError};
+use super::ledger_records::{EntryKind, Order, OrderTerms, Payment, TradeState, record_key};
+use super::merchant::MCHID;
+
+impl Ledger {
+    /// Places an order. Placed again on the same terms, it is the same order.
+    pub(super) fn place(&mut self, terms: OrderTerms, now: i64) -> Result<&Order, LedgerError> {
+        self.check_place(&terms)?;
+        let key = record_key(&terms.owner, &terms.out_trade_no);
+        if !self.orders.contains_key(&key) {
+            let order = Order {
+                prepay_id: self.next_number("wx", now),
+                terms,
+                state: TradeState::NotPay,
+                payment: None,
+                created_at: now,
+                refunded: 0,
+                shared: 0,
+                frozen: 0,
+                sharing_finished: false,
+            };
+            self.orders.insert(key.clone(), order);
+            self.persist_order(&key);
+        }
+        self.orders.get(&key).ok_or(LedgerError::NotFound)
+    }
+
+    /// Whether [`place`](Self::place) would accept these terms.
+    pub(super) fn check_place(&self, terms: &OrderTerms) -> Result<(), LedgerError> {
+        match self.orders.get(&record_key(&terms.owner, &terms.out_trade_no)) {
+            None => Ok(()),
+            Some(known) => match known.state {
+                TradeState::Success | TradeState::Refund => Err(LedgerError::AlreadyPaid),
+                TradeState::Closed => Err(LedgerError::Closed),
+                TradeState::NotPay if known.terms != *terms => Err(LedgerError::NumberUsed),
+                TradeState::NotPay => Ok(()),
+            },
+        }
+    }
+
+    /// An order of `owner` by the merchant's number, or by the transaction ID when that number is
+    /// empty.
+    pub(super) fn order(&self, owner: &str, out_trade_no: &str, transaction_id: &str) -> Result<&Order, LedgerError> {
+        let order = if out_trade_no.is_empty() {
+            self.order_by_transaction(transaction_id)
+        } else {
+            self.orders.get(&record_key(owner, out_trade_no))
+        };
+        order.filter(|order| order.terms.owner == owner).ok_or(LedgerError::NotFound)
+    }
+
+    pub(super) fn order_by_transaction(&self, transaction_id: &str) -> Option<&Order> {
+        self.orders.get(self.by_transaction.get(transaction_id)?)
+    }
+
+    /// The key of the order with this number: the merchant's own, or else one of a sub-merchant.
+    pub(super) fn find_order_key(&self, out_trade_no: &str) -> Option<String> {
+        let own = record_key(MCHID, out_trade_no);
+        if self.orders.contains_key(&own) {
+            return Some(own);
+        }
+        self.orders.iter().find(|(_, order)| order.terms.out_trade_no == out_trade_no).map(|(key, _)| key.clone())
+    }
+
+    /// The keys of the orders that a buyer pays together: those of a combined order, or a single
+    /// order. `number` is the number of the combined order, of one of its orders, or of a single
+    /// order.
+    pub(super) fn find_payable_keys(&self, number: &str) -> Vec<String> {
+        let found = self.find_order_key(number);
+        let order = found.as_ref().and_then(|key| self.orders.get(key));
+        match order {
+            Some(Order { terms: OrderTerms { combine_out_trade_no: None, .. }, .. }) => found.into_iter().collect(),
+            Some(Order { terms: OrderTerms { combine_out_trade_no: Some(combined), .. }, .. }) => {
+                self.combined_order_keys(combined)
+            }
+            None => self.combined_order_keys(number),
+        }
+    }
+
+    /// The keys of the orders of a combined order.
+    pub(super) fn combined_order_keys(&self, combine_out_trade_no: &str) -> Vec<String> {
+        self.combined_orders(combine_out_trade_no).map(Order::key).collect()
+    }
+
+    /// The orders of a combined order.
+    pub(super) fn combined_orders<'a>(&'a self, combine_out_trade_no: &'a str) -> impl Iterator<Item = &'a Order> {
+        self.orders
+            .values()
+            .filter(move |order| order.terms.combine_out_trade_no.as_deref() == Some(combine_out_trade_no))
+    }
+
+    /// Whether [`pay`](Self::pay) would accept the payment.
+    pub(super) fn check_pay(&self, key: &str) -> Result<(), LedgerError> {
+        match self.orders.get(key).ok_or(LedgerError::NotFound)?.state {
+            TradeState::Success | TradeState::Refund => Err(LedgerError::AlreadyPaid),
+            TradeState::Closed => Err(LedgerError::Closed),
+            TradeState::NotPay => Ok(()),
+        }
+    }
+
+    /// The buyer pays the order. Returns the transaction ID.
+    pub(super) fn pay(&mut self, key: &str, now: i64) -> Result<String, LedgerError> {
+        self.check_pay(key)?;
+        let transaction_id = self.next_number("42000011", now);
+        let order = self.orders.get_mut(key).ok_or(LedgerError::NotFound)?;
+        order.state = TradeState::Success;
+        order.payment = Some(Payment { transaction_id: transaction_id.clone(), paid_at: now });
+        let (number, total) = (order.terms.out_trade_no.clone(), order.terms.total);
+        if order.terms.profit_sharing {
+            order.frozen = total;
+            self.account.frozen += total;
+        } else {
+            self.account.available += total;
+        }
+        self.by_transaction.insert(transaction_id.clone(), key.to_owned());
+        self.record_entry(EntryKind::Payment, &transaction_id, &number, total, now);
+        self.persist_order(key);
+        Ok(transaction_id)
+    }
+
+    /// Whether [`close`](Self::close) would accept the order.
+    pub(super) fn check_close(&self, key: &str) -> Result<(), LedgerError> {
+        match self.orders.get(key).ok_or(LedgerError::NotFound)?.state {
+            TradeState::Success | TradeState::Refund => Err(LedgerError::AlreadyPaid),
+            TradeState::NotPay | TradeState::Closed => Ok(()),
+        }
+    }
+
+    /// Closes an order that is not paid, so that it cannot be paid any more. Closing it again
+    /// changes nothing.
+    pub(super) fn close(&mut self, key: &str) -> Result<(), LedgerError> {
+        self.check_close(key)?;
+        let order = self.orders.get_mut(key).ok_or(LedgerError::NotFound)?;
+        order.state = TradeState::Closed;
+        self.persist_order(key);
+        Ok(())
+    }
+}

@@ -1,0 +1,232 @@
+//! The records of the ledger: orders, refunds, transfers, profit sharing and account entries.
+//! Amounts are in fen, times in seconds since 1970.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::string_enum::string_enum;
+
+string_enum! {
+    /// The state of an order. It is `Refund` once a part of the payment was refunded.
+    TradeState {
+        NotPay = "NOTPAY",
+        Success = "SUCCESS",
+        Refund = "REFUND",
+        Closed = "CLOSED",
+    }
+}
+
+impl TradeState {
+    /// The description of the state in a response.
+    pub(super) fn description(self) -> &'static str {
+        match self {
+            TradeState::NotPay => "订单未支付",
+            TradeState::Success => "支付成功",
+            TradeState::Refund => "转入退款",
+            TradeState::Closed => "订单已关闭",
+        }
+    }
+}
+
+string_enum! {
+    /// How the buyer pays.
+    TradeType {
+        Native = "NATIVE",
+        Jsapi = "JSAPI",
+        App = "APP",
+        H5 = "MWEB",
+    }
+}
+
+/// The API that an order came through. It decides the form of responses and notifications.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum OrderApi {
+    V2,
+    Direct,
+    Partner,
+    /// One of the orders of a combined order.
+    Combined,
+}
+
+string_enum! {
+    /// A refund is accepted as `Processing`; the next query and the notification report `Success`.
+    RefundStatus {
+        Processing = "PROCESSING",
+        Success = "SUCCESS",
+    }
+}
+
+string_enum! {
+    /// The state of a transfer. The user confirms it, or the merchant cancels it before.
+    TransferState {
+        WaitUserConfirm = "WAIT_USER_CONFIRM",
+        Success = "SUCCESS",
+        Cancelled = "CANCELLED",
+    }
+}
+
+/// The key of a record. The merchant's numbers are unique per merchant only.
+pub(super) fn record_key(mchid: &str, number: &str) -> String {
+    format!("{mchid}/{number}")
+}
+
+/// What an order was placed with. A repeated request must have the same terms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct OrderTerms {
+    pub(super) api: OrderApi,
+    /// The merchant that receives the payment: the merchant itself, or the partner's sub-merchant.
+    pub(super) owner: String,
+    pub(super) out_trade_no: String,
+    pub(super) trade_type: TradeType,
+    pub(super) total: u64,
+    pub(super) notify_url: String,
+    pub(super) profit_sharing: bool,
+    /// The number of the combined order that this order is part of.
+    pub(super) combine_out_trade_no: Option<String>,
+    /// The whole request.
+    pub(super) request: Value,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Order {
+    pub(super) terms: OrderTerms,
+    pub(super) prepay_id: String,
+    pub(super) state: TradeState,
+    #[serde(flatten)]
+    pub(super) payment: Option<Payment>,
+    pub(super) created_at: i64,
+    pub(super) refunded: u64,
+    /// The amount given to the receivers of profit sharing, less what they returned.
+    pub(super) shared: u64,
+    /// The amount that is still frozen for profit sharing.
+    pub(super) frozen: u64,
+    /// Whether profit sharing has ended for this order.
+    pub(super) sharing_finished: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Payment {
+    pub(super) transaction_id: String,
+    pub(super) paid_at: i64,
+}
+
+impl Order {
+    pub(super) fn key(&self) -> String {
+        record_key(&self.terms.owner, &self.terms.out_trade_no)
+    }
+
+    /// A string of the original request by its JSON pointer, empty when it is missing.
+    pub(super) fn requested(&self, pointer: &str) -> &str {
+        self.terms.request.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The part of the payment that was neither refunded nor shared.
+    pub(super) fn remaining(&self) -> u64 {
+        self.terms.total - self.refunded - self.shared
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Refund {
+    /// The key of the refunded order.
+    pub(super) order: String,
+    pub(super) out_trade_no: String,
+    pub(super) transaction_id: String,
+    pub(super) out_refund_no: String,
+    pub(super) refund_id: String,
+    pub(super) amount: u64,
+    /// The total of the order.
+    pub(super) total: u64,
+    pub(super) created_at: i64,
+    pub(super) notify_url: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Transfer {
+    pub(super) out_bill_no: String,
+    pub(super) transfer_bill_no: String,
+    pub(super) amount: u64,
+    pub(super) state: TransferState,
+    pub(super) created_at: i64,
+    pub(super) updated_at: i64,
+    pub(super) notify_url: Option<String>,
+    /// The whole request; a repeated one must be the same.
+    pub(super) request: Value,
+}
+
+/// One request to share the profit of an order.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ProfitSharing {
+    pub(super) out_order_no: String,
+    pub(super) order_id: String,
+    /// The key of the shared order.
+    pub(super) order: String,
+    pub(super) transaction_id: String,
+    pub(super) amount: u64,
+    pub(super) created_at: i64,
+    /// The whole request; a repeated one must be the same.
+    pub(super) request: Value,
+}
+
+/// A shared amount that a receiver returned.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ProfitSharingReturn {
+    pub(super) out_return_no: String,
+    pub(super) return_id: String,
+    /// The key of the profit sharing.
+    pub(super) sharing: String,
+    pub(super) amount: u64,
+    pub(super) created_at: i64,
+    /// The whole request; a repeated one must be the same.
+    pub(super) request: Value,
+}
+
+/// The merchant's money.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub(super) struct Account {
+    pub(super) available: u64,
+    /// Payments whose profit is still to be shared.
+    pub(super) frozen: u64,
+}
+
+/// One movement of money.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Entry {
+    pub(super) at: i64,
+    pub(super) kind: EntryKind,
+    /// The service's number of the order, refund, transfer or profit sharing.
+    pub(super) number: String,
+    /// The merchant's number of it.
+    pub(super) out_number: String,
+    pub(super) amount: u64,
+    /// The balance after this entry, frozen money included.
+    pub(super) balance: u64,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub(super) enum EntryKind {
+    Payment,
+    Refund,
+    Transfer,
+    TransferReturn,
+    ProfitSharing,
+    ProfitSharingReturn,
+}
+
+impl EntryKind {
+    pub(super) fn is_income(self) -> bool {
+        matches!(self, EntryKind::Payment | EntryKind::TransferReturn | EntryKind::ProfitSharingReturn)
+    }
+
+    /// The name of the movement in a fund-flow bill.
+    pub(super) fn description(self) -> &'static str {
+        match self {
+            EntryKind::Payment => "交易",
+            EntryKind::Refund => "退款",
+            EntryKind::Transfer => "商家转账",
+            EntryKind::TransferReturn => "商家转账退回",
+            EntryKind::ProfitSharing => "分账",
+            EntryKind::ProfitSharingReturn => "分账回退",
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Refunds in the ledger.
+
+use super::ledger::{Ledger, LedgerError};
+use super::ledger_records::{EntryKind, Refund, TradeState, record_key};
+use super::rows::Table;
+
+/// The parameters of a refund.
+pub(super) struct NewRefund<'a> {
+    pub(super) out_refund_no: &'a str,
+    pub(super) amount: u64,
+    /// The total of the order, for comparison.
+    pub(super) total: u64,
+    pub(super) notify_url: Option<&'a str>,
+}
+
+/// A refund, and whether this request made it.
+pub(super) enum Refunded<'a> {
+    New(&'a Refund),
+    /// The request repeats an earlier one.
+    Known(&'a Refund),
+}
+
+impl<'a> Refunded<'a> {
+    pub(super) fn refund(&self) -> &'a Refund {
+        match self {
+            Refunded::New(refund) | Refunded::Known(refund) => refund,
+        }
+    }
+}
+
+impl Ledger {
+    /// Refunds a part of an order, or all of it. Repeated with the same number and amount, it is
+    /// the same refund.
+    pub(super) fn refund(
+        &mut self,
+        order_key: &str,
+        new: &NewRefund<'_>,
+        now: i64,
+    ) -> Result<Refunded<'_>, LedgerError> {
+        let order = self.orders.get(order_key).ok_or(LedgerError::NotFound)?;
+        let payment = match &order.payment {
+            Some(payment) if matches!(order.state, TradeState::Success | TradeState::Refund) => payment,
+            _ => return Err(LedgerError::NotPaid),
+        };
+        if order.terms.total != new.total {
+            return Err(LedgerError::TotalMismatch);
+        }
+        let key = record_key(&order.terms.owner, new.out_refund_no);
+        if let Some(known) = self.refunds.get(&key) {
+            if known.order != order_key || known.amount != new.amount {
+                return Err(LedgerError::NumberUsed);
+            }
+            return self.refunds.get(&key).map(Refunded::Known).ok_or(LedgerError::NotFound);
+        }
+        if new.amount == 0 || new.amount > order.remaining() {
+            return Err(LedgerError::ExceedsRemaining);
+        }
+        // The order's frozen money is used first.
+        let from_frozen = new.amount.min(order.frozen);
+        let from_available = new.amount - from_frozen;
+        if from_available > self.account.available {
+            return Err(LedgerError::InsufficientFunds);
+        }
+        let (out_trade_no, transaction_id) = (order.terms.out_trade_no.clone(), payment.transaction_id.clone());
+        let refund = Refund {
+            order: order_key.to_owned(),
+            out_trade_no,
+            transaction_id,
+            out_refund_no: new.out_refund_no.to_owned(),
+            refund_id: self.next_number("5030", now),
+            amount: new.amount,
+            total: new.total,
+            created_at: now,
+            notify_url: new.notify_url.map(str::to_owned),
+        };
+        self.account.frozen -= from_frozen;
+        self.account.available -= from_available;
+        if let Some(order) = self.orders.get_mut(order_key) {
+            order.frozen -= from_frozen;
+            order.refunded += new.amount;
+            order.state = TradeState::Refund;
+        }
+        self.record_entry(EntryKind::Refund, &refund.refund_id, &refund.out_refund_no, refund.amount, now);
+        self.persist_order(order_key);
+        self.changes.write(Table::Refunds, &key, &refund);
+        Ok(Refunded::New(self.refunds.entry(key).or_insert(refund)))
+    }
+}

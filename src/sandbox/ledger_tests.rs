@@ -1,0 +1,163 @@
+//! Tests of the ledger's rules.
+
+use serde_json::{Value, json};
+
+use super::ledger::{Ledger, LedgerError, OPENING_BALANCE};
+use super::ledger_profit_sharing::Rest;
+use super::ledger_records::{Account, OrderApi, OrderTerms, TradeType};
+use super::ledger_refunds::NewRefund;
+use super::rows::{RowChange, Table};
+
+fn terms(number: &str, total: u64, profit_sharing: bool) -> OrderTerms {
+    OrderTerms {
+        api: OrderApi::Direct,
+        owner: "m".to_owned(),
+        out_trade_no: number.to_owned(),
+        trade_type: TradeType::Native,
+        total,
+        notify_url: String::new(),
+        profit_sharing,
+        combine_out_trade_no: None,
+        request: Value::Null,
+    }
+}
+
+fn refund(
+    ledger: &mut Ledger,
+    key: &str,
+    (number, amount, total): (&str, u64, u64),
+    now: i64,
+) -> Result<u64, LedgerError> {
+    let new = NewRefund { out_refund_no: number, amount, total, notify_url: None };
+    ledger.refund(key, &new, now).map(|refunded| refunded.refund().amount)
+}
+
+#[test]
+fn an_order_is_placed_paid_and_refunded() {
+    let mut ledger = Ledger::default();
+    let first = ledger.place(terms("1", 100, false), 1).expect("order").prepay_id.clone();
+    assert_eq!(ledger.place(terms("1", 100, false), 2).expect("the same").prepay_id, first);
+    assert_eq!(ledger.place(terms("1", 101, false), 2).expect_err("other terms"), LedgerError::NumberUsed);
+    assert_eq!(refund(&mut ledger, "m/1", ("r", 1, 100), 2), Err(LedgerError::NotPaid));
+    let transaction_id = ledger.pay("m/1", 3).expect("paid");
+    assert_eq!(ledger.pay("m/1", 4).expect_err("twice"), LedgerError::AlreadyPaid);
+    assert_eq!(ledger.place(terms("1", 100, false), 4).expect_err("paid"), LedgerError::AlreadyPaid);
+    assert_eq!(ledger.close("m/1"), Err(LedgerError::AlreadyPaid));
+    let paid = ledger.order("m", "", &transaction_id).expect("found").payment.clone();
+    assert_eq!(paid.expect("payment").paid_at, 3);
+    assert_eq!(ledger.order("n", "", &transaction_id).expect_err("another merchant"), LedgerError::NotFound);
+    assert_eq!(refund(&mut ledger, "m/1", ("r1", 60, 100), 5), Ok(60));
+    assert_eq!(refund(&mut ledger, "m/1", ("r1", 60, 100), 6), Ok(60), "the same refund");
+    assert_eq!(refund(&mut ledger, "m/1", ("r1", 61, 100), 6), Err(LedgerError::NumberUsed));
+    assert_eq!(refund(&mut ledger, "m/1", ("r2", 41, 100), 6), Err(LedgerError::ExceedsRemaining));
+    assert_eq!(refund(&mut ledger, "m/1", ("r2", 40, 99), 6), Err(LedgerError::TotalMismatch));
+    assert_eq!(refund(&mut ledger, "m/1", ("r2", 0, 100), 6), Err(LedgerError::ExceedsRemaining));
+    refund(&mut ledger, "m/1", ("r2", 40, 100), 6).expect("the rest");
+    let order = ledger.order("m", "1", "").expect("order");
+    assert_eq!((order.refunded, order.state.as_str()), (100, "REFUND"));
+    assert_eq!(ledger.order("m", "", "").expect_err("no number"), LedgerError::NotFound);
+    ledger.audit().expect("balanced");
+}
+
+#[test]
+fn a_closed_order_stays_closed() {
+    let mut ledger = Ledger::default();
+    assert_eq!(ledger.close("m/1"), Err(LedgerError::NotFound));
+    ledger.place(terms("1", 100, false), 1).expect("order");
+    assert_eq!((ledger.close("m/1"), ledger.close("m/1")), (Ok(()), Ok(())));
+    assert_eq!(ledger.pay("m/1", 1).expect_err("closed"), LedgerError::Closed);
+    assert_eq!(ledger.place(terms("1", 100, false), 1).expect_err("closed"), LedgerError::Closed);
+}
+
+#[test]
+fn audit_reports_imbalance() {
+    let mut ledger = Ledger::default();
+    ledger.place(terms("1", 100, true), 1).expect("order");
+    ledger.pay("m/1", 1).expect("paid");
+    ledger.audit().expect("balanced");
+    ledger.account.available += 1;
+    assert!(ledger.audit().expect_err("a fen too much").contains("do not add up"));
+    ledger.account = Account { available: ledger.account.available + 99, frozen: 0 };
+    assert!(ledger.audit().is_err());
+}
+
+#[test]
+fn persisted_rows_restore_the_ledger() {
+    let mut ledger = Ledger::default();
+    ledger.place(terms("1", 100, false), 1).expect("order");
+    ledger.place(terms("2", 100, false), 1).expect("order");
+    ledger.pay("m/1", 3).expect("paid");
+    refund(&mut ledger, "m/1", ("r1", 60, 100), 5).expect("refund");
+    let mut restored = Ledger::default();
+    for change in ledger.take_changes() {
+        let RowChange::Write(row) = change.row else { panic!("nothing was deleted") };
+        restored.restore(change.table, &change.key, &row).expect("row");
+    }
+    assert_eq!(restored.account, ledger.account);
+    assert_eq!(restored.order("m", "1", "").expect("order").refunded, 60);
+    assert!(restored.order("m", "2", "").expect("order").payment.is_none());
+    restored.audit().expect("balanced");
+    assert!(ledger.take_changes().is_empty() && restored.take_changes().is_empty());
+    assert!(restored.restore(Table::Orders, "x", b"{}").is_err());
+}
+
+#[test]
+fn a_transfer_is_confirmed_or_cancelled() {
+    let mut ledger = Ledger::default();
+    let request = json!({ "a": 1 });
+    assert_eq!(
+        ledger.transfer("1", OPENING_BALANCE + 1, &request, 1).expect_err("too much"),
+        LedgerError::InsufficientFunds
+    );
+    let number = ledger.transfer("1", 100, &request, 1).expect("transfer").transfer_bill_no.clone();
+    assert_eq!(ledger.account.available, OPENING_BALANCE - 100);
+    assert_eq!(ledger.transfer("1", 100, &request, 2).expect("the same").transfer_bill_no, number);
+    assert_eq!(ledger.account.available, OPENING_BALANCE - 100);
+    assert_eq!(ledger.transfer("1", 100, &json!({}), 2).expect_err("other request"), LedgerError::NumberUsed);
+    ledger.confirm_transfer("1", 3).expect("confirmed");
+    assert_eq!(ledger.cancel_transfer("1", 4).expect_err("too late"), LedgerError::WrongState);
+    assert_eq!(ledger.confirm_transfer("1", 4).expect_err("twice"), LedgerError::WrongState);
+    ledger.transfer("2", 50, &request, 5).expect("transfer");
+    ledger.cancel_transfer("2", 6).expect("cancelled");
+    ledger.cancel_transfer("2", 7).expect("again");
+    assert_eq!(ledger.confirm_transfer("2", 8).expect_err("too late"), LedgerError::WrongState);
+    assert_eq!(ledger.account.available, OPENING_BALANCE - 100);
+    assert_eq!(ledger.confirm_transfer("3", 8).expect_err("none"), LedgerError::NotFound);
+    ledger.audit().expect("balanced");
+}
+
+#[test]
+fn profit_is_shared_and_returned() {
+    let mut ledger = Ledger::default();
+    ledger.place(terms("1", 100, true), 1).expect("order");
+    ledger.place(terms("2", 100, false), 1).expect("order");
+    let request = json!({ "a": 1 });
+    let frozen = |amount: u64| (amount, Rest::StaysFrozen);
+    assert_eq!(ledger.share_profit("m/1", "s", frozen(1), &request, 1).expect_err("early"), LedgerError::NotPaid);
+    ledger.pay("m/1", 2).expect("paid");
+    ledger.pay("m/2", 2).expect("paid");
+    assert_eq!((ledger.account.available, ledger.account.frozen), (OPENING_BALANCE + 100, 100));
+    let error = ledger.share_profit("m/2", "s", frozen(1), &request, 3).expect_err("not for sharing");
+    assert_eq!(error, LedgerError::NotForSharing);
+    let error = ledger.share_profit("m/1", "s", frozen(101), &request, 3).expect_err("more");
+    assert_eq!(error, LedgerError::ExceedsRemaining);
+    ledger.share_profit("m/1", "s", frozen(30), &request, 3).expect("shared");
+    ledger.share_profit("m/1", "s", frozen(30), &request, 3).expect("the same");
+    let error = ledger.share_profit("m/1", "s", frozen(30), &json!({}), 3).expect_err("other request");
+    assert_eq!(error, LedgerError::NumberUsed);
+    refund(&mut ledger, "m/1", ("r", 20, 100), 4).expect("refund");
+    assert_eq!(ledger.account.frozen, 50);
+    ledger.share_profit("m/1", "t", (10, Rest::Unfreezes), &request, 5).expect("the last");
+    assert_eq!((ledger.account.available, ledger.account.frozen), (OPENING_BALANCE + 140, 0));
+    let error = ledger.share_profit("m/1", "u", frozen(1), &request, 6).expect_err("over");
+    assert_eq!(error, LedgerError::NotForSharing);
+    ledger.return_profit("m/s", "b", 10, &request, 7).expect("returned");
+    ledger.return_profit("m/s", "b", 10, &request, 7).expect("the same");
+    let error = ledger.return_profit("m/s", "b", 10, &json!({}), 7).expect_err("other request");
+    assert_eq!(error, LedgerError::NumberUsed);
+    let error = ledger.return_profit("m/s", "c", 21, &request, 7).expect_err("more");
+    assert_eq!(error, LedgerError::ExceedsRemaining);
+    assert_eq!(ledger.return_profit("m/x", "c", 1, &request, 7).expect_err("none"), LedgerError::NotFound);
+    assert_eq!(ledger.account.available, OPENING_BALANCE + 150);
+    ledger.audit().expect("balanced");
+}

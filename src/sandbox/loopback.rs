@@ -1,0 +1,43 @@
+//! Requests that the sandbox's own process sends to this machine: control calls of `wxpay sandbox`,
+//! and notifications that a test sends itself.
+
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use tower::ServiceExt;
+
+use super::delivery::is_loopback;
+use crate::error::Error;
+use crate::pipeline::call_config::CallConfig;
+use crate::transport::connect::{Connector, Proxy};
+use crate::transport::http_client::Transport;
+use crate::transport::runtime;
+
+/// Makes a control call to a running sandbox: by GET, or by POST with `body` if it is not null.
+#[cfg(feature = "cli")]
+pub(crate) fn control_call(url: &str, body: &serde_json::Value) -> Result<(http::StatusCode, Bytes), Error> {
+    let mut request = Request::new(Bytes::new());
+    if !body.is_null() {
+        *request.method_mut() = http::Method::POST;
+        *request.body_mut() = body.to_string().into();
+        let json = http::HeaderValue::from_static("application/json");
+        request.headers_mut().insert(http::header::CONTENT_TYPE, json);
+    }
+    let response = send(url, request)?;
+    Ok((response.status(), response.into_body()))
+}
+
+/// Sends a request to a URL of this machine.
+pub(super) fn send(url: &str, mut request: Request<Bytes>) -> Result<Response<Bytes>, Error> {
+    let uri: Uri = url.parse().map_err(|source: http::uri::InvalidUri| {
+        Error::options(format!("the notify_url {url:?} is not a URL")).with_source(source)
+    })?;
+    if !uri.host().is_some_and(is_loopback) {
+        return Err(Error::options(format!(
+            "the notify_url {url:?} is not on this machine, and the sandbox sends to no other machine"
+        )));
+    }
+    *request.uri_mut() = uri;
+    request.extensions_mut().insert(CallConfig::default());
+    let connector = Connector::new(&Proxy::Off, &[], std::time::Duration::from_secs(5))?;
+    runtime::block_on(Transport::new(connector).oneshot(request))
+}

@@ -1,0 +1,13 @@
+//! The merchant that the sandbox serves, and the IDs of the platform's keys.
+
+/// The ID of the merchant that the sandbox serves.
+pub const MCHID: &str = "1900000109";
+/// The serial number of that merchant's certificate.
+pub const SERIAL: &str = "3775B6A45ACD588826D15E583A95F5DDC0FFEE00";
+/// The ID of the platform's public key.
+pub const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_0119000001092026010100000000000000";
+
+/// The ID of a platform key that no client has.
+pub(super) const UNKNOWN_KEY_ID: &str = "PUB_KEY_ID_0000000000000000000000000000000000";
+/// The openid of the buyer where a request names none.
+pub(super) const BUYER_OPENID: &str = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o";

@@ -1,0 +1,59 @@
+//! The state as JSON, for the page and `GET /sandbox/state`.
+
+use std::cmp::Reverse;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::ledger_records::Order;
+use super::state::State;
+
+/// How many rows each table has.
+const MAX_ROWS: usize = 100;
+
+/// The account, and the newest orders, refunds, transfers, calls and notifications, newest first.
+pub(super) fn build(state: &State) -> Value {
+    let ledger = &state.ledger;
+    let orders = newest(ledger.orders.values(), |order| (order.created_at, &order.prepay_id));
+    let refunds = newest(ledger.refunds.values(), |refund| (refund.created_at, &refund.refund_id));
+    let transfers = newest(ledger.transfers.values(), |transfer| (transfer.created_at, &transfer.transfer_bill_no));
+    let calls = state.requests.checked().take(MAX_ROWS).map(|(number, received, check)| {
+        json!({
+            "number": number, "method": received.method.as_str(), "target": received.target,
+            "status": received.status.as_u16(), "valid": check.valid, "expected": check.expected,
+            "signed": check.signed, "reason": check.reason,
+        })
+    });
+    json!({
+        "totals": {
+            "orders": ledger.orders.len(), "refunds": ledger.refunds.len(),
+            "order_amount": ledger.orders.values().map(|order| order.terms.total).sum::<u64>(),
+        },
+        "account": ledger.account,
+        "orders": orders.into_iter().map(order_row).collect::<Value>(),
+        "refunds": refunds.into_iter().map(row).collect::<Value>(),
+        "transfers": transfers.into_iter().map(row).collect::<Value>(),
+        "calls": calls.collect::<Value>(),
+        "notifications": state.outbox.deliveries().iter().rev().take(MAX_ROWS).map(row).collect::<Value>(),
+        "count": state.requests.count(),
+    })
+}
+
+/// The newest records, by their time and the number that the service gave them.
+fn newest<'a, T>(records: impl Iterator<Item = &'a T>, age: impl Fn(&'a T) -> (i64, &'a String)) -> Vec<&'a T> {
+    let mut records: Vec<&T> = records.collect();
+    records.sort_by_key(|record| Reverse(age(record)));
+    records.truncate(MAX_ROWS);
+    records
+}
+
+fn row(record: impl Serialize) -> Value {
+    serde_json::to_value(record).unwrap_or_default()
+}
+
+fn order_row(order: &Order) -> Value {
+    let mut row = row(order);
+    row["out_trade_no"] = order.terms.out_trade_no.as_str().into();
+    row["total"] = order.terms.total.into();
+    row
+}

@@ -1,0 +1,95 @@
+//! Refusals of APIv3, in the service's status, code and wording.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::ledger::LedgerError;
+use super::merchant::MCHID;
+use crate::error::Error;
+
+/// A refusal. Its JSON is `{"code", "message", "detail"}`.
+#[derive(Debug, PartialEq)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    pub(super) detail: Value,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Refusal { status, code, message: message.into(), detail: Value::Null }
+    }
+
+    /// 400 `PARAM_ERROR` on one field. A field of the body is named by its JSON pointer.
+    pub(super) fn param(location: &str, field: &str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let detail = json!({ "field": field, "issue": message, "location": location });
+        Refusal { detail, ..Refusal::new(StatusCode::BAD_REQUEST, "PARAM_ERROR", message) }
+    }
+
+    /// A required parameter is missing.
+    pub(super) fn missing(location: &str, field: &str) -> Self {
+        Refusal::param(location, field, format!("缺少必填参数 {field}"))
+    }
+
+    /// 404 `RESOURCE_NOT_EXISTS`.
+    pub(super) fn not_found(message: &str) -> Self {
+        Refusal::new(StatusCode::NOT_FOUND, "RESOURCE_NOT_EXISTS", message)
+    }
+
+    /// 404 `RESOURCE_NOT_EXISTS`, in the general wording.
+    pub(super) fn no_resource() -> Self {
+        Refusal::not_found("查询的资源不存在")
+    }
+
+    /// 403 `NO_AUTH`: a field names another merchant than the one that signed.
+    pub(super) fn other_merchant(field: &str) -> Self {
+        let detail =
+            json!({ "field": field, "issue": format!("the sandbox's merchant is {MCHID}"), "location": "body" });
+        Refusal {
+            detail, ..Refusal::new(StatusCode::FORBIDDEN, "NO_AUTH", "商户号与签名的商户号不一致，无权限")
+        }
+    }
+
+    /// 500 `SYSTEM_ERROR`.
+    pub(super) fn system_error(error: &Error) -> Self {
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "SYSTEM_ERROR", error.to_string())
+    }
+
+    /// The refusal of a change, where the record that is not found is something else than an order.
+    pub(super) fn of_resource(error: LedgerError) -> Self {
+        match error {
+            LedgerError::NotFound => Refusal::no_resource(),
+            other => other.into(),
+        }
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let mut body = json!({ "code": self.code, "message": self.message });
+        if !self.detail.is_null() {
+            body["detail"] = self.detail.clone();
+        }
+        body
+    }
+}
+
+impl From<LedgerError> for Refusal {
+    fn from(error: LedgerError) -> Self {
+        let (status, code, message) = match error {
+            LedgerError::NotFound => (StatusCode::NOT_FOUND, "ORDER_NOT_EXIST", "订单不存在"),
+            LedgerError::NumberUsed => (StatusCode::FORBIDDEN, "OUT_TRADE_NO_USED", "商户订单号重复"),
+            LedgerError::AlreadyPaid => (StatusCode::BAD_REQUEST, "ORDERPAID", "该订单已支付"),
+            LedgerError::Closed => (StatusCode::BAD_REQUEST, "ORDER_CLOSED", "该订单已关闭"),
+            LedgerError::NotPaid => (StatusCode::BAD_REQUEST, "INVALID_REQUEST", "订单未支付"),
+            LedgerError::ExceedsRemaining => (StatusCode::BAD_REQUEST, "INVALID_REQUEST", "金额超过可操作的剩余金额"),
+            LedgerError::TotalMismatch => (StatusCode::BAD_REQUEST, "PARAM_ERROR", "订单总金额与原订单不一致"),
+            LedgerError::InsufficientFunds => (StatusCode::FORBIDDEN, "NOT_ENOUGH", "基本账户余额不足，请充值后重试"),
+            LedgerError::NotForSharing => {
+                (StatusCode::BAD_REQUEST, "INVALID_REQUEST", "订单不是分账订单，或分账已完结")
+            }
+            LedgerError::WrongState => (StatusCode::BAD_REQUEST, "INVALID_REQUEST", "当前状态不允许此操作"),
+        };
+        Refusal::new(status, code, message)
+    }
+}

@@ -1,0 +1,157 @@
+//! Field schemas: what the fields of a request must be, and the refusal of a field that is not.
+
+use serde_json::Value;
+
+use super::refusal::Refusal;
+
+/// A field of a request.
+#[derive(Clone, Copy)]
+pub(super) struct Field {
+    /// Its JSON pointer.
+    pub(super) pointer: &'static str,
+    pub(super) kind: Kind,
+    pub(super) required: bool,
+}
+
+/// What a value must be.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    /// A string with at least 1 and at most this many characters.
+    Text(usize),
+    /// A merchant's number: 1 to 32 letters, digits and `_-|*`.
+    Number,
+    /// An integer in this range, bounds included.
+    Integer(i64, i64),
+    Boolean,
+    Url,
+    /// A time in RFC 3339.
+    Time,
+    Object,
+    /// An array with at least 1 and at most this many elements.
+    List(usize),
+    OneOf(&'static [&'static str]),
+}
+
+/// The maximum amount of a payment, in fen.
+pub(super) const MAX_FEN: i64 = 10_000_000_000;
+
+pub(super) const fn required(pointer: &'static str, kind: Kind) -> Field {
+    Field { pointer, kind, required: true }
+}
+
+pub(super) const fn optional(pointer: &'static str, kind: Kind) -> Field {
+    Field { pointer, kind, required: false }
+}
+
+/// Checks the fields of a body.
+pub(super) fn check(body: &Value, fields: &[Field]) -> Result<(), Refusal> {
+    check_at(body, "", fields)
+}
+
+/// Checks the fields of a part of a body. `at` is the JSON pointer of that part.
+pub(super) fn check_at(part: &Value, at: &str, fields: &[Field]) -> Result<(), Refusal> {
+    for field in fields {
+        let pointer = format!("{at}{}", field.pointer);
+        let value = match part.pointer(field.pointer) {
+            Some(value) if !value.is_null() => value,
+            _ if field.required => return Err(Refusal::missing("body", &pointer)),
+            _ => continue,
+        };
+        if let Err(requirement) = field.kind.check(value) {
+            let mut refusal = Refusal::param("body", &pointer, format!("参数 {pointer} {requirement}"));
+            refusal.detail["value"] = value.clone();
+            return Err(refusal);
+        }
+    }
+    Ok(())
+}
+
+impl Kind {
+    /// Checks a value. The error is the requirement that it does not meet.
+    fn check(self, value: &Value) -> Result<(), String> {
+        let text = value.as_str().filter(|text| !text.is_empty());
+        let (valid, requirement) = match self {
+            Kind::Text(max) => match text {
+                Some(text) => (text.chars().count() <= max, format!("超过{max}个字符")),
+                None => (false, "应为非空字符串".to_owned()),
+            },
+            Kind::Number => {
+                (text.is_some_and(is_number), "应为1-32个字符的字符串，只能是数字、大小写字母_-|*".to_owned())
+            }
+            Kind::Integer(min, max) => {
+                (value.as_i64().is_some_and(|number| (min..=max).contains(&number)), format!("应为{min}到{max}的整数"))
+            }
+            Kind::Boolean => (value.is_boolean(), "应为布尔值".to_owned()),
+            Kind::Url => (text.is_some_and(is_url), "应为http或https开头、不超过255个字符的URL".to_owned()),
+            Kind::Time => (text.is_some_and(is_time), "应为RFC 3339格式的时间，如2018-06-08T10:34:56+08:00".to_owned()),
+            Kind::Object => (value.is_object(), "应为对象".to_owned()),
+            Kind::List(max) => (
+                value.as_array().is_some_and(|items| (1..=max).contains(&items.len())),
+                format!("应为1到{max}个元素的数组"),
+            ),
+            Kind::OneOf(values) => {
+                (text.is_some_and(|text| values.contains(&text)), format!("应为{}之一", values.join("、")))
+            }
+        };
+        if valid { Ok(()) } else { Err(requirement) }
+    }
+}
+
+/// Whether a text can be a merchant's number.
+pub(super) fn is_number(text: &str) -> bool {
+    matches!(text.len(), 1..=32) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-|*".contains(&byte))
+}
+
+fn is_url(text: &str) -> bool {
+    text.len() <= 255
+        && (text.starts_with("https://") || text.starts_with("http://"))
+        && text.parse::<http::Uri>().is_ok()
+}
+
+/// Whether a text has the form `2018-06-08T10:34:56+08:00`. The values of its numbers are not
+/// checked.
+fn is_time(text: &str) -> bool {
+    const MOMENT: &str = "0000-00-00T00:00:00";
+    let (Some(moment), Some(zone)) = (text.get(..MOMENT.len()), text.get(MOMENT.len()..)) else { return false };
+    has_form(moment, MOMENT) && (zone == "Z" || has_form(zone, "+00:00") || has_form(zone, "-00:00"))
+}
+
+/// Whether a text equals `form`, where each `0` stands for a digit.
+pub(super) fn has_form(text: &str, form: &str) -> bool {
+    text.len() == form.len()
+        && text.bytes().zip(form.bytes()).all(|(byte, of)| if of == b'0' { byte.is_ascii_digit() } else { byte == of })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn each_kind_accepts_valid_values_only() {
+        for (kind, good, bad) in [
+            (Kind::Text(2), json!("中文"), json!("中文字")),
+            (Kind::Text(2), json!("a"), json!("")),
+            (Kind::Number, json!("A_-|*9"), json!("a b")),
+            (Kind::Number, json!("1"), json!(1)),
+            (Kind::Integer(1, 9), json!(9), json!(10)),
+            (Kind::Integer(1, 9), json!(1), json!("1")),
+            (Kind::Integer(1, 9), json!(1), json!(1.5)),
+            (Kind::Boolean, json!(false), json!(0)),
+            (Kind::Url, json!("https://a.example/x"), json!("ftp://a")),
+            (Kind::Url, json!("http://127.0.0.1:1/"), json!("https://a b")),
+            (Kind::Time, json!("2018-06-08T10:34:56+08:00"), json!("2018-06-08")),
+            (Kind::Time, json!("2018-06-08T10:34:56Z"), json!("2018-06-08T10:34:56")),
+            (Kind::Object, json!({}), json!([])),
+            (Kind::List(1), json!([1]), json!([1, 2])),
+            (Kind::OneOf(&["A", "B"]), json!("B"), json!("C")),
+        ] {
+            assert!(kind.check(&good).is_ok(), "{good}");
+            assert!(kind.check(&bad).is_err(), "{bad}");
+        }
+        let fields = [required("/a", Kind::Integer(1, 2))];
+        let refusal = check_at(&json!({"a": 0}), "/list/0", &fields).expect_err("zero");
+        assert_eq!(refusal.detail["field"], "/list/0/a");
+        assert_eq!(refusal.detail["value"], 0);
+    }
+}

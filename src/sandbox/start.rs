@@ -1,0 +1,93 @@
+//! Starts a sandbox: opens its data folder, restores its state, and starts its server.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::builder::SandboxBuilder;
+use super::delivery::Delivery;
+use super::inner::SandboxInner;
+use super::keys::{self, Keys};
+use super::ledger::Ledger;
+use super::outbox::Outbox;
+use super::platform::Platform;
+use super::refusal_log::RefusalLog;
+use super::rows::Table;
+use super::state::State;
+use super::store::Store;
+use super::{Sandbox, data_dir, server};
+use crate::error::Error;
+use crate::transport::connect::{Connector, Proxy};
+use crate::transport::http_client::Transport;
+
+/// What a data folder contains, or the defaults without one.
+struct Restored {
+    keys: Arc<Keys>,
+    store: Store,
+    ledger: Ledger,
+    deliveries: Vec<Delivery>,
+}
+
+impl SandboxBuilder {
+    /// Starts the sandbox on a thread of its own.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config): the port is in use, the folder cannot be
+    /// used or another sandbox uses it, or a stub is invalid.
+    pub fn start(self) -> Result<Sandbox, Error> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        if !(0.001..=1e9).contains(&self.speed) {
+            return Err(Error::config(format!(
+                "the notification speed is {}, but must be from 0.001 to 1000000000",
+                self.speed
+            )));
+        }
+        let Restored { keys, store, ledger, deliveries } = match &self.dir {
+            Some(dir) => restore(dir)?,
+            None => Restored {
+                keys: keys::of_process()?,
+                store: Store::in_memory(),
+                ledger: Ledger::default(),
+                deliveries: Vec::new(),
+            },
+        };
+        let mut platform = Platform::new(keys);
+        if self.certificates {
+            platform.use_certificates()?;
+        }
+        let outbox = Outbox::new(deliveries, self.allowed_hosts, self.speed);
+        let state = State::new(platform, ledger, outbox, self.stubs);
+        let transport = Transport::new(Connector::new(&Proxy::Off, &[], Duration::from_secs(5))?);
+        let inner = Arc::new(SandboxInner::new(state, store, transport, self.log.map(RefusalLog::start)));
+        let (stop, stopped) = oneshot::channel();
+        let ([address, tls_address], thread) = server::start(self.port, Arc::clone(&inner), stopped)?;
+        let sandbox = Sandbox { inner, address, tls_address, stop: Some(stop), thread: Some(thread) };
+        if let Some(dir) = &self.dir {
+            data_dir::write(&sandbox, dir).map_err(|source| {
+                Error::config(format!("the folder {} cannot be written: {source}", dir.display())).with_source(source)
+            })?;
+        }
+        Ok(sandbox)
+    }
+}
+
+fn restore(dir: &Path) -> Result<Restored, Error> {
+    std::fs::create_dir_all(dir).map_err(|source| {
+        Error::config(format!("the folder {} cannot be created: {source}", dir.display())).with_source(source)
+    })?;
+    let (mut ledger, mut deliveries) = (Ledger::default(), Vec::new());
+    // The database is opened first, because its lock keeps other sandboxes out of the folder.
+    let store = Store::open(&dir.join("sandbox.redb"), |table, key, row| match table {
+        Table::Deliveries => {
+            deliveries.push(serde_json::from_slice(row).map_err(|error| error.to_string())?);
+            Ok(())
+        }
+        table => ledger.restore(table, key, row),
+    })?;
+    let keys = Arc::new(Keys::of_folder(&dir.join("sandbox-keys.json"))?);
+    Ok(Restored { keys, store, ledger, deliveries })
+}

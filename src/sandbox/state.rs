@@ -1,0 +1,93 @@
+//! Everything that the sandbox remembers. One lock guards it, and each request holds that lock
+//! once, from routing to the signed response.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::delivery::Notification;
+use super::fault::Fault;
+use super::ledger::Ledger;
+use super::nonces::Nonces;
+use super::outbox::Outbox;
+use super::platform::Platform;
+use super::request_log::RequestLog;
+use super::rows::Change;
+use super::stub::Stub;
+
+/// How many bills, and how many images, are kept.
+const MAX_FILES: usize = 100;
+
+pub(super) struct State {
+    pub(super) platform: Platform,
+    /// Persisted.
+    pub(super) ledger: Ledger,
+    /// Persisted.
+    pub(super) outbox: Outbox,
+    pub(super) requests: RequestLog,
+    pub(super) nonces: Nonces,
+    pub(super) stubs: Vec<Stub>,
+    /// The faults of the next responses.
+    pub(super) response_faults: VecDeque<Fault>,
+    /// The faults of the next attempts to send a notification.
+    pub(super) notification_faults: VecDeque<Fault>,
+    pub(super) bills: Files,
+    pub(super) images: Files,
+    pub(super) member_cards: MemberCards,
+}
+
+/// Member cards.
+#[derive(Default)]
+pub(super) struct MemberCards {
+    /// The requests for permission tokens by card ID.
+    pub(super) permissions: BTreeMap<String, Value>,
+    /// Where their events are sent.
+    pub(super) notify_url: Option<String>,
+}
+
+impl State {
+    pub(super) fn new(platform: Platform, ledger: Ledger, outbox: Outbox, stubs: Vec<Stub>) -> Self {
+        State {
+            platform,
+            ledger,
+            outbox,
+            requests: RequestLog::default(),
+            nonces: Nonces::default(),
+            stubs,
+            response_faults: VecDeque::new(),
+            notification_faults: VecDeque::new(),
+            bills: Files::default(),
+            images: Files::default(),
+            member_cards: MemberCards::default(),
+        }
+    }
+
+    pub(super) fn enqueue(&mut self, notifications: Vec<Notification>) {
+        notifications.into_iter().for_each(|notification| self.outbox.enqueue(notification));
+    }
+
+    /// Takes the persisted rows that changed since the last call.
+    pub(super) fn take_changes(&mut self) -> Vec<Change> {
+        let mut changes = self.ledger.take_changes();
+        changes.extend(self.outbox.take_changes());
+        changes
+    }
+}
+
+/// The newest files by name.
+#[derive(Default)]
+pub(super) struct Files(VecDeque<(String, Bytes)>);
+
+impl Files {
+    pub(super) fn insert(&mut self, name: String, file: Bytes) {
+        self.0.push_back((name, file));
+        if self.0.len() > MAX_FILES {
+            self.0.pop_front();
+        }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<Bytes> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, file)| file.clone())
+    }
+}

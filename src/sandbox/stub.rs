@@ -1,0 +1,103 @@
+//! Stubs: responses that a user of the sandbox defines for endpoints.
+
+use std::borrow::Cow;
+
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::api_version::ApiVersion;
+use super::path_template;
+
+/// The response of a stub.
+#[derive(Clone)]
+pub(super) enum StubResponse {
+    /// In APIv2 an object of fields, or a string that is sent as it is.
+    Json(StatusCode, Value),
+    /// A generated file of this length.
+    File(u64),
+}
+
+/// A response that a user of the sandbox defined for an endpoint.
+pub(super) struct Stub {
+    version: ApiVersion,
+    method: String,
+    template: String,
+    pub(super) response: StubResponse,
+}
+
+impl Stub {
+    pub(super) fn json(method: &str, template: &str, status: u16, response: Value) -> Self {
+        let (version, template) = parse_template(template);
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+        Stub { version, method: method.to_ascii_uppercase(), template, response: StubResponse::Json(status, response) }
+    }
+
+    pub(super) fn file(template: &str, length: u64) -> Self {
+        let (version, template) = parse_template(template);
+        // Files of APIv2 are requested by POST.
+        let method = if version == ApiVersion::V2 { "POST" } else { "GET" };
+        Stub { version, method: method.to_owned(), template, response: StubResponse::File(length) }
+    }
+
+    fn matches(&self, version: ApiVersion, method: &Method, path: &str) -> bool {
+        self.version == version
+            && method == self.method.as_str()
+            && path_template::matches(&self.template, path).is_some()
+    }
+}
+
+/// The API version and the normalized path of a template, which is written as in a chain.
+fn parse_template(template: &str) -> (ApiVersion, String) {
+    let template = template.trim_start_matches('/');
+    let template = crate::proto::case::normalize(template).map_or_else(|_| template.to_owned(), Cow::into_owned);
+    match template.strip_prefix("v2/") {
+        Some(path) => (ApiVersion::V2, path.to_owned()),
+        None => (ApiVersion::V3, template),
+    }
+}
+
+/// The response of the newest stub that matches a request.
+pub(super) fn find(stubs: &[Stub], version: ApiVersion, method: &Method, path: &str) -> Option<StubResponse> {
+    stubs.iter().rev().find(|stub| stub.matches(version, method, path)).map(|stub| stub.response.clone())
+}
+
+/// A line of a stub file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    method: String,
+    template: String,
+    #[serde(default = "ok")]
+    status: u16,
+    #[serde(default)]
+    response: Value,
+}
+
+fn ok() -> u16 {
+    200
+}
+
+/// Reads a stub file: a JSON array, or one object per line.
+///
+/// # Errors
+/// The JSON is malformed, or a status is not an HTTP status.
+pub(super) fn parse_file(text: &str) -> Result<Vec<Stub>, String> {
+    let lines: Vec<Line> = if text.trim_start().starts_with('[') {
+        serde_json::from_str(text).map_err(|error| error.to_string())?
+    } else {
+        serde_json::Deserializer::from_str(text)
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .map_err(|error| error.to_string())?
+    };
+    lines
+        .into_iter()
+        .map(|line| {
+            if !(100..600).contains(&line.status) {
+                return Err(format!("{} is not an HTTP status, in the stub of {}", line.status, line.template));
+            }
+            Ok(Stub::json(&line.method, &line.template, line.status, line.response))
+        })
+        .collect()
+}
