@@ -1,21 +1,21 @@
-//! This machine's clock, for signing and verifying.
+//! The system clock, and the formats of a time.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Seconds since 1970; a clock before that counts as 0, and the service will say that it is wrong.
+/// Seconds since 1970, or 0 if the clock is set to an earlier time.
 pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
-/// The time that an answer says it was made at, less ours, in seconds.
+/// The `Date` header of a response minus the local time, in seconds; `None` without a valid header.
 pub(crate) fn offset(headers: &http::HeaderMap) -> Option<i64> {
     let date = httpdate::parse_http_date(headers.get(http::header::DATE)?.to_str().ok()?).ok()?;
-    let theirs = i64::try_from(date.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()?;
-    theirs.checked_sub(now())
+    let seconds = i64::try_from(date.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()?;
+    seconds.checked_sub(now())
 }
 
-/// A time in seconds since 1970 as APIv2 writes it, in China's time zone: `20261123200000`.
+/// Seconds since 1970 as APIv2 writes a time, in China's time zone: `20261123200000`.
 #[cfg(feature = "sandbox")]
 pub(crate) fn china_digits(seconds: i64) -> String {
     let moment = time::OffsetDateTime::from_unix_timestamp(seconds.saturating_add(8 * 3600))
@@ -24,7 +24,7 @@ pub(crate) fn china_digits(seconds: i64) -> String {
     format!("{}{:02}{:02}{hour:02}{minute:02}{second:02}", date.year(), u8::from(date.month()), date.day())
 }
 
-/// A moment as RFC 3339 in a given zone: `2026-11-23T20:00:00+08:00`, `2026-11-23T12:00:00Z`.
+/// A time as RFC 3339 in the given zone: `2026-11-23T20:00:00+08:00`, `2026-11-23T12:00:00Z`.
 #[cfg(any(feature = "cli", feature = "sandbox"))]
 pub(crate) fn rfc3339(moment: SystemTime, zone: time::UtcOffset) -> String {
     let moment = time::OffsetDateTime::from(moment).to_offset(zone);

@@ -16,15 +16,11 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 ///
 /// The most important question after an error is whether the request was sent:
 ///
-/// - [`Config`](Self::Config), [`Path`](Self::Path), [`Options`](Self::Options),
-///   [`Sign`](Self::Sign), [`Connect`](Self::Connect): not sent. Fix the cause and repeat the call.
-/// - [`Timeout`](Self::Timeout), [`Transport`](Self::Transport),
-///   [`ServerError`](Self::ServerError), [`Verification`](Self::Verification): the outcome is
-///   unknown. Query the state, then repeat the call with the same merchant order number.
-/// - [`ClientError`](Self::ClientError), [`Fail`](Self::Fail), [`Redirect`](Self::Redirect): sent
-///   and rejected. [`Error::code`] and [`Error::message`] name the reason.
-/// - [`TooLarge`](Self::TooLarge), [`Sink`](Self::Sink), [`Decode`](Self::Decode): sent, and a
-///   response arrived, but it could not be used.
+/// - Not sent: `Config`, `Path`, `Options`, `Sign`, `Connect`. Fix the cause and repeat the call.
+/// - Unknown outcome: `Timeout`, `Transport`, `ServerError`, `Verification`. Query the state, then
+///   repeat the call with the same merchant order number.
+/// - Sent and rejected: `ClientError`, `Fail`, `Redirect`. [`Error::code`] names the reason.
+/// - Sent, but the response could not be used: `TooLarge`, `Sink`, `Decode`.
 ///
 /// [`Error::is_before_send`] is exact in every case. Kinds may be added, so a `match` needs an arm
 /// for `_`.
@@ -41,8 +37,7 @@ pub enum ErrorKind {
     /// has the wrong type, or a file cannot be read. Nothing was sent. Fix the options.
     Options,
     /// The request could not be signed: the [`Signer`](crate::Signer) failed or took too long, or
-    /// the operating system provided no random bytes. Nothing was sent. The source is the signer's
-    /// error.
+    /// the operating system provided no random bytes. Nothing was sent.
     Sign,
     /// No connection could be made, neither to the host nor to its backup: DNS, a refused
     /// connection, a proxy, TLS. Nothing was sent, so the call is safe to repeat.
@@ -60,10 +55,9 @@ pub enum ErrorKind {
     /// The response arrived but could not be written to its `sink`. Check the disk or the writer,
     /// then download again.
     Sink,
-    /// The signature of a response or a notification is missing or invalid, the digest of a file is
-    /// wrong, or the platform certificates cannot be verified. Do not trust the content; it is
-    /// still available from [`Error::response`]. Check platform keys and clock. The outcome of the
-    /// call is unknown: query the state.
+    /// The signature of a response or a notification is missing or invalid, or the digest of a file
+    /// is wrong. Do not trust the content, which [`Error::response`] still contains. Check platform
+    /// keys and clock. The outcome of the call is unknown: query the state.
     Verification,
     /// A notification with a deliberately wrong signature: WeChat Pay tests whether it is rejected.
     /// Respond with [`Reply::to`](crate::notify::Reply::to).
@@ -297,8 +291,7 @@ impl Error {
         self.0.kind
     }
 
-    /// The call as method and path template: `POST v3/pay/transactions/native`. `None` for errors
-    /// of the settings.
+    /// The method and the path template of the call: `POST v3/pay/transactions/native`.
     #[must_use]
     pub fn call(&self) -> Option<&str> {
         self.0.call.as_deref()
@@ -317,8 +310,8 @@ impl Error {
         &self.0.message
     }
 
-    /// The likely cause of a rejected signature: the part of the signed message that the service
-    /// received differently, a key that does not belong to the certificate, or a wrong clock.
+    /// The likely cause of a rejected signature: a request that was changed on the way, a wrong key
+    /// or a wrong clock.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
@@ -356,8 +349,7 @@ impl Error {
         matches!(self.kind(), ErrorKind::ClientError | ErrorKind::ServerError | ErrorKind::Redirect | ErrorKind::Fail)
     }
 
-    /// Whether the time ran out, while connecting (then [`is_connect`](Self::is_connect) is true as
-    /// well) or later.
+    /// Whether the time ran out, while connecting or later.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.0.timed_out

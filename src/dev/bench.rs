@@ -1,4 +1,4 @@
-//! The pure parts of a call that nobody else may name, one by one, for the benchmarks.
+//! The pure steps of a call, one by one, for the benchmarks.
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
@@ -8,37 +8,37 @@ use crate::options::Options;
 use crate::proto::base_uri::BaseUri;
 use crate::proto::{case, request, template, verify};
 
-/// A path, parsed.
+/// A parsed path.
 #[derive(Debug)]
 pub struct Template(template::Template);
 
 impl Template {
-    /// From the text of `chain`, names in camelCase included.
+    /// Parses a path as `chain` does, with names in camelCase.
     ///
     /// # Errors
-    /// Those of a path.
+    /// [`ErrorKind::Path`](crate::ErrorKind::Path) when the path is invalid.
     pub fn parse(text: &str) -> Result<Self, Error> {
         request::template(&case::normalize(text)?).map(Template)
     }
 
-    /// The path with its variables filled.
+    /// The path with the values of its variables.
     ///
     /// # Errors
-    /// Those of the options.
+    /// [`ErrorKind::Options`](crate::ErrorKind::Options) when a value is invalid.
     pub fn expand(&self, options: &Options) -> Result<String, Error> {
         self.0.expand(|name| options.variables.get(name)).map_err(|source| Error::options(source.to_string()))
     }
 
-    /// The whole request, but for its signature.
+    /// The unsigned request.
     ///
     /// # Errors
-    /// Those of path and options.
+    /// Those of the path and of the options.
     pub fn request(&self, base: &Address, options: &Options) -> Result<http::Request<Bytes>, Error> {
         request::build(Method::POST, &self.0, options, &base.0)
     }
 }
 
-/// The service's own `base_uri`.
+/// The default `base_uri`.
 #[derive(Debug)]
 pub struct Address(BaseUri);
 
@@ -48,10 +48,10 @@ impl Default for Address {
     }
 }
 
-/// The message that an answer's signature covers, after all checks that need no key.
+/// The signing string of a response, after all checks that need no key.
 ///
 /// # Errors
-/// What is wrong with the headers.
+/// The problem of the headers, as a clause.
 pub fn signed(headers: &HeaderMap, body: &[u8], now: i64) -> Result<Vec<u8>, String> {
     verify::read(headers, body, now).map(|signed| signed.message)
 }

@@ -1,4 +1,5 @@
-//! Requests of documented calls, compared with what the PHP SDK sent. Skipped aloud where the corpus is absent.
+//! Requests of documented calls, compared with those of the PHP SDK. Without the shared corpus
+//! these tests are skipped, with a message.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,13 +14,13 @@ use crate::pipeline::sign::{Credential, LocalKey};
 use crate::proto::base_uri::BaseUri;
 use crate::proto::request;
 
-/// The folder of the shared data, where it is present.
+/// The folder of the shared data; `None` if it is not present.
 fn shared() -> Option<PathBuf> {
     let folder = std::env::var_os("WECHATPAY_CORPUS")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     let present = folder.join("corpus/endpoints.jsonl").exists();
     if !present {
-        // The test runner captures what print macros write, and this must be seen.
+        // Written directly to stderr, because the test runner captures the print macros.
         let _ = writeln!(
             std::io::stderr(),
             "SKIPPED: no corpus at {} (name its folder in WECHATPAY_CORPUS)",
@@ -29,7 +30,7 @@ fn shared() -> Option<PathBuf> {
     present.then_some(folder)
 }
 
-/// The whole header, for the corpus's key, nonce and timestamp.
+/// The complete header, for the key, nonce and timestamp of the corpus.
 #[test]
 fn authorization_of_every_get_row() {
     let Some(folder) = shared() else { return };
@@ -56,7 +57,7 @@ fn authorization_of_every_get_row() {
         let template = request::template(row["template"].as_str().expect("template")).expect("template");
         let request = request::build(Method::GET, &template, &options, &base).unwrap_or_else(|e| panic!("{id}: {e}"));
         assert_eq!(request.uri().path_and_query().map(|p| p.as_str()), row["expect"]["target"].as_str(), "{id}");
-        // Rows that the documentation left empty were filled afterwards and have no header.
+        // Rows without an example in the documentation were completed later and have no header.
         let Some(expected) = row["expect"]["authorization"].as_str() else { continue };
         let header = credential.header(&request, 1_700_000_000, "0123456789ABCDEFGHIJKLMNOPQRSTUV");
         let (header, _) = crate::transport::runtime::parked(header).expect("header");
@@ -67,23 +68,24 @@ fn authorization_of_every_get_row() {
     println!("{compared} Authorization headers equal");
 }
 
-/// Where an APIv2 body is decided otherwise than PHP's; `docs/DECISIONS.md` has the reasons.
-mod decided {
+/// Intentional differences between the APIv2 bodies of PHP and of this crate; `docs/DECISIONS.md`
+/// contains the reasons.
+mod differences {
     use serde_json::{Map, Value};
 
-    /// PHP leaves `]]>` inside a CDATA section, which ends it in the middle; here it is split.
+    /// PHP writes `]]>` into a CDATA section, which ends the section. Here it is split.
     pub(super) fn splits_cdata(body: &str, fields: &Map<String, Value>) -> bool {
         fields.values().any(|value| value.to_string().contains("]]>")) && body.contains("]]]]><![CDATA[>")
     }
 
-    /// PHP signs an unknown `sign_type` with nothing; here it is refused.
-    pub(super) fn refuses_sign_type(fields: &Map<String, Value>) -> bool {
+    /// PHP makes an empty signature for an unknown `sign_type`. Here it is an error.
+    pub(super) fn rejects_sign_type(fields: &Map<String, Value>) -> bool {
         let given = fields.get("sign_type").filter(|given| !given.is_null());
         given.is_some_and(|given| !matches!(given.as_str(), Some("MD5" | "HMAC-SHA256")))
     }
 }
 
-/// 1,400 random bodies of APIv2, signed: equal to PHP's but for what is decided.
+/// 1,400 random signed bodies of APIv2 are equal to those of PHP, except for [`differences`].
 #[test]
 fn bodies_of_apiv2() {
     use crate::proto::v2::Credential;
@@ -91,7 +93,7 @@ fn bodies_of_apiv2() {
 
     let Some(folder) = shared() else { return };
     let rows = std::fs::read_to_string(folder.join("corpus/bodies.jsonl")).expect("bodies.jsonl");
-    let (mut equal, mut split, mut refused) = (0, 0, 0);
+    let (mut equal, mut split, mut rejected) = (0, 0, 0);
     for row in rows.lines().map(|line| serde_json::from_str::<Value>(line).expect("a row of JSON")) {
         if row["api"] != "v2" {
             continue;
@@ -101,7 +103,7 @@ fn bodies_of_apiv2() {
             Value::Array(items) => items.iter().enumerate().map(|(at, item)| (at.to_string(), item.clone())).collect(),
             other => panic!("{other}"),
         };
-        // The rows were recorded without the guard of the merchant.
+        // The rows were recorded without the check of the merchant ID.
         let credential = Credential::new("", "corpusApiv2Key0123456789abcdefgh".into()).expect("key");
         let nonceless = row["options"]["nonceless"] == true;
         let mut signed = fields.clone();
@@ -110,31 +112,31 @@ fn bodies_of_apiv2() {
         let body = match signing {
             Ok(()) => xml::write(&signed),
             Err(error) => {
-                assert!(decided::refuses_sign_type(&fields), "{}: {error}", row["n"]);
-                refused += 1;
+                assert!(differences::rejects_sign_type(&fields), "{}: {error}", row["n"]);
+                rejected += 1;
                 continue;
             }
         };
-        assert!(!decided::refuses_sign_type(&fields), "{}", row["n"]);
+        assert!(!differences::rejects_sign_type(&fields), "{}", row["n"]);
         let expected = row["body"].as_str().expect("body");
         if body == expected {
             equal += 1;
         } else {
-            assert!(decided::splits_cdata(&body, &fields), "{}:\n{body}\n{expected}", row["n"]);
+            assert!(differences::splits_cdata(&body, &fields), "{}:\n{body}\n{expected}", row["n"]);
             assert_eq!(body.replace("]]]]><![CDATA[>", "]]>"), expected, "{}", row["n"]);
             split += 1;
         }
         let read = xml::read(body.as_bytes());
         assert!(read.is_ok() || body.contains(char::is_control), "{}: {read:?} {body}", row["n"]);
     }
-    println!("{equal} bodies equal, {split} with ]]> split, {refused} with another sign_type refused");
-    assert_eq!(equal + split + refused, 1400);
+    println!("{equal} bodies equal, {split} with ]]> split, {rejected} with an unknown sign_type rejected");
+    assert_eq!(equal + split + rejected, 1400);
     assert!(equal > 1100);
 }
 
-/// The table of answers without a signature is PHP's.
+/// The table of unsigned responses is that of PHP.
 #[test]
-fn unsigned_answers_of_apiv2() {
+fn unsigned_responses_of_apiv2() {
     let Some(folder) = shared() else { return };
     let rows = std::fs::read_to_string(folder.join("corpus/endpoints.jsonl")).expect("endpoints.jsonl");
     let mut unsigned = 0;

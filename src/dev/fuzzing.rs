@@ -1,5 +1,5 @@
-//! What the fuzz targets of `tests/fuzz` call. Each takes any bytes and must neither panic nor take long, and what can be read back must be
-//! what was written.
+//! Entry points of the fuzz targets in `tests/fuzz`. Each accepts any bytes, must neither panic nor
+//! take long, and asserts that written data is read back unchanged.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
@@ -13,38 +13,38 @@ use crate::proto::base_uri::BaseUri;
 use crate::proto::signing_string::Authorization;
 use crate::proto::{case, request, v2, verify, xml};
 
-/// Two texts: what is before the first zero byte, and what is behind it.
-fn two(data: &[u8]) -> Option<(&str, &str)> {
+/// Splits the data at the first zero byte.
+fn split_texts(data: &[u8]) -> Option<(&str, &str)> {
     let at = data.iter().position(|byte| *byte == 0)?;
     Some((std::str::from_utf8(&data[..at]).ok()?, std::str::from_utf8(&data[at + 1..]).ok()?))
 }
 
-/// A path and the options of a call, to a request.
+/// Builds a request of a path and options.
 pub fn template(data: &[u8]) {
-    let Some((text, options)) = two(data) else { return };
+    let Some((text, options)) = split_texts(data) else { return };
     let options = serde_json::from_str(options).unwrap_or(Value::Null);
     let Ok(normal) = case::normalize(text) else { return };
     let Ok(template) = request::template(&normal) else { return };
     let Ok(options) = Options::from(options).checked() else { return };
     let base = BaseUri::official();
     if let Ok(request) = request::build(Method::POST, &template, &options, &base) {
-        // Nowhere else, however the path was written.
+        // The request never leaves the allowed hosts.
         assert!(base.check(request.uri()).is_ok(), "{}", request.uri());
         assert!(!request.uri().path().split('/').any(|segment| segment == ".." || segment == "."), "{}", request.uri());
     }
 }
 
-/// Options in JSON.
+/// Reads options from JSON.
 pub fn options(data: &[u8]) {
     let Ok(options) = serde_json::from_slice::<Value>(data) else { return };
-    // A sink would open files.
+    // A sink would create files.
     if options.get("sink").is_some() {
         return;
     }
     let _ = Options::from(options).checked();
 }
 
-/// The header that servers read.
+/// Reads the `Authorization` header.
 pub fn authorization(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(read) = Authorization::parse(text) {
@@ -54,9 +54,9 @@ pub fn authorization(data: &[u8]) {
     }
 }
 
-/// The headers of an answer, a line each, and its body.
+/// Checks the headers of a response (one on each line) and its body.
 pub fn verify(data: &[u8]) {
-    let Some((lines, body)) = two(data) else { return };
+    let Some((lines, body)) = split_texts(data) else { return };
     let mut headers = HeaderMap::new();
     for (name, value) in lines.lines().filter_map(|line| line.split_once(':')) {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_bytes(value.as_bytes())) {
@@ -67,15 +67,15 @@ pub fn verify(data: &[u8]) {
     if let Ok(signed) = verify::read(&headers, body.as_bytes(), 1_700_000_000) {
         assert!(signed.message.ends_with(format!("{body}\n").as_bytes()));
     }
-    let mut answer = http::Response::new(bytes::Bytes::copy_from_slice(body.as_bytes()));
-    *answer.headers_mut() = headers;
-    let error = crate::error::Error::from_response(Response::new(answer, false));
+    let mut response = http::Response::new(bytes::Bytes::copy_from_slice(body.as_bytes()));
+    *response.headers_mut() = headers;
+    let error = crate::error::Error::from_response(Response::new(response, false));
     let _ = (error.to_string(), format!("{error:?}"));
 }
 
-/// A notification of either API: nothing of it is signed, so nothing is believed.
+/// Verifies an unsigned notification, which must be rejected.
 pub fn notification(data: &[u8]) {
-    let Some((lines, body)) = two(data) else { return };
+    let Some((lines, body)) = split_texts(data) else { return };
     let key = "0123456789abcdef0123456789abcdef";
     let v2 = notify::v2::NotificationVerifier::new("1900000109", key).unwrap_or_else(|error| panic!("{error}"));
     let opened = v2.verify(body.as_bytes());
@@ -97,10 +97,10 @@ pub fn notification(data: &[u8]) {
     );
 }
 
-/// XML: what is read is written and read again alike.
+/// Reads XML. Fields that are written are read back unchanged.
 pub fn xml(data: &[u8]) {
     let Ok(fields) = xml::read(data) else { return };
-    let _ = (v2::failure(&fields).is_some(), v2::signed_text(&fields));
+    let _ = (v2::failure(&fields).is_some(), v2::signing_string(&fields));
     let flat = fields.values().all(Value::is_string);
     let text = fields.values().filter_map(Value::as_str).all(|text| !text.contains(['\r', '\u{85}', '\u{2028}']));
     let written = xml::write(&fields);
@@ -110,12 +110,12 @@ pub fn xml(data: &[u8]) {
     }
 }
 
-/// Keys and certificates, in PEM and DER.
+/// Reads keys and certificates in PEM and DER.
 pub fn keys(data: &[u8]) {
     let _ =
         (PrivateKey::from_der(data).is_ok(), PublicKey::from_der(data).is_ok(), Certificate::from_der(data).is_ok());
     let Ok(text) = std::str::from_utf8(data) else { return };
-    // Files are another matter.
+    // File URLs would read files.
     if text.contains("://") || text.len() < 64 {
         return;
     }
@@ -127,9 +127,9 @@ pub fn keys(data: &[u8]) {
     }
 }
 
-/// An upload: no name breaks out of its part.
+/// Encodes an upload. No name may leave its part.
 pub fn multipart(data: &[u8]) {
-    let Some((name, contents)) = two(data) else { return };
+    let Some((name, contents)) = split_texts(data) else { return };
     let boundary = "qwertyuiopasdfghjklzxcvbnm_+-XYZ";
     if name.contains(boundary) || contents.contains(boundary) {
         return;

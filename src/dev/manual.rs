@@ -1,5 +1,7 @@
-//! The pages of the manual, so that `cargo test --doc` compiles and runs their Rust blocks. One line a page, in English: the Chinese
-//! pages have the same blocks, and two pages lift theirs out of tests (`tests/suite/docs/manual.rs` holds all of it together).
+//! Doctests of the manual: `cargo test --doc` compiles and runs the Rust blocks of these pages.
+//!
+//! The Chinese pages contain the same blocks, and two pages take theirs from tests. Both are
+//! checked by `tests/suite/docs/manual.rs`.
 
 #[doc = include_str!("../../docs/manual/getting-started.md")]
 struct GettingStarted;

@@ -1,4 +1,5 @@
-//! The PHP SDK's `Formatter`, under its names in snake case: for code carried over that makes or checks signatures itself.
+//! The PHP SDK's class `Formatter`, with its names in snake case, for ported code that creates or
+//! verifies signatures itself.
 //!
 //! ```
 //! use wechatpay_chain::formatter;
@@ -11,10 +12,10 @@ use crate::crypto::random;
 use crate::error::Error;
 use crate::proto::signing_string::{self, Authorization};
 
-/// 32 random letters and digits.
+/// A nonce: 32 random letters and digits.
 ///
 /// # Errors
-/// [`ErrorKind::Sign`](crate::ErrorKind::Sign) when the operating system gives no random bytes.
+/// [`ErrorKind::Sign`](crate::ErrorKind::Sign) when the operating system provides no random bytes.
 pub fn nonce() -> Result<String, Error> {
     random::nonce()
 }
@@ -25,24 +26,31 @@ pub fn timestamp() -> i64 {
     clock::now()
 }
 
-/// The value of the `Authorization` header of a v3 request; `signature` is base64, `serial` the merchant certificate's serial number.
+/// The value of the `Authorization` header of an APIv3 request. `signature` is base64, `serial` the
+/// serial number of the merchant certificate.
 ///
 /// Source: WeChat Pay, "签名生成".
 ///
 /// ```
 /// use wechatpay_chain::formatter;
-/// assert_eq!(
-///     formatter::authorization("1900000109", "NONCE", "c2lnbg==", 1700000000, "3775B6A4"),
-///     r#"WECHATPAY2-SHA256-RSA2048 mchid="1900000109",serial_no="3775B6A4",timestamp="1700000000",nonce_str="NONCE",signature="c2lnbg==""#,
-/// );
+/// let value = formatter::authorization("1900000109", "NONCE", "c2lnbg==", 1700000000, "3775B6A4");
+/// let fields = [
+///     r#"WECHATPAY2-SHA256-RSA2048 mchid="1900000109""#,
+///     r#"serial_no="3775B6A4""#,
+///     r#"timestamp="1700000000""#,
+///     r#"nonce_str="NONCE""#,
+///     r#"signature="c2lnbg==""#,
+/// ];
+/// assert_eq!(value, fields.join(","));
 /// ```
 #[must_use]
 pub fn authorization(mchid: &str, nonce: &str, signature: &str, timestamp: i64, serial: &str) -> String {
     Authorization { mchid, serial, timestamp, nonce, signature }.header_value()
 }
 
-/// The message that the signature of a v3 request covers: five lines, each with a line feed behind it. `target` is path and query as sent, `body`
-/// the bytes as sent; none is an empty line.
+/// The signing string of an APIv3 request: five lines, each of which ends with a line feed.
+/// `target` is the path and the query as sent, `body` the bytes as sent. Without a body the last
+/// line is empty.
 ///
 /// Source: WeChat Pay, "签名生成".
 ///
@@ -56,8 +64,9 @@ pub fn request(method: &str, target: &str, timestamp: i64, nonce: &str, body: &[
     signing_string::request(method, target, timestamp, nonce, body)
 }
 
-/// The message that the signature of a v3 answer or notification covers: three lines. `timestamp` and `nonce` are the texts of its headers
-/// `Wechatpay-Timestamp` and `Wechatpay-Nonce`, `body` the bytes as they came.
+/// The signing string of an APIv3 response or notification: three lines, each of which ends with a
+/// line feed. `timestamp` and `nonce` are the values of the headers `Wechatpay-Timestamp` and
+/// `Wechatpay-Nonce`, `body` the bytes as received.
 ///
 /// Source: WeChat Pay, "签名验证".
 ///
@@ -70,24 +79,27 @@ pub fn response(timestamp: &str, nonce: &str, body: &[u8]) -> Vec<u8> {
     signing_string::response(timestamp, nonce, body)
 }
 
-/// Each piece with a line feed behind it, the last one too.
+/// Each piece followed by a line feed.
 #[must_use]
 pub fn joined_by_line_feed<'a>(pieces: impl IntoIterator<Item = &'a str>) -> String {
     signing_string::joined_by_line_feed(pieces)
 }
 
-/// Pairs in the order of the bytes of their keys, capitals first: what goes into [`query_string_like`].
+/// Pairs sorted by the bytes of their keys, so that capitals come first. The result is an argument
+/// of [`query_string_like`].
 ///
 /// ```
 /// use wechatpay_chain::formatter::{ksort, query_string_like};
-/// assert_eq!(query_string_like(ksort([("nonce_str", "N"), ("appid", "wx"), ("sign", ""), ("mch_id", "1")])), "appid=wx&mch_id=1&nonce_str=N");
+/// let pairs = ksort([("nonce_str", "N"), ("appid", "wx"), ("sign", ""), ("mch_id", "1")]);
+/// assert_eq!(query_string_like(pairs), "appid=wx&mch_id=1&nonce_str=N");
 /// ```
 #[must_use]
 pub fn ksort<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<(&'a str, &'a str)> {
     signing_string::ksort(pairs)
 }
 
-/// `key=value` joined by `&`, nothing encoded, without `sign` and empty values: what APIv2 and vouchers sign.
+/// `key=value` pairs joined by `&`, not encoded, without `sign` and without empty values: the
+/// signing string of APIv2 and of vouchers.
 #[must_use]
 pub fn query_string_like<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     signing_string::query_string_like(pairs)
@@ -98,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_php_formats() {
+    fn results_are_those_of_php() {
         assert_eq!(nonce().expect("nonce").len(), 32);
         assert!(timestamp() > 1_700_000_000);
         assert_eq!(

@@ -1,13 +1,18 @@
-//! The PHP SDK's `Transformer`, under its names in snake case: for code carried over that reads or writes the XML of APIv2 itself. Calls
-//! and notifications need none of it: the option `xml`, [`Response::xml`](crate::Response::xml) and [`notify::v2`](crate::notify::v2) do it.
+//! The PHP SDK's class `Transformer`, with its names in snake case, for ported code that reads or
+//! writes the XML of APIv2 itself. Calls and notifications do not need it: see the option `xml`,
+//! [`Response::xml`](crate::Response::xml) and [`notify::v2`](crate::notify::v2).
 //!
 //! ```
 //! use serde_json::json;
 //! use wechatpay_chain::transformer;
 //!
-//! let fields = transformer::to_array("<xml><return_code><![CDATA[SUCCESS]]></return_code><total_fee>1</total_fee></xml>")?;
-//! assert_eq!(fields, json!({ "return_code": "SUCCESS", "total_fee": "1" }));
-//! assert_eq!(transformer::to_xml(&json!({ "return_msg": "1 < 2" }))?, "<xml><return_msg><![CDATA[1 < 2]]></return_msg></xml>");
+//! let xml = "<xml><return_code><![CDATA[SUCCESS]]></return_code><total_fee>1</total_fee></xml>";
+//! let fields = json!({ "return_code": "SUCCESS", "total_fee": "1" });
+//! assert_eq!(transformer::to_array(xml)?, fields);
+//!
+//! let fields = json!({ "return_msg": "1 < 2" });
+//! let xml = "<xml><return_msg><![CDATA[1 < 2]]></return_msg></xml>";
+//! assert_eq!(transformer::to_xml(&fields)?, xml);
 //! # Ok::<(), wechatpay_chain::Error>(())
 //! ```
 
@@ -17,18 +22,22 @@ use crate::error::{Error, ErrorKind};
 use crate::proto::json_type::kind;
 use crate::proto::xml;
 
-/// The fields below the root, each a string, in their order; see [`Response::xml`](crate::Response::xml).
+/// The fields below the root element, in their order, as [`Response::xml`](crate::Response::xml)
+/// returns them.
 ///
 /// # Errors
-/// [`ErrorKind::Decode`]: it is no XML, has a document type, or is larger than any answer of the service.
+/// [`ErrorKind::Decode`] when it is not XML, has a document type, is nested deeper than 32
+/// elements, or has more than 65,536 elements.
 pub fn to_array(xml: impl AsRef<[u8]>) -> Result<Value, Error> {
-    xml::fields(xml.as_ref()).map_err(|reason| Error::new(ErrorKind::Decode, format!("the text is no XML: {reason}")))
+    xml::fields(xml.as_ref())
+        .map_err(|reason| Error::new(ErrorKind::Decode, format!("the text is not the expected XML: {reason}")))
 }
 
-/// The fields as XML below the root `<xml>`, without a declaration, as APIv2 takes it; text that needs it in CDATA.
+/// The fields as XML below the root element `<xml>`, without a declaration. Text that needs
+/// escaping is in CDATA sections.
 ///
 /// # Errors
-/// [`ErrorKind::Options`]: it is no object.
+/// [`ErrorKind::Options`] when `fields` is not an object.
 pub fn to_xml(fields: &Value) -> Result<String, Error> {
     let fields = fields
         .as_object()
@@ -36,7 +45,7 @@ pub fn to_xml(fields: &Value) -> Result<String, Error> {
     Ok(xml::write(fields))
 }
 
-/// The text without the characters that XML forbids, as control characters in a nickname.
+/// The text without the characters that XML forbids, such as control characters in a nickname.
 #[must_use]
 pub fn sanitize(text: &str) -> String {
     text.chars().filter(|c| xml::is_allowed(*c)).collect()
@@ -48,7 +57,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn there_and_back() {
+    fn round_trip() {
         let fields = json!({ "a": "<&>", "b": { "c": "中" }, "d": "" });
         assert_eq!(to_array(to_xml(&fields).expect("an object")).expect("XML"), fields);
         assert_eq!(to_array("<xml><a>x\u{8}y</a></xml>").expect("XML"), json!({ "a": "xy" }));

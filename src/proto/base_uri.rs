@@ -1,4 +1,4 @@
-//! Where a call goes: the path joined to `base_uri`, and the hosts that may be given the credential.
+//! `base_uri`: how a path is joined to it, and which hosts may receive the merchant's credentials.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,15 +9,16 @@ use percent_encoding::AsciiSet;
 use super::query::{self, encode_illegal};
 use crate::error::Error;
 
-/// What the PHP SDK's HTTP library encodes in a path: all but unreserved, sub-delims, `:`, `@`, `%` and `/`.
+/// The characters of a path that Guzzle, the PHP SDK's HTTP library, encodes: all except
+/// `unreserved`, `sub-delims`, `:`, `@`, `%` and `/` of RFC 3986.
 const PATH: &AsciiSet = &query::TEXT.add(b'?');
 
-/// A checked `base_uri`: scheme, host, port and a path that ends with `/`. A clone shares the text.
+/// A valid `base_uri`: scheme, host, port and a path that ends with `/`. Clones share the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BaseUri {
-    /// `https://api.mch.weixin.qq.com`, the port only where one was given.
+    /// `https://api.mch.weixin.qq.com`, with a port only if one was given.
     origin: Arc<str>,
-    /// `/`, `/hk/`.
+    /// The path: `/`, `/hk/`.
     prefix: Arc<str>,
     plain_http: bool,
 }
@@ -25,42 +26,41 @@ pub(crate) struct BaseUri {
 impl BaseUri {
     pub(crate) const DEFAULT: &'static str = "https://api.mch.weixin.qq.com/";
 
-    /// The service's backup address, for when the other cannot be reached.
+    /// WeChat Pay's backup address, for when the default one cannot be reached.
     pub(crate) const BACKUP: &'static str = "https://api2.wechatpay.cn/";
 
-    /// The service's own address.
+    /// [`DEFAULT`](Self::DEFAULT), parsed.
     pub(crate) fn official() -> Self {
         BaseUri { origin: "https://api.mch.weixin.qq.com".into(), prefix: "/".into(), plain_http: false }
     }
 
-    /// Checks a `base_uri`. The error begins with what was wrong; the caller adds which setting it was.
+    /// Parses a `base_uri`. The error is a clause: the caller names the setting before it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let show = || without_userinfo(text);
-        let uri: Uri = text.parse().map_err(|_| format!("{:?} is no URI", show()))?;
+        let uri: Uri = text.parse().map_err(|_| format!("{:?} is not a URI", show()))?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(format!("{:?} lacks scheme or host: write it like {:?}", show(), BaseUri::DEFAULT));
+            return Err(format!("{:?} has no scheme or host: write it like {:?}", show(), BaseUri::DEFAULT));
         };
         if scheme != "https" && scheme != "http" {
-            return Err(format!("{scheme:?} is no scheme of HTTP: use https"));
+            return Err(format!("the scheme {scheme:?} is not supported: use https"));
         }
         if authority.as_str().contains('@') {
-            return Err("it holds a user name or password, which the service does not take".to_owned());
+            return Err("it contains a user name or password, which WeChat Pay does not use".to_owned());
         }
         if authority.host().is_empty() {
             return Err(format!("{:?} has no host", show()));
         }
         if scheme == "http" && is_wechat_pay(&authority.as_str().to_ascii_lowercase()) {
             return Err(
-                "WeChat Pay's own hosts are called over https: plain http would show every call to the network"
-                    .to_owned(),
+                "WeChat Pay's hosts require https: plain http would expose every call to the network".to_owned()
             );
         }
         if uri.query().is_some() || text.contains('#') {
-            return Err(format!("{:?} has a query or fragment: give queries with the call", show()));
+            return Err(format!("{:?} has a query or fragment: give the query with each call", show()));
         }
         if !uri.path().ends_with('/') {
             return Err(format!(
-                "{text:?} must end with \"/\": its last part would be dropped when a path is joined to it (RFC 3986)"
+                "{text:?} must end with \"/\": otherwise its last segment is dropped when a path is joined to it (RFC 3986)"
             ));
         }
         if has_dot_segment(uri.path()) {
@@ -73,13 +73,13 @@ impl BaseUri {
         })
     }
 
-    /// Joins an expanded template and its query to this base, as RFC 3986 resolves a reference.
+    /// Joins an expanded template to this base, as RFC 3986 resolves a reference.
     ///
-    /// `query`, where given, replaces whatever query the template has; an empty one removes it.
+    /// `query` replaces the query of the template. An empty `query` removes it.
     pub(crate) fn join(&self, reference: &str, query: Option<&str>) -> Result<Uri, Error> {
         if reference.contains('#') {
             return Err(Error::path(
-                "the path has a fragment (\"#\"), which is never sent: take it out, or give the text as a variable",
+                "the path has a fragment (\"#\"), which is never sent: remove it, or pass the text as a variable",
             ));
         }
         let (path, own_query) = match reference.split_once('?') {
@@ -95,7 +95,7 @@ impl BaseUri {
         encode_illegal(&mut target, path, PATH);
         if has_dot_segment(target.get(origin.len()..).unwrap_or_default()) {
             return Err(Error::path(
-                "the path has a \".\" or \"..\" segment, which would lead to another endpoint: take it out",
+                "the path has a \".\" or \"..\" segment, which would lead to another endpoint: remove it",
             ));
         }
         match (query, own_query) {
@@ -105,10 +105,10 @@ impl BaseUri {
         }
         target
             .try_into()
-            .map_err(|source: http::uri::InvalidUri| Error::path("the path makes no valid URI").with_source(source))
+            .map_err(|source: http::uri::InvalidUri| Error::path("the path is not a valid URI").with_source(source))
     }
 
-    /// The origin a reference names itself, or this base's, and the path that remains.
+    /// Splits a reference into its origin, or the origin of this base if it has none, and its path.
     fn split_origin<'a>(&'a self, path: &'a str) -> Result<(Cow<'a, str>, &'a str), Error> {
         let has_scheme = |scheme: &str| {
             let head = path.get(..scheme.len());
@@ -122,7 +122,7 @@ impl BaseUri {
             (if self.plain_http { "http://" } else { "https://" }, rest)
         } else if path.split('/').next().is_some_and(|first| first.contains(':')) {
             return Err(Error::path(
-                "the path begins with a scheme (\"name:\"), which leads elsewhere: begin it with the version, such as \"v3/\"",
+                "the path begins with a scheme (\"name:\"): begin it with the version, such as \"v3/\"",
             ));
         } else {
             return Ok((Cow::Borrowed(&*self.origin), path));
@@ -133,8 +133,8 @@ impl BaseUri {
         let origin = format!("{scheme}{authority}");
         if !self.trusts(scheme.trim_end_matches("://"), &authority) {
             return Err(Error::path(format!(
-                "the path leads to {:?}, which is neither the host of base_uri ({}) nor WeChat Pay's own over https, and \
-                 must not be given the merchant's credential: take the host out of it, or set base_uri",
+                "the path leads to {:?}, which must not receive the merchant's credentials: it is neither the host of \
+                 base_uri ({}) nor a host of WeChat Pay over https; remove the host from the path, or set base_uri",
                 without_userinfo(&origin),
                 self.origin
             )));
@@ -142,7 +142,8 @@ impl BaseUri {
         Ok((origin.into(), if path.is_empty() { "/" } else { path }))
     }
 
-    /// Whether a request for this address may carry the credential: the same origin, or WeChat Pay's own hosts over TLS.
+    /// Whether a request to `uri` may carry the credentials: the origin of this base, or a host of
+    /// WeChat Pay over https.
     fn may_send_to(&self, uri: &Uri) -> bool {
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return false;
@@ -150,7 +151,8 @@ impl BaseUri {
         self.trusts(scheme, &lowercase(authority.as_str()))
     }
 
-    /// An address of `primary` at this base instead; none where the address is another's.
+    /// `uri` with the origin of `primary` replaced by the origin of this base; `None` if `uri` has
+    /// another origin.
     pub(crate) fn replace_origin(&self, primary: &BaseUri, uri: &Uri) -> Option<Uri> {
         let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
         let mut rest = primary.origin.strip_prefix(scheme)?.strip_prefix("://")?.bytes();
@@ -165,44 +167,44 @@ impl BaseUri {
         Uri::from_parts(parts).ok()
     }
 
-    /// Why this cannot stand in for another base.
+    /// Why this base cannot be the backup of `primary`, as a clause; `None` if it can.
     pub(crate) fn backup_problem(&self, primary: &BaseUri) -> Option<&'static str> {
         if self.plain_http && !primary.plain_http {
             return Some(
-                "is plain http, and base_uri is https: whoever blocks the one would read what goes to the other",
+                "is plain http, and base_uri is https: an attacker who blocks base_uri could read the calls to the backup",
             );
         }
-        (self.prefix != primary.prefix)
-            .then_some("has another path than base_uri: calls are sent to the same path of both")
+        (self.prefix != primary.prefix).then_some("has a different path than base_uri: calls use the same path on both")
     }
 
-    /// Refuses to send a request elsewhere.
+    /// Fails if a request to `uri` must not carry the credentials.
     pub(crate) fn check(&self, uri: &Uri) -> Result<(), Error> {
         if self.may_send_to(uri) {
             return Ok(());
         }
         Err(Error::path(format!(
-            "a layer sends the request to {:?}, which must not be given the merchant's credential",
+            "a layer changed the host to {:?}, which must not receive the merchant's credentials",
             uri.host().unwrap_or_default()
         )))
     }
 
-    /// `authority` in lower case.
+    /// `authority` is in lower case.
     fn trusts(&self, scheme: &str, authority: &str) -> bool {
         let own = self.origin.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://"));
         own == Some(authority) || (scheme == "https" && is_wechat_pay(authority))
     }
 }
 
-/// WeChat Pay's own hosts: `api`, `api2`, `apihk`, `fraud` and the like under `mch.weixin.qq.com` and `wechatpay.cn`, and the
-/// facial payment's. A port other than the scheme's own is not theirs.
+/// Whether a host is WeChat Pay's: `api`, `api2`, `apihk`, `fraud` and others below
+/// `mch.weixin.qq.com` and `wechatpay.cn`, and the host of facial payments. The only valid port is
+/// 443.
 fn is_wechat_pay(authority: &str) -> bool {
     let host = authority.strip_suffix(":443").unwrap_or(authority);
     let plain = host.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
     plain && (host.ends_with(".mch.weixin.qq.com") || host.ends_with(".wechatpay.cn") || host == "payapp.weixin.qq.com")
 }
 
-/// Hosts are not case-sensitive, and nearly always in lower case already.
+/// Copies only if necessary: hosts are almost always in lower case already.
 fn lowercase(authority: &str) -> Cow<'_, str> {
     if authority.bytes().any(|byte| byte.is_ascii_uppercase()) {
         authority.to_ascii_lowercase().into()
@@ -211,7 +213,8 @@ fn lowercase(authority: &str) -> Cow<'_, str> {
     }
 }
 
-/// Servers and proxies resolve `.` and `..`, encoded or not, after the signature was made.
+/// Whether a path contains a `.` or `..` segment, percent-encoded or not. Servers and proxies
+/// resolve them after the signature was made, so the request would reach another endpoint.
 pub(crate) fn has_dot_segment(path: &str) -> bool {
     path.split('/').any(|segment| {
         let mut dots = 0;
@@ -223,10 +226,10 @@ pub(crate) fn has_dot_segment(path: &str) -> bool {
     })
 }
 
-/// A URI for an error message: a password in it must not be shown.
+/// A URI for error messages, with user name and password replaced by `***`.
 pub(crate) fn without_userinfo(uri: &str) -> String {
     if uri.len() > 512 || uri.contains(char::is_control) {
-        // Whatever it is, it is no URI, and may be a key in the wrong place.
+        // It is not a URI, and may be a key in the wrong setting.
         return "***".to_owned();
     }
     match (uri.find("://"), uri.rfind('@')) {
@@ -252,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn another_host_in_its_place() {
+    fn replace_origin_only_of_the_primary_host() {
         let backup = base("https://api2.wechatpay.cn/");
         for (primary, uri, instead) in [
             (BaseUri::DEFAULT, "https://api.mch.weixin.qq.com/v3/x?a=b", Some("https://api2.wechatpay.cn/v3/x?a=b")),
@@ -268,12 +271,12 @@ mod tests {
     }
 
     #[test]
-    fn the_default_is_the_official() {
+    fn official_is_the_default() {
         assert_eq!(base(BaseUri::DEFAULT), BaseUri::official());
     }
 
     #[test]
-    fn joined_as_rfc_3986_joins() {
+    fn join_follows_rfc_3986() {
         let hk = "https://api.mch.weixin.qq.com/hk/";
         for (base, reference, query, uri) in [
             (BaseUri::DEFAULT, "v3/pay", None, "https://api.mch.weixin.qq.com/v3/pay"),
@@ -293,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn another_host_is_refused() {
+    fn join_rejects_other_hosts() {
         for reference in [
             "https://evil.example/v3/x",
             "//evil.example/v3/x",
@@ -307,14 +310,14 @@ mod tests {
             "https:///v3",
         ] {
             let message = joined(BaseUri::DEFAULT, reference, None);
-            assert!(message.contains("must not be given"), "{reference}: {message}");
+            assert!(message.contains("must not receive"), "{reference}: {message}");
             assert!(!message.contains("pass@"), "{message}");
         }
         assert!(joined(BaseUri::DEFAULT, "ftp:x", None).contains("scheme"));
     }
 
     #[test]
-    fn dot_segments_and_fragments_are_refused() {
+    fn join_rejects_dot_segments_and_fragments() {
         for reference in ["v3/../x", "v3/./x", "..", "v3/%2e%2E/x", "v3/.%2e", "/.."] {
             assert!(joined(BaseUri::DEFAULT, reference, None).contains("segment"), "{reference}");
         }
@@ -323,18 +326,18 @@ mod tests {
     }
 
     #[test]
-    fn each_wrong_base_has_its_words() {
+    fn errors_of_a_base() {
         for (text, expected) in [
-            ("api.mch.weixin.qq.com", "lacks scheme"),
-            ("/v3/", "lacks scheme"),
-            ("ftp://api.mch.weixin.qq.com/", "no scheme of HTTP"),
+            ("api.mch.weixin.qq.com", "has no scheme"),
+            ("/v3/", "has no scheme"),
+            ("ftp://api.mch.weixin.qq.com/", "is not supported"),
             ("https://u:secret@host/", "user name"),
-            ("http://api.mch.weixin.qq.com/", "over https"),
+            ("http://api.mch.weixin.qq.com/", "require https"),
             ("https://host/?a=b", "query"),
             ("https://host/hk", "must end with"),
             ("https://host/../", "segment"),
-            ("https://ho st/", "no URI"),
-            ("", "no URI"),
+            ("https://ho st/", "not a URI"),
+            ("", "not a URI"),
         ] {
             let message = BaseUri::parse(text).expect_err(text);
             assert!(message.contains(expected) && !message.contains("secret"), "{text}: {message}");

@@ -1,25 +1,27 @@
-//! The names of a chain: PHP's case rule, and the refusal of what it would mangle.
+//! The case rule of the PHP SDK for the names of a chain, and errors for names that it would
+//! corrupt.
 
 use std::borrow::Cow;
 
 use super::excerpt::excerpt;
 use crate::error::Error;
 
-/// Turns one name or a whole path, as written in `seg`, `chain` or `[...]`, into template text.
+/// Converts one name or a whole path, as written in `seg`, `chain` or `[...]`, into template text.
 ///
-/// As in PHP, `_x_` is the variable `{x}`, and a camelCase word becomes kebab-case. Text inside `{...}` and `<...>` and percent
-/// triplets are left alone. Text with capitals that is no plain camelCase word is almost always a value pasted into the path,
-/// which PHP lower-cases without a word; here it is an error.
+/// As in PHP, `_x_` is the variable `{x}`, and a camelCase word becomes kebab-case. Text inside
+/// `{...}` and `<...>` and percent triplets are unchanged. Text with capitals that is not a plain
+/// camelCase word is almost always a value that was pasted into the path. PHP converts it to lower
+/// case silently; here it is an error.
 ///
 /// ```text
 /// permissionTokens                    permission-tokens
 /// complaintsV2                        complaints-v2
-/// Pay                                 pay             (PascalCase, at the start only)
+/// Pay                                 pay                  (PascalCase, only at the start)
 /// _card_id_                           {card_id}
 /// v3/merchantService/complaints/{Id}  v3/merchant-service/complaints/{Id}
 /// v3/cards/pbLatjvWOibDc5             an error: looks like a value
 /// v3/cards/_card_id_                  an error: inside a path it is {card_id}
-/// v3/cards/:card_id                   an error: that is {card_id}, too
+/// v3/cards/:card_id                   an error: it is written {card_id}
 /// ```
 pub(crate) fn normalize(name: &str) -> Result<Cow<'_, str>, Error> {
     if !name.is_empty() && !name.bytes().any(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b':')) {
@@ -28,41 +30,42 @@ pub(crate) fn normalize(name: &str) -> Result<Cow<'_, str>, Error> {
     let mut out = vec![0; max_len(name)];
     let written = write(name.as_bytes(), &mut out, 0).map_err(|fault| fault.into_error(name))?;
     out.truncate(written);
-    // What is inserted is ASCII, so what was text stays text.
-    String::from_utf8(out).map(Cow::Owned).map_err(|_| Error::path("the path is no text"))
+    // Only ASCII is inserted, so the result is UTF-8 like the name.
+    String::from_utf8(out).map(Cow::Owned).map_err(|_| Error::path("the path is not UTF-8 text"))
 }
 
-/// What [`write()`] needs at most.
+/// An upper bound for the length of the text that [`write()`] makes of `name`.
 pub(crate) const fn max_len(name: &str) -> usize {
     2 * name.len() + 2
 }
 
-/// Why a name is refused, and the bytes it lies in.
+/// The reason why a name is invalid, with the range of bytes.
 #[derive(Clone, Copy)]
 pub(crate) enum Fault {
     Empty,
-    /// `_x_` as a segment among others.
+    /// `_x_` as one segment of several.
     Underscored(usize, usize),
-    /// `:x`, which is a variable elsewhere.
+    /// `:x`, a variable in other template languages.
     Colon(usize, usize),
-    /// In the query that begins there.
+    /// A capital in the query, which begins at this byte.
     Query(usize),
+    /// A segment that looks like a value.
     Value(usize, usize),
 }
 
 impl Fault {
-    /// For the compiler, which shows the place itself.
+    /// The message for a compile error, where the compiler shows the location.
     pub(crate) const fn message(self) -> &'static str {
         match self {
             Fault::Empty => "the name of a path segment is empty",
-            Fault::Underscored(..) => "\"_x_\" is a variable only as a name of its own: inside a path write {x}",
-            Fault::Colon(..) => "\":x\" is no variable here: write {x}",
+            Fault::Underscored(..) => "\"_x_\" is a variable only as a complete name: inside a path write {x}",
+            Fault::Colon(..) => "\":x\" is not a variable: write {x}",
             Fault::Query(_) => {
-                "the query in a path has capitals, which a path does not keep: give it as the option \"query\""
+                "the query of a path contains capitals, which are not preserved: give it with the option \"query\""
             }
             Fault::Value(..) => {
-                "a path segment looks like a value, or is no plain camelCase word, and capitals would be lost from it: write a \
-                 variable in its place, such as {id}, and give the value in the options"
+                "a path segment looks like a value, or is not plain camelCase, and would lose its capitals: write a \
+                 variable such as {id} instead, and give the value in the options"
             }
         }
     }
@@ -74,17 +77,17 @@ impl Fault {
             Fault::Underscored(from, to) => {
                 let variable = part(from, to);
                 Error::path(format!(
-                    "the path has the segment \"_{variable}_\", which is a variable only as a name of its own: inside a path write {{{variable}}}"
+                    "the path has the segment \"_{variable}_\", which is a variable only as a complete name: inside a path write {{{variable}}}"
                 ))
             }
             Fault::Colon(from, to) => {
                 let variable = part(from + 1, to);
                 Error::path(format!(
-                    "the path has the segment \":{variable}\", which is no variable here: write {{{variable}}}"
+                    "the path has the segment \":{variable}\", which is not a variable: write {{{variable}}}"
                 ))
             }
             Fault::Query(at) => Error::path(format!(
-                "the query in the path {:?} has capitals, which a path does not keep: give it as an option, \
+                "the query of the path {:?} contains capitals, which are not preserved: give it as an option, \
                  {{\"query\": {{\"name\": \"value\"}}}}",
                 excerpt(part(0, at))
             )),
@@ -93,8 +96,9 @@ impl Fault {
     }
 }
 
-/// Writes a name as template text into `out` from `at` on, and returns where it ends. `const`, so that [`chain!`](crate::chain!) has the
-/// compiler do it; so it goes by bytes and indices.
+/// Writes `name` as template text to `out` at the index `at`, and returns the index of its end. It
+/// is `const` for [`chain!`](crate::chain!), which runs it at compile time, so it works on bytes
+/// and indices.
 pub(crate) const fn write(name: &[u8], out: &mut [u8], at: usize) -> Result<usize, Fault> {
     if name.is_empty() {
         return Err(Fault::Empty);
@@ -165,7 +169,7 @@ const fn segment_end(name: &[u8], start: usize, limit: usize) -> usize {
     end
 }
 
-/// Where the variable in the segment `_x_` lies.
+/// The range of `x` in a segment `_x_`.
 const fn underscored(name: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
     if end < start + 2 || name[start] != b'_' || name[end - 1] != b'_' {
         return None;
@@ -180,12 +184,12 @@ const fn underscored(name: &[u8], start: usize, end: usize) -> Option<(usize, us
     Some((start + 1, end - 1))
 }
 
-/// A path without its query, for messages.
+/// The path without its query, for error messages.
 pub(crate) fn before_query(name: &str) -> &str {
     name.get(..query_of(name.as_bytes())).unwrap_or(name)
 }
 
-/// Where the query of a path begins: the first `?` outside of placeholders, or its end.
+/// The index of the query: the first `?` outside placeholders, or the end of the path.
 const fn query_of(name: &[u8]) -> usize {
     let (mut at, mut inside) = (0, false);
     while at < name.len() {
@@ -200,7 +204,8 @@ const fn query_of(name: &[u8]) -> usize {
     at
 }
 
-/// Whether a text has a capital outside of `{...}` and `<...>`, and, with `triplets`, one that is no part of a percent triplet.
+/// Whether a text has a capital outside `{...}` and `<...>`. With `triplets`, those in percent
+/// triplets do not count.
 const fn has_capital(name: &[u8], start: usize, end: usize, triplets: bool) -> bool {
     let (mut at, mut inside) = (start, false);
     while at < end {
@@ -224,9 +229,10 @@ const fn has_capital(name: &[u8], start: usize, end: usize, triplets: bool) -> b
     false
 }
 
-/// Whether a segment is a plain camelCase word, such as the API's own names are written: `membercardOpen`, `h5Presign`,
-/// `complaintsV2`, `applyment4subState`. A capital begins a word of letters, or stands before one digit, or last; the first word
-/// may have one digit. PascalCase is one only at the start of a path, where PHP lowers it, too.
+/// Whether a segment is a plain camelCase word, like the names of the API: `membercardOpen`,
+/// `h5Presign`, `complaintsV2`, `applyment4subState`. A capital begins a word of letters, or is
+/// followed by one digit, or is the last character. The first word may contain one digit.
+/// PascalCase is accepted only at the start of a path, where PHP converts it as well.
 ///
 /// ```text
 /// [a-z]+ [0-9]? [a-z]*  ( [A-Z] ( [a-z]+ | [0-9] ) )*  [A-Z]?
@@ -234,7 +240,7 @@ const fn has_capital(name: &[u8], start: usize, end: usize, triplets: bool) -> b
 const fn is_camel_case(name: &[u8], start: usize, end: usize, at_start: bool) -> bool {
     let (mut at, mut digits, mut capital_before) = (start, 0, false);
     while at < end {
-        // A zero byte stands for the end: it is none of what follows.
+        // 0 marks the end: it is neither a letter nor a digit.
         let next = if at + 1 < end { name[at + 1] } else { 0 };
         let followed = next.is_ascii_lowercase() || next.is_ascii_digit();
         match name[at] {
@@ -249,7 +255,7 @@ const fn is_camel_case(name: &[u8], start: usize, end: usize, at_start: bool) ->
                     return false;
                 }
                 capital_before = true;
-                // The first word is over: from here a digit must stand right after a capital.
+                // The first word has ended: from here on a digit must follow a capital.
                 digits = 2;
             }
             b'0'..=b'9' if at > start && (capital_before || digits == 0) => {
@@ -269,9 +275,9 @@ const fn is_camel_case(name: &[u8], start: usize, end: usize, at_start: bool) ->
 fn looks_like_a_value(segment: &str) -> Error {
     let segment = excerpt(segment);
     Error::path(format!(
-        "the path segment {segment:?} looks like a value, or is no plain camelCase word, and capitals would be lost from it: \
-         write a variable in its place, such as \"{{id}}\", and give the value in the options, {{\"id\": {segment:?}}}; if it is a \
-         name of the API, write it as the API does"
+        "the path segment {segment:?} looks like a value, or is not plain camelCase, and would lose its capitals: write a \
+         variable such as \"{{id}}\" instead, and give the value in the options, {{\"id\": {segment:?}}}; if it is a name of the \
+         API, write it as the API does"
     ))
 }
 
@@ -280,7 +286,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_as_php_turns_them() {
+    fn names_are_converted_as_in_php() {
         for (name, text) in [
             ("v3", "v3"),
             ("membercardOpen", "membercard-open"),
@@ -314,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_php_would_mangle_is_refused() {
+    fn names_that_php_would_corrupt_are_rejected() {
         for (name, segment) in [
             ("v3/cards/pbLatjvWOibDc5-TBnbUk1pD12o0/permission-tokens", "pbLatjvWOibDc5-TBnbUk1pD12o0"),
             ("oUpF8uMuAJO_M2pxb1Q9zNjWeS6o", "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"),

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-/// `"a boolean"`, `"an object"`, ...: a phrase that fits into "... is {} where a string is needed".
+/// A noun with its article: `"a boolean"`, `"an object"`, as in "it is {} where a string is
+/// needed".
 pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

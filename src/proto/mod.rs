@@ -1,5 +1,7 @@
-//! The pure half: bytes and values in, bytes and values out. No socket, clock, randomness or async in here; time and nonce
-//! are arguments, so everything can be tested against fixed vectors.
+//! The rules of the protocol as pure functions: values and bytes in, values and bytes out.
+//!
+//! Nothing here does I/O, reads a clock or needs randomness or async. Time and nonce are arguments,
+//! so that tests can compare with fixed vectors.
 
 pub(crate) mod base_uri;
 pub(crate) mod case;

@@ -1,29 +1,30 @@
-//! Bodies of several parts, in the layout of the PHP SDK: `multipart/form-data` of RFC 7578.
+//! Bodies of type `multipart/form-data` (RFC 7578), byte for byte in the layout of the PHP SDK.
 
 use bytes::Bytes;
 
-/// One part.
+/// One part of a body.
 #[derive(Clone)]
 pub(crate) struct Part {
     pub(crate) name: String,
     pub(crate) filename: Option<String>,
-    /// Besides `Content-Disposition`, in order. Names and values are checked by whoever makes the part.
+    /// The headers other than `Content-Disposition`, in order. Names and values must be valid: they
+    /// are written as they are.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) contents: Bytes,
 }
 
-/// The parts with their boundary.
+/// A body: its parts and the boundary between them.
 #[derive(Clone)]
 pub(crate) struct Multipart {
     pub(crate) boundary: String,
     pub(crate) parts: Vec<Part>,
 }
 
-/// The part that the signature of an upload covers.
-const SIGNED: &str = "meta";
+/// The only part that the signature of an upload covers.
+const SIGNED_PART: &str = "meta";
 
 impl Multipart {
-    /// The body.
+    /// The bytes of the body.
     ///
     /// ```text
     /// --0f0f\r\n
@@ -53,18 +54,19 @@ impl Multipart {
         body.into()
     }
 
+    /// The value of the header `Content-Type`.
     pub(crate) fn content_type(&self) -> String {
         format!("multipart/form-data; boundary={}", self.boundary)
     }
 
-    /// What is signed instead of the body: the `meta` part, where there is one.
+    /// The `meta` part, which is signed instead of the body; `None` if there is none.
     pub(crate) fn signed(&self) -> Option<Bytes> {
-        self.parts.iter().find(|part| part.name == SIGNED).map(|part| part.contents.clone())
+        self.parts.iter().find(|part| part.name == SIGNED_PART).map(|part| part.contents.clone())
     }
 }
 
 impl Part {
-    /// A part that is a field of a form: a name and a value, without further headers.
+    /// A form field: a name and a value, without further headers.
     pub(crate) fn field(name: &str, value: &str) -> Self {
         Part {
             name: name.to_owned(),
@@ -96,12 +98,12 @@ impl Part {
     }
 }
 
-/// A name inside quotes: line breaks and quotes as the HTML standard writes them, all else as it is.
+/// Escapes line breaks and quotes of a name as the HTML standard does, and nothing else.
 fn quoted(name: &str) -> String {
     name.replace('\r', "%0D").replace('\n', "%0A").replace('"', "%22")
 }
 
-/// The media type by the name's extension.
+/// The media type for the extension of a name.
 fn content_type(filename: &str) -> &'static str {
     mime_guess::from_path(filename).first_raw().unwrap_or("application/octet-stream")
 }
@@ -120,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_layout_of_php() {
+    fn layout_is_that_of_php() {
         let parts = vec![
             part("meta", None, &[("Content-Type", "application/json")], b"{\"filename\":\"image.jpg\"}"),
             part("file", Some("image.jpg"), &[], b"\xff\xd8"),
@@ -136,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_cannot_break_out() {
+    fn a_name_cannot_leave_its_quotes() {
         let odd = part("file", Some("a\"; name=\"x\r\nX: 1\r\n\r\n中.PNG"), &[], b"");
         let head = odd.head("b");
         assert_eq!(

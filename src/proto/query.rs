@@ -1,14 +1,15 @@
-//! The `query` option as PHP's `http_build_query(.., PHP_QUERY_RFC3986)` writes it, the form that the signature covers.
+//! The query of a URI, as PHP's `http_build_query(.., PHP_QUERY_RFC3986)` writes it. The signature
+//! covers this form.
 
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use super::php_scalar::scalar_text;
 
-/// Everything but RFC 3986's unreserved characters.
+/// All characters except `unreserved` of RFC 3986.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What may not stand raw in a query that was given as text; a lone `%` is handled apart.
+/// The characters that are illegal in a query. A `%` is handled by [`encode_illegal`].
 pub(super) const TEXT: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -24,7 +25,7 @@ pub(super) const TEXT: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// Writes a map of values.
+/// The query for a map of values.
 ///
 /// ```text
 /// {"a": "x y", "b": true, "c": false}   a=x%20y&b=1&c=0
@@ -41,8 +42,8 @@ pub(crate) fn from_map(pairs: &Map<String, Value>) -> String {
     out
 }
 
-/// The `form_params` option, as `http_build_query(.., PHP_QUERY_RFC1738)` writes it: like a query, but a blank is `+` and a
-/// tilde is encoded.
+/// The body for the option `form_params`, as `http_build_query(.., PHP_QUERY_RFC1738)` writes it:
+/// like a query, except that a blank is `+` and a tilde is encoded.
 pub(crate) fn form(pairs: &Map<String, Value>) -> String {
     from_map(pairs).replace("%20", "+").replace('~', "%7E")
 }
@@ -68,7 +69,7 @@ fn append(out: &mut String, name: &str, value: &Value) {
             out.push_str(name);
             out.push('=');
             match scalar {
-                // Elsewhere PHP writes false as nothing; a query has 0.
+                // Elsewhere in PHP the text of `false` is empty.
                 Value::Bool(false) => out.push('0'),
                 scalar => {
                     let text = scalar_text(scalar).unwrap_or_default();
@@ -79,14 +80,15 @@ fn append(out: &mut String, name: &str, value: &Value) {
     }
 }
 
-/// Takes a query as it is; only what may not stand in one is encoded.
+/// A query that was given as text: only illegal characters are encoded.
 pub(crate) fn from_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     encode_illegal(&mut out, text, TEXT);
     out
 }
 
-/// Copies `text`, encoding the characters of `illegal`, whatever is no ASCII, and each `%` that begins no triplet.
+/// Appends `text` to `out`. Characters in `illegal`, non-ASCII characters, and each `%` that does
+/// not begin a percent triplet are encoded.
 pub(crate) fn encode_illegal(out: &mut String, text: &str, illegal: &'static AsciiSet) {
     let mut rest = text;
     while let Some(at) = rest.find('%') {
@@ -106,7 +108,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn maps_as_php_writes_them() {
+    fn maps_are_written_as_in_php() {
         for (map, query) in [
             (json!({"a": "x y+z", "b": true, "c": false}), "a=x%20y%2Bz&b=1&c=0"),
             (json!({"a": ["x", "y"]}), "a%5B0%5D=x&a%5B1%5D=y"),
@@ -123,13 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn forms_as_php_writes_them() {
+    fn forms_are_written_as_in_php() {
         let Value::Object(members) = json!({"a b": "x y+~%20", "c": [true]}) else { unreachable!() };
         assert_eq!(form(&members), "a+b=x+y%2B%7E%2520&c%5B0%5D=1");
     }
 
     #[test]
-    fn text_is_kept_but_for_what_is_illegal() {
+    fn only_illegal_characters_of_a_text_are_encoded() {
         assert_eq!(from_text("a=b&c=%E4%b8&d=中 \"[]"), "a=b&c=%E4%b8&d=%E4%B8%AD%20%22%5B%5D");
         assert_eq!(from_text("100%&x=%zz&y=%4"), "100%25&x=%25zz&y=%254");
         assert_eq!(from_text("?a=b"), "?a=b");

@@ -1,4 +1,5 @@
-//! Where a redirect leads: only asked for, only on the same origin, and never with another method without a word.
+//! Redirects: only with the option `allow_redirects`, only within the same origin, and never with a
+//! method that was changed silently.
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, LOCATION};
@@ -6,24 +7,31 @@ use http::{Method, Request, Response, StatusCode, Uri};
 
 use super::verify;
 
-/// The request that follows a redirect, unsigned. The error says why it is not followed.
+/// The unsigned request that follows a redirect. The error is a clause that explains why the
+/// redirect is not followed.
 ///
 /// ```text
 /// 307, 308            the same method and body
 /// 303                 GET without a body
-/// 301, 302            the same for GET and HEAD; other methods only if `strict`, as browsers and Guzzle would turn them into GET
+/// 301, 302            the same for GET and HEAD; other methods only if `strict`, because
+///                     browsers and Guzzle change them to GET
 /// ```
-pub(crate) fn next(request: &Request<Bytes>, answer: &Response<Bytes>, strict: bool) -> Result<Request<Bytes>, String> {
-    let location = answer.headers().get(LOCATION).ok_or("it names no Location")?;
-    let location = location.to_str().map_err(|_| "its Location is no plain text")?;
+pub(crate) fn next(
+    request: &Request<Bytes>,
+    response: &Response<Bytes>,
+    strict: bool,
+) -> Result<Request<Bytes>, String> {
+    let location = response.headers().get(LOCATION).ok_or("it has no Location header")?;
+    let location = location.to_str().map_err(|_| "its Location is not plain text")?;
     let mut next = request.clone();
     *next.uri_mut() = resolve(request.uri(), location)?;
-    // Where the answer of this path must be signed, nobody can lead to one that need not be.
+    // Otherwise an attacker could redirect a call with a signed response to a path whose responses
+    // are not verified.
     let covers = |path: &str| verify::covers(&Method::GET, path, &HeaderMap::new());
     if covers(next.uri().path()) != covers(request.uri().path()) {
-        return Err("it leads to a path whose answers are signed in another way".to_owned());
+        return Err("it leads to a path whose responses are signed differently".to_owned());
     }
-    match answer.status() {
+    match response.status() {
         StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => {}
         StatusCode::SEE_OTHER => {
             *next.method_mut() = Method::GET;
@@ -34,23 +42,24 @@ pub(crate) fn next(request: &Request<Bytes>, answer: &Response<Bytes>, strict: b
         StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => {
             if !strict && *request.method() != Method::GET && *request.method() != Method::HEAD {
                 return Err(format!(
-                    "it is a {} to a {}, which would become a GET and lose its body: allow it as it is with \
+                    "it is a {} response to a {}, which would become a GET without a body: allow it unchanged with \
                      {{\"allow_redirects\": {{\"strict\": true}}}}",
-                    answer.status().as_u16(),
+                    response.status().as_u16(),
                     request.method()
                 ));
             }
         }
-        other => return Err(format!("{} is no redirect to follow", other.as_u16())),
+        other => return Err(format!("{} is not a redirect that can be followed", other.as_u16())),
     }
     Ok(next)
 }
 
+/// The absolute URI of a `Location` header, within the origin of `from`.
 fn resolve(from: &Uri, location: &str) -> Result<Uri, String> {
     let location = location.split('#').next().unwrap_or_default();
     let (scheme, authority) = match (from.scheme_str(), from.authority()) {
         (Some(scheme), Some(authority)) => (scheme, authority.as_str()),
-        _ => return Err("the request had no address".to_owned()),
+        _ => return Err("the request has no absolute URI".to_owned()),
     };
     let target = if location.starts_with("//") {
         format!("{scheme}:{location}")
@@ -62,10 +71,10 @@ fn resolve(from: &Uri, location: &str) -> Result<Uri, String> {
         let folder = from.path().rsplit_once('/').map_or("", |(folder, _)| folder);
         format!("{scheme}://{authority}{folder}/{location}")
     };
-    let target: Uri = target.parse().map_err(|_| "its Location is no URI")?;
+    let target: Uri = target.parse().map_err(|_| "its Location is not a URI")?;
     let origin = |uri: &Uri| Some((uri.scheme_str()?.to_owned(), uri.authority()?.as_str().to_ascii_lowercase()));
     if origin(&target) != origin(from) {
-        return Err("it leads to another host, which must not be given the merchant's credential".to_owned());
+        return Err("it leads to another host, which must not receive the merchant's credentials".to_owned());
     }
     if super::base_uri::has_dot_segment(target.path()) {
         return Err("its Location has a \".\" or \"..\" segment".to_owned());
@@ -79,31 +88,31 @@ mod tests {
 
     fn followed(method: &str, status: u16, location: &str, strict: bool) -> Result<(String, String, usize), String> {
         let request = Request::builder().method(method).uri("https://h/a/b?c").body(Bytes::from_static(b"xyz"));
-        let mut answer = Response::builder().status(status);
+        let mut response = Response::builder().status(status);
         if !location.is_empty() {
-            answer = answer.header("location", location);
+            response = response.header("location", location);
         }
-        let answer = answer.body(Bytes::new()).expect("answer");
-        let next = next(&request.expect("request"), &answer, strict)?;
+        let response = response.body(Bytes::new()).expect("response");
+        let next = next(&request.expect("request"), &response, strict)?;
         Ok((next.method().to_string(), next.uri().to_string(), next.body().len()))
     }
 
     #[test]
-    fn never_to_a_path_that_answers_unsigned() {
+    fn a_path_with_unsigned_responses_is_not_followed() {
         let request = Request::get("https://h/v3/pay/transactions/id/1").body(Bytes::new()).expect("request");
         for location in ["/v3/billdownload/file", "/v3/merchant-service/images/x"] {
-            let answer =
-                Response::builder().status(302).header("location", location).body(Bytes::new()).expect("answer");
-            assert!(next(&request, &answer, false).expect_err("unsigned").contains("signed in another way"));
+            let response =
+                Response::builder().status(302).header("location", location).body(Bytes::new()).expect("response");
+            assert!(next(&request, &response, false).expect_err("unsigned").contains("signed differently"));
         }
     }
 
     #[test]
-    fn a_303_leaves_the_upload_behind() {
+    fn a_303_drops_the_upload() {
         let mut request = Request::post("https://h/a").body(Bytes::from_static(b"xyz")).expect("request");
         request.extensions_mut().insert(super::super::request::SignedBody(Bytes::from_static(b"meta")));
-        let answer = Response::builder().status(303).header("location", "/b").body(Bytes::new()).expect("answer");
-        let next = next(&request, &answer, false).expect("followed");
+        let response = Response::builder().status(303).header("location", "/b").body(Bytes::new()).expect("response");
+        let next = next(&request, &response, false).expect("followed");
         assert!(next.extensions().get::<super::super::request::SignedBody>().is_none() && next.body().is_empty());
     }
 
@@ -122,8 +131,8 @@ mod tests {
             ("GET", 302, "https://h:8443/x", "another host"),
             ("GET", 302, "//evil.example", "another host"),
             ("GET", 302, "/a/../b", "segment"),
-            ("GET", 302, "", "no Location"),
-            ("GET", 304, "/x", "no redirect"),
+            ("GET", 302, "", "no Location header"),
+            ("GET", 304, "/x", "not a redirect"),
         ] {
             let message = followed(method, status, location, false).expect_err(expected);
             assert!(message.contains(expected), "{message}");

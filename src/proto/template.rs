@@ -1,7 +1,7 @@
-//! URI templates: RFC 6570, all four levels, parsed once and expanded many times.
+//! URI templates of RFC 6570, all four levels, parsed once and expanded many times.
 //!
-//! Two things go beyond the RFC: `<name>` means the same as `{name}`, so that a path inside `format!`
-//! needs no doubled braces, and names may hold `-` and non-ASCII letters.
+//! Two extensions: `<name>` is the same as `{name}`, so that a path inside `format!` needs no
+//! doubled braces, and names may contain `-` and non-ASCII letters.
 //!
 //! ```text
 //! v3/certificates/{serial}{?mode,tags*}
@@ -17,37 +17,37 @@ use serde_json::Value;
 
 use super::php_scalar::scalar_text;
 
-/// What a value loses in most expressions: all but RFC 3986 `unreserved`.
-#[rustfmt::skip] // in columns, the two sets would take 30 lines
+/// The characters of a value that most expressions encode: all except `unreserved` of RFC 3986.
 const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// All but `unreserved` and `reserved`. Whether a `%` stays is decided by [`push_reserved`].
-#[rustfmt::skip]
+/// All characters except `unreserved` and `reserved`. A `%` is handled by [`push_reserved`].
+#[rustfmt::skip] // one character on each line otherwise
 const NOT_RESERVED: &AsciiSet = &NOT_UNRESERVED
     .remove(b':').remove(b'/').remove(b'?').remove(b'#').remove(b'[').remove(b']').remove(b'@')
     .remove(b'!').remove(b'$').remove(b'&').remove(b'\'').remove(b'(').remove(b')')
     .remove(b'*').remove(b'+').remove(b',').remove(b';').remove(b'=');
 
-/// How much longer than its template an expansion may be without a second allocation. Identifiers
-/// have up to 32 bytes, of which the placeholder itself already makes up a part.
-const VALUE_ROOM: usize = 64;
+/// The capacity that an expansion has beyond the length of its template. Identifiers have up to 32
+/// bytes, and the placeholders count as part of the template, so most expansions allocate once.
+const EXTRA_CAPACITY: usize = 64;
 
 /// A parsed URI template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Template {
     source: String,
-    parts: Vec<Part>,
+    components: Vec<Component>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
+enum Component {
     /// Text that is already percent-encoded.
     Literal(String),
-    /// With its text as written, brackets included: errors show it.
+    /// The text as written, with its brackets, is for error messages.
     Expression(String, Operator, Vec<Variable>),
 }
 
-/// The character after `{`, which decides how an expression joins and encodes its values.
+/// The operator of an expression: the character after `{`, which decides how values are joined and
+/// encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operator {
     /// `{x}`
@@ -73,36 +73,37 @@ pub(crate) enum Operator {
 pub(crate) struct Variable {
     /// The name as written: percent triplets in it are not decoded (RFC 6570, 2.3).
     pub(crate) name: String,
-    /// What follows the name.
+    /// The modifier after the name.
     pub(crate) modifier: Modifier,
 }
 
-/// What may follow a variable's name.
+/// The modifier after the name of a variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Modifier {
     /// `{x}`
     None,
-    /// `{x:3}`: the first characters only, 1 to 9999.
+    /// `{x:3}`: only the first characters, 1 to 9999.
     Prefix(u16),
-    /// `{x*}`: each member of a list or map by itself.
+    /// `{x*}`: each member of a list or map separately.
     Explode,
 }
 
-/// A template that cannot be parsed, or a value that does not fit its expression.
+/// An invalid template, or a value that is invalid for its expression.
 ///
-/// The text names the expression and the variable, never a value: values may be personal data.
+/// The message contains the expression and the name of the variable, never a value: values may be
+/// personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TemplateError {
     /// The expression or literal.
     text: String,
-    /// What is wrong with it, and what is allowed instead.
+    /// The problem, and what is allowed instead.
     problem: String,
 }
 
 impl fmt::Display for TemplateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let TemplateError { text, problem } = self;
-        // With escapes, so that a control character in the template cannot break a log line.
+        // Escaped, so that a control character in the template cannot break a log line.
         write!(f, "URI template: {problem} (in {text:?})")
     }
 }
@@ -110,11 +111,11 @@ impl fmt::Display for TemplateError {
 impl std::error::Error for TemplateError {}
 
 impl Template {
-    /// Parses a template. Each mistake has its own message.
+    /// Parses a template.
     pub(crate) fn parse(source: &str) -> Result<Template, TemplateError> {
-        let (mut parts, mut rest) = (Vec::new(), source);
+        let (mut components, mut rest) = (Vec::new(), source);
         while let Some((literal, bracket, after)) = cut(rest, &['{', '}', '<', '>']) {
-            parts.push(parse_literal(literal)?);
+            components.push(parse_literal(literal)?);
             let (text, parsed, next) = match bracket {
                 '{' => match cut(after, &['{', '}']) {
                     Some((body, '}', next)) => (format!("{{{body}}}"), parse_body(body), next),
@@ -128,15 +129,15 @@ impl Template {
                 '}' => (format!("{literal}}}"), Err(STRAY_BRACE.into()), ""),
                 _ => (format!("{literal}>"), Err(STRAY_ANGLE.into()), ""),
             };
-            parts.push(match parsed {
-                Ok((operator, variables)) => Part::Expression(text, operator, variables),
+            components.push(match parsed {
+                Ok((operator, variables)) => Component::Expression(text, operator, variables),
                 Err(problem) => return Err(TemplateError { text, problem }),
             });
             rest = next;
         }
-        parts.push(parse_literal(rest)?);
+        components.push(parse_literal(rest)?);
         let source = source.to_owned();
-        Ok(Template { source, parts })
+        Ok(Template { source, components })
     }
 
     /// The text that was parsed.
@@ -146,32 +147,32 @@ impl Template {
 
     /// The expressions, in order.
     pub(crate) fn expressions(&self) -> impl Iterator<Item = (Operator, &[Variable])> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Literal(_) => None,
-            Part::Expression(_, operator, variables) => Some((*operator, variables.as_slice())),
+        self.components.iter().filter_map(|component| match component {
+            Component::Literal(_) => None,
+            Component::Expression(_, operator, variables) => Some((*operator, variables.as_slice())),
         })
     }
 
-    /// Whether an expression holds the variable `name`.
+    /// Whether an expression contains the variable `name`.
     pub(crate) fn uses(&self, name: &str) -> bool {
         let mut variables = self.expressions().flat_map(|(_, variables)| variables);
         variables.any(|variable| variable.name == name)
     }
 
-    /// Expands the template. A name is undefined when `lookup` has nothing or null for it; then it
-    /// leaves no trace in the result, and so does an empty list or map.
+    /// Expands the template. A variable is undefined when `lookup` returns `None` or null.
+    /// Undefined variables, empty lists and empty maps are left out.
     pub(crate) fn expand<'v>(&self, lookup: impl Fn(&str) -> Option<&'v Value>) -> Result<String, TemplateError> {
-        let mut out = String::with_capacity(self.source.len() + VALUE_ROOM);
-        for part in &self.parts {
-            match part {
-                Part::Literal(text) => out.push_str(text),
-                Part::Expression(text, operator, variables) => {
-                    let (mut joint, _) = operator.joints();
+        let mut out = String::with_capacity(self.source.len() + EXTRA_CAPACITY);
+        for component in &self.components {
+            match component {
+                Component::Literal(text) => out.push_str(text),
+                Component::Expression(text, operator, variables) => {
+                    let (mut separator, _) = operator.separators();
                     for variable in variables {
                         let Some(value) = lookup(&variable.name) else {
                             continue;
                         };
-                        let appended = variable.append(*operator, &mut joint, value, &mut out);
+                        let appended = variable.append(*operator, &mut separator, value, &mut out);
                         appended.map_err(|problem| {
                             let text = text.clone();
                             TemplateError { text, problem }
@@ -198,8 +199,8 @@ impl Operator {
         })
     }
 
-    /// What stands before the first variable, and what between variables (RFC 6570, appendix A).
-    fn joints(self) -> (&'static str, &'static str) {
+    /// The text before the first variable, and the text between variables (RFC 6570, appendix A).
+    fn separators(self) -> (&'static str, &'static str) {
         match self {
             Self::Simple | Self::Reserved => ("", ","),
             Self::Fragment => ("#", ","),
@@ -216,7 +217,7 @@ impl Operator {
         matches!(self, Self::Parameter | Self::Query | Self::Continuation)
     }
 
-    /// What stands between a name and its value: an empty parameter has no `=`.
+    /// The text between a name and its value: `{;x}` with an empty value has no `=`.
     fn assignment(self, value: &str) -> &'static str {
         let bare = self == Self::Parameter && value.is_empty();
         if bare { "" } else { "=" }
@@ -231,16 +232,17 @@ impl Operator {
 }
 
 impl Variable {
-    /// Appends the joint and the value, or nothing when the value is undefined. The joint becomes the
-    /// one for the next variable.
-    fn append(&self, op: Operator, joint: &mut &str, value: &Value, out: &mut String) -> Result<(), String> {
+    /// Appends the separator and the value, or nothing if the value is undefined. Afterwards
+    /// `separator` is the one for the next variable.
+    fn append(&self, op: Operator, separator: &mut &str, value: &Value, out: &mut String) -> Result<(), String> {
         let name = &self.name;
         let explode = self.modifier == Modifier::Explode;
-        // `apart`: each member with its own joint and name, as opposed to one value with commas in it.
+        // `apart`: each member has its own separator and name. Otherwise commas join them to one
+        // value.
         let (list, map, apart) = match value {
             Value::Array(list) => (list.as_slice(), None, explode),
             Value::Object(map) => (&[][..], Some(map), explode),
-            // The RFC's rules give a scalar the form of an exploded list of one.
+            // By the rules of the RFC a scalar is written like an exploded list of one.
             scalar => (from_ref(scalar), None, true),
         };
         let items = list.iter().map(|member| (None, member));
@@ -252,26 +254,27 @@ impl Variable {
                 return Err(format!("variable {name:?} is nested; use scalars in it"));
             };
             let text = match self.modifier {
-                // Counts code points, before encoding: what is cut is the value.
+                // A prefix counts code points of the value, before it is encoded.
                 Modifier::Prefix(count) if apart => first_chars(&text, count.into()),
                 Modifier::Prefix(_) => {
                     return Err(format!("list or map {name:?} has a prefix; use a scalar"));
                 }
                 Modifier::None | Modifier::Explode => &text,
             };
-            out.push_str(if apart || first { joint } else { "," });
+            out.push_str(if apart || first { separator } else { "," });
             if op.named() && (if apart { key.is_none() } else { first }) {
                 push_reserved(out, name);
                 out.push_str(if apart { op.assignment(text) } else { "=" });
             }
             if let Some(key) = key {
-                // The RFC lets a key keep its reserved characters in `{?x*}`. But a key is data like
-                // the value: a `&` in it must not begin another parameter.
+                // The RFC keeps the reserved characters of a key in `{?x*}`. They are encoded here,
+                // because a key is data like the value: a `&` in it must not begin another
+                // parameter.
                 op.push_value(out, key);
                 out.push_str(if apart { op.assignment(text) } else { "," });
             }
             op.push_value(out, text);
-            (_, *joint) = op.joints();
+            (_, *separator) = op.separators();
             first = false;
         }
         Ok(())
@@ -283,7 +286,7 @@ const NESTED_BRACE: &str = "'{' inside an expression; close the first one with '
 const STRAY_BRACE: &str = "'}' has no '{' before it; write {name}, or %7D for the character";
 const OPEN_ANGLE: &str = "'<' is never closed; write <name>, or %3C for the character";
 const STRAY_ANGLE: &str = "'>' has no '<' before it; write <name>, or %3E for the character";
-const ANGLED: &str = "'<' and '>' are illegal in a literal, and only one variable name may stand \
+const ANGLED: &str = "'<' and '>' are illegal in a literal, and only one variable name may be \
                       between them; write {...}, or %3C and %3E for the characters";
 
 /// Splits at the first of `delimiters`: the text before, the delimiter, the text after.
@@ -293,8 +296,8 @@ fn cut<'t>(text: &'t str, delimiters: &[char]) -> Option<(&'t str, char, &'t str
     Some((before, characters.next()?, characters.as_str()))
 }
 
-/// Encodes a literal here, so that expanding only copies it.
-fn parse_literal(text: &str) -> Result<Part, TemplateError> {
+/// Encodes a literal, so that expanding copies it.
+fn parse_literal(text: &str) -> Result<Component, TemplateError> {
     if let Some(c) = text.chars().find(char::is_ascii_control) {
         let problem = format!("control character {c:?} in a literal; write its %XX form");
         let text = text.to_owned();
@@ -302,10 +305,10 @@ fn parse_literal(text: &str) -> Result<Part, TemplateError> {
     }
     let mut encoded = String::with_capacity(text.len());
     push_reserved(&mut encoded, text);
-    Ok(Part::Literal(encoded))
+    Ok(Component::Literal(encoded))
 }
 
-/// Parses what stands between `{` and `}`.
+/// Parses the text between `{` and `}`.
 fn parse_body(body: &str) -> Result<(Operator, Vec<Variable>), String> {
     let mut characters = body.chars();
     let (operator, list) = match characters.next() {
@@ -322,7 +325,7 @@ fn parse_body(body: &str) -> Result<(Operator, Vec<Variable>), String> {
     Ok((operator, variables?))
 }
 
-/// Parses what stands between `<` and `>`. A valid name begins with no operator and has no modifier.
+/// Parses the text between `<` and `>`: a name without operator and modifier.
 fn parse_angled(name: &str) -> Result<(Operator, Vec<Variable>), String> {
     check_name(name).map_err(|_| ANGLED)?;
     parse_body(name)
@@ -341,14 +344,14 @@ fn parse_variable(text: &str) -> Result<Variable, String> {
     Ok(Variable { name, modifier })
 }
 
-/// Parses what follows a `:`.
+/// Parses the number after a `:`.
 fn parse_prefix(count: &str) -> Result<u16, String> {
     if count.is_empty() {
         return Err("':' without a prefix length; use 1 to 9999".into());
     }
-    // Checked first because `parse` accepts a '+'.
+    // `parse` would accept a '+'.
     if !count.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(format!("prefix {count:?} is no number; use 1 to 9999"));
+        return Err(format!("prefix {count:?} is not a number; use 1 to 9999"));
     }
     match count.parse() {
         Ok(length @ 1..=9999) if !count.starts_with('0') => Ok(length),
@@ -374,8 +377,8 @@ fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Appends `text` as literals and `{+x}` do: reserved characters and valid percent triplets stay,
-/// and a `%` that begins no triplet becomes `%25`.
+/// Appends `text` by the rules for literals and `{+x}`: reserved characters and percent triplets
+/// are copied, and a `%` that does not begin a triplet becomes `%25`.
 fn push_reserved(out: &mut String, text: &str) {
     for (index, piece) in text.split('%').enumerate() {
         if index > 0 {
@@ -385,7 +388,7 @@ fn push_reserved(out: &mut String, text: &str) {
     }
 }
 
-/// Whether `text` begins with what follows the `%` of a triplet.
+/// Whether `text` begins with two hexadecimal digits.
 fn is_hex_pair(text: &str) -> bool {
     matches!(text.as_bytes(), [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
 }

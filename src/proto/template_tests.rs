@@ -1,4 +1,4 @@
-//! Tests of `template` and `scalar`.
+//! Tests of [`template`](super::template) and [`php_scalar`](super::php_scalar).
 
 use std::env;
 use std::fs;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::php_scalar::scalar_text;
 use super::template::{Modifier, Operator, Template};
 
-/// Parses and expands; errors of both become their text.
+/// Parses and expands a template. Errors become their text.
 fn expand(template: &str, variables: &Value) -> Result<String, String> {
     let template = Template::parse(template).map_err(|error| error.to_string())?;
     template.expand(|name| variables.get(name)).map_err(|error| error.to_string())
@@ -18,11 +18,11 @@ fn expand(template: &str, variables: &Value) -> Result<String, String> {
 
 #[test]
 fn official_suites() {
-    // 64 and 117: a suite that lost cases on the way must not pass.
+    // The numbers of cases are checked, so that an incomplete file does not pass.
     for (file, expected) in [("spec-examples.json", 64), ("spec-examples-by-section.json", 117)] {
         match suite(file) {
             Some(text) => assert_eq!(run_suite(file, &text), expected, "cases in {file}"),
-            // The test runner captures what print macros write, and this must be seen.
+            // Written directly to stderr, because the test runner captures the print macros.
             None => drop(writeln!(std::io::stderr(), "SKIPPED: the RFC 6570 suite {file} is not present")),
         }
     }
@@ -76,7 +76,7 @@ fn expansions() {
         // Scalars.
         ("{yes}|{no}|{n}|{big}|{f}", "1%7C%7C-7%7C18446744073709551615%7C0.1"),
         ("{?yes,no}{;no,n}", "?yes=1&no=;no;n=-7"),
-        // Undefined.
+        // Undefined variables.
         ("{nil}{missing}{none}{hole}{nils}{nilmap}", ""),
         ("{?nil,missing,n,none,hole,nils,nilmap}", "?n=-7"),
         ("{#none}{.nils*}{/nilmap*}{;hole}", ""),
@@ -94,7 +94,7 @@ fn expansions() {
         ("{;blank}{;blank*}{?blank*}", ";blank=,a;blank;blank=a?blank=&blank=a"),
         ("{/list,s}{+list*,n}", "/x,y%2Fz,1/a%20b%2Fcx,y/z,1,-7"),
         ("{s*}{?s*}", "a%20b%2Fc?s=a%20b%2Fc"),
-        // Maps: a key cannot begin a parameter of its own.
+        // Maps: a key cannot begin another parameter.
         ("{map}", "z,1,a%26b,c%3Dd,e,"),
         ("{+map*}", "z=1,a&b=c=d,e="),
         ("{?map*}", "?z=1&a%26b=c%3Dd&e="),
@@ -141,10 +141,10 @@ fn parse_errors() {
         ("{x:03}", "prefix 03 is out of range"),
         ("{x:10000}", "prefix 10000 is out of range"),
         ("{x:99999999999}", "prefix 99999999999 is out of range"),
-        ("{x:abc}", "prefix \"abc\" is no number"),
-        ("{x:+3}", "prefix \"+3\" is no number"),
-        ("{x:-3}", "prefix \"-3\" is no number"),
-        ("{x:٣}", "prefix \"٣\" is no number"),
+        ("{x:abc}", "prefix \"abc\" is not a number"),
+        ("{x:+3}", "prefix \"+3\" is not a number"),
+        ("{x:-3}", "prefix \"-3\" is not a number"),
+        ("{x:٣}", "prefix \"٣\" is not a number"),
         ("{x:3*}", "\"x:3*\" has both modifiers"),
         ("{x*:3}", "\"x*:3\" has both modifiers"),
         ("a<b", "'<' is never closed"),
@@ -170,7 +170,7 @@ fn parse_errors() {
 }
 
 #[test]
-fn an_error_shows_its_expression_and_what_is_allowed() {
+fn an_error_contains_its_expression_and_the_remedy() {
     let error = |template| Template::parse(template).unwrap_err().to_string();
     assert_eq!(error("v3/{a}/{=b}/{c}"), "URI template: '=' is a reserved operator; use + # . / ; ? & (in \"{=b}\")");
     assert_eq!(
@@ -180,7 +180,7 @@ fn an_error_shows_its_expression_and_what_is_allowed() {
 }
 
 #[test]
-fn value_errors_name_the_variable_and_hide_the_value() {
+fn value_errors_contain_the_variable_and_not_the_value() {
     let variables = json!({
         "list": ["secret", ["secret"]], "map": {"secret": {"secret": "secret"}}, "deep": [[]],
         "flat": ["secret"], "pair": {"secret": "secret"},
@@ -202,7 +202,7 @@ fn value_errors_name_the_variable_and_hide_the_value() {
 }
 
 #[test]
-fn a_template_can_be_inspected() {
+fn expressions_and_uses() {
     let template = Template::parse("v3/<a>/{+b:12}{?c*,d}").expect("valid");
     let listed: Vec<_> = template
         .expressions()
@@ -235,7 +235,7 @@ fn a_template_can_be_inspected() {
 }
 
 #[test]
-fn scalars_as_php_writes_them() {
+fn scalars_are_written_as_in_php() {
     let cases = [
         (json!("a b"), "a b"),
         (json!(""), ""),
@@ -255,7 +255,7 @@ fn scalars_as_php_writes_them() {
         (json!(2.0 / 3.0), "0.66666666666667"),
         (json!(0.1 + 0.2), "0.3"),
         (json!(1234.5678), "1234.5678"),
-        // The layout changes at 15 digits before the point ...
+        // The exponential form begins at 15 digits before the point ...
         (json!(1e13), "10000000000000"),
         (json!(99999999999999.0), "99999999999999"),
         (json!(99999999999999.4), "99999999999999"),
@@ -275,12 +275,12 @@ fn scalars_as_php_writes_them() {
         (json!(0.00001), "1.0E-5"),
         (json!(1.5e-7), "1.5E-7"),
         (json!(5e-324), "4.9406564584125E-324"),
-        // Exact halves go to the even digit.
+        // Exact halves are rounded to the even digit.
         (json!(12345678901234.5), "12345678901234"),
         (json!(12345678901235.5), "12345678901236"),
         (json!(1000000000000.25), "1000000000000.2"),
         (json!(1000000000000.75), "1000000000000.8"),
-        // Nearly half: the digits behind decide.
+        // Beyond an exact half, the further digits decide.
         (json!(12345678901234.502), "12345678901235"),
     ];
     for (value, expected) in &cases {
@@ -315,7 +315,7 @@ fn any_text_parses_or_fails_and_expands_to_uri_characters() {
     let (mut parsed, mut expanded) = (0, 0);
     for round in 0..200_000 {
         let mut text: String = (0..next(16)).map(|_| letters[next(letters.len())]).collect();
-        // Mere noise is rarely an expression, so every other text is put into braces.
+        // Random text is rarely an expression, so every other text is put into braces.
         if round % 2 == 0 {
             text = format!("a{{{text}}}");
         }
@@ -324,7 +324,7 @@ fn any_text_parses_or_fails_and_expands_to_uri_characters() {
             Ok(template) => {
                 parsed += 1;
                 assert_eq!(template.source(), text);
-                // Each name has a value, a different one in each round.
+                // The value of a name differs in each round.
                 let lookup = |name: &str| values.get((name.len() + round) % (values.len() + 1));
                 match template.expand(lookup) {
                     Err(error) => assert!(!error.to_string().is_empty()),

@@ -1,6 +1,8 @@
-//! The rules of APIv2: what is signed and how, for which merchant, and what an answer says.
+//! The rules of APIv2: how the fields of a request are signed, how those of a response are
+//! verified, and which responses report a failure.
 //!
-//! Source: WeChat Pay, "接口规则" and "安全规范" of APIv2; the table of unsigned answers is the PHP SDK's.
+//! Sources: WeChat Pay, "接口规则" and "安全规范" of APIv2, and the PHP SDK for the table of
+//! unsigned responses.
 
 use std::borrow::Cow;
 
@@ -19,23 +21,23 @@ use crate::crypto::hash;
 use crate::crypto::secret::Secret;
 use crate::error::Error;
 
-/// The fields of a message.
+/// The fields of a request, a response or a notification.
 pub(crate) type Fields = Map<String, Value>;
 
-/// The signature, which never covers itself.
+/// The field with the signature. The signature does not cover it.
 pub(super) const SIGN: &str = "sign";
 const SIGN_TYPE: &str = "sign_type";
 const NONCE: &str = "nonce_str";
 const SUCCESS: &str = "SUCCESS";
 
-/// Where a request names its merchant; the first that is there counts.
-const MERCHANT: [&str; 3] = ["mch_id", "mchid", "combine_mch_id"];
+/// The fields that name the merchant of a request. The first one that is present counts.
+const MERCHANT_FIELDS: [&str; 3] = ["mch_id", "mchid", "combine_mch_id"];
 
-/// The documented requests that name no merchant.
+/// The paths of documented requests without a merchant ID.
 const WITHOUT_MERCHANT: [&str; 1] = ["/applyment/micro/signcontract"];
 
-/// The paths whose answers carry no signature.
-const UNSIGNED: [&str; 25] = [
+/// The paths whose responses have no signature.
+const UNSIGNED_PATHS: [&str; 25] = [
     "/mchrisk/querymchrisk",
     "/mchrisk/setmchriskcallback",
     "/mchrisk/syncmchriskresult",
@@ -63,12 +65,12 @@ const UNSIGNED: [&str; 25] = [
     "/xdc/apiv2getsignkey/sign/getsignkey",
 ];
 
-/// Whether the answer at this path may come without a signature.
+/// Whether responses at this path may lack a signature.
 pub(crate) fn is_unsigned(path: &str) -> bool {
-    UNSIGNED.contains(&path)
+    UNSIGNED_PATHS.contains(&path)
 }
 
-/// Whether what is asked for at this path is a file, which is never XML.
+/// Whether a successful response at this path is a file instead of XML.
 pub(crate) fn is_file(path: &str) -> bool {
     matches!(path, "/pay/downloadbill" | "/pay/downloadfundflow")
 }
@@ -80,32 +82,34 @@ pub(crate) struct Credential {
     pub(crate) secret: Secret,
 }
 
-/// A request that is not signed yet; travels with it through the layers.
+/// Marks an unsigned request of APIv2 in its extensions, for the layer that signs it.
 #[derive(Clone)]
 pub(crate) struct Unsigned {
     pub(crate) location: FieldLocation,
-    /// Whether `nonce_str` is left out.
+    /// Whether the request has no `nonce_str`.
     pub(crate) nonceless: bool,
 }
 
-/// Where the fields of a request are.
+/// The location of the fields of a request.
 #[derive(Clone)]
 pub(crate) enum FieldLocation {
     /// In the query of the URI.
     Query,
-    /// In the body, as XML. The fields are the caller's; the bytes are what was written of them, by which a layer's change shows.
+    /// In the body, as XML: the fields of the caller, and the bytes that they were written as. If
+    /// the body differs from these bytes, a layer has changed it.
     Xml(Fields, Bytes),
-    /// In the parts that are no files.
+    /// In the parts of an upload that are not files.
     Upload(Multipart),
 }
 
-/// The text that is signed: sorted by the bytes of the keys, without `sign`, null and empty texts; `false` is there, with nothing
-/// behind it, and what is nested is the word `Array`, as in PHP.
+/// The signing string: pairs sorted by the bytes of their keys, without `sign`, null and empty
+/// strings. As in PHP, `false` is a pair with an empty value, and a nested value is the word
+/// `Array`.
 ///
 /// ```text
 /// appid=wxd930ea5d5a258f4f&body=test&device_info=1000&mch_id=10000100&nonce_str=ibuaiVcKdpRxkhJA
 /// ```
-pub(crate) fn signed_text(fields: &Fields) -> String {
+pub(crate) fn signing_string(fields: &Fields) -> String {
     let mut pairs: Vec<(&str, Cow<'_, str>)> = fields
         .iter()
         .filter(|(name, _)| *name != SIGN)
@@ -126,18 +130,19 @@ pub(crate) fn signed_text(fields: &Fields) -> String {
 }
 
 impl Credential {
-    /// The error completes "the setting secret ...".
+    /// Fails if the secret cannot be an APIv2 key. The error is a predicate, as in "the setting
+    /// secret is empty".
     pub(crate) fn new(mchid: impl Into<String>, secret: Secret) -> Result<Self, String> {
         if secret.expose().is_empty() {
             return Err("is empty: it is the APIv2 key, set on the merchant platform under API security".to_owned());
         }
         if !secret.expose().iter().all(u8::is_ascii_graphic) {
-            return Err("holds blanks or characters beyond ASCII, which no APIv2 key has".to_owned());
+            return Err("contains blanks or non-ASCII characters, which an APIv2 key does not have".to_owned());
         }
         Ok(Credential { mchid: mchid.into(), secret })
     }
 
-    /// Signs a request: adds `nonce_str` and `sign`, and writes the fields to where they belong.
+    /// Signs a request: adds `nonce_str` and `sign`, and writes the fields to their location.
     pub(crate) fn sign(&self, request: &mut Request<Bytes>, unsigned: Unsigned, nonce: &str) -> Result<(), Error> {
         let Unsigned { location, nonceless } = unsigned;
         let path = request.uri().path().to_owned();
@@ -149,18 +154,19 @@ impl Credential {
                 set_query(request, &path, &query::from_map(&fields))?;
             }
             FieldLocation::Xml(given, written) => {
-                let mut fields = if *request.body() == written { given } else { changed(request.body(), &given)? };
+                let mut fields =
+                    if *request.body() == written { given } else { fields_of_changed_body(request.body(), &given)? };
                 self.complete(&mut fields, &path, nonce)?;
                 *request.body_mut() = xml::write(&fields).into();
             }
             FieldLocation::Upload(mut upload) => {
                 let mut fields = upload_fields(&upload)?;
-                if MERCHANT.iter().all(|name| !fields.contains_key(*name)) {
-                    let own = Part::field(MERCHANT[0], &self.mchid);
-                    fields.insert(own.name.clone(), self.mchid.as_str().into());
-                    upload.parts.insert(0, own);
+                if MERCHANT_FIELDS.iter().all(|name| !fields.contains_key(*name)) {
+                    let merchant = Part::field(MERCHANT_FIELDS[0], &self.mchid);
+                    fields.insert(merchant.name.clone(), self.mchid.as_str().into());
+                    upload.parts.insert(0, merchant);
                 }
-                // The documented uploads have no nonce.
+                // The documented uploads have no `nonce_str`.
                 self.complete(&mut fields, &path, None)?;
                 let sign = Part::field(SIGN, fields.get(SIGN).and_then(Value::as_str).unwrap_or_default());
                 match upload.parts.iter_mut().find(|part| part.name == SIGN) {
@@ -173,13 +179,14 @@ impl Credential {
         Ok(())
     }
 
-    /// Checks the merchant, and adds what signing adds. What the caller gave stays in its place; a `sign` is replaced there.
+    /// Checks the merchant ID, and adds `nonce_str` and `sign`. Fields of the caller keep their
+    /// position; an existing `sign` is replaced in place.
     fn complete(&self, fields: &mut Fields, path: &str, nonce: Option<&str>) -> Result<(), Error> {
-        self.guard(fields, path)?;
+        self.check_merchant(fields, path)?;
         self.add_sign(fields, nonce)
     }
 
-    /// Adds `nonce_str`, where one is wanted and none is there, and `sign`.
+    /// Adds `sign`, and `nonce_str` if `nonce` is given and the caller gave none.
     pub(crate) fn add_sign(&self, fields: &mut Fields, nonce: Option<&str>) -> Result<(), Error> {
         if let Some(nonce) = nonce {
             if fields.get(NONCE).is_none_or(Value::is_null) {
@@ -190,95 +197,99 @@ impl Credential {
             None | Some(Value::Null) => hash::MD5.into(),
             Some(given) => scalar_text(given).unwrap_or_default(),
         };
-        let sign = hash::sign(&sign_type, &signed_text(fields), &self.secret)?;
+        let sign = hash::sign(&sign_type, &signing_string(fields), &self.secret)?;
         fields.insert(SIGN.to_owned(), sign.into());
         Ok(())
     }
 
-    /// A client signs for its own merchant only: the key of one signs nothing for another.
-    pub(super) fn guard(&self, fields: &Fields, path: &str) -> Result<(), Error> {
+    /// Fails if a request names another merchant: the key of a merchant signs only for that
+    /// merchant.
+    pub(super) fn check_merchant(&self, fields: &Fields, path: &str) -> Result<(), Error> {
         let own = &self.mchid;
-        let given = MERCHANT.iter().find_map(|name| Some((name, fields.get(*name).filter(|value| !value.is_null())?)));
+        let given =
+            MERCHANT_FIELDS.iter().find_map(|name| Some((name, fields.get(*name).filter(|value| !value.is_null())?)));
         match given {
             Some((_, Value::String(given))) if given == own => Ok(()),
             Some((name, Value::String(given))) => Err(Error::options(format!(
-                "the field {name:?} is {:?}, and this client is the merchant {own:?}: APIv2 signs with the key of one merchant, so \
-                 use a client with the other's settings",
+                "the field {name:?} is {:?}, but this client belongs to the merchant {own:?}: APIv2 signs with the merchant's own \
+                 key, so use a client with the settings of the other merchant",
                 excerpt(given)
             ))),
             Some((name, other)) => {
-                Err(Error::options(format!("the field {name:?} is {} where a string is needed, {own:?}", kind(other))))
+                Err(Error::options(format!("the field {name:?} is {} where the string {own:?} is needed", kind(other))))
             }
             None if WITHOUT_MERCHANT.contains(&path) => Ok(()),
             None => Err(Error::options(format!(
-                "the merchant id is missing: add \"mch_id\": {own:?} to the fields, or \"mchid\" or \"combine_mch_id\", whichever the \
-                 endpoint has"
+                "the merchant ID is missing: add \"mch_id\": {own:?} to the fields, or \"mchid\" or \"combine_mch_id\", whichever the \
+                 endpoint expects"
             ))),
         }
     }
 
-    /// Checks the signature on the fields of an answer or a notification. The error completes a sentence.
+    /// Verifies the `sign` of a response or a notification. The error is a clause.
     pub(crate) fn verify(&self, fields: &Fields) -> Result<(), String> {
-        if self.holds(fields)? {
+        if self.is_sign_valid(fields)? {
             return Ok(());
         }
-        // The PHP SDK signs what is left without the characters that XML forbids; who wrote them signed them.
+        // The PHP SDK signs fields after the characters that XML forbids were removed.
         let mut clean = Value::Object(fields.clone());
         xml::sanitize(&mut clean);
         match clean {
-            Value::Object(clean) if clean != *fields && self.holds(&clean)? => Ok(()),
-            _ => Err("its sign does not fit its fields and the APIv2 key (the setting secret)".to_owned()),
+            Value::Object(clean) if clean != *fields && self.is_sign_valid(&clean)? => Ok(()),
+            _ => Err("its sign does not match its fields and the APIv2 key (the setting secret)".to_owned()),
         }
     }
 
-    fn holds(&self, fields: &Fields) -> Result<bool, String> {
+    fn is_sign_valid(&self, fields: &Fields) -> Result<bool, String> {
         let given = match fields.get(SIGN) {
             Some(Value::String(given)) if !given.is_empty() => given,
             _ => return Err("it has no sign".to_owned()),
         };
         let sign_type = if given.len() == 64 { hash::HMAC_SHA256 } else { hash::MD5 };
-        let sign = hash::sign(sign_type, &signed_text(fields), &self.secret).map_err(|error| error.to_string())?;
+        let sign = hash::sign(sign_type, &signing_string(fields), &self.secret).map_err(|error| error.to_string())?;
         Ok(hash::equals(&sign, given))
     }
 
-    /// Whether an answer with the status 2xx is genuine: `true` when its signature holds, `false` when none is needed, because the
-    /// path answers unsigned or the answer says that the call failed.
+    /// Checks a 2xx response: `true` if its signature is valid, `false` if it needs none, because
+    /// the responses of the path are unsigned or because the response reports a failure. The error
+    /// is a clause.
     pub(crate) fn check(&self, path: &str, body: &[u8]) -> Result<bool, String> {
         let fields = match xml::read(body) {
             Ok(fields) => fields,
             Err(_) if is_unsigned(path) => return Ok(false),
-            Err(reason) => return Err(format!("it is no XML of the service's: {reason}")),
+            Err(reason) => return Err(format!("it is not the expected XML: {reason}")),
         };
-        let held = self.verify(&fields);
+        let verified = self.verify(&fields);
         if is_unsigned(path) {
-            return Ok(held.is_ok());
+            return Ok(verified.is_ok());
         }
-        // As the caller will read it.
+        // The failure is decided on the fields that the caller sees.
         let mut clean = Value::Object(fields.clone());
         xml::sanitize(&mut clean);
         if clean.as_object().and_then(failure).is_some() {
-            // Some failures come without a sign; one that does not hold is a forgery like any other.
-            return if fields.contains_key(SIGN) { held.map(|()| true) } else { Ok(false) };
+            // Some failures are unsigned. An invalid `sign` is rejected as in any other response.
+            return if fields.contains_key(SIGN) { verified.map(|()| true) } else { Ok(false) };
         }
         if !fields.contains_key("return_code") {
             return Err("it has no return_code".to_owned());
         }
-        held.map(|()| true)
+        verified.map(|()| true)
     }
 }
 
-/// What a service that was asked refuses with.
+/// A failure that a response reports.
 pub(crate) struct Failure {
     pub(crate) code: String,
     pub(crate) message: String,
 }
 
-/// What the body of an answer says went wrong; none where it is no XML.
+/// The failure that the body of a response reports; `None` if it reports none or is not XML.
 pub(crate) fn failure_in(body: &[u8]) -> Option<Failure> {
     xml::fields(body).ok()?.as_object().and_then(failure)
 }
 
-/// What an answer says went wrong: its `return_code` or `result_code` is there and is not `SUCCESS`.
+/// The failure that the fields of a response report: a `return_code` or `result_code` that is not
+/// `SUCCESS`.
 pub(crate) fn failure(fields: &Fields) -> Option<Failure> {
     let text = |name: &str| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let failed = |name: &str| fields.get(name).filter(|code| code.as_str() != Some(SUCCESS));
@@ -286,19 +297,20 @@ pub(crate) fn failure(fields: &Fields) -> Option<Failure> {
     let code = text("err_code").or_else(|| text("error_code")).or(code.as_str()).unwrap_or("FAIL").to_owned();
     let message = ["err_code_des", "return_msg", "retmsg", "err_msg"]
         .into_iter()
-        .find_map(|name| text(name).filter(|reason| *reason != "OK"));
-    let message = message.unwrap_or("the service gives no reason").to_owned();
+        .find_map(|name| text(name).filter(|message| *message != "OK"));
+    let message = message.unwrap_or("WeChat Pay gave no reason").to_owned();
     Some(Failure { code, message })
 }
 
-/// The fields of a body that a layer changed; a nonce that the caller gave is kept.
-fn changed(body: &[u8], given: &Fields) -> Result<Fields, Error> {
+/// The fields of a body that a layer changed, with the `nonce_str` of the caller if it gave one.
+fn fields_of_changed_body(body: &[u8], given: &Fields) -> Result<Fields, Error> {
     let mut fields = xml::read(body).map_err(|reason| {
-        Error::layer(format!("a layer made the body of an APIv2 call into something that cannot be signed: {reason}"))
+        Error::layer(format!("a layer changed the body of an APIv2 call to something that cannot be signed: {reason}"))
     })?;
     if let Some((name, _)) = fields.iter().find(|(_, value)| !value.is_string()) {
         return Err(Error::layer(format!(
-            "a layer changed the body of an APIv2 call that has a list or an object in {:?}, which cannot be told from a repeated field",
+            "a layer changed the body of an APIv2 call that contains a list or an object in {:?}, which cannot be distinguished from \
+             a repeated field",
             excerpt(name)
         )));
     }
@@ -308,7 +320,7 @@ fn changed(body: &[u8], given: &Fields) -> Result<Fields, Error> {
     Ok(fields)
 }
 
-/// Takes out of an unsigned request's query what signing would put there.
+/// Removes `sign` and `nonce_str` from the query of a GET request, which signing adds again.
 #[cfg(feature = "cli")]
 pub(crate) fn strip(request: &mut Request<Bytes>) -> Result<(), Error> {
     let (path, query) = (request.uri().path().to_owned(), request.uri().query().unwrap_or_default());
@@ -320,6 +332,7 @@ pub(crate) fn strip(request: &mut Request<Bytes>) -> Result<(), Error> {
     set_query(request, &path, &query::from_map(&fields))
 }
 
+/// The fields of a query. A repeated name is an error, because APIv2 signs single values.
 pub(crate) fn parse_query(text: &str) -> Result<Fields, Error> {
     let mut fields = Fields::new();
     for pair in text.split('&').filter(|pair| !pair.is_empty()) {
@@ -329,12 +342,12 @@ pub(crate) fn parse_query(text: &str) -> Result<Fields, Error> {
             percent_decode_str(&text)
                 .decode_utf8()
                 .map(Cow::into_owned)
-                .map_err(|_| Error::options("the query is no UTF-8"))
+                .map_err(|_| Error::options("the query is not UTF-8"))
         };
         let (name, value) = (decoded(name)?, decoded(value)?);
         if name.contains('[') || fields.contains_key(&name) {
             return Err(Error::options(format!(
-                "the query holds a list in {:?}, and APIv2 signs single values only",
+                "the query contains a list in {:?}: APIv2 signs single values only",
                 excerpt(&name)
             )));
         }
@@ -344,7 +357,7 @@ pub(crate) fn parse_query(text: &str) -> Result<Fields, Error> {
 }
 
 fn set_query(request: &mut Request<Bytes>, path: &str, query: &str) -> Result<(), Error> {
-    let wrong = |source: http::Error| Error::path("the signed query makes no valid URI").with_source(source);
+    let wrong = |source: http::Error| Error::path("the signed query does not form a valid URI").with_source(source);
     let target = PathAndQuery::try_from(format!("{path}?{query}")).map_err(|source| wrong(source.into()))?;
     let mut parts = request.uri().clone().into_parts();
     parts.path_and_query = Some(target);
@@ -352,16 +365,16 @@ fn set_query(request: &mut Request<Bytes>, path: &str, query: &str) -> Result<()
     Ok(())
 }
 
-/// The parts of an upload that are no files.
+/// The fields of an upload: the parts that are not files.
 fn upload_fields(upload: &Multipart) -> Result<Fields, Error> {
     let mut fields = Fields::new();
     for part in upload.parts.iter().filter(|part| part.filename.is_none()) {
         let text = std::str::from_utf8(&part.contents).map_err(|_| {
-            Error::options(format!("the part {:?} is no text in UTF-8, and no file either", excerpt(&part.name)))
+            Error::options(format!("the part {:?} is neither UTF-8 text nor a file", excerpt(&part.name)))
         })?;
         if fields.insert(part.name.clone(), text.into()).is_some() {
             return Err(Error::options(format!(
-                "the part {:?} stands twice, and one of them would not be signed",
+                "the part {:?} appears twice, and one of them would not be signed",
                 excerpt(&part.name)
             )));
         }

@@ -1,6 +1,6 @@
-//! The rules of APIv2, rule by rule.
+//! Tests of [`v2`](super::v2).
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a test may end by a panic")]
+#![allow(clippy::expect_used, clippy::panic, reason = "tests fail by a panic")]
 
 use super::v2::*;
 use super::xml;
@@ -16,41 +16,42 @@ fn credential() -> Credential {
 }
 
 #[test]
-fn what_is_signed() {
-    let text = signed_text(&fields(json!({
+fn signing_string_follows_php() {
+    let text = signing_string(&fields(json!({
         "b": "2", "B": "1", "a": "", "c": null, "d": false, "e": 0, "f": "0", "g": [1], "h": true, "sign": "x", "i": 1.0,
     })));
     assert_eq!(text, "B=1&b=2&d=&e=0&f=0&g=Array&h=1&i=1");
 }
 
 #[test]
-fn each_wrong_merchant_has_its_words() {
+fn errors_of_the_merchant_id() {
     for (value, expected) in [
         (json!({}), "\"mch_id\": \"1900000109\""),
         (json!({"mch_id": null}), "is missing"),
         (json!({"mch_id": ""}), "is \"(empty)\""),
-        (json!({"mch_id": "1900000108"}), "is the merchant \"1900000109\""),
-        (json!({"mch_id": 1900000109}), "a number where a string is needed"),
+        (json!({"mch_id": "1900000108"}), "belongs to the merchant \"1900000109\""),
+        (json!({"mch_id": 1900000109}), "a number where the string \"1900000109\" is needed"),
         (json!({"mch_id": "x", "mchid": "1900000109"}), "\"mch_id\" is \"x\""),
         (json!({"combine_mch_id": "x"}), "\"combine_mch_id\" is \"x\""),
     ] {
-        let error = credential().guard(&fields(value.clone()), "/pay/unifiedorder").expect_err("guard");
+        let error =
+            credential().check_merchant(&fields(value.clone()), "/pay/unifiedorder").expect_err("wrong merchant");
         assert!(error.message().contains(expected), "{value}: {error}");
     }
     for value in
         [json!({"mch_id": "1900000109"}), json!({"mch_id": null, "mchid": "1900000109", "combine_mch_id": "x"})]
     {
-        assert!(credential().guard(&fields(value), "/x").is_ok());
+        assert!(credential().check_merchant(&fields(value), "/x").is_ok());
     }
-    assert!(credential().guard(&Fields::new(), "/applyment/micro/signcontract").is_ok());
+    assert!(credential().check_merchant(&Fields::new(), "/applyment/micro/signcontract").is_ok());
 }
 
 #[test]
-fn an_answer_is_checked() {
+fn check_of_a_response() {
     let credential = credential();
     let signed = |value: Value, sign_type: &str| {
         let mut fields = fields(value);
-        let sign = hash::sign(sign_type, &signed_text(&fields), &credential.secret).expect("sign");
+        let sign = hash::sign(sign_type, &signing_string(&fields), &credential.secret).expect("sign");
         fields.insert(SIGN.to_owned(), sign.into());
         xml::write(&fields).into_bytes()
     };
@@ -60,7 +61,7 @@ fn an_answer_is_checked() {
         let body = signed(success.clone(), sign_type);
         assert_eq!(check("/pay/unifiedorder", &body), Ok(true));
         let changed = String::from_utf8(body).expect("text").replace('x', "y");
-        assert!(check("/pay/unifiedorder", changed.as_bytes()).expect_err("changed").contains("does not fit"));
+        assert!(check("/pay/unifiedorder", changed.as_bytes()).expect_err("changed").contains("does not match"));
     }
     let unsigned = xml::write(&fields(success));
     assert!(check("/pay/unifiedorder", unsigned.as_bytes()).expect_err("unsigned").contains("no sign"));
@@ -71,7 +72,7 @@ fn an_answer_is_checked() {
     let failed = b"<xml><return_code>FAIL</return_code><return_msg>x</return_msg></xml>";
     assert_eq!(check("/pay/unifiedorder", failed), Ok(false));
     let forged = b"<xml><return_code>FAIL</return_code><sign>0123456789ABCDEF0123456789ABCDEF</sign></xml>";
-    assert!(check("/pay/unifiedorder", forged).expect_err("forged").contains("does not fit"));
+    assert!(check("/pay/unifiedorder", forged).expect_err("forged").contains("does not match"));
     assert_eq!(
         check("/pay/unifiedorder", &signed(json!({"return_code": "SUCCESS", "result_code": "FAIL"}), hash::MD5)),
         Ok(true)
@@ -79,7 +80,7 @@ fn an_answer_is_checked() {
 }
 
 #[test]
-fn what_a_failure_says() {
+fn code_and_message_of_a_failure() {
     for (value, code, message) in [
         (json!({"return_code": "FAIL", "return_msg": "签名失败"}), "FAIL", "签名失败"),
         (
@@ -104,7 +105,7 @@ fn what_a_failure_says() {
 }
 
 #[test]
-fn fields_out_of_a_query() {
+fn parse_query_rejects_lists() {
     let parsed = parse_query("a=x+y&b=%E4%B8%AD&c=&d").expect("fields");
     assert_eq!(Value::Object(parsed), json!({"a": "x y", "b": "中", "c": "", "d": ""}));
     for twice in ["a=1&a=2", "a%5B0%5D=1", "a[]=1"] {
@@ -114,12 +115,12 @@ fn fields_out_of_a_query() {
 }
 
 #[test]
-fn a_signature_of_another_length_holds_never() {
+fn a_signature_of_another_length_is_invalid() {
     let credential = credential();
     for length in [1, 31, 33, 63, 65, 128] {
         let mut fields = fields(json!({"a": "b"}));
         for sign_type in [hash::MD5, hash::HMAC_SHA256] {
-            let sign = hash::sign(sign_type, &signed_text(&fields), &credential.secret).expect("sign").repeat(4);
+            let sign = hash::sign(sign_type, &signing_string(&fields), &credential.secret).expect("sign").repeat(4);
             fields.insert(SIGN.to_owned(), sign.get(..length).expect("long enough").into());
             assert!(credential.verify(&fields).is_err(), "{length}");
         }
@@ -127,7 +128,7 @@ fn a_signature_of_another_length_holds_never() {
 }
 
 #[test]
-fn what_cannot_be_a_key() {
+fn errors_of_a_key() {
     for key in ["", "with blank", "中文"] {
         assert!(Credential::new("1", key.into()).is_err());
     }

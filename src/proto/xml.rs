@@ -1,7 +1,7 @@
-//! The XML of APIv2: one level of fields below `<xml>`, written as the PHP SDK writes it and read with bounds.
+//! The XML of APIv2: fields below a root element, written as the PHP SDK writes them.
 //!
-//! Reading refuses document types and entities of one's own, which is all that XML can be attacked with, and what is deeper or
-//! has more elements than any answer of the service.
+//! Reading is bounded, and it rejects document types and custom entities, the usual attacks on XML
+//! parsers.
 
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
@@ -11,14 +11,14 @@ use serde_json::{Map, Value};
 use super::excerpt::excerpt;
 use super::php_scalar::scalar_text;
 
-/// The name of the members of lists, and of fields whose name is no name of XML.
+/// The element name of list members, and of fields whose name is not a valid element name.
 const ITEM: &str = "item";
-/// The deepest nesting that is read.
+/// The maximal nesting that is read.
 const MAX_DEPTH: usize = 32;
-/// The most elements that are read.
+/// The maximal number of elements that are read.
 const MAX_ELEMENTS: usize = 65_536;
 
-/// Writes fields in their order, as PHP's `Transformer::toXml` does.
+/// Writes fields in their order, as `Transformer::toXml` of the PHP SDK does.
 ///
 /// ```text
 /// {"a": "x", "b": 1}            <xml><a>x</a><b>1</b></xml>
@@ -26,19 +26,21 @@ const MAX_ELEMENTS: usize = 65_536;
 /// {"a": "", "b": null}          <xml><a></a><b></b></xml>
 /// {"a": [], "b": ["x", "y"]}    <xml><a/><b><item>x</item><item>y</item></b></xml>
 /// {"1a": "x"}                   <xml><item>x</item></xml>
-/// {"a": "]]>"}                  <xml><a><![CDATA[]]]]><![CDATA[>]]></a></xml>, which PHP leaves broken
+/// {"a": "]]>"}                  <xml><a><![CDATA[]]]]><![CDATA[>]]></a></xml>
 /// ```
+///
+/// The PHP SDK does not split `]]>`, which makes its XML malformed.
 pub(crate) fn write(fields: &Map<String, Value>) -> String {
     let mut out = String::with_capacity(64 + 48 * fields.len());
     out.push_str("<xml>");
     for (name, value) in fields {
-        element(&mut out, name, value);
+        write_element(&mut out, name, value);
     }
     out.push_str("</xml>");
     out
 }
 
-fn element(out: &mut String, name: &str, value: &Value) {
+fn write_element(out: &mut String, name: &str, value: &Value) {
     let name = if is_name(name) { name } else { ITEM };
     match value {
         Value::Array(items) if items.is_empty() => return out.extend(["<", name, "/>"]),
@@ -46,23 +48,23 @@ fn element(out: &mut String, name: &str, value: &Value) {
         _ => out.extend(["<", name, ">"]),
     }
     match value {
-        Value::Array(items) => items.iter().for_each(|item| element(out, ITEM, item)),
-        Value::Object(members) => members.iter().for_each(|(name, member)| element(out, name, member)),
-        scalar => text(out, &scalar_text(scalar).unwrap_or_default()),
+        Value::Array(items) => items.iter().for_each(|item| write_element(out, ITEM, item)),
+        Value::Object(members) => members.iter().for_each(|(name, member)| write_element(out, name, member)),
+        scalar => write_text(out, &scalar_text(scalar).unwrap_or_default()),
     }
     out.extend(["</", name, ">"]);
 }
 
-fn text(out: &mut String, text: &str) {
+fn write_text(out: &mut String, text: &str) {
     if text.contains(['>', '&', '"', '<']) {
-        // "]]>" would end the section in the middle of the text.
+        // "]]>" in the text would end the section.
         out.extend(["<![CDATA[", &text.replace("]]>", "]]]]><![CDATA[>"), "]]>"]);
     } else {
         out.push_str(&text.replace('\r', "&#13;"));
     }
 }
 
-/// Whether an element may have this name: `Name` of XML 1.0.
+/// Whether a name is a valid element name: `Name` of XML 1.0.
 fn is_name(name: &str) -> bool {
     let starts = |c: char| {
         matches!(c, ':' | '_' | 'A'..='Z' | 'a'..='z' | '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{2ff}'
@@ -77,26 +79,27 @@ fn is_name(name: &str) -> bool {
     chars.next().is_some_and(starts) && chars.all(continues)
 }
 
-/// One element that has begun and not ended.
+/// An element whose end tag was not read yet.
 #[derive(Default)]
-struct Open {
+struct OpenElement {
     name: String,
     text: String,
     members: Map<String, Value>,
 }
 
-impl Open {
-    fn value(self) -> Result<Value, String> {
+impl OpenElement {
+    /// A string, or an object if the element contains elements.
+    fn into_value(self) -> Result<Value, String> {
         if self.members.is_empty() {
             return Ok(Value::String(self.text));
         }
         if !self.text.trim().is_empty() {
-            return Err(format!("the element {:?} holds both text and elements", excerpt(&self.name)));
+            return Err(format!("the element {:?} contains both text and elements", excerpt(&self.name)));
         }
         Ok(Value::Object(self.members))
     }
 
-    /// A name that comes again makes a list.
+    /// Adds a member. A repeated name becomes a list.
     fn add(&mut self, name: String, value: Value) {
         match self.members.get_mut(&name) {
             None => {
@@ -108,12 +111,13 @@ impl Open {
     }
 }
 
-/// Reads the fields below the root, whatever its name is. An element without elements is a string, an empty one `""`; names
-/// that stand several times are a list. Attributes are left out: the service has none.
+/// Reads the fields below the root element, which can have any name. An element without elements is
+/// a string, `""` if it is empty. A repeated name becomes a list. Attributes, which WeChat Pay does
+/// not use, are ignored.
 ///
-/// The error completes the sentence "the body is no XML of the service's: ...".
+/// The error is a clause, as in "the body is not the expected XML: {}".
 pub(crate) fn read(bytes: &[u8]) -> Result<Map<String, Value>, String> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "it is no UTF-8".to_owned())?;
+    let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
     let text = text.trim_start_matches('\u{feff}').trim();
     if text.is_empty() {
         return Err("it is empty".to_owned());
@@ -123,17 +127,17 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     }
     let head = text.chars().take(15).collect::<String>().to_ascii_lowercase();
     if head.starts_with("<!doctype html") || head.starts_with("<html") {
-        return Err("it is an HTML page, such as a gateway or a proxy gives".to_owned());
+        return Err("it is an HTML page, as gateways and proxies send".to_owned());
     }
     let mut reader = Reader::from_str(text);
-    let mut open: Vec<Open> = Vec::new();
+    let mut open: Vec<OpenElement> = Vec::new();
     let (mut root, mut elements) = (None, 0);
     loop {
         let event = reader.read_event().map_err(|error| {
-            format!("it is broken at byte {}: {}", reader.error_position(), excerpt(&error.to_string()))
+            format!("it is malformed at byte {}: {}", reader.error_position(), excerpt(&error.to_string()))
         })?;
         match event {
-            Event::Start(_) | Event::Empty(_) if root.is_some() => return Err("it has two roots".to_owned()),
+            Event::Start(_) | Event::Empty(_) if root.is_some() => return Err("it has two root elements".to_owned()),
             Event::Start(tag) | Event::Empty(tag) if open.len() >= MAX_DEPTH => {
                 return Err(format!(
                     "it is nested deeper than {MAX_DEPTH} elements, at {:?}",
@@ -149,7 +153,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Map<String, Value>, String> {
                 end(begin(tag.name().as_ref())?, &mut open, &mut root)?;
             }
             Event::End(_) => {
-                let ended = open.pop().ok_or("an element ends that did not begin")?;
+                let ended = open.pop().ok_or("an end tag has no start tag")?;
                 end(ended, &mut open, &mut root)?;
             }
             Event::Text(piece) => {
@@ -157,26 +161,26 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Map<String, Value>, String> {
                 match open.last_mut() {
                     Some(element) => element.text.push_str(&piece),
                     None if piece.trim().is_empty() => {}
-                    None => return Err("there is text outside of its root".to_owned()),
+                    None => return Err("there is text outside the root element".to_owned()),
                 }
             }
             Event::CData(piece) => {
                 let piece = piece.xml_content(XmlVersion::Explicit1_0).map_err(|error| error.to_string())?;
-                open.last_mut().ok_or("there is text outside of its root")?.text.push_str(&piece);
+                open.last_mut().ok_or("there is text outside the root element")?.text.push_str(&piece);
             }
             Event::GeneralRef(reference) => {
-                let element = open.last_mut().ok_or("there is text outside of its root")?;
+                let element = open.last_mut().ok_or("there is text outside the root element")?;
                 let name = reference.decode().map_err(|error| error.to_string())?;
                 match reference
                     .resolve_char_ref()
-                    .map_err(|error| format!("the reference &{}; is no character: {error}", excerpt(&name)))?
+                    .map_err(|error| format!("the reference &{}; is not a character: {error}", excerpt(&name)))?
                 {
                     Some(character) => element.text.push(character),
                     None => match resolve_predefined_entity(&name) {
                         Some(text) => element.text.push_str(text),
                         None => {
                             return Err(format!(
-                                "it refers to the entity &{};, and none but XML's own five are resolved",
+                                "it contains the entity &{};, but only the five predefined entities of XML are resolved",
                                 excerpt(&name)
                             ));
                         }
@@ -184,7 +188,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Map<String, Value>, String> {
                 }
             }
             Event::DocType(_) => {
-                return Err("it has a document type, which may define entities and is not read".to_owned());
+                return Err("it has a document type, which could define entities and is not accepted".to_owned());
             }
             Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
             Event::Eof => break,
@@ -194,27 +198,29 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Map<String, Value>, String> {
         }
     }
     if let Some(element) = open.last() {
-        return Err(format!("it breaks off inside of the element {:?}", excerpt(&element.name)));
+        return Err(format!("it is truncated inside the element {:?}", excerpt(&element.name)));
     }
     match root.ok_or("it has no element")? {
         Value::Object(fields) => Ok(fields),
-        // An empty root has no fields; one with text is something else.
+        // An empty root element has no fields.
         Value::String(text) if text.trim().is_empty() => Ok(Map::new()),
-        _ => Err("its root holds text and no elements".to_owned()),
+        _ => Err("its root element contains text instead of elements".to_owned()),
     }
 }
 
-fn begin(name: &[u8]) -> Result<Open, String> {
+/// Starts an element.
+fn begin(name: &[u8]) -> Result<OpenElement, String> {
     let name = String::from_utf8_lossy(name).into_owned();
     if !is_name(&name) {
-        return Err(format!("{:?} is no name of an element", excerpt(&name)));
+        return Err(format!("{:?} is not an element name", excerpt(&name)));
     }
-    Ok(Open { name, ..Open::default() })
+    Ok(OpenElement { name, ..OpenElement::default() })
 }
 
-fn end(ended: Open, open: &mut [Open], root: &mut Option<Value>) -> Result<(), String> {
+/// Adds a complete element to its parent, or sets the root.
+fn end(ended: OpenElement, open: &mut [OpenElement], root: &mut Option<Value>) -> Result<(), String> {
     let name = ended.name.clone();
-    let value = ended.value()?;
+    let value = ended.into_value()?;
     match open.last_mut() {
         Some(parent) => parent.add(name, value),
         None => *root = Some(value),
@@ -222,14 +228,15 @@ fn end(ended: Open, open: &mut [Open], root: &mut Option<Value>) -> Result<(), S
     Ok(())
 }
 
-/// Reads the fields as a caller is to see them: without what XML does not allow.
+/// Reads the fields and [sanitizes](sanitize) them, as callers see them.
 pub(crate) fn fields(bytes: &[u8]) -> Result<Value, String> {
     let mut fields = Value::Object(read(bytes)?);
     sanitize(&mut fields);
     Ok(fields)
 }
 
-/// Takes out what XML does not allow, such as control characters in a nickname, as PHP's `Transformer::sanitize` does.
+/// Removes the characters that XML forbids, such as control characters in a nickname, as
+/// `Transformer::sanitize` of the PHP SDK does.
 pub(crate) fn sanitize(value: &mut Value) {
     match value {
         Value::String(text) => text.retain(is_allowed),
@@ -257,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn written_as_php_writes() {
+    fn write_follows_php() {
         for (value, xml) in [
             (json!({"b": "x", "a": 1}), "<xml><b>x</b><a>1</a></xml>"),
             (
@@ -281,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn round_trip() {
         let value = json!({
             "a": "x]]>y", "b": "<&>\"'", "c": "中 \u{1f600}", "d": "", "e": " blank ", "f": "\r", "list": ["1", "2"],
             "deep": {"er": {"still": "x"}},
@@ -292,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn read_however_it_is_written() {
+    fn read_accepts_variants() {
         for (xml, value) in [
             ("<xml><a>x</a></xml>", json!({"a": "x"})),
             (
@@ -312,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn each_wrong_document_has_its_words() {
+    fn errors_of_a_document() {
         let nested = "<a>".repeat(3_500_000);
         let many = format!("<xml>{}</xml>", "<a/>".repeat(MAX_ELEMENTS + 1));
         let many_open = format!("<xml>{}</xml>", "<a></a>".repeat(MAX_ELEMENTS + 1));
@@ -329,31 +336,31 @@ mod tests {
             (&nested, "deeper than 32"),
             (&many, "more than 65536"),
             (&many_open, "more than 65536"),
-            (&long, "broken"),
-            ("<xml><attach=1&out_trade_no>A</attach=1&out_trade_no></xml>", "no name of an element"),
-            ("<xml><></></xml>", "no name of an element"),
+            (&long, "malformed"),
+            ("<xml><attach=1&out_trade_no>A</attach=1&out_trade_no></xml>", "is not an element name"),
+            ("<xml><></></xml>", "is not an element name"),
             (laughs, "document type"),
             (external, "document type"),
             ("<xml><a>&e;</a></xml>", "entity &e;"),
-            ("<xml><a>&#xFFFFFFFF;</a></xml>", "no character"),
-            ("<xml><a>", "breaks off inside of the element \"a\""),
-            ("<xml><a></b></xml>", "broken"),
-            ("<xml></xml><xml></xml>", "two roots"),
+            ("<xml><a>&#xFFFFFFFF;</a></xml>", "not a character"),
+            ("<xml><a>", "truncated inside the element \"a\""),
+            ("<xml><a></b></xml>", "malformed"),
+            ("<xml></xml><xml></xml>", "two root elements"),
             ("<xml></xml>text", "outside"),
-            ("<xml>text</xml>", "text and no elements"),
+            ("<xml>text</xml>", "text instead of elements"),
             ("<xml>text<a/></xml>", "both text and elements"),
             ("<!-- only -->", "no element"),
-            ("</xml>", "broken"),
+            ("</xml>", "malformed"),
         ] {
             let message = read(xml.as_bytes()).expect_err(expected);
             assert!(message.len() < 1000, "{expected}: {} bytes of message", message.len());
             assert!(message.contains(expected), "{expected:?} not in {message:?}");
         }
-        assert!(read(b"<xml><a>\xff</a></xml>").expect_err("bytes").contains("no UTF-8"));
+        assert!(read(b"<xml><a>\xff</a></xml>").expect_err("bytes").contains("not UTF-8"));
     }
 
     #[test]
-    fn control_characters_are_taken_out() {
+    fn sanitize_removes_control_characters() {
         let mut value = json!({"a": "x\u{8}\ty\u{ffff}", "b": ["\u{1}"], "c": {"d": "\u{b}z"}});
         sanitize(&mut value);
         assert_eq!(value, json!({"a": "x\ty", "b": [""], "c": {"d": "z"}}));

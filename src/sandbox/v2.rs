@@ -19,7 +19,7 @@ use super::stub::{self, StubResponse};
 use super::v2_fields::{V2Refusal, V2Response, text};
 use crate::crypto::{hash, random};
 use crate::error::Error;
-use crate::proto::v2::{Credential, Fields, is_unsigned, signed_text};
+use crate::proto::v2::{Credential, Fields, is_unsigned, signing_string};
 use crate::proto::xml;
 
 /// The page of the service's gateway for a call without the client certificate.
@@ -126,7 +126,7 @@ fn authenticate(fields: &Fields, credential: &Credential, check: &mut SignatureC
     if let Some((name, _)) = fields.iter().find(|(_, value)| !value.is_string()) {
         return Err(V2Refusal::Return(format!("{name}参数格式有误: 应为文本，不能是列表或嵌套的XML")));
     }
-    check.expected = format!("{}&key=***", signed_text(fields));
+    check.expected = format!("{}&key=***", signing_string(fields));
     credential.verify(fields).map_err(|reason| {
         let message = format!("签名错误: {reason}; the sign must cover {}", check.expected);
         check.reason = reason;
@@ -171,7 +171,7 @@ fn refused(refusal: V2Refusal) -> Result<Fields, Error> {
 
 /// Adds the `sign`.
 pub(super) fn sign(fields: &mut Fields, sign_type: &str, credential: &Credential) -> Result<(), Error> {
-    let sign = hash::sign(sign_type, &signed_text(fields), &credential.secret)?;
+    let sign = hash::sign(sign_type, &signing_string(fields), &credential.secret)?;
     fields.insert("sign".to_owned(), sign.into());
     Ok(())
 }

@@ -122,7 +122,7 @@ fn each_missing_or_wrong_setting_is_reported() {
         ("certs", json!({ wechatpay_chain::sandbox::SERIAL: public }), "the merchant's own serial"),
         ("certs", json!({ "1": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" }), "not X.509"),
         ("certs", json!({ "1": "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n" }), "not an SPKI"),
-        ("base_uri", json!("api.mch.weixin.qq.com"), "lacks scheme or host"),
+        ("base_uri", json!("api.mch.weixin.qq.com"), "has no scheme or host"),
         ("base_uri", json!("https://api.mch.weixin.qq.com/hk"), "must end with"),
         ("timeout", json!("5"), "timeout: a string"),
         ("timeout", json!(-1), "timeout: -1"),

@@ -53,7 +53,7 @@ fn each_invalid_call_is_an_error_and_sends_nothing() {
             "v3/pay/:id/close",
             json!({"id": 1}),
             ErrorKind::Path,
-            "the path has the segment \":id\", which is no variable here: write {id}",
+            "the path has the segment \":id\", which is not a variable: write {id}",
         ),
         ("v3/x", json!({"json": "{\"a\": 1}"}), ErrorKind::Options, "a text that holds JSON"),
         ("v3/{timeout}", json!({"timeout": 1}), ErrorKind::Path, "has the name of a request option"),

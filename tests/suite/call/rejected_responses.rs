@@ -47,7 +47,7 @@ fn each_invalid_signature_is_a_verification_error() {
         (set("wechatpay-signature", "%%%"), "not base64"),
         (set("wechatpay-signature", "c2hvcnQ="), "does not hold under the key"),
         (set("wechatpay-signature", "WECHATPAY/SIGNTEST/abc"), "probe"),
-        (set("wechatpay-timestamp", "soon"), "no number"),
+        (set("wechatpay-timestamp", "soon"), "not a number"),
         (set("wechatpay-nonce", ""), "is empty"),
         (Fault::Clock(-301), "behind"),
         (Fault::Clock(302), "ahead"),
@@ -86,7 +86,7 @@ fn each_invalid_signature_is_a_verification_error() {
                 let twice = response.headers()[name].clone();
                 response.headers_mut().append(name, twice);
             }),
-            "stands twice",
+            "appears twice",
         ));
     }
     let count = cases.len();

@@ -82,7 +82,7 @@ fn a_host_that_cannot_be_reached_is_replaced_by_the_backup_host() {
     for (base, other, expected) in [
         ("https://a.example/", "api2.wechatpay.cn", "backup_uri"),
         ("https://a.example/", "http://b.example/", "is plain http"),
-        ("https://a.example/hk/", "https://b.example/", "another path"),
+        ("https://a.example/hk/", "https://b.example/", "a different path"),
     ] {
         let wrong = backup.client_builder().base_uri(base).backup_uri(other).build().expect_err(expected);
         assert!(wrong.message().contains(expected), "{wrong}");

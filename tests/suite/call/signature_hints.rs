@@ -20,18 +20,18 @@ fn a_refused_signature_is_explained_by_a_hint() {
     let refused = |client: &Client| client.chain(CARDS).post(options()).expect_err("refused");
     let error = refused(&build(sandbox.client_builder().private_key(other_key)));
     assert_eq!((error.kind(), error.code()), (ErrorKind::ClientError, Some("SIGN_ERROR")));
-    assert!(error.hint().is_some_and(|hint| hint.contains("the key is another's")), "{error}");
-    assert!(error.to_string().contains("the key is another's"), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("the key is wrong")), "{error}");
+    assert!(error.to_string().contains("the key is wrong"), "{error}");
     let error = refused(&build(sandbox.client_builder().serial("00AB")));
     assert!(error.hint().is_some_and(|hint| hint.contains("the setting serial")), "{error}");
     // A gateway that changes the path, the method or the body.
     for (change, expected) in [
         (
             (|information: &mut Value| information["url"] = "/gateway/v3/x".into()) as fn(&mut Value),
-            "another path than was signed",
+            "a different path than was signed",
         ),
         (|information| information["method"] = "PUT".into(), "the method PUT"),
-        (|information| information["sign_message_length"] = 7.into(), "body was changed on the way"),
+        (|information| information["sign_message_length"] = 7.into(), "body was changed after signing"),
     ] {
         sandbox.inject(Fault::Tamper(Box::new(move |response| {
             let request = "POST\n/v3/marketing/membercard-open/cards/pbLatjvWOibDc5-TBnbUk1pD12o0/permission-tokens\n";
@@ -54,5 +54,5 @@ fn a_refused_signature_is_explained_by_a_hint() {
         response.headers_mut().insert("wechatpay-timestamp", "1606132800".parse().expect("time"));
     })));
     let error = refused(&client);
-    assert!(error.kind() == ErrorKind::Verification && error.message().contains("ahead of the service's"), "{error}");
+    assert!(error.kind() == ErrorKind::Verification && error.message().contains("ahead of WeChat Pay's"), "{error}");
 }

@@ -22,9 +22,9 @@ const NOT_SAID: &[(&str, &[&str])] = &[
         "what the compiler says of chain!",
         &[
             "src/client/chain_macro.rs",
-            "\"_x_\" is a variable only as a name of its own: inside a path write {x}",
-            "a path segment looks like a value, or is no plain camelCase word, and capitals would be lost from it: write a variable in its place, such as {id}, and give the value in the options",
-            "the query in a path has capitals, which a path does not keep: give it as the option \"query\"",
+            "\"_x_\" is a variable only as a complete name: inside a path write {x}",
+            "a path segment looks like a value, or is not plain camelCase, and would lose its capitals: write a variable such as {id} instead, and give the value in the options",
+            "the query of a path contains capitals, which are not preserved: give it with the option \"query\"",
         ],
     ),
     (
@@ -88,9 +88,9 @@ const NOT_SAID: &[(&str, &[&str])] = &[
     (
         "reasons beside rules, which no message shows",
         &[
-            "a file; its digest came with the signed answer that held the download_url",
-            "a picture out of a complaint",
-            "a file too long to be signed whole; where the header is missing, as on an error, the body is covered",
+            "a file; its digest was in the signed response with the download_url",
+            "an image of a complaint",
+            "a large file, signed by its digest; without the header, as on an error, the body is covered",
             "the same at its newer address",
         ],
     ),

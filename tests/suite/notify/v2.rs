@@ -69,7 +69,7 @@ fn forged_notifications_are_refused() {
     let fields = json!({ "return_code": "SUCCESS", "out_trade_no": "1" });
     let body = sandbox.notification_v2(&fields).expect("body");
     let other = NotificationVerifier::new(MCHID, "0123456789abcdef0123456789abcdef").expect("key");
-    assert_refused(other.verify(&body), ErrorKind::Verification, "does not fit");
+    assert_refused(other.verify(&body), ErrorKind::Verification, "does not match");
     assert_refused(verifier.verify(&unsigned(&fields)), ErrorKind::Verification, "no sign");
     assert_refused(verifier.verify(&unsigned(&json!({ "sign": "", "a": "b" }))), ErrorKind::Verification, "no sign");
     // A notification for another merchant, signed with the right key.
@@ -83,7 +83,7 @@ fn forged_notifications_are_refused() {
             ErrorKind::Decode,
             "document type",
         ),
-        (b"<xml><a>\xff</a></xml>", ErrorKind::Decode, "no UTF-8"),
+        (b"<xml><a>\xff</a></xml>", ErrorKind::Decode, "not UTF-8"),
         (&vec![b' '; 1024 * 1024 + 1], ErrorKind::TooLarge, "longer than"),
         ("<a>".repeat(100_000).as_bytes(), ErrorKind::Decode, "deeper"),
     ] {
@@ -116,7 +116,7 @@ fn the_req_info_of_a_refund_is_decrypted() {
     assert_refused(verifier_of(&sandbox).verify(&plain), ErrorKind::Decode, "req_info is not the expected XML");
     let mut signed = fields(encrypted(&sandbox.secret(), info));
     signed["sign"] = "0".repeat(64).into();
-    assert_refused(verifier_of(&sandbox).verify(&unsigned(&signed)), ErrorKind::Verification, "does not fit");
+    assert_refused(verifier_of(&sandbox).verify(&unsigned(&signed)), ErrorKind::Verification, "does not match");
     // Without exactly one req_info that decrypts, a sign is required. Fields beside it are not
     // trusted.
     for forged in [

@@ -239,18 +239,18 @@ fn each_invalid_call_is_an_error_and_sends_nothing() {
     for (path, options, kind, expected) in [
         ("v2/pay/unifiedorder", json!({}), ErrorKind::Options, "\"xml\" is missing"),
         ("v2/pay/unifiedorder", json!({ "json": {} }), ErrorKind::Options, "\"xml\""),
-        ("v2/pay/unifiedorder", json!({ "xml": {} }), ErrorKind::Options, "merchant id is missing"),
+        ("v2/pay/unifiedorder", json!({ "xml": {} }), ErrorKind::Options, "merchant ID is missing"),
         (
             "v2/pay/unifiedorder",
             json!({ "xml": { "mch_id": "1" } }),
             ErrorKind::Options,
-            "this client is the merchant \"1900000109\"",
+            "this client belongs to the merchant \"1900000109\"",
         ),
         (
             "v2/pay/unifiedorder",
             json!({ "xml": { "mch_id": 1_900_000_109 } }),
             ErrorKind::Options,
-            "a string is needed",
+            "a number where the string \"1900000109\" is needed",
         ),
         (
             "v2/pay/unifiedorder",
@@ -321,7 +321,7 @@ fn untrusted_responses_are_verification_errors() {
     let good = signed(&json!({ "return_code": "SUCCESS", "result_code": "SUCCESS", "nickname": "a\u{8}b" }));
     let nested = "<a>".repeat(3_400_000);
     for (fault, expected) in [
-        (body(&good.replace("a\u{8}b", "other")), "does not fit"),
+        (body(&good.replace("a\u{8}b", "other")), "does not match"),
         (body(&good.replace("<sign>", "<sing>").replace("</sign>", "</sing>")), "no sign"),
         (body("<xml><result_code>SUCCESS</result_code></xml>"), "no return_code"),
         (body("<!DOCTYPE html><html><body>gateway</body></html>"), "HTML page"),
@@ -332,7 +332,7 @@ fn untrusted_responses_are_verification_errors() {
         (body(""), "empty"),
         (
             Fault::Tamper(Box::new(|response| *response.body_mut() = Bytes::from_static(b"<xml><a>\xff</a></xml>"))),
-            "no UTF-8",
+            "not UTF-8",
         ),
     ] {
         sandbox.inject(fault);
