@@ -240,7 +240,8 @@ fn is_prose(text: &str) -> bool {
 
 fn catalogue() -> (Vec<String>, Vec<String>) {
     let text = include_str!("../../../src/cli/messages.zh.txt");
-    let (own, others) = text.split_once("\n# Not of these sources").expect("the section of the libraries");
+    let (own, others) =
+        text.split_once("\n# Messages that are not in the sources").expect("the section of the libraries");
     let entries = |text: &str| {
         let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '\t']));
         lines.map(str::to_owned).collect::<Vec<_>>()
