@@ -67,8 +67,8 @@ pub(super) struct Req {
     /// Send this JSON body; JSON is the text itself, @FILE, or - for standard input
     #[arg(help_heading = BODY, long, value_name = "JSON")]
     pub(super) json: Option<String>,
-    /// Send the members of this JSON object as APIv2 fields; JSON is the text itself, @FILE, or - for
-    /// standard input
+    /// Send the members of this JSON object as APIv2 fields; JSON is the text itself, @FILE, or -
+    /// for standard input
     #[arg(help_heading = BODY, long, value_name = "JSON", conflicts_with = "json")]
     pub(super) xml: Option<String>,
     /// Upload this file, such as a picture of a business licence
@@ -83,7 +83,8 @@ pub(super) struct Req {
     /// Limit the time of the whole call, in seconds; 0 means no limit
     #[arg(long, value_name = "SECONDS")]
     pub(super) timeout: Option<f64>,
-    /// Present the merchant certificate over TLS, which APIv2 requires for refunds and some other calls
+    /// Present the merchant certificate over TLS, which APIv2 requires for refunds and some other
+    /// calls
     #[arg(long)]
     pub(super) security: bool,
     /// Print the request and response headers on standard error, with secrets masked
@@ -95,12 +96,14 @@ pub(super) struct Req {
 ///
 /// Reads JSON Lines from standard input and writes one line of JSON for each.
 ///
-/// Input: {"method": "POST", "template": "v3/x/{y}", "options": {...}}, or "chain": ["v3", "x", "_y_"]
-/// instead of the template. A line can have its own "mchid", and an "id" that is copied to the output.
+/// Input: {"method": "POST", "template": "v3/x/{y}", "options": {...}}, or "chain": ["v3", "x",
+/// "_y_"] instead of the template. A line can have its own "mchid", and an "id" that is copied to
+/// the output.
 ///
 /// Output: {"method", "uri", "target", "headers", "body"}, or {"error": {"kind", "message"}}. An
 /// invalid line does not change the exit code. A body that is not valid UTF-8 is written as
-/// "body_base64". Host and Content-Length are left out, because they follow from the URI and the body.
+/// "body_base64". Host and Content-Length are left out, because they follow from the URI and the
+/// body.
 #[derive(clap::Args)]
 pub(super) struct Wire {
     /// Leave the signature out; then no settings are needed
@@ -116,8 +119,9 @@ pub(super) struct Wire {
 
 /// Check the settings, keys, clock, connection and signatures, and explain what is wrong
 ///
-/// Prints one line for each check: ok, warning, FAILED or skipped, with the remedy. The last check is
-/// a signed call to v3/security/echo, which changes nothing. The exit code is 8 if a check failed.
+/// Prints one line for each check: ok, warning, FAILED or skipped, with the remedy. The last check
+/// is a signed call to v3/security/echo, which changes nothing. The exit code is 8 if a check
+/// failed.
 #[derive(clap::Args)]
 pub(super) struct Doctor {
     /// Make no calls: check only the settings and the keys
@@ -131,10 +135,10 @@ pub(super) struct Doctor {
 /// Convert PHP code that uses wechatpay-php to Rust code that uses this crate
 ///
 /// Reads a PHP file and writes a complete Rust program. It converts chains, options, promises,
-/// exceptions, the classes of the SDK, and the PHP that such code usually contains. Each piece that it
-/// cannot convert becomes a todo!() below a comment with the PHP, and is listed at the end with its
-/// line; the exit code is then 1. The program needs the crates wechatpay-chain and serde_json. It is
-/// formatted if rustfmt is installed.
+/// exceptions, the classes of the SDK, and the PHP that such code usually contains. Each piece that
+/// it cannot convert becomes a todo!() below a comment with the PHP, and is listed at the end with
+/// its line; the exit code is then 1. The program needs the crates wechatpay-chain and serde_json.
+/// It is formatted if rustfmt is installed.
 #[derive(clap::Args)]
 pub(super) struct Port {
     /// The PHP file to convert, or - for standard input
@@ -164,7 +168,8 @@ pub(super) struct Certs {
     /// The folder to write the certificates to
     #[arg(short, long, value_name = "DIR", default_value = ".")]
     pub(super) output: PathBuf,
-    /// The base URI of WeChat Pay; default: base_uri of the settings, or https://api.mch.weixin.qq.com/
+    /// The base URI of WeChat Pay; default: base_uri of the settings, or
+    /// https://api.mch.weixin.qq.com/
     #[arg(short = 'u', long, value_name = "URL")]
     pub(super) baseuri: Option<String>,
 }
@@ -180,8 +185,8 @@ pub(super) struct Completions {
 ///
 /// The sandbox verifies requests and signs responses as WeChat Pay does. Without a command it runs
 /// until Ctrl-C. With a command it controls the sandbox that is running. It keeps its keys and its
-/// state in DIR. There it also writes the settings of its merchant: wxpay.toml for the other commands
-/// (--config), and files for other SDKs. Open its address in a browser to see its state.
+/// state in DIR. There it also writes the settings of its merchant: wxpay.toml for the other
+/// commands (--config), and files for other SDKs. Open its address in a browser to see its state.
 #[cfg(feature = "sandbox")]
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = false)]
@@ -255,9 +260,9 @@ pub(super) enum SandboxControl {
     Fault {
         /// The fault to inject, such as wrong-signature or delay:MILLISECONDS
         ///
-        /// One of wrong-signature, stale-clock, unknown-serial, missing-header or missing-header:NAME,
-        /// bad-gateway, frequency-limited, system-error, cut-body or cut-body:BYTES, reset,
-        /// delay:MILLISECONDS, rotate-key
+        /// One of wrong-signature, stale-clock, unknown-serial, missing-header or
+        /// missing-header:NAME, bad-gateway, frequency-limited, system-error, cut-body or
+        /// cut-body:BYTES, reset, delay:MILLISECONDS, rotate-key
         fault: String,
         /// Inject the fault into this many responses, or notifications with --notifications
         #[arg(long, default_value_t = 1)]

@@ -89,8 +89,8 @@ fn private_key(settings: &Settings, report: &mut Report) -> Option<PrivateKey> {
     key
 }
 
-/// The merchant certificate: that of the settings, or else `apiclient_cert.pem` in the folder of the
-/// private key, where WeChat Pay's certificate tool writes it.
+/// The merchant certificate: that of the settings, or else `apiclient_cert.pem` in the folder of
+/// the private key, where WeChat Pay's certificate tool writes it.
 fn merchant_certificate(settings: &Settings, report: &mut Report) -> Option<Certificate> {
     const CHECK: &str = "certificate";
     let from_settings = || settings.merchant.as_ref()?.cert.as_deref().map(pem_or_file);

@@ -1,5 +1,5 @@
-//! Numbers in JSON text that change when they are parsed: integers beyond 64 bits, and decimals with
-//! more digits than a float holds.
+//! Numbers in JSON text that change when they are parsed: integers beyond 64 bits, and decimals
+//! with more digits than a float holds.
 
 /// The longest number that a message shows, in characters.
 const MAX_SHOWN: usize = 60;

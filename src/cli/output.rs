@@ -67,8 +67,8 @@ fn without_control_characters(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// Prints the body of a response on standard output: JSON with indentation, anything else unchanged.
-/// JSON with numbers that parsing would round is printed unchanged, too.
+/// Prints the body of a response on standard output: JSON with indentation, anything else
+/// unchanged. JSON with numbers that parsing would round is printed unchanged, too.
 pub(super) fn body(body: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let text = std::str::from_utf8(body).ok().filter(|text| json_precision::first_inexact_number(text).is_none());

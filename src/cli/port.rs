@@ -79,7 +79,8 @@ fn formatted(rust: String) -> String {
     let Ok(mut child) = child else { return rust };
     let (Some(mut input), Some(mut output)) = (child.stdin.take(), child.stdout.take()) else { return rust };
     let text = rust.clone();
-    // On separate threads: rustfmt may write before it has read everything, and either pipe may fill up.
+    // On separate threads: rustfmt may write before it has read everything, and either pipe may
+    // fill up.
     std::thread::spawn(move || input.write_all(text.as_bytes()));
     let reader = std::thread::spawn(move || {
         let mut text = String::new();

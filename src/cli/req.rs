@@ -68,8 +68,8 @@ pub(super) fn run(config: &ConfigArgs, req: &Req) -> Result<(), Failure> {
     }
 }
 
-/// Waits for a call that writes a file. If a signal stops it, the call is dropped, which removes the
-/// partial file.
+/// Waits for a call that writes a file. If a signal stops it, the call is dropped, which removes
+/// the partial file.
 ///
 /// Only such calls handle signals: any other is ended by the signal's default action.
 fn wait_or_stop(call: Promise<Response>) -> Result<Result<Response, Error>, Failure> {

@@ -1,9 +1,9 @@
 //! Chinese translations of the messages that `wxpay` prints for people.
 //!
-//! The library's own messages are in English, for logs, tests and searches. Here the finished message
-//! is matched with the English sentences of a catalogue, `messages.zh.txt`. The parts that fill the
-//! placeholders of a sentence are translated in the same way. Whatever is not in the catalogue is
-//! printed unchanged.
+//! The library's own messages are in English, for logs, tests and searches. Here the finished
+//! message is matched with the English sentences of a catalogue, `messages.zh.txt`. The parts that
+//! fill the placeholders of a sentence are translated in the same way. Whatever is not in the
+//! catalogue is printed unchanged.
 
 use std::borrow::Cow;
 use std::cell::Cell;
