@@ -1,7 +1,8 @@
-//! How many calls a second the sandbox verifies and signs: `cargo bench --features sandbox --bench sandbox`.
+//! The calls per second that the sandbox verifies and signs:
+//! `cargo bench --features sandbox --bench sandbox`.
 //!
-//! The requests are signed before the clock starts, so that what is measured is the sandbox, on its one thread. The figure is asserted: a
-//! test server slower than 1,500 calls a second would be what a test waits for.
+//! The requests are signed in advance, so that only the sandbox is measured, which has one thread.
+//! It must reach 1,500 calls per second, so that tests do not wait for it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark may end by a panic")]
 
@@ -15,7 +16,7 @@ use wechatpay_chain::sandbox::{MCHID, SERIAL, Sandbox};
 
 const CALLS: usize = 6000;
 const CONNECTIONS: usize = 32;
-const LEAST: f64 = 1500.0;
+const MIN_RATE: f64 = 1500.0;
 
 fn requests(sandbox: &Sandbox, run: &str) -> Vec<String> {
     let key = sandbox.merchant_key();
@@ -38,7 +39,7 @@ fn requests(sandbox: &Sandbox, run: &str) -> Vec<String> {
         .collect()
 }
 
-/// Sends one request and reads its response; how many bytes came.
+/// Sends one request and reads its response.
 fn call(stream: &mut TcpStream, request: &str, buffer: &mut [u8]) {
     stream.write_all(request.as_bytes()).expect("sent");
     let mut read = 0;
@@ -63,12 +64,12 @@ fn measure(name: &str, sandbox: &Sandbox) {
     let requests = requests(sandbox, name);
     let began = Instant::now();
     std::thread::scope(|scope| {
-        for part in requests.chunks(CALLS.div_ceil(CONNECTIONS)) {
+        for chunk in requests.chunks(CALLS.div_ceil(CONNECTIONS)) {
             scope.spawn(move || {
                 let mut stream = TcpStream::connect(sandbox.address()).expect("connected");
                 stream.set_nodelay(true).expect("option");
                 let mut buffer = vec![0; 16 * 1024];
-                for request in part {
+                for request in chunk {
                     call(&mut stream, request, &mut buffer);
                 }
             });
@@ -76,7 +77,7 @@ fn measure(name: &str, sandbox: &Sandbox) {
     });
     let rate = CALLS as f64 / began.elapsed().as_secs_f64();
     println!("{name:<10} {rate:>7.0} calls/s verified and signed ({CALLS} orders over {CONNECTIONS} connections)");
-    assert!(rate >= LEAST, "{name}: {rate:.0} calls/s, and {LEAST} are needed");
+    assert!(rate >= MIN_RATE, "{name}: {rate:.0} calls/s, less than {MIN_RATE}");
 }
 
 fn main() {
@@ -85,10 +86,10 @@ fn main() {
     drop(sandbox);
     let folder = tempfile::tempdir().expect("folder");
     let sandbox = Sandbox::builder().dir(folder.path()).start().expect("sandbox");
-    measure("kept", &sandbox);
+    measure("persistent", &sandbox);
     drop(sandbox);
     let began = Instant::now();
     let sandbox = Sandbox::builder().dir(folder.path()).start().expect("sandbox");
-    println!("start-up with {CALLS} orders kept: {:?}", began.elapsed());
+    println!("start with {CALLS} stored orders: {:?}", began.elapsed());
     drop(sandbox);
 }

@@ -1,4 +1,4 @@
-//! A shop's notify_url with axum, and the sandbox that calls it: `cargo run --example notifications`.
+//! A `notify_url` with axum, called by the sandbox: `cargo run --example notifications`.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use wechatpay_chain::notify::{Notification, Reply};
 use wechatpay_chain::sandbox::Sandbox;
 
-/// The handler sees genuine notifications only; the extractor answers all others.
+/// Gets only valid notifications. The extractor responds to all others.
 async fn paid(notification: Notification) -> Reply {
     println!(
         "  the shop: {} {} of order {}",
@@ -30,18 +30,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     runtime.spawn(async move { axum::serve(listener, shop).await });
 
     let paid = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &json!({ "out_trade_no": "20261123001" }))?;
-    println!("a genuine notification:");
+    println!("a valid notification:");
     println!("  {}", sandbox.notify(&notify_url, paid.clone())?.status());
 
-    println!("the same once more, replayed by somebody on the way: refused, and not handled again");
+    println!("the same request again, as in a replay attack: refused");
     println!("  {}", sandbox.notify(&notify_url, paid)?.status());
 
-    println!("one whose body was changed:");
+    println!("a notification whose body was changed:");
     let mut forged = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &json!({ "out_trade_no": "2" }))?;
     *forged.body_mut() = String::from_utf8_lossy(forged.body()).replace("SUCCESS", "CLOSED").into();
     println!("  {}", sandbox.notify(&notify_url, forged)?.status());
 
-    println!("a probe of the service's, which must be refused:");
+    println!("a probe of the service, which must be refused:");
     let mut probe = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &json!({}))?;
     probe.headers_mut().insert("wechatpay-signature", http::HeaderValue::from_static("WECHATPAY/SIGNTEST/x"));
     println!("  {}", sandbox.notify(&notify_url, probe)?.status());

@@ -1,4 +1,4 @@
-//! The member-card pre-authorisation call in all its forms, against the local sandbox: `cargo run --example quickstart`.
+//! One call in all forms against the sandbox: `cargo run --example quickstart`.
 
 use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{self, Sandbox};
@@ -69,35 +69,35 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         )
     })?;
 
-    // A PHP chain, carried over as it stands.
+    // The syntax of a PHP chain.
     chain!(client->v3->marketing->membercardOpen->cards->_card_id_->permissionTokens)
         .post_async(options())
         .then(|response| show("chain!(client->v3..)", response))
         .otherwise(Err)
         .wait()??;
 
-    println!("\nA signature that the service refuses (the signer forgets the last line feed of the message):\n");
-    let forgetful = Client::builder()
+    println!("\nAn invalid signature (the signer omits the last line feed of the message):\n");
+    let wrong_signer = Client::builder()
         .mchid(sandbox::MCHID)
-        .signer(Forgetful(sandbox.merchant_key()))
+        .signer(OmitsLineFeed(sandbox.merchant_key()))
         .platform_key(sandbox::PUBLIC_KEY_ID, sandbox.platform_key())
         .base_uri(sandbox.base_uri())
         .no_proxy()
         .build()?;
     let path = "v3/marketing/membercard-open/cards/{card_id}/permission-tokens";
-    explain(forgetful.chain(path).post(options()))?;
+    explain(wrong_signer.chain(path).post(options()))?;
 
-    println!("\nA mistyped option, refused before anything is sent:\n");
+    println!("\nA mistyped option, which is an error before anything is sent:\n");
     let mut mistyped = options();
     mistyped["cardid"] = mistyped["card_id"].take();
     explain(client.chain(path).post(mistyped))?;
 
-    // Seven calls and one refused; the mistyped one never left.
+    // Seven calls and one with an invalid signature. The mistyped one was not sent.
     assert_eq!(sandbox.requests().len(), 8);
     Ok(())
 }
 
-/// One line for each form.
+/// Prints the response to a form of the call.
 fn show(form: &str, response: Response) -> Result<(), Error> {
     let token = &response.json()?["permission_token"];
     let (status, verified) = (response.status().as_u16(), response.is_verified());
@@ -105,9 +105,9 @@ fn show(form: &str, response: Response) -> Result<(), Error> {
     Ok(())
 }
 
-/// What a program sees of a call that failed.
+/// Prints the details of an error.
 fn explain(outcome: Result<Response, Error>) -> Result<(), &'static str> {
-    let error = outcome.err().ok_or("this call was meant to fail")?;
+    let error = outcome.err().ok_or("this call must fail")?;
     println!("  {error}");
     println!("  kind: {}", error.kind());
     if let Some(response) = error.response() {
@@ -119,9 +119,9 @@ fn explain(outcome: Result<Response, Error>) -> Result<(), &'static str> {
 }
 
 /// A signer with a mistake in it.
-struct Forgetful(PrivateKey);
+struct OmitsLineFeed(PrivateKey);
 
-impl Signer for Forgetful {
+impl Signer for OmitsLineFeed {
     fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
         Box::pin(async move {
             let message = message.strip_suffix(b"\n").unwrap_or(message);

@@ -1,7 +1,9 @@
-//! Instructions, counted by valgrind: the same on a machine that is busy, so that a regression of a few hundredths shows.
+//! Instructions, counted by valgrind. The counts do not depend on the load of the machine, so that
+//! a regression of a few percent is visible.
 //!
-//! Only what runs inside of [`counted`] is counted. `benches/counts.txt` has the counts that were last thought right; what needs 3 % more ends the
-//! run with an error, where it was counted with the same compiler.
+//! Only what runs inside [`counted`] is counted. `benches/counts.txt` contains the accepted counts.
+//! The run fails if one is exceeded by 3 %, provided that the file was written with the same
+//! compiler.
 
 use std::io::Write;
 use std::path::Path;
@@ -9,28 +11,28 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::floor::{Floor, Key};
-use crate::parts::{self, Material};
-use crate::{call, client_by, runtime};
+use crate::baseline::{Baseline, Key};
+use crate::micro::{self, Input};
+use crate::{call, client_with_key, current_thread_runtime};
 
-/// The argument that makes this program the one that is counted.
+/// The argument with which this program runs under valgrind.
 pub(crate) const CHILD: &str = "--counted=";
-const TIMES: u64 = 200;
-const MOST: f64 = 1.03;
+const REPETITIONS: u64 = 200;
+const MAX_RATIO: f64 = 1.03;
 
 #[inline(never)]
 fn counted(mut run: impl FnMut(u64)) {
-    run(TIMES);
+    run(REPETITIONS);
 }
 
-/// Runs one thing, first without being counted.
+/// Runs one benchmark, at first without counting.
 pub(crate) fn child(name: &str) {
-    let (settings, material): (Value, Material) =
-        serde_json::from_reader(std::io::stdin().lock()).expect("what to work on");
-    let runtime = runtime();
+    let (settings, benchmark_input): (Value, Input) =
+        serde_json::from_reader(std::io::stdin().lock()).expect("settings and input");
+    let runtime = current_thread_runtime();
     let mut run: Box<dyn FnMut(u64)> = match name {
         "call" => {
-            let client = client_by(&settings, Key::None);
+            let client = client_with_key(&settings, Key::None);
             Box::new(move |times| {
                 runtime.block_on(async {
                     for _ in 0..times {
@@ -40,25 +42,26 @@ pub(crate) fn child(name: &str) {
             })
         }
         "call/hyper" => {
-            let floor = Floor::new(&settings, Key::None);
+            let baseline = Baseline::new(&settings, Key::None);
             Box::new(move |times| {
                 runtime.block_on(async {
                     for _ in 0..times {
-                        floor.call().await
+                        baseline.call().await
                     }
                 })
             })
         }
         name => {
-            let (_, mut part) = parts::all(material).into_iter().find(|(part, _)| *part == name).expect("a part");
-            Box::new(move |times| (0..times).for_each(|_| part()))
+            let (_, mut run) =
+                micro::all(benchmark_input).into_iter().find(|(other, _)| *other == name).expect("a benchmark");
+            Box::new(move |times| (0..times).for_each(|_| run()))
         }
     };
     run(20);
     counted(run);
 }
 
-/// Instructions of one thing, once.
+/// The instructions of one benchmark, for one repetition.
 fn count(input: &str, name: &str) -> u64 {
     let mut child = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=*counted*"])
@@ -73,7 +76,7 @@ fn count(input: &str, name: &str) -> u64 {
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{name}: {message}");
     let collected = message.lines().find_map(|line| line.split_once("Collected : ")).expect("a count").1;
-    collected.trim().parse::<u64>().expect("number") / TIMES
+    collected.trim().parse::<u64>().expect("number") / REPETITIONS
 }
 
 fn compiler() -> String {
@@ -81,40 +84,43 @@ fn compiler() -> String {
     String::from_utf8(output.stdout).expect("text").trim().to_owned()
 }
 
-/// Whether nothing needs more than it did.
+/// Counts all benchmarks. Returns whether none exceeds its accepted count.
 pub(crate) fn run(settings: &Value, update: bool) -> bool {
     if Command::new("valgrind").arg("--version").stdout(Stdio::null()).status().is_err() {
-        println!("SKIPPED: instructions are counted by valgrind, which is not here");
+        println!("SKIPPED: no valgrind (apt-get install valgrind)");
         return true;
     }
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/counts.txt");
     let before = std::fs::read_to_string(&file).unwrap_or_default();
-    let same = before.lines().next() == Some(&*compiler());
-    if !same && !update {
-        println!("benches/counts.txt was counted with another compiler: shown, not compared");
+    let is_same_compiler = before.lines().next() == Some(&*compiler());
+    if !is_same_compiler && !update {
+        println!("benches/counts.txt was written with another compiler, so the counts are not compared");
     }
-    let material = Material::make();
-    let input = serde_json::to_string(&(settings, &material)).expect("JSON");
-    let names: Vec<_> =
-        parts::all(material).into_iter().map(|(name, _)| name).filter(|name| !name.starts_with("sign")).collect();
-    let (mut written, mut good) = (compiler() + "\n", true);
+    let benchmark_input = Input::generate();
+    let input = serde_json::to_string(&(settings, &benchmark_input)).expect("JSON");
+    let names: Vec<_> = micro::all(benchmark_input)
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| !name.starts_with("sign"))
+        .collect();
+    let (mut written, mut is_good) = (compiler() + "\n", true);
     println!("Instructions");
     for name in names.into_iter().chain(["call", "call/hyper"]) {
         let now = count(&input, name);
         let then = before.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse::<u64>().ok());
-        let more = then.filter(|_| same).map(|then| now as f64 / then as f64);
-        let worse = more.is_some_and(|more| more > MOST);
+        let ratio = then.filter(|_| is_same_compiler).map(|then| now as f64 / then as f64);
+        let is_worse = ratio.is_some_and(|ratio| ratio > MAX_RATIO);
         println!(
             "{name:<20} {now:>8}{}{}",
-            more.map_or_else(String::new, |more| format!("  {more:.3}")),
-            if worse { "  MORE" } else { "" }
+            ratio.map_or_else(String::new, |ratio| format!("  {ratio:.3}")),
+            if is_worse { "  MORE" } else { "" }
         );
         written += &format!("{name} {now}\n");
-        good &= !worse;
+        is_good &= !is_worse;
     }
     if update {
         std::fs::write(&file, written).expect("benches/counts.txt");
         return true;
     }
-    good
+    is_good
 }

@@ -1,19 +1,22 @@
-//! CPU time of this process for each call, user and system, of all its threads.
+//! The CPU time of a call: user and system time of all threads of this process.
 
 use std::sync::mpsc;
 
 use serde_json::Value;
 use wechatpay_chain::Client;
 
-use crate::floor::{Floor, Key};
-use crate::{at_once, call, client, client_by, middle, options, runtime, runtimes, server, spawn_client, spawn_floor};
+use crate::baseline::{Baseline, Key};
+use crate::{
+    call, client, client_with_key, current_thread_runtime, median, multi_thread_runtime, options, run_concurrently,
+    server, spawn_baseline, spawn_client,
+};
 
 const CALLS: usize = 256;
 const ROUNDS: usize = 21;
 
 /// CPU time of all threads of this process, in microseconds.
 fn cpu() -> f64 {
-    // What the running thread used is only written down when it is changed for another, or at the next tick, 4 ms later.
+    // The time of the running thread is updated when it is descheduled, or by a tick every 4 ms.
     std::thread::yield_now();
     let mut total = 0.0;
     for task in std::fs::read_dir("/proc/self/task").expect("tasks").flatten() {
@@ -31,34 +34,36 @@ fn measure(run: impl FnOnce(usize)) -> f64 {
     (cpu() - before) / CALLS as f64
 }
 
-fn compare(name: &str, mut floor: impl FnMut(usize), mut ours: impl FnMut(usize)) {
-    let (mut floors, mut all, mut ratios, mut more) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    floor(200);
+/// Alternates baseline and client, and prints the medians.
+fn compare(name: &str, mut baseline: impl FnMut(usize), mut ours: impl FnMut(usize)) {
+    let (mut baselines, mut totals, mut ratios, mut differences) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    baseline(200);
     ours(200);
     for _ in 0..ROUNDS {
-        let (base, own) = (measure(&mut floor), measure(&mut ours));
-        floors.push(base);
-        all.push(own);
+        let (base, own) = (measure(&mut baseline), measure(&mut ours));
+        baselines.push(base);
+        totals.push(own);
         ratios.push(own / base);
-        more.push(own - base);
+        differences.push(own - base);
     }
     println!(
-        "{name:<40} floor {:>6.1} us  this crate {:>6.1} us  ratio {:.3}  {:>+6.1} us",
-        middle(floors),
-        middle(all),
-        middle(ratios),
-        middle(more)
+        "{name:<40} baseline {:>6.1} us  this crate {:>6.1} us  ratio {:.3}  {:>+6.1} us",
+        median(baselines),
+        median(totals),
+        median(ratios),
+        median(differences)
     );
 }
 
-fn pair(name: &str, floor: &Floor, client: &Client) {
-    let one = runtime();
+/// Compares one call at a time, concurrent calls on one thread, and on all cores.
+fn compare_all(name: &str, baseline: &Baseline, client: &Client) {
+    let one = current_thread_runtime();
     compare(
         &format!("{name}, 1 at a time"),
         |count| {
             one.block_on(async {
                 for _ in 0..count {
-                    floor.call().await
+                    baseline.call().await
                 }
             })
         },
@@ -70,50 +75,50 @@ fn pair(name: &str, floor: &Floor, client: &Client) {
             })
         },
     );
-    let (many, floor) = (runtime(), floor.anew());
+    let (many, baseline) = (current_thread_runtime(), baseline.with_new_connections());
     compare(
         &format!("{name}, 64 at once"),
-        |count| at_once(&many, count, &|| spawn_floor(&floor)),
-        |count| at_once(&many, count, &|| spawn_client(client)),
+        |count| run_concurrently(&many, count, &|| spawn_baseline(&baseline)),
+        |count| run_concurrently(&many, count, &|| spawn_client(client)),
     );
-    // Two threads of one core share what it has, so that all that is done at once takes more of its time.
-    let (many, floor) = (runtimes(), floor.anew());
+    // Two hardware threads of a core share it, so concurrent work takes more CPU time.
+    let (many, baseline) = (multi_thread_runtime(), baseline.with_new_connections());
     compare(
         &format!("{name}, 64 at once, all cores"),
-        |count| at_once(&many, count, &|| spawn_floor(&floor)),
-        |count| at_once(&many, count, &|| spawn_client(client)),
+        |count| run_concurrently(&many, count, &|| spawn_baseline(&baseline)),
+        |count| run_concurrently(&many, count, &|| spawn_client(client)),
     );
 }
 
-/// As many threads as calls at once, each beside a task of the floor's.
-fn synchronous(floor: &Floor, client: &Client) {
+/// Synchronous calls on one thread, and on as many threads as the baseline has tasks.
+fn synchronous(baseline: &Baseline, client: &Client) {
     let post = |count| {
         for _ in 0..count {
             assert!(client[crate::TEMPLATE].post(options()).expect("response").is_verified());
         }
     };
-    let one = runtime();
+    let one = current_thread_runtime();
     compare(
         "aws-lc-rs, 1 at a time, synchronous",
         |count| {
             one.block_on(async {
                 for _ in 0..count {
-                    floor.call().await
+                    baseline.call().await
                 }
             })
         },
         post,
     );
-    let (many, floor) = (runtimes(), floor.anew());
+    let (many, baseline) = (multi_thread_runtime(), baseline.with_new_connections());
     std::thread::scope(|scope| {
-        // They live on, since the time of a thread that has ended is not to be seen.
-        let (done, ended) = mpsc::channel();
+        // The threads are kept, since the CPU time of an ended thread cannot be read.
+        let (done, all_done) = mpsc::channel();
         let threads: Vec<_> = (0..64)
             .map(|_| {
-                let (begin, begun) = mpsc::channel();
+                let (begin, counts) = mpsc::channel();
                 let done = done.clone();
                 scope.spawn(move || {
-                    for count in begun {
+                    for count in counts {
                         post(count);
                         done.send(()).expect("measured");
                     }
@@ -123,12 +128,12 @@ fn synchronous(floor: &Floor, client: &Client) {
             .collect();
         compare(
             "aws-lc-rs, 64 threads, synchronous",
-            |count| at_once(&many, count, &|| spawn_floor(&floor)),
+            |count| run_concurrently(&many, count, &|| spawn_baseline(&baseline)),
             |count| {
                 for (number, begin) in threads.iter().enumerate() {
                     begin.send(count / 64 + usize::from(number < count % 64)).expect("thread");
                 }
-                threads.iter().for_each(|_| ended.recv().expect("thread"));
+                threads.iter().for_each(|_| all_done.recv().expect("thread"));
             },
         );
         drop(threads);
@@ -139,9 +144,9 @@ pub(crate) fn run(settings: &Value) {
     println!("CPU time of a call");
     let (der, _) = server::keys(settings);
     let ours = client(settings);
-    let floor = |key| Floor::new(settings, key);
-    pair("aws-lc-rs", &floor(Key::aws_lc(&der)), &ours);
-    synchronous(&floor(Key::aws_lc(&der)), &ours);
-    pair("ring", &floor(Key::ring(&der)), &client_by(settings, Key::ring(&der)));
-    pair("no crypto", &floor(Key::None), &client_by(settings, Key::None));
+    let baseline = |key| Baseline::new(settings, key);
+    compare_all("aws-lc-rs", &baseline(Key::aws_lc(&der)), &ours);
+    synchronous(&baseline(Key::aws_lc(&der)), &ours);
+    compare_all("ring", &baseline(Key::ring(&der)), &client_with_key(settings, Key::ring(&der)));
+    compare_all("no crypto", &baseline(Key::None), &client_with_key(settings, Key::None));
 }

@@ -1,21 +1,22 @@
-//! What a call costs beside a floor: a call written by hand with hyper and the same signature library, and nothing else; on the same server, in the
-//! same run.
+//! The cost of a call, compared with a baseline: a call written by hand with hyper and the same
+//! signature library.
 //!
 //! ```sh
-//! cargo bench --bench cost                        # all of it
-//! cargo bench --bench cost -- cpu latency         # or some of parts, counts, cpu, latency, process
+//! cargo bench --bench cost                        # all benchmarks
+//! cargo bench --bench cost -- cpu latency         # some of micro, counts, cpu, latency, process
 //! cargo bench --bench cost -- counts --update     # writes benches/counts.txt
 //! ```
 //!
-//! Floor and client take turns, since a machine has moods, and the middle of the ratios is reported. The server is another process.
+//! Baseline and client alternate, since timings vary between runs, and the median of the ratios is
+//! reported. The server is another process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark may end by a panic")]
 
+mod baseline;
 mod counts;
 mod cpu;
-mod floor;
 mod latency;
-mod parts;
+mod micro;
 mod process;
 mod server;
 
@@ -28,11 +29,11 @@ use tokio::task::JoinHandle;
 use wechatpay_chain::sandbox::SERIAL;
 use wechatpay_chain::{BoxError, BoxFuture, Client, Signature, Signer, Verifier};
 
-use floor::{Floor, Key};
+use baseline::{Baseline, Key};
 use server::{SERVE, Server};
 
 pub(crate) const TEMPLATE: &str = "v3/marketing/membercard-open/cards/{card_id}/permission-tokens";
-pub(crate) const AT_ONCE: usize = 64;
+pub(crate) const CONCURRENCY: usize = 64;
 
 pub(crate) fn options() -> Value {
     json!({ "card_id": "pbLatjvWOibDc5-TBnbUk1pD12o0", "json": { "activate_type": "AUTO_ACTIVATE", "outer_str": "szwxtd" } })
@@ -43,39 +44,39 @@ pub(crate) async fn call(client: &Client) {
     assert!(chain.await.expect("response").is_verified());
 }
 
-/// A signer of the caller's, for the libraries that the client would not choose by itself.
-struct By(Key);
+/// Signs with a library that the client itself does not use.
+struct KeySigner(Key);
 
-impl Signer for By {
+impl Signer for KeySigner {
     fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
         Box::pin(async move { Ok(Signature::new(SERIAL, self.0.sign(message))) })
     }
 }
 
-/// Believes everything.
-struct Nothing;
+/// Accepts every signature.
+struct NoVerifier;
 
-impl Verifier for Nothing {
+impl Verifier for NoVerifier {
     fn verify<'a>(&'a self, _: &'a str, _: &'a [u8], _: &'a [u8]) -> BoxFuture<'a, Result<(), BoxError>> {
         Box::pin(async { Ok(()) })
     }
 }
 
-/// The client with a key of its own kind.
-pub(crate) fn client_by(settings: &Value, key: Key) -> Client {
+/// A client that signs with a library of choice.
+pub(crate) fn client_with_key(settings: &Value, key: Key) -> Client {
     let none = matches!(key, Key::None);
     let id = wechatpay_chain::sandbox::PUBLIC_KEY_ID;
     let builder = Client::builder().mchid(wechatpay_chain::sandbox::MCHID).base_uri(server::text(settings, "base_uri"));
-    let builder = builder.signer(By(key));
+    let builder = builder.signer(KeySigner(key));
     let builder = if none {
-        builder.verifier(Nothing)
+        builder.verifier(NoVerifier)
     } else {
         builder.platform_key(id, settings["certs"][id].as_str().expect("PEM"))
     };
     builder.build().expect("client")
 }
 
-/// The client as anyone would build it, its signature library warm.
+/// A client with the default signature library, after some calls.
 pub(crate) fn client(settings: &Value) -> Client {
     let client = Client::factory(settings.clone()).expect("client");
     for _ in 0..20 {
@@ -85,21 +86,21 @@ pub(crate) fn client(settings: &Value) -> Client {
     client
 }
 
-pub(crate) fn runtime() -> Runtime {
+pub(crate) fn current_thread_runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime")
 }
 
-pub(crate) fn runtimes() -> Runtime {
+pub(crate) fn multi_thread_runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("runtime")
 }
 
-/// Runs `count` calls, [`AT_ONCE`] of them under way at any time.
-pub(crate) fn at_once(runtime: &Runtime, count: usize, spawn: &dyn Fn() -> JoinHandle<()>) {
+/// Runs `count` calls, [`CONCURRENCY`] at a time.
+pub(crate) fn run_concurrently(runtime: &Runtime, count: usize, spawn: &dyn Fn() -> JoinHandle<()>) {
     runtime.block_on(async {
         let mut running = VecDeque::new();
         for _ in 0..count {
-            if running.len() == AT_ONCE {
-                let first: JoinHandle<()> = running.pop_front().expect("one");
+            if running.len() == CONCURRENCY {
+                let first: JoinHandle<()> = running.pop_front().expect("a task");
                 first.await.expect("task");
             }
             running.push_back(spawn());
@@ -110,9 +111,9 @@ pub(crate) fn at_once(runtime: &Runtime, count: usize, spawn: &dyn Fn() -> JoinH
     });
 }
 
-pub(crate) fn spawn_floor(floor: &Floor) -> JoinHandle<()> {
-    let floor = floor.clone();
-    tokio::spawn(async move { floor.call().await })
+pub(crate) fn spawn_baseline(baseline: &Baseline) -> JoinHandle<()> {
+    let baseline = baseline.clone();
+    tokio::spawn(async move { baseline.call().await })
 }
 
 pub(crate) fn spawn_client(client: &Client) -> JoinHandle<()> {
@@ -120,7 +121,7 @@ pub(crate) fn spawn_client(client: &Client) -> JoinHandle<()> {
     tokio::spawn(async move { call(&client).await })
 }
 
-pub(crate) fn middle(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
@@ -140,26 +141,26 @@ fn main() -> ExitCode {
         counts::child(name);
         return ExitCode::SUCCESS;
     }
-    let wanted = |name: &str| {
+    let is_selected = |name: &str| {
         let mut names = arguments.iter().filter(|argument| !argument.starts_with('-')).peekable();
         names.peek().is_none() || names.any(|argument| argument == name)
     };
-    if wanted("parts") {
-        parts::run();
+    if is_selected("micro") {
+        micro::run();
     }
     let server = Server::start();
-    let mut good = true;
-    if wanted("counts") {
-        good = counts::run(&server.settings, arguments.iter().any(|argument| argument == "--update"));
+    let mut is_good = true;
+    if is_selected("counts") {
+        is_good = counts::run(&server.settings, arguments.iter().any(|argument| argument == "--update"));
     }
-    if wanted("cpu") {
+    if is_selected("cpu") {
         cpu::run(&server.settings);
     }
-    if wanted("latency") {
+    if is_selected("latency") {
         latency::run(&server.settings);
     }
-    if wanted("process") {
+    if is_selected("process") {
         process::run(&server.settings);
     }
-    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

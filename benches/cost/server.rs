@@ -1,4 +1,5 @@
-//! The server, a process of its own, so that what is measured here is the client alone: it answers with what it signed once.
+//! The server. It is another process, so that only the client is measured, and repeats one signed
+//! response.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
@@ -13,16 +14,17 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use wechatpay_chain::sandbox::{PUBLIC_KEY_ID, Sandbox};
 
-/// The argument that makes this program the server.
+/// The argument with which this program is the server.
 pub(crate) const SERVE: &str = "--serve";
-/// A request with this text in its target waits until as many have come as the number behind it says.
-const TOGETHER: &str = "together=";
-/// And one with this text so many milliseconds.
+/// A request with this text in its target waits until as many have arrived as the following number.
+/// says.
+const CONCURRENT: &str = "concurrent=";
+/// A request with this text in its target is delayed by as many milliseconds.
 const DELAY: &str = "delay=";
 
 pub(crate) struct Server {
     child: Child,
-    /// What PHP's factory takes, with the server's address.
+    /// The settings of a client for this server.
     pub(crate) settings: Value,
 }
 
@@ -45,30 +47,30 @@ impl Drop for Server {
     }
 }
 
-/// A text of the settings.
+/// A string in the settings.
 pub(crate) fn text<'a>(settings: &'a Value, name: &str) -> &'a str {
     settings[name].as_str().expect("text")
 }
 
-/// The merchant's private key in PKCS#8, and the platform's public key in PKCS#1, as ring wants it.
+/// The merchant's private key in PKCS#8, and the platform's public key in PKCS#1.
 pub(crate) fn keys(settings: &Value) -> (Vec<u8>, Vec<u8>) {
     let der = |pem: &str| {
         let text: String = pem.lines().filter(|line| !line.starts_with("--")).collect();
         BASE64_STANDARD.decode(text).expect("DER")
     };
     let spki = der(settings["certs"][PUBLIC_KEY_ID].as_str().expect("PEM"));
-    // PKCS#1 is what follows the 24 bytes of the algorithm.
+    // PKCS#1 follows the 24 bytes of the algorithm.
     (der(text(settings, "privateKey")), spki[24..].to_vec())
 }
 
 pub(crate) fn serve() {
     let sandbox = Sandbox::start().expect("keys");
-    let once = sandbox.client().expect("client").chain(crate::TEMPLATE).post(crate::options()).expect("response");
+    let signed = sandbox.client().expect("client").chain(crate::TEMPLATE).post(crate::options()).expect("response");
     let mut response = String::from("HTTP/1.1 200 OK\r\n");
-    for (name, value) in once.headers() {
+    for (name, value) in signed.headers() {
         response += &format!("{name}: {}\r\n", value.to_str().expect("text"));
     }
-    let response: Arc<[u8]> = format!("{response}\r\n{}", once.text()).into_bytes().into();
+    let response: Arc<[u8]> = format!("{response}\r\n{}", signed.text()).into_bytes().into();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
     runtime.block_on(async move {
         let listener = tokio::net::TcpSocket::new_v4().expect("socket");
@@ -78,16 +80,20 @@ pub(crate) fn serve() {
         settings["base_uri"] = format!("http://{}/", listener.local_addr().expect("address")).into();
         println!("{settings}");
         std::io::stdout().flush().expect("flushed");
-        let come = Arc::new((AtomicUsize::new(0), watch::channel(0usize).0));
+        let arrived = Arc::new((AtomicUsize::new(0), watch::channel(0usize).0));
         loop {
             let (stream, _) = listener.accept().await.expect("accept");
             stream.set_nodelay(true).expect("option");
-            tokio::spawn(converse(stream, Arc::clone(&response), Arc::clone(&come)));
+            tokio::spawn(serve_connection(stream, Arc::clone(&response), Arc::clone(&arrived)));
         }
     });
 }
 
-async fn converse(mut stream: TcpStream, response: Arc<[u8]>, come: Arc<(AtomicUsize, watch::Sender<usize>)>) {
+async fn serve_connection(
+    mut stream: TcpStream,
+    response: Arc<[u8]>,
+    arrived: Arc<(AtomicUsize, watch::Sender<usize>)>,
+) {
     let mut buffer = vec![0; 4096];
     let mut filled = 0;
     while let Ok(count) = stream.read(&mut buffer[filled..]).await {
@@ -103,14 +109,14 @@ async fn converse(mut stream: TcpStream, response: Arc<[u8]>, come: Arc<(AtomicU
             continue;
         }
         filled = 0;
-        let asked = |name: &str| head.split_once(name)?.1.split(' ').next()?.parse::<usize>().ok();
-        if let Some(delay) = asked(DELAY) {
+        let parameter = |name: &str| head.split_once(name)?.1.split(' ').next()?.parse::<usize>().ok();
+        if let Some(delay) = parameter(DELAY) {
             tokio::time::sleep(std::time::Duration::from_millis(delay as u64)).await;
         }
-        if let Some(all) = asked(TOGETHER) {
-            let mut seen = come.1.subscribe();
-            let number = come.0.fetch_add(1, Ordering::SeqCst) + 1;
-            come.1.send_replace(number);
+        if let Some(all) = parameter(CONCURRENT) {
+            let mut seen = arrived.1.subscribe();
+            let number = arrived.0.fetch_add(1, Ordering::SeqCst) + 1;
+            arrived.1.send_replace(number);
             let _ = seen.wait_for(|number| *number >= all).await;
         }
         if stream.write_all(&response).await.is_err() {

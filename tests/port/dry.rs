@@ -1,5 +1,5 @@
-//! Calls the functions of a program that `wxpay port` wrote, with a client whose requests go no further than its outermost layer,
-//! and writes down what they would have sent.
+//! Calls the functions of a ported program with a client whose outermost layer records the requests
+//! instead of sending them.
 
 #![recursion_limit = "1024"]
 

@@ -1,6 +1,6 @@
-//! Integration tests: real sockets, and at the other end the sandbox, which verifies.
+//! Integration tests against the sandbox over sockets.
 //!
-//! One binary, since linking many takes longer than running them.
+//! All are in one binary, since linking several takes longer than running them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may end by a panic")]
 

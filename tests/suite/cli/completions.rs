@@ -1,10 +1,10 @@
-//! What `wxpay` gives to a shell and to man: completions, the manual page, `--help`.
+//! Shell completions, the manual page and `--help`.
 
 use std::process::{Command, Stdio};
 
-use crate::cli::req::{finish, text, wxpay};
+use super::{run_with_input, text, wxpay};
 
-/// All commands, as the arguments that lead to them.
+/// The arguments of all commands.
 const COMMANDS: &[&[&str]] = &[
     &[],
     &["req"],
@@ -25,15 +25,16 @@ const COMMANDS: &[&[&str]] = &[
     &["man"],
 ];
 
-fn out(arguments: &[&str]) -> String {
-    let output = finish(wxpay(arguments), "");
+/// The standard output of a command that succeeds.
+fn stdout_of(arguments: &[&str]) -> String {
+    let output = run_with_input(wxpay(arguments), "");
     assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
     text(&output.stdout)
 }
 
 /// The long options that a command's `--help` shows.
 fn options(command: &[&str]) -> Vec<String> {
-    let help = out(&[command, &["--help"]].concat());
+    let help = stdout_of(&[command, &["--help"]].concat());
     let first = |line: &str| {
         let option = line.trim_start().split(", ").find(|part| part.starts_with("--"))?;
         Some(option.split([' ', '=']).next()?.to_owned())
@@ -42,7 +43,7 @@ fn options(command: &[&str]) -> Vec<String> {
     options.take_while(|line| !line.starts_with("Example")).filter_map(first).collect()
 }
 
-/// Runs a program that may not be here.
+/// Runs a program. `None` if it is not installed.
 fn run(program: &str, arguments: &[&str], input: &str) -> Option<String> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -50,37 +51,37 @@ fn run(program: &str, arguments: &[&str], input: &str) -> Option<String> {
         println!("SKIPPED: {program} is not installed");
         return None;
     }
-    let output = finish(command, input);
+    let output = run_with_input(command, input);
     assert!(output.status.success() && output.stderr.is_empty(), "{program}: {}", text(&output.stderr));
     Some(text(&output.stdout))
 }
 
 #[test]
-fn completions_name_every_command_and_option() {
+fn completions_contain_every_command_and_option() {
     assert!(options(&["req"]).contains(&"--sink".to_owned()), "{:?}", options(&["req"]));
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let script = out(&["completions", shell]);
+        let script = stdout_of(&["completions", shell]);
         for command in COMMANDS {
             let name = command.last().unwrap_or(&"wxpay");
-            assert!(script.contains(name), "{shell} does not know {command:?}");
+            assert!(script.contains(name), "{shell}: no {command:?}");
             for option in options(command) {
-                // fish writes them apart from their dashes.
+                // fish scripts have the names without dashes.
                 let written = if shell == "fish" { format!("-l {}", &option[2..]) } else { option };
                 assert!(script.contains(&written), "{shell}, {command:?}: no {written:?}");
             }
         }
     }
-    assert_eq!(finish(wxpay(&["completions", "cmd"]), "").status.code(), Some(2));
+    assert_eq!(run_with_input(wxpay(&["completions", "cmd"]), "").status.code(), Some(2));
 }
 
 #[test]
-fn the_scripts_are_of_their_shell() {
+fn completion_scripts_are_valid_and_complete_words() {
     for (shell, check) in [("bash", "-n"), ("zsh", "-n"), ("fish", "-n")] {
-        run(shell, &[check, "/dev/stdin"], &out(&["completions", shell]));
+        run(shell, &[check, "/dev/stdin"], &stdout_of(&["completions", shell]));
     }
-    // What bash does with it when somebody presses the tab key.
-    let script = out(&["completions", "bash"]);
-    let press = |words: &[&str]| {
+    // The suggestions of bash for the tab key.
+    let script = stdout_of(&["completions", "bash"]);
+    let complete = |words: &[&str]| {
         let (typed, at) = (words.last().expect("a word"), words.len() - 1);
         let call = format!("COMP_WORDS=({}); COMP_CWORD={at}; _wxpay wxpay '{typed}'", words.join(" "));
         run("bash", &["--norc", "-s"], &format!("{script}\n{call}; echo \"${{COMPREPLY[@]}}\"\n"))
@@ -90,15 +91,15 @@ fn the_scripts_are_of_their_shell() {
         (&["wxpay", "sandbox", "p"], "pay probe"),
         (&["wxpay", "req", "--s"], "--sink --security"),
     ] {
-        if let Some(offered) = press(words) {
-            assert_eq!(offered.trim(), expected, "{words:?}");
+        if let Some(suggestions) = complete(words) {
+            assert_eq!(suggestions.trim(), expected, "{words:?}");
         }
     }
 }
 
 #[test]
-fn one_manual_page_has_every_command_and_option() {
-    let page = out(&["man"]);
+fn the_manual_page_contains_every_command_and_option() {
+    let page = stdout_of(&["man"]);
     assert!(page.contains(".TH wxpay 1"), "{}", &page[..200]);
     let plain = match run("groff", &["-man", "-Tutf8", "-ww", "-P-cbou", "-rLL=120n", "-rHY=0"], &page) {
         Some(rendered) => rendered,
@@ -112,29 +113,32 @@ fn one_manual_page_has_every_command_and_option() {
             assert!(plain.contains(&option), "{name}: no {option}");
         }
     }
-    for words in ["EXAMPLES", "WXPAY_PRIVATE_KEY", "EXIT CODES", "the outcome is unknown"] {
-        assert!(plain.contains(words), "no {words:?}");
+    for expected in ["EXAMPLES", "WXPAY_PRIVATE_KEY", "EXIT CODES", "the outcome is unknown"] {
+        assert!(plain.contains(expected), "no {expected:?}");
     }
 }
 
 #[test]
-fn help_can_be_read() {
+fn help_fits_into_100_columns_and_has_its_sections() {
     for command in COMMANDS {
-        for how in ["-h", "--help"] {
-            let help = out(&[command, &[how][..]].concat());
+        for option in ["-h", "--help"] {
+            let help = stdout_of(&[command, &[option][..]].concat());
             for line in help.lines() {
-                assert!(line.chars().count() <= 100, "{command:?} {how}: more than 100 columns: {line}");
+                assert!(line.chars().count() <= 100, "{command:?} {option}: more than 100 columns: {line}");
             }
-            assert!(help.lines().next().is_some_and(|line| !line.is_empty()), "{command:?} begins with no purpose");
+            assert!(
+                help.lines().next().is_some_and(|line| !line.is_empty()),
+                "{command:?} does not begin with its purpose"
+            );
         }
     }
-    let help = out(&["--help"]);
-    for words in ["Examples:", "Settings:", "Environment:", "WXPAY_CONFIG", "Exit codes:"] {
-        assert!(help.contains(words), "no {words:?} in {help}");
+    let help = stdout_of(&["--help"]);
+    for expected in ["Examples:", "Settings:", "Environment:", "WXPAY_CONFIG", "Exit codes:"] {
+        assert!(help.contains(expected), "no {expected:?} in {help}");
     }
-    let help = out(&["req", "--help"]);
+    let help = stdout_of(&["req", "--help"]);
     assert!(help.contains("Request:") && help.contains("--sink bill.csv") && help.contains("Exit codes:"), "{help}");
-    // A pipe that is closed is no failure.
+    // A closed pipe is not an error.
     let mut command = wxpay(&["man"]);
     command.stdout(Stdio::piped());
     let mut child = command.spawn().expect("wxpay");

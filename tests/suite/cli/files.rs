@@ -2,13 +2,13 @@
 
 use std::process::Command;
 
-use crate::cli::req::{Settings, finish, text, wxpay};
-use crate::support::sandbox;
+use super::{Settings, run_with_input, text, wxpay};
+use crate::support::{sandbox, server};
 
 #[test]
-fn an_upload_and_a_download_from_the_shell() {
+fn files_are_uploaded_and_downloaded() {
     let sandbox = sandbox();
-    let settings = Settings::of(&sandbox, "files");
+    let settings = Settings::new(&sandbox);
     std::fs::write(settings.path("a.png"), b"picture").expect("written");
     let output = settings.run(&["req", "v3/merchant/media/upload", "--upload", &settings.path("a.png")], "");
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -21,14 +21,14 @@ fn an_upload_and_a_download_from_the_shell() {
 }
 
 #[test]
-fn certificates_as_files() {
+fn certs_writes_the_certificates() {
     let sandbox = sandbox();
     let certificate = sandbox.rotate_certificate().expect("certificate");
-    let settings = Settings::of(&sandbox, "certs");
+    let settings = Settings::new(&sandbox);
     let output = settings.path("out");
     let mut command = wxpay(&["--config", &settings.path("wxpay.toml"), "certs", "--output", &output]);
     command.env("WXPAY_APIV3_KEY", sandbox.settings()["apiv3_key"].as_str().expect("key"));
-    let done = finish(command, "");
+    let done = run_with_input(command, "");
     let message = text(&done.stdout);
     assert!(
         done.status.success()
@@ -40,7 +40,7 @@ fn certificates_as_files() {
     );
     let path = format!("file://{output}/wechatpay_{}.pem", certificate.serial());
     assert_eq!(wechatpay_chain::Certificate::from_pem(&path).expect("PEM"), certificate);
-    // PHP's options; the key is no argument.
+    // The options of PHP's downloader. The APIv3 key cannot be given as an argument.
     let key = settings.path("key.pem");
     let arguments = [
         "certs",
@@ -57,23 +57,22 @@ fn certificates_as_files() {
     ];
     let mut command = wxpay(&arguments);
     command.env("WXPAY_APIV3_KEY", sandbox.settings()["apiv3_key"].as_str().expect("key"));
-    assert!(finish(command, "").status.success());
-    let without = finish(wxpay(&arguments), "");
+    assert!(run_with_input(command, "").status.success());
+    let without = run_with_input(wxpay(&arguments), "");
     assert!(
         without.status.code() == Some(2) && text(&without.stderr).contains("apiv3_key"),
         "{}",
         text(&without.stderr)
     );
-    assert_eq!(finish(wxpay(&["certs", "--key", "x"]), "").status.code(), Some(2));
+    assert_eq!(run_with_input(wxpay(&["certs", "--key", "x"]), "").status.code(), Some(2));
 }
 
-/// Reads a gigabyte through `--sink` and watches the process.
 #[test]
 #[cfg(target_os = "linux")]
-fn a_gigabyte_in_little_memory() {
+fn a_download_of_a_gigabyte_needs_little_memory() {
     const SIZE: u64 = 1 << 30;
     let sandbox = sandbox();
-    let settings = Settings::of(&sandbox, "gigabyte");
+    let settings = Settings::new(&sandbox);
     sandbox.file("v3/billdownload/file", SIZE);
     let saved = settings.path("bill");
     let mut child = wxpay(&["--config", &settings.path("wxpay.toml"), "req", "v3/billdownload/file", "--sink", &saved])
@@ -96,19 +95,18 @@ fn a_gigabyte_in_little_memory() {
     assert!(peak > 0 && peak < 32 * 1024, "{peak} kB");
 }
 
-/// Ctrl-C in the middle of a download.
 #[cfg(unix)]
 #[test]
-fn a_download_that_is_stopped_leaves_nothing_behind() {
+fn an_interrupted_download_leaves_no_file() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let slow = crate::support::server(|mut stream| async move {
+    let address = server(|mut stream| async move {
         let mut request = [0; 4096];
         let _ = stream.read(&mut request).await?;
-        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nthe beginning").await?;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nfirst bytes").await?;
         std::future::pending().await
     });
     let sandbox = sandbox();
-    let settings = Settings::of(&sandbox, "stopped");
+    let settings = Settings::new(&sandbox);
     let folder = tempfile::tempdir().expect("folder");
     let files = || std::fs::read_dir(folder.path()).expect("folder").count();
     for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
@@ -117,13 +115,14 @@ fn a_download_that_is_stopped_leaves_nothing_behind() {
         let mut command =
             wxpay(&["--config", &config, "req", "v3/billdownload/file", "--sink", sink.to_str().expect("path")]);
         let child =
-            command.env("WXPAY_BASE_URI", format!("http://{slow}/")).env("WXPAY_LANG", "en").spawn().expect("wxpay");
+            command.env("WXPAY_BASE_URI", format!("http://{address}/")).env("WXPAY_LANG", "en").spawn().expect("wxpay");
         let began = std::time::Instant::now();
-        // The part is there once the call has begun; the signal is taken over with the same step.
+        // The partial file is created when the call begins, and the signal handler is set up then,
+        // too.
         while files() == 0 && began.elapsed().as_secs() < 30 {
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
-        assert_eq!(files(), 1, "a part");
+        assert_eq!(files(), 1, "the partial file");
         std::thread::sleep(std::time::Duration::from_millis(300));
         assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill").success());
         let output = child.wait_with_output().expect("ended");
@@ -132,6 +131,6 @@ fn a_download_that_is_stopped_leaves_nothing_behind() {
             text(&output.stderr),
             "wxpay: stopped; the partial file was removed, and the request may have arrived\n"
         );
-        assert_eq!(files(), 0, "no part is left");
+        assert_eq!(files(), 0, "no file is left");
     }
 }

@@ -1,95 +1,17 @@
-//! The command `wxpay`, as a process of its own.
+//! `wxpay req`: calls, exit codes, and settings from files and the environment.
 
 use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
-use wechatpay_chain::sandbox::{Fault, PUBLIC_KEY_ID, Sandbox};
+use wechatpay_chain::sandbox::{Fault, PUBLIC_KEY_ID};
 
-use crate::support::sandbox;
-
-/// The command without any setting of this machine's.
-pub(crate) fn wxpay(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wxpay"));
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let of_machine = |name: &str| {
-        name.starts_with("WXPAY_")
-            || name.to_lowercase().ends_with("_proxy")
-            || name.starts_with("LC_")
-            || name.starts_with("LANG")
-    };
-    for (name, _) in std::env::vars().filter(|(name, _)| of_machine(name)) {
-        command.env_remove(name);
-    }
-    command
-}
-
-pub(crate) fn finish(mut command: Command, input: &str) -> Output {
-    let mut child = command.spawn().expect("wxpay");
-    let mut stdin = child.stdin.take().expect("stdin");
-    let input = input.to_owned();
-    let writer = std::thread::spawn(move || {
-        // A command that ends early closes its input.
-        let _ = stdin.write_all(input.as_bytes());
-    });
-    let output = child.wait_with_output().expect("ended");
-    writer.join().expect("writer");
-    output
-}
-
-pub(crate) fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("UTF-8")
-}
-
-/// The sandbox's settings as a file, removed at the end.
-pub(crate) struct Settings(PathBuf);
-
-impl Settings {
-    pub(crate) fn of(sandbox: &Sandbox, name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("wechatpay-chain-cli-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("folder");
-        let settings = sandbox.settings();
-        std::fs::write(folder.join("key.pem"), settings["privateKey"].as_str().expect("pem")).expect("written");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // A key that others can read draws a warning.
-            std::fs::set_permissions(folder.join("key.pem"), std::fs::Permissions::from_mode(0o600)).expect("rights");
-        }
-        let toml = format!(
-            "mchid = {}\nserial = {}\nprivate_key = \"file://key.pem\"\napiv3_key = \"\"\nbase_uri = {}\n[certs]\n{PUBLIC_KEY_ID} = '''\n{}'''\n",
-            settings["mchid"],
-            settings["serial"],
-            settings["base_uri"],
-            settings["certs"][PUBLIC_KEY_ID].as_str().expect("pem"),
-        );
-        std::fs::write(folder.join("wxpay.toml"), toml).expect("written");
-        Settings(folder)
-    }
-
-    pub(crate) fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().expect("path").to_owned()
-    }
-
-    pub(crate) fn run(&self, arguments: &[&str], input: &str) -> Output {
-        let config = self.path("wxpay.toml");
-        finish(wxpay(&[&["--config", &config], arguments].concat()), input)
-    }
-}
-
-impl Drop for Settings {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-const CARDS: &str = "v3/marketing/membercard-open/cards/{card_id}/permission-tokens";
+use super::{Settings, run_with_input, text, wxpay};
+use crate::support::{CARDS, sandbox, unused_address};
 
 #[test]
-fn a_call_from_the_shell() {
+fn a_call_prints_its_response() {
     let sandbox = sandbox();
-    let settings = Settings::of(&sandbox, "req");
+    let settings = Settings::new(&sandbox);
     std::fs::write(settings.path("body.json"), r#"{"activate_type":"AUTO_ACTIVATE"}"#).expect("written");
     let from_file = format!("@{}", settings.path("body.json"));
     let body = r#"{"activate_type":"AUTO_ACTIVATE"}"#;
@@ -120,11 +42,11 @@ fn a_call_from_the_shell() {
 }
 
 #[test]
-fn exit_codes_and_errors_that_can_be_read() {
+fn each_error_has_its_exit_code_and_message() {
     let sandbox = sandbox();
-    let settings = Settings::of(&sandbox, "errors");
+    let settings = Settings::new(&sandbox);
     sandbox.stub("GET", "v3/x", 200, json!({}));
-    let expect = |code: i32, words: &str, arguments: &[&str], fault: Option<Fault>| {
+    let expect = |code: i32, expected: &str, arguments: &[&str], fault: Option<Fault>| {
         if let Some(fault) = fault {
             sandbox.inject(fault);
         }
@@ -132,8 +54,8 @@ fn exit_codes_and_errors_that_can_be_read() {
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
         assert!(
-            message.split_whitespace().collect::<Vec<_>>().join(" ").contains(words),
-            "{arguments:?}: {words:?} not in {message:?}"
+            message.split_whitespace().collect::<Vec<_>>().join(" ").contains(expected),
+            "{arguments:?}: {expected:?} not in {message:?}"
         );
         assert!(message.is_empty() || message.ends_with('\n'), "{message}");
         output
@@ -155,50 +77,50 @@ fn exit_codes_and_errors_that_can_be_read() {
     expect(6, "its signature does not hold", &["req", "v3/x"], Some(Fault::UnknownSerial));
     expect(2, "cannot be read", &["req", "v3/x", "--json", "@/no/such/file"], None);
     let output = expect(5, "404 RESOURCE_NOT_EXISTS", &["req", "v3/none"], None);
-    assert!(text(&output.stdout).contains("RESOURCE_NOT_EXISTS"), "the service's answer is printed");
-    let mut elsewhere = wxpay(&["--config", &settings.path("wxpay.toml"), "req", "v3/x"]);
-    elsewhere.env("WXPAY_BASE_URI", "http://127.0.0.1:1/");
-    let output = finish(elsewhere, "");
+    assert!(text(&output.stdout).contains("RESOURCE_NOT_EXISTS"), "the response is printed");
+    let mut unreachable = wxpay(&["--config", &settings.path("wxpay.toml"), "req", "v3/x"]);
+    unreachable.env("WXPAY_BASE_URI", "http://127.0.0.1:1/");
+    let output = run_with_input(unreachable, "");
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
-    // Settings that are wrong: the line is named, its text is not shown.
+    // For an invalid file of settings the line is named, and its text is not printed.
     std::fs::write(settings.path("broken.toml"), "mchid = \"1\"\nprivate_key = \"s3cret\nx\"\n").expect("written");
-    let output = finish(wxpay(&["--config", &settings.path("broken.toml"), "req", "v3/x"]), "");
+    let output = run_with_input(wxpay(&["--config", &settings.path("broken.toml"), "req", "v3/x"]), "");
     let message = text(&output.stderr);
     assert!(
         output.status.code() == Some(2) && message.contains("broken.toml, line ") && !message.contains("s3cret"),
         "{message}"
     );
-    let output = finish(wxpay(&["req", "v3/x"]), "");
+    let output = run_with_input(wxpay(&["req", "v3/x"]), "");
     assert!(output.status.code() == Some(2) && text(&output.stderr).contains("mchid is missing"));
-    assert!(text(&finish(wxpay(&["--help"]), "").stdout).contains("Exit codes:"));
+    assert!(text(&run_with_input(wxpay(&["--help"]), "").stdout).contains("Exit codes:"));
 }
 
 #[test]
-fn proxies_of_the_environment() {
+fn proxies_are_read_from_the_environment() {
     let sandbox = sandbox();
     sandbox.stub("GET", "v3/x", 200, json!({}));
-    let settings = Settings::of(&sandbox, "proxy");
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address");
+    let settings = Settings::new(&sandbox);
+    let closed = unused_address();
     let call = |variables: &[(&str, &str)]| {
         let mut command = wxpay(&["--config", &settings.path("wxpay.toml"), "req", "v3/x"]);
         command.envs(variables.iter().copied());
-        let output = finish(command, "");
+        let output = run_with_input(command, "");
         (output.status.code(), text(&output.stderr))
     };
-    let proxy = format!("http://user:pa55@{gone}");
+    let proxy = format!("http://user:pa55@{closed}");
     let (code, message) = call(&[("HTTP_PROXY", &proxy)]);
     assert!(
-        code == Some(3) && message.contains(&format!("through the proxy http://{gone}")) && !message.contains("pa55"),
+        code == Some(3) && message.contains(&format!("through the proxy http://{closed}")) && !message.contains("pa55"),
         "{message}"
     );
     assert_eq!(call(&[("HTTP_PROXY", &proxy), ("NO_PROXY", "127.0.0.1")]).0, Some(0));
-    assert_eq!(call(&[("HTTPS_PROXY", &proxy)]).0, Some(0), "that one is for https");
+    assert_eq!(call(&[("HTTPS_PROXY", &proxy)]).0, Some(0), "HTTPS_PROXY is for https");
     let (code, message) = call(&[("http_proxy", ":::garbage")]);
     assert!(code == Some(2) && message.contains("the variable http_proxy of the environment"), "{message}");
 }
 
 #[test]
-fn settings_from_the_environment() {
+fn settings_are_read_from_the_environment() {
     let sandbox = sandbox();
     sandbox.stub("GET", "v3/x", 200, json!({}));
     let settings = sandbox.settings();
@@ -213,14 +135,14 @@ fn settings_from_the_environment() {
     ] {
         command.env(name, value.as_str().expect("text"));
     }
-    let output = finish(command, "");
+    let output = run_with_input(command, "");
     assert!(output.status.success(), "{}", text(&output.stderr));
 }
 
 #[test]
-fn backup_and_repetition_are_settings() {
+fn backup_uri_and_retry_are_settings() {
     let (primary, backup) = (sandbox(), sandbox());
-    let settings = Settings::of(&backup, "backup");
+    let settings = Settings::new(&backup);
     let toml = std::fs::read_to_string(settings.path("wxpay.toml")).expect("settings");
     let change = |to: &str, more: &str| {
         let changed = toml
@@ -228,7 +150,7 @@ fn backup_and_repetition_are_settings() {
             .replace("[certs]", &format!("{more}\n[certs]"));
         std::fs::write(settings.path("wxpay.toml"), changed).expect("written");
     };
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address");
+    let closed = unused_address();
     let call = || {
         settings.run(
             &["req", CARDS, "--var", "card_id=pbLatjvWOibDc5", "--json", r#"{"activate_type":"AUTO_ACTIVATE"}"#],
@@ -254,14 +176,14 @@ fn backup_and_repetition_are_settings() {
 }
 
 #[test]
-fn a_mistyped_variable_is_noticed() {
+fn an_unknown_environment_variable_causes_a_warning() {
     let mut command = wxpay(&["wire", "--unsigned"]);
     command
         .env("WXPAY_MCH_ID", "s3cret")
         .env("WXPAY_APIV3KEY", "s3cret")
         .env("WXPAY_NOTHING_LIKE_IT", "s3cret")
         .env("WXPAY_LANG", "en");
-    let output = finish(command, "");
+    let output = run_with_input(command, "");
     let message = text(&output.stderr);
     assert!(output.status.success() && !message.contains("s3cret"), "{message}");
     assert_eq!(
@@ -279,7 +201,7 @@ fn a_mistyped_variable_is_noticed() {
         "{message}"
     );
     let mut command = wxpay(&["doctor", "--offline", "--json"]);
-    let doctor = finish(
+    let doctor = run_with_input(
         {
             command.env("WXPAY_SEKRET", "x");
             command
@@ -291,21 +213,21 @@ fn a_mistyped_variable_is_noticed() {
 }
 
 #[test]
-fn no_number_is_rounded_without_a_word() {
+fn numbers_with_too_many_digits_are_errors() {
     let sandbox = sandbox();
-    let settings = Settings::of(&sandbox, "numbers");
+    let settings = Settings::new(&sandbox);
     let long = "12345678901234567890123";
-    let refused = settings.run(&["req", "v2/pay/orderquery", "--xml", &format!("{{\"out_trade_no\": {long}}}")], "");
-    let message = text(&refused.stderr);
+    let output = settings.run(&["req", "v2/pay/orderquery", "--xml", &format!("{{\"out_trade_no\": {long}}}")], "");
+    let message = text(&output.stderr);
     assert!(
-        refused.status.code() == Some(2) && message.contains(&format!("--xml: the number {long} has more digits")),
+        output.status.code() == Some(2) && message.contains(&format!("--xml: the number {long} has more digits")),
         "{message}"
     );
     assert!(sandbox.requests().is_empty());
     let line = |id: &str| format!("{{\"method\":\"GET\",\"template\":\"v3/x/{{id}}\",\"options\":{{\"id\":{id}}}}}\n");
     let input = [line(long), line("0.1234567890123456789"), line("18446744073709551615"), line(&format!("\"{long}\""))]
         .concat();
-    let responses = text(&finish(wxpay(&["wire", "--unsigned"]), &input).stdout);
+    let responses = text(&run_with_input(wxpay(&["wire", "--unsigned"]), &input).stdout);
     let responses: Vec<Value> = responses.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert!(
         responses[0]["error"]["message"]
@@ -316,7 +238,7 @@ fn no_number_is_rounded_without_a_word() {
     assert_eq!(responses[1]["error"]["kind"], "options");
     assert_eq!(responses[2]["target"], "/v3/x/18446744073709551615");
     assert_eq!(responses[3]["target"], format!("/v3/x/{long}"));
-    // --json goes out as it is typed, and a response is printed as it came.
+    // --json is sent as it is written, and a response is printed as it was received.
     sandbox.stub("POST", "v3/x", 200, json!({}));
     assert!(settings.run(&["req", "v3/x", "--json", &format!("{{\"a\":{long}}}")], "").status.success());
     assert_eq!(sandbox.requests()[0].body, format!("{{\"a\":{long}}}").as_bytes());
@@ -327,11 +249,11 @@ fn no_number_is_rounded_without_a_word() {
     assert_eq!(text(&settings.run(&["req", "v3/y"], "").stdout), format!("{{\"total\":{long}}}"));
 }
 
-/// `wxpay req ... | head -1` has what it wants and is no failure.
+/// As in `wxpay req ... | head -1`.
 #[test]
-fn a_reader_that_has_had_enough() {
+fn a_closed_standard_output_is_not_an_error() {
     let sandbox = sandbox();
-    let settings = Settings::of(&sandbox, "enough");
+    let settings = Settings::new(&sandbox);
     for arguments in [
         &["req", "v3/security/echo", "--json", "{\"echo_message\":\"hello\"}"][..],
         &["doctor"],
@@ -340,7 +262,7 @@ fn a_reader_that_has_had_enough() {
         let mut command = wxpay(&[arguments, &["--config", &settings.path("wxpay.toml")]].concat());
         let mut child = command.spawn().expect("wxpay");
         drop(child.stdout.take());
-        // A command that reads none may have ended.
+        // A command that does not read its input may have ended.
         let _ = child.stdin.take().expect("stdin").write_all(b"{}\n");
         let output = child.wait_with_output().expect("ended");
         assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""), "{arguments:?}");

@@ -1,5 +1,4 @@
-//! The catalogue of Chinese messages is whole: every sentence in the sources is in it, and it has
-//! no other.
+//! The Chinese messages: every message in the sources is translated, and no translation is unused.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -7,12 +6,12 @@ use std::path::Path;
 
 use wechatpay_chain::sandbox::Fault;
 
-use crate::cli::req::{Settings, finish, text, wxpay};
+use super::{Settings, run_with_input, text, wxpay};
 use crate::docs;
 use crate::support;
 
-/// Sentences that `wxpay` does not say to people, and why.
-const NOT_SAID: &[(&str, &[&str])] = &[
+/// Texts that are not translated, with the reason.
+const NOT_TRANSLATED: &[(&str, &[&str])] = &[
     ("the help of wxpay is in English", &["src/cli/args.rs", "src/cli/help.rs", "src/cli/man.rs", "src/lib.rs"]),
     ("wxpay receives no notifications", &["src/notify/"]),
     ("not built for users", &["src/dev/"]),
@@ -122,7 +121,7 @@ const NOT_SAID: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The literals of a source, as the catalogue would write them: `{}` where a format is filled in.
+/// The string literals of a source, with `{}` for each argument of a format, as in the catalogue.
 fn literals(source: &str) -> Vec<String> {
     let source = source.split("\nmod tests {").next().expect("first part");
     let mut found = Vec::new();
@@ -133,7 +132,7 @@ fn literals(source: &str) -> Vec<String> {
         let skip = if rest.starts_with("//") {
             rest.find('\n').unwrap_or(rest.len())
         } else if let Some(escaped) = rest.strip_prefix("'\\") {
-            // A quote may be what is escaped.
+            // The escaped character may be a quote.
             3 + escaped[1..].find('\'').map_or(0, |end| end + 1)
         } else if rest.starts_with('\'') && rest.chars().nth(2) == Some('\'') {
             rest.char_indices().nth(3).map_or(rest.len(), |(at, _)| at)
@@ -154,7 +153,7 @@ fn literals(source: &str) -> Vec<String> {
             }
             length
         };
-        // Only what stands right before a literal is looked at.
+        // Only the text right before a literal matters.
         before = rest[..skip].to_owned();
         if !rest.starts_with('"') {
             before = if rest.starts_with("//") { String::new() } else { before };
@@ -164,7 +163,7 @@ fn literals(source: &str) -> Vec<String> {
     found
 }
 
-/// A literal that begins a text, and its length in the source.
+/// The literal at the beginning of a source, unescaped, and its length in the source.
 fn quoted(source: &str) -> (String, usize) {
     let mut text = String::new();
     let mut chars = source.char_indices().skip(1).peekable();
@@ -181,10 +180,10 @@ fn quoted(source: &str) -> (String, usize) {
             c => text.push(c),
         }
     }
-    panic!("a literal without end")
+    panic!("unterminated literal")
 }
 
-/// Whether a literal stands where a macro takes a format.
+/// Whether the text before a literal makes it a format.
 fn is_format(before: &str) -> bool {
     let before = before.trim_end();
     let before = match before.strip_suffix(',') {
@@ -197,6 +196,7 @@ fn is_format(before: &str) -> bool {
         .any(|end| before.ends_with(end))
 }
 
+/// A literal with `{}` for each argument, if it is a format.
 fn shape(text: &str, format: bool) -> String {
     let mut shape = String::new();
     let mut chars = text.chars().peekable();
@@ -211,8 +211,8 @@ fn shape(text: &str, format: bool) -> String {
     shape
 }
 
-/// The lines of a literal that are looked up: one that is pushed behind or before another text has
-/// a hole there.
+/// The lines of a literal, as the catalogue has them. A line that is joined with other text has
+/// `{}` in its place.
 fn sentences(literal: &str) -> Vec<String> {
     let hole = |line: &str| {
         let line = line.strip_prefix("; ").or(line.strip_prefix(": ")).unwrap_or(line);
@@ -223,8 +223,8 @@ fn sentences(literal: &str) -> Vec<String> {
     literal.lines().map(hole).collect()
 }
 
-/// Whether it is a sentence, and no name or number: two words at least, or a word and something
-/// filled in.
+/// Whether a text is a message and not a name or a number: it has two words, or a word and an
+/// argument.
 fn is_prose(text: &str) -> bool {
     let words: Vec<&str> = text.split_whitespace().collect();
     let is_word = |word: &str| {
@@ -238,6 +238,7 @@ fn is_prose(text: &str) -> bool {
     })
 }
 
+/// The messages of the catalogue: those of this crate, and those of libraries.
 fn catalogue() -> (Vec<String>, Vec<String>) {
     let text = include_str!("../../../src/cli/messages.zh.txt");
     let (own, others) =
@@ -250,17 +251,17 @@ fn catalogue() -> (Vec<String>, Vec<String>) {
 }
 
 #[test]
-fn every_message_has_its_chinese_words() {
+fn every_message_is_translated() {
     let (own, others) = catalogue();
     let known: BTreeSet<&str> = own.iter().chain(&others).map(String::as_str).collect();
-    let excepted: BTreeSet<&str> = NOT_SAID.iter().flat_map(|(_, what)| what.iter().copied()).collect();
+    let exceptions: BTreeSet<&str> = NOT_TRANSLATED.iter().flat_map(|(_, what)| what.iter().copied()).collect();
     let (mut missing, mut all, mut used) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for (path, text) in docs::sources("src") {
         let is_tests = Path::new(&path).file_stem().is_some_and(|name| name.to_string_lossy().ends_with("_tests"));
-        let file = excepted.iter().find(|what| what.starts_with("src/") && path.starts_with(**what));
+        let file = exceptions.iter().find(|what| what.starts_with("src/") && path.starts_with(**what));
         used.extend(file);
         for sentence in literals(&text).iter().flat_map(|literal| sentences(literal)) {
-            let exception = excepted.get(&*sentence);
+            let exception = exceptions.get(&*sentence);
             used.extend(exception);
             if is_prose(&sentence) && !is_tests && file.is_none() && exception.is_none() && !known.contains(&*sentence)
             {
@@ -269,13 +270,13 @@ fn every_message_has_its_chinese_words() {
             all.insert(sentence);
         }
     }
-    assert!(all.len() > 1000, "the sources are read: {}", all.len());
+    assert!(all.len() > 1000, "too few messages: {}", all.len());
     let missing: Vec<_> = missing.into_iter().collect();
     assert!(missing.is_empty(), "src/cli/messages.zh.txt lacks:\n{}", missing.join("\n"));
-    let gone: Vec<_> = own.iter().filter(|entry| !all.contains(*entry)).map(String::as_str).collect();
-    assert!(gone.is_empty(), "no source says any more:\n{}", gone.join("\n"));
-    let idle: Vec<_> = excepted.difference(&used).copied().collect();
-    assert!(idle.is_empty(), "exceptions that except nothing:\n{}", idle.join("\n"));
+    let unused: Vec<_> = own.iter().filter(|entry| !all.contains(*entry)).map(String::as_str).collect();
+    assert!(unused.is_empty(), "not in any source:\n{}", unused.join("\n"));
+    let unused: Vec<_> = exceptions.difference(&used).copied().collect();
+    assert!(unused.is_empty(), "unused exceptions:\n{}", unused.join("\n"));
 }
 
 #[test]
@@ -288,14 +289,14 @@ fn literals_are_found() {
 }
 
 #[test]
-fn a_chinese_locale_is_answered_in_chinese() {
+fn messages_are_in_the_language_of_the_locale() {
     let sandbox = support::sandbox();
-    let settings = Settings::of(&sandbox, "zh");
+    let settings = Settings::new(&sandbox);
     let config = settings.path("wxpay.toml");
     let call = |variables: &[(&str, &str)], arguments: &[&str]| {
         let mut command = wxpay(&[&["--config", &config], arguments].concat());
         command.envs(variables.iter().copied());
-        let output = finish(command, "");
+        let output = run_with_input(command, "");
         (text(&output.stdout), text(&output.stderr), output.status.code())
     };
     let chinese = |arguments: &[&str]| call(&[("LANG", "zh_CN.UTF-8")], arguments);
@@ -320,11 +321,11 @@ fn a_chinese_locale_is_answered_in_chinese() {
     let (_, untrusted, code) = chinese(&["req", "v3/x"]);
     assert!(code == Some(6) && untrusted.contains("应答不可信，验签不通过：它由平台密钥 "), "{untrusted}");
     assert!(!untrusted.contains("the "), "{untrusted}");
-    // What the service says is Chinese as it is, and printed once.
+    // Messages of the service are Chinese already, and printed once.
     let (body, refused, code) = chinese(&["req", "v3/none"]);
     assert!(code == Some(5) && refused.starts_with("wxpay: GET v3/none: 404 RESOURCE_NOT_EXISTS: "), "{refused}");
     assert!(body.contains("RESOURCE_NOT_EXISTS") && refused.contains("（Request-ID "), "{refused}");
-    // The doctor; its JSON is for programs.
+    // wxpay doctor, whose JSON stays English.
     let (report, end, code) = chinese(&["doctor", "--offline"]);
     assert!(
         code == Some(0) && end.is_empty() && report.contains("正常     mchid                  1900000109\n"),
@@ -336,21 +337,21 @@ fn a_chinese_locale_is_answered_in_chinese() {
     std::fs::write(settings.path("bad.toml"), "mchid = \"1\"\n").expect("written");
     let mut bad = wxpay(&["--config", &settings.path("bad.toml"), "doctor", "--offline"]);
     bad.env("LC_ALL", "zh_CN.UTF-8");
-    let bad = finish(bad, "");
+    let bad = run_with_input(bad, "");
     let report = text(&bad.stdout);
     assert!(
         report.contains("失败     private_key            缺失：apiclient_key.pem 的路径，写作 file:///路径\n"),
         "{report}"
     );
     assert!(text(&bad.stderr).contains("项检查中有") && !report.contains(" the "), "{report}");
-    // The reader of the arguments.
+    // Errors in the arguments.
     assert_eq!(
         message(&["req", "v3/x", "--sinc", "a"]),
         "错误：意外的参数 '--sinc'\n\n  提示：有相近的参数：'--sink'\n\n用法：wxpay req --sink <FILE> <PATH>\n\n更多信息请用 '--help' 查看。\n"
     );
     assert!(message(&["req"]).starts_with("错误：缺少以下必需的参数：\n  <PATH>\n"), "{}", message(&["req"]));
     assert_eq!(message(&["--config"]).lines().next(), Some("错误：'--config <FILE>' 需要一个值，却没有给出"));
-    // The other way round, and help.
+    // English by the environment, and the help, which is English.
     for english in
         [&[("LANG", "zh_CN.UTF-8"), ("WXPAY_LANG", "en")][..], &[("LANG", "zh_CN.UTF-8"), ("LC_ALL", "C")], &[]]
     {
@@ -359,7 +360,7 @@ fn a_chinese_locale_is_answered_in_chinese() {
     assert!(call(&[("WXPAY_LANG", "zh")], &["req", "v3/x/{id}"]).1.contains("缺少路径变量"));
     assert!(chinese(&["--help"]).0.contains("Usage: wxpay"));
     assert!(
-        finish(
+        run_with_input(
             {
                 let mut bare = wxpay(&[]);
                 bare.env("WXPAY_LANG", "zh");
@@ -373,21 +374,21 @@ fn a_chinese_locale_is_answered_in_chinese() {
 }
 
 #[test]
-fn a_chinese_sandbox_explains_in_chinese() {
+fn the_sandbox_explains_in_chinese() {
     let folder = tempfile::tempdir().expect("folder");
     let dir = folder.path().to_str().expect("UTF-8");
     let mut command = wxpay(&["sandbox", "--port", "0", "--dir", dir]);
     let mut process = command.env("WXPAY_LANG", "zh").spawn().expect("wxpay");
     let mut lines = BufReader::new(process.stdout.take().expect("stdout")).lines().map(|line| line.expect("a line"));
     let banner: Vec<String> = lines.by_ref().take(6).collect();
-    // A key that is another merchant's.
+    // A call with the key of another merchant.
     let config = folder.path().join("wxpay.toml");
     let mut call = wxpay(&["--config", config.to_str().expect("UTF-8"), "req", "v3/x"]);
     let other = support::sandbox();
     call.env("WXPAY_LANG", "zh").env("WXPAY_PRIVATE_KEY", other.settings()["privateKey"].as_str().expect("key"));
-    let refused = finish(call, "");
+    let refused = run_with_input(call, "");
     let mut pay = wxpay(&["sandbox", "pay", "none", "--dir", dir]);
-    let unpaid = finish(
+    let unpaid = run_with_input(
         {
             pay.env("WXPAY_LANG", "zh");
             pay

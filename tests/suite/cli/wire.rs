@@ -1,12 +1,12 @@
-//! `wxpay wire`: what would be sent.
+//! `wxpay wire` prints the requests that would be sent.
 
 use serde_json::{Value, json};
 
+use super::{Settings, run_with_input, text, wxpay};
 use crate::call::corpus;
-use crate::cli::req::{Settings, finish, text, wxpay};
 use crate::support::sandbox;
 
-/// A row as a line of `wxpay wire`.
+/// A row of the corpus as input of `wxpay wire`.
 fn line(row: &Value, by: &str) -> String {
     let mut options = row.get("options").cloned().unwrap_or_else(|| json!({}));
     if let Some(parts) = row.pointer("/expect/multipart") {
@@ -20,7 +20,7 @@ fn line(row: &Value, by: &str) -> String {
 }
 
 #[test]
-fn wire_prints_what_php_sent_signature_included() {
+fn v3_requests_and_their_signatures_equal_those_of_php() {
     let Some(rows) = corpus::rows("v3") else { return };
     let folder = corpus::folder().expect("present");
     let input: String = rows.iter().flat_map(|row| [line(row, "template"), line(row, "chain")]).collect();
@@ -29,8 +29,8 @@ fn wire_prints_what_php_sent_signature_included() {
         .env("WXPAY_MCHID", "1900000109")
         .env("WXPAY_SERIAL", "3775B6A45ACD588826D15E583A95F5DD00000001")
         .env("WXPAY_PRIVATE_KEY", format!("file://{}", folder.join("corpus/keys/apiclient_key.pem").display()));
-    let signed = finish(command, &input);
-    let unsigned = finish(wxpay(&["wire", "--unsigned"]), &input);
+    let signed = run_with_input(command, &input);
+    let unsigned = run_with_input(wxpay(&["wire", "--unsigned"]), &input);
     let (signed, unsigned) = (text(&signed.stdout), text(&unsigned.stdout));
     let (mut headers, mut lines) = (0, 0);
     for ((signed, unsigned), row) in signed.lines().zip(unsigned.lines()).zip(rows.iter().flat_map(|row| [row, row])) {
@@ -50,7 +50,7 @@ fn wire_prints_what_php_sent_signature_included() {
         );
         assert_eq!(out["headers"]["content-type"], expect["content_type"], "{id}");
         let authorization = out["headers"].as_object_mut().expect("headers").remove("authorization").expect("signed");
-        // PHP escapes JSON otherwise, so that only signatures over the same bytes can be equal.
+        // PHP escapes JSON differently, so only signatures of equal bodies are compared.
         let same_bytes = out["body"] == expect["body"];
         if expect["authorization"].is_string() && same_bytes {
             assert_eq!(authorization, expect["authorization"], "{id}");
@@ -58,15 +58,14 @@ fn wire_prints_what_php_sent_signature_included() {
         }
         assert!(same_bytes || expect.get("multipart").is_none(), "{id}: an upload differs");
         let bare: Value = serde_json::from_str(unsigned).expect("JSON");
-        assert_eq!(bare, out, "{id}: --unsigned leaves out the signature and nothing else");
+        assert_eq!(bare, out, "{id}: --unsigned omits only the signature");
     }
     assert_eq!(lines, 2 * 698);
     assert!(headers > 2 * 300, "{headers} headers were compared");
 }
 
-/// APIv2 with the nonce and the key of the corpus: target, body and sign, byte for byte.
 #[test]
-fn wire_prints_what_php_sent_by_apiv2() {
+fn v2_requests_and_their_signs_equal_those_of_php() {
     let Some(rows) = corpus::rows("v2") else { return };
     let with_mchid = |row: &Value, form: &str| {
         let mut line: Value = serde_json::from_str(&line(row, form)).expect("line");
@@ -77,8 +76,8 @@ fn wire_prints_what_php_sent_by_apiv2() {
     let input: String = rows.iter().flat_map(|row| [with_mchid(row, "template"), with_mchid(row, "chain")]).collect();
     let mut command = wxpay(&["wire", "--nonce", "0123456789ABCDEFGHIJKLMNOPQRSTUV"]);
     command.env("WXPAY_MCHID", "1900000109").env("WXPAY_SECRET", "corpusApiv2Key0123456789abcdefgh");
-    let signed = finish(command, &input);
-    let unsigned = finish(wxpay(&["wire", "--unsigned"]), &input);
+    let signed = run_with_input(command, &input);
+    let unsigned = run_with_input(wxpay(&["wire", "--unsigned"]), &input);
     let mut lines = 0;
     for ((signed, unsigned), row) in
         text(&signed.stdout).lines().zip(text(&unsigned.stdout).lines()).zip(rows.iter().flat_map(|row| [row, row]))
@@ -98,16 +97,16 @@ fn wire_prints_what_php_sent_by_apiv2() {
         lines += 1;
     }
     assert_eq!(lines, 2 * 86);
-    // Another merchant's id is refused by name.
+    // The ID of another merchant is an error.
     let foreign = r#"{"method":"POST","template":"v2/pay/x","options":{"xml":{"mch_id":"1"}},"mchid":"2"}"#;
     let mut command = wxpay(&["wire"]);
     command.env("WXPAY_MCHID", "1900000109").env("WXPAY_SECRET", "k");
-    let out: Value = serde_json::from_str(text(&finish(command, foreign).stdout).trim()).expect("JSON");
+    let out: Value = serde_json::from_str(text(&run_with_input(command, foreign).stdout).trim()).expect("JSON");
     assert_eq!(out["error"]["kind"], "options");
 }
 
 #[test]
-fn wire_answers_each_line_by_itself() {
+fn an_invalid_line_does_not_affect_the_others() {
     let input = [
         r#"{"method":"get","template":"v3/x/{id}","options":{"id":"a b","query":{"q":"中"}}}"#,
         "",
@@ -119,7 +118,7 @@ fn wire_answers_each_line_by_itself() {
         "null",
     ]
     .join("\n");
-    let output = finish(wxpay(&["wire", "--unsigned"]), &input);
+    let output = run_with_input(wxpay(&["wire", "--unsigned"]), &input);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let lines: Vec<Value> =
         text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
@@ -131,22 +130,22 @@ fn wire_answers_each_line_by_itself() {
         (&json!("/v3/pay-transactions/1"), &json!("{\"b\":1,\"a\":2}"))
     );
     assert_eq!(lines[2]["error"]["kind"], "path");
-    for (line, words) in
+    for (line, expected) in
         [(&lines[2], "looks like a value"), (&lines[3], "\"template\" or \"chain\""), (&lines[4], "is not valid input")]
     {
-        assert!(line["error"]["message"].as_str().expect("message").contains(words), "{line}");
+        assert!(line["error"]["message"].as_str().expect("message").contains(expected), "{line}");
     }
     assert_eq!(lines[5]["target"], "/v3/x");
     assert!(lines[6]["error"].is_object());
-    // Signing needs settings, and says so before it reads.
-    let output = finish(wxpay(&["wire"]), &input);
+    // Without settings, signing fails before any input is read.
+    let output = run_with_input(wxpay(&["wire"]), &input);
     assert!(output.status.code() == Some(2) && output.stdout.is_empty());
 }
 
 #[test]
-fn a_line_may_carry_its_own_merchant() {
+fn a_line_can_name_another_merchant() {
     let sandbox = sandbox();
-    let settings = Settings::of(&sandbox, "mchid");
+    let settings = Settings::new(&sandbox);
     let input = "{\"method\":\"GET\",\"template\":\"v3/x\",\"mchid\":\"1230000109\"}\n{\"method\":\"GET\",\"template\":\"v3/x\"}\n";
     let output = text(&settings.run(&["wire"], input).stdout);
     let lines: Vec<&str> = output.lines().collect();

@@ -1,9 +1,8 @@
-//! The manual keeps its word: every page has its twin with the same code, what it links to is
-//! there, what it must name it names, its Rust is compiled and run, its PHP is PHP.
+//! The manual: pages in both languages have the same code, links work, pages are complete, Rust
+//! examples run and PHP examples are valid.
 //!
-//! The Rust of a page is run in one of two ways. A page in `src/dev/manual.rs` is a doctest. The
-//! pieces of a page in [`LIFTED`] are too short to stand alone: each is lifted, line by line, out
-//! of a test, which runs them against the sandbox.
+//! The Rust of a page in `src/dev/manual.rs` is a doctest. The examples of the pages in
+//! [`FROM_TESTS`] are too short for that. They are copied line by line from tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,12 +12,12 @@ use std::process::Command;
 
 use super::{read, root};
 
-/// Pages whose Rust stands in a test, and that test.
-const LIFTED: [(&str, &str); 2] =
+/// Pages whose examples are copied from a test, with that test.
+const FROM_TESTS: [(&str, &str); 2] =
     [("porting", include_str!("manual_porting.rs")), ("options", include_str!("manual_options.rs"))];
 
-/// Documents beside the manual's own pages that have a twin and are held to the same rules.
-const BESIDE: [&str; 3] = ["README", "docs/SANDBOX", "docs/SECURITY"];
+/// Other documents in both languages.
+const OTHERS: [&str; 3] = ["README", "docs/SANDBOX", "docs/SECURITY"];
 
 /// The pages of the manual by name, without the index.
 fn pages() -> Vec<String> {
@@ -37,23 +36,23 @@ fn page(name: &str) -> String {
 }
 
 /// Each document in English and in Chinese.
-fn twins() -> Vec<(PathBuf, PathBuf)> {
+fn language_pairs() -> Vec<(PathBuf, PathBuf)> {
     let manual = pages().into_iter().chain(["README".to_owned()]).map(|name| format!("docs/manual/{name}"));
-    let all = manual.chain(BESIDE.map(str::to_owned));
+    let all = manual.chain(OTHERS.map(str::to_owned));
     all.map(|name| {
         let chinese = if name == "README" { "docs/README".to_owned() } else { name.clone() };
         (root().join(format!("{name}.md")), root().join(format!("{chinese}.zh-CN.md")))
     })
     .filter(|(english, chinese)| {
-        // A document beside the manual joins these rules when its twin is written.
+        // Other documents are checked once they are translated.
         chinese.exists() || english.starts_with(root().join("docs/manual"))
     })
     .collect()
 }
 
-/// A piece of code in a page.
+/// A code block in a page.
 struct Block {
-    /// What stands behind the three backticks: `rust,no_run`.
+    /// The text after the three backticks, such as `rust,no_run`.
     info: String,
     code: String,
     line: usize,
@@ -83,7 +82,7 @@ fn split(text: &str) -> (Vec<Block>, String) {
     (blocks, prose)
 }
 
-/// Code without its comments, which are what a twin translates.
+/// The code without its comments, which are translated.
 fn without_comments(block: &Block) -> Vec<String> {
     let mark = match block.language() {
         "rust" | "php" | "json" => "//",
@@ -103,8 +102,7 @@ fn headings(prose: &str) -> Vec<&str> {
     prose.lines().filter(|line| line.starts_with('#')).collect()
 }
 
-/// The anchors of a page, as the sites that show Markdown make them: lower case, punctuation out,
-/// blanks to hyphens.
+/// The anchors of the headings, in lower case, without punctuation, and with hyphens for spaces.
 fn anchors(prose: &str) -> BTreeSet<String> {
     let mut seen = BTreeMap::<String, usize>::new();
     let headings = headings(prose).into_iter().map(|heading| {
@@ -125,15 +123,15 @@ fn anchors(prose: &str) -> BTreeSet<String> {
 
 /// The targets of the links in a page.
 fn links(prose: &str) -> Vec<String> {
-    // What stands between backticks is no link.
+    // Text in backticks is not a link.
     let text: String = prose.lines().flat_map(|line| line.split('`').step_by(2).chain(["\n"])).collect();
     let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     targets.chain(text.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next())).map(str::to_owned).collect()
 }
 
 #[test]
-fn every_page_has_a_twin_with_the_same_code() {
-    for (english, chinese) in twins() {
+fn both_languages_have_the_same_code_and_headings() {
+    for (english, chinese) in language_pairs() {
         let ((blocks, prose), (twins, twins_prose)) = (split(&read(&english)), split(&read(&chinese)));
         let levels = |prose: &str| {
             headings(prose).iter().map(|heading| heading.split(' ').next().map(str::len)).collect::<Vec<_>>()
@@ -159,7 +157,7 @@ fn every_page_has_a_twin_with_the_same_code() {
 }
 
 #[test]
-fn pages_lead_to_their_twin_and_to_the_next() {
+fn pages_link_to_the_other_language_and_to_the_next_page() {
     let index = page("README");
     let order: Vec<_> = links(&split(&index).1).into_iter().filter(|link| !link.ends_with(".zh-CN.md")).collect();
     for name in pages() {
@@ -181,9 +179,9 @@ fn pages_lead_to_their_twin_and_to_the_next() {
 }
 
 #[test]
-fn links_lead_somewhere() {
+fn links_have_a_target() {
     let contents = |path: &Path| split(&read(path)).1;
-    for page in twins().into_iter().flat_map(|(english, chinese)| [english, chinese]) {
+    for page in language_pairs().into_iter().flat_map(|(english, chinese)| [english, chinese]) {
         for link in links(&contents(&page)).into_iter().filter(|link| !link.contains("://")) {
             let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
             let target = if file.is_empty() { page.clone() } else { page.parent().expect("a folder").join(file) };
@@ -195,21 +193,21 @@ fn links_lead_somewhere() {
 }
 
 #[test]
-fn every_rust_block_is_run() {
+fn every_rust_example_is_run() {
     let doctests = read(&root().join("src/dev/manual.rs"));
     for name in pages() {
         let (blocks, _) = split(&page(&name));
         let rust: Vec<_> = blocks.iter().filter(|block| block.language() == "rust").collect();
-        let lifted = LIFTED.iter().find(|(lifted, _)| *lifted == name);
+        let test = FROM_TESTS.iter().find(|(page, _)| *page == name);
         let is_doctest = doctests.contains(&format!("docs/manual/{name}.md"));
-        match lifted {
+        match test {
             None => assert!(is_doctest || rust.is_empty(), "{name} has Rust, and is not in src/dev/manual.rs"),
             Some((_, source)) => {
-                assert!(!is_doctest, "{name} cannot be both lifted and a doctest");
+                assert!(!is_doctest, "{name} is both a doctest and copied from a test");
                 for block in rust {
                     assert_eq!(block.info, "rust", "{name}, line {}", block.line);
                     assert!(
-                        is_lifted(&block.code, source),
+                        is_copied(&block.code, source),
                         "{name}, line {}: not in tests/suite/docs/manual_{name}.rs:\n{}",
                         block.line,
                         block.code
@@ -223,8 +221,8 @@ fn every_rust_block_is_run() {
     }
 }
 
-/// Whether these lines stand in the source one after the other, all of them indented by as much.
-fn is_lifted(code: &str, source: &str) -> bool {
+/// Whether these lines are in the source, one after the other and with the same indentation.
+fn is_copied(code: &str, source: &str) -> bool {
     let (code, source): (Vec<_>, Vec<_>) = (code.lines().collect(), source.lines().collect());
     let first = code.first().copied().unwrap_or_default();
     source.windows(code.len()).any(|lines| {
@@ -236,7 +234,7 @@ fn is_lifted(code: &str, source: &str) -> bool {
 }
 
 #[test]
-fn every_php_block_is_php() {
+fn every_php_example_is_valid() {
     if Command::new("php").arg("-v").output().is_err() {
         let _ = writeln!(std::io::stderr(), "SKIPPED: no php to check the manual's PHP with (apt-get install php-cli)");
         return;
@@ -254,7 +252,7 @@ fn every_php_block_is_php() {
     }
 }
 
-/// The names in the first column of the table that stands under a heading.
+/// The names in the first column of the table under a heading.
 fn first_column(text: &str, heading: &str) -> Vec<String> {
     let section = text.split(heading).nth(1).unwrap_or_else(|| panic!("no {heading:?}"));
     let rows = section.lines().skip_while(|line| !line.starts_with("| ---")).skip(1);
@@ -263,7 +261,7 @@ fn first_column(text: &str, heading: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_pages_name_what_they_treat() {
+fn the_pages_on_options_and_errors_are_complete() {
     let readme = read(&root().join("README.md"));
     let options = first_column(&readme, "\n## Options\n");
     assert!(options.len() > 15, "{options:?}");
@@ -297,7 +295,7 @@ fn the_pages_name_what_they_treat() {
     }
 }
 
-/// What PHP code that uses the SDK calls, which the page on porting has to have on its left.
+/// The parts of PHP code that uses the SDK. The page on porting must contain them.
 const PHP: &str = "Builder::factory ->v3->pay->transactions ->_card_id_ ->{'{card_id}'} ->chain( ['v3/ ->get( ->put( ->post( \
     ->patch( ->delete( ->postAsync( ->getAsync( ->then( ->otherwise( ->wait( getDriver() ->select( ->request( \
     ->requestAsync( getStatusCode() getBody() getHeaderLine( 'json' 'query' 'headers' 'body' 'xml' 'form_params' \
@@ -313,7 +311,7 @@ const PHP: &str = "Builder::factory ->v3->pay->transactions ->_card_id_ ->{'{car
     TooManyRedirectsException RequestException";
 
 #[test]
-fn the_page_on_porting_has_every_piece_of_the_php_sdk() {
+fn the_page_on_porting_covers_the_php_sdk() {
     let (blocks, _) = split(&page("porting"));
     let left = blocks.iter().filter(|block| block.language() != "rust").map(|block| block.code.as_str());
     let left: String = left.collect();
@@ -322,7 +320,7 @@ fn the_page_on_porting_has_every_piece_of_the_php_sdk() {
     }
 }
 
-/// The commands of `wxpay`, out of the enum that its arguments are read into.
+/// The commands of `wxpay`, from the enum of its arguments.
 fn commands() -> Vec<String> {
     let arguments = read(&root().join("src/cli/args.rs"));
     let commands =

@@ -1,6 +1,5 @@
-//! The examples of the manual's page on options, in the page's order. The page lifts them out of
-//! here line by line, which `manual.rs` asserts, so the lines are laid out for reading and not by
-//! rustfmt.
+//! The examples of the manual's page on options, in the order of the page. The page copies them
+//! line by line, which `manual.rs` asserts, so they are not formatted by rustfmt.
 
 use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{Fault, Sandbox};
@@ -8,8 +7,8 @@ use wechatpay_chain::{Client, ErrorKind, Media, Options};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-/// A merchant, and an endpoint of any method that answers.
-fn things() -> (Sandbox, Client) {
+/// A sandbox with an endpoint for several methods, and a client for it.
+fn sandbox_and_client() -> (Sandbox, Client) {
     let sandbox = Sandbox::start().expect("a sandbox");
     for method in ["GET", "POST", "PATCH"] {
         sandbox.stub(method, "v3/things", 200, json!({ "state": "DONE" }));
@@ -24,14 +23,14 @@ fn body(sandbox: &Sandbox) -> String {
     String::from_utf8_lossy(&requests.last().expect("a request").body).into_owned()
 }
 
-/// What follows the host in the last request.
+/// The target of the last request.
 fn target(sandbox: &Sandbox) -> String {
     sandbox.requests().last().expect("a request").target.clone()
 }
 
 #[test]
 fn forms() -> Outcome {
-    let (_sandbox, client) = things();
+    let (_sandbox, client) = sandbox_and_client();
     let things = client.chain("v3/things");
     things.get(json!({ "query": { "limit": 10 } }))?; // an object
     things.get(())?;                                  // no options
@@ -45,7 +44,7 @@ fn forms() -> Outcome {
 
 #[test]
 fn variables() -> Outcome {
-    let (sandbox, client) = things();
+    let (sandbox, client) = sandbox_and_client();
     sandbox.stub("GET", "v3/cards/{id}", 200, json!({}));
     sandbox.stub("POST", "v3/applyment4sub/applyment/", 200, json!({}));
     client.chain("v3/cards/{card_id}").get(json!({ "card_id": "pbLatjvWOibDc5/中" }))?;
@@ -61,7 +60,7 @@ fn variables() -> Outcome {
 
 #[test]
 fn bodies() -> Outcome {
-    let (sandbox, client) = things();
+    let (sandbox, client) = sandbox_and_client();
     let things = client.chain("v3/things");
     things.post(json!({ "json": { "name": "张三", "list": [], "map": {} } }))?;
     assert_eq!(body(&sandbox), r#"{"name":"张三","list":[],"map":{}}"#);
@@ -108,7 +107,7 @@ fn bodies() -> Outcome {
 
 #[test]
 fn requests() -> Outcome {
-    let (sandbox, client) = things();
+    let (sandbox, client) = sandbox_and_client();
     sandbox.stub("GET", "hk/v3/things", 200, json!({}));
     let (things, hk) = (client.chain("v3/things"), format!("{}hk/", sandbox.tls_base_uri()));
     things.get(json!({ "query": {
@@ -124,8 +123,8 @@ fn requests() -> Outcome {
 }
 
 #[test]
-fn the_way() -> Outcome {
-    let (sandbox, client) = things();
+fn sending() -> Outcome {
+    let (sandbox, client) = sandbox_and_client();
     sandbox.file("v3/billdownload/file", 10);
     let things = client.chain("v3/things");
     let refund = json!({ "out_refund_no": "1", "out_trade_no": "1" });
@@ -153,7 +152,7 @@ fn the_way() -> Outcome {
 
 #[test]
 fn responses() -> Outcome {
-    let (sandbox, client) = things();
+    let (sandbox, client) = sandbox_and_client();
     sandbox.file("v3/billdownload/file", 1_000);
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("bill.csv");

@@ -1,6 +1,5 @@
-//! The Rust column of the manual's page on porting, in the page's order. The page lifts its pieces
-//! out of here line by line, which `manual.rs` asserts, so the lines are laid out for its columns
-//! and not by rustfmt.
+//! The Rust examples of the manual's page on porting, in the order of the page. The page copies
+//! them line by line, which `manual.rs` asserts, so they are not formatted by rustfmt.
 
 use std::io::Write;
 use std::path::Path;
@@ -41,7 +40,7 @@ fn file(folder: &tempfile::TempDir, name: &str, text: &Value) -> std::io::Result
 }
 
 #[test]
-fn the_factory() -> Outcome {
+fn factory() -> Outcome {
     let sandbox = Sandbox::start()?;
     let (settings, folder) = (sandbox.settings(), tempfile::tempdir()?);
     let merchant_id = sandbox::MCHID;
@@ -147,7 +146,7 @@ fn promises() -> Outcome {
 }
 
 #[test]
-fn the_driver() -> Outcome {
+fn driver() -> Outcome {
     let (sandbox, instance) = start();
     sandbox.stub("GET", "v3/certificates", 200, json!({ "data": [] }));
     instance.request("GET", "v3/certificates", ())?;
@@ -224,7 +223,7 @@ fn options() -> Outcome {
 }
 
 #[test]
-fn the_stack() -> Outcome {
+fn middleware() -> Outcome {
     let sandbox = Sandbox::start()?;
     let builder = || sandbox.client_builder();
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -387,7 +386,7 @@ fn keys() -> Outcome {
 }
 
 #[test]
-fn a_protected_key() -> Outcome {
+fn keys_with_a_passphrase() -> Outcome {
     let (sandbox, folder) = (Sandbox::start()?, tempfile::tempdir()?);
     file(&folder, "apiclient_key.pem", &sandbox.settings()["privateKey"])?;
     let plain = folder.path().join("apiclient_key.pem");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 mod imports;
 mod manual;
-#[rustfmt::skip] // Laid out for the columns of the page that it is lifted into.
+#[rustfmt::skip] // Formatted for the page that copies it.
 mod manual_options;
 #[rustfmt::skip]
 mod manual_porting;

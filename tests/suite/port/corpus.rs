@@ -1,5 +1,5 @@
-//! Every documented call, written as PHP in all its forms, carried over by `wxpay port`, compiled,
-//! and run without a network.
+//! Every documented call is written as PHP in all forms, ported to Rust, compiled, and compared
+//! without a network.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -13,9 +13,9 @@ use serde_json::Value;
 
 use crate::call::corpus::{self, text};
 use crate::port::php_writer::{FORMS, Script, script};
-use crate::port::rustc::{Compiler, carried_over, folder};
+use crate::port::rustc::{Compiler, folder, ported};
 
-/// All rows, APIv3 and APIv2.
+/// The rows of APIv3 and APIv2.
 fn rows() -> Option<Vec<Value>> {
     let mut rows = corpus::rows("v3")?;
     rows.extend(corpus::rows("v2")?);
@@ -23,20 +23,19 @@ fn rows() -> Option<Vec<Value>> {
     Some(rows)
 }
 
-/// Runs PHP in a folder, or says aloud that there is none.
+/// Runs PHP in a folder. `None`, with a message, if it is not installed.
 pub(crate) fn php(folder: &Path, arguments: &[&str]) -> Option<std::process::Output> {
     let output = Command::new("php").args(arguments).current_dir(folder).stdin(Stdio::null()).output();
     if output.is_err() {
         use std::io::Write;
-        let _ = writeln!(std::io::stderr(), "SKIPPED: no php to read the PHP of the tests with");
+        let _ = writeln!(std::io::stderr(), "SKIPPED: no php (apt-get install php-cli)");
     }
     output.ok()
 }
 
-/// The proof's own proof: PHP, with a stand-in for the SDK, sees in the generated calls what the
-/// corpus says.
+/// Runs the generated PHP with a stand-in for the SDK that prints the calls.
 #[test]
-fn the_generated_php_means_what_the_corpus_says() {
+fn the_generated_php_makes_the_calls_of_the_corpus() {
     let Some(rows) = rows() else { return };
     let folder = folder("corpus-php");
     let Script { php: source, functions } = script(&rows, &folder);
@@ -46,10 +45,10 @@ fn the_generated_php_means_what_the_corpus_says() {
     let Some(output) = php(&folder, &["-d", "display_errors=stdout", "-d", "error_reporting=-1", "corpus.php"]) else {
         return;
     };
-    let (message, calls) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (printed, calls) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(
-        output.status.success() && !message.contains("Warning") && !message.contains("Deprecated"),
-        "{message}{calls}"
+        output.status.success() && !printed.contains("Warning") && !printed.contains("Deprecated"),
+        "{printed}{calls}"
     );
     let mut calls = calls.lines().map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("{line}")));
     let mut same = 0;
@@ -69,7 +68,7 @@ fn the_generated_php_means_what_the_corpus_says() {
                 expected["body"] = call["options"]["body"].clone();
                 expected["headers"] = call["options"]["headers"].clone();
             }
-            // Nothing and an empty array are the same.
+            // No options and an empty array are equal.
             if expected.is_null() && call["options"].as_array().is_some_and(Vec::is_empty) {
                 expected = call["options"].clone();
             }
@@ -84,16 +83,16 @@ fn the_generated_php_means_what_the_corpus_says() {
 }
 
 #[test]
-fn every_row_in_every_form_is_carried_over_compiled_and_compared() {
+fn every_call_in_every_form_is_ported_and_sent_as_by_php() {
     let Some(rows) = rows() else { return };
     let folder = folder("corpus");
     let Script { php, functions } = script(&rows, &folder);
     std::fs::write(folder.join("corpus.php"), &php).expect("written");
 
     let start = Instant::now();
-    let mut rust = carried_over(&php);
-    let carried = start.elapsed();
-    // For the program around it, which calls the functions one by one.
+    let mut rust = ported(&php);
+    let porting_time = start.elapsed();
+    // For dry.rs, which calls the functions one by one.
     rust.push_str("\npub(crate) type Outcome = Result<(), wechatpay_chain::BoxError>;\n");
     rust.push_str("pub(crate) const FUNCTIONS: &[(&str, fn(&wechatpay_chain::Client) -> Outcome)] = &[\n");
     for function in &functions {
@@ -105,11 +104,11 @@ fn every_row_in_every_form_is_carried_over_compiled_and_compared() {
     let start = Instant::now();
     let crates = ["wechatpay_chain", "serde_json", "bytes", "http", "tower"];
     let program = Compiler::get().compile(&folder.join("dry.rs"), &crates);
-    let compiled = start.elapsed();
+    let compilation_time = start.elapsed();
     let start = Instant::now();
     let output = Command::new(program).arg("calls.jsonl").current_dir(&*folder).output().expect("ran");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let ran = start.elapsed();
+    let run_time = start.elapsed();
 
     let calls = std::fs::read_to_string(folder.join("calls.jsonl")).expect("calls");
     let mut outcomes: HashMap<String, Value> = calls
@@ -124,7 +123,7 @@ fn every_row_in_every_form_is_carried_over_compiled_and_compared() {
         let (error, requests) = (&outcome["error"], outcome["requests"].as_array().expect("requests"));
         let id = text(row, "/id");
         if let Some(slip) = row.get("slip") {
-            // The documentation's own mistake: refused, and the variable named.
+            // A mistake of the documentation. The error names the undefined variable.
             let undefined = slip["undefined"].as_array().expect("names").iter().filter_map(Value::as_str);
             let message = error.as_str().unwrap_or_else(|| panic!("{id} was not refused"));
             assert!(undefined.clone().any(|name| message.contains(name)), "{id}: {message}");
@@ -135,7 +134,7 @@ fn every_row_in_every_form_is_carried_over_compiled_and_compared() {
         assert_eq!(error, &Value::Null, "{id}");
         assert_eq!(requests.len(), 6, "{id}");
         for (&form, request) in function.forms.iter().zip(requests) {
-            let (id, request) = (format!("{id} {}", FORMS[form]), rebuilt(row, request));
+            let (id, request) = (format!("{id} {}", FORMS[form]), recorded_request(row, request));
             match text(row, "/api") {
                 "v2" => corpus::assert_v2_request(&id, row, &request),
                 _ => corpus::assert_v3_request(&id, row, &request),
@@ -145,17 +144,16 @@ fn every_row_in_every_form_is_carried_over_compiled_and_compared() {
     }
     assert_eq!((same, refused, outcomes.len()), ((784 - 4) * 6, 4 * 6, 0));
     eprintln!(
-        "{} rows, {same} calls as PHP sends them and {refused} refused; carried over in {carried:.1?}, compiled in {compiled:.1?}, run in {ran:.1?}",
+        "{} rows, {same} calls as PHP sends them and {refused} refused; ported in {porting_time:.1?}, compiled in {compilation_time:.1?}, run in {run_time:.1?}",
         rows.len()
     );
 }
 
-/// A request that the program wrote down, with the row's boundary between the parts of an upload in
-/// place of its own.
-fn rebuilt(row: &Value, written: &Value) -> Request<Bytes> {
-    let mut body = text(written, "/body").to_owned();
-    let mut request = Request::builder().method(text(written, "/method")).uri(text(written, "/uri"));
-    for header in written["headers"].as_array().expect("headers") {
+/// The request that dry.rs recorded, with the boundary of the row instead of the generated one.
+fn recorded_request(row: &Value, recorded: &Value) -> Request<Bytes> {
+    let mut body = text(recorded, "/body").to_owned();
+    let mut request = Request::builder().method(text(recorded, "/method")).uri(text(recorded, "/uri"));
+    for header in recorded["headers"].as_array().expect("headers") {
         let (name, mut value) = (text(header, "/0"), text(header, "/1").to_owned());
         if let (Some(parts), Some((_, boundary))) = (row.pointer("/expect/multipart"), value.split_once("boundary=")) {
             let (boundary, given) = (boundary.trim_matches('"').to_owned(), text(parts, "/boundary"));

@@ -1,6 +1,6 @@
-//! Writes the calls of the corpus as PHP, in as many ways as merchants write them.
+//! Generates PHP that makes the calls of the corpus, in the various styles that merchants use.
 //!
-//! Which way a row is written follows from its number, so that the same PHP comes out each time.
+//! The style follows from the number of the row, so that the output is the same every time.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 
 use crate::call::corpus::text;
 
-/// The forms of a call, in the order in which a row's function makes them.
+/// The forms of a call, in the order of the calls in a function.
 pub(crate) const FORMS: [&str; 6] = ["pure", "path", "index", "pure async", "path async", "index async"];
 
-/// A PHP file, and what its functions are.
+/// A PHP file and its functions.
 pub(crate) struct Script {
     pub(crate) php: String,
     pub(crate) functions: Vec<Function>,
@@ -26,14 +26,13 @@ pub(crate) struct Function {
     pub(crate) forms: Vec<usize>,
 }
 
-/// The rows as functions of one PHP file, and a script that calls them all. Files to upload are
-/// written below the folder.
+/// A PHP script with a function for each row, all of which it calls. Files to upload are written to
+/// the folder.
 pub(crate) fn script(rows: &[Value], folder: &Path) -> Script {
     let (mut constants, mut bodies, mut functions) = (String::new(), String::new(), Vec::new());
     for (number, row) in rows.iter().enumerate() {
         let mut writer = Writer::new(number, row, folder);
-        // A call that is refused ends its function, so that each form of such a row has one of its
-        // own.
+        // A failed call ends its function, so each form of such a row has its own function.
         let groups: Vec<Vec<usize>> =
             if row.get("slip").is_some() { (0..6).map(|form| vec![form]).collect() } else { vec![(0..6).collect()] };
         for forms in groups {
@@ -83,13 +82,13 @@ struct Writer<'a> {
     number: usize,
     row: &'a Value,
     folder: &'a Path,
-    /// `const` and `define` at the top of the file.
+    /// `const` and `define` statements for the top of the file.
     constants: String,
-    /// Statements that must stand before the one that is being written.
+    /// Statements that must precede the current one.
     before: String,
     strings: usize,
     numbers: usize,
-    /// Whether arrays stand on one line, where no heredoc can be.
+    /// Whether arrays are on one line, which excludes heredocs.
     flat: bool,
 }
 
@@ -115,7 +114,7 @@ impl<'a> Writer<'a> {
         }
         for &form in forms {
             if upload {
-                // A stream is read once, so that each call has its own.
+                // A stream can be read once, so each call has its own.
                 let statements = self.upload_statements(form);
                 php.push_str(&std::mem::take(&mut self.before));
                 php.push_str(&statements);
@@ -128,7 +127,7 @@ impl<'a> Writer<'a> {
         php
     }
 
-    /// The options as an array in a variable, written at once, in two parts, or element by element.
+    /// Assigns the options to a variable: as one array, in two parts, or element by element.
     fn options_statements(&mut self) -> String {
         let Some(options) = self.row.get("options").and_then(Value::as_object).cloned() else {
             return String::new();
@@ -141,11 +140,11 @@ impl<'a> Writer<'a> {
                 }
                 php
             }
-            way @ (4 | 6) if options.len() > 1 => {
+            style @ (4 | 6) if options.len() > 1 => {
                 let halves: [Map<String, Value>; 2] =
                     [options.clone().into_iter().take(1).collect(), options.clone().into_iter().skip(1).collect()];
                 let [first, rest] = halves.map(|half| self.value(&Value::Object(half), 1));
-                match way {
+                match style {
                     4 => format!("    $common = {first};\n    $options = [...$common, ...{rest}];\n"),
                     _ if self.number % 16 == 6 => format!("    $options = {first};\n    $options += {rest};\n"),
                     _ => format!("    $options = array_merge({first}, {rest});\n"),
@@ -223,7 +222,7 @@ impl<'a> Writer<'a> {
                 0 if !slip => {
                     let (used, shown) = match self.number % 2 {
                         0 => {
-                            self.before.push_str("    $label = 'answered: ';\n");
+                            self.before.push_str("    $label = 'response: ';\n");
                             (" use ($label)", "$label . ")
                         }
                         _ => ("", ""),
@@ -242,31 +241,30 @@ impl<'a> Writer<'a> {
             }
     }
 
-    /// `$instance->v3->pay->...`, with names in braces here and there.
+    /// `$instance->v3->pay->...`, with some names in braces.
     fn pure(&mut self) -> String {
         let names: Vec<&str> =
             self.row["pure_chain"].as_array().expect("chain").iter().filter_map(Value::as_str).collect();
         let template: Vec<&str> = text(self.row, "/template").split('/').collect();
         let arrow = if self.number % 5 == 4 { "\n        ->" } else { "->" };
         let mut php = String::from("$instance");
-        for (place, name) in names.iter().enumerate() {
-            if self.number % 11 == 7 && place + 1 == names.len() {
+        for (position, name) in names.iter().enumerate() {
+            if self.number % 11 == 7 && position + 1 == names.len() {
                 let _ = writeln!(self.before, "    $segment = '{name}';");
                 let _ = write!(php, "{arrow}{{$segment}}");
                 break;
             }
-            let braces = template.len() == names.len() && place > 0 && (self.number + place) % 3 == 1;
+            let braces = template.len() == names.len() && position > 0 && (self.number + position) % 3 == 1;
             let _ = match (braces, self.number % 2) {
-                (true, 0) => write!(php, "{arrow}{{'{}'}}", template[place]),
-                (true, _) => write!(php, "{arrow}{{\"{}\"}}", template[place]),
+                (true, 0) => write!(php, "{arrow}{{'{}'}}", template[position]),
+                (true, _) => write!(php, "{arrow}{{\"{}\"}}", template[position]),
                 (false, _) => write!(php, "{arrow}{name}"),
             };
         }
         php
     }
 
-    /// `$instance->chain('...')`, at once or in parts, with a prefix in a variable, or in
-    /// camelCase.
+    /// `$instance->chain('...')`, whole or in parts, with a prefix in a variable, or in camelCase.
     fn path(&mut self) -> String {
         let template = text(self.row, "/template");
         let segments: Vec<&str> = template.split('/').collect();
@@ -289,7 +287,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// `$instance['...']`, or two of them.
+    /// `$instance['...']`, with one or two indexes.
     fn index(&self) -> String {
         let template = text(self.row, "/template");
         match (self.number % 6, template.split_once('/')) {
@@ -299,7 +297,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// A value as PHP; `depth` is that of the line it stands on.
+    /// A value as PHP. `depth` is the indentation of its line.
     fn value(&mut self, value: &Value, depth: usize) -> String {
         match value {
             Value::Bool(true) => ["true", "TRUE", "(bool) 1", "!false"][self.number % 4].to_owned(),
@@ -329,18 +327,18 @@ impl<'a> Writer<'a> {
         let (indent, outer) = ("    ".repeat(depth + 1), "    ".repeat(depth));
         let trailing = if self.number % 2 == 0 { "," } else { "" };
         let mut written = Vec::with_capacity(items.len());
-        for (place, (key, value)) in items.iter().enumerate() {
+        for (position, (key, value)) in items.iter().enumerate() {
             let value = self.value(value, depth + 1);
             let key = match key {
                 None => String::new(),
-                Some(key) if (self.number + place) % 9 == 3 => format!("{} => ", double_quoted(key)),
+                Some(key) if (self.number + position) % 9 == 3 => format!("{} => ", double_quoted(key)),
                 Some(key) => format!("{}{}=> ", quoted(key), if self.number % 3 == 0 { "    " } else { " " }),
             };
-            let comment = match (self.flat, (self.number + place) % 10) {
+            let comment = match (self.flat, (self.number + position) % 10) {
                 (false, 3) => {
-                    format!("// {}\n{indent}", ["必填", "the service's own number", "don't change"][place % 3])
+                    format!("// {}\n{indent}", ["必填", "the service's own number", "don't change"][position % 3])
                 }
-                (false, 6) => format!("# number {place}\n{indent}"),
+                (false, 6) => format!("# number {position}\n{indent}"),
                 (_, 9) => "/* optional */ ".to_owned(),
                 _ => String::new(),
             };
@@ -416,7 +414,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Names of several words in camelCase; variables stay, since PHP lowers their capitals, too.
+/// The template with its names in camelCase, except variables, whose case PHP would change, too.
 fn camel(template: &str) -> String {
     let segment = |segment: &str| {
         let mut words = segment.split('-');
@@ -430,12 +428,12 @@ fn camel(template: &str) -> String {
     template.split('/').map(segment).collect::<Vec<_>>().join("/")
 }
 
-/// A text in single quotes.
+/// A string in single quotes.
 pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
-/// A text in double quotes; what is outside of ASCII as `\u{...}`.
+/// A string in double quotes, with `\u{...}` for characters outside of ASCII.
 fn double_quoted(text: &str) -> String {
     let mut php = String::from("\"");
     for character in text.chars() {

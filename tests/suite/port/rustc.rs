@@ -1,5 +1,5 @@
-//! Runs `wxpay port`, and compiles what it wrote against the very crate that this test is linked
-//! with: no dependency is built again.
+//! Runs `wxpay port` and compiles its output with the libraries that this test is linked with, so
+//! that no dependency is built again.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -20,10 +20,10 @@ const FEATURES: [(&str, bool); 7] = [
     ("sandbox", cfg!(feature = "sandbox")),
 ];
 
-/// A folder of a test's own, removed at its end; where the test fails it stays, to be looked at.
+/// A temporary folder of a test, which is kept if the test fails.
 pub(crate) struct Folder(PathBuf);
 
-/// A folder in cargo's place for such, apart from those of other runs.
+/// Creates a folder for this run of the tests.
 pub(crate) fn folder(name: &str) -> Folder {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("port-{}", std::process::id())).join(name);
     std::fs::create_dir_all(&folder).expect("folder");
@@ -42,18 +42,18 @@ impl Drop for Folder {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             let _ = std::fs::remove_dir_all(&self.0);
-            // The last one takes the folder of the run with it.
+            // The folder of the run is removed once it is empty.
             let _ = self.0.parent().map(std::fs::remove_dir);
         }
     }
 }
 
-/// `wxpay port` with what it reads on its standard input.
+/// Runs `wxpay port` with this input.
 pub(crate) fn port(arguments: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_wxpay"))
         .arg("port")
         .args(arguments)
-        // Not where the settings of this project's rustfmt are.
+        // Outside of this project, so that its rustfmt.toml is not used.
         .current_dir(std::env::temp_dir())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -71,34 +71,33 @@ pub(crate) fn port(arguments: &[&str], input: &[u8]) -> Output {
     output
 }
 
-/// The Rust of PHP that is carried over with nothing left.
-pub(crate) fn carried_over(php: &str) -> String {
+/// Ports PHP that is supported completely.
+pub(crate) fn ported(php: &str) -> String {
     let output = port(&["-"], php.as_bytes());
     let (rust, message) = (String::from_utf8(output.stdout).expect("UTF-8"), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{message}\n{php}\n{rust}");
-    assert_eq!(message, "", "nothing was left, and something was said of\n{php}");
+    assert_eq!(message, "", "unexpected message for\n{php}");
     rust
 }
 
-/// rustc, and where the crates lie that a program may name.
+/// rustc, and the libraries that programs are compiled with.
 pub(crate) struct Compiler {
     artifacts: Vec<Value>,
     search: BTreeSet<String>,
 }
 
 impl Compiler {
-    /// Asks cargo where it built what this test is linked with.
+    /// The compiler, with the libraries that cargo built for this test.
     pub(crate) fn get() -> &'static Compiler {
         static COMPILER: OnceLock<Compiler> = OnceLock::new();
-        COMPILER.get_or_init(Compiler::ask)
+        COMPILER.get_or_init(Compiler::find)
     }
 
-    fn ask() -> Compiler {
+    fn find() -> Compiler {
         let features: Vec<_> = FEATURES.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
         let profile = Path::new(env!("CARGO_BIN_EXE_wxpay")).parent().expect("profile");
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        // What cargo tells a test about its package would make build scripts run again, which look
-        // at it.
+        // These variables would cause build scripts to run again.
         for (name, _) in std::env::vars_os() {
             let shown = name.to_string_lossy();
             if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|prefix| shown.starts_with(prefix)) {
@@ -115,7 +114,7 @@ impl Compiler {
         let output = cargo.stdin(Stdio::null()).output().expect("cargo");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).expect("UTF-8");
-        let messages = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a message of cargo's"));
+        let messages = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a message of cargo"));
         let (mut artifacts, mut search) = (Vec::new(), BTreeSet::new());
         for message in messages {
             let paths = message["linked_paths"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -127,8 +126,8 @@ impl Compiler {
         Compiler { artifacts, search }
     }
 
-    /// The library of a crate. Where it was built a second time for a build script, the other,
-    /// which has all features that are asked for.
+    /// The library of a crate. If it was built for a build script, too, this is the one with more
+    /// features.
     fn library(&self, name: &str) -> &Path {
         let libraries = self.artifacts.iter().filter(|artifact| {
             artifact["target"]["name"] == name
@@ -141,7 +140,7 @@ impl Compiler {
         Path::new(file.unwrap_or_else(|| panic!("cargo built no {name}")))
     }
 
-    /// Compiles a program, and panics with what rustc says against it.
+    /// Compiles a program. Panics with the message of rustc if that fails.
     pub(crate) fn compile(&self, source: &Path, crates: &[&str]) -> PathBuf {
         let program = source.with_extension("bin");
         let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));

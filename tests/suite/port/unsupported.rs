@@ -1,18 +1,18 @@
-//! What `wxpay port` cannot carry over, what is no PHP, and what its Rust looks like.
+//! Unsupported and invalid PHP, and the format of the output.
 
 use std::process::{Command, Stdio};
 
-use crate::port::rustc::{Compiler, carried_over, folder, port};
+use crate::port::rustc::{Compiler, folder, port, ported};
 
-/// The exit code where something was left.
-const LEFT: i32 = 1;
+/// The exit code if something is not supported.
+const UNSUPPORTED: i32 = 1;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
 }
 
-/// PHP with pieces that have no meaning here, on the lines 4, 6 and 9.
-const HALF: &str = r"<?php
+/// PHP with unsupported code on the lines 4, 6 and 9.
+const PARTLY_SUPPORTED: &str = r"<?php
 use WeChatPay\Builder;
 $instance = Builder::factory(['mchid' => '1900000109']);
 $stack = $instance->getDriver()->select()->getConfig('handler');
@@ -25,10 +25,10 @@ if ($resp->getStatusCode() === 200) {
 ";
 
 #[test]
-fn what_is_left_stays_as_comment_and_todo_and_is_listed() {
-    let output = port(&["-"], HALF.as_bytes());
+fn unsupported_code_is_listed_and_becomes_comment_and_todo() {
+    let output = port(&["-"], PARTLY_SUPPORTED.as_bytes());
     let (rust, message) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(LEFT), "{message}{rust}");
+    assert_eq!(output.status.code(), Some(UNSUPPORTED), "{message}{rust}");
     for (line, php) in [
         (4, "$instance->getDriver()->select()->getConfig('handler')"),
         (6, "shell_exec('xdotool getactivewindow')"),
@@ -41,7 +41,7 @@ fn what_is_left_stays_as_comment_and_todo_and_is_listed() {
         assert!(rust.lines().any(|rust| rust.trim_start().starts_with("//") && rust.contains(php)), "{php}: {rust}");
         assert!(rust.contains(&format!("todo!(\"line {line}: ")), "{rust}");
     }
-    // The rest is there, and all of it compiles.
+    // The rest is ported, and the output compiles.
     assert!(rust.contains("chain(\"v3/certificates\")") && rust.contains("status()"), "{rust}");
     let folder = folder("left");
     let source = folder.join("left.rs");
@@ -50,27 +50,27 @@ fn what_is_left_stays_as_comment_and_todo_and_is_listed() {
 }
 
 #[test]
-fn check_writes_no_rust() {
-    let checked = port(&["--check", "-"], HALF.as_bytes());
-    let written = port(&["-"], HALF.as_bytes());
-    // The list is on standard output, and but for that the same.
+fn check_prints_only_the_list() {
+    let checked = port(&["--check", "-"], PARTLY_SUPPORTED.as_bytes());
+    let written = port(&["-"], PARTLY_SUPPORTED.as_bytes());
+    // The same list, on standard output.
     assert_eq!(text(&checked.stdout).lines().count(), 3, "{checked:?}");
     let both = text(&checked.stdout) + &text(&checked.stderr);
-    assert_eq!((both, checked.status.code()), (text(&written.stderr), Some(LEFT)));
+    assert_eq!((both, checked.status.code()), (text(&written.stderr), Some(UNSUPPORTED)));
     assert!(!text(&checked.stdout).contains("fn main"), "{checked:?}");
     let clean = port(&["--check", "-"], b"<?php\necho 'a', PHP_EOL;\n");
     assert_eq!((text(&clean.stdout), clean.status.code()), (String::new(), Some(0)));
 }
 
 #[test]
-fn a_file_is_named_in_the_list() {
+fn the_list_names_the_file() {
     let folder = folder("named");
     let path = folder.join("notify.php");
-    std::fs::write(&path, HALF).expect("written");
+    std::fs::write(&path, PARTLY_SUPPORTED).expect("written");
     let path = path.to_str().expect("path");
     let output = port(&[path], b"");
     assert!(text(&output.stderr).lines().any(|line| line.starts_with(&format!("{path}:4: "))), "{output:?}");
-    assert_eq!(output.stdout, port(&["-"], HALF.as_bytes()).stdout);
+    assert_eq!(output.stdout, port(&["-"], PARTLY_SUPPORTED.as_bytes()).stdout);
 
     let absent = port(&["/nowhere/at/all.php"], b"");
     assert!(text(&absent.stderr).contains("/nowhere/at/all.php"), "{absent:?}");
@@ -78,7 +78,7 @@ fn a_file_is_named_in_the_list() {
 }
 
 #[test]
-fn what_is_no_php_is_refused_with_its_line() {
+fn invalid_php_is_an_error_with_its_line() {
     for (php, line) in [
         ("<?php\n$a = 1;\n$b = [1, 2;\n", 3),
         ("<?php\nfunction f( {\n}\n", 2),
@@ -89,7 +89,7 @@ fn what_is_no_php_is_refused_with_its_line() {
         let output = port(&["-"], php.as_bytes());
         let message = text(&output.stderr);
         assert!(!output.status.success() && output.stdout.is_empty(), "{php}: {output:?}");
-        // Where a parser notices may be a line off.
+        // The line may be off by one.
         let near = (line - 1..=line + 1)
             .any(|line| message.contains(&format!(":{line}:")) || message.contains(&format!("line {line}")));
         assert!(near, "{php}: {message}");
@@ -97,8 +97,8 @@ fn what_is_no_php_is_refused_with_its_line() {
 }
 
 #[test]
-fn camel_case_in_a_path_comes_out_in_kebab_case() {
-    let rust = carried_over(
+fn camel_case_in_a_path_becomes_kebab_case() {
+    let rust = ported(
         r"<?php
 use WeChatPay\BuilderChainable;
 function call(BuilderChainable $instance): void
@@ -117,9 +117,8 @@ function call(BuilderChainable $instance): void
     );
 }
 
-/// What has no counterpart that means the same is never carried over by guessing.
 #[test]
-fn functions_and_syntax_without_a_counterpart_are_left() {
+fn unsupported_functions_and_syntax_are_listed() {
     for php in [
         "echo crc32('a');",
         "echo date('Y-m-d');",
@@ -146,30 +145,29 @@ fn functions_and_syntax_without_a_counterpart_are_left() {
     ] {
         let output = port(&["--check", "-"], format!("<?php\n{php}\n").as_bytes());
         let message = text(&output.stdout);
-        // Ending the program is the one that may have a counterpart.
-        let carried = output.status.success() && php.starts_with("exit");
+        // `exit` may be supported.
+        let is_supported = output.status.success() && php.starts_with("exit");
         assert!(
-            carried || message.lines().any(|line| line.contains(":2: ") || line.contains(":3: ")),
+            is_supported || message.lines().any(|line| line.contains(":2: ") || line.contains(":3: ")),
             "{php}: {message}"
         );
-        assert!(carried || output.status.code() == Some(LEFT), "{php}: {output:?}");
+        assert!(is_supported || output.status.code() == Some(UNSUPPORTED), "{php}: {output:?}");
     }
 }
 
-/// A path with a value pasted into it would lose its capitals, which the crate refuses: so does the
-/// port, in the crate's words.
+/// A path that contains a value is an error in the library, and reported when it is ported.
 #[test]
-fn a_path_that_the_crate_refuses_is_left() {
+fn an_invalid_path_is_listed() {
     let php = "<?php\n$instance = \\WeChatPay\\Builder::factory(['mchid' => '1']);\n\
                $instance->chain('v3/pay/transactions/id/42AbC00')->get();\n";
     let output = port(&["-"], php.as_bytes());
-    assert_eq!(output.status.code(), Some(LEFT), "{output:?}");
+    assert_eq!(output.status.code(), Some(UNSUPPORTED), "{output:?}");
     assert!(text(&output.stderr).contains(":3: ") && text(&output.stderr).contains("42AbC00"), "{output:?}");
 }
 
 #[test]
 fn comments_are_kept() {
-    let rust = carried_over(
+    let rust = ported(
         r"<?php
 // comment-1 at the top
 use WeChatPay\BuilderChainable; // comment-2 behind a use
@@ -212,28 +210,28 @@ echo 'c', /* comment-19 within */ 'd';
 // comment-20 at the end
 ",
     );
-    let lost: Vec<_> = (1..=20).filter(|number| !rust.contains(&format!("comment-{number} "))).collect();
-    assert!(lost.is_empty(), "comments {lost:?} are lost in\n{rust}");
+    let missing: Vec<_> = (1..=20).filter(|number| !rust.contains(&format!("comment-{number} "))).collect();
+    assert!(missing.is_empty(), "comments {missing:?} are missing in\n{rust}");
     let twice: Vec<_> = (1..=20).filter(|number| rust.matches(&format!("comment-{number} ")).count() > 1).collect();
-    assert!(twice.is_empty(), "comments {twice:?} stand twice in\n{rust}");
+    assert!(twice.is_empty(), "comments {twice:?} appear twice in\n{rust}");
 }
 
 #[test]
-fn the_output_is_as_rustfmt_would_have_it() {
+fn the_output_is_formatted_like_rustfmt() {
     if Command::new("rustfmt").arg("--version").stdout(Stdio::null()).status().is_err() {
         use std::io::Write;
         let _ = writeln!(std::io::stderr(), "SKIPPED: no rustfmt");
         return;
     }
     let folder = folder("rustfmt");
-    // Not the settings of this project.
+    // Without the settings of this project.
     std::fs::write(folder.join("rustfmt.toml"), "").expect("written");
     for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/port")).expect("folder") {
         let path = entry.expect("entry").path();
         if path.extension().is_none_or(|extension| extension != "php") || path.ends_with("sdk.php") {
             continue;
         }
-        let rust = carried_over(&std::fs::read_to_string(&path).expect("PHP"));
+        let rust = ported(&std::fs::read_to_string(&path).expect("PHP"));
         let source = folder.join(path.file_name().expect("name")).with_extension("rs");
         std::fs::write(&source, rust).expect("written");
         let mut rustfmt = Command::new("rustfmt");
@@ -243,29 +241,29 @@ fn the_output_is_as_rustfmt_would_have_it() {
     }
 }
 
-/// Whether the command ended by itself, without a panic.
-fn ends(what: &str, input: &[u8]) -> Option<i32> {
+/// Asserts that the command ended without a panic, and returns its exit code.
+fn assert_ends(name: &str, input: &[u8]) -> Option<i32> {
     let output = port(&["-"], input);
     let code = output.status.code();
     assert!(
         code.is_some() && code != Some(101),
-        "{what}: {:?} {}",
+        "{name}: {:?} {}",
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
     if code != Some(0) {
-        assert!(!output.stderr.is_empty(), "{what}: refused without a word");
+        assert!(!output.stderr.is_empty(), "{name}: no message");
     }
     code
 }
 
 #[test]
-fn hostile_input_is_an_error_and_no_crash() {
+fn hostile_input_does_not_crash() {
     let many = 20_000;
     let nested = |open: &str, inner: &str, close: &str| {
         format!("<?php\n$a = {}{inner}{};\n", open.repeat(many), close.repeat(many)).into_bytes()
     };
-    for (what, input) in [
+    for (name, input) in [
         ("arrays", nested("[", "1", "]")),
         ("parentheses", nested("(", "1", ")")),
         ("negations", nested("!", "1", "")),
@@ -286,15 +284,15 @@ fn hostile_input_is_an_error_and_no_crash() {
         ("else if", format!("<?php\nif (1) {{}}{}\n", " else if (1) {}".repeat(many)).into_bytes()),
         ("interpolations", format!("<?php\n$a = \"{}\";\n", "{$a['b']}".repeat(many)).into_bytes()),
     ] {
-        ends(what, &input);
+        assert_ends(name, &input);
     }
     let invalid = b"<?php\necho '\xff\xfe';\n";
-    assert_ne!(ends("invalid UTF-8", invalid), Some(0));
-    ends("ten megabytes of a comment", format!("<?php\n/*{}*/\n", "x".repeat(10 << 20)).as_bytes());
-    ends("ten megabytes of a text", format!("<?php\n$a = '{}';\n", "x".repeat(10 << 20)).as_bytes());
-    ends("ten megabytes of statements", format!("<?php\n{}", "$a = 1;\n".repeat((10 << 20) / 8)).as_bytes());
-    ends("ten megabytes of brackets", "[".repeat(10 << 20).as_bytes());
-    for (what, input) in [
+    assert_ne!(assert_ends("invalid UTF-8", invalid), Some(0));
+    assert_ends("ten megabytes of a comment", format!("<?php\n/*{}*/\n", "x".repeat(10 << 20)).as_bytes());
+    assert_ends("ten megabytes of a text", format!("<?php\n$a = '{}';\n", "x".repeat(10 << 20)).as_bytes());
+    assert_ends("ten megabytes of statements", format!("<?php\n{}", "$a = 1;\n".repeat((10 << 20) / 8)).as_bytes());
+    assert_ends("ten megabytes of brackets", "[".repeat(10 << 20).as_bytes());
+    for (name, input) in [
         ("nothing", ""),
         ("a page", "<html></html>\n"),
         ("a page and PHP", "<html><?php echo 1; ?></html>\n"),
@@ -311,17 +309,16 @@ fn hostile_input_is_an_error_and_no_crash() {
         ("no name of Rust", "<?php\n$变量 = 1;\necho $变量;\n$_ = 2;\necho $_;\n"),
         ("the end of a comment", "<?php\n// */ \"\nfoo(/* } */ 'x');\n"),
     ] {
-        ends(what, input.as_bytes());
+        assert_ends(name, input.as_bytes());
     }
 }
 
-/// Valid PHP with a piece missing, doubled or of another file: refused or carried over, and never a
-/// crash.
+/// Valid PHP with a part removed or repeated, or truncated.
 #[test]
-fn broken_php_is_no_crash() {
+fn broken_php_does_not_crash() {
     let file = include_bytes!("../../port/notification.php");
     for number in 0..60 {
-        // Any spread of places will do, as long as it is the same each time.
+        // Positions that are spread over the file and the same every time.
         let at = number * 7919 % file.len();
         let length = 1 + number * 31 % 40;
         let end = (at + length).min(file.len());
@@ -330,12 +327,12 @@ fn broken_php_is_no_crash() {
             1 => [&file[..end], &file[at..]].concat(),
             _ => file[..end].to_vec(),
         };
-        ends(&format!("number {number}"), &broken);
+        assert_ends(&format!("number {number}"), &broken);
     }
 }
 
 #[test]
-fn a_long_piece_is_shortened_in_the_list() {
+fn long_code_is_shortened_in_the_list() {
     let methods: String = (0..40).map(|number| format!("    function f{number}() {{ return {number}; }}\n")).collect();
     let checked = port(&["--check", "-"], format!("<?php\nclass Long {{\n{methods}}}\n").as_bytes());
     let message = text(&checked.stdout);
@@ -347,16 +344,16 @@ fn a_long_piece_is_shortened_in_the_list() {
 }
 
 #[test]
-fn the_folder_of_the_source_is_no_silent_dot() {
-    let rust = carried_over("<?php\n$path = __DIR__ . '/cert.pem';\necho $path, PHP_EOL;\n");
+fn dir_is_explained_and_file_is_unsupported() {
+    let rust = ported("<?php\n$path = __DIR__ . '/cert.pem';\necho $path, PHP_EOL;\n");
     assert!(rust.contains("// __DIR__ of PHP: here the folder that the program is started in"), "{rust}");
     let file = port(&["--check", "-"], b"<?php\necho __FILE__;\n");
-    assert_eq!(file.status.code(), Some(LEFT), "{file:?}");
+    assert_eq!(file.status.code(), Some(UNSUPPORTED), "{file:?}");
 }
 
 #[test]
-fn a_rejection_is_no_failure_of_the_connection() {
-    let rust = carried_over(
+fn a_rejection_excludes_connection_errors() {
+    let rust = ported(
         r"<?php
 use GuzzleHttp\Promise\RejectionException;
 use WeChatPay\BuilderChainable;
@@ -376,22 +373,20 @@ function call(BuilderChainable $instance): void
     }
 }
 
-/// Each variable takes its type from the one before it, of which the first turns out to hold a
-/// fraction.
+/// Each variable has the type of the previous one, and the first is a fraction.
 #[test]
-fn a_chain_of_types_that_is_too_long_is_left() {
+fn too_long_a_chain_of_types_is_listed() {
     let mut php = "<?php\n$o = json_decode('{\"p\":12.5}', true);\n$v0 = 0;\nif ($o) { $v0 = $o['p']; }\n".to_owned();
     for number in 1..60 {
         php.push_str(&format!("$v{number} = 0;\nif ($o) {{ $v{number} = $v{}; }}\n", number - 1));
     }
     let output = port(&["--check", "-"], php.as_bytes());
-    assert_eq!(output.status.code(), Some(LEFT));
+    assert_eq!(output.status.code(), Some(UNSUPPORTED));
     assert!(text(&output.stdout).contains("the variable changes its type"), "{}", text(&output.stdout));
 }
 
-/// What Rust cannot tell apart is listed, and what is written for it compiles.
 #[test]
-fn exceptions_that_rust_cannot_tell_apart_are_left() {
+fn exceptions_that_cannot_be_distinguished_are_listed() {
     let php = r#"<?php
 function f($n) {
     if ($n === 1) { throw new \InvalidArgumentException('bad', 7); }
@@ -402,13 +397,13 @@ try { f(1); } catch (\App\Refused $e) { echo 'refused'; }
 "#;
     let output = port(&["-"], php.as_bytes());
     let (rust, message) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(LEFT), "{message}");
-    for words in [
+    assert_eq!(output.status.code(), Some(UNSUPPORTED), "{message}");
+    for expected in [
         ":3: new \\InvalidArgumentException('bad', 7): the code",
         ":6: \\LogicException: the script throws",
         ":7: \\App\\Refused:",
     ] {
-        assert!(message.contains(words), "{words} not in {message}");
+        assert!(message.contains(expected), "{expected} not in {message}");
     }
     let folder = folder("exceptions");
     let source = folder.join("left.rs");

@@ -1,4 +1,4 @@
-//! The pure parts of a call, one by one: timed here, and counted by `counts`.
+//! Microbenchmarks of the pure steps of a call, timed here and counted by `counts`.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -15,37 +15,40 @@ const BODY: &[u8] = br#"{"activate_type":"AUTO_ACTIVATE","outer_str":"szwxtd"}"#
 const NONCE: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUV";
 const NOW: i64 = 1_700_000_000;
 
-/// What the parts work on, made by the sandbox: a child of this process has it from its parent, since making keys takes long under valgrind.
+/// The input of the benchmarks. A child process gets it from its parent, since generating keys
+/// takes long under valgrind.
 #[derive(serde::Serialize, serde::Deserialize)]
-pub(crate) struct Material {
+pub(crate) struct Input {
     settings: Value,
     notification: (Vec<(String, String)>, String),
 }
 
-impl Material {
-    pub(crate) fn make() -> Self {
+impl Input {
+    pub(crate) fn generate() -> Self {
         let sandbox = Sandbox::start().expect("sandbox");
         let resource = json!({ "out_trade_no": "1217752501201407033233368018", "amount": { "total": 1 } });
-        let made = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &resource).expect("notification");
-        let headers =
-            made.headers().iter().map(|(name, value)| (name.to_string(), value.to_str().expect("text").to_owned()));
-        Material {
+        let notification = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &resource).expect("notification");
+        let headers = notification
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().expect("text").to_owned()));
+        Input {
             settings: sandbox.settings(),
-            notification: (headers.collect(), String::from_utf8(made.body().to_vec()).expect("text")),
+            notification: (headers.collect(), String::from_utf8(notification.body().to_vec()).expect("text")),
         }
     }
 }
 
-type Part = Box<dyn FnMut()>;
+type Benchmark = Box<dyn FnMut()>;
 
-/// Each part with its name; nothing in it waits for anything.
-pub(crate) fn all(material: Material) -> Vec<(&'static str, Part)> {
-    let Material { settings, notification } = material;
+/// The benchmarks with their names. None does I/O.
+pub(crate) fn all(input: Input) -> Vec<(&'static str, Benchmark)> {
+    let Input { settings, notification } = input;
     let key = PrivateKey::from_pem(settings["privateKey"].as_str().expect("PEM")).expect("key");
     let client = Client::factory(settings).expect("client");
     let template = Template::parse(TEMPLATE).expect("path");
     let address = Address::default();
-    let given = options();
+    let call_options = options();
     let message = formatter::request("POST", TARGET, NOW, NONCE, BODY);
     let signature = "A".repeat(344);
     let headers = |pairs: &[(&str, &str)]| -> HeaderMap {
@@ -53,32 +56,32 @@ pub(crate) fn all(material: Material) -> Vec<(&'static str, Part)> {
             |(name, value): &(&str, &str)| (name.parse::<HeaderName>().expect("name"), value.parse().expect("value"));
         pairs.iter().map(pair).collect()
     };
-    let answered = headers(&[
+    let response_headers = headers(&[
         ("wechatpay-serial", "PUB_KEY_ID_0119000001092026010100000000000000"),
         ("wechatpay-signature", &signature),
         ("wechatpay-timestamp", "1700000000"),
         ("wechatpay-nonce", NONCE),
     ]);
     let public = key.public_key();
-    let made = key.sign(&message).expect("signed");
-    let (notified, opened) = notification;
-    let notified: Vec<_> = notified.iter().map(|(name, value)| (&**name, &**value)).collect();
-    let notified = headers(&notified);
-    let notifications = client.notifications().expect("APIv3 key");
-    let genuine = notifications.verify(&notified, opened.as_bytes());
-    genuine.expect("genuine");
+    let signed = key.sign(&message).expect("signed");
+    let (notification_headers, notification_body) = notification;
+    let pairs: Vec<_> = notification_headers.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let notification_headers = headers(&pairs);
+    let verifier = client.notifications().expect("APIv3 key");
+    let verified = verifier.verify(&notification_headers, notification_body.as_bytes());
+    verified.expect("valid");
     let fields = json!({
         "appid": "wx8888888888888888", "mch_id": "1900000109", "body": "一本书", "out_trade_no": "1217752501201407033233368018",
         "total_fee": 888, "spbill_create_ip": "8.8.8.8", "auth_code": "120061098828009406", "nonce_str": NONCE,
     });
     let written = transformer::to_xml(&fields).expect("fields");
     let parsed = Template::parse(TEMPLATE).expect("path");
-    let (filled, again, prepared) = (Options::from(&given), Options::from(&given), given.clone());
+    let (filled, again, prepared) = (Options::from(&call_options), Options::from(&call_options), call_options.clone());
     let (one, two) = (client.clone(), client);
     vec![
         ("template/parse", Box::new(|| drop(black_box(Template::parse(black_box(TEMPLATE)))))),
         ("template/expand", Box::new(move || drop(black_box(template.expand(black_box(&filled)))))),
-        ("options/from", Box::new(move || drop(black_box(Options::from(black_box(&given)))))),
+        ("options/from", Box::new(move || drop(black_box(Options::from(black_box(&call_options)))))),
         ("request/build", Box::new(move || drop(black_box(parsed.request(&address, black_box(&again)))))),
         (
             "chain!",
@@ -86,7 +89,7 @@ pub(crate) fn all(material: Material) -> Vec<(&'static str, Part)> {
                 drop(black_box(chain!(one->v3->marketing->membercardOpen->cards->_card_id_->permissionTokens)))
             }),
         ),
-        // All that comes before signing, by the public face.
+        // All steps before signing, by the public API.
         (
             "call/prepare",
             Box::new(move || {
@@ -115,22 +118,22 @@ pub(crate) fn all(material: Material) -> Vec<(&'static str, Part)> {
         (
             "verify/headers",
             Box::new(move || {
-                drop(black_box(wechatpay_chain::__private::bench::signed(black_box(&answered), BODY, NOW)))
+                drop(black_box(wechatpay_chain::__private::bench::signed(black_box(&response_headers), BODY, NOW)))
             }),
         ),
         (
             "verify/signature",
             Box::new({
                 let message = message.clone();
-                move || assert!(public.verify(black_box(&message), &made))
+                move || assert!(public.verify(black_box(&message), &signed))
             }),
         ),
         ("sign", Box::new(move || drop(black_box(key.sign(black_box(&message)))))),
         (
             "notification",
             Box::new(move || {
-                // A notification that was seen is refused as a replay, after all the work.
-                drop(black_box(notifications.verify(&notified, opened.as_bytes())));
+                // The notification is refused as a replay after it is verified and decrypted.
+                drop(black_box(verifier.verify(&notification_headers, notification_body.as_bytes())));
             }),
         ),
         ("xml/write", Box::new(move || drop(black_box(transformer::to_xml(black_box(&fields)))))),
@@ -139,13 +142,13 @@ pub(crate) fn all(material: Material) -> Vec<(&'static str, Part)> {
     ]
 }
 
-/// Times each with criterion, which compares with the run before.
+/// Times each with criterion, which compares with the previous run.
 pub(crate) fn run() {
     let mut criterion = criterion::Criterion::default()
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2));
-    for (name, mut part) in all(Material::make()) {
-        criterion.bench_function(name, |bencher| bencher.iter(&mut part));
+    for (name, mut run) in all(Input::generate()) {
+        criterion.bench_function(name, |bencher| bencher.iter(&mut run));
     }
     criterion.final_summary();
 }

@@ -1,4 +1,4 @@
-//! The floor: a call written by hand, exactly what must be done.
+//! The baseline: a call with only the necessary steps, written by hand.
 
 use std::sync::Arc;
 
@@ -18,11 +18,11 @@ use crate::server;
 const TARGET: &str = "/v3/marketing/membercard-open/cards/pbLatjvWOibDc5-TBnbUk1pD12o0/permission-tokens";
 const BODY: &str = r#"{"activate_type":"AUTO_ACTIVATE","outer_str":"szwxtd"}"#;
 
-/// What signs.
+/// The key and the library that sign.
 pub(crate) enum Key {
     Ring(Box<ring::signature::RsaKeyPair>),
     AwsLc(aws_lc_rs::signature::RsaKeyPair),
-    /// Nothing does: the rest of a call.
+    /// No cryptography, to measure the rest of a call.
     None,
 }
 
@@ -55,7 +55,7 @@ impl Key {
 }
 
 #[derive(Clone)]
-pub(crate) struct Floor {
+pub(crate) struct Baseline {
     pool: Pool<HttpConnector, Full<Bytes>>,
     key: Arc<Key>,
     platform: Arc<Vec<u8>>,
@@ -63,10 +63,10 @@ pub(crate) struct Floor {
     target: Arc<str>,
 }
 
-impl Floor {
+impl Baseline {
     pub(crate) fn new(settings: &Value, key: Key) -> Self {
         let (_, platform) = server::keys(settings);
-        Floor {
+        Baseline {
             pool: Pool::builder(TokioExecutor::new()).build_http(),
             key: Arc::new(key),
             platform: Arc::new(platform),
@@ -75,14 +75,14 @@ impl Floor {
         }
     }
 
-    /// The same with connections of its own, for another runtime.
-    pub(crate) fn anew(&self) -> Self {
-        Floor { pool: Pool::builder(TokioExecutor::new()).build_http(), ..self.clone() }
+    /// A copy with new connections, for another runtime.
+    pub(crate) fn with_new_connections(&self) -> Self {
+        Baseline { pool: Pool::builder(TokioExecutor::new()).build_http(), ..self.clone() }
     }
 
-    /// The same with a query, by which the server is told to wait.
-    pub(crate) fn asking(&self, query: &str) -> Self {
-        Floor { target: format!("{TARGET}?{query}").into(), ..self.clone() }
+    /// A copy whose requests have a query, which makes the server wait.
+    pub(crate) fn with_query(&self, query: &str) -> Self {
+        Baseline { target: format!("{TARGET}?{query}").into(), ..self.clone() }
     }
 
     pub(crate) async fn call(&self) {
@@ -97,7 +97,7 @@ impl Floor {
         let request = http::Request::post(format!("{}{}", self.base, &target[1..]))
             .header("accept", "application/json")
             .header("content-type", "application/json")
-            .header("user-agent", "floor")
+            .header("user-agent", "baseline")
             .header("authorization", authorization)
             .body(Full::new(Bytes::from_static(BODY.as_bytes())))
             .expect("request");
