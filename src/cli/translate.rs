@@ -34,12 +34,13 @@ impl Entry {
 }
 
 /// The entries, those with the most letters first: the most specific one that matches is used.
-static CATALOGUE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
-    let mut entries: Vec<Entry> =
-        pairs(include_str!("messages.zh.txt")).map(|(english, chinese)| Entry::new(english, chinese)).collect();
+static CATALOGUE: LazyLock<Vec<Entry>> = LazyLock::new(|| entries(include_str!("messages.zh.txt")));
+
+fn entries(text: &'static str) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = pairs(text).map(|(english, chinese)| Entry::new(english, chinese)).collect();
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.letters));
     entries
-});
+}
 
 /// The English and Chinese lines of a catalogue.
 fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
@@ -86,18 +87,18 @@ fn is_chinese_locale(variable: impl Fn(&str) -> Option<String>) -> bool {
 
 /// The message in the language of the locale.
 pub(super) fn message(message: &str) -> Cow<'_, str> {
-    if is_chinese() { Cow::Owned(chinese(message)) } else { Cow::Borrowed(message) }
+    if is_chinese() { Cow::Owned(chinese(message, &CATALOGUE)) } else { Cow::Borrowed(message) }
 }
 
 /// The message in Chinese, line by line, as far as the catalogue has it.
-fn chinese(message: &str) -> String {
-    let lookups = Cell::new(MAX_LOOKUPS);
-    let line = |line: &str| Translator { remaining_lookups: &lookups }.text(line, 0);
-    message.split('\n').map(line).collect::<Vec<_>>().join("\n")
+fn chinese(message: &str, catalogue: &[Entry]) -> String {
+    let translator = Translator { catalogue, remaining_lookups: Cell::new(MAX_LOOKUPS) };
+    message.split('\n').map(|line| translator.text(line, 0)).collect::<Vec<_>>().join("\n")
 }
 
 struct Translator<'a> {
-    remaining_lookups: &'a Cell<u32>,
+    catalogue: &'a [Entry],
+    remaining_lookups: Cell<u32>,
 }
 
 impl Translator<'_> {
@@ -138,7 +139,7 @@ impl Translator<'_> {
     /// Translates a text that is an entry of the catalogue.
     fn sentence(&self, text: &str, depth: usize) -> Option<String> {
         self.remaining_lookups.set(self.remaining_lookups.get().checked_sub(1)?);
-        CATALOGUE.iter().find_map(|entry| {
+        self.catalogue.iter().find_map(|entry| {
             let values = placeholder_values(&entry.english, text)?;
             let values: Vec<(&str, String)> =
                 values.into_iter().map(|value| (value, self.text(value, depth + 1))).collect();
@@ -227,6 +228,13 @@ mod tests {
 
     #[test]
     fn nested_sentences() {
+        let catalogue = entries(
+            "it is empty\n\t为空\na string\n\t字符串\nthe option {}: {}\n\t选项 {}：{}\n{}, where {}\n\t{}，{}\n\
+             a number of seconds is needed, such as 2.5, or 0 for no limit\n\t应为秒数，例如 2.5，0 表示不限\n\
+             {} (Request-ID {})\n\t{}（Request-ID {}）\nbehind\n\t慢于\n{}, and {}\n\t{}，并且{}\n\
+             this machine's clock is {} s {} WeChat Pay's: synchronize it with NTP\n\t本机时钟{2}微信支付 {1} 秒：请用 NTP 校准\n\
+             the body was left out\n\t签名时漏了请求体\nthe method is in lower case\n\t方法用了小写\n",
+        );
         for (english, expected) in [
             ("it is empty", "为空"),
             (
@@ -238,7 +246,7 @@ mod tests {
                 "GET v3/x: 404 RESOURCE_NOT_EXISTS: 资源不存在（Request-ID 1-2）",
             ),
             (
-                "POST v3/x: 401 SIGN_ERROR: 签名错误; this machine's clock is 9 s behind the service's: set it, by NTP",
+                "POST v3/x: 401 SIGN_ERROR: 签名错误; this machine's clock is 9 s behind WeChat Pay's: synchronize it with NTP",
                 "POST v3/x: 401 SIGN_ERROR: 签名错误；本机时钟慢于微信支付 9 秒：请用 NTP 校准",
             ),
             ("nobody knows: this, and that", "nobody knows: this, and that"),
@@ -246,7 +254,7 @@ mod tests {
             ("", ""),
             ("{}", "{}"),
         ] {
-            assert_eq!(chinese(english), expected);
+            assert_eq!(chinese(english, &catalogue), expected);
         }
     }
 
@@ -259,7 +267,7 @@ mod tests {
             "中; ".repeat(3000),
         ] {
             let start = std::time::Instant::now();
-            chinese(&hostile);
+            chinese(&hostile, &CATALOGUE);
             assert!(start.elapsed() < std::time::Duration::from_secs(2), "{:?}", start.elapsed());
         }
     }
