@@ -24,8 +24,12 @@ struct Done {
 }
 
 impl Done {
+    fn new(body: Value) -> Self {
+        Done { body, notifications: Vec::new() }
+    }
+
     fn ok() -> Self {
-        Done { body: json!({ "ok": true }), notifications: Vec::new() }
+        Done::new(json!({ "ok": true }))
     }
 
     fn notify(self, notification: impl IntoIterator<Item = Notification>) -> Self {
@@ -108,7 +112,7 @@ fn pay(state: &mut State, fields: &Value, now: i64) -> Result<Done, Error> {
     // The orders of a combined order are reported together, so one of them is enough.
     let order = keys.last().and_then(|key| state.ledger.orders.get(key));
     let notification = order.and_then(|order| events::payment(&state.ledger, order));
-    Ok(Done { body: json!({ "transaction_id": transaction_id }), ..Done::ok().notify(notification) })
+    Ok(Done::new(json!({ "transaction_id": transaction_id })).notify(notification))
 }
 
 /// The merchant refunds an order, in part or what is left of it.
@@ -133,9 +137,9 @@ fn refund(state: &mut State, fields: &Value, now: i64) -> Result<Done, Error> {
         total: order.terms.total,
         notify_url: None,
     };
-    let refund = state.ledger.refund(&key, &new, now).map_err(refusal)?.refund().clone();
-    let body = json!({ "refund_id": refund.refund_id, "amount": refund.amount });
-    Ok(Done { body, ..Done::ok().notify(events::refund(&state.ledger, &refund)) })
+    let refunded = state.ledger.refund(&key, &new, now).map_err(refusal)?;
+    let body = json!({ "refund_id": refunded.refund().refund_id, "amount": refunded.refund().amount });
+    Ok(Done::new(body).notify(events::refund(&state.ledger, &refunded)))
 }
 
 /// The user confirms a transfer.

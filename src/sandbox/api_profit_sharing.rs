@@ -38,20 +38,20 @@ pub(super) fn share(state: &mut State, request: &RouteRequest<'_>) -> Result<Rou
         amount += receiver["amount"].as_u64().unwrap_or_default();
     }
     let rest = if body["unfreeze_unsplit"] == true { Rest::Unfreezes } else { Rest::StaysFrozen };
-    share_order(state, &body, (amount, rest), request.now)
+    share_order(state, &body, amount, rest, request.now)
 }
 
 pub(super) fn unfreeze(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
     let mut body = request.json(&[SHARING_KEY, DESCRIPTION])?;
     // Receivers are not a field of this request; what was sent is ignored.
     body["receivers"] = Value::Array(Vec::new());
-    share_order(state, &body, (0, Rest::Unfreezes), request.now)
+    share_order(state, &body, 0, Rest::Unfreezes, request.now)
 }
 
-fn share_order(state: &mut State, body: &Value, split: (u64, Rest), now: i64) -> Result<RouteResponse, Refusal> {
+fn share_order(state: &mut State, body: &Value, amount: u64, rest: Rest, now: i64) -> Result<RouteResponse, Refusal> {
     let order = state.ledger.order(owner(body), "", text(body, "transaction_id")).map_err(Refusal::of_resource)?;
     let key = order.key();
-    let sharing = state.ledger.share_profit(&key, text(body, "out_order_no"), split, body, now)?;
+    let sharing = state.ledger.share_profit(&key, text(body, "out_order_no"), amount, rest, body, now)?;
     Ok(RouteResponse::json(&sharing_json(sharing)))
 }
 

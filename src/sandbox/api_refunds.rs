@@ -2,7 +2,7 @@
 
 use super::events;
 use super::ledger_records::{RefundStatus, record_key};
-use super::ledger_refunds::{NewRefund, Refunded};
+use super::ledger_refunds::NewRefund;
 use super::refusal::Refusal;
 use super::resources;
 use super::response::RouteResponse;
@@ -37,12 +37,9 @@ pub(super) fn refund(state: &mut State, request: &RouteRequest<'_>) -> Result<Ro
     };
     let order = state.ledger.order(owner(&body), out_trade_no, transaction_id).map_err(Refusal::of_resource)?;
     let key = order.key();
-    let (refund, is_new) = match state.ledger.refund(&key, &new, request.now)? {
-        Refunded::New(refund) => (refund.clone(), true),
-        Refunded::Known(refund) => (refund.clone(), false),
-    };
-    let notification = if is_new { events::refund(&state.ledger, &refund) } else { None };
-    Ok(RouteResponse::json(&resources::refund(&refund, RefundStatus::Processing)).notify(notification))
+    let refunded = state.ledger.refund(&key, &new, request.now)?;
+    let body = resources::refund(refunded.refund(), RefundStatus::Processing);
+    Ok(RouteResponse::json(&body).notify(events::refund(&state.ledger, &refunded)))
 }
 
 pub(super) fn query(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::api_orders::{code_url, h5_url};
 use super::events;
 use super::ledger_records::{Order, OrderApi, OrderTerms, TradeType, record_key};
-use super::ledger_refunds::{NewRefund, Refunded};
+use super::ledger_refunds::NewRefund;
 use super::merchant::MCHID;
 use super::resources::buyer;
 use super::schema::is_number;
@@ -121,11 +121,9 @@ fn refund(state: &mut State, request: &Fields, now: i64) -> Result<V2Response, V
         notify_url: optional(request, "notify_url"),
     };
     let key = find_order(state, request)?.key();
-    let (refund, is_new) = match state.ledger.refund(&key, &new, now)? {
-        Refunded::New(refund) => (refund.clone(), true),
-        Refunded::Known(refund) => (refund.clone(), false),
-    };
-    let notification = if is_new { events::refund(&state.ledger, &refund) } else { None };
+    let refunded = state.ledger.refund(&key, &new, now)?;
+    let notification = events::refund(&state.ledger, &refunded);
+    let refund = refunded.refund();
     let total = refund.total.to_string();
     let fields = json!({
         "transaction_id": refund.transaction_id, "out_trade_no": refund.out_trade_no,

@@ -6,6 +6,7 @@ use super::china_time;
 use super::delivery::{Message, Notification};
 use super::ledger::Ledger;
 use super::ledger_records::{Order, OrderApi, Refund, RefundStatus, Transfer};
+use super::ledger_refunds::Refunded;
 use super::merchant::{BUYER_OPENID, MCHID};
 use super::resources::{self, buyer};
 use super::string_enum::string_enum;
@@ -24,9 +25,10 @@ pub(super) fn payment(ledger: &Ledger, order: &Order) -> Option<Notification> {
     Some(Notification::new(&order.terms.notify_url, message))
 }
 
-/// The success of a refund. It is sent to the URL of the refund, or else to that of the order; in
+/// The success of a new refund. It is sent to the URL of the refund, or else to that of the order; in
 /// APIv2 only to the former.
-pub(super) fn refund(ledger: &Ledger, refund: &Refund) -> Option<Notification> {
+pub(super) fn refund(ledger: &Ledger, refunded: &Refunded) -> Option<Notification> {
+    let Refunded::New(refund) = refunded else { return None };
     let order = ledger.orders.get(&refund.order)?;
     match (&refund.notify_url, order.terms.api) {
         (None, OrderApi::V2) => None,

@@ -22,7 +22,8 @@ impl Ledger {
         &mut self,
         order_key: &str,
         out_order_no: &str,
-        (amount, rest): (u64, Rest),
+        amount: u64,
+        rest: Rest,
         request: &Value,
         now: i64,
     ) -> Result<&ProfitSharing, LedgerError> {

@@ -14,14 +14,14 @@ pub(super) struct NewRefund<'a> {
 }
 
 /// A refund, and whether this request made it.
-pub(super) enum Refunded<'a> {
-    New(&'a Refund),
+pub(super) enum Refunded {
+    New(Refund),
     /// The request repeats an earlier one.
-    Known(&'a Refund),
+    Known(Refund),
 }
 
-impl<'a> Refunded<'a> {
-    pub(super) fn refund(&self) -> &'a Refund {
+impl Refunded {
+    pub(super) fn refund(&self) -> &Refund {
         match self {
             Refunded::New(refund) | Refunded::Known(refund) => refund,
         }
@@ -31,12 +31,7 @@ impl<'a> Refunded<'a> {
 impl Ledger {
     /// Refunds a part of an order, or all of it. Repeated with the same number and amount, it is
     /// the same refund.
-    pub(super) fn refund(
-        &mut self,
-        order_key: &str,
-        new: &NewRefund<'_>,
-        now: i64,
-    ) -> Result<Refunded<'_>, LedgerError> {
+    pub(super) fn refund(&mut self, order_key: &str, new: &NewRefund<'_>, now: i64) -> Result<Refunded, LedgerError> {
         let order = self.orders.get(order_key).ok_or(LedgerError::NotFound)?;
         let payment = match &order.payment {
             Some(payment) if matches!(order.state, TradeState::Success | TradeState::Refund) => payment,
@@ -50,7 +45,7 @@ impl Ledger {
             if known.order != order_key || known.amount != new.amount {
                 return Err(LedgerError::NumberUsed);
             }
-            return self.refunds.get(&key).map(Refunded::Known).ok_or(LedgerError::NotFound);
+            return Ok(Refunded::Known(known.clone()));
         }
         if new.amount == 0 || new.amount > order.remaining() {
             return Err(LedgerError::ExceedsRemaining);
@@ -83,6 +78,7 @@ impl Ledger {
         self.record_entry(EntryKind::Refund, &refund.refund_id, &refund.out_refund_no, refund.amount, now);
         self.persist_order(order_key);
         self.changes.write(Table::Refunds, &key, &refund);
-        Ok(Refunded::New(self.refunds.entry(key).or_insert(refund)))
+        self.refunds.insert(key, refund.clone());
+        Ok(Refunded::New(refund))
     }
 }

@@ -203,6 +203,7 @@ fn a_combined_order_is_placed_paid_and_closed_as_one() {
     sandbox.pay("all").expect("paid");
     let notification = verify_delivery(&sandbox, &next_delivery(&receive)).expect("valid");
     assert_eq!(notification.resource()["sub_orders"].as_array().map(Vec::len), Some(2));
+    assert_eq!(sandbox.overview()["notifications"].as_array().map(Vec::len), Some(1), "reported once");
     let queried = client.chain("v3/combine-transactions/out-trade-no/{no}").get(json!({ "no": "all" })).expect("order");
     assert_eq!(queried.json().expect("json")["sub_orders"][1]["amount"]["payer_amount"], 20);
     client.chain("v3/combine-transactions/jsapi").post(combined("j", json!([sub("s4", 1)]))).expect_err("no payer");

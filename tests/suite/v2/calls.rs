@@ -384,6 +384,13 @@ fn responses_of_unsigned_paths_need_no_sign() {
     sandbox.audit().expect("balanced");
     let error = client.chain("v2/mmpaymkttransfers/sendredpack").post(options("99")).expect_err("too little");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Fail, Some("MONEY_LIMIT")));
+    // A request that is refused moves no money.
+    let account = sandbox.overview()["account"].clone();
+    let mut incomplete = options("1000");
+    incomplete["xml"]["mch_billno"] = "2".into();
+    incomplete["xml"].as_object_mut().expect("fields").remove("re_openid");
+    client.chain("v2/mmpaymkttransfers/sendredpack").post(incomplete).expect_err("no recipient");
+    assert_eq!(sandbox.overview()["account"], account);
 }
 
 #[test]
