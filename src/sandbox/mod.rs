@@ -124,7 +124,7 @@ use crate::client::builder::ClientBuilder;
 use crate::clock::now;
 use crate::crypto::secret::Secret;
 use crate::crypto::{Apiv3Key, Certificate, PrivateKey, PublicKey, random};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use delivery::Message;
 use inner::SandboxInner;
 use stub::Stub;
@@ -235,7 +235,7 @@ impl Sandbox {
     /// # Errors
     /// [`ErrorKind::Decode`](crate::ErrorKind::Decode): the first contradiction that was found.
     pub fn audit(&self) -> Result<(), Error> {
-        self.inner.read(|state| state.ledger.audit()).map_err(|reason| Error::new(ErrorKind::Decode, reason))
+        self.inner.read(|state| state.ledger.audit()).map_err(|reason| Error::new(crate::ErrorKind::Decode, reason))
     }
 
     /// The state, as the control call `GET /sandbox/state` returns it: `account`, `orders`,
