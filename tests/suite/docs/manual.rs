@@ -132,26 +132,26 @@ fn links(prose: &str) -> Vec<String> {
 #[test]
 fn both_languages_have_the_same_code_and_headings() {
     for (english, chinese) in language_pairs() {
-        let ((blocks, prose), (twins, twins_prose)) = (split(&read(&english)), split(&read(&chinese)));
+        let ((blocks, prose), (chinese_blocks, chinese_prose)) = (split(&read(&english)), split(&read(&chinese)));
         let levels = |prose: &str| {
             headings(prose).iter().map(|heading| heading.split(' ').next().map(str::len)).collect::<Vec<_>>()
         };
-        assert_eq!(levels(&prose), levels(&twins_prose), "the headings of {}", chinese.display());
+        assert_eq!(levels(&prose), levels(&chinese_prose), "the headings of {}", chinese.display());
         let rows = |prose: &str| prose.lines().filter(|line| line.starts_with('|') || line.contains("<tr>")).count();
-        assert_eq!(rows(&prose), rows(&twins_prose), "the rows of the tables of {}", chinese.display());
-        assert_eq!(blocks.len(), twins.len(), "the blocks of {}", chinese.display());
-        for (block, twin) in blocks.iter().zip(&twins) {
-            let place = format!("{}, line {}", chinese.display(), twin.line);
-            assert_eq!(block.info, twin.info, "{place}");
-            assert_eq!(without_comments(block), without_comments(twin), "{place}");
+        assert_eq!(rows(&prose), rows(&chinese_prose), "the rows of the tables of {}", chinese.display());
+        assert_eq!(blocks.len(), chinese_blocks.len(), "the blocks of {}", chinese.display());
+        for (block, translated) in blocks.iter().zip(&chinese_blocks) {
+            let position = format!("{}, line {}", chinese.display(), translated.line);
+            assert_eq!(block.info, translated.info, "{position}");
+            assert_eq!(without_comments(block), without_comments(translated), "{position}");
         }
-        // A link leads to the same page in either language, where that page has both.
+        // Links go to the same pages in both languages.
         let pages = |prose: &str| {
             let files = links(prose).into_iter().filter_map(|link| link.split('#').next().map(str::to_owned));
             files.map(|file| file.replace(".zh-CN", "").replace("../../README.md", "../README.md")).collect::<Vec<_>>()
         };
         if english.starts_with(root().join("docs/manual")) && !english.ends_with("README.md") {
-            assert_eq!(pages(&prose), pages(&twins_prose), "the links of {}", chinese.display());
+            assert_eq!(pages(&prose), pages(&chinese_prose), "the links of {}", chinese.display());
         }
     }
 }
@@ -165,15 +165,21 @@ fn pages_link_to_the_other_language_and_to_the_next_page() {
             let file = format!("{name}{suffix}.md");
             let text = read(&root().join("docs/manual").join(&file));
             let head: String = text.lines().take(4).collect();
-            assert!(head.contains(&format!("({name}{other}.md)")), "{file} does not lead to its twin at the top");
+            assert!(
+                head.contains(&format!("({name}{other}.md)")),
+                "{file} does not link to the other language at the top"
+            );
             let at = order.iter().position(|link| *link == format!("{name}.md"));
-            let at = at.unwrap_or_else(|| panic!("the index does not lead to {name}"));
-            // Where the next one is another document, its twin may be missing.
+            let at = at.unwrap_or_else(|| panic!("the index does not link to {name}"));
+            // The next page may be a document that is not translated.
             let next = order.get(at + 1).map_or("README.md".to_owned(), Clone::clone);
             let next = next.strip_suffix(".md").expect("a page");
             let foot = text.trim_end().lines().next_back().unwrap_or_default();
-            let leads = |suffix: &str| foot.contains(&format!("({next}{suffix}.md)"));
-            assert!(leads(suffix) || next.starts_with("..") && leads(""), "{file} does not end with a link to {next}");
+            let links_to = |suffix: &str| foot.contains(&format!("({next}{suffix}.md)"));
+            assert!(
+                links_to(suffix) || next.starts_with("..") && links_to(""),
+                "{file} does not end with a link to {next}"
+            );
         }
     }
 }
@@ -185,9 +191,9 @@ fn links_have_a_target() {
         for link in links(&contents(&page)).into_iter().filter(|link| !link.contains("://")) {
             let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
             let target = if file.is_empty() { page.clone() } else { page.parent().expect("a folder").join(file) };
-            assert!(target.exists(), "{} leads to {link}", page.display());
-            let known = anchor.is_empty() || anchors(&contents(&target)).contains(anchor);
-            assert!(known, "{} leads to {link}, and there is no such heading", page.display());
+            assert!(target.exists(), "{} links to {link}, which does not exist", page.display());
+            let is_known = anchor.is_empty() || anchors(&contents(&target)).contains(anchor);
+            assert!(is_known, "{} links to {link}, and there is no such heading", page.display());
         }
     }
 }
@@ -216,7 +222,7 @@ fn every_rust_example_is_run() {
             }
         }
         for block in &blocks {
-            assert!(!block.info.contains("ignore"), "{name}, line {}: no block is ignored", block.line);
+            assert!(!block.info.contains("ignore"), "{name}, line {}: an example is ignored", block.line);
         }
     }
 }

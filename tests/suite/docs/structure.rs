@@ -317,6 +317,29 @@ fn import_graph() {
     }
 }
 
+/// The names in SECURITY.md, such as `call::retry::` for a file and `v2::calls::a_name` for a test.
+#[test]
+fn the_tests_that_documents_name_exist() {
+    let is_name = |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:".contains(c));
+    let (mut count, mut violations) = (0, Vec::new());
+    for document in ["docs/SECURITY.md", "docs/SECURITY.zh-CN.md"] {
+        let text = read(&root().join(document));
+        let names = text.split('`').skip(1).step_by(2).map(|code| code.trim_start_matches("suite "));
+        for name in names.filter(|name| name.contains("::") && is_name(name)) {
+            count += 1;
+            let mut parts = name.splitn(3, "::");
+            let (folder, file) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+            let source = fs::read_to_string(root().join(format!("tests/suite/{folder}/{file}.rs"))).unwrap_or_default();
+            let test = parts.next().unwrap_or_default();
+            if source.is_empty() || !source.contains(&format!("fn {test}")) {
+                violations.push(format!("{document}: {name}"));
+            }
+        }
+    }
+    assert!(count > 10, "{count} names");
+    assert_none("documents name existing tests", violations);
+}
+
 #[test]
 fn every_feature_is_in_the_readme() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("Cargo.toml");

@@ -339,9 +339,9 @@ fn untrusted_responses_are_verification_errors() {
         let error = client.chain("v2/pay/unifiedorder").post(order("1")).expect_err(expected);
         assert_eq!(error.kind(), ErrorKind::Verification, "{error}");
         assert!(error.message().contains(expected), "{expected}: {error}");
-        assert!(!error.response().expect("kept").is_verified());
+        assert!(!error.response().expect("response").is_verified());
     }
-    // What was changed in a failure is detected, too.
+    // Changes of an error response are detected, too.
     let failed = signed(&json!({ "return_code": "SUCCESS", "result_code": "FAIL", "err_code": "ORDERNOTEXIST" }));
     sandbox.inject(body(&failed));
     assert_eq!(client.chain("v2/pay/unifiedorder").post(order("1")).expect_err("failed").code(), Some("ORDERNOTEXIST"));
