@@ -24,18 +24,17 @@ pub use client::builder::ClientBuilder;
 pub use client::chain::Chain;
 pub use client::download::Download;
 pub use client::payment::{voucher_sign, workwx_sign};
-pub use client::promise::Promise;
 pub use crypto::secret::Secret;
 pub use crypto::{Apiv3Key, Certificate, PrivateKey, PublicKey};
 pub use error::{BoxError, Error, ErrorKind};
 pub use options::Options;
 pub use options::media::Media;
 pub use php::{formatter, transformer};
-pub use pipeline::response::Response;
+pub use pipeline::promise::Promise;
+pub use pipeline::response::{BodyStream, Response};
 pub use pipeline::sign::{Signature, Signer};
 pub use pipeline::stack::BoxService;
 pub use pipeline::verify::Verifier;
-pub use transport::body::BodyStream;
 
 /// A boxed future, as the methods of [`Signer`] and [`Verifier`] return it.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -18,10 +18,10 @@ use super::settings::{self, Settings};
 use super::{json_precision, output};
 use crate::client::Client;
 use crate::client::chain::Chain;
-use crate::client::promise::Promise;
 use crate::error::Error;
 use crate::options::Options;
 use crate::options::media::Media;
+use crate::pipeline::promise::Promise;
 use crate::pipeline::response::Response;
 
 pub(super) fn run(config: &ConfigArgs, req: &Req) -> Result<(), Failure> {
@@ -144,8 +144,8 @@ fn options(req: &Req) -> Result<Options, Failure> {
         // The text is sent unchanged: parsing and serialising it would round numbers and drop
         // repeated keys.
         let body = read_json("--json", argument)?;
-        if !options.headers.contains_key(CONTENT_TYPE) {
-            options.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if !options.spec.headers.contains_key(CONTENT_TYPE) {
+            options.spec.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         options = options.body(body);
     }

@@ -17,12 +17,13 @@ use crate::clock;
 use crate::crypto::random;
 use crate::error::Error;
 use crate::options::Options;
+use crate::options::keys::RESERVED;
 use crate::pipeline::sign::Credential;
-use crate::pipeline::v2 as v2_layer;
 use crate::proto::base_uri::BaseUri;
-use crate::proto::request;
+use crate::proto::request::{self, SigningInput, UnsignedRequest};
 use crate::proto::v2;
 use crate::proto::verify::SERIAL;
+use crate::transport::runtime;
 
 /// One line of the input.
 #[derive(Deserialize)]
@@ -70,7 +71,6 @@ struct LineError {
 /// The credentials that sign the requests, with the fixed values of the arguments.
 struct Signing {
     credential: Credential,
-    apiv2: Option<v2::Credential>,
     nonce: Option<String>,
     timestamp: Option<i64>,
 }
@@ -80,13 +80,12 @@ const BUFFER_SIZE: usize = 1 << 16;
 
 pub(super) fn run(config: &ConfigArgs, wire: &Wire) -> Result<(), Failure> {
     let mut builder = settings::client_builder(config, Settings::default())?;
-    let base = builder.base()?;
+    let base = builder.checked_base_uri()?;
     let mut signing = if wire.unsigned {
         None
     } else {
-        let apiv2 = builder.apiv2("")?;
-        let credential = builder.credential(&base, apiv2.is_some())?;
-        Some(Signing { credential, apiv2, nonce: wire.nonce.clone(), timestamp: wire.timestamp })
+        let credential = builder.credential(&base)?;
+        Some(Signing { credential, nonce: wire.nonce.clone(), timestamp: wire.timestamp })
     };
     let platform_key_id = builder.platform_key_id();
     let mut out = BufWriter::with_capacity(BUFFER_SIZE, io::stdout().lock());
@@ -162,25 +161,25 @@ fn build_request(
     };
     let shown = line.template.unwrap_or_else(|| line.chain.unwrap_or_default().join("/"));
     let with_call = |error: Error| error.with_call(&method, &shown);
-    let template = text.and_then(|text| request::template(&text)).map_err(with_call)?;
+    let template = text.and_then(|text| request::template(&text, &RESERVED)).map_err(with_call)?;
     let options = match line.options {
         Some(options) => Options::from(options),
         None => Options::new(),
     };
     let options = options.checked().map_err(with_call)?;
-    let base = options.base_uri.as_ref().unwrap_or(base);
-    let mut request = request::build(method.clone(), &template, &options, base).map_err(with_call)?;
-    let apiv2 = request.extensions_mut().remove::<v2::Unsigned>();
-    if let (Some(id), None) = (key_id, &apiv2) {
+    let base = options.config.base_uri.as_ref().unwrap_or(base);
+    let built = request::build(method.clone(), &template, &options.spec, base, &RESERVED).map_err(with_call)?;
+    let UnsignedRequest { mut request, signing: input } = built;
+    if let (Some(id), SigningInput::Body | SigningInput::Meta(_)) = (key_id, &input) {
         request.headers_mut().entry(SERIAL).or_insert_with(|| id.clone());
     }
-    if let Some(Signing { credential, apiv2: key, nonce, timestamp }) = signing {
+    if let Some(Signing { credential, nonce, timestamp }) = signing {
         let nonce = match nonce {
             Some(nonce) => nonce.clone(),
             None => random::nonce()?,
         };
-        if let Some(unsigned) = apiv2 {
-            let key = key.as_ref().ok_or_else(v2_layer::missing).map_err(with_call)?;
+        if let SigningInput::Fields(unsigned) = input {
+            let key = credential.apiv2().map_err(with_call)?;
             let mchid = line.mchid.unwrap_or_else(|| credential.mchid.clone());
             let credential = v2::Credential { mchid, ..key.clone() };
             credential.sign(&mut request, unsigned, &nonce).map_err(with_call)?;
@@ -189,12 +188,17 @@ fn build_request(
         let timestamp = timestamp.unwrap_or_else(clock::now);
         // The line's merchant replaces that of the settings for this one signature.
         let configured = line.mchid.map(|mchid| std::mem::replace(&mut credential.mchid, mchid));
-        let signed = crate::transport::runtime::parked(credential.authorize(&mut request, base, timestamp, &nonce));
+        let meta = match &input {
+            SigningInput::Meta(meta) => Some(meta),
+            SigningInput::Body | SigningInput::Fields(_) => None,
+        };
+        let authorizing = credential.authorize(&mut request, meta, base, timestamp, &nonce);
+        let signed = runtime::park_on(authorizing);
         if let Some(configured) = configured {
             credential.mchid = configured;
         }
         signed.map_err(with_call)?;
-    } else if apiv2.is_some() {
+    } else if matches!(input, SigningInput::Fields(_)) {
         v2::strip(&mut request).map_err(with_call)?;
     }
     Ok(request)

@@ -1,26 +1,26 @@
-//! From settings to a client: each one checked, each with its own message.
+//! Builds a client from its settings. Each setting is checked, with a message of its own.
 
 use std::sync::{Arc, OnceLock};
 
 use http::header::HeaderValue;
-use tokio::sync::Semaphore;
 
-use super::builder::ClientBuilder;
 use crate::client::Client;
+use crate::client::builder::ClientBuilder;
 use crate::client::inner::ClientInner;
-use crate::crypto::Certificate;
-use crate::crypto::PrivateKey;
+use crate::crypto::{Certificate, PrivateKey};
 use crate::error::Error;
-use crate::pipeline::certificate_fetch::Source;
+use crate::pipeline::certificate_fetch::CertificateSource;
+use crate::pipeline::http_service::HttpService;
 use crate::pipeline::platform_keys::{self, PlatformKeyVerifier, PlatformKeys, public_key_id};
 use crate::pipeline::retry::RetryLayer;
-use crate::pipeline::sign::{Credential, LocalKey, Sign, Signer};
-use crate::pipeline::verify::Verify;
-use crate::pipeline::{stack, v2 as v2_layer};
+use crate::pipeline::send::Pipeline;
+use crate::pipeline::sign::{Credential, LocalSigner, SignLayer, Signer};
+use crate::pipeline::stack;
+use crate::pipeline::verify::VerifyLayer;
 use crate::proto::base_uri::BaseUri;
 use crate::proto::v2;
 use crate::transport::connect::Connector;
-use crate::transport::http_client::Transport;
+use crate::transport::http_client::HttpClient;
 
 impl ClientBuilder {
     /// Builds the client. No runtime is needed, and nothing is sent.
@@ -28,105 +28,88 @@ impl ClientBuilder {
     /// # Errors
     /// [`ErrorKind::Config`](crate::ErrorKind::Config): the first setting that is missing or wrong.
     pub fn build(mut self) -> Result<Client, Error> {
-        let base = self.base()?;
+        let base_uri = self.checked_base_uri()?;
         let merchant_key = self.private_key.clone();
-        let contained = self.layers.is_empty() && self.signer.is_none() && self.verifier.is_none();
-        let has_apiv2_key = self.secret.is_some();
-        let sign = Sign(Arc::new(self.credential(&base, has_apiv2_key)?));
-        let v2 = Arc::new(v2_layer::Settings { credential: self.apiv2(&sign.0.mchid)?, base: base.clone() });
-        let transport = self.transport(&sign.0.mchid)?;
-        let failover = RetryLayer::new(base.clone(), self.backup(&base)?, self.retry);
-        let platform = self.checked_platform(&base, &failover, &sign, &transport, merchant_key.as_ref())?;
-        let verifier = match (self.verifier.take(), &platform) {
-            (Some(verifier), _) => verifier,
-            (None, platform) => Arc::new(PlatformKeyVerifier(Arc::clone(platform))),
+        let credential = Arc::new(self.credential(&base_uri)?);
+        let sign = SignLayer(Arc::clone(&credential));
+        let retry = RetryLayer::new(base_uri.clone(), self.checked_backup_uri(&base_uri)?, self.retry);
+        let http = HttpService::new(self.http_client(&credential.mchid)?);
+        let source = self.apiv3_key.take().map(|key| CertificateSource {
+            service: stack::stack_without_verification(retry.clone(), sign.clone(), http.clone()),
+            base_uri: base_uri.clone(),
+            key,
+            refresh_interval: self.refresh,
+        });
+        let platform_keys = self.checked_platform_keys(&credential, source, merchant_key.as_ref())?;
+        let verifier = match self.verifier.take() {
+            Some(verifier) => verifier,
+            None => Arc::new(PlatformKeyVerifier(Arc::clone(&platform_keys))),
         };
-        let credential = Arc::clone(&sign.0);
-        let stack = stack::stack(
-            &self.layers,
-            failover,
-            v2_layer::V2(Arc::clone(&v2)),
-            Verify(Arc::clone(&verifier)),
-            sign,
-            transport,
-        );
+        let verify = VerifyLayer { verifier: Arc::clone(&verifier), credential: Arc::clone(&credential) };
+        let stack = stack::stack(&self.layers, retry, verify, sign, http);
         Ok(Client::new(ClientInner {
+            pipeline: Pipeline::new(stack, self.concurrency),
             credential,
-            v2,
-            stack,
-            base,
+            base_uri,
             timeout: self.timeout,
-            turns: Semaphore::new(match self.concurrency {
-                0 => Semaphore::MAX_PERMITS,
-                some => some.min(Semaphore::MAX_PERMITS),
-            }),
-            platform,
+            platform_keys,
             verifier,
             notifications: OnceLock::new(),
-            contained,
             merchant_key,
         }))
     }
 
-    fn transport(&mut self, mchid: &str) -> Result<Transport, Error> {
+    fn http_client(&mut self, mchid: &str) -> Result<HttpClient, Error> {
         let connector = Connector::new(&self.proxy, &self.roots, self.connect_timeout)?;
-        if let Some(identity) = self.identity.take() {
-            let name = identity.chain.first().and_then(|certificate| Certificate::from_der(certificate).ok());
-            let name = name.as_ref().and_then(Certificate::common_name);
-            // The merchant's certificate is named by its id; a private gateway may have names of its own.
-            if name
-                .is_some_and(|name| name != mchid && !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()))
-            {
-                return Err(Error::config(format!(
-                    "the setting merchant: the certificate is of the merchant {:?}, and the client of {mchid:?}",
-                    name.unwrap_or_default()
-                )));
-            }
-            let presenting = connector
-                .presenting(&self.roots, identity)
-                .map_err(|error| Error::config(format!("the setting merchant: {}", error.message())))?;
-            return Ok(Transport::new(connector).secured(presenting));
+        let Some(identity) = self.identity.take() else { return Ok(HttpClient::new(connector)) };
+        let certificate = identity.chain.first().and_then(|certificate| Certificate::from_der(certificate).ok());
+        let name = certificate.as_ref().and_then(Certificate::common_name).unwrap_or_default();
+        // The common name of a merchant certificate is the merchant ID. The certificate of a private
+        // gateway may have any other name.
+        let is_merchant_id = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+        if is_merchant_id && name != mchid {
+            return Err(Error::config(format!(
+                "the setting merchant: the certificate belongs to the merchant {name:?}, and the client to {mchid:?}"
+            )));
         }
-        Ok(Transport::new(connector))
+        let presenting = connector
+            .presenting(&self.roots, identity)
+            .map_err(|error| Error::config(format!("the setting merchant: {}", error.message())))?;
+        Ok(HttpClient::new(connector).with_certificate(presenting))
     }
 
-    /// The merchant's id and APIv2 key, where there is one.
-    pub(crate) fn apiv2(&mut self, mchid: &str) -> Result<Option<v2::Credential>, Error> {
-        let credential = self.secret.take().map(|secret| v2::Credential::new(mchid, secret));
-        credential.transpose().map_err(|said| Error::config(format!("the setting secret {said}")))
-    }
-
-    /// Whether a client with an APIv2 key is for APIv2 alone.
-    fn has_nothing_of_v3(&self) -> bool {
+    /// Whether no setting of APIv3 is present, so that the client is for APIv2 alone.
+    fn is_without_v3(&self) -> bool {
         self.private_key.is_none() && self.serial.is_none() && self.signer.is_none() && self.platform_keys.is_empty()
     }
 
-    /// The checked backup host.
-    fn backup(&self, base: &BaseUri) -> Result<Option<BaseUri>, Error> {
+    /// The backup host.
+    fn checked_backup_uri(&self, base: &BaseUri) -> Result<Option<BaseUri>, Error> {
         let given = match &self.backup_uri {
             None if *base == BaseUri::official() => BaseUri::BACKUP,
             None | Some(None) => return Ok(None),
             Some(Some(given)) => given,
         };
-        let backup = BaseUri::parse(given).map_err(|said| Error::config(format!("the setting backup_uri: {said}")))?;
-        if let Some(said) = backup.backup_problem(base) {
-            return Err(Error::config(format!("the setting backup_uri {said}")));
+        let backup =
+            BaseUri::parse(given).map_err(|reason| Error::config(format!("the setting backup_uri: {reason}")))?;
+        if let Some(reason) = backup.backup_problem(base) {
+            return Err(Error::config(format!("the setting backup_uri {reason}")));
         }
         Ok(Some(backup))
     }
 
-    /// The checked `base_uri`, or the service's own.
-    pub(crate) fn base(&mut self) -> Result<BaseUri, Error> {
+    /// The `base_uri`, by default the service's.
+    pub(crate) fn checked_base_uri(&mut self) -> Result<BaseUri, Error> {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
         match &self.base_uri {
-            Some(uri) => BaseUri::parse(uri).map_err(|said| Error::config(format!("the setting base_uri: {said}"))),
+            Some(uri) => BaseUri::parse(uri).map_err(|reason| Error::config(format!("the setting base_uri: {reason}"))),
             None => Ok(BaseUri::official()),
         }
     }
 
-    /// The id of the platform's public key, in public-key mode.
+    /// The ID of the platform's public key, in public-key mode.
     pub(crate) fn platform_key_id(&self) -> Option<HeaderValue> {
         match (&self.verifier, public_key_id(&self.platform_keys)) {
             (None, Some(id)) => HeaderValue::from_str(id).ok(),
@@ -134,25 +117,24 @@ impl ClientBuilder {
         }
     }
 
-    /// What signs; the keys that verify are not needed for it.
-    pub(crate) fn credential(&mut self, base: &BaseUri, has_apiv2_key: bool) -> Result<Credential, Error> {
+    /// The credentials that sign. Platform keys are not needed for them.
+    pub(crate) fn credential(&mut self, base_uri: &BaseUri) -> Result<Credential, Error> {
         let platform_key_id = self.platform_key_id();
-        Ok(Credential {
-            mchid: self.checked_mchid()?,
-            signer: if has_apiv2_key && self.has_nothing_of_v3() { None } else { Some(self.checked_signer()?) },
-            base: base.clone(),
-            platform_key_id,
-        })
+        let mchid = self.checked_mchid()?;
+        let apiv2 = self.secret.take().map(|secret| v2::Credential::new(mchid.as_str(), secret)).transpose();
+        let apiv2 = apiv2.map_err(|reason| Error::config(format!("the setting secret {reason}")))?;
+        let signer = if apiv2.is_some() && self.is_without_v3() { None } else { Some(self.checked_signer()?) };
+        Ok(Credential { mchid, signer, apiv2, base_uri: base_uri.clone(), platform_key_id })
     }
 
     fn checked_mchid(&mut self) -> Result<String, Error> {
         let mchid =
             self.mchid.take().filter(|mchid| !mchid.is_empty()).ok_or_else(|| {
-                Error::config("the setting mchid is missing: the merchant id, such as \"1900000109\"")
+                Error::config("the setting mchid is missing: the merchant ID, such as \"1900000109\"")
             })?;
         if !mchid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(Error::config(
-                "the setting mchid holds more than letters and digits: give the merchant id alone",
+                "the setting mchid contains characters other than letters and digits: give only the merchant ID",
             ));
         }
         Ok(mchid)
@@ -160,15 +142,13 @@ impl ClientBuilder {
 
     fn checked_signer(&mut self) -> Result<Arc<dyn Signer>, Error> {
         let missing = |setting: &str| {
-            Error::config(format!(
-                "the setting {setting}, or a signer instead; a merchant with APIv2 alone gives the secret"
-            ))
+            Error::config(format!("the setting {setting}, or a signer in its place; for APIv2 alone give the secret"))
         };
         match (self.signer.take(), self.private_key.take(), self.serial.take()) {
             (Some(signer), None, None) => Ok(signer),
-            (Some(_), ..) => Err(Error::config(
-                "the setting signer replaces private_key and serial: give either the one or the others",
-            )),
+            (Some(_), ..) => {
+                Err(Error::config("the setting signer replaces private_key and serial: give one or the other"))
+            }
             (None, None, _) => Err(missing("private_key (privateKey) is missing: the merchant's apiclient_key.pem")),
             (None, _, None) => {
                 Err(missing("serial is missing: the serial number of the merchant certificate apiclient_cert.pem"))
@@ -176,60 +156,49 @@ impl ClientBuilder {
             (None, Some(key), Some(serial)) => {
                 if serial.is_empty() || serial.len() > 64 || !serial.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                     return Err(Error::config(format!(
-                        "the setting serial is no hexadecimal number ({} characters): take it from \
+                        "the setting serial is not a hexadecimal number ({} characters): take it from \
                          openssl x509 -in apiclient_cert.pem -noout -serial, without \"serial=\" and colons",
                         serial.chars().count()
                     )));
                 }
                 if self.platform_keys.keys().any(|id| id.eq_ignore_ascii_case(&serial)) {
                     return Err(Error::config(
-                        "the setting platform_key (certs) holds the merchant's own serial: the platform's certificate or \
-                         public key belongs there, not apiclient_cert.pem",
+                        "the setting platform_key (certs) has the merchant's own serial number: give the platform's certificate or \
+                         public key there, not apiclient_cert.pem",
                     ));
                 }
-                Ok(Arc::new(LocalKey { serial: serial.to_ascii_uppercase().into(), key }))
+                Ok(Arc::new(LocalSigner { serial: serial.to_ascii_uppercase().into(), key }))
             }
         }
     }
 
-    fn checked_platform(
+    fn checked_platform_keys(
         &mut self,
-        base: &BaseUri,
-        failover: &RetryLayer,
-        sign: &Sign,
-        transport: &Transport,
+        credential: &Credential,
+        source: Option<CertificateSource>,
         merchant_key: Option<&PrivateKey>,
     ) -> Result<Arc<PlatformKeys>, Error> {
         let keys = std::mem::take(&mut self.platform_keys);
-        let key = self.apiv3_key.take();
         if self.verifier.is_some() && !keys.is_empty() {
-            return Err(Error::config(
-                "the setting verifier replaces platform_key (certs): give either the one or the other",
-            ));
+            return Err(Error::config("the setting verifier replaces platform_key (certs): give one or the other"));
         }
-        if self.verifier.is_none() && keys.is_empty() && key.is_none() && sign.0.signer.is_some() {
+        if self.verifier.is_none() && keys.is_empty() && source.is_none() && credential.signer.is_some() {
             return Err(Error::config(
                 "the setting platform_key (certs) is missing: without WeChat Pay's public key or platform certificate no \
-                 answer can be verified; give its id (PUB_KEY_ID_... or serial) and pub_key.pem or the certificate, or the \
+                 response can be verified; give its ID (PUB_KEY_ID_... or serial number) and pub_key.pem or the certificate, or the \
                  apiv3_key, with which certificates are fetched",
             ));
         }
         for (id, key) in &keys {
             platform_keys::check_id(id, key)
-                .map_err(|said| Error::config(format!("the setting platform_key (certs) {id:?}: {said}")))?;
+                .map_err(|reason| Error::config(format!("the setting platform_key (certs) {id:?}: {reason}")))?;
             let is_merchants = merchant_key.is_some_and(|merchant| merchant.public_key() == *key);
-            if is_merchants || key.common_name() == Some(sign.0.mchid.as_str()) {
+            if is_merchants || key.common_name() == Some(credential.mchid.as_str()) {
                 return Err(Error::config(format!(
-                    "the setting platform_key (certs) {id:?} is the merchant's own key or certificate: the platform's belongs there"
+                    "the setting platform_key (certs) {id:?} is the merchant's own key or certificate: give the platform's there"
                 )));
             }
         }
-        let source = key.map(|key| Source {
-            unverified: stack::unverified(failover.clone(), sign.clone(), transport.clone()),
-            base: base.clone(),
-            key,
-            every: self.refresh,
-        });
         Ok(PlatformKeys::new(keys, source))
     }
 }

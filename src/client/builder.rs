@@ -18,10 +18,10 @@ use crate::crypto::{Apiv3Key, PrivateKey, PublicKey, decode};
 use crate::error::{BoxError, Error};
 use crate::pipeline::call_config::Retry;
 use crate::pipeline::platform_keys;
-use crate::pipeline::sign::Signer;
-use crate::pipeline::stack::{self, BoxService, Wrap};
-use crate::pipeline::verify::Verifier;
-use crate::transport::connect::Proxy;
+use crate::pipeline::sign::{CallersSigner, Signer};
+use crate::pipeline::stack::{self, BoxLayer, BoxService};
+use crate::pipeline::verify::{CallersVerifier, Verifier};
+use crate::transport::proxy::Proxy;
 
 /// The whole call's time, where neither builder nor call says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -69,7 +69,7 @@ pub struct ClientBuilder {
     pub(super) refresh: Duration,
     pub(super) signer: Option<Arc<dyn Signer>>,
     pub(super) verifier: Option<Arc<dyn Verifier>>,
-    pub(super) layers: Vec<Wrap>,
+    pub(super) layers: Vec<BoxLayer>,
     pub(super) base_uri: Option<String>,
     /// None is the default: the service's own where base_uri is the service's own.
     pub(super) backup_uri: Option<Option<String>>,
@@ -299,13 +299,13 @@ impl ClientBuilder {
 
     /// Replaces the merchant's key by a signer of the caller's, such as a central signing service; [`Signer`] has an example.
     pub fn signer(mut self, signer: impl Signer) -> Self {
-        self.signer = Some(Arc::new(signer));
+        self.signer = Some(Arc::new(CallersSigner(signer)));
         self
     }
 
     /// Replaces the map of platform keys by a verifier of the caller's; [`Verifier`] has an example.
     pub fn verifier(mut self, verifier: impl Verifier) -> Self {
-        self.verifier = Some(Arc::new(verifier));
+        self.verifier = Some(Arc::new(CallersVerifier(verifier)));
         self
     }
 
@@ -328,7 +328,7 @@ impl ClientBuilder {
         <L::Service as Service<http::Request<Bytes>>>::Error: Into<BoxError>,
         <L::Service as Service<http::Request<Bytes>>>::Future: Send + 'static,
     {
-        self.layers.push(stack::wrap(layer));
+        self.layers.push(stack::boxed_layer(layer));
         self
     }
 

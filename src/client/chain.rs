@@ -1,4 +1,4 @@
-//! A path that is being written, and the verbs that call it.
+//! A chain: a path that is built from segments, and the verbs that call it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,16 +7,17 @@ use std::sync::{Arc, OnceLock};
 
 use http::Method;
 
-use crate::client::chain_cache::Index;
+use crate::client::chain_cache::ChainCache;
 use crate::client::inner::ClientInner;
-use crate::client::promise::Promise;
 use crate::error::Error;
 use crate::options::Options;
+use crate::options::keys::RESERVED;
+use crate::pipeline::promise::Promise;
 use crate::pipeline::response::Response;
 use crate::proto::template::Template;
 use crate::proto::{case, request};
 
-/// A path of the API, written segment by segment or at once, and called by a verb.
+/// A path of the API, built from segments or given as a whole, and called by a verb.
 ///
 /// All of these are the same chain:
 ///
@@ -32,49 +33,51 @@ use crate::proto::{case, request};
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 ///
-/// The methods that write the path borrow the chain and return a new one, so a prefix can be used for many calls. A mistake in
-/// the path is reported by the verb, before anything is sent.
+/// The methods that extend the path borrow the chain and return a new one, so a prefix can be used for
+/// many calls. The verb reports an error in the path before anything is sent.
 ///
 /// # Names
 ///
 /// - A camelCase or PascalCase name becomes kebab-case: `permissionTokens` is `permission-tokens`.
-/// - `{card_id}`, `<card_id>` and, as a whole name, `_card_id_` are variables, filled from the options. All of RFC 6570 works.
-/// - Text with capitals that is no camelCase word is an error: it is a value pasted into the path, and would lose its capitals.
+/// - `{card_id}`, `<card_id>` and, as a whole name, `_card_id_` are variables, whose values are in the
+///   options. All operators of RFC 6570 work.
+/// - Text with capitals that is not a camelCase word is an error: it is probably a value that was pasted
+///   into the path, and it would lose its capitals.
 /// - `{empty}` at the end stands for a trailing slash.
 pub struct Chain {
-    core: Arc<ClientInner>,
-    path: Shared,
-    index: OnceLock<Box<Index>>,
+    inner: Arc<ClientInner>,
+    path: SharedPath,
+    cache: OnceLock<Box<ChainCache>>,
 }
 
-/// A path of this chain and its clones, or of every `chain!` at one place of a program.
+/// A path that is shared by a chain and its clones, or the static path of a `chain!`.
 #[derive(Clone)]
-enum Shared {
-    Counted(Arc<Path>),
-    Literal(&'static Path),
+enum SharedPath {
+    Owned(Arc<Path>),
+    Static(&'static Path),
 }
 
-impl Deref for Shared {
+impl Deref for SharedPath {
     type Target = Path;
 
     fn deref(&self) -> &Path {
         match self {
-            Shared::Counted(path) => path,
-            Shared::Literal(path) => path,
+            SharedPath::Owned(path) => path,
+            SharedPath::Static(path) => path,
         }
     }
 }
 
-/// The text of a chain so far, or what is wrong with it.
+/// The text of a path, or the error in it.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Path {
     text: Result<Cow<'static, str>, String>,
-    /// Parsed at the first call, and shared by all that follow.
+    /// Parsed at the first call, and shared by later calls.
     template: OnceLock<Option<Template>>,
 }
 
-/// The template text of names that are written one after the other.
+/// The template text of a chain with these names.
 #[cfg(feature = "cli")]
 pub(crate) fn text<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<String, Error> {
     let root = Path::literal("");
@@ -82,16 +85,16 @@ pub(crate) fn text<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Strin
 }
 
 impl Path {
-    /// A path whose text the compiler has written.
+    /// A path whose text is known at compile time.
     #[must_use]
     pub const fn literal(text: &'static str) -> Path {
         Path { text: Ok(Cow::Borrowed(text)), template: OnceLock::new() }
     }
 
-    /// Joins a name to what is there, with one slash between them.
+    /// Appends a name, separated by one slash.
     fn join(&self, name: &str) -> Path {
         let text = match (&self.text, case::normalize(name)) {
-            (Err(said), _) => Err(said.clone()),
+            (Err(reason), _) => Err(reason.clone()),
             (_, Err(error)) => Err(error.message().to_owned()),
             (Ok(text), Ok(name)) if text.is_empty() => Ok(name.into_owned().into()),
             (Ok(text), Ok(name)) => {
@@ -103,22 +106,24 @@ impl Path {
 
     fn template(&self) -> Result<&Template, Error> {
         let text = self.text.as_ref().map_err(Error::path)?;
-        match self.template.get_or_init(|| request::template(text).ok()) {
+        match self.template.get_or_init(|| request::template(text, &RESERVED).ok()) {
             Some(template) => Ok(template),
-            // Errors cannot be kept and handed out many times, so a wrong template is parsed again to tell why.
-            None => Err(request::template(text).err().unwrap_or_else(|| Error::path("the path is no template"))),
+            // An `Error` cannot be cloned, so an invalid template is parsed again for its error.
+            None => Err(request::template(text, &RESERVED)
+                .err()
+                .unwrap_or_else(|| Error::path("the path is not a valid template"))),
         }
     }
 }
 
 impl Chain {
-    pub(crate) fn root(core: &Arc<ClientInner>) -> Self {
+    pub(crate) fn root(inner: &Arc<ClientInner>) -> Self {
         static EMPTY: Path = Path::literal("");
-        Chain::literal(core, &EMPTY)
+        Chain::literal(inner, &EMPTY)
     }
 
-    pub(crate) fn literal(core: &Arc<ClientInner>, path: &'static Path) -> Self {
-        Chain { core: Arc::clone(core), path: Shared::Literal(path), index: OnceLock::new() }
+    pub(crate) fn literal(inner: &Arc<ClientInner>, path: &'static Path) -> Self {
+        Chain { inner: Arc::clone(inner), path: SharedPath::Static(path), cache: OnceLock::new() }
     }
 
     /// Adds one segment: a name in camelCase or kebab-case, or a variable as `_x_`, `{x}` or `<x>`.
@@ -127,28 +132,28 @@ impl Chain {
         self.chain(name)
     }
 
-    /// Adds a path of any number of segments.
+    /// Adds a path with any number of segments.
     #[must_use]
     pub fn chain(&self, path: &str) -> Chain {
         Chain {
-            core: Arc::clone(&self.core),
-            path: Shared::Counted(Arc::new(self.path.join(path))),
-            index: OnceLock::new(),
+            inner: Arc::clone(&self.inner),
+            path: SharedPath::Owned(Arc::new(self.path.join(path))),
+            cache: OnceLock::new(),
         }
     }
 
-    /// Adds a path that the compiler has written.
+    /// Adds a path that is known at compile time.
     #[doc(hidden)]
     #[must_use]
     pub fn __literal(&self, path: &'static Path) -> Chain {
         match (&self.path.text, &path.text) {
-            (Ok(before), _) if before.is_empty() => Chain::literal(&self.core, path),
+            (Ok(before), _) if before.is_empty() => Chain::literal(&self.inner, path),
             (_, Ok(text)) => self.chain(text),
             (_, Err(_)) => self.clone(),
         }
     }
 
-    /// The path as the template it has become, such as `v3/pay/transactions/id/{transaction_id}`.
+    /// The path as a template, such as `v3/pay/transactions/id/{transaction_id}`.
     ///
     /// ```
     /// # let client = wechatpay_chain::sandbox::Sandbox::start()?.client()?;
@@ -159,15 +164,15 @@ impl Chain {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Path`](crate::ErrorKind::Path) when a name in it is wrong.
+    /// [`ErrorKind::Path`](crate::ErrorKind::Path): a name in it is not valid.
     pub fn template(&self) -> Result<&str, Error> {
         self.path.text.as_deref().map_err(Error::path)
     }
 
-    /// Sends by a method that was chosen at run time.
+    /// Sends a request with a method that is known at run time.
     pub(crate) fn send(&self, method: Method, options: Options) -> Promise<Response> {
-        let shown = self.path.text.as_deref().unwrap_or("(a path that is not valid)");
-        self.core.call(method, shown, self.path.template(), options)
+        let shown = self.path.text.as_deref().unwrap_or("(an invalid path)");
+        self.inner.call(method, shown, self.path.template(), options)
     }
 }
 
@@ -175,19 +180,19 @@ macro_rules! verbs {
     ($($verb:ident $verb_async:ident $method:ident;)+) => {
         impl Chain {
             $(
-                #[doc = concat!("Sends `", stringify!($method), "` and blocks this thread until the verified answer is there.")]
+                #[doc = concat!("Sends `", stringify!($method), "` and blocks this thread until the verified response is received.")]
                 ///
-                /// Works on any thread, with or without a runtime. Inside async code it blocks the thread, so call the
-                #[doc = concat!("[`_async`](Self::", stringify!($verb_async), ") twin there.")]
+                /// Works on any thread, with or without a runtime. It blocks the thread, so in async code use
+                #[doc = concat!("[`", stringify!($verb_async), "`](Self::", stringify!($verb_async), ").")]
                 ///
                 /// # Errors
-                /// Of every [kind](crate::ErrorKind) but `Probe` and `Replay`, which notifications have; an answer other than 2xx is
-                /// one, unless the option `http_errors` is `false`.
+                /// All [kinds](crate::ErrorKind) except `Probe` and `Replay`, which notifications have. A response
+                /// other than 2xx is an error, unless the option `http_errors` is `false`.
                 pub fn $verb(&self, options: impl Into<Options>) -> Result<Response, Error> {
                     self.$verb_async(options).wait()
                 }
 
-                #[doc = concat!("Sends `", stringify!($method), "`: a future of the verified answer, with the errors of [`",
+                #[doc = concat!("Sends `", stringify!($method), "` and returns a future of the verified response. The errors are those of [`",
                     stringify!($verb), "`](Self::", stringify!($verb), ").")]
                 pub fn $verb_async(&self, options: impl Into<Options>) -> Promise<Response> {
                     self.send(Method::$method, options.into())
@@ -208,16 +213,16 @@ verbs! {
 impl ops::Index<&'static str> for Chain {
     type Output = Chain;
 
-    /// [`chain`](Chain::chain) with a string literal. The new chain is kept by this one.
+    /// [`chain`](Chain::chain) with a string literal. This chain keeps the new one.
     fn index(&self, path: &'static str) -> &Chain {
-        self.index.get_or_init(|| Box::new(Index::new())).get_or_insert(path, || self.chain(path))
+        self.cache.get_or_init(|| Box::new(ChainCache::new())).get_or_insert(path, || self.chain(path))
     }
 }
 
 impl Clone for Chain {
     fn clone(&self) -> Self {
-        // Not the index: a chain kept in an index must not keep that index.
-        Chain { core: Arc::clone(&self.core), path: self.path.clone(), index: OnceLock::new() }
+        // Without the cache: a chain inside a cache must not hold that cache.
+        Chain { inner: Arc::clone(&self.inner), path: self.path.clone(), cache: OnceLock::new() }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The chains behind `client["..."]`: indexing must return a reference, so somebody must own what it refers to.
+//! The cache behind `client["..."]`. Indexing returns a reference, so the cache owns the chains.
 
 use std::fmt;
 
@@ -6,15 +6,15 @@ use elsa::sync::FrozenMap;
 
 use crate::client::chain::Chain;
 
-/// Chains by the literal they were indexed with, added once and kept as long as their owner.
+/// Chains by the string literal of the index, kept as long as the owner of the cache.
 ///
-/// The keys are string literals, so their number is bounded by the program's text. No cycle keeps a client alive: a chain
-/// holds the client's core, and the core holds no chains.
-pub(crate) struct Index(FrozenMap<&'static str, Box<Chain>>);
+/// The keys are string literals, so the text of the program bounds their number. A chain holds the
+/// [`ClientInner`](crate::client::inner::ClientInner), which holds no chains, so there is no reference cycle.
+pub(crate) struct ChainCache(FrozenMap<&'static str, Box<Chain>>);
 
-impl Index {
+impl ChainCache {
     pub(crate) fn new() -> Self {
-        Index(FrozenMap::new())
+        ChainCache(FrozenMap::new())
     }
 
     pub(crate) fn get_or_insert(&self, path: &'static str, make: impl FnOnce() -> Chain) -> &Chain {
@@ -25,8 +25,8 @@ impl Index {
     }
 }
 
-impl fmt::Debug for Index {
+impl fmt::Debug for ChainCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Index")
+        f.write_str("ChainCache")
     }
 }

@@ -8,10 +8,10 @@ use http::Method;
 use serde_json::Value;
 
 use crate::client::Client;
-use crate::client::promise::Promise;
 use crate::crypto::file_digest::{Algorithm, FileDigest};
 use crate::error::Error;
 use crate::options::Options;
+use crate::pipeline::promise::Promise;
 use crate::pipeline::response::Response;
 
 /// A file that the service offers for download: made by [`Client::download`] from the answer that announces it.

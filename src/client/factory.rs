@@ -144,7 +144,7 @@ fn from_pkcs12(_: ClientBuilder, _: &str, _: String) -> Result<ClientBuilder, St
 }
 
 fn unknown(key: &str) -> Error {
-    if let Some(instead) = options::elsewhere(key) {
+    if let Some(instead) = options::replacement(key) {
         return Error::config(format!("the setting {key:?} has no meaning here: {instead}"));
     }
     if options::is_reserved(key) {

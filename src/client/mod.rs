@@ -9,7 +9,6 @@ pub(crate) mod download;
 pub(crate) mod factory;
 pub(crate) mod inner;
 pub(crate) mod payment;
-pub(crate) mod promise;
 
 use std::fmt;
 use std::ops;
@@ -20,10 +19,9 @@ use serde_json::Value;
 
 use crate::client::builder::ClientBuilder;
 use crate::client::chain::Chain;
-use crate::client::chain_cache::Index;
+use crate::client::chain_cache::ChainCache;
 use crate::client::download::Download;
 use crate::client::inner::ClientInner;
-use crate::client::promise::Promise;
 use crate::clock;
 use crate::crypto::{Certificate, random};
 #[cfg(feature = "aws-lc-rs")]
@@ -31,6 +29,8 @@ use crate::error::ErrorKind;
 use crate::error::{BoxError, Error};
 use crate::notify::NotificationVerifier;
 use crate::options::Options;
+use crate::options::keys::RESERVED;
+use crate::pipeline::promise::Promise;
 use crate::pipeline::response::Response;
 use crate::proto::request;
 
@@ -59,13 +59,13 @@ use crate::proto::request;
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    core: Arc<ClientInner>,
-    index: Arc<Index>,
+    inner: Arc<ClientInner>,
+    cache: Arc<ChainCache>,
 }
 
 impl Client {
-    pub(crate) fn new(core: ClientInner) -> Self {
-        Client { core: Arc::new(core), index: Arc::new(Index::new()) }
+    pub(crate) fn new(inner: ClientInner) -> Self {
+        Client { inner: Arc::new(inner), cache: Arc::new(ChainCache::new()) }
     }
 
     /// Begins a client; see [`ClientBuilder`] for the settings.
@@ -115,20 +115,20 @@ impl Client {
     /// Begins a chain with one segment; see [`Chain::seg`].
     #[must_use]
     pub fn seg(&self, name: &str) -> Chain {
-        Chain::root(&self.core).seg(name)
+        Chain::root(&self.inner).seg(name)
     }
 
     /// Begins a chain with a path; see [`Chain::chain`].
     #[must_use]
     pub fn chain(&self, path: &str) -> Chain {
-        Chain::root(&self.core).chain(path)
+        Chain::root(&self.inner).chain(path)
     }
 
     /// What `chain!` begins with.
     #[doc(hidden)]
     #[must_use]
     pub fn __literal(&self, path: &'static crate::client::chain::Path) -> Chain {
-        Chain::literal(&self.core, path)
+        Chain::literal(&self.inner, path)
     }
 
     /// What verifies and opens notifications, with this client's platform keys, fetched certificates among them, and its APIv3 key.
@@ -146,9 +146,9 @@ impl Client {
     /// # Errors
     /// [`ErrorKind::Config`] without the setting `apiv3_key`.
     pub fn notifications(&self) -> Result<NotificationVerifier, Error> {
-        let key = self.core.platform.apiv3_key()?;
-        let make = || NotificationVerifier::with(Arc::clone(&self.core.verifier), key);
-        Ok(self.core.notifications.get_or_init(make).clone())
+        let key = self.inner.platform_keys.apiv3_key()?;
+        let make = || NotificationVerifier::with(Arc::clone(&self.inner.verifier), key);
+        Ok(self.inner.notifications.get_or_init(make).clone())
     }
 
     /// What verifies and opens notifications of APIv2, with this client's APIv2 key, and its APIv3 key where it has one. See
@@ -157,8 +157,8 @@ impl Client {
     /// # Errors
     /// [`ErrorKind::Config`] without the setting `secret`.
     pub fn notifications_v2(&self) -> Result<crate::notify::v2::NotificationVerifier, Error> {
-        let credential = self.core.v2.credential()?.clone();
-        Ok(crate::notify::v2::NotificationVerifier::with(credential, self.core.platform.apiv3_key().ok()))
+        let credential = self.inner.credential.apiv2()?.clone();
+        Ok(crate::notify::v2::NotificationVerifier::with(credential, self.inner.platform_keys.apiv3_key().ok()))
     }
 
     /// Encrypts one text for the platform, and names the key: what goes into a sensitive field and into `Wechatpay-Serial`.
@@ -188,7 +188,7 @@ impl Client {
     /// [`encrypt`](Self::encrypt), asynchronously.
     #[cfg(feature = "aws-lc-rs")]
     pub fn encrypt_async(&self, text: &str) -> Promise<(String, String)> {
-        let (platform, text) = (Arc::clone(&self.core.platform), text.to_owned());
+        let (platform, text) = (Arc::clone(&self.inner.platform_keys), text.to_owned());
         Promise::new(async move {
             let (id, key) = platform.encryption_key().await?;
             Ok((key.encrypt(text.as_bytes())?, id))
@@ -210,7 +210,7 @@ impl Client {
     /// [`ErrorKind::Config`] without a private key in this process; [`ErrorKind::Decode`] when it does not decrypt.
     #[cfg(feature = "aws-lc-rs")]
     pub fn decrypt(&self, ciphertext: &str) -> Result<String, Error> {
-        let key = self.core.merchant_key.as_ref().ok_or_else(|| {
+        let key = self.inner.merchant_key.as_ref().ok_or_else(|| {
             Error::config("the setting private_key is missing: with a signer of your own, decrypt where the key is")
         })?;
         String::from_utf8(key.decrypt(ciphertext)?)
@@ -235,11 +235,11 @@ impl Client {
 
     /// [`jsapi_payment`](Self::jsapi_payment), asynchronously.
     pub fn jsapi_payment_async(&self, appid: &str, prepay_id: &str) -> Promise<Value> {
-        let (core, appid, package) = (Arc::clone(&self.core), appid.to_owned(), format!("prepay_id={prepay_id}"));
+        let (inner, appid, package) = (Arc::clone(&self.inner), appid.to_owned(), format!("prepay_id={prepay_id}"));
         Promise::new(async move {
             let (timestamp, nonce) = (clock::now().to_string(), random::nonce()?);
             let message = payment::jsapi_message(&appid, &timestamp, &nonce, &package);
-            let sign = core.credential.sign(message.as_bytes()).await?.1;
+            let sign = inner.credential.sign(message.as_bytes()).await?.1;
             Ok(payment::jsapi(&appid, &timestamp, &nonce, &package, &sign))
         })
     }
@@ -262,12 +262,12 @@ impl Client {
 
     /// [`app_payment`](Self::app_payment), asynchronously.
     pub fn app_payment_async(&self, appid: &str, prepay_id: &str) -> Promise<Value> {
-        let (core, appid, prepay_id) = (Arc::clone(&self.core), appid.to_owned(), prepay_id.to_owned());
+        let (inner, appid, prepay_id) = (Arc::clone(&self.inner), appid.to_owned(), prepay_id.to_owned());
         Promise::new(async move {
             let (timestamp, nonce) = (clock::now().to_string(), random::nonce()?);
             let message = payment::app_message(&appid, &timestamp, &nonce, &prepay_id);
-            let sign = core.credential.sign(message.as_bytes()).await?.1;
-            Ok(payment::app(&appid, &core.credential.mchid, &prepay_id, &timestamp, &nonce, &sign))
+            let sign = inner.credential.sign(message.as_bytes()).await?.1;
+            Ok(payment::app(&appid, &inner.credential.mchid, &prepay_id, &timestamp, &nonce, &sign))
         })
     }
 
@@ -293,7 +293,7 @@ impl Client {
 
     /// [`certificates`](Self::certificates), asynchronously.
     pub fn certificates_async(&self) -> Promise<Vec<Certificate>> {
-        let platform = Arc::clone(&self.core.platform);
+        let platform = Arc::clone(&self.inner.platform_keys);
         Promise::new(async move { platform.fetch_now().await })
     }
 
@@ -344,8 +344,8 @@ impl Client {
 
     /// Calls a template that is taken as it is, and shown as `shown` in messages.
     pub(crate) fn call_uri(&self, method: Method, uri: &str, shown: &str, options: Options) -> Promise<Response> {
-        let template = request::template(uri);
-        self.core.call(method, shown, template.as_ref().map_err(|error| Error::path(error.message())), options)
+        let template = request::template(uri, &RESERVED);
+        self.inner.call(method, shown, template.as_ref().map_err(|error| Error::path(error.message())), options)
     }
 }
 
@@ -355,16 +355,16 @@ impl ops::Index<&'static str> for Client {
     /// [`chain`](Client::chain) with a string literal. The chain is kept as long as the client, so the same literal is parsed
     /// once; a path made at run time goes to `chain`.
     fn index(&self, path: &'static str) -> &Chain {
-        self.index.get_or_insert(path, || self.chain(path))
+        self.cache.get_or_insert(path, || self.chain(path))
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("mchid", &self.core.credential.mchid)
-            .field("base_uri", &self.core.base)
-            .field("timeout", &self.core.timeout)
+            .field("mchid", &self.inner.credential.mchid)
+            .field("base_uri", &self.inner.base_uri)
+            .field("timeout", &self.inner.timeout)
             .finish_non_exhaustive()
     }
 }

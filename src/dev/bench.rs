@@ -5,6 +5,7 @@ use http::{HeaderMap, Method};
 
 use crate::error::Error;
 use crate::options::Options;
+use crate::options::keys::RESERVED;
 use crate::proto::base_uri::BaseUri;
 use crate::proto::{case, request, template, verify};
 
@@ -18,7 +19,7 @@ impl Template {
     /// # Errors
     /// [`ErrorKind::Path`](crate::ErrorKind::Path) when the path is invalid.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        request::template(&case::normalize(text)?).map(Template)
+        request::template(&case::normalize(text)?, &RESERVED).map(Template)
     }
 
     /// The path with the values of its variables.
@@ -26,7 +27,7 @@ impl Template {
     /// # Errors
     /// [`ErrorKind::Options`](crate::ErrorKind::Options) when a value is invalid.
     pub fn expand(&self, options: &Options) -> Result<String, Error> {
-        self.0.expand(|name| options.variables.get(name)).map_err(|source| Error::options(source.to_string()))
+        self.0.expand(|name| options.spec.variables.get(name)).map_err(|source| Error::options(source.to_string()))
     }
 
     /// The unsigned request.
@@ -34,7 +35,7 @@ impl Template {
     /// # Errors
     /// Those of the path and of the options.
     pub fn request(&self, base: &Address, options: &Options) -> Result<http::Request<Bytes>, Error> {
-        request::build(Method::POST, &self.0, options, &base.0)
+        request::build(Method::POST, &self.0, &options.spec, &base.0, &RESERVED).map(|built| built.request)
     }
 }
 

@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use crate::crypto::PrivateKey;
 use crate::options::Options;
-use crate::pipeline::sign::{Credential, LocalKey};
+use crate::options::keys::RESERVED;
+use crate::pipeline::sign::{Credential, LocalSigner};
 use crate::proto::base_uri::BaseUri;
 use crate::proto::request;
 
@@ -38,11 +39,12 @@ fn authorization_of_every_get_row() {
     let key = format!("file://{}", folder.join("corpus/keys/apiclient_key.pem").display());
     let credential = Credential {
         mchid: "1900000109".to_owned(),
-        signer: Some(Arc::new(LocalKey {
+        signer: Some(Arc::new(LocalSigner {
             serial: "3775B6A45ACD588826D15E583A95F5DD00000001".into(),
             key: PrivateKey::from_pem(&key).expect("key"),
         })),
-        base: BaseUri::official(),
+        apiv2: None,
+        base_uri: BaseUri::official(),
         platform_key_id: None,
     };
     let mut compared = 0;
@@ -53,15 +55,17 @@ fn authorization_of_every_get_row() {
         let id = &row["id"];
         let options = row.get("options").cloned().unwrap_or_else(|| serde_json::json!({}));
         let options = Options::from(options).checked().unwrap_or_else(|error| panic!("{id}: {error}"));
-        let base = options.base_uri.clone().unwrap_or_else(BaseUri::official);
-        let template = request::template(row["template"].as_str().expect("template")).expect("template");
-        let request = request::build(Method::GET, &template, &options, &base).unwrap_or_else(|e| panic!("{id}: {e}"));
+        let base = options.config.base_uri.clone().unwrap_or_else(BaseUri::official);
+        let template = request::template(row["template"].as_str().expect("template"), &RESERVED).expect("template");
+        let built = request::build(Method::GET, &template, &options.spec, &base, &RESERVED);
+        let mut request = built.unwrap_or_else(|error| panic!("{id}: {error}")).request;
         assert_eq!(request.uri().path_and_query().map(|p| p.as_str()), row["expect"]["target"].as_str(), "{id}");
         // Rows without an example in the documentation were completed later and have no header.
         let Some(expected) = row["expect"]["authorization"].as_str() else { continue };
-        let header = credential.header(&request, 1_700_000_000, "0123456789ABCDEFGHIJKLMNOPQRSTUV");
-        let (header, _) = crate::transport::runtime::parked(header).expect("header");
-        assert_eq!(header.to_str().ok(), Some(expected), "{id}");
+        let nonce = "0123456789ABCDEFGHIJKLMNOPQRSTUV";
+        let authorizing = credential.authorize(&mut request, None, &base, 1_700_000_000, nonce);
+        crate::transport::runtime::park_on(authorizing).expect("signed");
+        assert_eq!(request.headers()["authorization"].to_str().ok(), Some(expected), "{id}");
         compared += 1;
     }
     assert!(compared > 200, "only {compared} GET rows");

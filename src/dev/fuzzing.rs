@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::crypto::{Apiv3Key, Certificate, PrivateKey, PublicKey};
 use crate::notify::{self, NotificationVerifier};
 use crate::options::Options;
+use crate::options::keys::RESERVED;
 use crate::options::media::Media;
 use crate::pipeline::response::Response;
 use crate::proto::base_uri::BaseUri;
@@ -24,10 +25,11 @@ pub fn template(data: &[u8]) {
     let Some((text, options)) = split_texts(data) else { return };
     let options = serde_json::from_str(options).unwrap_or(Value::Null);
     let Ok(normal) = case::normalize(text) else { return };
-    let Ok(template) = request::template(&normal) else { return };
+    let Ok(template) = request::template(&normal, &RESERVED) else { return };
     let Ok(options) = Options::from(options).checked() else { return };
     let base = BaseUri::official();
-    if let Ok(request) = request::build(Method::POST, &template, &options, &base) {
+    if let Ok(built) = request::build(Method::POST, &template, &options.spec, &base, &RESERVED) {
+        let request = built.request;
         // The request never leaves the allowed hosts.
         assert!(base.check(request.uri()).is_ok(), "{}", request.uri());
         assert!(!request.uri().path().split('/').any(|segment| segment == ".." || segment == "."), "{}", request.uri());
@@ -69,7 +71,7 @@ pub fn verify(data: &[u8]) {
     }
     let mut response = http::Response::new(bytes::Bytes::copy_from_slice(body.as_bytes()));
     *response.headers_mut() = headers;
-    let error = crate::error::Error::from_response(Response::new(response, false));
+    let error = crate::error::Error::from_response(Response::new(response));
     let _ = (error.to_string(), format!("{error:?}"));
 }
 
@@ -134,7 +136,7 @@ pub fn multipart(data: &[u8]) {
     if name.contains(boundary) || contents.contains(boundary) {
         return;
     }
-    let upload = Media::from_bytes(name.to_owned(), contents.to_owned()).multipart(boundary);
+    let upload = Media::from_bytes(name.to_owned(), contents.to_owned()).file.multipart(boundary);
     let body = upload.encode();
     let text = String::from_utf8_lossy(&body);
     assert_eq!(text.matches(boundary).count(), 3, "{text}");

@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn memory_store_is_bounded_and_drops_expired_entries() {
         let store = MemoryStore(Mutex::default());
-        let insert = |seen: &str, until| crate::transport::runtime::parked(store.insert(seen, until)).expect("memory");
+        let insert = |seen: &str, until| crate::transport::runtime::park_on(store.insert(seen, until)).expect("memory");
         for number in 0..MAX_ENTRIES + 10_000 {
             assert!(insert(&number.to_string(), 1000));
         }

@@ -1,12 +1,14 @@
-//! The table of option keys: the reserved ones, and those of Guzzle that mean nothing here.
+//! The table of option keys: the reserved keys, and the Guzzle options that this crate rejects.
 //!
-//! This is the one place that knows the names. The README shows the same table to users, and a test holds the two together.
+//! This is the only place that lists the names. The READMEs show the same table to users, and a test
+//! compares them.
 
 use serde_json::Value;
 
-use super::{Body, Options, read};
+use super::{Options, read};
+use crate::proto::request::{RequestBody, ReservedNames};
 
-/// One reserved key and how its JSON is read. The error says what was expected instead.
+/// A reserved key and its reader. The reader's error says what was expected.
 pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) set: fn(&mut Options, Value) -> Result<(), String>,
@@ -14,36 +16,36 @@ pub(super) struct Key {
 
 pub(super) const KEYS: &[Key] = &[
     // The body: at most one of these.
-    Key { name: "json", set: |o, v| if v.is_null() { Ok(()) } else { o.set_body(Body::Json(v)) } },
-    Key { name: "xml", set: |o, v| if v.is_null() { Ok(()) } else { o.set_body(Body::Xml(read::fields(v)?)) } },
-    Key { name: "body", set: |o, v| o.set_body(Body::Raw(read::text(v)?.into())) },
-    Key { name: "form_params", set: |o, v| o.set_body(Body::Form(read::object(v)?)) },
-    Key { name: "multipart", set: |o, v| o.set_body(Body::Multipart(read::multipart(v)?)) },
+    Key { name: "json", set: |o, v| if v.is_null() { Ok(()) } else { o.set_body(RequestBody::Json(v)) } },
+    Key { name: "xml", set: |o, v| if v.is_null() { Ok(()) } else { o.set_body(RequestBody::Xml(read::fields(v)?)) } },
+    Key { name: "body", set: |o, v| o.set_body(RequestBody::Raw(read::text(v)?.into())) },
+    Key { name: "form_params", set: |o, v| o.set_body(RequestBody::Form(read::object(v)?)) },
+    Key { name: "multipart", set: |o, v| o.set_body(RequestBody::Multipart(read::multipart(v)?)) },
     Key { name: "encrypt", set: |o, v| read::texts(v).map(|paths| o.encrypt = paths) },
     // The request.
-    Key { name: "query", set: |o, v| put(&mut o.query, read::query(v)) },
-    Key { name: "headers", set: |o, v| read::headers(v, &mut o.headers) },
-    Key { name: "base_uri", set: |o, v| put(&mut o.base_uri, read::base_uri(&v)) },
-    Key { name: "nonceless", set: |o, v| put(&mut o.nonceless, read::nonceless(&v)) },
-    // The way.
-    Key { name: "security", set: |o, v| put(&mut o.security, read::boolean(&v)) },
-    Key { name: "timeout", set: |o, v| put(&mut o.timeout, read::seconds(&v)) },
-    Key { name: "connect_timeout", set: |o, v| put(&mut o.connect_timeout, read::seconds(&v)) },
-    Key { name: "read_timeout", set: |o, v| put(&mut o.read_timeout, read::seconds(&v)) },
-    Key { name: "proxy", set: |o, v| put(&mut o.proxy, read::proxy(v)) },
-    Key { name: "retry", set: |o, v| put(&mut o.retry, read::retry(&v)) },
-    Key { name: "allow_redirects", set: |o, v| put(&mut o.redirects, read::redirects(&v)) },
-    // The answer.
+    Key { name: "query", set: |o, v| put(&mut o.spec.query, read::query(v)) },
+    Key { name: "headers", set: |o, v| read::headers(v, &mut o.spec.headers) },
+    Key { name: "base_uri", set: |o, v| put(&mut o.config.base_uri, read::base_uri(&v)) },
+    Key { name: "nonceless", set: |o, v| put(&mut o.spec.nonceless, read::nonceless(&v)) },
+    // How it is sent.
+    Key { name: "security", set: |o, v| read::boolean(&v).map(|on| o.config.http.client_certificate = on) },
+    Key { name: "timeout", set: |o, v| put(&mut o.config.timeout, read::seconds(&v)) },
+    Key { name: "connect_timeout", set: |o, v| put(&mut o.config.http.connect_timeout, read::seconds(&v)) },
+    Key { name: "read_timeout", set: |o, v| put(&mut o.config.read_timeout, read::seconds(&v)) },
+    Key { name: "proxy", set: |o, v| put(&mut o.config.http.proxy, read::proxy(v)) },
+    Key { name: "retry", set: |o, v| put(&mut o.config.retry, read::retry(&v)) },
+    Key { name: "allow_redirects", set: |o, v| read::redirects(&v).map(|redirects| o.config.redirects = redirects) },
+    // The response.
     Key { name: "sink", set: |o, v| o.set_sink(read::text(v)?) },
-    Key { name: "stream", set: |o, v| put(&mut o.stream, read::boolean(&v)) },
-    Key { name: "http_errors", set: |o, v| put(&mut o.http_errors, read::boolean(&v)) },
-    Key { name: "debug", set: |o, v| put(&mut o.debug, read::boolean(&v)) },
+    Key { name: "stream", set: |o, v| read::boolean(&v).map(|on| o.config.stream = on) },
+    Key { name: "http_errors", set: |o, v| read::boolean(&v).map(|on| o.config.http_errors = on) },
+    Key { name: "debug", set: |o, v| read::boolean(&v).map(|on| o.config.http.debug = on) },
 ];
 
-/// Guzzle's options that mean nothing here, and what to use instead. They are no variables either, so that a PHP options
-/// array carried over never loses one without a word.
-pub(super) const ELSEWHERE: &[(&str, &str)] = &[
-    ("auth", "every request is signed; a proxy's user and password stand in the URL of \"proxy\""),
+/// The Guzzle options that this crate rejects, and what replaces them. They are not variables either:
+/// a PHP options array that is ported must not lose one silently.
+pub(super) const REJECTED: &[(&str, &str)] = &[
+    ("auth", "every request is signed; the user and password of a proxy are part of the URL of \"proxy\""),
     ("cert", "the client certificate belongs to the settings of the client (merchant), and \"security\" presents it"),
     ("cookies", "the service sets no cookies; a Cookie header can be given in \"headers\""),
     ("crypto_method", "TLS 1.2 and 1.3 are always on"),
@@ -67,19 +69,35 @@ pub(super) const ELSEWHERE: &[(&str, &str)] = &[
     ("version", "calls go over HTTP/1.1"),
 ];
 
-/// The names of the reserved keys, for suggestions.
-pub(crate) fn reserved<'a>() -> impl Iterator<Item = &'a str> {
-    KEYS.iter().map(|key| key.name)
-}
+/// The names that a path variable cannot have.
+pub(crate) const RESERVED: ReservedNames = ReservedNames { options: &OPTION_NAMES, rejected: &REJECTED_NAMES };
 
-/// Whether a variable of a path may not have this name, because the options give it another meaning.
+const OPTION_NAMES: [&str; KEYS.len()] = {
+    let (mut names, mut i) = ([""; KEYS.len()], 0);
+    while i < names.len() {
+        names[i] = KEYS[i].name;
+        i += 1;
+    }
+    names
+};
+
+const REJECTED_NAMES: [&str; REJECTED.len()] = {
+    let (mut names, mut i) = ([""; REJECTED.len()], 0);
+    while i < names.len() {
+        names[i] = REJECTED[i].0;
+        i += 1;
+    }
+    names
+};
+
+/// Whether a path variable cannot have this name.
 pub(crate) fn is_reserved(name: &str) -> bool {
-    reserved().any(|key| key == name) || ELSEWHERE.iter().any(|(key, _)| *key == name)
+    OPTION_NAMES.contains(&name) || REJECTED_NAMES.contains(&name)
 }
 
-/// What to use instead of an option of Guzzle that means nothing here.
-pub(crate) fn elsewhere(name: &str) -> Option<&'static str> {
-    ELSEWHERE.iter().find(|(key, _)| *key == name).map(|(_, instead)| *instead)
+/// What replaces a Guzzle option that this crate rejects.
+pub(crate) fn replacement(name: &str) -> Option<&'static str> {
+    REJECTED.iter().find(|(key, _)| *key == name).map(|(_, instead)| *instead)
 }
 
 fn put<T, V: Into<Option<T>>>(slot: &mut Option<T>, value: Result<V, String>) -> Result<(), String> {

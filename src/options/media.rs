@@ -1,25 +1,24 @@
-//! Files to upload: the `meta` that is signed and the file that is not.
+//! Uploads: a file with its `meta`.
 
 use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
 use bytes::Bytes;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::crypto::{hash, random};
 use crate::error::Error;
-use crate::proto::json_type::kind;
-use crate::proto::multipart::{Multipart, Part};
-use crate::proto::php_scalar::scalar_text;
+use crate::proto::media::MediaFile;
 
-/// A file to upload, with its `meta`. Only the `meta` is signed; the file is sent with a known length.
+/// A file to upload, with its `meta`. Only the `meta` is signed.
 ///
-/// The default `meta` is `{"filename": "...", "sha256": "..."}`, the digest in lower-case hexadecimal. Endpoints that want
-/// another give it with [`meta`](Self::meta).
+/// The default `meta` is `{"filename": "...", "sha256": "..."}`, with the digest in lower-case
+/// hexadecimal. Some endpoints need another `meta`: set it with [`meta`](Self::meta).
 ///
-/// On a path of APIv2 (`v2/secapi/mch/uploadmedia`) the file is the part `media`, and the `meta` are the fields beside it, by default
-/// `media_hash` (MD5) and `sign_type`; `mch_id` and `sign` are added.
+/// On a path of APIv2 (`v2/secapi/mch/uploadmedia`) the file is the part `media`, and the members of
+/// `meta` are the fields beside it: by default `media_hash` (MD5) and `sign_type`. `mch_id` and `sign`
+/// are added.
 ///
 /// ```
 /// # use wechatpay_chain::sandbox::Sandbox;
@@ -40,17 +39,15 @@ use crate::proto::php_scalar::scalar_text;
 /// ```
 #[derive(Clone)]
 pub struct Media {
-    filename: String,
-    sha256: String,
-    contents: Bytes,
-    meta: Option<Value>,
+    pub(crate) file: MediaFile,
 }
 
 impl Media {
-    /// A file of the file system, under its own name.
+    /// Reads a file. The upload has the name of the file.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`](crate::ErrorKind::Options): the file cannot be read, or has no name.
+    /// [`ErrorKind::Options`](crate::ErrorKind::Options): the file cannot be read, or has no
+    /// name in UTF-8.
     pub fn from_path(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
@@ -63,13 +60,14 @@ impl Media {
         Ok(Media::from_bytes(name, contents))
     }
 
-    /// Bytes, under a file name whose extension tells their type.
+    /// An upload of bytes. The extension of the file name decides the media type.
     pub fn from_bytes(filename: impl Into<String>, contents: impl Into<Bytes>) -> Self {
         let contents = contents.into();
-        Media { filename: filename.into(), sha256: hash::sha256(&contents), contents, meta: None }
+        let sha256 = hash::sha256(&contents);
+        Media { file: MediaFile { filename: filename.into(), sha256, contents, meta: None } }
     }
 
-    /// All that a reader gives, held in memory, since the digest comes before the file.
+    /// Reads all bytes of `reader` into memory, because the digest is sent before the file.
     ///
     /// # Errors
     /// [`ErrorKind::Options`](crate::ErrorKind::Options) when reading fails.
@@ -82,80 +80,30 @@ impl Media {
     /// Replaces the whole `meta`.
     #[must_use]
     pub fn meta(mut self, meta: Value) -> Self {
-        self.meta = Some(meta);
+        self.file.meta = Some(meta);
         self
     }
 
-    /// Adds one field to the `meta`, or replaces it.
+    /// Sets one field of the `meta`.
     #[must_use]
     pub fn with(mut self, field: impl Into<String>, value: impl Into<Value>) -> Self {
-        let mut meta = self.meta.take().unwrap_or_else(|| self.default_meta());
+        let mut meta = self.file.meta.take().unwrap_or_else(|| self.file.default_meta());
         if !meta.is_object() {
             meta = Value::Object(Map::new());
         }
         meta[field.into()] = value.into();
-        self.meta = Some(meta);
+        self.file.meta = Some(meta);
         self
     }
 
-    /// The file's SHA-256 in lower-case hexadecimal.
+    /// The SHA-256 of the file in lower-case hexadecimal.
     #[must_use]
     pub fn sha256(&self) -> &str {
-        &self.sha256
-    }
-
-    /// The `meta` that was given.
-    pub(crate) fn given_meta(&self) -> Option<&Value> {
-        self.meta.as_ref()
-    }
-
-    fn default_meta(&self) -> Value {
-        json!({ "filename": self.filename, "sha256": self.sha256 })
-    }
-
-    /// The parts of APIv3: `meta`, which is signed, and `file`.
-    pub(crate) fn multipart(&self, boundary: &str) -> Multipart {
-        let meta = self.meta.clone().unwrap_or_else(|| self.default_meta());
-        let meta = Part {
-            name: "meta".to_owned(),
-            filename: None,
-            headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
-            contents: meta.to_string().into(),
-        };
-        let file = Part {
-            name: "file".to_owned(),
-            filename: Some(self.filename.clone()),
-            headers: Vec::new(),
-            contents: self.contents.clone(),
-        };
-        Multipart { boundary: boundary.to_owned(), parts: vec![meta, file] }
-    }
-
-    /// The parts of APIv2: fields, which are signed, and `media`. Without a `meta` the fields are the digest and the sign type.
-    pub(crate) fn multipart_v2(&self, boundary: &str) -> Result<Multipart, Error> {
-        let default = json!({ "media_hash": hash::md5(&self.contents), "sign_type": hash::HMAC_SHA256 });
-        let meta = self.meta.as_ref().unwrap_or(&default);
-        let fields = meta
-            .as_object()
-            .ok_or_else(|| Error::options("the meta of an upload to APIv2 is an object of its fields"))?;
-        let mut parts = Vec::with_capacity(fields.len() + 3);
-        for (name, value) in fields {
-            let value = scalar_text(value).ok_or_else(|| {
-                Error::options(format!("the field {name:?} of the upload is {} where a string is needed", kind(value)))
-            })?;
-            parts.push(Part::field(name, &value));
-        }
-        parts.push(Part {
-            name: "media".to_owned(),
-            filename: Some(self.filename.clone()),
-            headers: Vec::new(),
-            contents: self.contents.clone(),
-        });
-        Ok(Multipart { boundary: boundary.to_owned(), parts })
+        &self.file.sha256
     }
 }
 
-/// A boundary that no file holds by chance.
+/// A random boundary. It does not occur in a file by chance.
 pub(crate) fn boundary() -> Result<String, Error> {
     random::nonce()
 }
@@ -167,8 +115,8 @@ fn unreadable(name: &str, source: std::io::Error) -> Error {
 impl fmt::Debug for Media {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Media")
-            .field("filename", &self.filename)
-            .field("contents", &format_args!("{} bytes", self.contents.len()))
+            .field("filename", &self.file.filename)
+            .field("contents", &format_args!("{} bytes", self.file.contents.len()))
             .finish_non_exhaustive()
     }
 }

@@ -1,9 +1,9 @@
-//! What options are read as, and the words for each that is wrong.
+//! Reading options, and the message for each invalid option.
 
 use super::*;
 use serde_json::json;
 
-fn said(options: Value) -> String {
+fn message(options: Value) -> String {
     Options::from(options).checked().err().map(|e| e.to_string()).unwrap_or_default()
 }
 
@@ -15,17 +15,17 @@ fn reserved_keys_and_variables() {
     }))
     .checked()
     .expect("good options");
-    assert_eq!(options.variables.keys().collect::<Vec<_>>(), ["card_id"]);
-    let Some(Body::Json(json)) = &options.body else { panic!("no JSON") };
+    assert_eq!(options.spec.variables.keys().collect::<Vec<_>>(), ["card_id"]);
+    let Some(RequestBody::Json(json)) = &options.spec.body else { panic!("no JSON") };
     assert_eq!(json.to_string(), r#"{"b":1,"a":2}"#);
-    assert_eq!(options.headers.get_all("x-a").iter().count(), 2);
-    assert_eq!(options.timeout, Some(Duration::from_millis(400)));
-    assert_eq!(options.http_errors, Some(false));
-    assert!(Options::from(json!({"json": null, "query": null})).body.is_none());
+    assert_eq!(options.spec.headers.get_all("x-a").iter().count(), 2);
+    assert_eq!(options.config.timeout, Some(std::time::Duration::from_millis(400)));
+    assert!(!options.config.http_errors && Options::new().config.http_errors);
+    assert!(Options::from(json!({"json": null, "query": null})).spec.body.is_none());
 }
 
 #[test]
-fn each_wrong_option_has_its_words() {
+fn each_invalid_option_has_its_message() {
     for (options, words) in [
         (json!(["a"]), "an array where an object"),
         (json!("a"), "a string where an object"),
@@ -80,16 +80,16 @@ fn each_wrong_option_has_its_words() {
         (json!({"verify": false}), "TLS is always verified"),
         (json!({"handler": 1}), "ClientBuilder::signer"),
     ] {
-        let said = said(options.clone());
-        assert!(said.contains(words), "{options}: {words:?} not in {said:?}");
+        let message = message(options.clone());
+        assert!(message.contains(words), "{options}: {words:?} not in {message:?}");
     }
-    assert!(!said(json!({"headers": {"X": "s3cret\n"}})).contains("s3cret"));
+    assert!(!message(json!({"headers": {"X": "s3cret\n"}})).contains("s3cret"));
 }
 
 #[test]
-fn a_number_that_was_rounded_is_refused_and_no_other() {
+fn a_rounded_number_is_rejected() {
     let read: Value = serde_json::from_str(r#"{"id": 12345678901234567890123}"#).expect("JSON");
-    let error = said(read);
+    let error = message(read);
     assert!(
         error.contains("the number 1.2345678901234568e+22 is beyond") && error.ends_with("give it as a string"),
         "{error}"
@@ -97,7 +97,7 @@ fn a_number_that_was_rounded_is_refused_and_no_other() {
     let whole =
         json!({"id": u64::MAX, "json": {"a": i64::MIN, "b": 9007199254740993_u64, "c": 0.1, "d": -9007199254740991.0}});
     let options = Options::from(whole).checked().expect("exact");
-    let Some(Body::Json(json)) = &options.body else { panic!("no JSON") };
+    let Some(RequestBody::Json(json)) = &options.spec.body else { panic!("no JSON") };
     assert_eq!(json.to_string(), r#"{"a":-9223372036854775808,"b":9007199254740993,"c":0.1,"d":-9007199254740991.0}"#);
     assert!(Options::new().json(&vec![1e300]).checked().is_err());
     assert!(Options::new().json(&u128::MAX).checked().is_err());
@@ -107,26 +107,27 @@ fn a_number_that_was_rounded_is_refused_and_no_other() {
 }
 
 #[test]
-fn what_means_nothing_here_says_what_to_use_instead() {
-    for (key, instead) in keys::ELSEWHERE {
+fn a_rejected_guzzle_option_names_its_replacement() {
+    for (key, instead) in keys::REJECTED {
         let mut options = Map::new();
         options.insert((*key).to_owned(), json!(true));
-        assert!(said(Value::Object(options)).ends_with(&format!("has no meaning here: {instead}")), "{key}");
+        assert!(message(Value::Object(options)).ends_with(&format!("is not supported: {instead}")), "{key}");
     }
 }
 
 #[test]
-fn the_readmes_have_the_table_of_keys() {
+fn the_readmes_list_all_options() {
     for readme in [include_str!("../../README.md"), include_str!("../../docs/README.zh-CN.md")] {
-        for key in reserved() {
+        for key in keys::RESERVED.options.iter().copied() {
             assert!(readme.contains(&format!("| `{key}` |")), "{key} is not in a table of {}", &readme[..20]);
         }
     }
 }
 
 #[test]
-fn no_key_stands_twice() {
-    let mut names: Vec<_> = reserved().chain(keys::ELSEWHERE.iter().map(|(name, _)| *name)).collect();
+fn option_names_are_unique() {
+    let mut names: Vec<_> =
+        keys::RESERVED.options.iter().copied().chain(keys::REJECTED.iter().map(|(name, _)| *name)).collect();
     names.sort_unstable();
     let all = names.len();
     names.dedup();

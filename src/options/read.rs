@@ -1,19 +1,20 @@
-//! From JSON to the value of an option. Each error says what it got and what is needed.
+//! Readers of option values in JSON. Each error says what was given and what is needed.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
-use super::{Query, Redirects};
-use crate::error::excerpt;
-use crate::options::media;
-use crate::pipeline::call_config::Retry;
+use super::media;
+use crate::pipeline::call_config::{Redirects, Retry};
 use crate::proto::base_uri::BaseUri;
+use crate::proto::excerpt::excerpt;
 use crate::proto::json_type::kind;
 use crate::proto::multipart::{Multipart, Part};
-use crate::transport::connect::Proxy;
+use crate::proto::php_scalar::exact;
+use crate::proto::request::Query;
+use crate::transport::proxy::Proxy;
 
 pub(crate) fn text(value: Value) -> Result<String, String> {
     match value {
@@ -22,35 +23,11 @@ pub(crate) fn text(value: Value) -> Result<String, String> {
     }
 }
 
-/// The first number that may have lost digits before it came here: a float beyond 2^53, from where on whole numbers have gaps. JSON text
-/// with a whole number that is longer than 64 bits is read as such a float, without a word.
-pub(super) fn rounded(value: &Value) -> Option<&Number> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    match value {
-        Value::Number(number) if number.is_f64() => {
-            number.as_f64().filter(|float| float.abs() >= EXACT).map(|_| number)
-        }
-        Value::Array(items) => items.iter().find_map(rounded),
-        Value::Object(members) => members.values().find_map(rounded),
-        _ => None,
-    }
-}
-
-/// What is said of it.
-pub(super) fn exact(value: &Value) -> Result<(), String> {
-    match rounded(value) {
-        Some(number) => Err(format!(
-            "the number {number} is beyond those that a float holds exactly, so that digits of it may be lost already: give it as a string"
-        )),
-        None => Ok(()),
-    }
-}
-
-/// A text, or a list of texts.
+/// A string, or a list of strings.
 pub(super) fn texts(value: Value) -> Result<Vec<String>, String> {
     match value {
         Value::Array(items) => items.into_iter().map(text).collect(),
-        one => text(one).map(|one| vec![one]).map_err(|said| format!("{said}, or a list of them")),
+        one => text(one).map(|one| vec![one]).map_err(|reason| format!("{reason}, or a list of strings")),
     }
 }
 
@@ -61,7 +38,7 @@ pub(super) fn object(value: Value) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// The `xml` option: an object, or a list, whose members become `item` as in PHP.
+/// The `xml` option: an object, or a list whose members become the elements `item`, as in PHP.
 pub(super) fn fields(value: Value) -> Result<Map<String, Value>, String> {
     match value {
         Value::Array(items) => Ok(items.into_iter().enumerate().map(|(at, item)| (at.to_string(), item)).collect()),
@@ -69,13 +46,13 @@ pub(super) fn fields(value: Value) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// `nonceless`: in PHP any value but null leaves the nonce out, so that `false` says one thing and does the other.
+/// The `nonceless` option. In PHP any value except null leaves the nonce out, `false` included.
 pub(super) fn nonceless(value: &Value) -> Result<Option<bool>, String> {
     match value {
         Value::Null => Ok(None),
         Value::Bool(true) => Ok(Some(true)),
         Value::Bool(false) => {
-            Err("false, which PHP reads as true: write true to leave nonce_str out, or leave the option out".to_owned())
+            Err("false, which PHP treats as true: write true to omit nonce_str, or omit the option".to_owned())
         }
         other => Err(format!("{} where true is needed", kind(other))),
     }
@@ -102,18 +79,19 @@ pub(super) fn query(value: Value) -> Result<Option<Query>, String> {
             members.values().try_for_each(exact)?;
             Ok(Some(Query::Map(members)))
         }
-        // PHP's empty array.
+        // The empty array of PHP.
         Value::Array(items) if items.is_empty() => Ok(Some(Query::Text(String::new()))),
         Value::String(text) => Ok(Some(Query::Text(text))),
         other => Err(format!("{} where an object or a string is needed", kind(&other))),
     }
 }
 
-/// `retry`: how often besides the first time, or an object with `times` and `pause` (seconds).
+/// The `retry` option: the number of repetitions, or an object with `times` and `pause` (seconds).
 pub(crate) fn retry(value: &Value) -> Result<Retry, String> {
     let times = |value: &Value| {
-        let times = value.as_u64().and_then(|times| u32::try_from(times).ok()).filter(|times| *times <= Retry::MOST);
-        times.ok_or_else(|| format!("a number from 0 to {} is needed, or {{\"times\", \"pause\"}}", Retry::MOST))
+        let times =
+            value.as_u64().and_then(|times| u32::try_from(times).ok()).filter(|times| *times <= Retry::MAX_TIMES);
+        times.ok_or_else(|| format!("a number from 0 to {} is needed, or {{\"times\", \"pause\"}}", Retry::MAX_TIMES))
     };
     let Value::Object(members) = value else { return Ok(Retry::times(times(value)?)) };
     let mut retry = Retry::times(1);
@@ -121,7 +99,7 @@ pub(crate) fn retry(value: &Value) -> Result<Retry, String> {
         match key.as_str() {
             "times" => retry.times = times(value)?,
             "pause" => retry.pause = seconds(value)?,
-            other => return Err(format!("the key {other:?} is none of \"times\" and \"pause\"")),
+            other => return Err(format!("the key {other:?} is unknown: it has \"times\" and \"pause\"")),
         }
     }
     Ok(retry)
@@ -140,10 +118,10 @@ pub(super) fn redirects(value: &Value) -> Result<Redirects, String> {
         match key.as_str() {
             "max" => {
                 let max = value.as_u64().and_then(|max| u8::try_from(max).ok());
-                redirects.left = max.filter(|max| *max <= 20).ok_or("\"max\" is no number from 0 to 20")?;
+                redirects.left = max.filter(|max| *max <= 20).ok_or("\"max\" is not a number from 0 to 20")?;
             }
             "strict" => redirects.strict = boolean(value)?,
-            other => return Err(format!("the key {other:?} is none of \"max\" and \"strict\"")),
+            other => return Err(format!("the key {other:?} is unknown: it has \"max\" and \"strict\"")),
         }
     }
     Ok(redirects)
@@ -168,15 +146,15 @@ pub(crate) fn proxy(value: Value) -> Result<Proxy, String> {
                     other => text(other)?,
                 }
             }
-            other => return Err(format!("the key {other:?} is none of http, https and no")),
+            other => return Err(format!("the key {other:?} is unknown: it has http, https and no")),
         }
     }
     Ok(Proxy::Split { http, https, no })
 }
 
-/// Headers that would break signature or framing if a caller set them.
+/// Headers that a caller cannot set, because they would break the signature or the framing.
 const OWN_HEADERS: &[(&str, &str)] = &[
-    ("authorization", "the signer makes it; replace the signer with ClientBuilder::signer"),
+    ("authorization", "the client signs each request; replace the signer with ClientBuilder::signer"),
     ("host", "it follows from base_uri"),
     ("content-length", "it follows from the body"),
     ("transfer-encoding", "bodies are sent with a known length"),
@@ -184,8 +162,8 @@ const OWN_HEADERS: &[(&str, &str)] = &[
     ("upgrade", "calls go over HTTP/1.1"),
     ("expect", "bodies are sent at once"),
     ("keep-alive", "the connection pool keeps connections"),
-    ("proxy-authorization", "a proxy's user and password stand in the URL of \"proxy\""),
-    ("te", "answers are taken as they come"),
+    ("proxy-authorization", "the user and password of a proxy are part of the URL of \"proxy\""),
+    ("te", "trailers are not used"),
     ("trailer", "bodies are sent with a known length"),
 ];
 
@@ -196,15 +174,16 @@ pub(super) fn headers(value: Value, into: &mut HeaderMap) -> Result<(), String> 
             one => vec![one],
         };
         let shown = excerpt(&name).into_owned();
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{shown:?} is no name of a header"))?;
+        let name =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{shown:?} is not a valid header name"))?;
         if let Some((_, why)) = OWN_HEADERS.iter().find(|(own, _)| name == *own) {
             return Err(format!("the header {shown:?} cannot be given: {why}"));
         }
         if into.contains_key(&name) {
-            return Err(format!("the header {shown:?} stands twice, in capitals and not"));
+            return Err(format!("the header {shown:?} appears twice, in different capitalisation"));
         }
         if values.is_empty() {
-            return Err(format!("the header {shown:?} has no value: leave it out"));
+            return Err(format!("the header {shown:?} has no value: omit it"));
         }
         for value in values {
             into.append(&name, header_value(&shown, &value)?);
@@ -214,15 +193,15 @@ pub(super) fn headers(value: Value, into: &mut HeaderMap) -> Result<(), String> 
 }
 
 fn header_value(name: &str, value: &Value) -> Result<HeaderValue, String> {
-    exact(value).map_err(|said| format!("the header {name:?}: {said}"))?;
+    exact(value).map_err(|reason| format!("the header {name:?}: {reason}"))?;
     let text = match value {
         Value::String(text) => text.trim_matches([' ', '\t']).to_owned(),
         Value::Number(number) => number.to_string(),
         other => return Err(format!("the header {name:?} is {} where a string is needed", kind(other))),
     };
-    // The text may be a secret of the caller's, so the message does not show it.
+    // The value may be a secret, so the message does not show it.
     HeaderValue::from_maybe_shared(text.into_bytes()).map_err(|_| {
-        format!("the header {name:?} has a line break or another control character, which would smuggle in a second header: take it out")
+        format!("the header {name:?} contains a line break or another control character, which could inject a second header: remove it")
     })
 }
 

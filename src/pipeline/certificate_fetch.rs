@@ -1,4 +1,4 @@
-//! The platform's certificates: one fetch of them, opened and verified.
+//! One fetch of the platform certificates, decrypted and verified.
 //!
 //! Source: WeChat Pay, "获取平台证书列表".
 
@@ -12,59 +12,64 @@ use tower::ServiceExt;
 use crate::clock::now;
 use crate::crypto::{Apiv3Key, Certificate, PublicKey};
 use crate::error::{Error, ErrorKind};
-use crate::options::Options;
 use crate::pipeline::call_config::CallConfig;
 use crate::pipeline::response::Response;
 use crate::pipeline::stack::BoxService;
 use crate::proto::base_uri::BaseUri;
-use crate::proto::{request, verify};
+use crate::proto::request::{self, RequestSpec, ReservedNames, UnsignedRequest};
+use crate::proto::verify;
 
-/// The path of the certificates.
+/// The path of the platform certificates.
 pub(crate) const CERTIFICATES: &str = "v3/certificates";
-/// Where certificates come from.
-pub(crate) struct Source {
-    /// Signs and sends, and verifies nothing: the first answer is verified with the certificate in it.
-    pub(crate) unverified: BoxService,
-    pub(crate) base: BaseUri,
+
+/// Fetches the platform certificates.
+pub(crate) struct CertificateSource {
+    /// Signs and sends, and does not verify: the response is verified with a certificate that it contains.
+    pub(crate) service: BoxService,
+    pub(crate) base_uri: BaseUri,
     pub(crate) key: Apiv3Key,
-    pub(crate) every: Duration,
+    /// How often the certificates are fetched again.
+    pub(crate) refresh_interval: Duration,
 }
 
-impl Source {
+impl CertificateSource {
     pub(crate) async fn fetch(&self, known: impl Fn(&str) -> Option<PublicKey>) -> Result<Vec<Certificate>, Error> {
-        let template = request::template(CERTIFICATES)?;
-        let mut request = request::build(Method::GET, &template, &Options::new(), &self.base)?;
+        let reserved = ReservedNames { options: &[], rejected: &[] };
+        let template = request::template(CERTIFICATES, &reserved)?;
+        let spec = RequestSpec::default();
+        let UnsignedRequest { mut request, .. } =
+            request::build(Method::GET, &template, &spec, &self.base_uri, &reserved)?;
         request.extensions_mut().insert(CallConfig::default());
-        let answer = self.unverified.clone().oneshot(request).await?;
-        if !answer.status().is_success() {
-            return Err(Error::from_response(Response::new(answer, false)));
+        let response = self.service.clone().oneshot(request).await?;
+        if !response.status().is_success() {
+            return Err(Error::from_response(Response::new(response)));
         }
-        let certificates = self.open(answer.body())?;
-        self.verify(known, &answer, &certificates)?;
+        let certificates = self.decrypt(response.body())?;
+        self.verify(known, &response, &certificates)?;
         Ok(certificates)
     }
 
-    /// The certificates in an answer, out of the seal that only the APIv3 key opens.
-    fn open(&self, body: &Bytes) -> Result<Vec<Certificate>, Error> {
-        let wrong = |said: String| Error::new(ErrorKind::Decode, said);
+    /// Decrypts the certificates in a response with the APIv3 key.
+    fn decrypt(&self, body: &Bytes) -> Result<Vec<Certificate>, Error> {
+        let wrong = |reason: String| Error::new(ErrorKind::Decode, reason);
         let json: Value = serde_json::from_slice(body)
-            .map_err(|error| wrong(format!("the answer with the platform's certificates is no JSON: {error}")))?;
+            .map_err(|error| wrong(format!("the response with the platform certificates is not JSON: {error}")))?;
         let rows = json.get("data").and_then(Value::as_array).filter(|rows| !rows.is_empty());
-        let rows = rows.ok_or_else(|| wrong("the answer has no platform certificates".to_owned()))?;
+        let rows = rows.ok_or_else(|| wrong("the response contains no platform certificates".to_owned()))?;
         let mut certificates = Vec::with_capacity(rows.len());
         for row in rows {
             let sealed = &row["encrypt_certificate"];
             let field = |name: &str| {
                 let text = sealed.get(name).and_then(Value::as_str);
-                text.ok_or_else(|| wrong(format!("a platform certificate comes without {name}")))
+                text.ok_or_else(|| wrong(format!("a platform certificate in the response has no {name}")))
             };
             let pem = self.key.decrypt(
                 field("ciphertext")?,
                 field("nonce")?,
                 sealed.get("associated_data").and_then(Value::as_str).unwrap_or_default(),
             )?;
-            let pem = String::from_utf8(pem).map_err(|_| wrong("a platform certificate is no text".to_owned()))?;
-            // A row of another kind of key, as a national algorithm's, is not for this client, and must not take the others along.
+            let pem = String::from_utf8(pem).map_err(|_| wrong("a platform certificate is not text".to_owned()))?;
+            // A certificate with another kind of key, such as SM2, is skipped. The others remain usable.
             let Some(certificate) =
                 Some(&pem).filter(|pem| pem.contains("-----BEGIN ")).and_then(|pem| Certificate::from_pem(pem).ok())
             else {
@@ -72,39 +77,39 @@ impl Source {
             };
             if row["serial_no"].as_str().is_none_or(|serial| !serial.eq_ignore_ascii_case(certificate.serial())) {
                 return Err(wrong(format!(
-                    "the platform certificate {} comes under another serial number",
+                    "the platform certificate {} has another serial number in the response",
                     certificate.serial()
                 )));
             }
             certificates.push(certificate);
         }
         if certificates.is_empty() {
-            return Err(wrong("the answer has no platform certificate with an RSA key".to_owned()));
+            return Err(wrong("the response contains no platform certificate with an RSA key".to_owned()));
         }
         Ok(certificates)
     }
 
-    /// The answer is signed by a key that is known, or by one of the certificates in it.
+    /// Verifies the response with a certificate that it contains, or with a known key.
     fn verify(
         &self,
         known: impl Fn(&str) -> Option<PublicKey>,
-        answer: &http::Response<Bytes>,
+        response: &http::Response<Bytes>,
         new: &[Certificate],
     ) -> Result<(), Error> {
-        let untrusted = |said: String| {
-            let said = format!("the answer with the platform's certificates is not to be trusted: {said}");
-            Error::new(ErrorKind::Verification, said)
+        let untrusted = |reason: String| {
+            let message = format!("the response with the platform certificates is not trustworthy: {reason}");
+            Error::new(ErrorKind::Verification, message)
         };
-        let signed = verify::read(answer.headers(), answer.body(), now()).map_err(untrusted)?;
+        let signed = verify::read(response.headers(), response.body(), now()).map_err(untrusted)?;
         let now = SystemTime::now();
         let found =
             new.iter().find(|certificate| certificate.serial() == signed.serial && certificate.is_valid_at(now));
         let key = found.map(|certificate| certificate.public_key().clone()).or_else(|| known(signed.serial));
-        let key = key.ok_or_else(|| untrusted("it is signed by a key that it does not hold".to_owned()))?;
+        let key = key.ok_or_else(|| untrusted("it is signed with a key that it does not contain".to_owned()))?;
         if key.verify(&signed.message, &signed.signature) {
             return Ok(());
         }
-        Err(untrusted("its signature does not hold".to_owned()))
+        Err(untrusted("its signature is invalid".to_owned()))
     }
 }
 
@@ -115,7 +120,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_row_of_another_kind_of_key_takes_no_other_along() {
+    fn a_certificate_with_another_kind_of_key_is_skipped() {
         let key = Apiv3Key::new("0123456789abcdef0123456789abcdef").expect("key");
         let row = |serial: &str, text: &str| {
             let ciphertext = key.encrypt(text.as_bytes(), "0123456789ab", "certificate").expect("sealed");
@@ -124,9 +129,14 @@ mod tests {
         };
         let rsa = keys::issue(901, SystemTime::now() + Duration::from_secs(60)).expect("issued");
         let elliptic = rcgen::generate_simple_self_signed(vec!["x".to_owned()]).expect("certificate").cert.pem();
-        let unverified = BoxService::new(tower::service_fn(|_| std::future::ready(Err(Error::layer("not called")))));
-        let source = Source { unverified, base: BaseUri::official(), key: key.clone(), every: Duration::ZERO };
-        let open = |rows: Vec<Value>| source.open(&json!({ "data": rows }).to_string().into());
+        let service = BoxService::new(tower::service_fn(|_| std::future::ready(Err(Error::layer("not called")))));
+        let source = CertificateSource {
+            service,
+            base_uri: BaseUri::official(),
+            key: key.clone(),
+            refresh_interval: Duration::ZERO,
+        };
+        let open = |rows: Vec<Value>| source.decrypt(&json!({ "data": rows }).to_string().into());
         let rsa_serial = Certificate::from_pem(&rsa.pem).expect("certificate").serial().to_owned();
         let both = open(vec![row("00", &elliptic), row("01", "file:///etc/hostname"), row(&rsa_serial, &rsa.pem)]);
         assert_eq!(both.expect("one is left").len(), 1);

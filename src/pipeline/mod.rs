@@ -1,12 +1,14 @@
-//! A call under way: the stack of tower layers that every request passes, and what the layers share.
+//! A call in flight: [`send`] and the stack of tower layers that every request passes.
 
 pub(crate) mod call_config;
 pub(crate) mod certificate_fetch;
+pub(crate) mod http_service;
 pub(crate) mod platform_keys;
+pub(crate) mod promise;
 pub(crate) mod response;
 pub(crate) mod retry;
+pub(crate) mod send;
 pub(crate) mod sign;
 pub(crate) mod stack;
-pub(crate) mod trace;
-pub(crate) mod v2;
+mod trace;
 pub(crate) mod verify;

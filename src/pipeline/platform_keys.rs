@@ -13,9 +13,10 @@ use tokio::sync::watch;
 
 use crate::BoxFuture;
 use crate::crypto::{Apiv3Key, Certificate, PublicKey};
-use crate::error::{BoxError, Error, ErrorKind, excerpt};
-use crate::pipeline::certificate_fetch::{CERTIFICATES, Source};
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::pipeline::certificate_fetch::{CERTIFICATES, CertificateSource};
 use crate::pipeline::verify::Verifier;
+use crate::proto::excerpt::excerpt;
 use crate::transport::runtime;
 
 /// Ids of public keys begin so; the other serials are those of platform certificates.
@@ -36,7 +37,7 @@ pub(crate) struct PlatformKeys {
     /// By id or serial number, from the settings. They are not looked at for their age: they are what the merchant says.
     settings: BTreeMap<String, PublicKey>,
     fetched: RwLock<Fetched>,
-    source: Option<Source>,
+    source: Option<CertificateSource>,
     flight: Mutex<InFlightFetch>,
 }
 
@@ -120,7 +121,7 @@ pub(crate) fn check_id(id: &str, key: &PublicKey) -> Result<(), String> {
 }
 
 impl PlatformKeys {
-    pub(crate) fn new(settings: BTreeMap<String, PublicKey>, source: Option<Source>) -> Arc<Self> {
+    pub(crate) fn new(settings: BTreeMap<String, PublicKey>, source: Option<CertificateSource>) -> Arc<Self> {
         Arc::new(PlatformKeys { settings, fetched: RwLock::default(), source, flight: Mutex::default() })
     }
 
@@ -319,13 +320,14 @@ impl PlatformKeys {
         let Some(source) = &self.source else { return };
         let due = {
             let fetched = self.fetched.read().unwrap_or_else(PoisonError::into_inner);
-            fetched.at.is_some_and(|at| at.elapsed() >= source.every)
+            fetched.at.is_some_and(|at| at.elapsed() >= source.refresh_interval)
         };
         if !due {
             return;
         }
         let mut flight = self.flight();
-        let rested = flight.last.as_ref().is_none_or(|last| last.at.elapsed() >= last.pause().min(source.every));
+        let rested =
+            flight.last.as_ref().is_none_or(|last| last.at.elapsed() >= last.pause().min(source.refresh_interval));
         if flight.under_way.is_none() && rested {
             // Without a thread to fetch on there is no refresh, and the keys stay as they are.
             let _ = self.begin(&mut flight);

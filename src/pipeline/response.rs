@@ -1,69 +1,139 @@
-//! The answer to a call.
+//! The response to a call.
 
 use std::borrow::Cow;
 use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
-use crate::error::{Error, ErrorKind, excerpt};
-use crate::pipeline::call_config::{Attempts, Delivered, Hint};
+use crate::error::{Error, ErrorKind};
+use crate::proto::excerpt::excerpt;
 use crate::proto::xml;
-use crate::transport::body::BodyStream;
 
-/// The answer to a call: status, headers and the whole body, as it came over the wire.
+/// What the layers know of a response, in its extensions until a [`Response`] is made of it.
+#[derive(Clone)]
+pub(crate) struct ResponseInfo {
+    /// Whether the signature was present and valid.
+    pub(crate) verified: bool,
+    /// How many requests were sent.
+    pub(crate) attempts: u32,
+    /// Whether the response came from the backup host.
+    pub(crate) from_backup: bool,
+    /// Why the service refused the signature of the request.
+    pub(crate) hint: Option<Arc<str>>,
+    /// Where the body is.
+    pub(crate) body: BodyLocation,
+}
+
+/// Where the body of a response is.
+#[derive(Clone)]
+pub(crate) enum BodyLocation {
+    /// In memory.
+    Collected,
+    /// Written to the sink of the call.
+    Sink,
+    /// In a stream that the caller reads.
+    Stream(Slot<BodyStream>),
+}
+
+impl ResponseInfo {
+    pub(crate) fn new(body: BodyLocation) -> Self {
+        ResponseInfo { verified: false, attempts: 1, from_backup: false, hint: None, body }
+    }
+
+    /// Whether the body is not in memory.
+    pub(crate) fn is_delivered(response: &http::Response<Bytes>) -> bool {
+        let info = response.extensions().get::<ResponseInfo>();
+        info.is_some_and(|info| !matches!(info.body, BodyLocation::Collected))
+    }
+}
+
+/// A value that is taken once and that travels in extensions, which must be `Clone`.
+pub(crate) struct Slot<T>(Arc<Mutex<Option<T>>>);
+
+impl<T> Slot<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Slot(Arc::new(Mutex::new(Some(value))))
+    }
+
+    pub(crate) fn take(&self) -> Option<T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(crate) fn put(&self, value: T) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+    }
+}
+
+impl<T> Clone for Slot<T> {
+    fn clone(&self) -> Self {
+        Slot(Arc::clone(&self.0))
+    }
+}
+
+/// The response to a call: status, headers and the whole body, as received.
 ///
 /// ```
 /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
 /// # let client = sandbox.client()?;
-/// let answer = client.chain("v3/security/echo").post(serde_json::json!({ "json": { "echo_message": "hello" } }))?;
-/// assert!(answer.status().is_success() && answer.is_verified());
-/// assert_eq!(answer.json()?["echo_message"], "hello");
-/// assert_eq!(answer.headers()["content-type"], "application/json; charset=utf-8");
-/// println!("{} bytes, Request-ID {:?}", answer.body().len(), answer.request_id());
+/// let response = client.chain("v3/security/echo").post(serde_json::json!({ "json": { "echo_message": "hello" } }))?;
+/// assert!(response.status().is_success() && response.is_verified());
+/// assert_eq!(response.json()?["echo_message"], "hello");
+/// assert_eq!(response.headers()["content-type"], "application/json; charset=utf-8");
+/// println!("{} bytes, Request-ID {:?}", response.body().len(), response.request_id());
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 ///
 /// A clone shares the body.
 #[derive(Clone)]
 pub struct Response {
-    parts: http::Response<Bytes>,
-    verified: bool,
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+    info: ResponseInfo,
 }
 
 impl Response {
-    pub(crate) fn new(parts: http::Response<Bytes>, verified: bool) -> Self {
-        Response { parts, verified }
+    /// Takes what the layers know of the response out of its extensions. A response that a caller's
+    /// layer made anew has none, and counts as unverified.
+    pub(crate) fn new(response: http::Response<Bytes>) -> Self {
+        let (mut parts, body) = response.into_parts();
+        let info = parts.extensions.remove().unwrap_or_else(|| ResponseInfo::new(BodyLocation::Collected));
+        Response { status: parts.status, headers: parts.headers, body, info }
     }
 
-    /// Whether the body went into a sink or a stream as it came.
+    /// Whether the body was written to a sink or is in a stream.
     pub(crate) fn is_delivered(&self) -> bool {
-        self.parts.extensions().get::<Delivered>().is_some()
+        !matches!(self.info.body, BodyLocation::Collected)
     }
 
-    /// Why the signature of the request was refused.
+    /// Why the service refused the signature of the request.
     pub(crate) fn hint(&self) -> Option<&str> {
-        self.parts.extensions().get::<Hint>().map(|Hint(said)| &**said)
+        self.info.hint.as_deref()
     }
 
     pub(crate) fn without_body(self) -> Self {
-        Response { parts: self.parts.map(|_| Bytes::new()), ..self }
+        Response { body: Bytes::new(), ..self }
     }
 
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.parts.status()
+        self.status
     }
 
     /// The HTTP headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
-        self.parts.headers()
+        &self.headers
     }
 
-    /// The `Request-ID` header, which WeChat Pay's support asks for.
+    /// The `Request-ID` header. WeChat Pay's support needs it to find a request.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.headers().get("request-id")?.to_str().ok()
@@ -72,24 +142,25 @@ impl Response {
     /// The raw body.
     #[must_use]
     pub fn body(&self) -> &Bytes {
-        self.parts.body()
+        &self.body
     }
 
-    /// The body as text; bytes that are no UTF-8 become `U+FFFD`. [`body`](Self::body) has them as they are.
+    /// The body as text. Bytes that are not UTF-8 become `U+FFFD`; [`body`](Self::body) returns them
+    /// unchanged.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.body())
     }
 
-    /// The body as JSON, keys in the service's order. Amounts of APIv3 are integers, in fen.
+    /// The body as JSON, with keys in the service's order. Amounts of APIv3 are integers, in fen.
     ///
     /// # Errors
-    /// [`ErrorKind::Decode`] when the body is no JSON; an empty body, as `204 No Content` has, is none.
+    /// [`ErrorKind::Decode`]: the body is not JSON. The empty body of `204 No Content` is not JSON.
     pub fn json(&self) -> Result<Value, Error> {
         self.json_as()
     }
 
-    /// The body as JSON, in a type of the caller's.
+    /// The body as JSON, deserialised into a type.
     ///
     /// ```
     /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
@@ -103,19 +174,20 @@ impl Response {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Decode`] when the body is no JSON, or not of that type.
+    /// [`ErrorKind::Decode`]: the body is not JSON, or does not fit the type.
     pub fn json_as<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(self.body()).map_err(|source| {
             Error::new(
                 ErrorKind::Decode,
-                format!("the body is not the JSON that was expected ({source}): {}", excerpt(&self.text())),
+                format!("the body is not the expected JSON ({source}): {}", excerpt(&self.text())),
             )
             .with_source(source)
         })
     }
 
-    /// The body of an APIv2 answer: the fields below its root, each a string, in the service's order. An element with elements is an
-    /// object, a name that stands several times an array. Characters that XML forbids, as nicknames have them, are taken out.
+    /// The body of an APIv2 response: the fields below its root, each a string, in the service's order.
+    /// An element that contains elements is an object; a name that appears several times is an array.
+    /// Characters that XML forbids (nicknames contain them) are removed.
     ///
     /// ```
     /// # use serde_json::json;
@@ -130,49 +202,53 @@ impl Response {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Decode`] when the body is no XML, has a document type, or is larger than any answer of the service.
+    /// [`ErrorKind::Decode`]: the body is not XML, has a document type, or is larger than any response of
+    /// the service.
     pub fn xml(&self) -> Result<Value, Error> {
         xml::fields(self.body())
-            .map_err(|said| Error::new(ErrorKind::Decode, format!("the body is not the XML that was expected: {said}")))
+            .map_err(|reason| Error::new(ErrorKind::Decode, format!("the body is not the expected XML: {reason}")))
     }
 
-    /// The body as it comes, of a call with the option `stream`; of any other call the body that is already there.
+    /// The body of a call with the option `stream`, while it is received. For any other call it is the
+    /// body in memory.
     ///
-    /// Only answers whose signature does not cover their body come piece by piece: bills, vouchers, pictures, overseas
-    /// statements. All others are verified first, and are then one piece. A clone of a response that was taken here streams
-    /// nothing.
+    /// Only responses whose signature does not cover the body are streamed: bills, vouchers, pictures
+    /// and overseas statements. Any other response is verified first and is then one piece. The stream
+    /// is taken from a response and its clones once; after that it is empty.
     #[must_use]
     pub fn into_stream(self) -> BodyStream {
-        match self.parts.extensions().get() {
-            Some(Delivered::Stream(slot)) => slot.take().unwrap_or_else(|| BodyStream::whole(Bytes::new())),
-            Some(Delivered::Sink) | None => BodyStream::whole(self.parts.into_body()),
+        match self.info.body {
+            BodyLocation::Stream(slot) => slot.take().unwrap_or_else(|| BodyStream::whole(Bytes::new())),
+            BodyLocation::Sink | BodyLocation::Collected => BodyStream::whole(self.body),
         }
     }
 
-    /// How many requests it took: more than one where the call was [repeated](crate::ClientBuilder::retry) or went to the
+    /// How many requests were sent: more than one if the call was
+    /// [repeated](crate::ClientBuilder::retry) or went to the
     /// [backup host](crate::ClientBuilder::backup_uri).
     #[must_use]
     pub fn attempts(&self) -> u32 {
-        self.parts.extensions().get::<Attempts>().map_or(1, |attempts| attempts.count)
+        self.info.attempts
     }
 
-    /// Whether the [backup host](crate::ClientBuilder::backup_uri) answered.
+    /// Whether the response came from the [backup host](crate::ClientBuilder::backup_uri).
     #[must_use]
     pub fn is_from_backup(&self) -> bool {
-        self.parts.extensions().get::<Attempts>().is_some_and(|attempts| attempts.by_backup)
+        self.info.from_backup
     }
 
-    /// Whether the service's signature on this answer was there and held.
+    /// Whether the service's signature on this response was present and valid.
     ///
-    /// A 2xx answer that is handed out is always verified, but for the few documented paths that answer unsigned. An answer
-    /// other than 2xx is handed out either way: gateways in front of the service do not sign.
+    /// A 2xx response that a call returns is verified, except for the few documented paths that respond
+    /// without a signature. A response other than 2xx may be unverified: gateways in front of the
+    /// service do not sign.
     #[must_use]
     pub fn is_verified(&self) -> bool {
-        self.verified
+        self.info.verified
     }
 }
 
-/// Headers that a log may show; the others are counted. The answer's signature is not among them.
+/// Headers that `Debug` shows. It counts the others, so the signature is not shown.
 const SHOWN: [&str; 6] =
     ["content-type", "content-length", "date", "request-id", "wechatpay-serial", "wechatpay-timestamp"];
 
@@ -200,7 +276,106 @@ impl fmt::Debug for Response {
             .field("status", &self.status())
             .field("headers", &Headers(self.headers()))
             .field("body", &format_args!("{} bytes", self.body().len()))
-            .field("verified", &self.verified)
+            .field("verified", &self.info.verified)
             .finish()
+    }
+}
+
+/// The source of a [`BodyStream`]: a connection, or bytes in memory.
+pub(crate) trait BodySource: Send {
+    /// Lets the time limit of the next read begin when it is polled.
+    fn restart_timer(&mut self);
+
+    /// The next piece of the body, or `None` at its end.
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>>;
+
+    /// The next piece. Blocks this thread.
+    fn next_blocking(&mut self) -> Result<Option<Bytes>, Error>;
+
+    /// The length of the rest, if it is known.
+    fn remaining(&self) -> Option<u64>;
+}
+
+/// The body of a response, piece by piece. [`Response::into_stream`] returns it.
+///
+/// In async code await [`next`](Self::next); in other code use [`Read`]. If the service signed a digest
+/// of the body, the digest is checked at the end, so the last piece may be an error.
+///
+/// ```
+/// # use serde_json::json;
+/// # use wechatpay_chain::sandbox::Sandbox;
+/// # let sandbox = Sandbox::start()?;
+/// # sandbox.file("v3/billdownload/file", 100_000);
+/// # let client = sandbox.client()?;
+/// let bill = client.chain("v3/billdownload/file").get(json!({ "query": { "token": "..." }, "stream": true }))?;
+/// let mut lines = std::io::BufReader::new(bill.into_stream());
+/// let copied = std::io::copy(&mut lines, &mut std::io::sink())?;
+/// # assert_eq!(copied, 100_000);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct BodyStream {
+    /// `None` after the end and after an error.
+    source: Option<Box<dyn BodySource>>,
+    /// Bytes that were received and not read yet.
+    unread: Bytes,
+}
+
+impl BodyStream {
+    pub(crate) fn new(source: impl BodySource + 'static) -> Self {
+        BodyStream { source: Some(Box::new(source)), unread: Bytes::new() }
+    }
+
+    fn whole(body: Bytes) -> Self {
+        BodyStream { source: None, unread: body }
+    }
+
+    /// The next piece, or `None` at the end and after an error.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Transport`]: the connection broke. [`ErrorKind::Timeout`]: no data arrived in time.
+    /// [`ErrorKind::Verification`]: the digest of the file differs from the one the service signed.
+    pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
+        if !self.unread.is_empty() {
+            return Some(Ok(std::mem::take(&mut self.unread)));
+        }
+        let source = self.source.as_mut()?;
+        source.restart_timer();
+        let piece = poll_fn(|context| source.poll_next(context)).await;
+        self.received(piece).transpose()
+    }
+
+    /// The length of the rest, if it is known.
+    #[must_use]
+    pub fn remaining(&self) -> Option<u64> {
+        let source = self.source.as_ref().map_or(Some(0), |source| source.remaining())?;
+        Some(source + self.unread.len() as u64)
+    }
+
+    fn received(&mut self, piece: Result<Option<Bytes>, Error>) -> Result<Option<Bytes>, Error> {
+        if !matches!(piece, Ok(Some(_))) {
+            self.source = None;
+        }
+        piece
+    }
+}
+
+impl Read for BodyStream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.unread.is_empty() {
+            let Some(source) = &mut self.source else { return Ok(0) };
+            let piece = source.next_blocking();
+            if let Some(piece) = self.received(piece).map_err(io::Error::other)? {
+                self.unread = piece;
+            }
+        }
+        let count = into.len().min(self.unread.len());
+        self.unread.copy_to_slice(&mut into[..count]);
+        Ok(count)
+    }
+}
+
+impl fmt::Debug for BodyStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BodyStream").field("remaining", &self.remaining()).finish_non_exhaustive()
     }
 }

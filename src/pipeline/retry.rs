@@ -1,5 +1,7 @@
-//! Repeats what may be repeated: at the backup host where no connection could be made, and where the caller consents to it, after an
-//! answer that may be different the next time.
+//! The retry layer: sends a request again after a failure that another attempt may not meet.
+//!
+//! A request that could not be sent, because no connection was made, goes to the backup host. A request
+//! that may have arrived is repeated only if the caller enabled it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -8,201 +10,216 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode, Uri};
-use tower::{Service, ServiceExt};
+use tower::{Layer, Service, ServiceExt};
 
 use crate::crypto::random;
 use crate::error::{Error, ErrorKind};
-use crate::pipeline::call_config::{Attempts, CallConfig, Delivery, Retry};
+use crate::pipeline::call_config::{CallConfig, Retry};
+use crate::pipeline::http_service::ResponseFuture;
+use crate::pipeline::response::ResponseInfo;
 use crate::pipeline::trace;
 use crate::proto::base_uri::BaseUri;
-use crate::transport::http_client::Answer;
 
-/// How long the primary host is left alone after it could not be reached.
-const LEFT_ALONE: Duration = Duration::from_secs(60);
-/// The longest pause that `Retry-After` may ask for.
-const MOST_ASKED: Duration = Duration::from_secs(60);
+/// How long calls go to the backup host first, after the primary host could not be reached.
+const PRIMARY_DOWN: Duration = Duration::from_secs(60);
+/// The longest pause that `Retry-After` may demand.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// The layer. A clone shares what is known of the hosts.
+/// The layer. A clone shares the state of the hosts.
 #[derive(Clone)]
-pub(crate) struct RetryLayer(Arc<Shared>);
+pub(crate) struct RetryLayer(Arc<Hosts>);
 
-struct Shared {
+struct Hosts {
     primary: BaseUri,
     backup: Option<BaseUri>,
+    /// The client's setting, for calls without the option.
     retry: Retry,
-    /// Until when the primary host is left alone.
-    down: Mutex<Option<Instant>>,
+    /// Until when the primary host counts as unreachable.
+    primary_down: Mutex<Option<Instant>>,
 }
 
 impl RetryLayer {
     pub(crate) fn new(primary: BaseUri, backup: Option<BaseUri>, retry: Retry) -> Self {
-        RetryLayer(Arc::new(Shared { primary, backup, retry, down: Mutex::default() }))
-    }
-
-    pub(crate) fn layer<S>(self, inner: S) -> RetryService<S> {
-        RetryService { shared: self.0, inner }
+        RetryLayer(Arc::new(Hosts { primary, backup, retry, primary_down: Mutex::default() }))
     }
 }
 
+impl<S> Layer<S> for RetryLayer {
+    type Service = RetryService<S>;
+
+    fn layer(&self, inner: S) -> RetryService<S> {
+        RetryService { hosts: Arc::clone(&self.0), inner }
+    }
+}
+
+/// The service of [`RetryLayer`].
 #[derive(Clone)]
 pub(crate) struct RetryService<S> {
-    shared: Arc<Shared>,
+    hosts: Arc<Hosts>,
     inner: S,
 }
 
 impl<S> Service<http::Request<Bytes>> for RetryService<S>
 where
-    S: Service<http::Request<Bytes>, Response = http::Response<Bytes>, Error = Error, Future = Answer>,
+    S: Service<http::Request<Bytes>, Response = http::Response<Bytes>, Error = Error, Future = ResponseFuture>,
     S: Clone + Send + Sync + 'static,
 {
     type Response = http::Response<Bytes>;
     type Error = Error;
-    type Future = Answer;
+    type Future = ResponseFuture;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: http::Request<Bytes>) -> Answer {
-        let exchange = request.extensions().get::<CallConfig>();
-        let retry = exchange.and_then(|exchange| exchange.retry).unwrap_or(self.shared.retry);
-        let backup = self.shared.backup_of(request.uri());
+    fn call(&mut self, request: http::Request<Bytes>) -> ResponseFuture {
+        let config = request.extensions().get::<CallConfig>();
+        let retry = config.and_then(|config| config.retry).unwrap_or(self.hosts.retry);
+        let backup = self.hosts.backup_uri(request.uri());
         if retry.times == 0 && backup.is_none() {
             return self.inner.call(request);
         }
-        let how = How {
+        let policy = Policy {
             retry,
             backup,
-            whole: exchange.is_some_and(|exchange| matches!(exchange.delivery, Delivery::Collect)),
-            // What a proxy or a time of the call's own does says nothing of the host.
-            usual: exchange.is_some_and(|exchange| exchange.proxy.is_none() && exchange.connect_timeout.is_none()),
-            until: exchange.and_then(|exchange| exchange.patience.until),
+            in_memory: config.is_some_and(|config| config.sink.is_none() && !config.stream),
+            usual_route: config
+                .is_some_and(|config| config.http.proxy.is_none() && config.http.connect_timeout.is_none()),
+            deadline: config.and_then(|config| config.deadline),
         };
         let clone = self.inner.clone();
-        let (shared, inner) = (Arc::clone(&self.shared), std::mem::replace(&mut self.inner, clone));
-        Box::pin(async move { shared.repeat(inner, request, how).await })
+        let (hosts, inner) = (Arc::clone(&self.hosts), std::mem::replace(&mut self.inner, clone));
+        Box::pin(async move { hosts.send_with_retries(inner, request, policy).await })
     }
 }
 
-/// How one call is repeated.
-struct How {
+/// How one call may be repeated.
+struct Policy {
     retry: Retry,
-    /// The call's address at the backup host.
+    /// The URI of the request at the backup host.
     backup: Option<Uri>,
-    /// Whether its answer is held in memory, and can be had again.
-    whole: bool,
-    usual: bool,
-    /// When the call's time ends.
-    until: Option<tokio::time::Instant>,
+    /// Whether the response is held in memory. A sink or stream receives a response once.
+    in_memory: bool,
+    /// Whether the call uses the client's proxy and connect timeout. A failure with others does not mean
+    /// that the host is down.
+    usual_route: bool,
+    deadline: Option<tokio::time::Instant>,
 }
 
-impl Shared {
-    fn down(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.down.lock().unwrap_or_else(PoisonError::into_inner)
+impl Hosts {
+    fn primary_down(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.primary_down.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where a request to the primary host may go instead.
-    fn backup_of(&self, uri: &Uri) -> Option<Uri> {
+    /// The URI at the backup host, for a request to the primary host.
+    fn backup_uri(&self, uri: &Uri) -> Option<Uri> {
         self.backup.as_ref()?.replace_origin(&self.primary, uri)
     }
 
-    fn is_down(&self) -> bool {
-        self.down().is_some_and(|until| Instant::now() < until)
-    }
-
-    async fn repeat<S>(&self, inner: S, request: http::Request<Bytes>, how: How) -> Result<http::Response<Bytes>, Error>
+    async fn send_with_retries<S>(
+        &self,
+        inner: S,
+        request: http::Request<Bytes>,
+        policy: Policy,
+    ) -> Result<http::Response<Bytes>, Error>
     where
         S: Service<http::Request<Bytes>, Response = http::Response<Bytes>, Error = Error> + Clone,
     {
-        let How { retry, backup, whole, usual, until } = how;
-        let mut sent = false;
-        let mut by_backup = backup.is_some() && self.is_down();
-        let (mut count, mut repeated, mut changed) = (0, 0, false);
+        let Policy { retry, backup, in_memory, usual_route, deadline } = policy;
+        let mut at_backup = backup.is_some() && self.primary_down().is_some_and(|until| Instant::now() < until);
+        let (mut attempts, mut repetitions) = (0, 0);
+        // Whether an earlier attempt may have arrived, and whether the host was changed since.
+        let (mut maybe_sent, mut host_changed) = (false, false);
         loop {
-            count += 1;
+            attempts += 1;
             let mut attempt = request.clone();
-            if let (true, Some(uri)) = (by_backup, &backup) {
+            if let (true, Some(uri)) = (at_backup, &backup) {
                 *attempt.uri_mut() = uri.clone();
-                if let Some(exchange) = attempt.extensions_mut().get_mut::<CallConfig>() {
-                    exchange.destination.clone_from(&self.backup);
+                if let Some(config) = attempt.extensions_mut().get_mut::<CallConfig>() {
+                    config.base_uri.clone_from(&self.backup);
                 }
             }
-            let outcome = inner.clone().oneshot(attempt).await;
-            let unreachable = outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Connect);
-            if backup.is_some() && !by_backup {
-                if unreachable && usual {
-                    *self.down() = Some(Instant::now() + LEFT_ALONE);
-                } else if outcome.is_ok() {
-                    *self.down() = None;
+            let result = inner.clone().oneshot(attempt).await;
+            let unreachable = result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Connect);
+            if backup.is_some() && !at_backup {
+                if unreachable && usual_route {
+                    *self.primary_down() = Some(Instant::now() + PRIMARY_DOWN);
+                } else if result.is_ok() {
+                    *self.primary_down() = None;
                 }
             }
-            // Nothing was sent, so the other host may have it without asking; each host once.
-            if unreachable && backup.is_some() && !changed {
-                (changed, by_backup) = (true, !by_backup);
-                let next = if by_backup { backup.as_ref() } else { Some(request.uri()) };
-                trace::repeated(count, "unreachable", next.and_then(Uri::host), 0);
+            // Nothing was sent, so the other host gets the request. Each host gets it once.
+            if unreachable && backup.is_some() && !host_changed {
+                (host_changed, at_backup) = (true, !at_backup);
+                let next = if at_backup { backup.as_ref() } else { Some(request.uri()) };
+                trace::repeated(attempts, "unreachable", next.and_then(Uri::host), Duration::ZERO);
                 continue;
             }
-            let pause = if repeated < retry.times { pause(&outcome, retry, repeated, whole) } else { None };
-            // An answer that is there is more than a time that runs out; and without a clock nothing is waited for.
+            let pause = if repetitions < retry.times { pause(&result, retry, repetitions, in_memory) } else { None };
+            // A result is better than a timeout during the pause. A runtime is needed for the pause.
             let pause = pause.filter(|pause| {
-                until.is_none_or(|until| tokio::time::Instant::now() + *pause < until)
+                deadline.is_none_or(|deadline| tokio::time::Instant::now() + *pause < deadline)
                     && tokio::runtime::Handle::try_current().is_ok()
             });
             let Some(pause) = pause else {
-                return match outcome {
-                    Ok(mut answer) => {
-                        answer.extensions_mut().insert(Attempts { count, by_backup });
-                        Ok(answer)
+                return match result {
+                    Ok(mut response) => {
+                        if let Some(info) = response.extensions_mut().get_mut::<ResponseInfo>() {
+                            (info.attempts, info.from_backup) = (attempts, at_backup);
+                        }
+                        Ok(response)
                     }
-                    // An earlier attempt may have arrived, whatever became of the last.
-                    Err(error) if sent => Err(error.after_sending()),
+                    Err(error) if maybe_sent => Err(error.after_sending()),
                     Err(error) => Err(error),
                 };
             };
-            sent |= !unreachable;
-            repeated += 1;
-            changed = false;
-            let why = outcome.as_ref().map_or_else(
-                |error| error.kind().as_str(),
-                |answer| answer.status().canonical_reason().unwrap_or("status"),
-            );
-            trace::repeated(count, why, request.uri().host(), pause.as_millis());
+            maybe_sent |= !unreachable;
+            repetitions += 1;
+            host_changed = false;
+            let reason = match &result {
+                Ok(response) => response.status().canonical_reason().unwrap_or("status"),
+                Err(error) => error.kind().as_str(),
+            };
+            trace::repeated(attempts, reason, request.uri().host(), pause);
             tokio::time::sleep(pause).await;
         }
     }
 }
 
-/// The pause before the next attempt, where another may help: after connection errors, 429 and 5xx.
-fn pause(outcome: &Result<http::Response<Bytes>, Error>, retry: Retry, repeated: u32, whole: bool) -> Option<Duration> {
-    let own = || retry.pause(repeated, random::byte());
-    match outcome {
-        Ok(answer) if answer.status() == StatusCode::TOO_MANY_REQUESTS || answer.status().is_server_error() => {
-            // A pause of our own may be longer than the most that is asked for.
-            Some(retry_after(answer.headers()).map_or_else(own, |asked| asked.min(MOST_ASKED).max(own())))
+/// The pause before the next attempt, if the result allows one: connection errors, 429 and 5xx.
+fn pause(
+    result: &Result<http::Response<Bytes>, Error>,
+    retry: Retry,
+    repetition: u32,
+    in_memory: bool,
+) -> Option<Duration> {
+    let backoff = || retry.pause(repetition, random::byte());
+    match result {
+        Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS || response.status().is_server_error() => {
+            let demanded = retry_after(response.headers()).map(|demanded| demanded.min(MAX_RETRY_AFTER));
+            Some(demanded.unwrap_or_default().max(backoff()))
         }
         Ok(_) => None,
         Err(error) => match error.kind() {
-            ErrorKind::Connect => Some(own()),
-            // What went into a sink or a stream cannot be taken back.
-            ErrorKind::Transport if whole => Some(own()),
-            ErrorKind::ServerError => Some(own()),
+            ErrorKind::Connect | ErrorKind::ServerError => Some(backoff()),
+            ErrorKind::Transport if in_memory => Some(backoff()),
             _ => None,
         },
     }
 }
 
-/// `Retry-After`: seconds, or a date, which is compared with the answer's own: this machine's clock may be another.
+/// The value of `Retry-After`: seconds, or a date. A date is compared with the `Date` of the response,
+/// because the clock of this machine may differ.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
-    let asked = text(RETRY_AFTER)?;
-    if !asked.is_empty() && asked.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More than fits is longer than any pause.
-        return Some(Duration::from_secs(asked.parse().unwrap_or(u64::MAX)));
+    let value = text(RETRY_AFTER)?;
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // A number that is too large for the type is longer than any pause.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
-    let until = httpdate::parse_http_date(asked).ok()?;
+    let until = httpdate::parse_http_date(value).ok()?;
     let now = text(DATE).and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or_else(SystemTime::now);
-    // What is over asks for no pause.
+    // A date in the past demands no pause.
     Some(until.duration_since(now).unwrap_or_default())
 }
 
@@ -211,8 +228,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pause_is_asked_for_in_seconds_or_by_a_date() {
-        let asked = |fields: &[(&str, &str)]| {
+    fn retry_after_is_seconds_or_a_date() {
+        let parsed = |fields: &[(&str, &str)]| {
             let mut headers = HeaderMap::new();
             for (name, value) in fields {
                 let name = http::HeaderName::from_bytes(name.as_bytes()).expect("name");
@@ -221,25 +238,25 @@ mod tests {
             retry_after(&headers).map(|pause| pause.as_secs())
         };
         let date = ("date", "Mon, 23 Nov 2020 12:00:00 GMT");
-        assert_eq!(asked(&[("retry-after", "7")]), Some(7));
-        assert_eq!(asked(&[("retry-after", "99999999999999999999999999")]), Some(u64::MAX));
-        assert_eq!(asked(&[date, ("retry-after", "Mon, 23 Nov 2020 12:00:20 GMT")]), Some(20));
-        assert_eq!(asked(&[date, ("retry-after", "Monday, 23-Nov-20 12:00:20 GMT")]), Some(20), "the form of RFC 850");
-        assert_eq!(asked(&[date, ("retry-after", "Mon, 23 Nov 2020 11:00:00 GMT")]), Some(0), "over already");
+        assert_eq!(parsed(&[("retry-after", "7")]), Some(7));
+        assert_eq!(parsed(&[("retry-after", "99999999999999999999999999")]), Some(u64::MAX));
+        assert_eq!(parsed(&[date, ("retry-after", "Mon, 23 Nov 2020 12:00:20 GMT")]), Some(20));
+        assert_eq!(parsed(&[date, ("retry-after", "Monday, 23-Nov-20 12:00:20 GMT")]), Some(20), "the form of RFC 850");
+        assert_eq!(parsed(&[date, ("retry-after", "Mon, 23 Nov 2020 11:00:00 GMT")]), Some(0), "in the past");
         let ahead = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(30));
-        assert!(asked(&[("retry-after", &ahead)]).is_some_and(|pause| (25..=30).contains(&pause)), "no Date");
+        assert!(parsed(&[("retry-after", &ahead)]).is_some_and(|pause| (25..=30).contains(&pause)), "no Date");
         for wrong in ["", "-1", "soon", "1.5", "+3"] {
-            assert_eq!(asked(&[date, ("retry-after", wrong)]), None, "{wrong}");
+            assert_eq!(parsed(&[date, ("retry-after", wrong)]), None, "{wrong}");
         }
     }
 
     #[test]
-    fn nobody_asks_for_more_than_a_minute() {
-        let pause = |asked: &str, pause| {
-            let answer = http::Response::builder().status(429).header("retry-after", asked).body(Bytes::new());
-            super::pause(&Ok(answer.expect("answer")), Retry { times: 1, pause }, 0, true)
+    fn retry_after_is_bounded() {
+        let pause = |value: &str, pause| {
+            let response = http::Response::builder().status(429).header("retry-after", value).body(Bytes::new());
+            super::pause(&Ok(response.expect("response")), Retry { times: 1, pause }, 0, true)
         };
-        assert_eq!(pause("86400", Duration::ZERO), Some(MOST_ASKED));
+        assert_eq!(pause("86400", Duration::ZERO), Some(MAX_RETRY_AFTER));
         assert_eq!(pause("2", Duration::ZERO), Some(Duration::from_secs(2)));
         assert!(pause("0", Duration::from_secs(2)).is_some_and(|pause| pause >= Duration::from_secs(1)));
     }

@@ -1,5 +1,9 @@
-//! Signs each request: adds `Authorization`, made anew for every attempt.
+//! The signing layer: signs each attempt with its own timestamp and nonce.
+//!
+//! A call of APIv3 gets the `Authorization` header. A call of APIv2 gets the fields `nonce_str` and
+//! `sign`.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -8,24 +12,25 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{AUTHORIZATION, HeaderValue};
-use tower::Service;
+use tower::{Layer, Service};
 
 use crate::BoxFuture;
 use crate::clock::{self, now};
 use crate::crypto::{PrivateKey, random};
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::pipeline::call_config::{CallConfig, Hint};
+use crate::pipeline::call_config::CallConfig;
+use crate::pipeline::http_service::ResponseFuture;
+use crate::pipeline::response::ResponseInfo;
 use crate::pipeline::trace::{self, Part};
 use crate::proto::base_uri::BaseUri;
-use crate::proto::diagnose;
-use crate::proto::request::SignedBody;
+use crate::proto::request::SigningInput;
 use crate::proto::signing_string::{self, Authorization};
 use crate::proto::verify::SERIAL;
-use crate::transport::http_client::Answer;
-use crate::transport::work_limiter;
+use crate::proto::{diagnose, v2};
+use crate::transport::runtime;
 
-/// Makes the signature of a request: for a company whose keys stay inside a signing service. It takes the place of the merchant's key,
-/// by [`ClientBuilder::signer`](crate::ClientBuilder::signer).
+/// Signs requests with a key that is not in this process, such as the key of a signing service or an
+/// HSM. [`ClientBuilder::signer`](crate::ClientBuilder::signer) sets it in place of the private key.
 ///
 /// Source: WeChat Pay, "签名生成".
 ///
@@ -42,7 +47,7 @@ use crate::transport::work_limiter;
 /// impl Signer for Remote {
 ///     fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
 ///         Box::pin(async move {
-///             let bytes = self.0.sign(message)?; // a call of the service's, with .await
+///             let bytes = self.0.sign(message)?; // the call to the service, with .await
 ///             Ok(Signature::new(SERIAL, bytes))
 ///         })
 ///     }
@@ -58,13 +63,14 @@ use crate::transport::work_limiter;
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 pub trait Signer: Send + Sync + 'static {
-    /// Signs `message` with RSA PKCS#1 v1.5 and SHA-256: method, target, timestamp, nonce and body, each with a line feed behind it.
+    /// Signs `message` with RSA PKCS#1 v1.5 and SHA-256. The message is method, target, timestamp, nonce
+    /// and body, each followed by a line feed.
     ///
-    /// An error becomes [`ErrorKind::Sign`], with this one as its source; nothing is sent.
+    /// An error becomes the source of an [`ErrorKind::Sign`], and the request is not sent.
     fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>>;
 }
 
-/// A signature and the serial number of the merchant certificate whose key made it.
+/// A signature, and the serial number of the merchant certificate that belongs to its key.
 #[derive(Clone)]
 pub struct Signature {
     serial: Arc<str>,
@@ -72,7 +78,8 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// `serial` is the merchant certificate's serial number in hexadecimal; `bytes` the raw signature, not base64.
+    /// `serial` is the serial number of the merchant certificate in hexadecimal. `bytes` is the raw
+    /// signature, not base64.
     pub fn new(serial: impl Into<Arc<str>>, bytes: Vec<u8>) -> Self {
         Signature { serial: serial.into(), bytes }
     }
@@ -84,145 +91,252 @@ impl fmt::Debug for Signature {
     }
 }
 
-/// The default signer: the merchant's key in this process.
-pub(crate) struct LocalKey {
+/// The signer with the merchant's private key.
+pub(crate) struct LocalSigner {
     pub(crate) serial: Arc<str>,
     pub(crate) key: PrivateKey,
 }
 
-impl Signer for LocalKey {
+impl Signer for LocalSigner {
     fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
         Box::pin(async move {
-            work_limiter::turn().await;
+            WorkLimiter::permit().await;
             Ok(Signature::new(Arc::clone(&self.serial), self.key.sign(message)?))
         })
     }
 }
 
-/// What signing needs, shared by all calls of a client.
+/// A signer of the caller's.
+pub(crate) struct CallersSigner<S>(pub(crate) S);
+
+impl<S: Signer> Signer for CallersSigner<S> {
+    fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
+        Box::pin(runtime::run_callers_code(async move { self.0.sign(message).await }))
+    }
+}
+
+/// The work limiter: bounds the signatures that a thread makes back to back.
+///
+/// A signature takes a third of a millisecond of CPU time. When many calls begin at once on a thread that
+/// also drives their connections, responses that have arrived would wait until all calls are signed. After
+/// [`MAX_SIGNATURES`](Self::MAX_SIGNATURES), further calls yield until the runtime has polled its I/O.
+struct WorkLimiter;
+
+thread_local! {
+    /// The current cycle of this thread, and the signatures made in it. A cycle ends when the runtime
+    /// polls its I/O.
+    static CYCLE: Cell<(u64, u32)> = const { Cell::new((0, 0)) };
+}
+
+impl WorkLimiter {
+    /// The number of signatures in a cycle.
+    const MAX_SIGNATURES: u32 = 2;
+
+    /// Waits until this thread may make a signature.
+    async fn permit() {
+        // The thread of a pooled runtime has no other work.
+        if runtime::is_pooled() {
+            return;
+        }
+        loop {
+            let (cycle, signatures) = CYCLE.get();
+            if signatures < Self::MAX_SIGNATURES {
+                CYCLE.set((cycle, signatures + 1));
+                return;
+            }
+            tokio::task::yield_now().await;
+            // The first call that continues begins the next cycle.
+            if CYCLE.get().0 == cycle {
+                CYCLE.set((cycle.wrapping_add(1), 0));
+            }
+        }
+    }
+}
+
+/// The merchant's credentials, shared by all calls of a client.
 pub(crate) struct Credential {
     pub(crate) mchid: String,
-    /// A merchant who makes calls of APIv2 only has none.
+    /// Signs APIv3. A client for APIv2 alone has none.
     pub(crate) signer: Option<Arc<dyn Signer>>,
-    pub(crate) base: BaseUri,
-    /// In public-key mode the id of the platform's key, so that the service answers with that key and not a certificate's.
+    /// Signs APIv2. A client for APIv3 alone has none.
+    pub(crate) apiv2: Option<v2::Credential>,
+    pub(crate) base_uri: BaseUri,
+    /// In public-key mode the ID of the platform's key. It makes the service sign with that key.
     pub(crate) platform_key_id: Option<HeaderValue>,
 }
 
 /// The layer.
 #[derive(Clone)]
-pub(crate) struct Sign(pub(crate) Arc<Credential>);
+pub(crate) struct SignLayer(pub(crate) Arc<Credential>);
 
-impl Sign {
-    pub(crate) fn layer<S>(self, inner: S) -> SignService<S> {
-        SignService { credential: self.0, inner }
+impl<S> Layer<S> for SignLayer {
+    type Service = Sign<S>;
+
+    fn layer(&self, inner: S) -> Sign<S> {
+        Sign { credential: Arc::clone(&self.0), inner }
     }
 }
 
+/// The service of [`SignLayer`].
 #[derive(Clone)]
-pub(crate) struct SignService<S> {
+pub(crate) struct Sign<S> {
     credential: Arc<Credential>,
     inner: S,
 }
 
-impl<S> Service<http::Request<Bytes>> for SignService<S>
+impl<S> Service<http::Request<Bytes>> for Sign<S>
 where
     S: Service<http::Request<Bytes>, Response = http::Response<Bytes>, Error = Error> + Clone + Send + 'static,
     S::Future: Send,
 {
     type Response = http::Response<Bytes>;
     type Error = Error;
-    type Future = Answer;
+    type Future = ResponseFuture;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: http::Request<Bytes>) -> Answer {
+    fn call(&mut self, mut request: http::Request<Bytes>) -> ResponseFuture {
         let credential = Arc::clone(&self.credential);
-        // The service that was made ready is the one to call; a clone of it takes its place.
+        // The service that is ready is the one to call; its clone takes its place.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         Box::pin(async move {
-            let exchange = request.extensions().get::<CallConfig>();
-            let silence = exchange.map(|exchange| exchange.patience.silence).unwrap_or_default();
-            let destination = exchange.and_then(|exchange| exchange.destination.clone());
-            let base = destination.as_ref().unwrap_or(&credential.base);
-            let nonce = random::nonce()?;
             let measure = trace::measure(Part::Signing);
-            let signing = credential.authorize(&mut request, base, now(), &nonce);
-            let signed = if silence.is_zero() {
-                signing.await?
-            } else {
-                tokio::time::timeout(silence, signing).await.map_err(|_| {
-                    Error::new(ErrorKind::Sign, format!("the signer did not sign within {silence:?}; nothing was sent"))
-                        .timed_out()
-                })??
-            };
+            let signed = credential.sign_request(&mut request).await?;
             measure.end();
-            let mut answer = inner.call(request).await?;
-            if answer.status() == StatusCode::UNAUTHORIZED {
-                if let Some(hint) = hint(&answer, &signed) {
-                    answer.extensions_mut().insert(hint);
+            let mut response = inner.call(request).await?;
+            if response.status() == StatusCode::UNAUTHORIZED {
+                if let Some(hint) = signed.and_then(|signed| refusal_hint(&response, &signed)) {
+                    if let Some(info) = response.extensions_mut().get_mut::<ResponseInfo>() {
+                        info.hint = Some(hint);
+                    }
                 }
             }
-            Ok(answer)
+            Ok(response)
         })
     }
 }
 
-fn hint(answer: &http::Response<Bytes>, signed: &[u8]) -> Option<Hint> {
-    let body: serde_json::Value = serde_json::from_slice(answer.body()).ok()?;
-    let said = diagnose::refusal(signed, body.get("detail")?, clock::offset(answer.headers()))?;
-    Some(Hint(said.into()))
+/// Explains why the service refused the signature of a request.
+fn refusal_hint(response: &http::Response<Bytes>, signed: &[u8]) -> Option<Arc<str>> {
+    let body: serde_json::Value = serde_json::from_slice(response.body()).ok()?;
+    let hint = diagnose::refusal(signed, body.get("detail")?, clock::offset(response.headers()))?;
+    Some(hint.into())
 }
 
 impl Credential {
-    /// Adds the headers that identify the merchant, for a given time (seconds since 1970) and nonce. Returns the message that was signed.
+    /// Signs a request. Returns the signed message of APIv3.
+    async fn sign_request(&self, request: &mut http::Request<Bytes>) -> Result<Option<Vec<u8>>, Error> {
+        let nonce = random::nonce()?;
+        let config = request.extensions().get::<CallConfig>();
+        let base_uri = config.and_then(|config| config.base_uri.clone());
+        let base_uri = base_uri.as_ref().unwrap_or(&self.base_uri);
+        let (signing, read_timeout) = match config {
+            Some(config) => (config.signing.clone(), config.read_timeout.unwrap_or_default()),
+            None => (SigningInput::Body, std::time::Duration::ZERO),
+        };
+        let meta = match signing {
+            SigningInput::Fields(unsigned) => {
+                let credential = self.apiv2()?;
+                base_uri.check(request.uri())?;
+                credential.sign(request, unsigned, &nonce)?;
+                return Ok(None);
+            }
+            SigningInput::Meta(meta) => Some(meta),
+            SigningInput::Body => None,
+        };
+        let authorizing = self.authorize(request, meta.as_ref(), base_uri, now(), &nonce);
+        if read_timeout.is_zero() {
+            return authorizing.await.map(Some);
+        }
+        let signed = tokio::time::timeout(read_timeout, authorizing).await.map_err(|_| {
+            let message = format!("the signer did not respond within {read_timeout:?}; nothing was sent");
+            Error::new(ErrorKind::Sign, message).timed_out()
+        })?;
+        signed.map(Some)
+    }
+
+    /// The APIv2 key. Its absence is an error that names the setting.
+    pub(crate) fn apiv2(&self) -> Result<&v2::Credential, Error> {
+        self.apiv2.as_ref().ok_or_else(|| {
+            Error::config(
+                "the setting secret is missing: APIv2 (\"v2/...\") signs with the APIv2 key of the merchant platform",
+            )
+        })
+    }
+
+    /// Adds the headers that identify the merchant. `meta` is what is signed in place of the body;
+    /// `timestamp` is in seconds since 1970. Returns the signed message.
     pub(crate) async fn authorize(
         &self,
         request: &mut http::Request<Bytes>,
-        base: &BaseUri,
+        meta: Option<&Bytes>,
+        base_uri: &BaseUri,
         timestamp: i64,
         nonce: &str,
     ) -> Result<Vec<u8>, Error> {
-        base.check(request.uri())?;
+        base_uri.check(request.uri())?;
         if let Some(id) = &self.platform_key_id {
             request.headers_mut().entry(SERIAL).or_insert_with(|| id.clone());
         }
-        let (header, message) = self.header(request, timestamp, nonce).await?;
-        request.headers_mut().insert(AUTHORIZATION, header);
-        Ok(message)
-    }
-
-    /// Signs any message: the certificate's serial number, and the signature in base64.
-    pub(crate) async fn sign(&self, message: &[u8]) -> Result<(Arc<str>, String), Error> {
-        let signer = self.signer.as_ref().ok_or_else(|| {
-            Error::config("the settings private_key and serial are missing, and APIv3 signs with them: without, there is APIv2 only")
-        })?;
-        let signature = signer.sign(message).await.map_err(|source| {
-            Error::new(ErrorKind::Sign, format!("the signer refused: {source}")).with_source(source)
-        })?;
-        Ok((signature.serial, BASE64_STANDARD.encode(&signature.bytes)))
-    }
-
-    /// The `Authorization` of a request for a given time (seconds since 1970) and nonce, and the message that it signs.
-    pub(crate) async fn header(
-        &self,
-        request: &http::Request<Bytes>,
-        timestamp: i64,
-        nonce: &str,
-    ) -> Result<(HeaderValue, Vec<u8>), Error> {
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-        let signed = request.extensions().get::<SignedBody>();
-        let body = signed.map_or(request.body(), |SignedBody(meta)| meta);
+        let body = meta.unwrap_or(request.body());
         let message = signing_string::request(request.method().as_str(), target, timestamp, nonce, body);
         let (serial, signature) = self.sign(&message).await?;
         let header = Authorization { mchid: &self.mchid, serial: &serial, timestamp, nonce, signature: &signature };
         let mut value = HeaderValue::try_from(header.header_value()).map_err(|_| {
-            Error::new(ErrorKind::Sign, "the signer's serial number holds characters that no header takes")
+            Error::new(ErrorKind::Sign, "the serial number of the signer has characters that are not valid in a header")
         })?;
         value.set_sensitive(true);
-        Ok((value, message))
+        request.headers_mut().insert(AUTHORIZATION, value);
+        Ok(message)
+    }
+
+    /// Signs any message. Returns the serial number of the certificate, and the signature in base64.
+    pub(crate) async fn sign(&self, message: &[u8]) -> Result<(Arc<str>, String), Error> {
+        let signer = self.signer.as_ref().ok_or_else(|| {
+            Error::config("the settings private_key and serial are missing: APIv3 signs with them, and without them only APIv2 can be called")
+        })?;
+        let signature = signer.sign(message).await.map_err(|source| {
+            Error::new(ErrorKind::Sign, format!("the signer failed: {source}")).with_source(source)
+        })?;
+        Ok((signature.serial, BASE64_STANDARD.encode(&signature.bytes)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+
+    /// Sixty-four calls begin at once on one thread, and another task runs between their signatures.
+    #[test]
+    fn other_tasks_run_between_signatures() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+        let signatures = Rc::new(Cell::new(0));
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            let calls: Vec<_> = (0..64)
+                .map(|_| {
+                    let signatures = Rc::clone(&signatures);
+                    tokio::task::spawn_local(async move {
+                        WorkLimiter::permit().await;
+                        signatures.set(signatures.get() + 1);
+                    })
+                })
+                .collect();
+            let mut before = 0;
+            while before < 64 {
+                tokio::task::yield_now().await;
+                let in_one_cycle = signatures.get() - before;
+                assert!(in_one_cycle <= 2 * WorkLimiter::MAX_SIGNATURES, "{in_one_cycle} signatures after {before}");
+                before = signatures.get();
+            }
+            for call in calls {
+                call.await.expect("task");
+            }
+        });
     }
 }

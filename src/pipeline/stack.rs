@@ -1,65 +1,76 @@
-//! The stack that every request passes, outermost first, and why in this order:
+//! The tower stack that every request passes, from the outermost layer to the innermost:
 //!
 //! ```text
-//! the caller's layers   see the request before it is signed and the answer after it was verified,
-//!                       so they may change the one and must be able to trust the other
-//! failover              outside of signing, so that each attempt is signed anew, and inside of the caller's layers, who see one call
-//! v2                    calls of APIv2 leave here: signed and verified in their own way, then straight to the transport
-//! verify                right outside of sign: nothing but this crate touches an answer before it is checked
-//! sign                  innermost: the body is final, and each attempt has its own timestamp and nonce
-//! transport             sends the signed bytes as they are
+//! the caller's layers   see the request before it is signed and the response after it is verified, so
+//!                       they may change the request and can trust the response
+//! retry                 outside of signing, so that each attempt is signed anew, and inside of the
+//!                       caller's layers, which see one call
+//! verify                directly around sign: no other code sees a response before it is verified
+//! sign                  directly around HTTP: the body is final, and each attempt has its own timestamp
+//!                       and nonce
+//! HTTP                  sends the signed bytes unchanged
 //! ```
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tower::util::BoxCloneSyncService;
-use tower::{Layer, Service, ServiceExt};
+use tower::util::{BoxCloneSyncService, BoxCloneSyncServiceLayer};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 
 use crate::error::{BoxError, Error};
+use crate::pipeline::http_service::HttpService;
 use crate::pipeline::retry::RetryLayer;
-use crate::pipeline::sign::Sign;
-use crate::pipeline::v2;
-use crate::pipeline::verify::Verify;
-use crate::transport::http_client::Transport;
+use crate::pipeline::sign::SignLayer;
+use crate::pipeline::verify::VerifyLayer;
+use crate::transport::runtime;
 
-/// What a [layer](crate::ClientBuilder::layer) wraps: requests and answers with whole bodies.
+/// The service that a [layer](crate::ClientBuilder::layer) wraps: requests and responses with bodies in
+/// memory.
 pub type BoxService = BoxCloneSyncService<http::Request<Bytes>, http::Response<Bytes>, Error>;
 
-pub(crate) type Wrap = Arc<dyn Fn(BoxService) -> BoxService + Send + Sync>;
+/// A layer of the caller's.
+pub(crate) type BoxLayer = BoxCloneSyncServiceLayer<BoxService, http::Request<Bytes>, http::Response<Bytes>, Error>;
 
-/// The stack, from the outermost layer to the innermost.
+/// Builds the stack.
 pub(crate) fn stack(
-    outer: &[Wrap],
-    failover: RetryLayer,
-    v2: v2::V2,
-    verify: Verify,
-    sign: Sign,
-    transport: Transport,
+    callers: &[BoxLayer],
+    retry: RetryLayer,
+    verify: VerifyLayer,
+    sign: SignLayer,
+    http: HttpService,
 ) -> BoxService {
-    let checked = v2.layer(verify.layer(sign.layer(transport.clone())), transport);
-    let repeated = BoxService::new(failover.layer(checked));
-    outer.iter().rev().fold(repeated, |inner, wrap| wrap(inner))
+    let own = ServiceBuilder::new().layer(retry).layer(verify).layer(sign).service(http);
+    callers.iter().rev().fold(BoxService::new(own), |inner, layer| layer.layer(inner))
 }
 
-/// The stack for the one request whose answer cannot be verified by it: the platform's certificates, which bring the key.
-pub(crate) fn unverified(failover: RetryLayer, sign: Sign, transport: Transport) -> BoxService {
-    BoxService::new(failover.layer(sign.layer(transport)))
+/// Builds the stack for the request that fetches the platform certificates. Its response is verified
+/// with a certificate that is inside the response, so this stack does not verify.
+pub(crate) fn stack_without_verification(retry: RetryLayer, sign: SignLayer, http: HttpService) -> BoxService {
+    BoxService::new(ServiceBuilder::new().layer(retry).layer(sign).service(http))
 }
 
-/// Makes a [`Wrap`] of a layer. Its error may be of any type: one of this crate passes through, another becomes its source.
-pub(crate) fn wrap<L>(layer: L) -> Wrap
+/// Boxes a layer of the caller's. An error of this crate passes through it; any other error becomes the
+/// source of an [`ErrorKind::Layer`](crate::ErrorKind::Layer).
+pub(crate) fn boxed_layer<L>(layer: L) -> BoxLayer
 where
     L: Layer<BoxService> + Send + Sync + 'static,
     L::Service: Service<http::Request<Bytes>, Response = http::Response<Bytes>> + Clone + Send + Sync + 'static,
     <L::Service as Service<http::Request<Bytes>>>::Error: Into<BoxError>,
     <L::Service as Service<http::Request<Bytes>>>::Future: Send + 'static,
 {
-    Arc::new(move |inner| {
+    let layer = Arc::new(layer);
+    BoxCloneSyncServiceLayer::new(tower::layer::layer_fn(move |inner: BoxService| {
+        let inner = BoxService::new(tower::service_fn(move |request| {
+            let inner = inner.clone();
+            runtime::run_own_code(inner.oneshot(request))
+        }));
         let outer = layer.layer(inner).map_err(|error| match error.into().downcast::<Error>() {
-            Ok(ours) => *ours,
+            Ok(own) => *own,
             Err(other) => Error::layer(other),
         });
-        BoxService::new(outer)
-    })
+        tower::service_fn(move |request| {
+            let outer = outer.clone();
+            runtime::run_callers_code(async move { outer.oneshot(request).await })
+        })
+    }))
 }

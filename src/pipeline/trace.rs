@@ -1,5 +1,5 @@
-//! What a call tells `tracing`: one span for each call, under OpenTelemetry's names for HTTP clients, and an event for each attempt that was
-//! repeated. No body, no header, no value of a variable: the path is the template.
+//! `tracing`: one span for each call, with OpenTelemetry's attributes of HTTP clients, and one event for
+//! each repeated attempt. They contain no body, header or value of a variable; the path is the template.
 //!
 //! ```text
 //! span  wechatpay.call   otel.name="POST v3/refund/domestic/refunds" otel.kind="client" http.request.method="POST"
@@ -9,26 +9,20 @@
 //! error                  error.type="timeout"
 //! ```
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{Method, Uri};
-use tracing::level_filters::LevelFilter;
 use tracing::{Instrument, Span, debug, field::Empty, info_span};
 
 use crate::error::Error;
 use crate::pipeline::response::Response;
 
-/// The parts of a call whose time is told, in microseconds.
+/// The parts of a call whose duration is recorded, in microseconds.
 #[derive(Clone, Copy)]
 pub(crate) enum Part {
     Signing,
     Waiting,
     Verifying,
-}
-
-/// Whether anybody listens to the spans, whose code then runs in every call.
-pub(crate) fn is_heard() -> bool {
-    LevelFilter::current() >= LevelFilter::INFO
 }
 
 /// Runs a call within its span.
@@ -55,8 +49,8 @@ pub(crate) async fn call(
         wechatpay.waiting_us = Empty,
         wechatpay.verifying_us = Empty,
     );
-    let outcome = call.instrument(span.clone()).await;
-    let response = match &outcome {
+    let result = call.instrument(span.clone()).await;
+    let response = match &result {
         Ok(response) => Some(response),
         Err(error) => {
             span.record("error.type", error.kind().as_str());
@@ -69,15 +63,16 @@ pub(crate) async fn call(
         span.record("wechatpay.verified", response.is_verified());
         span.record("wechatpay.request_id", response.request_id());
     }
-    outcome
+    result
 }
 
-/// Tells that an attempt is followed by another.
-pub(crate) fn repeated(count: u32, why: &str, host: Option<&str>, pause_ms: u128) {
-    debug!(attempt = count, why, next.host = host, pause_ms = u64::try_from(pause_ms).unwrap_or(u64::MAX), "repeated");
+/// Records that another attempt follows.
+pub(crate) fn repeated(attempt: u32, reason: &str, next_host: Option<&str>, pause: Duration) {
+    let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+    debug!(attempt, reason, next.host = next_host, pause_ms, "repeated");
 }
 
-/// Measures a part of a call until it is dropped; noted on the span around.
+/// Measures a part of a call until it is dropped, and records the duration on the current span.
 pub(crate) struct Measure(Part, Instant);
 
 pub(crate) fn measure(part: Part) -> Measure {

@@ -1,27 +1,32 @@
-//! Verifies each answer before anybody sees it.
+//! The verifying layer: verifies each response before other code sees it.
 //!
-//! Every 2xx answer must carry a good signature, but for the paths in the table of `proto/verify.rs`. An answer other than 2xx
-//! becomes an error either way; its signature is checked where there is one.
+//! Each 2xx response must have a valid signature, except for the paths in the table of
+//! `proto/verify.rs`. A response other than 2xx becomes an error in any case; its signature is checked
+//! if it has one. A response of APIv2 has its signature in its fields.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use tower::Service;
+use http::{Method, Uri};
+use tower::{Layer, Service};
 
 use crate::BoxFuture;
 use crate::clock::{self, now};
 use crate::crypto::file_digest::{Algorithm, FileDigest};
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::pipeline::call_config::Delivered;
-use crate::pipeline::response::Response;
+use crate::pipeline::call_config::CallConfig;
+use crate::pipeline::http_service::ResponseFuture;
+use crate::pipeline::response::{Response, ResponseInfo};
+use crate::pipeline::sign::Credential;
 use crate::pipeline::trace::{self, Part};
 use crate::proto::diagnose;
 use crate::proto::verify::{self, Covers};
-use crate::transport::http_client::Answer;
+use crate::transport::runtime;
 
-/// Checks the signatures of answers and notifications: for a company whose platform keys are kept elsewhere. It takes the place of the
-/// map of keys, by [`ClientBuilder::verifier`](crate::ClientBuilder::verifier). Headers and clock are checked before it is asked.
+/// Verifies the signatures of responses and notifications with platform keys that are kept elsewhere.
+/// [`ClientBuilder::verifier`](crate::ClientBuilder::verifier) sets it in place of the platform keys. The
+/// client checks the headers and the clock before it calls the verifier.
 ///
 /// Source: WeChat Pay, "签名验证".
 ///
@@ -42,7 +47,7 @@ use crate::transport::http_client::Answer;
 ///     fn verify<'a>(&'a self, serial: &'a str, message: &'a [u8], signature: &'a [u8]) -> BoxFuture<'a, Result<(), BoxError>> {
 ///         Box::pin(async move {
 ///             let key = self.0.fetch(serial).await?;
-///             key.verify(message, signature).then_some(()).ok_or_else(|| "the signature does not hold".into())
+///             key.verify(message, signature).then_some(()).ok_or_else(|| "the signature is invalid".into())
 ///         })
 ///     }
 /// }
@@ -56,10 +61,11 @@ use crate::transport::http_client::Answer;
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 pub trait Verifier: Send + Sync + 'static {
-    /// Whether `signature` (raw, RSA PKCS#1 v1.5 with SHA-256) of the platform key `serial` covers `message`: timestamp, nonce and body, each
-    /// with a line feed behind it.
+    /// Verifies that `signature` (raw, RSA PKCS#1 v1.5 with SHA-256) is a signature of `message` by the
+    /// platform key `serial`. The message is timestamp, nonce and body, each followed by a line feed.
     ///
-    /// An error says why not and becomes [`ErrorKind::Verification`], with this one as its source.
+    /// An error says why the signature is invalid. The call then fails with
+    /// [`ErrorKind::Verification`].
     fn verify<'a>(
         &'a self,
         serial: &'a str,
@@ -68,94 +74,139 @@ pub trait Verifier: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<(), BoxError>>;
 }
 
-/// Marks an answer whose signature was there and held.
-#[derive(Clone, Copy)]
-pub(crate) struct Verified;
+/// A verifier of the caller's.
+pub(crate) struct CallersVerifier<V>(pub(crate) V);
 
-/// The layer.
-#[derive(Clone)]
-pub(crate) struct Verify(pub(crate) Arc<dyn Verifier>);
-
-impl Verify {
-    pub(crate) fn layer<S>(self, inner: S) -> VerifyService<S> {
-        VerifyService { verifier: self.0, inner }
+impl<V: Verifier> Verifier for CallersVerifier<V> {
+    fn verify<'a>(
+        &'a self,
+        serial: &'a str,
+        message: &'a [u8],
+        signature: &'a [u8],
+    ) -> BoxFuture<'a, Result<(), BoxError>> {
+        Box::pin(runtime::run_callers_code(async move { self.0.verify(serial, message, signature).await }))
     }
 }
 
+/// The layer.
 #[derive(Clone)]
-pub(crate) struct VerifyService<S> {
-    verifier: Arc<dyn Verifier>,
+pub(crate) struct VerifyLayer {
+    /// Verifies APIv3.
+    pub(crate) verifier: Arc<dyn Verifier>,
+    /// Verifies APIv2, with the APIv2 key.
+    pub(crate) credential: Arc<Credential>,
+}
+
+impl<S> Layer<S> for VerifyLayer {
+    type Service = Verify<S>;
+
+    fn layer(&self, inner: S) -> Verify<S> {
+        Verify { layer: self.clone(), inner }
+    }
+}
+
+/// The service of [`VerifyLayer`].
+#[derive(Clone)]
+pub(crate) struct Verify<S> {
+    layer: VerifyLayer,
     inner: S,
 }
 
-impl<S> Service<http::Request<Bytes>> for VerifyService<S>
+impl<S> Service<http::Request<Bytes>> for Verify<S>
 where
     S: Service<http::Request<Bytes>, Response = http::Response<Bytes>, Error = Error>,
     S::Future: Send + 'static,
 {
     type Response = http::Response<Bytes>;
     type Error = Error;
-    type Future = Answer;
+    type Future = ResponseFuture;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: http::Request<Bytes>) -> Answer {
-        let verifier = Arc::clone(&self.verifier);
+    fn call(&mut self, request: http::Request<Bytes>) -> ResponseFuture {
+        let layer = self.layer.clone();
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        let sent = self.inner.call(request);
+        let is_v2 = request.extensions().get::<CallConfig>().is_some_and(CallConfig::is_v2);
+        let sending = self.inner.call(request);
         Box::pin(async move {
-            let mut answer = sent.await?;
-            // Set by this layer alone; nothing below could have, but an answer must not vouch for itself.
-            answer.extensions_mut().remove::<Verified>();
-            let success = answer.status().is_success();
-            let covers = if success { verify::covers(&method, uri.path(), answer.headers()) } else { Covers::Body };
-            let must = success && covers != Covers::Nothing;
-            if must || verify::is_signed(answer.headers()) {
-                let measure = trace::measure(Part::Verifying);
-                let checked = check(&*verifier, &answer, covers).await;
-                measure.end();
-                match checked {
-                    Ok(()) => {
-                        answer.extensions_mut().insert(Verified);
+            let mut response = sending.await?;
+            let verified =
+                if is_v2 { layer.verify_v2(&uri, &response) } else { layer.verify_v3(&method, &uri, &response).await };
+            match verified {
+                Ok(verified) => {
+                    if let Some(info) = response.extensions_mut().get_mut::<ResponseInfo>() {
+                        info.verified = verified;
                     }
-                    Err(said) if must => return Err(untrusted(&said.to_string(), answer)),
-                    Err(_) => {}
+                    Ok(response)
                 }
+                Err(reason) => Err(verification_error(&reason, response)),
             }
-            Ok(answer)
         })
     }
 }
 
-/// The error for an answer whose signature does not hold; it keeps the answer.
-pub(super) fn untrusted(said: &str, answer: http::Response<Bytes>) -> Error {
-    let clock = clock::offset(answer.headers()).and_then(diagnose::clock);
-    let hint = match answer.body().get(..5) {
-        Some(b"<xml>") if !answer.headers().contains_key(verify::SIGNATURE) && !said.contains("sign ") => {
-            "; it is XML as APIv2 answers, whose paths are written with \"v2/\" in front"
+impl VerifyLayer {
+    /// Whether a response of APIv3 has a valid signature. A response that must have one and does not is
+    /// an error.
+    async fn verify_v3(&self, method: &Method, uri: &Uri, response: &http::Response<Bytes>) -> Result<bool, String> {
+        let success = response.status().is_success();
+        let covers = if success { verify::covers(method, uri.path(), response.headers()) } else { Covers::Body };
+        let required = success && covers != Covers::Nothing;
+        if !required && !verify::is_signed(response.headers()) {
+            return Ok(false);
+        }
+        let measure = trace::measure(Part::Verifying);
+        let result = self.check_signature(response, covers).await;
+        measure.end();
+        match result {
+            Err(reason) if required => Err(reason.to_string()),
+            result => Ok(result.is_ok()),
+        }
+    }
+
+    /// Whether a response of APIv2 has a valid signature.
+    fn verify_v2(&self, uri: &Uri, response: &http::Response<Bytes>) -> Result<bool, String> {
+        if !response.status().is_success() || ResponseInfo::is_delivered(response) {
+            return Ok(false);
+        }
+        // The request was signed with this key, so the key is present.
+        let credential = self.credential.apiv2().map_err(|error| error.to_string())?;
+        credential.check(uri.path(), response.body())
+    }
+
+    async fn check_signature(&self, response: &http::Response<Bytes>, covers: Covers) -> Result<(), BoxError> {
+        let headers = response.headers();
+        let signed = if covers == Covers::StatementSha1 {
+            let (sha1, covered) = verify::statement(headers)?;
+            // The digest of a body in a sink or stream is checked there.
+            if !ResponseInfo::is_delivered(response) {
+                let mut digest = FileDigest::new(Algorithm::Sha1, sha1);
+                digest.update(response.body());
+                digest.finish()?;
+            }
+            verify::read(headers, covered.as_bytes(), now())?
+        } else {
+            verify::read(headers, response.body(), now())?
+        };
+        self.verifier.verify(signed.serial, &signed.message, &signed.signature).await
+    }
+}
+
+/// The error for a response whose signature is missing or invalid. It keeps the response.
+fn verification_error(reason: &str, response: http::Response<Bytes>) -> Error {
+    let clock = clock::offset(response.headers()).and_then(diagnose::clock);
+    let hint = match response.body().get(..5) {
+        Some(b"<xml>") if !response.headers().contains_key(verify::SIGNATURE) && !reason.contains("sign ") => {
+            "; the body is XML, as of APIv2, whose paths begin with \"v2/\""
         }
         _ => "",
     };
-    let said = format!("the answer is not to be trusted, as its signature does not hold: {said}{hint}");
-    let said = clock.map_or_else(|| said.clone(), |clock| format!("{said}; {clock}"));
-    Error::new(ErrorKind::Verification, said).with_response(Response::new(answer, false))
-}
-
-async fn check(verifier: &dyn Verifier, answer: &http::Response<Bytes>, covers: Covers) -> Result<(), BoxError> {
-    let headers = answer.headers();
-    let signed = if covers == Covers::StatementSha1 {
-        let (sha1, covered) = verify::statement(headers)?;
-        // A file that went elsewhere is compared by who took it there.
-        if answer.extensions().get::<Delivered>().is_none() {
-            let mut digest = FileDigest::new(Algorithm::Sha1, sha1);
-            digest.update(answer.body());
-            digest.finish()?;
-        }
-        verify::read(headers, covered.as_bytes(), now())?
-    } else {
-        verify::read(headers, answer.body(), now())?
-    };
-    verifier.verify(signed.serial, &signed.message, &signed.signature).await
+    let mut message = format!("the response is not trustworthy, because its signature is not valid: {reason}{hint}");
+    if let Some(clock) = clock {
+        message.push_str("; ");
+        message.push_str(&clock);
+    }
+    Error::new(ErrorKind::Verification, message).with_response(Response::new(response))
 }

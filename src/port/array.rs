@@ -172,7 +172,7 @@ impl<'t> Porter<'t> {
 
     /// The value of one option of a call.
     fn option(&mut self, element: Node<'t>, name: &str, value: Node<'t>) -> Expr {
-        if let Some(instead) = options::elsewhere(name) {
+        if let Some(instead) = options::replacement(name) {
             return self.left(element, &format!("the option {name:?} has no meaning here: {instead}"));
         }
         if name == "sink" {

@@ -143,7 +143,7 @@ impl<'t> Porter<'t> {
                 }
             }
             _ => {
-                let why = match options::elsewhere(key) {
+                let why = match options::replacement(key) {
                     Some(instead) => format!("the setting {key:?} has no meaning here: {instead}"),
                     None if options::is_reserved(key) => {
                         format!("the setting {key:?} is an option of a call here: give it with the call")

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::excerpt::excerpt;
+use super::template::query_of;
 use crate::error::Error;
 
 /// Converts one name or a whole path, as written in `seg`, `chain` or `[...]`, into template text.
@@ -182,26 +183,6 @@ const fn underscored(name: &[u8], start: usize, end: usize) -> Option<(usize, us
         i += 1;
     }
     Some((start + 1, end - 1))
-}
-
-/// The path without its query, for error messages.
-pub(crate) fn before_query(name: &str) -> &str {
-    name.get(..query_of(name.as_bytes())).unwrap_or(name)
-}
-
-/// The index of the query: the first `?` outside placeholders, or the end of the path.
-const fn query_of(name: &[u8]) -> usize {
-    let (mut at, mut inside) = (0, false);
-    while at < name.len() {
-        match name[at] {
-            b'{' | b'<' => inside = true,
-            b'}' | b'>' => inside = false,
-            b'?' if !inside => return at,
-            _ => {}
-        }
-        at += 1;
-    }
-    at
 }
 
 /// Whether a text has a capital outside `{...}` and `<...>`. With `triplets`, those in percent

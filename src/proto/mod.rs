@@ -8,6 +8,7 @@ pub(crate) mod case;
 pub(crate) mod diagnose;
 pub(crate) mod excerpt;
 pub(crate) mod json_type;
+pub(crate) mod media;
 pub(crate) mod multipart;
 pub(crate) mod php_scalar;
 pub(crate) mod query;

@@ -397,3 +397,23 @@ fn first_chars(text: &str, count: usize) -> &str {
     let end = text.char_indices().nth(count).map(|(end, _)| end);
     end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
+
+/// A path without its query, for messages: a query may contain a token.
+pub(crate) fn before_query(path: &str) -> &str {
+    path.get(..query_of(path.as_bytes())).unwrap_or(path)
+}
+
+/// Where the query of a path begins: the first `?` outside of placeholders, or its end.
+pub(super) const fn query_of(name: &[u8]) -> usize {
+    let (mut at, mut inside) = (0, false);
+    while at < name.len() {
+        match name[at] {
+            b'{' | b'<' => inside = true,
+            b'}' | b'>' => inside = false,
+            b'?' if !inside => return at,
+            _ => {}
+        }
+        at += 1;
+    }
+    at
+}

@@ -8,7 +8,7 @@ use super::refusal_log::RefusalLog;
 use super::state::State;
 use super::store::{PendingWrite, Store};
 use crate::error::Error;
-use crate::transport::http_client::Transport;
+use crate::pipeline::http_service::HttpService;
 use crate::transport::runtime;
 
 pub(super) struct SandboxInner {
@@ -16,7 +16,7 @@ pub(super) struct SandboxInner {
     state: Mutex<State>,
     store: Store,
     /// Sends notifications.
-    pub(super) transport: Transport,
+    pub(super) transport: HttpService,
     /// Where refused signatures are explained.
     pub(super) refusal_log: Option<RefusalLog>,
     /// Whether a task of the server panicked.
@@ -24,7 +24,7 @@ pub(super) struct SandboxInner {
 }
 
 impl SandboxInner {
-    pub(super) fn new(state: State, store: Store, transport: Transport, refusal_log: Option<RefusalLog>) -> Self {
+    pub(super) fn new(state: State, store: Store, transport: HttpService, refusal_log: Option<RefusalLog>) -> Self {
         SandboxInner {
             keys: Arc::clone(&state.platform.keys),
             state: Mutex::new(state),
@@ -63,7 +63,7 @@ impl SandboxInner {
     /// written.
     pub(super) fn transact_blocking<T>(&self, change: impl FnOnce(&mut State) -> Result<T, Error>) -> Result<T, Error> {
         let (outcome, pending) = self.transact(change);
-        match runtime::parked(pending.written()) {
+        match runtime::park_on(pending.written()) {
             true => outcome,
             false => Err(Error::config("the sandbox's database cannot be written")),
         }

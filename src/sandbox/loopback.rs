@@ -8,8 +8,10 @@ use tower::ServiceExt;
 use super::delivery::is_loopback;
 use crate::error::Error;
 use crate::pipeline::call_config::CallConfig;
-use crate::transport::connect::{Connector, Proxy};
-use crate::transport::http_client::Transport;
+use crate::pipeline::http_service::HttpService;
+use crate::transport::connect::Connector;
+use crate::transport::http_client::HttpClient;
+use crate::transport::proxy::Proxy;
 use crate::transport::runtime;
 
 /// Makes a control call to a running sandbox: by GET, or by POST with `body` if it is not null.
@@ -39,5 +41,5 @@ pub(super) fn send(url: &str, mut request: Request<Bytes>) -> Result<Response<By
     *request.uri_mut() = uri;
     request.extensions_mut().insert(CallConfig::default());
     let connector = Connector::new(&Proxy::Off, &[], std::time::Duration::from_secs(5))?;
-    runtime::block_on(Transport::new(connector).oneshot(request))
+    runtime::block_on(HttpService::new(HttpClient::new(connector)).oneshot(request))
 }

@@ -14,8 +14,8 @@ use super::state::State;
 use crate::clock::now;
 use crate::error::Error;
 use crate::pipeline::call_config::CallConfig;
+use crate::pipeline::http_service::HttpService;
 use crate::proto::xml;
-use crate::transport::http_client::Transport;
 use tower::ServiceExt;
 
 /// How long the merchant has to respond.
@@ -93,7 +93,7 @@ fn prepare(state: &mut State, id: &str) -> Option<Prepared> {
 }
 
 async fn send(
-    transport: &Transport,
+    transport: &HttpService,
     request: Request<Bytes>,
     transmission: Transmission,
 ) -> Result<Response<Bytes>, Error> {

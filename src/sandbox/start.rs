@@ -19,8 +19,10 @@ use super::state::State;
 use super::store::Store;
 use super::{Sandbox, data_dir, server};
 use crate::error::Error;
-use crate::transport::connect::{Connector, Proxy};
-use crate::transport::http_client::Transport;
+use crate::pipeline::http_service::HttpService;
+use crate::transport::connect::Connector;
+use crate::transport::http_client::HttpClient;
+use crate::transport::proxy::Proxy;
 
 /// What a data folder contains, or the defaults without one.
 struct Restored {
@@ -61,7 +63,7 @@ impl SandboxBuilder {
         }
         let outbox = Outbox::new(deliveries, self.allowed_hosts, self.speed);
         let state = State::new(platform, ledger, outbox, self.stubs);
-        let transport = Transport::new(Connector::new(&Proxy::Off, &[], Duration::from_secs(5))?);
+        let transport = HttpService::new(HttpClient::new(Connector::new(&Proxy::Off, &[], Duration::from_secs(5))?));
         let inner = Arc::new(SandboxInner::new(state, store, transport, self.log.map(RefusalLog::start)));
         let (stop, stopped) = oneshot::channel();
         let ([address, tls_address], thread) = server::start(self.port, Arc::clone(&inner), stopped)?;

@@ -1,4 +1,4 @@
-//! How a connection is made: directly or through a proxy, TLS to the target over either.
+//! The connector: opens connections, directly or through a proxy, with TLS to the target.
 
 use std::io;
 use std::pin::Pin;
@@ -21,81 +21,25 @@ use tower::{Service, ServiceExt};
 use crate::BoxFuture;
 use crate::crypto::identity::Identity;
 use crate::error::{BoxError, Error};
-
-/// Which proxy leads to which address.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) enum Proxy {
-    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, as curl reads them.
-    #[default]
-    Environment,
-    /// None, whatever the environment says.
-    Off,
-    /// This one for everything.
-    All(String),
-    /// As Guzzle's `proxy` map has it.
-    Split { http: String, https: String, no: String },
-}
-
-impl Proxy {
-    fn matcher(&self) -> Result<Arc<Matcher>, Error> {
-        let (matcher, urls) = match self {
-            Proxy::Environment => {
-                for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
-                    let value = std::env::var(name).unwrap_or_default();
-                    if !value.is_empty() && !Proxy::is_readable(&value) {
-                        return Err(Error::config(format!(
-                            "the variable {name} of the environment is no URL of a proxy, and calls would go out without one: correct \
-                             it, or set proxy (\"\" for none)"
-                        )));
-                    }
-                }
-                return Ok(Arc::new(Matcher::from_env()));
-            }
-            Proxy::Off => return Ok(Arc::new(Matcher::builder().build())),
-            Proxy::All(url) => (Matcher::builder().all(url.clone()), [url, url]),
-            Proxy::Split { http, https, no } => {
-                (Matcher::builder().http(http.clone()).https(https.clone()).no(no.clone()), [http, https])
-            }
-        };
-        // The matcher passes over what it cannot read, and calls would go out directly.
-        let readable = Proxy::is_readable;
-        if urls.into_iter().any(|url| !url.is_empty() && !readable(url)) {
-            return Err(Error::config(
-                "the proxy is no URL of a proxy: write it like \"http://proxy.example:3128\", with http, https, socks5 or socks5h",
-            ));
-        }
-        Ok(Arc::new(matcher.build()))
-    }
-
-    fn is_readable(url: &str) -> bool {
-        if !url.contains("://") && !url.contains(':') {
-            return false;
-        }
-        let probe = Matcher::builder().all(url.to_owned()).build();
-        let intercept = probe.intercept(&Uri::from_static("https://api.mch.weixin.qq.com"));
-        intercept.is_some_and(|intercept| {
-            matches!(intercept.uri().scheme_str(), Some("http" | "https" | "socks5" | "socks5h"))
-        })
-    }
-}
+use crate::transport::proxy::Proxy;
 
 tokio::task_local! {
-    /// The connect timeout of the call for which a connection is being made, where the call has its own. The pool calls the
-    /// connector with nothing but an address.
+    /// The connect timeout of the current call, if the call has its own. hyper's pool passes only an
+    /// address to the connector, so the timeout is passed beside it.
     pub(crate) static CONNECT_TIMEOUT: Duration;
 }
 
-/// Makes connections for the pool. A clone shares everything.
+/// Opens connections for the pool. A clone shares all settings.
 #[derive(Clone)]
-pub(crate) struct Connector(Arc<Shared>);
+pub(crate) struct Connector(Arc<ConnectorInner>);
 
 #[derive(Clone)]
-struct Shared {
+struct ConnectorInner {
     proxies: Arc<Matcher>,
     tcp: HttpConnector,
-    /// To a proxy.
+    /// TLS to a proxy.
     tls: Arc<ClientConfig>,
-    /// To the service; with a client certificate where the settings have one and the call asks for it.
+    /// TLS to the service, with a client certificate if this connector presents one.
     tls_to_target: Arc<ClientConfig>,
     timeout: Duration,
 }
@@ -106,32 +50,32 @@ impl Connector {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(Duration::from_secs(60)));
-        let tls = Arc::new(trusting(roots)?.with_no_client_auth());
+        let tls = Arc::new(tls_config(roots)?.with_no_client_auth());
         let tls_to_target = Arc::clone(&tls);
-        Ok(Connector(Arc::new(Shared { proxies: proxy.matcher()?, tcp, tls, tls_to_target, timeout })))
+        Ok(Connector(Arc::new(ConnectorInner { proxies: proxy.matcher()?, tcp, tls, tls_to_target, timeout })))
     }
 
-    /// The same, presenting a client certificate to the service, and never to a proxy.
+    /// A connector that presents a client certificate to the service. A proxy does not get it.
     pub(crate) fn presenting(&self, roots: &[CertificateDer<'static>], identity: Identity) -> Result<Self, Error> {
-        let tls = trusting(roots)?.with_client_auth_cert(identity.chain, identity.key).map_err(|source| {
-            Error::config(format!("the certificate and the key do not belong together, or are damaged: {source}"))
+        let tls = tls_config(roots)?.with_client_auth_cert(identity.chain, identity.key).map_err(|source| {
+            Error::config(format!("the certificate and the key do not match, or are damaged: {source}"))
                 .with_source(source)
         })?;
-        Ok(Connector(Arc::new(Shared { tls_to_target: Arc::new(tls), ..Shared::clone(&self.0) })))
+        Ok(Connector(Arc::new(ConnectorInner { tls_to_target: Arc::new(tls), ..ConnectorInner::clone(&self.0) })))
     }
 
-    /// The same, through another proxy.
+    /// A connector with the same settings and another proxy.
     pub(crate) fn through(&self, proxy: &Proxy) -> Result<Self, Error> {
-        Ok(Connector(Arc::new(Shared { proxies: proxy.matcher()?, ..Shared::clone(&self.0) })))
+        Ok(Connector(Arc::new(ConnectorInner { proxies: proxy.matcher()?, ..ConnectorInner::clone(&self.0) })))
     }
 
-    /// The proxy on the way to an address, without its password, for messages.
+    /// The proxy for an address, without its user and password, for messages.
     pub(crate) fn proxy_for(&self, target: &Uri) -> Option<String> {
         let proxy = self.0.proxies.intercept(target)?;
         Some(proxy.uri().to_string().trim_end_matches('/').to_owned())
     }
 
-    /// The `Proxy-Authorization` of a request that goes through a proxy without a tunnel, as plain HTTP does.
+    /// The `Proxy-Authorization` of a plain HTTP request. It passes a proxy without a tunnel.
     pub(crate) fn proxy_authorization(&self, target: &Uri) -> Option<HeaderValue> {
         if target.scheme_str() != Some("http") {
             return None;
@@ -142,15 +86,17 @@ impl Connector {
     }
 }
 
-/// The usual roots of the web, and those of the caller's.
-fn trusting(roots: &[CertificateDer<'static>]) -> Result<rustls::ConfigBuilder<ClientConfig, WantsClientCert>, Error> {
+/// A TLS configuration that trusts Mozilla's root certificates and the caller's.
+fn tls_config(
+    roots: &[CertificateDer<'static>],
+) -> Result<rustls::ConfigBuilder<ClientConfig, WantsClientCert>, Error> {
     let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     for root in roots {
         store.add(root.clone()).map_err(|source| {
             Error::config(format!("a root certificate is not usable: {source}")).with_source(source)
         })?;
     }
-    // Named, not the process's default: another library may have set that, or two may have made it ambiguous.
+    // The provider is named, because the process's default may be set by another library, or be ambiguous.
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|source| Error::config(format!("TLS cannot be set up: {source}")).with_source(source))?;
@@ -158,9 +104,9 @@ fn trusting(roots: &[CertificateDer<'static>]) -> Result<rustls::ConfigBuilder<C
 }
 
 impl Service<Uri> for Connector {
-    type Response = Stream;
+    type Response = BoxStream;
     type Error = BoxError;
-    type Future = BoxFuture<'static, Result<Stream, BoxError>>;
+    type Future = BoxFuture<'static, Result<BoxStream, BoxError>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
@@ -170,7 +116,7 @@ impl Service<Uri> for Connector {
         let shared = Arc::clone(&self.0);
         let timeout = CONNECT_TIMEOUT.try_with(|timeout| *timeout).unwrap_or(shared.timeout);
         Box::pin(async move {
-            // Covers DNS, TCP, the proxy's answer and the TLS handshake.
+            // The timeout covers DNS, TCP, the response of a proxy and the TLS handshake.
             let connecting = shared.connect(target);
             if timeout.is_zero() {
                 return connecting.await;
@@ -180,15 +126,15 @@ impl Service<Uri> for Connector {
     }
 }
 
-impl Shared {
-    async fn connect(&self, target: Uri) -> Result<Stream, BoxError> {
+impl ConnectorInner {
+    async fn connect(&self, target: Uri) -> Result<BoxStream, BoxError> {
         match self.proxies.intercept(&target) {
-            None => self.over(self.tcp.clone(), target).await,
+            None => self.connect_over(self.tcp.clone(), target).await,
             Some(proxy) => self.connect_via(proxy, target).await,
         }
     }
 
-    async fn connect_via(&self, proxy: Intercept, target: Uri) -> Result<Stream, BoxError> {
+    async fn connect_via(&self, proxy: Intercept, target: Uri) -> Result<BoxStream, BoxError> {
         let to_proxy = HttpsConnector::from((self.tcp.clone(), Arc::clone(&self.tls)));
         match proxy.uri().scheme_str() {
             Some("socks5" | "socks5h") => {
@@ -197,18 +143,18 @@ impl Shared {
                 if let Some((user, password)) = proxy.raw_auth() {
                     socks = socks.with_auth(user.to_owned(), password.to_owned());
                 }
-                self.over(socks, target).await
+                self.connect_over(socks, target).await
             }
             Some("http" | "https") if target.scheme_str() == Some("https") => {
                 let mut tunnel = Tunnel::new(proxy.uri().clone(), to_proxy);
                 if let Some(authorization) = proxy.basic_auth() {
                     tunnel = tunnel.with_auth(authorization.clone());
                 }
-                self.over(tunnel, target).await
+                self.connect_over(tunnel, target).await
             }
             Some("http" | "https") => {
                 let stream = to_proxy.oneshot(proxy.uri().clone()).await?;
-                Ok(Stream { io: Box::new(stream), proxied: true })
+                Ok(Box::new(Proxied(stream)))
             }
             other => {
                 Err(format!("a proxy of the scheme {other:?} is not supported: use http, https, socks5 or socks5h")
@@ -217,75 +163,68 @@ impl Shared {
         }
     }
 
-    /// Connects to the target over `below`, with TLS where the target's scheme asks for it.
-    async fn over<C>(&self, below: C, target: Uri) -> Result<Stream, BoxError>
+    /// Connects to the target over the connector `lower`, with TLS if the scheme of the target is https.
+    async fn connect_over<C>(&self, lower: C, target: Uri) -> Result<BoxStream, BoxError>
     where
         C: Service<Uri> + Send,
         C::Response: Connection + Read + Write + Send + Unpin + 'static,
         C::Future: Send + 'static,
         C::Error: Into<BoxError>,
     {
-        let stream = HttpsConnector::from((below, Arc::clone(&self.tls_to_target))).oneshot(target).await?;
-        Ok(Stream { io: Box::new(stream), proxied: false })
+        let stream = HttpsConnector::from((lower, Arc::clone(&self.tls_to_target))).oneshot(target).await?;
+        Ok(Box::new(stream))
     }
 }
 
-/// No connection within the connect timeout.
+/// The connect timeout elapsed.
 #[derive(Debug)]
 pub(crate) struct ConnectTimeout(Duration);
 
 impl std::fmt::Display for ConnectTimeout {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "not connected after {:?}", self.0)
+        write!(f, "no connection after {:?}", self.0)
     }
 }
 
 impl std::error::Error for ConnectTimeout {}
 
-trait Io: Read + Write + Send + Unpin {}
-impl<T: Read + Write + Send + Unpin> Io for T {}
+/// An open connection. Its type depends on proxy and TLS.
+pub(crate) trait Io: Read + Write + Connection + Send + Unpin {}
+impl<T: Read + Write + Connection + Send + Unpin> Io for T {}
 
-/// A connection, over whatever it goes.
-pub(crate) struct Stream {
-    io: Box<dyn Io>,
-    proxied: bool,
-}
+pub(crate) type BoxStream = Box<dyn Io>;
 
-impl Connection for Stream {
+impl Connection for BoxStream {
     fn connected(&self) -> Connected {
-        // A proxied connection is sent the whole URI in the request line.
-        Connected::new().proxy(self.proxied)
+        (**self).connected()
     }
 }
 
-impl Read for Stream {
+/// A connection to a proxy without a tunnel. hyper writes the whole URI into the request line.
+struct Proxied<T>(T);
+
+impl<T: Connection> Connection for Proxied<T> {
+    fn connected(&self) -> Connected {
+        self.0.connected().proxy(true)
+    }
+}
+
+impl<T: Read + Unpin> Read for Proxied<T> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.io).poll_read(context, into)
+        Pin::new(&mut self.0).poll_read(context, into)
     }
 }
 
-impl Write for Stream {
+impl<T: Write + Unpin> Write for Proxied<T> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.io).poll_write(context, bytes)
+        Pin::new(&mut self.0).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.io).poll_flush(context)
+        Pin::new(&mut self.0).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.io).poll_shutdown(context)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.io).poll_write_vectored(context, bytes)
+        Pin::new(&mut self.0).poll_shutdown(context)
     }
 }

@@ -1,382 +1,378 @@
-//! Sends signed bytes as they are and takes the answer in: hyper's pooled client, one pool for each tokio runtime.
+//! The HTTP client: hyper's connection pool, one for each tokio runtime.
+//!
+//! A connection is driven by the runtime that opened it and ends with that runtime, so a call must not
+//! use a connection of another runtime.
 
+use std::error::Error as StdError;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
-use std::task::{Context, Poll};
-use std::time::Instant;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::Method;
-use http::header::{CONTENT_LENGTH, HeaderValue, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, HeaderValue, PROXY_AUTHORIZATION};
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper_util::client::legacy::{Client as Pool, Error as PoolError};
+use hyper::body::{Body, Incoming};
+use hyper_util::client::legacy::{Client, Error as LegacyError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
-use tower::Service;
+use tokio::time::Instant;
 
-use crate::BoxFuture;
-use crate::crypto::file_digest::{Algorithm, FileDigest};
 use crate::error::{Error, ErrorKind};
-use crate::pipeline::call_config::{CallConfig, Delivered, Delivery, Slot};
-use crate::pipeline::response::Response;
-use crate::pipeline::trace::{self, Part};
-use crate::proto::verify::{self, Covers};
-use crate::transport::body::{Answering, BodyStream, Deadlines, root};
-use crate::transport::connect::{CONNECT_TIMEOUT, ConnectTimeout, Connector, Proxy};
-use crate::transport::runtime;
-use crate::transport::sink::{OpenSink, Writing};
-use crate::transport::verbose;
+use crate::transport::connect::{CONNECT_TIMEOUT, ConnectTimeout, Connector};
+use crate::transport::proxy::Proxy;
+use crate::transport::{runtime, verbose};
 
 /// Idle connections kept for each host.
-const MOST_IDLE: usize = 64;
-/// The longest answer that is collected, in bytes.
-const MOST_BYTES: usize = 16 * 1024 * 1024;
-/// Proxies that calls named themselves and whose connections are kept.
-const MOST_PROXIES: usize = 16;
+const MAX_IDLE_PER_HOST: usize = 64;
+/// Pools kept for proxies that calls have named.
+const MAX_PROXY_POOLS: usize = 16;
 
-/// What a layer's service returns.
-pub(crate) type Answer = BoxFuture<'static, Result<http::Response<Bytes>, Error>>;
+type Pool = Client<Connector, Full<Bytes>>;
 
-/// The innermost service of the stack. A clone shares the pools.
+/// How a call is sent, where it differs from the client's settings.
+#[derive(Clone, Default)]
+pub(crate) struct HttpConfig {
+    pub(crate) proxy: Option<Proxy>,
+    pub(crate) connect_timeout: Option<Duration>,
+    /// Whether the merchant's client certificate is presented.
+    pub(crate) client_certificate: bool,
+    /// Whether the heads of request and response are printed to standard error.
+    pub(crate) debug: bool,
+}
+
+/// The time limits for receiving a response.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Deadlines {
+    /// The longest interval between two pieces of data; zero is no limit.
+    pub(crate) read_timeout: Duration,
+    /// The end of the call's time.
+    pub(crate) call: Option<Instant>,
+}
+
+impl Deadlines {
+    /// When the next piece of data must be here.
+    fn next(self) -> Option<Instant> {
+        let read = Instant::now().checked_add(self.read_timeout).filter(|_| !self.read_timeout.is_zero());
+        match (read, self.call) {
+            (Some(read), Some(call)) => Some(read.min(call)),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
+/// Sends requests. A clone shares the connections.
 #[derive(Clone)]
-pub(crate) struct Transport {
-    plain: Arc<Shared>,
-    /// Connections that present the client certificate are never shared with calls that do not.
-    secured: Option<Arc<Shared>>,
+pub(crate) struct HttpClient {
+    plain: Arc<Pools>,
+    /// Connections that present the client certificate. Calls without the certificate do not use them.
+    with_certificate: Option<Arc<Pools>>,
 }
 
-struct Shared {
+/// The connection pools of one connector.
+struct Pools {
     connector: Connector,
-    pools: RwLock<Vec<RuntimePool>>,
-    /// For calls that name a proxy of their own; the one used last is at the end.
-    proxied: Mutex<Vec<(Proxy, Arc<Shared>)>>,
+    by_runtime: RwLock<Vec<RuntimePool>>,
+    /// For proxies that calls have named; the proxy used last is at the end.
+    by_proxy: Mutex<Vec<(Proxy, Arc<Pools>)>>,
 }
 
-/// The connections that one runtime drives. They die with it, so they must not be handed to a call on another.
+/// The connections of one runtime.
 struct RuntimePool {
     runtime: Id,
-    pool: Pool<Connector, Full<Bytes>>,
-    /// Ends the task that watches for the end of the runtime, when the transport goes first.
-    _watched: oneshot::Sender<()>,
+    pool: Pool,
+    /// Ends the task that waits for the end of the runtime when the pool is dropped first.
+    _dropped: oneshot::Sender<()>,
 }
 
-impl Transport {
+impl HttpClient {
     pub(crate) fn new(connector: Connector) -> Self {
-        Transport { plain: Shared::new(connector), secured: None }
+        HttpClient { plain: Pools::new(connector), with_certificate: None }
     }
 
-    /// Adds the connections for the calls that present the client certificate.
-    pub(crate) fn secured(mut self, connector: Connector) -> Self {
-        self.secured = Some(Shared::new(connector));
+    /// Adds a connector that presents the client certificate.
+    pub(crate) fn with_certificate(mut self, connector: Connector) -> Self {
+        self.with_certificate = Some(Pools::new(connector));
         self
     }
 
-    fn of(&self, exchange: &CallConfig) -> Result<&Arc<Shared>, Error> {
-        if !exchange.security {
-            return Ok(&self.plain);
-        }
-        self.secured.as_ref().ok_or_else(|| {
-            Error::config(
-                "the option \"security\" presents the merchant's certificate, and the settings have none: add merchant (cert and key), or \
-                 ClientBuilder::merchant_certificate",
-            )
-        })
-    }
-
-    async fn send(self, mut request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Error> {
-        let exchange = request.extensions_mut().remove::<CallConfig>().ok_or_else(|| {
-            Error::layer(
-                "a layer made the request anew without its extensions, and how it is to be sent is lost: keep them",
-            )
-        })?;
-        let _waiting = trace::measure(Part::Waiting);
-        Arc::clone(self.of(&exchange)?).send(request, exchange).await
-    }
-}
-
-impl Shared {
-    fn new(connector: Connector) -> Arc<Self> {
-        Arc::new(Shared { connector, pools: RwLock::default(), proxied: Mutex::default() })
-    }
-
-    /// The transport through a proxy that a call named.
-    fn through(&self, proxy: &Proxy) -> Result<Arc<Shared>, Error> {
-        let mut proxied = self.proxied.lock().unwrap_or_else(PoisonError::into_inner);
-        let (proxy, shared) = match proxied.iter().position(|(known, _)| known == proxy) {
-            Some(at) => proxied.remove(at),
-            None => (proxy.clone(), Shared::new(self.connector.through(proxy)?)),
-        };
-        if proxied.len() >= MOST_PROXIES {
-            proxied.remove(0);
-        }
-        proxied.push((proxy, Arc::clone(&shared)));
-        Ok(shared)
-    }
-
-    /// The pool of the runtime this is polled on.
-    fn pool(self: &Arc<Self>) -> Result<Pool<Connector, Full<Bytes>>, Error> {
-        let handle = Handle::try_current().map_err(|source| {
-            Error::new(ErrorKind::Connect, "a layer moved the call away from every tokio runtime").with_source(source)
-        })?;
-        let runtime = handle.id();
-        let found = |pools: &[RuntimePool]| {
-            let pool = pools.iter().find(|pool| pool.runtime == runtime);
-            pool.map(|pool| pool.pool.clone())
-        };
-        if let Some(pool) = found(&self.pools.read().unwrap_or_else(PoisonError::into_inner)) {
-            return Ok(pool);
-        }
-        let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pool) = found(&pools) {
-            return Ok(pool);
-        }
-        let pool = Pool::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(runtime::KEPT)
-            .pool_max_idle_per_host(MOST_IDLE)
-            .build(self.connector.clone());
-        let (watched, unwatched) = oneshot::channel();
-        pools.push(RuntimePool { runtime, pool: pool.clone(), _watched: watched });
-        drop(pools);
-        // A runtime that ends drops its tasks, and this one takes the pool with it.
-        let end = RuntimeEnd { shared: Arc::downgrade(self), runtime };
-        handle.spawn(async move {
-            let _end = end;
-            let _ = unwatched.await;
-        });
-        Ok(pool)
-    }
-
-    async fn send(
-        self: Arc<Self>,
+    /// Sends a request and returns the head of its response, with the body still to be received.
+    pub(crate) async fn send(
+        &self,
         mut request: http::Request<Bytes>,
-        exchange: CallConfig,
-    ) -> Result<http::Response<Bytes>, Error> {
-        let shared = match &exchange.proxy {
-            Some(proxy) => self.through(proxy)?,
-            None => self,
-        };
-        if let Some(authorization) = shared.connector.proxy_authorization(request.uri()) {
+        config: &HttpConfig,
+        read_timeout: Duration,
+    ) -> Result<http::Response<ResponseBody>, Error> {
+        let pools = self.pools(config)?;
+        if let Some(authorization) = pools.connector.proxy_authorization(request.uri()) {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
         }
-        let target = request.uri().clone();
         if request.body().is_empty() && matches!(*request.method(), Method::POST | Method::PUT) {
-            // As PHP sends it; some gateways refuse a POST that does not say its length.
+            // PHP sends this header too. Some gateways refuse a POST without a length.
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let method = request.method().clone();
+        let target = request.uri().clone();
         let began = Instant::now();
-        if exchange.debug {
+        if config.debug {
             verbose::print(&verbose::request(&request));
         }
-        let pool = shared.pool()?;
+        let pool = pools.of_this_runtime()?;
         let sending = async {
-            runtime::look_around().await;
+            runtime::poll_io().await;
             let sending = pool.request(request.map(Full::new));
-            match exchange.connect_timeout {
+            match config.connect_timeout {
                 Some(timeout) => CONNECT_TIMEOUT.scope(timeout, sending).await,
                 None => sending.await,
             }
         };
-        let silence = exchange.patience.silence;
-        let answer = if silence.is_zero() {
+        let response = if read_timeout.is_zero() {
             sending.await
         } else {
-            tokio::time::timeout(silence, sending).await.map_err(|_| {
-                let said = format!(
-                    "no answer began within {silence:?}; the request may have arrived, so query before repeating it"
+            tokio::time::timeout(read_timeout, sending).await.map_err(|_| {
+                let message = format!(
+                    "no response within {read_timeout:?}; the request may have arrived, so query before repeating it"
                 );
-                Error::new(ErrorKind::Timeout, said)
+                Error::new(ErrorKind::Timeout, message)
             })?
         };
-        let (parts, body) = answer.map_err(|source| not_sent(&target, &shared.connector, source))?.into_parts();
-        if exchange.debug {
-            verbose::print(&verbose::answer(&parts, began.elapsed()));
+        let response = response.map_err(|source| send_error(&target, &pools.connector, source))?;
+        if config.debug {
+            verbose::print(&verbose::response(&response, began.elapsed()));
         }
-        receive(parts, body, &method, target.path(), exchange).await
+        Ok(response.map(ResponseBody::new))
     }
-}
 
-/// Takes the answer in, to where it is to go.
-async fn receive(
-    mut parts: http::response::Parts,
-    body: Incoming,
-    method: &Method,
-    path: &str,
-    exchange: CallConfig,
-) -> Result<http::Response<Bytes>, Error> {
-    let patience = exchange.patience;
-    let mut body = Answering::new(body);
-    let covers = covers(method, path, &parts, &exchange);
-    let delivery = match exchange.delivery {
-        // Where APIv2 answers with a file, it says in XML that there is none.
-        _ if exchange.v2
-            && covers == Covers::Nothing
-            && parts.status.is_success()
-            && body.begins_with_markup(patience).await? =>
-        {
-            Delivery::Collect
-        }
-        delivery if parts.status.is_success() && covers != Covers::Body => delivery,
-        _ => Delivery::Collect,
-    };
-    if covers == Covers::Nothing && parts.status.is_success() && !has_end(&parts, &body) {
-        // Nothing would tell half of this file from the whole.
-        let said = "the answer does not say where it ends, and is not signed either, so that a part of it could pass for the whole";
-        return Err(Error::new(ErrorKind::Transport, said));
-    }
-    let digest = match covers {
-        // A header that stands twice or is no text is the verifying layer's to refuse.
-        Covers::StatementSha1 => {
-            verify::statement(&parts.headers).ok().map(|(sha1, _)| FileDigest::new(Algorithm::Sha1, sha1))
-        }
-        _ => None,
-    };
-    let collected = match delivery {
-        Delivery::Collect => match collect(&mut body, patience).await {
-            Ok(collected) => collected,
-            // The status is an answer, even where the rest of it is lost.
-            Err(error) if !parts.status.is_success() => {
-                let head = http::Response::from_parts(parts, Bytes::new());
-                return Err(error.with_response(Response::new(head, false)));
-            }
-            Err(error) => return Err(error),
-        },
-        Delivery::Stream => {
-            let stream = BodyStream::new(body, patience, digest);
-            parts.extensions.insert(Delivered::Stream(Slot::new(stream)));
-            Bytes::new()
-        }
-        Delivery::Sink(slot) => {
-            let mut sink = slot
-                .take()
-                .ok_or_else(|| Error::new(ErrorKind::Sink, "a layer repeated a call whose sink is used up"))?;
-            if let Some(digest) = digest {
-                sink.check(digest);
-            }
-            slot.put(write(sink, &mut body, patience).await?);
-            parts.extensions.insert(Delivered::Sink);
-            Bytes::new()
-        }
-    };
-    Ok(http::Response::from_parts(parts, collected))
-}
-
-/// What the answer's signature covers, and so what may be handed on as it comes.
-fn covers(method: &Method, path: &str, parts: &http::response::Parts, exchange: &CallConfig) -> Covers {
-    if exchange.v2 {
-        return if crate::proto::v2::is_unsigned(path) { Covers::Nothing } else { Covers::Body };
-    }
-    verify::covers(method, path, &parts.headers)
-}
-
-/// Whether a body that breaks off can be told from one that ends.
-fn has_end(parts: &http::response::Parts, body: &Answering) -> bool {
-    let chunked = parts.headers.get(TRANSFER_ENCODING).is_some_and(|value| value.as_bytes().ends_with(b"chunked"));
-    chunked || body.remaining().is_some() || body.is_end()
-}
-
-async fn collect(body: &mut Answering, patience: Deadlines) -> Result<Bytes, Error> {
-    let Some(first) = body.next(patience).await? else { return Ok(Bytes::new()) };
-    if body.is_end() {
-        // Most answers come in one piece, which needs no copy.
-        return within(first.len()).map(|()| first);
-    }
-    let announced = body.remaining().and_then(|rest| usize::try_from(rest).ok()).unwrap_or(0);
-    within(announced)?;
-    let mut whole = BytesMut::with_capacity(first.len() + announced);
-    whole.extend_from_slice(&first);
-    while let Some(piece) = body.next(patience).await? {
-        within(whole.len() + piece.len())?;
-        whole.extend_from_slice(&piece);
-    }
-    Ok(whole.freeze())
-}
-
-fn within(length: usize) -> Result<(), Error> {
-    if length <= MOST_BYTES {
-        return Ok(());
-    }
-    let said = format!("the answer is longer than {MOST_BYTES} bytes, the most that is held in memory");
-    Err(Error::new(ErrorKind::TooLarge, said))
-}
-
-async fn write(sink: OpenSink, body: &mut Answering, patience: Deadlines) -> Result<OpenSink, Error> {
-    let mut writing = Writing::start(sink);
-    let mut received = 0;
-    while let Some(piece) = body.next(patience).await? {
-        received += piece.len() as u64;
-        let total = body.remaining().map(|rest| received + rest);
-        if !writing.write(piece, total).await {
-            break;
+    fn pools(&self, config: &HttpConfig) -> Result<Arc<Pools>, Error> {
+        let pools = if config.client_certificate {
+            self.with_certificate.as_ref().ok_or_else(|| {
+                Error::config(
+                    "the option \"security\" presents the merchant's certificate, and the settings have none: add merchant (cert and key), or \
+                     ClientBuilder::merchant_certificate",
+                )
+            })?
+        } else {
+            &self.plain
+        };
+        match &config.proxy {
+            Some(proxy) => pools.through(proxy),
+            None => Ok(Arc::clone(pools)),
         }
     }
-    writing.finish().await
 }
 
+impl Pools {
+    fn new(connector: Connector) -> Arc<Self> {
+        Arc::new(Pools { connector, by_runtime: RwLock::default(), by_proxy: Mutex::default() })
+    }
+
+    /// The pools for a proxy that a call has named.
+    fn through(&self, proxy: &Proxy) -> Result<Arc<Pools>, Error> {
+        let mut by_proxy = self.by_proxy.lock().unwrap_or_else(PoisonError::into_inner);
+        let (proxy, pools) = match by_proxy.iter().position(|(known, _)| known == proxy) {
+            Some(at) => by_proxy.remove(at),
+            None => (proxy.clone(), Pools::new(self.connector.through(proxy)?)),
+        };
+        if by_proxy.len() >= MAX_PROXY_POOLS {
+            by_proxy.remove(0);
+        }
+        by_proxy.push((proxy, Arc::clone(&pools)));
+        Ok(pools)
+    }
+
+    /// The pool of the runtime that polls this call.
+    fn of_this_runtime(self: &Arc<Self>) -> Result<Pool, Error> {
+        let handle = Handle::try_current().map_err(|source| {
+            Error::new(ErrorKind::Connect, "a layer moved the call to a thread without a tokio runtime")
+                .with_source(source)
+        })?;
+        let runtime = handle.id();
+        let find = |pools: &[RuntimePool]| {
+            let pool = pools.iter().find(|pool| pool.runtime == runtime);
+            pool.map(|pool| pool.pool.clone())
+        };
+        if let Some(pool) = find(&self.by_runtime.read().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(pool);
+        }
+        let mut pools = self.by_runtime.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = find(&pools) {
+            return Ok(pool);
+        }
+        let pool = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(runtime::IDLE_TIMEOUT)
+            .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
+            .build(self.connector.clone());
+        let (dropped, pool_dropped) = oneshot::channel();
+        pools.push(RuntimePool { runtime, pool: pool.clone(), _dropped: dropped });
+        drop(pools);
+        // A runtime drops its tasks when it ends. This task then removes the pool of the runtime.
+        let end = RuntimeEnd { pools: Arc::downgrade(self), runtime };
+        handle.spawn(async move {
+            let _end = end;
+            let _ = pool_dropped.await;
+        });
+        Ok(pool)
+    }
+}
+
+/// Removes the pool of a runtime that ends.
 struct RuntimeEnd {
-    shared: Weak<Shared>,
+    pools: Weak<Pools>,
     runtime: Id,
 }
 
 impl Drop for RuntimeEnd {
     fn drop(&mut self) {
-        let Some(shared) = self.shared.upgrade() else { return };
-        let mut pools = shared.pools.write().unwrap_or_else(PoisonError::into_inner);
-        let ended = pools.iter().position(|pool| pool.runtime == self.runtime);
-        let ended = ended.map(|at| pools.swap_remove(at));
-        drop(pools);
+        let Some(pools) = self.pools.upgrade() else { return };
+        let mut by_runtime = pools.by_runtime.write().unwrap_or_else(PoisonError::into_inner);
+        let ended = by_runtime.iter().position(|pool| pool.runtime == self.runtime);
+        let ended = ended.map(|at| by_runtime.swap_remove(at));
+        // The pool is dropped without the lock, because its connections may run code of their own.
+        drop(by_runtime);
         drop(ended);
     }
 }
 
-fn not_sent(target: &http::Uri, connector: &Connector, source: PoolError) -> Error {
-    let root = root(&source);
+fn send_error(target: &http::Uri, connector: &Connector, source: LegacyError) -> Error {
+    let root = root_cause(&source);
     let host = match connector.proxy_for(target) {
         Some(proxy) => format!("{} through the proxy {proxy}", target.host().unwrap_or_default()),
         None => target.host().unwrap_or_default().to_owned(),
     };
-    let (kind, said) = if source.is_connect() {
-        let hint = match root.to_string() {
-            said if said.contains("UnknownIssuer") => {
-                ": its certificate is of no known authority; a private gateway's is added with ClientBuilder::root_certificate"
-            }
-            _ => "",
-        };
-        (ErrorKind::Connect, format!("no connection to {host}, nothing was sent: {root}{hint}"))
-    } else {
-        // A server that speaks TLS answers plain HTTP with an alert.
-        let hint = if target.scheme_str() == Some("http")
-            && root.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
-        {
-            ": no HTTP comes back, so base_uri may have to begin with https"
+    let (kind, message) = if source.is_connect() {
+        let hint = if root.to_string().contains("UnknownIssuer") {
+            ": no trusted authority issued its certificate; add a private authority with ClientBuilder::root_certificate"
         } else {
             ""
         };
-        (
-            ErrorKind::Transport,
-            format!(
-                "the connection to {host} broke before the answer came, which may have been after the request arrived: {root}{hint}"
-            ),
-        )
+        (ErrorKind::Connect, format!("no connection to {host}, nothing was sent: {root}{hint}"))
+    } else {
+        // A server that expects TLS responds to plain HTTP with a TLS alert, which is not valid HTTP.
+        let is_parse = root.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse);
+        let hint = if target.scheme_str() == Some("http") && is_parse {
+            ": the response is not HTTP; base_uri may have to begin with https"
+        } else {
+            ""
+        };
+        let message = format!(
+            "the connection to {host} broke before the response, and the request may have arrived: {root}{hint}"
+        );
+        (ErrorKind::Transport, message)
     };
     let timed_out = root.is::<ConnectTimeout>()
         || root.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut);
-    let error = Error::new(kind, said).with_source(source);
+    let error = Error::new(kind, message).with_source(source);
     if timed_out { error.timed_out() } else { error }
 }
 
-impl Service<http::Request<Bytes>> for Transport {
-    type Response = http::Response<Bytes>;
-    type Error = Error;
-    type Future = Answer;
+/// The innermost source of an error. The outer errors only say that something below them failed.
+fn root_cause<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    let mut root = error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    root
+}
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Poll::Ready(Ok(()))
+/// The UTF-8 byte order mark, which bills begin with.
+const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
+/// How many bytes of white space [`ResponseBody::begins_with_markup`] skips.
+const MAX_BLANKS: usize = 64;
+
+/// A response body that is still to be received. Its beginning can be inspected.
+pub(crate) struct ResponseBody {
+    incoming: Incoming,
+    /// Bytes that were inspected and not read yet.
+    inspected: Bytes,
+    /// The timer of the next read.
+    timer: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl ResponseBody {
+    fn new(incoming: Incoming) -> Self {
+        ResponseBody { incoming, inspected: Bytes::new(), timer: None }
     }
 
-    fn call(&mut self, request: http::Request<Bytes>) -> Answer {
-        Box::pin(self.clone().send(request))
+    /// The next piece of data within the deadlines, or `None` at the end of the body.
+    pub(crate) async fn next(&mut self, deadlines: Deadlines) -> Result<Option<Bytes>, Error> {
+        self.restart_timer();
+        std::future::poll_fn(|context| self.poll_next(deadlines, context)).await
+    }
+
+    /// Lets the time limit of the next read begin when it is polled.
+    pub(crate) fn restart_timer(&mut self) {
+        self.timer = None;
+    }
+
+    /// [`next`](Self::next), polled.
+    pub(crate) fn poll_next(
+        &mut self,
+        deadlines: Deadlines,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, Error>> {
+        if !self.inspected.is_empty() {
+            return Poll::Ready(Ok(Some(std::mem::take(&mut self.inspected))));
+        }
+        self.poll_data(deadlines, context)
+    }
+
+    /// Polls the connection, and skips trailers.
+    fn poll_data(&mut self, deadlines: Deadlines, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
+        loop {
+            let frame = match Pin::new(&mut self.incoming).poll_frame(context) {
+                Poll::Ready(frame) => frame,
+                Poll::Pending => return self.poll_timer(deadlines, context),
+            };
+            self.timer = None;
+            match frame {
+                None => return Poll::Ready(Ok(None)),
+                Some(Err(source)) => {
+                    let message = format!("the response broke off: {}", root_cause(&source));
+                    return Poll::Ready(Err(Error::new(ErrorKind::Transport, message).with_source(source)));
+                }
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Poll::Ready(Ok(Some(data)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn poll_timer(&mut self, deadlines: Deadlines, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
+        if self.timer.is_none() {
+            let Some(deadline) = deadlines.next() else { return Poll::Pending };
+            self.timer = Some(Box::pin(tokio::time::sleep_until(deadline)));
+        }
+        if let Some(timer) = &mut self.timer {
+            ready!(timer.as_mut().poll(context));
+        }
+        self.timer = None;
+        Poll::Ready(Err(Error::new(ErrorKind::Timeout, "the response began, and no more data arrived in time")))
+    }
+
+    /// Whether the body begins like XML or HTML. No file of the service does.
+    pub(crate) async fn begins_with_markup(&mut self, deadlines: Deadlines) -> Result<bool, Error> {
+        let first = |bytes: &Bytes| bytes.iter().copied().find(|b| !b.is_ascii_whitespace() && !BOM.contains(b));
+        while first(&self.inspected).is_none() && self.inspected.len() < MAX_BLANKS {
+            match std::future::poll_fn(|context| self.poll_data(deadlines, context)).await? {
+                Some(piece) if self.inspected.is_empty() => self.inspected = piece,
+                Some(piece) => self.inspected = [&self.inspected[..], &piece].concat().into(),
+                None => break,
+            }
+        }
+        Ok(first(&self.inspected) == Some(b'<'))
+    }
+
+    /// The length of the rest, if it is known.
+    pub(crate) fn remaining(&self) -> Option<u64> {
+        Some(self.incoming.size_hint().exact()? + self.inspected.len() as u64)
+    }
+
+    /// Whether the rest is empty.
+    pub(crate) fn is_end(&self) -> bool {
+        self.inspected.is_empty() && self.incoming.is_end_stream()
     }
 }

@@ -1,4 +1,4 @@
-//! Where a download goes: a file that appears under its name only when it is complete, or a writer.
+//! Sinks of downloads: a file that gets its name only when it is complete, or a writer.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,17 +9,18 @@ use tokio::sync::mpsc;
 
 use crate::crypto::file_digest::FileDigest;
 use crate::error::{Error, ErrorKind};
+use crate::transport::runtime;
 
-/// Told the bytes so far, and the length of the whole where it is known.
+/// Called with the number of bytes received and the length of the whole body, if it is known.
 pub(crate) type Progress = Box<dyn FnMut(u64, Option<u64>) + Send>;
 
-/// Where a download is to go.
+/// The sink in the options of a call.
 pub(crate) enum Sink {
     Path(PathBuf),
     Writer(Box<dyn Write + Send>),
 }
 
-/// A sink that takes bytes, on whatever thread.
+/// A sink that is ready to be written to, on any thread.
 pub(crate) struct OpenSink {
     writer: Box<dyn Write + Send>,
     progress: Option<Progress>,
@@ -27,17 +28,17 @@ pub(crate) struct OpenSink {
     written: u64,
 }
 
-/// The name that the file is to get, and its place until then; stays with the call. Dropped, it takes the file away at once,
-/// whatever the writing thread is still doing.
-pub(crate) struct Unfinished(Option<(TempPath, PathBuf)>);
+/// A temporary file and its final name. The call keeps it: dropping it removes the file at once, even
+/// while the writing thread is still at work.
+pub(crate) struct UnfinishedFile(Option<(TempPath, PathBuf)>);
 
 impl Sink {
-    /// Opens the sink, before anything is sent: a folder that is not there should not cost a call.
+    /// Opens the sink. This happens before the request is sent, so that a missing folder is noticed early.
     pub(crate) fn open(
         self,
         progress: Option<Progress>,
         digest: Option<FileDigest>,
-    ) -> Result<(OpenSink, Unfinished), Error> {
+    ) -> Result<(OpenSink, UnfinishedFile), Error> {
         let (writer, unfinished): (Box<dyn Write + Send>, _) = match self {
             Sink::Writer(writer) => (writer, None),
             Sink::Path(path) => {
@@ -52,29 +53,32 @@ impl Sink {
             }
         };
         let sink = OpenSink { writer, progress, digests: digest.into_iter().collect(), written: 0 };
-        Ok((sink, Unfinished(unfinished)))
+        Ok((sink, UnfinishedFile(unfinished)))
     }
 }
 
-/// The file that a path means: the target of a link, and never a device or a pipe, which a rename would replace.
+/// The regular file that a path names, after following links. A device or a pipe is an error, because a
+/// rename would replace it.
 fn regular(path: &Path) -> io::Result<PathBuf> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => regular(&std::fs::canonicalize(path)?),
         Ok(found) if found.is_dir() => Err(io::Error::other("it is a folder")),
-        Ok(found) if !found.is_file() => Err(io::Error::other("it is no regular file; write to it with Options::sink")),
+        Ok(found) if !found.is_file() => {
+            Err(io::Error::other("it is not a regular file: write to it with Options::sink"))
+        }
         _ => Ok(path.to_owned()),
     }
 }
 
 fn temporary(path: &Path) -> io::Result<NamedTempFile> {
-    path.file_name().ok_or_else(|| io::Error::other("it names no file"))?;
+    path.file_name().ok_or_else(|| io::Error::other("it does not name a file"))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut builder = tempfile::Builder::new();
     builder.prefix(".wechatpay-").suffix(".part");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // As the file that is replaced, or as any new file: what the umask leaves.
+        // The permissions of the file that is replaced, or those of a new file under the umask.
         let existing = std::fs::metadata(path).map(|file| file.permissions());
         builder.permissions(existing.unwrap_or_else(|_| std::fs::Permissions::from_mode(0o666)));
     }
@@ -82,12 +86,12 @@ fn temporary(path: &Path) -> io::Result<NamedTempFile> {
 }
 
 impl OpenSink {
-    /// Checks a digest of all that is written, at the end.
+    /// Adds a digest, which is checked at the end.
     pub(crate) fn check(&mut self, digest: FileDigest) {
         self.digests.push(digest);
     }
 
-    /// Writes one piece of an answer that is `total` bytes long, where that is known.
+    /// Writes one piece of a response whose length is `total`, if it is known.
     pub(crate) fn write(&mut self, bytes: &[u8], total: Option<u64>) -> io::Result<()> {
         self.writer.write_all(bytes)?;
         for digest in &mut self.digests {
@@ -100,19 +104,22 @@ impl OpenSink {
         Ok(())
     }
 
-    /// Checks the digests of what was written.
+    /// Checks the digests of the written bytes.
     pub(crate) fn finish(self) -> Result<(), Error> {
         for digest in self.digests {
-            digest.finish().map_err(|said| {
-                Error::new(ErrorKind::Verification, format!("the file is not the one the service announced: {said}"))
+            digest.finish().map_err(|reason| {
+                Error::new(
+                    ErrorKind::Verification,
+                    format!("the file is not the one that the service announced: {reason}"),
+                )
             })?;
         }
         Ok(())
     }
 }
 
-impl Unfinished {
-    /// Gives the file its name. Without this call there is no file.
+impl UnfinishedFile {
+    /// Gives the file its final name. Without this call no file remains.
     pub(crate) fn keep(self) -> Result<(), Error> {
         match self.0 {
             Some((temporary, path)) => temporary.persist(path).map_err(|failed| not_written(failed.error)),
@@ -122,42 +129,43 @@ impl Unfinished {
 }
 
 fn not_written(source: io::Error) -> Error {
-    Error::new(ErrorKind::Sink, format!("the answer came, but could not be written: {source}")).with_source(source)
+    Error::new(ErrorKind::Sink, format!("the response was received and could not be written: {source}"))
+        .with_source(source)
 }
 
-/// Hands the pieces of an answer to a thread that may block on writing them. Few are under way at a time, so a slow disk slows
-/// the connection down and not the runtime, and memory stays bounded.
-pub(crate) struct Writing {
+/// Writes the pieces of a response on a thread that may block. A bounded channel passes the pieces to it,
+/// so that a slow disk slows down the connection and not the runtime, and memory stays bounded.
+pub(crate) struct SinkWriter {
     pieces: mpsc::Sender<(Bytes, Option<u64>)>,
     thread: tokio::task::JoinHandle<io::Result<OpenSink>>,
 }
 
-impl Writing {
-    pub(crate) fn start(mut sink: OpenSink) -> Self {
-        let (pieces, mut coming) = mpsc::channel::<(Bytes, Option<u64>)>(4);
-        let thread = tokio::task::spawn_blocking(move || {
-            while let Some((piece, total)) = coming.blocking_recv() {
+impl SinkWriter {
+    pub(crate) fn start(mut sink: OpenSink) -> Result<Self, Error> {
+        let (pieces, mut received) = mpsc::channel::<(Bytes, Option<u64>)>(4);
+        let thread = runtime::spawn_blocking(move || {
+            while let Some((piece, total)) = received.blocking_recv() {
                 sink.write(&piece, total)?;
             }
             sink.writer.flush()?;
             Ok(sink)
-        });
-        Writing { pieces, thread }
+        })?;
+        Ok(SinkWriter { pieces, thread })
     }
 
-    /// Queues a piece; `false` when writing has failed, and [`finish`](Self::finish) will tell why.
+    /// Queues a piece. Returns `false` if writing has failed; [`finish`](Self::finish) returns the error.
     pub(crate) async fn write(&mut self, piece: Bytes, total: Option<u64>) -> bool {
         self.pieces.send((piece, total)).await.is_ok()
     }
 
-    /// Waits until all is written, and gives the sink back.
+    /// Waits until all pieces are written, and returns the sink.
     pub(crate) async fn finish(self) -> Result<OpenSink, Error> {
         drop(self.pieces);
         match self.thread.await {
             Ok(written) => written.map_err(not_written),
             Err(panicked) if panicked.is_panic() => std::panic::resume_unwind(panicked.into_panic()),
             Err(ended) => {
-                Err(Error::new(ErrorKind::Sink, "the runtime ended while the answer was written").with_source(ended))
+                Err(Error::new(ErrorKind::Sink, "the runtime ended while the response was written").with_source(ended))
             }
         }
     }

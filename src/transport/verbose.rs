@@ -1,4 +1,4 @@
-//! The `debug` option: the exchange on standard error, without what must stay secret.
+//! The `debug` option: the heads of request and response on standard error, without secrets.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, LOCATION};
 
-/// Headers whose values are shown. Any other may hold what the caller or a proxy wants kept to itself.
+/// Headers whose values are shown. The value of any other header may be a secret.
 const SHOWN: [&str; 15] = [
     "accept",
     "accept-encoding",
@@ -35,14 +35,14 @@ pub(crate) fn request(request: &http::Request<Bytes>) -> String {
     out
 }
 
-/// The head of the answer as it came.
-pub(crate) fn answer(parts: &http::response::Parts, after: Duration) -> String {
-    let mut out = format!("< {:?} {} (after {after:.1?})\n", parts.version, parts.status);
-    headers(&mut out, '<', &parts.headers);
+/// The head of the response as it was received.
+pub(crate) fn response<B>(response: &http::Response<B>, after: Duration) -> String {
+    let mut out = format!("< {:?} {} (after {after:.1?})\n", response.version(), response.status());
+    headers(&mut out, '<', response.headers());
     out
 }
 
-/// The address, but for tokens in its query: whoever has one has the file.
+/// The address without the tokens in its query. A token gives access to a file.
 fn without_token(text: &str) -> String {
     let Some((path, query)) = text.split_once('?') else { return text.to_owned() };
     let shown: Vec<_> = query
@@ -55,7 +55,7 @@ fn without_token(text: &str) -> String {
     format!("{path}?{}", shown.join("&"))
 }
 
-/// A token opens a file, a code an account, and APIv2 has its signature in the query.
+/// A token gives access to a file, a code to an account, and APIv2 has its signature in the query.
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name.contains("token") || matches!(name.as_str(), "sign" | "code")
@@ -73,7 +73,7 @@ fn headers(out: &mut String, side: char, headers: &HeaderMap) {
     }
 }
 
-/// Everything of the header but the signature: merchant id, serial number, timestamp and nonce are what one looks for.
+/// The header without the signature: merchant ID, serial number, timestamp and nonce.
 fn authorization(value: &str) -> String {
     match value.split_once("signature=\"") {
         Some((head, _)) if value.starts_with(crate::proto::signing_string::SCHEME) => {
@@ -83,9 +83,9 @@ fn authorization(value: &str) -> String {
     }
 }
 
-/// Prints what [`request`] or [`answer`] made.
+/// Prints the text of [`request()`] or [`response()`].
 pub(crate) fn print(text: &str) {
-    // The call must not end because nobody reads standard error.
+    // A closed standard error must not fail the call.
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 

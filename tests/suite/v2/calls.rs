@@ -265,7 +265,7 @@ fn each_invalid_call_is_an_error_and_sends_nothing() {
             "sign_type",
         ),
         ("v2/pay/unifiedorder", json!({ "xml": {}, "nonceless": false }), ErrorKind::Options, "PHP reads as true"),
-        ("v2/secapi/pay/refund", json!({ "xml": {}, "security": true }), ErrorKind::Options, "over plain http"),
+        ("v2/secapi/pay/refund", json!({ "xml": {}, "security": true }), ErrorKind::Options, "uses plain http"),
         ("v3/pay/transactions/native", json!({ "xml": {} }), ErrorKind::Options, "begin with \"v2/\""),
         (
             "v3/pay/transactions/native",

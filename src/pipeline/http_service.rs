@@ -1,0 +1,219 @@
+//! The innermost service of the stack: sends the signed request, and collects, streams or stores the
+//! body of the response.
+
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use http::Method;
+use http::header::TRANSFER_ENCODING;
+use tower::Service;
+
+use crate::BoxFuture;
+use crate::crypto::file_digest::{Algorithm, FileDigest};
+use crate::error::{Error, ErrorKind};
+use crate::pipeline::call_config::CallConfig;
+use crate::pipeline::response::{BodyLocation, BodySource, BodyStream, Response, ResponseInfo, Slot};
+use crate::pipeline::trace::{self, Part};
+use crate::proto::v2;
+use crate::proto::verify::{self, Covers};
+use crate::transport::http_client::{Deadlines, HttpClient, ResponseBody};
+use crate::transport::runtime;
+use crate::transport::sink::{OpenSink, SinkWriter};
+
+/// The maximum length of a response body that is collected in memory, in bytes.
+const MAX_BODY: usize = 16 * 1024 * 1024;
+
+/// The future of each service of the stack.
+pub(crate) type ResponseFuture = BoxFuture<'static, Result<http::Response<Bytes>, Error>>;
+
+/// Sends requests as they are. A clone shares the connections.
+#[derive(Clone)]
+pub(crate) struct HttpService(HttpClient);
+
+impl HttpService {
+    pub(crate) fn new(client: HttpClient) -> Self {
+        HttpService(client)
+    }
+
+    async fn send(self, mut request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Error> {
+        let config = request.extensions_mut().remove::<CallConfig>().ok_or_else(|| {
+            Error::layer(
+                "a layer replaced the request and lost its extensions, which hold the settings of the call: keep them",
+            )
+        })?;
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let _waiting = trace::measure(Part::Waiting);
+        let response = self.0.send(request, &config.http, config.read_timeout.unwrap_or_default()).await?;
+        receive(response, &method, &path, config).await
+    }
+}
+
+impl Service<http::Request<Bytes>> for HttpService {
+    type Response = http::Response<Bytes>;
+    type Error = Error;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Bytes>) -> ResponseFuture {
+        Box::pin(self.clone().send(request))
+    }
+}
+
+/// Receives the body to where the call wants it.
+async fn receive(
+    response: http::Response<ResponseBody>,
+    method: &Method,
+    path: &str,
+    config: CallConfig,
+) -> Result<http::Response<Bytes>, Error> {
+    let deadlines = config.deadlines();
+    let (mut parts, mut body) = response.into_parts();
+    let success = parts.status.is_success();
+    let covers = match config.is_v2() {
+        false => verify::covers(method, path, &parts.headers),
+        true if v2::is_unsigned(path) => Covers::Nothing,
+        true => Covers::Body,
+    };
+    if success && covers == Covers::Nothing && !has_end(&parts, &body) {
+        return Err(Error::new(
+            ErrorKind::Transport,
+            "the response has neither a length nor chunked framing, nor a signature over its body, so a truncated body would not be noticed",
+        ));
+    }
+    // A body that the signature covers is verified before anyone reads it. APIv2 reports in XML that a
+    // file does not exist, and that report is read from memory too.
+    let collected_first = !success
+        || covers == Covers::Body
+        || (config.is_v2() && covers == Covers::Nothing && body.begins_with_markup(deadlines).await?);
+    let digest = match covers {
+        // A missing or repeated header is an error of the verifying layer.
+        Covers::StatementSha1 => {
+            verify::statement(&parts.headers).ok().map(|(sha1, _)| FileDigest::new(Algorithm::Sha1, sha1))
+        }
+        Covers::Body | Covers::Nothing => None,
+    };
+    let (collected, location) = match config.sink {
+        Some(slot) if !collected_first => {
+            let mut sink = slot
+                .take()
+                .ok_or_else(|| Error::new(ErrorKind::Sink, "a layer repeated a call whose sink was used already"))?;
+            if let Some(digest) = digest {
+                sink.check(digest);
+            }
+            slot.put(write(sink, &mut body, deadlines).await?);
+            (Bytes::new(), BodyLocation::Sink)
+        }
+        None if config.stream && !collected_first => {
+            let stream = BodyStream::new(ConnectionSource { body, deadlines, digest });
+            (Bytes::new(), BodyLocation::Stream(Slot::new(stream)))
+        }
+        _ => match collect(&mut body, deadlines).await {
+            Ok(collected) => (collected, BodyLocation::Collected),
+            // The status is known, even if the body is lost.
+            Err(error) if !success => {
+                let head = http::Response::from_parts(parts, Bytes::new());
+                return Err(error.with_response(Response::new(head)));
+            }
+            Err(error) => return Err(error),
+        },
+    };
+    parts.extensions.insert(ResponseInfo::new(location));
+    Ok(http::Response::from_parts(parts, collected))
+}
+
+/// Whether the framing shows the end of the body, so that truncation can be detected.
+fn has_end(parts: &http::response::Parts, body: &ResponseBody) -> bool {
+    let chunked = parts.headers.get(TRANSFER_ENCODING).is_some_and(|value| value.as_bytes().ends_with(b"chunked"));
+    chunked || body.remaining().is_some() || body.is_end()
+}
+
+async fn collect(body: &mut ResponseBody, deadlines: Deadlines) -> Result<Bytes, Error> {
+    let Some(first) = body.next(deadlines).await? else { return Ok(Bytes::new()) };
+    if body.is_end() {
+        // Most bodies arrive in one piece, which is not copied.
+        return check_length(first.len()).map(|()| first);
+    }
+    let announced = body.remaining().and_then(|rest| usize::try_from(rest).ok()).unwrap_or(0);
+    check_length(announced)?;
+    let mut collected = BytesMut::with_capacity(first.len() + announced);
+    collected.extend_from_slice(&first);
+    while let Some(piece) = body.next(deadlines).await? {
+        check_length(collected.len() + piece.len())?;
+        collected.extend_from_slice(&piece);
+    }
+    Ok(collected.freeze())
+}
+
+fn check_length(length: usize) -> Result<(), Error> {
+    if length <= MAX_BODY {
+        return Ok(());
+    }
+    let message = format!("the response is longer than {MAX_BODY} bytes, the limit for a body in memory");
+    Err(Error::new(ErrorKind::TooLarge, message))
+}
+
+async fn write(sink: OpenSink, body: &mut ResponseBody, deadlines: Deadlines) -> Result<OpenSink, Error> {
+    let mut writer = SinkWriter::start(sink)?;
+    let mut received = 0;
+    while let Some(piece) = body.next(deadlines).await? {
+        received += piece.len() as u64;
+        let total = body.remaining().map(|rest| received + rest);
+        if !writer.write(piece, total).await {
+            break;
+        }
+    }
+    writer.finish().await
+}
+
+/// The body of a connection, as the source of a [`BodyStream`].
+struct ConnectionSource {
+    body: ResponseBody,
+    deadlines: Deadlines,
+    /// The digest that the service signed.
+    digest: Option<FileDigest>,
+}
+
+impl ConnectionSource {
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
+        self.body.poll_next(self.deadlines, context).map(|piece| {
+            let piece = piece?;
+            match (&piece, &mut self.digest) {
+                (Some(piece), Some(digest)) => digest.update(piece),
+                (Some(_), None) => {}
+                (None, digest) => {
+                    if let Some(digest) = digest.take() {
+                        digest.finish().map_err(|reason| {
+                            let message = format!("the file is not the one that the service signed: {reason}");
+                            Error::new(ErrorKind::Verification, message)
+                        })?;
+                    }
+                }
+            }
+            Ok(piece)
+        })
+    }
+}
+
+impl BodySource for ConnectionSource {
+    fn restart_timer(&mut self) {
+        self.body.restart_timer();
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
+        let mut next = std::future::poll_fn(|context| self.poll_piece(context));
+        runtime::poll(std::pin::Pin::new(&mut next), context)
+    }
+
+    fn next_blocking(&mut self) -> Result<Option<Bytes>, Error> {
+        self.restart_timer();
+        // The connection of a stream is driven by the background runtime.
+        runtime::block_on_background(std::future::poll_fn(|context| self.poll_piece(context)))
+    }
+
+    fn remaining(&self) -> Option<u64> {
+        self.body.remaining()
+    }
+}

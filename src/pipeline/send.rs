@@ -1,0 +1,206 @@
+//! Sends one call. Every request of every verb, synchronous or asynchronous, passes [`Pipeline::send`],
+//! and nothing else calls the stack.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tower::ServiceExt;
+
+use crate::error::{Error, ErrorKind};
+use crate::pipeline::call_config::CallConfig;
+use crate::pipeline::response::Response;
+use crate::pipeline::stack::BoxService;
+use crate::pipeline::trace;
+use crate::proto::excerpt::excerpt;
+use crate::proto::request::SigningInput;
+use crate::proto::{redirect, v2, xml};
+use crate::transport::runtime;
+use crate::transport::sink::{OpenSink, SinkWriter, UnfinishedFile};
+
+/// Sends the calls of a client.
+pub(crate) struct Pipeline {
+    stack: BoxService,
+    /// One permit for each call that may be in flight.
+    permits: Semaphore,
+}
+
+/// A call that is ready to be sent.
+pub(crate) struct PreparedCall {
+    pub(crate) method: Method,
+    /// The path without the values of its variables, for messages.
+    pub(crate) template: String,
+    pub(crate) request: http::Request<Bytes>,
+    pub(crate) config: CallConfig,
+    /// The file of the option `sink`.
+    pub(crate) file: Option<UnfinishedFile>,
+}
+
+impl Pipeline {
+    /// `concurrency` is the maximum number of calls in flight; zero is no limit.
+    pub(crate) fn new(stack: BoxService, concurrency: usize) -> Self {
+        let permits = if concurrency == 0 { Semaphore::MAX_PERMITS } else { concurrency.min(Semaphore::MAX_PERMITS) };
+        Pipeline { stack, permits: Semaphore::new(permits) }
+    }
+
+    /// Sends a call. Its steps follow below, in this order.
+    pub(crate) async fn send(&self, call: Box<PreparedCall>) -> Result<Response, Error> {
+        if call.config.stream {
+            // The reader of the stream may block this runtime, so the background runtime drives the connection.
+            return Box::pin(runtime::on_background(self.send_in_span(call))).await;
+        }
+        self.send_in_span(call).await
+    }
+
+    /// Records the call in its span, and names it in its error.
+    async fn send_in_span(&self, mut call: Box<PreparedCall>) -> Result<Response, Error> {
+        let (method, template) = (call.method.clone(), std::mem::take(&mut call.template));
+        let uri = call.request.uri().clone();
+        let result = trace::call(&method, &template, &uri, self.send_within_timeout(call)).await;
+        result.map_err(|error| error.with_call(&method, &template))
+    }
+
+    /// Waits for a permit and sends the call, within the timeout of the call.
+    async fn send_within_timeout(&self, mut call: Box<PreparedCall>) -> Result<Response, Error> {
+        let timeout = call.config.timeout.unwrap_or_default();
+        if timeout.is_zero() {
+            // The semaphore is never closed, so `acquire` cannot fail.
+            let _permit = self.permits.acquire().await;
+            return self.send_and_check(call).await;
+        }
+        // The body of a stream is received after this function has returned, so it needs the deadline.
+        call.config.deadline = Instant::now().checked_add(timeout);
+        let mut started = false;
+        let sending = async {
+            let _permit = self.permits.acquire().await;
+            started = true;
+            self.send_and_check(call).await
+        };
+        tokio::time::timeout(timeout, sending).await.unwrap_or_else(|_| Err(timeout_error(timeout, started)))
+    }
+
+    /// Sends the call, checks the response, and writes it to the sink of the call.
+    async fn send_and_check(&self, mut call: Box<PreparedCall>) -> Result<Response, Error> {
+        let CallConfig { stream, http_errors, sink, .. } = call.config.clone();
+        let is_v2 = call.config.is_v2();
+        let (file, path) = (call.file.take(), call.request.uri().path().to_owned());
+        let response = self.follow_redirects(call).await?;
+        let success = response.status().is_success();
+
+        let failure = if is_v2 && !response.is_delivered() { v2::failure_in(response.body()) } else { None };
+        if !success || failure.is_some() {
+            return if http_errors { Err(failed(response, is_v2, failure)) } else { Ok(response) };
+        }
+        if is_v2 && (stream || sink.is_some()) && !response.is_delivered() {
+            check_file_v2(&response, &path)?;
+        }
+        if stream && !is_v2 && !response.is_verified() && !response.is_delivered() {
+            return Err(Error::layer(
+                "a layer replaced the response and lost its extensions, which hold the stream of the body",
+            ));
+        }
+        match sink {
+            Some(slot) => {
+                let sink = slot.take().ok_or_else(|| Error::layer("a layer used the sink of the call"))?;
+                Box::pin(write_to_sink(response, sink, file)).await
+            }
+            None => Ok(response),
+        }
+    }
+
+    /// Sends the request through the stack, and follows redirects if the call allows them.
+    async fn follow_redirects(&self, call: Box<PreparedCall>) -> Result<Response, Error> {
+        let PreparedCall { mut request, mut config, .. } = *call;
+        let mut followed = false;
+        loop {
+            request.extensions_mut().insert(config.clone());
+            let repeatable = (config.redirects.left > 0).then(|| request.clone());
+            let response = self.stack.clone().oneshot(request).await.map_err(|error| {
+                // The request that was redirected did arrive.
+                if followed { error.after_sending() } else { error }
+            })?;
+            match repeatable {
+                Some(repeatable) if response.status().is_redirection() => {
+                    request = match redirect::next(&repeatable, &response, config.redirects.strict) {
+                        Ok(next) => next,
+                        Err(reason) => {
+                            let message =
+                                format!("the service responded with a redirect, which was not followed: {reason}");
+                            let error = Error::new(ErrorKind::Redirect, message);
+                            return Err(error.with_response(Response::new(response)));
+                        }
+                    };
+                    if response.status() == StatusCode::SEE_OTHER {
+                        // A GET without a body follows.
+                        config.signing = SigningInput::Body;
+                    }
+                    config.redirects.left -= 1;
+                    followed = true;
+                }
+                _ => return Ok(Response::new(response)),
+            }
+        }
+    }
+}
+
+fn timeout_error(timeout: Duration, started: bool) -> Error {
+    if started {
+        return Error::new(
+            ErrorKind::Timeout,
+            format!("no response after {timeout:?}; the request may have arrived, so query before repeating it"),
+        );
+    }
+    let message = format!(
+        "the call did not start within {timeout:?}, and nothing was sent: as many calls as the client allows are in flight; \
+         ClientBuilder::concurrency allows more"
+    );
+    Error::new(ErrorKind::Timeout, message).before_sending()
+}
+
+/// The error for a response that reports a failure: a status other than 2xx, or a failure in the fields
+/// of APIv2.
+fn failed(response: Response, is_v2: bool, failure: Option<v2::Failure>) -> Error {
+    let is_xml = is_v2 && response.body().starts_with(b"<xml>");
+    match failure {
+        Some(failure) if is_xml || response.status().is_success() => {
+            Error::fail(Some(failure.code), failure.message, response)
+        }
+        // The fields contain a signature, so the message does not show them.
+        _ if is_xml => Error::fail(None, "the body is XML and does not report a failure".to_owned(), response),
+        _ => Error::from_response(response),
+    }
+}
+
+/// Checks that a response of APIv2 whose body goes to a sink or stream is a file, and not a page or
+/// damaged XML.
+fn check_file_v2(response: &Response, path: &str) -> Result<(), Error> {
+    let is_markup = response.text().trim_start().starts_with('<');
+    if is_markup && (v2::is_file(path) || xml::read(response.body()).is_err()) {
+        let message =
+            format!("a file was expected, and the response is a page or damaged XML: {}", excerpt(&response.text()));
+        return Err(Error::new(ErrorKind::Decode, message).with_response(response.clone()));
+    }
+    Ok(())
+}
+
+/// Writes a response in memory to its sink, checks the digests, and gives the file its name.
+async fn write_to_sink(
+    response: Response,
+    mut sink: OpenSink,
+    file: Option<UnfinishedFile>,
+) -> Result<Response, Error> {
+    if !response.is_delivered() {
+        let body = response.body().clone();
+        let length = body.len() as u64;
+        let mut writer = SinkWriter::start(sink)?;
+        writer.write(body, Some(length)).await;
+        sink = writer.finish().await?;
+    }
+    sink.finish()?;
+    if let Some(file) = file {
+        file.keep()?;
+    }
+    Ok(response.without_body())
+}
