@@ -75,16 +75,12 @@ impl ClientInner {
         template: &Template,
         options: Options,
     ) -> Result<Box<PreparedCall>, Error> {
-        let encrypted = !options.encrypt.is_empty();
         let Options { spec, mut config, sink, progress, digest, .. } = options.checked()?;
         let base_uri = config.base_uri.get_or_insert_with(|| self.base_uri.clone());
         let UnsignedRequest { request, signing } =
             request::build(method.clone(), template, &spec, base_uri, &RESERVED)?;
         config.signing = signing;
         if config.is_v2() {
-            if encrypted {
-                return Err(encrypt_is_for_v3());
-            }
             if config.redirects.left > 0 {
                 return Err(Error::options(
                     "the option \"allow_redirects\" is for APIv3: an APIv2 signature does not cover the address, so a redirect could \
@@ -127,7 +123,9 @@ impl ClientInner {
         options: Options,
     ) -> Result<Box<PreparedCall>, Error> {
         if path.get(..3).is_some_and(|version| version.eq_ignore_ascii_case("v2/")) {
-            return Err(encrypt_is_for_v3());
+            return Err(Error::options(
+                "the option \"encrypt\" is for APIv3: APIv2 encrypts in another way for each endpoint",
+            ));
         }
         let template = template?;
         let timeout = options.config.timeout.unwrap_or(self.timeout);
@@ -173,8 +171,4 @@ impl ClientInner {
     async fn encrypt_fields(&self, _: Options) -> Result<Options, Error> {
         Err(Error::config("the option \"encrypt\" needs the feature aws-lc-rs of this crate: ring has no RSA-OAEP"))
     }
-}
-
-fn encrypt_is_for_v3() -> Error {
-    Error::options("the option \"encrypt\" is for APIv3: APIv2 encrypts in another way for each endpoint")
 }

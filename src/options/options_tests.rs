@@ -27,9 +27,9 @@ fn reserved_keys_and_variables() {
 #[test]
 fn each_invalid_option_has_its_message() {
     for (options, words) in [
-        (json!(["a"]), "an array where an object"),
-        (json!("a"), "a string where an object"),
-        (json!(null), "null where an object"),
+        (json!(["a"]), "an array and must be an object"),
+        (json!("a"), "a string and must be an object"),
+        (json!(null), "null and must be an object"),
         (json!({"query": 7}), "\"query\": a number"),
         (json!({"timeout": -1}), "\"timeout\": -1, where"),
         (json!({"timeout": "1"}), "\"timeout\": a string"),
@@ -37,14 +37,14 @@ fn each_invalid_option_has_its_message() {
         (json!({"base_uri": "https://h/hk"}), "must end with"),
         (json!({"base_uri": 1}), "a number where a string"),
         (json!({"http_errors": 0}), "a number where true or false"),
-        (json!({"headers": []}), "an array where an object"),
-        (json!({"headers": {"a b": "x"}}), "no name of a header"),
+        (json!({"headers": []}), "an array and must be an object"),
+        (json!({"headers": {"a b": "x"}}), "not a valid header name"),
         (json!({"headers": {"X": null}}), "\"X\" is null"),
         (json!({"headers": {"X": "a\r\nAuthorization: b"}}), "line break"),
-        (json!({"headers": {"Authorization": "b"}}), "the signer makes it"),
+        (json!({"headers": {"Authorization": "b"}}), "the client signs each request"),
         (json!({"headers": {"content-length": "3"}}), "follows from the body"),
-        (json!({"json": {}, "body": "x"}), "two bodies"),
-        (json!({"form_params": "a=b"}), "a string where an object"),
+        (json!({"json": {}, "body": "x"}), "one body"),
+        (json!({"form_params": "a=b"}), "a string and must be an object"),
         (json!({"body": ["x"]}), "an array where a string"),
         (json!({"multipart": {}}), "a list of parts"),
         (json!({"multipart": []}), "is empty"),
@@ -53,7 +53,7 @@ fn each_invalid_option_has_its_message() {
         (json!({"multipart": [{"name": "a", "contents": []}]}), "\"contents\" is an array"),
         (json!({"multipart": [{"name": "a", "contents": "", "x": 1}]}), "the key \"x\" of a part"),
         (json!({"multipart": [{"name": "a", "contents": "", "headers": {"X": "a\r\nb"}}]}), "line break"),
-        (json!({"headers": {"X-A": "1", "x-a": "2"}}), "stands twice"),
+        (json!({"headers": {"X-A": "1", "x-a": "2"}}), "appears twice"),
         (json!({"headers": {"X-A": []}}), "has no value"),
         (json!({"headers": {"TE": "trailers"}}), "cannot be given"),
         (
@@ -91,7 +91,8 @@ fn a_rounded_number_is_rejected() {
     let read: Value = serde_json::from_str(r#"{"id": 12345678901234567890123}"#).expect("JSON");
     let error = message(read);
     assert!(
-        error.contains("the number 1.2345678901234568e+22 is beyond") && error.ends_with("give it as a string"),
+        error.contains("the number 1.2345678901234568e+22 is too large to be exact")
+            && error.ends_with("give it as a string"),
         "{error}"
     );
     let whole =

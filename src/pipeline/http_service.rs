@@ -41,10 +41,10 @@ impl HttpService {
                 "a layer replaced the request and lost its extensions, which hold the settings of the call: keep them",
             )
         })?;
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let _waiting = trace::measure(Part::Waiting);
         let response = self.0.send(request, &config.http, config.read_timeout.unwrap_or_default()).await?;
-        receive(response, &method, &path, config).await
+        receive(response, &method, uri.path(), config).await
     }
 }
 

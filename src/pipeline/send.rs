@@ -83,9 +83,9 @@ impl Pipeline {
 
     /// Sends the call, checks the response, and writes it to the sink of the call.
     async fn send_and_check(&self, mut call: Box<PreparedCall>) -> Result<Response, Error> {
-        let CallConfig { stream, http_errors, sink, .. } = call.config.clone();
-        let is_v2 = call.config.is_v2();
-        let (file, path) = (call.file.take(), call.request.uri().path().to_owned());
+        let (is_v2, stream, http_errors) = (call.config.is_v2(), call.config.stream, call.config.http_errors);
+        let (sink, file) = (call.config.sink.clone(), call.file.take());
+        let uri = call.request.uri().clone();
         let response = self.follow_redirects(call).await?;
         let success = response.status().is_success();
 
@@ -94,7 +94,7 @@ impl Pipeline {
             return if http_errors { Err(failed(response, is_v2, failure)) } else { Ok(response) };
         }
         if is_v2 && (stream || sink.is_some()) && !response.is_delivered() {
-            check_file_v2(&response, &path)?;
+            check_file_v2(&response, uri.path())?;
         }
         if stream && !is_v2 && !response.is_verified() && !response.is_delivered() {
             return Err(Error::layer(
@@ -110,38 +110,44 @@ impl Pipeline {
         }
     }
 
-    /// Sends the request through the stack, and follows redirects if the call allows them.
+    /// Sends the request, and follows redirects if the call allows them.
     async fn follow_redirects(&self, call: Box<PreparedCall>) -> Result<Response, Error> {
         let PreparedCall { mut request, mut config, .. } = *call;
         let mut followed = false;
-        loop {
-            request.extensions_mut().insert(config.clone());
-            let repeatable = (config.redirects.left > 0).then(|| request.clone());
-            let response = self.stack.clone().oneshot(request).await.map_err(|error| {
-                // The request that was redirected did arrive.
-                if followed { error.after_sending() } else { error }
-            })?;
-            match repeatable {
-                Some(repeatable) if response.status().is_redirection() => {
-                    request = match redirect::next(&repeatable, &response, config.redirects.strict) {
-                        Ok(next) => next,
-                        Err(reason) => {
-                            let message =
-                                format!("the service responded with a redirect, which was not followed: {reason}");
-                            let error = Error::new(ErrorKind::Redirect, message);
-                            return Err(error.with_response(Response::new(response)));
-                        }
-                    };
-                    if response.status() == StatusCode::SEE_OTHER {
-                        // A GET without a body follows.
-                        config.signing = SigningInput::Body;
-                    }
-                    config.redirects.left -= 1;
-                    followed = true;
-                }
-                _ => return Ok(Response::new(response)),
+        // The request that was redirected did arrive.
+        let after_redirect = |error: Error, followed| if followed { error.after_sending() } else { error };
+        while config.redirects.left > 0 {
+            let sent = request.clone();
+            let response = self.through_stack(request, config.clone()).await;
+            let response = response.map_err(|error| after_redirect(error, followed))?;
+            if !response.status().is_redirection() {
+                return Ok(Response::new(response));
             }
+            request = match redirect::next(&sent, &response, config.redirects.strict) {
+                Ok(next) => next,
+                Err(reason) => {
+                    let message = format!("the service responded with a redirect, which was not followed: {reason}");
+                    return Err(Error::new(ErrorKind::Redirect, message).with_response(Response::new(response)));
+                }
+            };
+            if response.status() == StatusCode::SEE_OTHER {
+                // The next request is a GET without a body.
+                config.signing = SigningInput::Body;
+            }
+            config.redirects.left -= 1;
+            followed = true;
         }
+        let response = self.through_stack(request, config).await;
+        Ok(Response::new(response.map_err(|error| after_redirect(error, followed))?))
+    }
+
+    async fn through_stack(
+        &self,
+        mut request: http::Request<Bytes>,
+        config: CallConfig,
+    ) -> Result<http::Response<Bytes>, Error> {
+        request.extensions_mut().insert(config);
+        self.stack.clone().oneshot(request).await
     }
 }
 

@@ -134,8 +134,8 @@ impl WorkLimiter {
 
     /// Waits until this thread may make a signature.
     async fn permit() {
-        // The thread of a pooled runtime has no other work.
-        if runtime::is_pooled() {
+        // A blocked thread has no other work, and its runtime would not resume this call after a yield.
+        if runtime::is_blocked() {
             return;
         }
         loop {
@@ -311,6 +311,13 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
+
+    #[test]
+    fn a_blocked_thread_does_not_wait() {
+        for _ in 0..100 {
+            runtime::park_on(WorkLimiter::permit());
+        }
+    }
 
     /// Sixty-four calls begin at once on one thread, and another task runs between their signatures.
     #[test]

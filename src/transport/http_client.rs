@@ -257,7 +257,7 @@ fn send_error(target: &http::Uri, connector: &Connector, source: LegacyError) ->
             ""
         };
         let message = format!(
-            "the connection to {host} broke before the response, and the request may have arrived: {root}{hint}"
+            "the connection to {host} broke before the response, so the request may have arrived: {root}{hint}"
         );
         (ErrorKind::Transport, message)
     };

@@ -13,6 +13,7 @@
 //! The background thread also maintains the pool: it polls the idle runtimes once a second, so that
 //! closed connections are noticed, and drops runtimes after [`IDLE_TIMEOUT`].
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -53,7 +54,7 @@ pub(crate) fn block_on_background<T>(future: impl Future<Output = Result<T, Erro
     // Sockets, timers and tasks that the future creates now belong to the background runtime, also on a
     // thread of another runtime, which makes no progress while the thread is blocked.
     let _context = handle.enter();
-    park_on(future)
+    park_on(POOLED.scope(None, future))
 }
 
 /// Polls a future to its end, and parks this thread between polls. Nothing drives I/O here.
@@ -61,6 +62,7 @@ pub(crate) fn block_on_background<T>(future: impl Future<Output = Result<T, Erro
 /// The thread is parked by a token of its own. The token of `std::thread::park` may be consumed by code
 /// inside the future, such as a channel, and the future would not be polled again.
 pub(crate) fn park_on<T>(future: impl Future<Output = T>) -> T {
+    let _blocked = Blocked::enter();
     let (parker, unparker) = parking::pair();
     let waker = Waker::from(unparker);
     let mut context = Context::from_waker(&waker);
@@ -113,8 +115,8 @@ pub(crate) fn spawn<T: Send + 'static>(
 }
 
 tokio::task_local! {
-    /// The pooled runtime that drives this call.
-    static POOLED: Handle;
+    /// The pooled runtime that drives this call. A synchronous call inside of another one has none.
+    static POOLED: Option<Handle>;
 }
 
 /// Runs code of the caller's within a call: a layer, signer or verifier. What that code spawns must be
@@ -123,13 +125,13 @@ pub(crate) async fn run_callers_code<T, E>(future: impl Future<Output = Result<T
 where
     E: From<Error>,
 {
-    if POOLED.try_with(|_| ()).is_ok() { on_background(future).await } else { future.await }
+    if is_pooled() { on_background(future).await } else { future.await }
 }
 
 /// Runs this crate's part of a call inside of the caller's code: back in the context of the runtime that
 /// drives the call, where its connections are.
 pub(crate) async fn run_own_code<T>(future: impl Future<Output = T>) -> T {
-    let Ok(handle) = POOLED.try_with(Handle::clone) else { return future.await };
+    let Some(handle) = pooled() else { return future.await };
     let mut future = std::pin::pin!(future);
     std::future::poll_fn(|context| {
         let _context = handle.enter();
@@ -146,9 +148,13 @@ pub(crate) fn spawn_blocking<T: Send + 'static>(
     if is_pooled() { Ok(start_background()?.handle.spawn_blocking(run)) } else { Ok(tokio::task::spawn_blocking(run)) }
 }
 
-/// Whether a pooled runtime drives this call, so that nothing else waits for this thread.
-pub(crate) fn is_pooled() -> bool {
-    POOLED.try_with(|_| ()).is_ok()
+fn pooled() -> Option<Handle> {
+    POOLED.try_with(Option::clone).ok().flatten()
+}
+
+/// Whether a pooled runtime drives this call.
+fn is_pooled() -> bool {
+    POOLED.try_with(Option::is_some).unwrap_or(false)
 }
 
 /// Lets a pooled runtime poll its sockets. It was not driven since the last call, nor while the request
@@ -164,6 +170,31 @@ pub(crate) async fn poll_io() {
 async fn yield_twice() {
     yield_now().await;
     yield_now().await;
+}
+
+thread_local! {
+    /// Whether a synchronous call blocks this thread.
+    static BLOCKED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a synchronous call blocks this thread. Other tasks of this thread cannot run meanwhile.
+pub(crate) fn is_blocked() -> bool {
+    BLOCKED.get()
+}
+
+/// Marks this thread as blocked until it is dropped.
+struct Blocked(bool);
+
+impl Blocked {
+    fn enter() -> Self {
+        Blocked(BLOCKED.replace(true))
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        BLOCKED.set(self.0);
+    }
 }
 
 static POOL: Mutex<RuntimePool> =
@@ -197,8 +228,9 @@ impl PooledRuntime {
     }
 
     fn block_on<T, E>(&self, future: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let _blocked = Blocked::enter();
         self.0.block_on(async {
-            let result = POOLED.scope(self.0.handle().clone(), future).await;
+            let result = POOLED.scope(Some(self.0.handle().clone()), future).await;
             if result.is_err() {
                 // A connection of a failed call is closed now, and not at the next maintenance.
                 yield_twice().await;

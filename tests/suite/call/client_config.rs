@@ -88,9 +88,9 @@ fn each_missing_or_wrong_setting_is_reported() {
     }
     for (key, value, expected) in [
         ("mchid", json!(""), "mchid is missing"),
-        ("mchid", json!("19 00"), "more than letters and digits"),
+        ("mchid", json!("19 00"), "characters other than letters and digits"),
         ("mchid", json!(["x"]), "mchid: an array"),
-        ("serial", json!("3F:A0"), "no hexadecimal number"),
+        ("serial", json!("3F:A0"), "not a hexadecimal number"),
         ("serial", json!(7), "serial: a number"),
         ("privateKey", json!("not a key"), "it is not a key"),
         ("privateKey", json!("file:///no/such/file.pem"), "cannot be read"),
@@ -118,7 +118,7 @@ fn each_missing_or_wrong_setting_is_reported() {
         ("certs", json!({ "PUB_KEY_ID_1": own }), "the merchant's own key or certificate"),
         ("verify", json!(false), "TLS is always verified"),
         ("headers", json!({}), "is an option of a call here"),
-        ("proxy", json!("nope"), "no URL of a proxy"),
+        ("proxy", json!("nope"), "is not the URL of a proxy"),
         ("certs", json!({ wechatpay_chain::sandbox::SERIAL: public }), "the merchant's own serial"),
         ("certs", json!({ "1": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" }), "not X.509"),
         ("certs", json!({ "1": "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n" }), "not an SPKI"),
@@ -126,15 +126,15 @@ fn each_missing_or_wrong_setting_is_reported() {
         ("base_uri", json!("https://api.mch.weixin.qq.com/hk"), "must end with"),
         ("timeout", json!("5"), "timeout: a string"),
         ("timeout", json!(-1), "timeout: -1"),
-        ("proxy", json!("gopher://x"), "no URL of a proxy"),
-        ("proxy", json!({ "ftp": "x" }), "none of http, https and no"),
+        ("proxy", json!("gopher://x"), "is not the URL of a proxy"),
+        ("proxy", json!({ "ftp": "x" }), "it has http, https and no"),
         ("mchId", json!("1"), "did you mean \"mchid\"?"),
         ("private_key", json!("1"), "did you mean \"privateKey\"?"),
         ("colour", json!("1"), "the settings are mchid"),
     ] {
         messages.push((message_of(with(&sandbox, key, value)), expected));
     }
-    messages.push((message_of(json!([])), "an array where an object"));
+    messages.push((message_of(json!([])), "an array and must be an object"));
     for (message, expected) in &messages {
         assert!(message.contains(expected), "{expected:?} not in {message:?}");
         assert!(!message.contains("MII"), "key material in {message:?}");
@@ -165,7 +165,7 @@ fn contradictory_settings_are_reported() {
         (sandbox.client_builder().signer(Unused), "signer replaces private_key"),
         (sandbox.client_builder().verifier(Unused), "verifier replaces platform_key"),
         (sandbox.client_builder().root_certificate("x"), "not a certificate in PEM"),
-        (sandbox.client_builder().proxy("socks4://h:1"), "no URL of a proxy"),
+        (sandbox.client_builder().proxy("socks4://h:1"), "is not the URL of a proxy"),
     ] {
         let error = builder.build().expect_err(expected);
         assert!(error.to_string().contains(expected), "{error}");

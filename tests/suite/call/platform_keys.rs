@@ -140,11 +140,11 @@ fn each_problem_with_the_certificates_has_its_own_message() {
     };
     for (fault, expected) in [
         (change("\"associated_data\":\"certificate\"", "\"associated_data\":\"certificatE\""), "cannot be decrypted"),
-        (change("\"serial_no\":\"71", "\"serial_no\":\"72"), "under another serial number"),
+        (change("\"serial_no\":\"71", "\"serial_no\":\"72"), "has another serial number"),
         (change("\"data\"", "\"dato\""), "no platform certificates"),
-        (change("{", "["), "no JSON"),
-        (change("effective_time", "effective_tim"), "signature does not hold"),
-        (Fault::UnknownSerial, "a key that it does not hold"),
+        (change("{", "["), "not JSON"),
+        (change("effective_time", "effective_tim"), "signature is invalid"),
+        (Fault::UnknownSerial, "a key that it does not contain"),
         (Fault::Clock(-400), "behind this machine's clock"),
     ] {
         sandbox.inject(fault);

@@ -166,7 +166,7 @@ fn a_call_with_an_attempt_that_was_sent_is_not_before_send() {
     assert!(!error.is_before_send(), "the first attempt arrived: {error}");
     let message = error.to_string();
     assert!(
-        message.contains("may have arrived, so query before repeating it; the last one failed: the signer refused: "),
+        message.contains("may have arrived, so query before repeating it; the last one failed: the signer failed: "),
         "{message}"
     );
     assert!(
@@ -304,7 +304,7 @@ fn retry_after_is_honoured_within_the_timeout_of_the_call() {
     for (wrong, expected) in [
         (json!(11), "from 0 to 10"),
         (json!("x"), "from 0 to 10"),
-        (json!({ "count": 1 }), "none of"),
+        (json!({ "count": 1 }), "is unknown"),
         (json!({ "times": 1, "pause": -1 }), "seconds"),
     ] {
         let error = client.chain(CARDS).post(with_retry(wrong.clone())).expect_err(expected);

@@ -93,7 +93,7 @@ fn fields_that_cannot_be_encrypted_are_errors() {
         (json!({ "json": body(), "encrypt": ["members.age"] }), "is not text"),
         (json!({ "json": body(), "encrypt": 1 }), "a number where a string is needed, or a list"),
         (json!({ "json": { "name": "x".repeat(300) }, "encrypt": "name" }), "300 bytes"),
-        (json!({ "encrypt": "name" }), "there is no \"json\""),
+        (json!({ "encrypt": "name" }), "the option \"json\" is missing"),
         (json!({ "json": body(), "encrypt": "name", "headers": { "Wechatpay-Serial": "OTHER" } }), "names another key"),
     ] {
         let error = client.chain(PATH).post(options).expect_err(expected);

@@ -251,7 +251,10 @@ fn a_download_without_data_times_out() {
         let mut stream = client.chain(FILE).get(options).expect("head").into_stream();
         let began = std::time::Instant::now();
         let message = stream.read_to_end(&mut Vec::new()).expect_err("no data").to_string();
-        assert!(message.contains("nothing more came in time") && began.elapsed() < Duration::from_secs(5), "{message}");
+        assert!(
+            message.contains("no more data arrived in time") && began.elapsed() < Duration::from_secs(5),
+            "{message}"
+        );
         let mut rest = [0];
         assert_eq!(stream.read(&mut rest).expect("the end follows the error"), 0);
     }
@@ -357,7 +360,7 @@ fn overseas_statements_are_verified_by_their_signed_sha1() {
             assert!(folder.names().is_empty());
             sandbox.inject(swap());
             let read = get(json!({ "stream": true })).expect("head").into_stream().read_to_end(&mut Vec::new());
-            assert!(read.expect_err("changed").to_string().contains("not the one the service signed"));
+            assert!(read.expect_err("changed").to_string().contains("not the one that the service signed"));
         }
         // A digest that was not signed.
         sandbox.inject(Fault::Tamper(Box::new(|response| {

@@ -67,14 +67,14 @@ fn each_error_has_its_exit_code_and_message() {
     expect(2, "does not have the form NAME=VALUE", &["req", "v3/x", "--query", "a"], None);
     expect(2, "unexpected argument", &["req", "v3/x", "--secret", "s"], None);
     expect(2, "name of a request option", &["req", "v3/x", "--var", "json=1"], None);
-    expect(4, "broke before the answer came", &["req", "v3/x"], Some(Fault::Hangup));
+    expect(4, "broke before the response", &["req", "v3/x"], Some(Fault::Hangup));
     expect(
         4,
-        "no answer after 100ms",
+        "no response after 100ms",
         &["req", "v3/x", "--timeout", "0.1"],
         Some(Fault::Delay(std::time::Duration::from_secs(9))),
     );
-    expect(6, "its signature does not hold", &["req", "v3/x"], Some(Fault::UnknownSerial));
+    expect(6, "its signature is not valid", &["req", "v3/x"], Some(Fault::UnknownSerial));
     expect(2, "cannot be read", &["req", "v3/x", "--json", "@/no/such/file"], None);
     let output = expect(5, "404 RESOURCE_NOT_EXISTS", &["req", "v3/none"], None);
     assert!(text(&output.stdout).contains("RESOURCE_NOT_EXISTS"), "the response is printed");
@@ -116,7 +116,7 @@ fn proxies_are_read_from_the_environment() {
     assert_eq!(call(&[("HTTP_PROXY", &proxy), ("NO_PROXY", "127.0.0.1")]).0, Some(0));
     assert_eq!(call(&[("HTTPS_PROXY", &proxy)]).0, Some(0), "HTTPS_PROXY is for https");
     let (code, message) = call(&[("http_proxy", ":::garbage")]);
-    assert!(code == Some(2) && message.contains("the variable http_proxy of the environment"), "{message}");
+    assert!(code == Some(2) && message.contains("the environment variable http_proxy"), "{message}");
 }
 
 #[test]

@@ -57,9 +57,8 @@ const NOT_TRANSLATED: &[(&str, &[&str])] = &[
             "Content-Disposition: form-data; name=\"",
             "Tenpay.com sign",
             "<!doctype html",
-            ") twin there.",
-            "` and blocks this thread until the verified answer is there.",
-            "`: a future of the verified answer, with the errors of [`",
+            "` and blocks this thread until the verified response is received.",
+            "` and returns a future of the verified response. The errors are those of [`",
             "Content-Length: {}",
             "{bytes} {wide_bar} {total_bytes} {bytes_per_sec} {eta}",
             "PublicKey({} bits)",
@@ -316,7 +315,7 @@ fn messages_are_in_the_language_of_the_locale() {
     sandbox.stub("GET", "v3/x", 200, serde_json::json!({}));
     sandbox.inject(Fault::Hangup);
     let (_, hung_up, code) = chinese(&["req", "v3/x"]);
-    assert!(code == Some(4) && hung_up.contains("的连接在应答到来之前断开，请求可能已经到达："), "{hung_up}");
+    assert!(code == Some(4) && hung_up.contains("的连接在收到应答之前断开，请求可能已经到达："), "{hung_up}");
     sandbox.inject(Fault::UnknownSerial);
     let (_, untrusted, code) = chinese(&["req", "v3/x"]);
     assert!(code == Some(6) && untrusted.contains("应答不可信，验签不通过：它由平台密钥 "), "{untrusted}");

@@ -282,7 +282,7 @@ fn the_pages_on_options_and_errors_are_complete() {
     assert!(settings.len() > 15, "{settings:?}");
     let keys = read(&root().join("src/options/keys.rs"));
     let elsewhere =
-        keys.split("ELSEWHERE: ").nth(1).and_then(|rest| rest.split("\n];").next()).expect("Guzzle's options");
+        keys.split("REJECTED: ").nth(1).and_then(|rest| rest.split("\n];").next()).expect("Guzzle's options");
     let elsewhere = elsewhere.lines().map(|line| line.trim_start_matches([' ', '(']));
     let elsewhere = elsewhere.filter_map(|line| line.strip_prefix('"')?.split('"').next());
     let elsewhere: Vec<_> = elsewhere.filter(|name| !name.contains(' ')).collect();

@@ -202,7 +202,7 @@ fn the_crate_root_only_lists() {
 #[test]
 fn the_stack_is_called_in_one_place() {
     let calls = sources("src").into_iter().filter(|(_, text)| text.contains("stack.clone()")).map(|(path, _)| path);
-    assert_eq!(calls.collect::<Vec<_>>(), ["src/client/inner.rs"]);
+    assert_eq!(calls.collect::<Vec<_>>(), ["src/pipeline/send.rs"]);
 }
 
 #[test]

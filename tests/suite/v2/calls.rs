@@ -166,14 +166,14 @@ fn the_certificate_is_read_from_files() {
     let mut other = sandbox.settings();
     other["mchid"] = "1900000108".into();
     let error = Client::factory(other).expect_err("certificate of another merchant");
-    assert!(error.message().contains("is of the merchant \"1900000109\""), "{error}");
+    assert!(error.message().contains("belongs to the merchant \"1900000109\""), "{error}");
     for (merchant, expected) in [
         (json!("x"), "an object with cert and key"),
         (json!({ "cert": path("cert.pem") }), "cert and key together"),
         (json!({ "cert": path("none.pem"), "key": path("key.pem") }), "cannot be read"),
         (json!({ "cert": path("key.pem"), "key": path("key.pem") }), "it is a private key"),
         (json!({ "cert": path("cert.pem"), "key": path("cert.pem") }), "where apiclient_key.pem is needed"),
-        (json!({ "cert": sandbox.settings()["merchant"]["cert"], "key": other_key() }), "do not belong together"),
+        (json!({ "cert": sandbox.settings()["merchant"]["cert"], "key": other_key() }), "do not match"),
         (json!({ "crt": "x" }), "none of cert and key"),
         (json!({ "pkcs12": path("cert.pem") }), "pkcs12 and passphrase together"),
         (json!({ "cert": path("cert.p12"), "key": path("key.pem") }), "it is PKCS#12"),
@@ -264,7 +264,7 @@ fn each_invalid_call_is_an_error_and_sends_nothing() {
             ErrorKind::Options,
             "sign_type",
         ),
-        ("v2/pay/unifiedorder", json!({ "xml": {}, "nonceless": false }), ErrorKind::Options, "PHP reads as true"),
+        ("v2/pay/unifiedorder", json!({ "xml": {}, "nonceless": false }), ErrorKind::Options, "PHP treats as true"),
         ("v2/secapi/pay/refund", json!({ "xml": {}, "security": true }), ErrorKind::Options, "uses plain http"),
         ("v3/pay/transactions/native", json!({ "xml": {} }), ErrorKind::Options, "begin with \"v2/\""),
         (
