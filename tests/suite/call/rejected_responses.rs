@@ -44,7 +44,7 @@ fn call(sandbox: &Sandbox, fault: Fault) -> Result<Value, Error> {
 fn each_invalid_signature_is_a_verification_error() {
     let sandbox = sandbox();
     let mut cases: Vec<(Fault, &str)> = vec![
-        (set("wechatpay-signature", "%%%"), "not base64"),
+        (set("wechatpay-signature", "%%%"), "base64"),
         (set("wechatpay-signature", "c2hvcnQ="), "does not hold under the key"),
         (set("wechatpay-signature", "WECHATPAY/SIGNTEST/abc"), "probe"),
         (set("wechatpay-timestamp", "soon"), "not a number"),
