@@ -134,7 +134,7 @@ fn each_missing_or_wrong_setting_is_reported() {
     ] {
         messages.push((message_of(with(&sandbox, key, value)), expected));
     }
-    messages.push((message_of(json!([])), "an array and must be an object"));
+    messages.push((message_of(json!([])), "an array where an object"));
     for (message, expected) in &messages {
         assert!(message.contains(expected), "{expected:?} not in {message:?}");
         assert!(!message.contains("MII"), "key material in {message:?}");

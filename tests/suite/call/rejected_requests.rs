@@ -28,7 +28,7 @@ fn each_invalid_call_is_an_error_and_sends_nothing() {
         (CARDS, typo, ErrorKind::Options, "the option \"jsn\" is unknown: did you mean \"json\"?"),
         (CARDS, with_option("cardId", json!("x")), ErrorKind::Options, "the option \"cardId\" is unknown"),
         (CARDS, json!([1]), ErrorKind::Options, "the options are an array and must be an object"),
-        (CARDS, json!("x"), ErrorKind::Options, "the options are a string where an object is needed"),
+        (CARDS, json!("x"), ErrorKind::Options, "the options are a string and must be an object"),
         (
             "v3/marketing/membercard-open/cards/pbLatjvWOibDc5-TBnbUk1pD12o0/permission-tokens",
             json!({}),
