@@ -85,15 +85,15 @@ mod tests {
         assert_eq!(encrypt(b"test", key).expect("key"), "dQvVpMGPSPL8zCxGByAGIg==");
         for length in 0..50 {
             let plain = vec![7u8; length];
-            let sealed = encrypt(&plain, key).expect("key");
-            assert_eq!(decrypt(&sealed, key).expect("sealed"), plain);
-            assert!(decrypt(&sealed, &"1123456789abcdef0123456789abcdef".into()).is_err(), "{length}");
+            let ciphertext = encrypt(&plain, key).expect("key");
+            assert_eq!(decrypt(&ciphertext, key).expect("ciphertext"), plain);
+            assert!(decrypt(&ciphertext, &"1123456789abcdef0123456789abcdef".into()).is_err(), "{length}");
         }
         // Padding of 0, 17 and 255, and one whose bytes differ.
         for padding in [[0u8; 16], [17; 16], [255; 16], [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 3, 3]] {
-            let sealed = encrypt(&padding, key).expect("key");
+            let ciphertext = encrypt(&padding, key).expect("key");
             // The first block only: without the padding that `encrypt` adds.
-            let bytes = BASE64_STANDARD.decode(sealed).expect("base64");
+            let bytes = BASE64_STANDARD.decode(ciphertext).expect("base64");
             let cut = BASE64_STANDARD.encode(&bytes[..16]);
             assert!(decrypt(&cut, key).is_err(), "{padding:?}");
         }

@@ -11,7 +11,7 @@ use super::{MAX_BYTES, Notification, NotificationVerifier, Reply};
 use crate::error::{Error, ErrorKind};
 
 /// Extracts an authentic notification in a handler whose state contains [`NotificationVerifier`]. A
-/// rejected request is answered with [`Reply::to`], and the handler is not called.
+/// rejected request receives [`Reply::to`] as its response, and the handler is not called.
 impl<S> FromRequest<S> for Notification
 where
     NotificationVerifier: FromRef<S>,

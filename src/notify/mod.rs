@@ -88,7 +88,7 @@ impl NotificationVerifier {
     /// [`Client::notifications`]: crate::Client::notifications
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] when there is no key, or when a key does not fit its ID.
+    /// [`ErrorKind::Config`] when there is no key, or when a key does not match its ID.
     pub fn new(
         keys: impl IntoIterator<Item = (impl Into<String>, PublicKey)>,
         apiv3_key: Apiv3Key,

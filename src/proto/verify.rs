@@ -89,7 +89,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, String> {
     }
 }
 
-/// What the signature of a 2xx response covers.
+/// The content that the signature of a 2xx response covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Covers {
     /// The body.
@@ -138,8 +138,8 @@ const TABLE: &[(Rule, Covers, &str)] = &[
     (Rule::Exact("/v3/global/statements"), Covers::StatementSha1, "the same at its newer address"),
 ];
 
-/// What the signature of a 2xx response to a request covers. Uploads have the same paths but are
-/// not GET requests.
+/// The content that the signature of a 2xx response to a request covers. Uploads have the same
+/// paths but are not GET requests.
 pub(crate) fn covers(method: &Method, path: &str, headers: &HeaderMap) -> Covers {
     if *method != Method::GET {
         return Covers::Body;
