@@ -64,8 +64,8 @@ impl ClientBuilder {
         let Some(identity) = self.identity.take() else { return Ok(HttpClient::new(connector)) };
         let certificate = identity.chain.first().and_then(|certificate| Certificate::from_der(certificate).ok());
         let name = certificate.as_ref().and_then(Certificate::common_name).unwrap_or_default();
-        // The common name of a merchant certificate is the merchant ID. The certificate of a private
-        // gateway may have any other name.
+        // The common name of a merchant certificate is the merchant ID. The certificate of a
+        // private gateway may have any other name.
         let is_merchant_id = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
         if is_merchant_id && name != mchid {
             return Err(Error::config(format!(

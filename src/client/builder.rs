@@ -1,7 +1,7 @@
 //! The settings of a client: the builder.
 //!
-//! To add a setting: a field of [`ClientBuilder`], its method, its use in `build.rs`, and, where PHP's map has it, one line in
-//! `php.rs`.
+//! To add a setting: a field of [`ClientBuilder`], its method, its use in `build.rs`, and, where
+//! PHP's map has it, one line in `php.rs`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,15 +28,18 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The time to get a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Calls at once. WeChat Pay answers in some 50 to 200 ms, so that these are more than a core can sign, and they leave half of the 1,024 file
-/// descriptors that a process usually has.
+/// Calls at once. WeChat Pay answers in some 50 to 200 ms, so that these are more than a core can
+/// sign, and they leave half of the 1,024 file descriptors that a process usually has.
 const CONCURRENCY: usize = 512;
 
-/// The settings of a [`Client`](crate::Client). A wrong or missing one is reported by [`build`](Self::build), each with its own message.
+/// The settings of a [`Client`](crate::Client). A wrong or missing one is reported by
+/// [`build`](Self::build), each with its own message.
 ///
-/// Required are [`mchid`](Self::mchid), [`serial`](Self::serial) with [`private_key`](Self::private_key) (or a
-/// [`signer`](Self::signer)), and what verifies answers: a [`platform_key`](Self::platform_key), the [`apiv3_key`](Self::apiv3_key), with
-/// which certificates are fetched, or a [`verifier`](Self::verifier). A client for APIv2 alone takes `mchid` and the `secret`.
+/// Required are [`mchid`](Self::mchid), [`serial`](Self::serial) with
+/// [`private_key`](Self::private_key) (or a [`signer`](Self::signer)), and what verifies answers: a
+/// [`platform_key`](Self::platform_key), the [`apiv3_key`](Self::apiv3_key), with which
+/// certificates are fetched, or a [`verifier`](Self::verifier). A client for APIv2 alone takes
+/// `mchid` and the `secret`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -115,13 +118,15 @@ impl ClientBuilder {
         self
     }
 
-    /// The serial number of the merchant certificate, in hexadecimal: `openssl x509 -in apiclient_cert.pem -noout -serial`.
+    /// The serial number of the merchant certificate, in hexadecimal:
+    /// `openssl x509 -in apiclient_cert.pem -noout -serial`.
     pub fn serial(mut self, serial: impl Into<String>) -> Self {
         self.serial = Some(serial.into());
         self
     }
 
-    /// The merchant's private key (`apiclient_key.pem`): a [`PrivateKey`], PEM text, or `file://` and a path.
+    /// The merchant's private key (`apiclient_key.pem`): a [`PrivateKey`], PEM text, or `file://`
+    /// and a path.
     pub fn private_key<K>(mut self, key: K) -> Self
     where
         K: TryInto<PrivateKey>,
@@ -134,9 +139,9 @@ impl ClientBuilder {
         self
     }
 
-    /// A key of the platform, by which answers are verified: `PUB_KEY_ID_...` and `pub_key.pem`, or the serial number of a
-    /// platform certificate and that certificate. Call it once for each key; while a merchant switches from certificates to
-    /// the public key, both are needed.
+    /// A key of the platform, by which answers are verified: `PUB_KEY_ID_...` and `pub_key.pem`, or
+    /// the serial number of a platform certificate and that certificate. Call it once for each key;
+    /// while a merchant switches from certificates to the public key, both are needed.
     ///
     /// With one public key and nothing else, requests carry its id as `Wechatpay-Serial`.
     pub fn platform_key<K>(mut self, id: impl Into<String>, key: K) -> Self
@@ -156,9 +161,10 @@ impl ClientBuilder {
 
     /// The APIv3 key, 32 bytes, as set on the merchant platform: an [`Apiv3Key`] or its text.
     ///
-    /// With it the platform's certificates are fetched by themselves: when an answer names a serial number that is not known (one
-    /// fetch for all calls that wait, and no more than one a minute), and twice a day in the background. Then no
-    /// [`platform_key`](Self::platform_key) is needed; those that are given are used besides.
+    /// With it the platform's certificates are fetched by themselves: when an answer names a serial
+    /// number that is not known (one fetch for all calls that wait, and no more than one a minute),
+    /// and twice a day in the background. Then no [`platform_key`](Self::platform_key) is needed;
+    /// those that are given are used besides.
     pub fn apiv3_key<K>(mut self, key: K) -> Self
     where
         K: TryInto<Apiv3Key>,
@@ -171,24 +177,27 @@ impl ClientBuilder {
         self
     }
 
-    /// The APIv2 key, as set on the merchant platform: signs and verifies calls whose path begins with `v2/`.
+    /// The APIv2 key, as set on the merchant platform: signs and verifies calls whose path begins
+    /// with `v2/`.
     ///
-    /// A merchant who makes no other calls needs neither [`private_key`](Self::private_key) nor [`platform_key`](Self::platform_key).
+    /// A merchant who makes no other calls needs neither [`private_key`](Self::private_key) nor
+    /// [`platform_key`](Self::platform_key).
     pub fn secret(mut self, apiv2_key: impl Into<Secret>) -> Self {
         self.secret = Some(apiv2_key.into());
         self
     }
 
-    /// The merchant's certificate (`apiclient_cert.pem`) and its key (`apiclient_key.pem`), each PEM text or `file://` and a path:
-    /// calls of APIv2 with the option `security` present it over TLS. Out of `apiclient_cert.p12` it is taken by `merchant_pkcs12`, with
-    /// the feature `pkcs12`.
+    /// The merchant's certificate (`apiclient_cert.pem`) and its key (`apiclient_key.pem`), each
+    /// PEM text or `file://` and a path: calls of APIv2 with the option `security` present it over
+    /// TLS. Out of `apiclient_cert.p12` it is taken by `merchant_pkcs12`, with the feature
+    /// `pkcs12`.
     pub fn merchant_certificate(mut self, cert: impl AsRef<str>, key: impl AsRef<str>) -> Self {
         self.identify(Identity::from_pem(cert.as_ref(), key.as_ref()));
         self
     }
 
-    /// The same out of one file, `apiclient_cert.p12`: its bytes, and its passphrase, which is the merchant id unless it was changed.
-    /// Feature `pkcs12`.
+    /// The same out of one file, `apiclient_cert.p12`: its bytes, and its passphrase, which is the
+    /// merchant id unless it was changed. Feature `pkcs12`.
     #[cfg(feature = "pkcs12")]
     pub fn merchant_pkcs12(mut self, pkcs12: &[u8], passphrase: impl Into<Secret>) -> Self {
         self.identify(Identity::from_pkcs12(pkcs12, &passphrase.into()));
@@ -208,14 +217,16 @@ impl ClientBuilder {
         self
     }
 
-    /// Where calls go; default `https://api.mch.weixin.qq.com/`. It must end with `/`. Plain `http` is for the local sandbox.
+    /// Where calls go; default `https://api.mch.weixin.qq.com/`. It must end with `/`. Plain `http`
+    /// is for the local sandbox.
     pub fn base_uri(mut self, uri: impl Into<String>) -> Self {
         self.base_uri = Some(uri.into());
         self
     }
 
-    /// Where a call goes when no connection to `base_uri` can be made, so that nothing was sent; the call is signed anew for it. Default
-    /// `https://api2.wechatpay.cn/`, and only where `base_uri` is the default. Which of them answered is told by
+    /// Where a call goes when no connection to `base_uri` can be made, so that nothing was sent;
+    /// the call is signed anew for it. Default `https://api2.wechatpay.cn/`, and only where
+    /// `base_uri` is the default. Which of them answered is told by
     /// [`Response::is_from_backup`](crate::Response::is_from_backup).
     pub fn backup_uri(mut self, uri: impl Into<String>) -> Self {
         self.backup_uri = Some(Some(uri.into()));
@@ -228,10 +239,12 @@ impl ClientBuilder {
         self
     }
 
-    /// Repeats each call at most so many times (10 at most; default 0, none) after a connection error, 429 or 5xx, after a pause of half a
-    /// second that doubles, or what `Retry-After` asks for. Each attempt is signed anew and carries the same body. **A call that
-    /// changes something is repeated as well**: consent only where each has its own business number, as out_trade_no or
-    /// out_refund_no, by which the service knows it again. The option `retry` says so for one call:
+    /// Repeats each call at most so many times (10 at most; default 0, none) after a connection
+    /// error, 429 or 5xx, after a pause of half a second that doubles, or what `Retry-After` asks
+    /// for. Each attempt is signed anew and carries the same body. **A call that changes something
+    /// is repeated as well**: consent only where each has its own business number, as out_trade_no
+    /// or out_refund_no, by which the service knows it again. The option `retry` says so for one
+    /// call:
     ///
     /// ```
     /// # use serde_json::json;
@@ -251,32 +264,39 @@ impl ClientBuilder {
         self
     }
 
-    /// The time of a whole call, from the verb to the last byte of the answer; default 30 s, zero for no limit.
+    /// The time of a whole call, from the verb to the last byte of the answer; default 30 s, zero
+    /// for no limit.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// The time to get a connection, TLS included; default 10 s, zero for no limit but that of the call.
+    /// The time to get a connection, TLS included; default 10 s, zero for no limit but that of the
+    /// call.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// How many calls this client and its clones make at once; default 512, zero for no limit. The others wait for their turn, within their
-    /// `timeout`, and are signed when it comes. Each call at once takes a connection, which is a file descriptor and some 30 KiB.
+    /// How many calls this client and its clones make at once; default 512, zero for no limit. The
+    /// others wait for their turn, within their `timeout`, and are signed when it comes. Each call
+    /// at once takes a connection, which is a file descriptor and some 30 KiB.
     ///
-    /// A call keeps its turn while it is repeated or written into a `sink`; a `stream` gives it back with the head of the answer. So whoever
-    /// keeps the others from ending while it waits for a turn waits in vain: a synchronous call on the thread that drives them, a
-    /// [`layer`](Self::layer) that calls the same client (give it one of its own), a future that was begun and is no longer polled.
+    /// A call keeps its turn while it is repeated or written into a `sink`; a `stream` gives it
+    /// back with the head of the answer. So whoever keeps the others from ending while it waits for
+    /// a turn waits in vain: a synchronous call on the thread that drives them, a
+    /// [`layer`](Self::layer) that calls the same client (give it one of its own), a future that
+    /// was begun and is no longer polled.
     pub fn concurrency(mut self, calls: usize) -> Self {
         self.concurrency = calls;
         self
     }
 
-    /// The proxy for everything, such as `http://user:password@proxy.example:3128`; also `https`, `socks5` and `socks5h`.
+    /// The proxy for everything, such as `http://user:password@proxy.example:3128`; also `https`,
+    /// `socks5` and `socks5h`.
     ///
-    /// Without this setting `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` of the environment are used.
+    /// Without this setting `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` of the
+    /// environment are used.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.proxy = Proxy::All(url.into());
         self
@@ -288,7 +308,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Trusts a private authority besides the usual roots of the web: PEM text with one certificate or more, or `file://`.
+    /// Trusts a private authority besides the usual roots of the web: PEM text with one certificate
+    /// or more, or `file://`.
     pub fn root_certificate(mut self, pem: impl AsRef<str>) -> Self {
         match decode::certificates(pem.as_ref()) {
             Ok(roots) => self.roots.extend(roots),
@@ -297,20 +318,22 @@ impl ClientBuilder {
         self
     }
 
-    /// Replaces the merchant's key by a signer of the caller's, such as a central signing service; [`Signer`] has an example.
+    /// Replaces the merchant's key by a signer of the caller's, such as a central signing service;
+    /// [`Signer`] has an example.
     pub fn signer(mut self, signer: impl Signer) -> Self {
         self.signer = Some(Arc::new(CallersSigner(signer)));
         self
     }
 
-    /// Replaces the map of platform keys by a verifier of the caller's; [`Verifier`] has an example.
+    /// Replaces the map of platform keys by a verifier of the caller's; [`Verifier`] has an
+    /// example.
     pub fn verifier(mut self, verifier: impl Verifier) -> Self {
         self.verifier = Some(Arc::new(CallersVerifier(verifier)));
         self
     }
 
-    /// Adds a tower layer around signing and verification: it sees each request before it is signed, and each answer after it
-    /// was verified. The layer added first is the outermost.
+    /// Adds a tower layer around signing and verification: it sees each request before it is
+    /// signed, and each answer after it was verified. The layer added first is the outermost.
     ///
     /// ```
     /// use tower::util::MapRequestLayer;

@@ -33,16 +33,16 @@ use crate::proto::{case, request};
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 ///
-/// The methods that extend the path borrow the chain and return a new one, so a prefix can be used for
-/// many calls. The verb reports an error in the path before anything is sent.
+/// The methods that extend the path borrow the chain and return a new one, so a prefix can be used
+/// for many calls. The verb reports an error in the path before anything is sent.
 ///
 /// # Names
 ///
 /// - A camelCase or PascalCase name becomes kebab-case: `permissionTokens` is `permission-tokens`.
-/// - `{card_id}`, `<card_id>` and, as a whole name, `_card_id_` are variables, whose values are in the
-///   options. All operators of RFC 6570 work.
-/// - Text with capitals that is not a camelCase word is an error: it is probably a value that was pasted
-///   into the path, and it would lose its capitals.
+/// - `{card_id}`, `<card_id>` and, as a whole name, `_card_id_` are variables, whose values are in
+///   the options. All operators of RFC 6570 work.
+/// - Text with capitals that is not a camelCase word is an error: it is probably a value that was
+///   pasted into the path, and it would lose its capitals.
 /// - `{empty}` at the end stands for a trailing slash.
 pub struct Chain {
     inner: Arc<ClientInner>,
@@ -182,12 +182,14 @@ macro_rules! verbs {
             $(
                 #[doc = concat!("Sends `", stringify!($method), "` and blocks this thread until the verified response is received.")]
                 ///
-                /// Works on any thread, with or without a runtime. It blocks the thread, so in async code use
+                /// Works on any thread, with or without a runtime. It blocks the thread, so in
+                /// async code use
                 #[doc = concat!("[`", stringify!($verb_async), "`](Self::", stringify!($verb_async), ").")]
                 ///
                 /// # Errors
-                /// All [kinds](crate::ErrorKind) except `Probe` and `Replay`, which notifications have. A response
-                /// other than 2xx is an error, unless the option `http_errors` is `false`.
+                /// All [kinds](crate::ErrorKind) except `Probe` and `Replay`, which notifications
+                /// have. A response other than 2xx is an error, unless the option `http_errors` is
+                /// `false`.
                 pub fn $verb(&self, options: impl Into<Options>) -> Result<Response, Error> {
                     self.$verb_async(options).wait()
                 }

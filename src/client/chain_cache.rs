@@ -9,7 +9,8 @@ use crate::client::chain::Chain;
 /// Chains by the string literal of the index, kept as long as the owner of the cache.
 ///
 /// The keys are string literals, so the text of the program bounds their number. A chain holds the
-/// [`ClientInner`](crate::client::inner::ClientInner), which holds no chains, so there is no reference cycle.
+/// [`ClientInner`](crate::client::inner::ClientInner), which holds no chains, so there is no
+/// reference cycle.
 pub(crate) struct ChainCache(FrozenMap<&'static str, Box<Chain>>);
 
 impl ChainCache {

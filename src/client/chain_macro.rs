@@ -13,7 +13,8 @@ pub const fn room(names: &[&str]) -> usize {
     room
 }
 
-/// The names as template text, joined by one slash each, and its length. What is wrong with a name is an error of the compiler.
+/// The names as template text, joined by one slash each, and its length. What is wrong with a name
+/// is an error of the compiler.
 #[must_use]
 #[allow(clippy::panic, reason = "it is the compiler that panics, and this is how it is told to")]
 pub const fn text<const ROOM: usize>(names: &[&str]) -> ([u8; ROOM], usize) {
@@ -71,7 +72,8 @@ pub const fn str<const ROOM: usize>(written: &'static ([u8; ROOM], usize)) -> &'
 
 /// A chain as PHP writes it: `chain!(client->v3->pay->transactions->_id_)`.
 ///
-/// What stands before the first arrow is a client or a chain: a name, or an expression in parentheses. All that PHP's chain takes is taken:
+/// What stands before the first arrow is a client or a chain: a name, or an expression in
+/// parentheses. All that PHP's chain takes is taken:
 ///
 /// | | |
 /// | --- | --- |
@@ -81,8 +83,8 @@ pub const fn str<const ROOM: usize>(written: &'static ([u8; ROOM], usize)) -> &'
 /// | `->chain("pay/transactions")`, `["pay/transactions"]` | a path |
 /// | `->post(options)`, `->postAsync(options)` | a verb, and after it any method, such as `->then(...)` or `->wait()` |
 ///
-/// The names are checked and written by the compiler, so that a mistake in them does not compile, and the path is parsed once in the life of
-/// the program.
+/// The names are checked and written by the compiler, so that a mistake in them does not compile,
+/// and the path is parsed once in the life of the program.
 ///
 /// ```
 /// # fn show(client: wechatpay_chain::Client, number: &str) -> Result<(), wechatpay_chain::Error> {

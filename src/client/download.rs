@@ -14,10 +14,12 @@ use crate::options::Options;
 use crate::pipeline::promise::Promise;
 use crate::pipeline::response::Response;
 
-/// A file that the service offers for download: made by [`Client::download`] from the answer that announces it.
+/// A file that the service offers for download: made by [`Client::download`] from the answer that
+/// announces it.
 ///
-/// The file is written as it comes, gzip if it was asked for as gzip. Its digest is compared with the one in the answer, which
-/// the service made of the plain file; until it fits, no file stands under the final name.
+/// The file is written as it comes, gzip if it was asked for as gzip. Its digest is compared with
+/// the one in the answer, which the service made of the plain file; until it fits, no file stands
+/// under the final name.
 ///
 /// ```
 /// # use serde_json::json;
@@ -73,13 +75,15 @@ impl Download {
         Ok(Download { client: client.clone(), url: url.to_owned(), digest, options: Options::new() })
     }
 
-    /// Called as the file comes, with the bytes so far and the length of the whole, where the service told it.
+    /// Called as the file comes, with the bytes so far and the length of the whole, where the
+    /// service told it.
     pub fn progress(mut self, progress: impl FnMut(u64, Option<u64>) + Send + 'static) -> Self {
         self.options = self.options.progress(progress);
         self
     }
 
-    /// Another option of the call: `timeout`, `connect_timeout`, `read_timeout`, `proxy`, `headers` or `debug`.
+    /// Another option of the call: `timeout`, `connect_timeout`, `read_timeout`, `proxy`, `headers`
+    /// or `debug`.
     pub fn with(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         let key = key.into();
         self.options = match key.as_str() {
@@ -94,8 +98,9 @@ impl Download {
     /// Saves the file at `path`, complete and checked, or not at all. Blocks this thread.
     ///
     /// # Errors
-    /// Those of [`Chain::get`](crate::Chain::get); [`ErrorKind::Verification`](crate::ErrorKind::Verification) when the digest
-    /// does not fit, [`ErrorKind::Sink`](crate::ErrorKind::Sink) when the file cannot be written.
+    /// Those of [`Chain::get`](crate::Chain::get);
+    /// [`ErrorKind::Verification`](crate::ErrorKind::Verification) when the digest does not fit,
+    /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) when the file cannot be written.
     pub fn save(self, path: impl Into<PathBuf>) -> Result<Response, Error> {
         self.save_async(path).wait()
     }
@@ -106,7 +111,8 @@ impl Download {
         self.send()
     }
 
-    /// Writes the file to `writer` as it comes. What it got before an error was found is not to be trusted. Blocks this thread.
+    /// Writes the file to `writer` as it comes. What it got before an error was found is not to be
+    /// trusted. Blocks this thread.
     ///
     /// # Errors
     /// Those of [`save`](Self::save).
@@ -123,7 +129,8 @@ impl Download {
     fn send(self) -> Promise<Response> {
         let Download { client, url, digest, mut options } = self;
         options.check_digest(digest);
-        // The query holds a token that is as good as the file, and messages are not the place for it.
+        // The query holds a token that is as good as the file, and messages are not the place for
+        // it.
         let shown = url.split('?').next().unwrap_or_default();
         client.call_uri(Method::GET, &url, shown, options)
     }

@@ -76,7 +76,8 @@ fn secret(builder: ClientBuilder, value: Value) -> Result<ClientBuilder, String>
     Ok(builder.secret(text(value)?))
 }
 
-/// PHP's `merchant`: `cert` and `key`, paths or `file://` or PEM text; here also `pkcs12` and `passphrase`.
+/// PHP's `merchant`: `cert` and `key`, paths or `file://` or PEM text; here also `pkcs12` and
+/// `passphrase`.
 fn merchant(builder: ClientBuilder, value: Value) -> Result<ClientBuilder, String> {
     let Value::Object(members) = value else {
         return Err(format!("{} where an object with cert and key is needed", kind(&value)));
@@ -108,7 +109,8 @@ pub(crate) struct MerchantIdentity {
 }
 
 impl MerchantIdentity {
-    /// The builder with this identity. Fails unless one of the two forms is complete and the other is absent.
+    /// The builder with this identity. Fails unless one of the two forms is complete and the other
+    /// is absent.
     pub(crate) fn apply(self, builder: ClientBuilder) -> Result<ClientBuilder, String> {
         match (self.cert, self.key, self.pkcs12, self.passphrase) {
             (None, None, None, None) => Ok(builder),

@@ -43,8 +43,8 @@ pub(crate) struct ClientInner {
 }
 
 impl ClientInner {
-    /// Prepares a call, and returns the future that sends it. An error in path or options is the error of
-    /// the future.
+    /// Prepares a call, and returns the future that sends it. An error in path or options is the
+    /// error of the future.
     pub(crate) fn call(
         self: &Arc<Self>,
         method: Method,

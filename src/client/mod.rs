@@ -36,8 +36,9 @@ use crate::proto::request;
 
 /// A merchant's client of the WeChat Pay OpenAPI.
 ///
-/// A clone is cheap and shares everything: keys, connections, settings. A client can be built with no runtime running, used
-/// from any number of threads and tokio runtimes at once, and dropped anywhere.
+/// A clone is cheap and shares everything: keys, connections, settings. A client can be built with
+/// no runtime running, used from any number of threads and tokio runtimes at once, and dropped
+/// anywhere.
 ///
 /// ```no_run
 /// use serde_json::json;
@@ -131,8 +132,9 @@ impl Client {
         Chain::literal(&self.inner, path)
     }
 
-    /// What verifies and opens notifications, with this client's platform keys, fetched certificates among them, and its APIv3 key.
-    /// All that this client and its clones return share what they have seen. See [`notify`](crate::notify).
+    /// What verifies and opens notifications, with this client's platform keys, fetched
+    /// certificates among them, and its APIv3 key. All that this client and its clones return share
+    /// what they have seen. See [`notify`](crate::notify).
     ///
     /// ```
     /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
@@ -151,8 +153,8 @@ impl Client {
         Ok(self.inner.notifications.get_or_init(make).clone())
     }
 
-    /// What verifies and opens notifications of APIv2, with this client's APIv2 key, and its APIv3 key where it has one. See
-    /// [`notify::v2`](crate::notify::v2).
+    /// What verifies and opens notifications of APIv2, with this client's APIv2 key, and its APIv3
+    /// key where it has one. See [`notify::v2`](crate::notify::v2).
     ///
     /// # Errors
     /// [`ErrorKind::Config`] without the setting `secret`.
@@ -161,10 +163,11 @@ impl Client {
         Ok(crate::notify::v2::NotificationVerifier::with(credential, self.inner.platform_keys.apiv3_key().ok()))
     }
 
-    /// Encrypts one text for the platform, and names the key: what goes into a sensitive field and into `Wechatpay-Serial`.
+    /// Encrypts one text for the platform, and names the key: what goes into a sensitive field and
+    /// into `Wechatpay-Serial`.
     ///
-    /// The option `encrypt` does this for the fields of a body; this is for what goes elsewhere, such as into a query. RSA takes 214 bytes
-    /// with the platform's keys of 2048 bits.
+    /// The option `encrypt` does this for the fields of a body; this is for what goes elsewhere,
+    /// such as into a query. RSA takes 214 bytes with the platform's keys of 2048 bits.
     ///
     /// ```
     /// # use serde_json::json;
@@ -179,7 +182,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Options`]: the text is longer than RSA takes; those of fetching the certificates, where that is needed.
+    /// [`ErrorKind::Options`]: the text is longer than RSA takes; those of fetching the
+    /// certificates, where that is needed.
     #[cfg(feature = "aws-lc-rs")]
     pub fn encrypt(&self, text: &str) -> Result<(String, String), Error> {
         self.encrypt_async(text).wait()
@@ -195,8 +199,8 @@ impl Client {
         })
     }
 
-    /// Decrypts one text that the service encrypted for this merchant, such as the name in an answer.
-    /// [`PrivateKey::decrypt_fields`](crate::PrivateKey::decrypt_fields) does many at once.
+    /// Decrypts one text that the service encrypted for this merchant, such as the name in an
+    /// answer. [`PrivateKey::decrypt_fields`](crate::PrivateKey::decrypt_fields) does many at once.
     ///
     /// ```
     /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
@@ -207,7 +211,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] without a private key in this process; [`ErrorKind::Decode`] when it does not decrypt.
+    /// [`ErrorKind::Config`] without a private key in this process; [`ErrorKind::Decode`] when it
+    /// does not decrypt.
     #[cfg(feature = "aws-lc-rs")]
     pub fn decrypt(&self, ciphertext: &str) -> Result<String, Error> {
         let key = self.inner.merchant_key.as_ref().ok_or_else(|| {
@@ -217,8 +222,9 @@ impl Client {
             .map_err(|_| Error::new(ErrorKind::Decode, "the field decrypts to bytes that are no text in UTF-8"))
     }
 
-    /// The parameters that open the payment in a page (JSAPI) or a mini program: `appId`, `timeStamp`, `nonceStr`, `package`,
-    /// `signType` and `paySign`, signed with the merchant's key. Source: WeChat Pay, "JSAPI调起支付", "小程序调起支付".
+    /// The parameters that open the payment in a page (JSAPI) or a mini program: `appId`,
+    /// `timeStamp`, `nonceStr`, `package`, `signType` and `paySign`, signed with the merchant's
+    /// key. Source: WeChat Pay, "JSAPI调起支付", "小程序调起支付".
     ///
     /// ```
     /// # let client = wechatpay_chain::sandbox::Sandbox::start()?.client()?;
@@ -244,8 +250,9 @@ impl Client {
         })
     }
 
-    /// The parameters that open the payment in an app: `appid`, `partnerid`, `prepayid`, `package`, `noncestr`, `timestamp` and
-    /// `sign`. `partnerid` is this client's merchant id; a partner puts the sub-merchant's id in its place. Source: WeChat Pay, "APP调起支付".
+    /// The parameters that open the payment in an app: `appid`, `partnerid`, `prepayid`, `package`,
+    /// `noncestr`, `timestamp` and `sign`. `partnerid` is this client's merchant id; a partner puts
+    /// the sub-merchant's id in its place. Source: WeChat Pay, "APP调起支付".
     ///
     /// ```
     /// # let client = wechatpay_chain::sandbox::Sandbox::start()?.client()?;
@@ -271,9 +278,11 @@ impl Client {
         })
     }
 
-    /// Fetches the platform's certificates now, verified by the answer's signature and the seal of the APIv3 key.
+    /// Fetches the platform's certificates now, verified by the answer's signature and the seal of
+    /// the APIv3 key.
     ///
-    /// Calls do this by themselves when they meet a new serial number; this is for looking at them, or for warming up.
+    /// Calls do this by themselves when they meet a new serial number; this is for looking at them,
+    /// or for warming up.
     ///
     /// ```
     /// # let sandbox = wechatpay_chain::sandbox::Sandbox::builder().certificates().start()?;
@@ -285,8 +294,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] without the setting `apiv3_key`; those of a call; [`ErrorKind::Decode`] when the APIv3 key is not
-    /// the merchant's.
+    /// [`ErrorKind::Config`] without the setting `apiv3_key`; those of a call;
+    /// [`ErrorKind::Decode`] when the APIv3 key is not the merchant's.
     pub fn certificates(&self) -> Result<Vec<Certificate>, Error> {
         self.certificates_async().wait()
     }
@@ -297,8 +306,8 @@ impl Client {
         Promise::new(async move { platform.fetch_now().await })
     }
 
-    /// The file that an answer announces by `download_url`, `hash_type` and `hash_value`, as `v3/bill/tradebill` and
-    /// `v3/bill/fundflowbill` do. [`Download`] has an example.
+    /// The file that an answer announces by `download_url`, `hash_type` and `hash_value`, as
+    /// `v3/bill/tradebill` and `v3/bill/fundflowbill` do. [`Download`] has an example.
     ///
     /// # Errors
     /// [`ErrorKind::Options`]: the answer announces no file, or a digest that cannot be checked.
@@ -306,8 +315,8 @@ impl Client {
         Download::new(self, answer)
     }
 
-    /// Sends a request to a path given as it is: a template whose names are not turned into kebab-case. The method is a text or a
-    /// [`http::Method`]; PHP's `request(verb, uri, options)`.
+    /// Sends a request to a path given as it is: a template whose names are not turned into
+    /// kebab-case. The method is a text or a [`http::Method`]; PHP's `request(verb, uri, options)`.
     ///
     /// ```
     /// # let sandbox = wechatpay_chain::sandbox::Sandbox::builder().certificates().start()?;
@@ -352,8 +361,8 @@ impl Client {
 impl ops::Index<&'static str> for Client {
     type Output = Chain;
 
-    /// [`chain`](Client::chain) with a string literal. The chain is kept as long as the client, so the same literal is parsed
-    /// once; a path made at run time goes to `chain`.
+    /// [`chain`](Client::chain) with a string literal. The chain is kept as long as the client, so
+    /// the same literal is parsed once; a path made at run time goes to `chain`.
     fn index(&self, path: &'static str) -> &Chain {
         self.cache.get_or_insert(path, || self.chain(path))
     }

@@ -1,4 +1,5 @@
-//! The parameters that a front end needs to open the payment: what WeChat's own scripts and libraries take.
+//! The parameters that a front end needs to open the payment: what WeChat's own scripts and
+//! libraries take.
 
 use ring::hmac;
 use serde_json::{Value, json};
@@ -56,8 +57,8 @@ pub(crate) fn app(appid: &str, partnerid: &str, prepay_id: &str, timestamp: &str
     })
 }
 
-/// The `sign` of parameters that hand out vouchers in H5 and mini programs: HMAC-SHA256 with the APIv2 key, upper-case
-/// hexadecimal, over the sorted parameters, empty ones and `sign` left out.
+/// The `sign` of parameters that hand out vouchers in H5 and mini programs: HMAC-SHA256 with the
+/// APIv2 key, upper-case hexadecimal, over the sorted parameters, empty ones and `sign` left out.
 ///
 /// ```text
 /// out_request_no0=abc123&send_coupon_merchant=10016226&stock_id0=1234567891&key=...
@@ -80,9 +81,9 @@ pub fn voucher_sign<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>
     hex::encode(hmac::sign(&key, &zeroize::Zeroizing::new(message)).as_ref()).to_ascii_uppercase()
 }
 
-/// The `workwx_sign` of WeChat Work's red packets and payments: MD5 over the given fields, sorted, and the agent's secret, in
-/// upper-case hexadecimal. Which fields are signed differs by endpoint, so give just those, `nonce_str` among them, and put the
-/// same `nonce_str` into the call.
+/// The `workwx_sign` of WeChat Work's red packets and payments: MD5 over the given fields, sorted,
+/// and the agent's secret, in upper-case hexadecimal. Which fields are signed differs by endpoint,
+/// so give just those, `nonce_str` among them, and put the same `nonce_str` into the call.
 ///
 /// Source: WeChat Work, "发放企业红包" and "向员工付款".
 ///

@@ -1,7 +1,7 @@
 //! The table of option keys: the reserved keys, and the Guzzle options that this crate rejects.
 //!
-//! This is the only place that lists the names. The READMEs show the same table to users, and a test
-//! compares them.
+//! This is the only place that lists the names. The READMEs show the same table to users, and a
+//! test compares them.
 
 use serde_json::Value;
 
@@ -42,8 +42,8 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "debug", set: |o, v| read::boolean(&v).map(|on| o.config.http.debug = on) },
 ];
 
-/// The Guzzle options that this crate rejects, and what replaces them. They are not variables either:
-/// a PHP options array that is ported must not lose one silently.
+/// The Guzzle options that this crate rejects, and what replaces them. They are not variables
+/// either: a PHP options array that is ported must not lose one silently.
 pub(super) const REJECTED: &[(&str, &str)] = &[
     ("auth", "every request is signed; the user and password of a proxy are part of the URL of \"proxy\""),
     ("cert", "the client certificate belongs to the settings of the client (merchant), and \"security\" presents it"),

@@ -16,9 +16,9 @@ use crate::proto::media::MediaFile;
 /// The default `meta` is `{"filename": "...", "sha256": "..."}`, with the digest in lower-case
 /// hexadecimal. Some endpoints need another `meta`: set it with [`meta`](Self::meta).
 ///
-/// On a path of APIv2 (`v2/secapi/mch/uploadmedia`) the file is the part `media`, and the members of
-/// `meta` are the fields beside it: by default `media_hash` (MD5) and `sign_type`. `mch_id` and `sign`
-/// are added.
+/// On a path of APIv2 (`v2/secapi/mch/uploadmedia`) the file is the part `media`, and the members
+/// of `meta` are the fields beside it: by default `media_hash` (MD5) and `sign_type`. `mch_id` and
+/// `sign` are added.
 ///
 /// ```
 /// # use wechatpay_chain::sandbox::Sandbox;

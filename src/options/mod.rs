@@ -1,7 +1,7 @@
 //! The options of a call: reserved keys named after Guzzle's request options, and path variables.
 //!
-//! To add an option: a field of [`CallConfig`] or [`RequestSpec`], one line in `keys.rs` that reads it
-//! from JSON, its row in the table of both READMEs, and its section in `docs/manual/options.md`.
+//! To add an option: a field of [`CallConfig`] or [`RequestSpec`], one line in `keys.rs` that reads
+//! it from JSON, its row in the table of both READMEs, and its section in `docs/manual/options.md`.
 
 pub(crate) mod keys;
 pub(crate) mod media;
@@ -27,14 +27,16 @@ pub(crate) use keys::{is_reserved, replacement};
 use media::Media;
 pub(crate) use read::{proxy, retry, seconds, text};
 
-/// The options of a call: values of path variables, body, query, headers, and how the request is sent.
+/// The options of a call: values of path variables, body, query, headers, and how the request is
+/// sent.
 ///
-/// Options are made from a JSON object (`json!({...})`), from `()` for no options, or from a [`Media`]
-/// for an upload without other options. Each key is either a reserved option (see the
+/// Options are made from a JSON object (`json!({...})`), from `()` for no options, or from a
+/// [`Media`] for an upload without other options. Each key is either a reserved option (see the
 /// [table](crate#options)) or a variable of the path. Unknown keys are an error before anything is
 /// sent.
 ///
-/// The methods set what JSON cannot hold: bytes, types that serialise, files, writers and functions.
+/// The methods set what JSON cannot hold: bytes, types that serialise, files, writers and
+/// functions.
 ///
 /// ```
 /// use serde_json::json;
@@ -72,9 +74,9 @@ impl Options {
         Options::default()
     }
 
-    /// Adds one option by its key, as in the JSON object: a reserved key, or a variable of the path.
-    /// The verb reports a wrong value, as [`ErrorKind::Options`](crate::ErrorKind::Options), before
-    /// anything is sent.
+    /// Adds one option by its key, as in the JSON object: a reserved key, or a variable of the
+    /// path. The verb reports a wrong value, as [`ErrorKind::Options`](crate::ErrorKind::Options),
+    /// before anything is sent.
     #[must_use]
     pub fn with(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         self.set(key.into(), value.into());
@@ -137,8 +139,8 @@ impl Options {
         self
     }
 
-    /// Calls `progress` while a response is written to a sink, with the number of bytes received and
-    /// the length of the whole body, if the response states it.
+    /// Calls `progress` while a response is written to a sink, with the number of bytes received
+    /// and the length of the whole body, if the response states it.
     ///
     /// ```
     /// # use wechatpay_chain::{Options, sandbox::Sandbox};

@@ -10,7 +10,8 @@ use crate::proto::request::SigningInput;
 use crate::transport::http_client::{Deadlines, HttpConfig};
 use crate::transport::sink::OpenSink;
 
-/// How one request is sent and where its response goes. The only type in the extensions of a request.
+/// How one request is sent and where its response goes. The only type in the extensions of a
+/// request.
 ///
 /// Options without a value take the client's setting when the call is prepared.
 #[derive(Clone)]
@@ -31,8 +32,9 @@ pub(crate) struct CallConfig {
     /// Whether a response other than 2xx is an error.
     pub(crate) http_errors: bool,
     pub(crate) signing: SigningInput,
-    /// The sink for the body of a 2xx response, if its signature does not cover the body. A response
-    /// whose signature covers the body is collected first, because it must be verified first.
+    /// The sink for the body of a 2xx response, if its signature does not cover the body. A
+    /// response whose signature covers the body is collected first, because it must be verified
+    /// first.
     pub(crate) sink: Option<Slot<OpenSink>>,
 }
 
@@ -94,8 +96,8 @@ impl Retry {
         Retry { times: times.min(Retry::MAX_TIMES), pause: Retry::DEFAULT_PAUSE }
     }
 
-    /// The pause before a repetition, counted from 0. Each pause is twice the one before. One half of
-    /// it is fixed and the other is multiplied by `random / 255`, so that clients spread out.
+    /// The pause before a repetition, counted from 0. Each pause is twice the one before. One half
+    /// of it is fixed and the other is multiplied by `random / 255`, so that clients spread out.
     pub(crate) fn pause(self, repetition: u32, random: u8) -> Duration {
         let pause = self.pause.saturating_mul(1u32.checked_shl(repetition).unwrap_or(u32::MAX)).min(MAX_PAUSE);
         pause / 2 + pause / 2 * u32::from(random) / 255

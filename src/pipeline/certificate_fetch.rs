@@ -24,7 +24,8 @@ pub(crate) const CERTIFICATES: &str = "v3/certificates";
 
 /// Fetches the platform certificates.
 pub(crate) struct CertificateSource {
-    /// Signs and sends, and does not verify: the response is verified with a certificate that it contains.
+    /// Signs and sends, and does not verify: the response is verified with a certificate that it
+    /// contains.
     pub(crate) service: BoxService,
     pub(crate) base_uri: BaseUri,
     pub(crate) key: Apiv3Key,
@@ -69,7 +70,8 @@ impl CertificateSource {
                 sealed.get("associated_data").and_then(Value::as_str).unwrap_or_default(),
             )?;
             let pem = String::from_utf8(pem).map_err(|_| wrong("a platform certificate is not text".to_owned()))?;
-            // A certificate with another kind of key, such as SM2, is skipped. The others remain usable.
+            // A certificate with another kind of key, such as SM2, is skipped. The others remain
+            // usable.
             let Some(certificate) =
                 Some(&pem).filter(|pem| pem.contains("-----BEGIN ")).and_then(|pem| Certificate::from_pem(pem).ok())
             else {

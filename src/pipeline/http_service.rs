@@ -1,5 +1,5 @@
-//! The innermost service of the stack: sends the signed request, and collects, streams or stores the
-//! body of the response.
+//! The innermost service of the stack: sends the signed request, and collects, streams or stores
+//! the body of the response.
 
 use std::task::{Context, Poll};
 
@@ -83,8 +83,8 @@ async fn receive(
             "the response has neither a length nor chunked framing, nor a signature over its body, so a truncated body would not be noticed",
         ));
     }
-    // A body that the signature covers is verified before anyone reads it. APIv2 reports in XML that a
-    // file does not exist, and that report is read from memory too.
+    // A body that the signature covers is verified before anyone reads it. APIv2 reports in XML
+    // that a file does not exist, and that report is read from memory too.
     let collected_first = !success
         || covers == Covers::Body
         || (config.is_v2() && covers == Covers::Nothing && body.begins_with_markup(deadlines).await?);

@@ -1,8 +1,9 @@
-//! The platform's keys: which one verifies an answer, where new ones come from, and which one encrypts.
+//! The platform's keys: which one verifies an answer, where new ones come from, and which one
+//! encrypts.
 //!
-//! Keys that the settings name are used as they are. With an APIv3 key the platform's certificates are fetched besides: when an
-//! answer names a serial number that is not known, and from time to time in the background. Whatever goes wrong with that, the
-//! keys that are there stay.
+//! Keys that the settings name are used as they are. With an APIv3 key the platform's certificates
+//! are fetched besides: when an answer names a serial number that is not known, and from time to
+//! time in the background. Whatever goes wrong with that, the keys that are there stay.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -21,20 +22,21 @@ use crate::transport::runtime;
 
 /// Ids of public keys begin so; the other serials are those of platform certificates.
 const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_";
-/// After a fetch that did not bring the serial it was made for, the next waits so long: a serial that nobody knows must not
-/// become a request for each call.
+/// After a fetch that did not bring the serial it was made for, the next waits so long: a serial
+/// that nobody knows must not become a request for each call.
 const PAUSE: Duration = Duration::from_secs(60);
 /// After a fetch that failed.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// A fetch takes no longer.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// How often the certificates are fetched anew, where the settings do not say. The service changes them at least ten days
-/// before they expire.
+/// How often the certificates are fetched anew, where the settings do not say. The service changes
+/// them at least ten days before they expire.
 pub(crate) const REFRESH: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// The platform's keys, shared by all calls of a client.
 pub(crate) struct PlatformKeys {
-    /// By id or serial number, from the settings. They are not looked at for their age: they are what the merchant says.
+    /// By id or serial number, from the settings. They are not looked at for their age: they are
+    /// what the merchant says.
     settings: BTreeMap<String, PublicKey>,
     fetched: RwLock<Fetched>,
     source: Option<CertificateSource>,
@@ -47,8 +49,9 @@ struct Fetched {
     at: Option<Instant>,
 }
 
-/// The fetch that is under way, for those who wait, and the last one. A fetch is a task of its own on the background runtime: it
-/// neither ends with the call that began it nor stands still with that call's runtime.
+/// The fetch that is under way, for those who wait, and the last one. A fetch is a task of its own
+/// on the background runtime: it neither ends with the call that began it nor stands still with
+/// that call's runtime.
 #[derive(Default)]
 struct InFlightFetch {
     under_way: Option<watch::Receiver<bool>>,
@@ -79,7 +82,8 @@ impl Attempt {
     }
 }
 
-/// The id to send as `Wechatpay-Serial`, in public-key mode: the one public key where there is no other key.
+/// The id to send as `Wechatpay-Serial`, in public-key mode: the one public key where there is no
+/// other key.
 pub(crate) fn public_key_id(keys: &BTreeMap<String, PublicKey>) -> Option<&str> {
     let mut ids = keys.keys();
     match (ids.next(), ids.next()) {
@@ -131,7 +135,8 @@ impl PlatformKeys {
         }
         let fetched = self.fetched.read().unwrap_or_else(PoisonError::into_inner);
         let found = fetched.certificates.iter().find(|certificate| certificate.serial() == serial)?;
-        // One that expired while the process slept is as good as unknown, and will be asked for anew.
+        // One that expired while the process slept is as good as unknown, and will be asked for
+        // anew.
         found.is_valid_at(SystemTime::now()).then(|| found.public_key().clone())
     }
 
@@ -173,8 +178,8 @@ impl PlatformKeys {
         }
     }
 
-    /// The key and its id that sensitive fields are encrypted with: the public key where there is one, else the certificate
-    /// that is valid longest.
+    /// The key and its id that sensitive fields are encrypted with: the public key where there is
+    /// one, else the certificate that is valid longest.
     #[cfg(feature = "aws-lc-rs")]
     pub(crate) async fn encryption_key(self: &Arc<Self>) -> Result<(String, PublicKey), Error> {
         if let Some(found) = self.newest() {
@@ -202,7 +207,8 @@ impl PlatformKeys {
         let now = SystemTime::now();
         let fetched = self.fetched.read().unwrap_or_else(PoisonError::into_inner);
         let fetched = fetched.certificates.iter().map(|one| (one.serial().to_owned(), one.public_key().clone()));
-        // A bare key under a serial number has no end that could be known, and is used where there is nothing better.
+        // A bare key under a serial number has no end that could be known, and is used where there
+        // is nothing better.
         let valid = self
             .settings
             .iter()
@@ -236,7 +242,8 @@ impl PlatformKeys {
     /// Waits for a fetch, its own or another's, unless one was made a moment ago.
     async fn refresh(self: &Arc<Self>, done: impl Fn() -> bool) -> Result<(), String> {
         if self.join(&done).await? {
-            // The fetch of another may have begun before the platform had the key that is missing here.
+            // The fetch of another may have begun before the platform had the key that is missing
+            // here.
             self.join(&done).await?;
         }
         Ok(())
@@ -315,7 +322,8 @@ impl PlatformKeys {
         Ok(certificates)
     }
 
-    /// Begins a fetch when the last one is long ago. Nobody waits for it, and its failure changes nothing.
+    /// Begins a fetch when the last one is long ago. Nobody waits for it, and its failure changes
+    /// nothing.
     fn refresh_in_background(self: &Arc<Self>) {
         let Some(source) = &self.source else { return };
         let due = {
@@ -379,7 +387,8 @@ mod tests {
             assert_eq!(platform.find(&serial).is_some(), found);
             #[cfg(feature = "aws-lc-rs")]
             assert_eq!(platform.newest().is_some(), found);
-            // The same from the settings: it verifies what the merchant says it verifies, and encrypts only while it is valid.
+            // The same from the settings: it verifies what the merchant says it verifies, and
+            // encrypts only while it is valid.
             let key = platform.fetched.read().expect("lock").certificates[0].public_key().clone();
             let settings = PlatformKeys::new(BTreeMap::from([(serial.clone(), key)]), None);
             assert!(settings.find(&serial).is_some());

@@ -1,4 +1,5 @@
-//! The return type of the asynchronous verbs: a future, with the methods that code ported from PHP needs.
+//! The return type of the asynchronous verbs: a future, with the methods that code ported from PHP
+//! needs.
 
 use std::fmt;
 use std::future::Future;
@@ -11,10 +12,10 @@ use crate::transport::runtime;
 
 /// A future of a [`Response`](crate::Response), or of what [`then`](Self::then) makes of it.
 ///
-/// Like every future of Rust it does nothing until it is awaited or [waited](Promise::wait) for. It runs
-/// on the tokio runtime that polls it, which must have its timer and I/O enabled (`enable_all`, as
-/// `#[tokio::main]` does). Under another executor its network I/O runs on a thread of its own. Dropping
-/// it cancels the call.
+/// Like every future of Rust it does nothing until it is awaited or [waited](Promise::wait) for. It
+/// runs on the tokio runtime that polls it, which must have its timer and I/O enabled
+/// (`enable_all`, as `#[tokio::main]` does). Under another executor its network I/O runs on a
+/// thread of its own. Dropping it cancels the call.
 ///
 /// ```no_run
 /// # async fn run(client: wechatpay_chain::Client) -> Result<(), wechatpay_chain::Error> {
@@ -65,8 +66,8 @@ impl<T: Send + 'static> Promise<T> {
         Promise { future: Box::pin(async move { next(future.await).await }), polled }
     }
 
-    /// Blocks this thread until the call is done. Works on any thread. Inside async code it blocks the
-    /// thread of the runtime, so use `.await` there.
+    /// Blocks this thread until the call is done. Works on any thread. Inside async code it blocks
+    /// the thread of the runtime, so use `.await` there.
     ///
     /// # Errors
     /// The error of the call, unless [`otherwise`](Self::otherwise) mapped it.

@@ -145,8 +145,8 @@ impl Response {
         &self.body
     }
 
-    /// The body as text. Bytes that are not UTF-8 become `U+FFFD`; [`body`](Self::body) returns them
-    /// unchanged.
+    /// The body as text. Bytes that are not UTF-8 become `U+FFFD`; [`body`](Self::body) returns
+    /// them unchanged.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.body())
@@ -185,9 +185,9 @@ impl Response {
         })
     }
 
-    /// The body of an APIv2 response: the fields below its root, each a string, in the service's order.
-    /// An element that contains elements is an object; a name that appears several times is an array.
-    /// Characters that XML forbids (nicknames contain them) are removed.
+    /// The body of an APIv2 response: the fields below its root, each a string, in the service's
+    /// order. An element that contains elements is an object; a name that appears several times is
+    /// an array. Characters that XML forbids (nicknames contain them) are removed.
     ///
     /// ```
     /// # use serde_json::json;
@@ -202,19 +202,19 @@ impl Response {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Decode`]: the body is not XML, has a document type, or is larger than any response of
-    /// the service.
+    /// [`ErrorKind::Decode`]: the body is not XML, has a document type, or is larger than any
+    /// response of the service.
     pub fn xml(&self) -> Result<Value, Error> {
         xml::fields(self.body())
             .map_err(|reason| Error::new(ErrorKind::Decode, format!("the body is not the expected XML: {reason}")))
     }
 
-    /// The body of a call with the option `stream`, while it is received. For any other call it is the
-    /// body in memory.
+    /// The body of a call with the option `stream`, while it is received. For any other call it is
+    /// the body in memory.
     ///
-    /// Only responses whose signature does not cover the body are streamed: bills, vouchers, pictures
-    /// and overseas statements. Any other response is verified first and is then one piece. The stream
-    /// is taken from a response and its clones once; after that it is empty.
+    /// Only responses whose signature does not cover the body are streamed: bills, vouchers,
+    /// pictures and overseas statements. Any other response is verified first and is then one
+    /// piece. The stream is taken from a response and its clones once; after that it is empty.
     #[must_use]
     pub fn into_stream(self) -> BodyStream {
         match self.info.body {
@@ -239,9 +239,9 @@ impl Response {
 
     /// Whether the service's signature on this response was present and valid.
     ///
-    /// A 2xx response that a call returns is verified, except for the few documented paths that respond
-    /// without a signature. A response other than 2xx may be unverified: gateways in front of the
-    /// service do not sign.
+    /// A 2xx response that a call returns is verified, except for the few documented paths that
+    /// respond without a signature. A response other than 2xx may be unverified: gateways in front
+    /// of the service do not sign.
     #[must_use]
     pub fn is_verified(&self) -> bool {
         self.info.verified
@@ -298,8 +298,8 @@ pub(crate) trait BodySource: Send {
 
 /// The body of a response, piece by piece. [`Response::into_stream`] returns it.
 ///
-/// In async code await [`next`](Self::next); in other code use [`Read`]. If the service signed a digest
-/// of the body, the digest is checked at the end, so the last piece may be an error.
+/// In async code await [`next`](Self::next); in other code use [`Read`]. If the service signed a
+/// digest of the body, the digest is checked at the end, so the last piece may be an error.
 ///
 /// ```
 /// # use serde_json::json;
@@ -332,7 +332,8 @@ impl BodyStream {
     /// The next piece, or `None` at the end and after an error.
     ///
     /// # Errors
-    /// [`ErrorKind::Transport`]: the connection broke. [`ErrorKind::Timeout`]: no data arrived in time.
+    /// [`ErrorKind::Transport`]: the connection broke. [`ErrorKind::Timeout`]: no data arrived in
+    /// time.
     /// [`ErrorKind::Verification`]: the digest of the file differs from the one the service signed.
     pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
         if !self.unread.is_empty() {

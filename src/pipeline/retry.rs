@@ -1,7 +1,7 @@
 //! The retry layer: sends a request again after a failure that another attempt may not meet.
 //!
-//! A request that could not be sent, because no connection was made, goes to the backup host. A request
-//! that may have arrived is repeated only if the caller enabled it.
+//! A request that could not be sent, because no connection was made, goes to the backup host. A
+//! request that may have arrived is repeated only if the caller enabled it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -100,8 +100,8 @@ struct Policy {
     backup: Option<Uri>,
     /// Whether the response is held in memory. A sink or stream receives a response once.
     in_memory: bool,
-    /// Whether the call uses the client's proxy and connect timeout. A failure with others does not mean
-    /// that the host is down.
+    /// Whether the call uses the client's proxy and connect timeout. A failure with others does not
+    /// mean that the host is down.
     usual_route: bool,
     deadline: Option<tokio::time::Instant>,
 }
@@ -156,7 +156,8 @@ impl Hosts {
                 continue;
             }
             let pause = if repetitions < retry.times { pause(&result, retry, repetitions, in_memory) } else { None };
-            // A result is better than a timeout during the pause. A runtime is needed for the pause.
+            // A result is better than a timeout during the pause. A runtime is needed for the
+            // pause.
             let pause = pause.filter(|pause| {
                 deadline.is_none_or(|deadline| tokio::time::Instant::now() + *pause < deadline)
                     && tokio::runtime::Handle::try_current().is_ok()
@@ -208,8 +209,8 @@ fn pause(
     }
 }
 
-/// The value of `Retry-After`: seconds, or a date. A date is compared with the `Date` of the response,
-/// because the clock of this machine may differ.
+/// The value of `Retry-After`: seconds, or a date. A date is compared with the `Date` of the
+/// response, because the clock of this machine may differ.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
     let value = text(RETRY_AFTER)?;

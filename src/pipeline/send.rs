@@ -1,5 +1,5 @@
-//! Sends one call. Every request of every verb, synchronous or asynchronous, passes [`Pipeline::send`],
-//! and nothing else calls the stack.
+//! Sends one call. Every request of every verb, synchronous or asynchronous, passes
+//! [`Pipeline::send`], and nothing else calls the stack.
 
 use std::time::Duration;
 
@@ -48,7 +48,8 @@ impl Pipeline {
     /// Sends a call. Its steps follow below, in this order.
     pub(crate) async fn send(&self, call: Box<PreparedCall>) -> Result<Response, Error> {
         if call.config.stream {
-            // The reader of the stream may block this runtime, so the background runtime drives the connection.
+            // The reader of the stream may block this runtime, so the background runtime drives the
+            // connection.
             return Box::pin(runtime::on_background(self.send_in_span(call))).await;
         }
         self.send_in_span(call).await
@@ -70,7 +71,8 @@ impl Pipeline {
             let _permit = self.permits.acquire().await;
             return self.send_and_check(call).await;
         }
-        // The body of a stream is received after this function has returned, so it needs the deadline.
+        // The body of a stream is received after this function has returned, so it needs the
+        // deadline.
         call.config.deadline = Instant::now().checked_add(timeout);
         let mut started = false;
         let sending = async {
@@ -165,8 +167,8 @@ fn timeout_error(timeout: Duration, started: bool) -> Error {
     Error::new(ErrorKind::Timeout, message).before_sending()
 }
 
-/// The error for a response that reports a failure: a status other than 2xx, or a failure in the fields
-/// of APIv2.
+/// The error for a response that reports a failure: a status other than 2xx, or a failure in the
+/// fields of APIv2.
 fn failed(response: Response, is_v2: bool, failure: Option<v2::Failure>) -> Error {
     let is_xml = is_v2 && response.body().starts_with(b"<xml>");
     match failure {

@@ -29,8 +29,9 @@ use crate::proto::verify::SERIAL;
 use crate::proto::{diagnose, v2};
 use crate::transport::runtime;
 
-/// Signs requests with a key that is not in this process, such as the key of a signing service or an
-/// HSM. [`ClientBuilder::signer`](crate::ClientBuilder::signer) sets it in place of the private key.
+/// Signs requests with a key that is not in this process, such as the key of a signing service or
+/// an HSM. [`ClientBuilder::signer`](crate::ClientBuilder::signer) sets it in place of the private
+/// key.
 ///
 /// Source: WeChat Pay, "签名生成".
 ///
@@ -63,8 +64,8 @@ use crate::transport::runtime;
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 pub trait Signer: Send + Sync + 'static {
-    /// Signs `message` with RSA PKCS#1 v1.5 and SHA-256. The message is method, target, timestamp, nonce
-    /// and body, each followed by a line feed.
+    /// Signs `message` with RSA PKCS#1 v1.5 and SHA-256. The message is method, target, timestamp,
+    /// nonce and body, each followed by a line feed.
     ///
     /// An error becomes the source of an [`ErrorKind::Sign`], and the request is not sent.
     fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>>;
@@ -117,14 +118,15 @@ impl<S: Signer> Signer for CallersSigner<S> {
 
 /// The work limiter: bounds the signatures that a thread makes back to back.
 ///
-/// A signature takes a third of a millisecond of CPU time. When many calls begin at once on a thread that
-/// also drives their connections, responses that have arrived would wait until all calls are signed. After
-/// [`MAX_SIGNATURES`](Self::MAX_SIGNATURES), further calls yield until the runtime has polled its I/O.
+/// A signature takes a third of a millisecond of CPU time. When many calls begin at once on a
+/// thread that also drives their connections, responses that have arrived would wait until all
+/// calls are signed. After [`MAX_SIGNATURES`](Self::MAX_SIGNATURES), further calls yield until the
+/// runtime has polled its I/O.
 struct WorkLimiter;
 
 thread_local! {
-    /// The current cycle of this thread, and the signatures made in it. A cycle ends when the runtime
-    /// polls its I/O.
+    /// The current cycle of this thread, and the signatures made in it. A cycle ends when the
+    /// runtime polls its I/O.
     static CYCLE: Cell<(u64, u32)> = const { Cell::new((0, 0)) };
 }
 
@@ -134,7 +136,8 @@ impl WorkLimiter {
 
     /// Waits until this thread may make a signature.
     async fn permit() {
-        // A blocked thread has no other work, and its runtime would not resume this call after a yield.
+        // A blocked thread has no other work, and its runtime would not resume this call after a
+        // yield.
         if runtime::is_blocked() {
             return;
         }
@@ -294,7 +297,8 @@ impl Credential {
         Ok(message)
     }
 
-    /// Signs any message. Returns the serial number of the certificate, and the signature in base64.
+    /// Signs any message. Returns the serial number of the certificate, and the signature in
+    /// base64.
     pub(crate) async fn sign(&self, message: &[u8]) -> Result<(Arc<str>, String), Error> {
         let signer = self.signer.as_ref().ok_or_else(|| {
             Error::config("the settings private_key and serial are missing: APIv3 signs with them, and without them only APIv2 can be called")
@@ -319,7 +323,8 @@ mod tests {
         }
     }
 
-    /// Sixty-four calls begin at once on one thread, and another task runs between their signatures.
+    /// Sixty-four calls begin at once on one thread, and another task runs between their
+    /// signatures.
     #[test]
     fn other_tasks_run_between_signatures() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");

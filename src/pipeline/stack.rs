@@ -24,8 +24,8 @@ use crate::pipeline::sign::SignLayer;
 use crate::pipeline::verify::VerifyLayer;
 use crate::transport::runtime;
 
-/// The service that a [layer](crate::ClientBuilder::layer) wraps: requests and responses with bodies in
-/// memory.
+/// The service that a [layer](crate::ClientBuilder::layer) wraps: requests and responses with
+/// bodies in memory.
 pub type BoxService = BoxCloneSyncService<http::Request<Bytes>, http::Response<Bytes>, Error>;
 
 /// A layer of the caller's.
@@ -43,14 +43,14 @@ pub(crate) fn stack(
     callers.iter().rev().fold(BoxService::new(own), |inner, layer| layer.layer(inner))
 }
 
-/// Builds the stack for the request that fetches the platform certificates. Its response is verified
-/// with a certificate that is inside the response, so this stack does not verify.
+/// Builds the stack for the request that fetches the platform certificates. Its response is
+/// verified with a certificate that is inside the response, so this stack does not verify.
 pub(crate) fn stack_without_verification(retry: RetryLayer, sign: SignLayer, http: HttpService) -> BoxService {
     BoxService::new(ServiceBuilder::new().layer(retry).layer(sign).service(http))
 }
 
-/// Boxes a layer of the caller's. An error of this crate passes through it; any other error becomes the
-/// source of an [`ErrorKind::Layer`](crate::ErrorKind::Layer).
+/// Boxes a layer of the caller's. An error of this crate passes through it; any other error becomes
+/// the source of an [`ErrorKind::Layer`](crate::ErrorKind::Layer).
 pub(crate) fn boxed_layer<L>(layer: L) -> BoxLayer
 where
     L: Layer<BoxService> + Send + Sync + 'static,

@@ -1,5 +1,6 @@
-//! `tracing`: one span for each call, with OpenTelemetry's attributes of HTTP clients, and one event for
-//! each repeated attempt. They contain no body, header or value of a variable; the path is the template.
+//! `tracing`: one span for each call, with OpenTelemetry's attributes of HTTP clients, and one
+//! event for each repeated attempt. They contain no body, header or value of a variable; the path
+//! is the template.
 //!
 //! ```text
 //! span  wechatpay.call   otel.name="POST v3/refund/domestic/refunds" otel.kind="client" http.request.method="POST"

@@ -1,8 +1,8 @@
 //! The verifying layer: verifies each response before other code sees it.
 //!
 //! Each 2xx response must have a valid signature, except for the paths in the table of
-//! `proto/verify.rs`. A response other than 2xx becomes an error in any case; its signature is checked
-//! if it has one. A response of APIv2 has its signature in its fields.
+//! `proto/verify.rs`. A response other than 2xx becomes an error in any case; its signature is
+//! checked if it has one. A response of APIv2 has its signature in its fields.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -24,9 +24,9 @@ use crate::proto::diagnose;
 use crate::proto::verify::{self, Covers};
 use crate::transport::runtime;
 
-/// Verifies the signatures of responses and notifications with platform keys that are kept elsewhere.
-/// [`ClientBuilder::verifier`](crate::ClientBuilder::verifier) sets it in place of the platform keys. The
-/// client checks the headers and the clock before it calls the verifier.
+/// Verifies the signatures of responses and notifications with platform keys that are kept
+/// elsewhere. [`ClientBuilder::verifier`](crate::ClientBuilder::verifier) sets it in place of the
+/// platform keys. The client checks the headers and the clock before it calls the verifier.
 ///
 /// Source: WeChat Pay, "签名验证".
 ///
@@ -61,8 +61,9 @@ use crate::transport::runtime;
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 pub trait Verifier: Send + Sync + 'static {
-    /// Verifies that `signature` (raw, RSA PKCS#1 v1.5 with SHA-256) is a signature of `message` by the
-    /// platform key `serial`. The message is timestamp, nonce and body, each followed by a line feed.
+    /// Verifies that `signature` (raw, RSA PKCS#1 v1.5 with SHA-256) is a signature of `message` by
+    /// the platform key `serial`. The message is timestamp, nonce and body, each followed by a line
+    /// feed.
     ///
     /// An error says why the signature is invalid. The call then fails with
     /// [`ErrorKind::Verification`].
@@ -148,8 +149,8 @@ where
 }
 
 impl VerifyLayer {
-    /// Whether a response of APIv3 has a valid signature. A response that must have one and does not is
-    /// an error.
+    /// Whether a response of APIv3 has a valid signature. A response that must have one and does
+    /// not is an error.
     async fn verify_v3(&self, method: &Method, uri: &Uri, response: &http::Response<Bytes>) -> Result<bool, String> {
         let success = response.status().is_success();
         let covers = if success { verify::covers(method, uri.path(), response.headers()) } else { Covers::Body };

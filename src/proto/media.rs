@@ -38,7 +38,8 @@ impl MediaFile {
         Multipart { boundary: boundary.to_owned(), parts: vec![meta, self.file_part("file")] }
     }
 
-    /// The parts of APIv2: signed fields, and `media`. The default fields are the MD5 digest and the sign type.
+    /// The parts of APIv2: signed fields, and `media`. The default fields are the MD5 digest and
+    /// the sign type.
     pub(crate) fn multipart_v2(&self, boundary: &str) -> Result<Multipart, Error> {
         let default = json!({ "media_hash": hash::md5(&self.contents), "sign_type": hash::HMAC_SHA256 });
         let meta = self.meta.as_ref().unwrap_or(&default);

@@ -69,8 +69,8 @@ fn float_text(number: f64) -> String {
         }
     }
 }
-/// Fails for a number that may have lost digits while it was parsed: a float beyond 2^53, where integers
-/// have gaps. `serde_json` reads an integer of more than 64 bits as such a float.
+/// Fails for a number that may have lost digits while it was parsed: a float beyond 2^53, where
+/// integers have gaps. `serde_json` reads an integer of more than 64 bits as such a float.
 pub(crate) fn exact(value: &Value) -> Result<(), String> {
     const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
     match value {

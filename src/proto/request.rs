@@ -1,5 +1,5 @@
-//! Builds one `http::Request<Bytes>` from a path template and a [`RequestSpec`]. The bytes built here are
-//! the bytes that are signed and sent.
+//! Builds one `http::Request<Bytes>` from a path template and a [`RequestSpec`]. The bytes built
+//! here are the bytes that are signed and sent.
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
@@ -85,11 +85,12 @@ const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlen
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("wechatpay-chain/", env!("CARGO_PKG_VERSION")));
 
-/// Placeholders that stand for nothing, so that a chain can end with a slash: `v3/ecommerce/applyments/{empty}`.
+/// Placeholders that stand for nothing, so that a chain can end with a slash:
+/// `v3/ecommerce/applyments/{empty}`.
 const TRAILING_SLASH: [&str; 2] = ["empty", "stub"];
 
-/// Parses the text of a chain. A variable with the name of a request option is an error, because the
-/// options object cannot hold both.
+/// Parses the text of a chain. A variable with the name of a request option is an error, because
+/// the options object cannot hold both.
 pub(crate) fn template(text: &str, reserved: &ReservedNames) -> Result<Template, Error> {
     let template = Template::parse(text).map_err(|source| Error::path(source.to_string()))?;
     for (_, variables) in template.expressions() {
@@ -242,8 +243,8 @@ fn callers_boundary(headers: &HeaderMap, parts: &[Part]) -> Result<Option<String
     }
 }
 
-/// Checks that each variable of the path has a value. Without a value the PHP SDK sends `//`, or the path
-/// of another endpoint.
+/// Checks that each variable of the path has a value. Without a value the PHP SDK sends `//`, or
+/// the path of another endpoint.
 fn check_variables(template: &Template, spec: &RequestSpec, reserved: &ReservedNames) -> Result<(), Error> {
     for key in spec.variables.keys() {
         if !template.uses(key) {

@@ -25,8 +25,8 @@ pub(super) fn payment(ledger: &Ledger, order: &Order) -> Option<Notification> {
     Some(Notification::new(&order.terms.notify_url, message))
 }
 
-/// The success of a new refund. It is sent to the URL of the refund, or else to that of the order; in
-/// APIv2 only to the former.
+/// The success of a new refund. It is sent to the URL of the refund, or else to that of the order;
+/// in APIv2 only to the former.
 pub(super) fn refund(ledger: &Ledger, refunded: &Refunded) -> Option<Notification> {
     let Refunded::New(refund) = refunded else { return None };
     let order = ledger.orders.get(&refund.order)?;

@@ -24,8 +24,8 @@ use crate::error::{BoxError, Error};
 use crate::transport::proxy::Proxy;
 
 tokio::task_local! {
-    /// The connect timeout of the current call, if the call has its own. hyper's pool passes only an
-    /// address to the connector, so the timeout is passed beside it.
+    /// The connect timeout of the current call, if the call has its own. hyper's pool passes only
+    /// an address to the connector, so the timeout is passed beside it.
     pub(crate) static CONNECT_TIMEOUT: Duration;
 }
 
@@ -96,7 +96,8 @@ fn tls_config(
             Error::config(format!("a root certificate is not usable: {source}")).with_source(source)
         })?;
     }
-    // The provider is named, because the process's default may be set by another library, or be ambiguous.
+    // The provider is named, because the process's default may be set by another library, or be
+    // ambiguous.
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|source| Error::config(format!("TLS cannot be set up: {source}")).with_source(source))?;
@@ -163,7 +164,8 @@ impl ConnectorInner {
         }
     }
 
-    /// Connects to the target over the connector `lower`, with TLS if the scheme of the target is https.
+    /// Connects to the target over the connector `lower`, with TLS if the scheme of the target is
+    /// https.
     async fn connect_over<C>(&self, lower: C, target: Uri) -> Result<BoxStream, BoxError>
     where
         C: Service<Uri> + Send,

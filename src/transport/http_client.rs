@@ -1,7 +1,7 @@
 //! The HTTP client: hyper's connection pool, one for each tokio runtime.
 //!
-//! A connection is driven by the runtime that opened it and ends with that runtime, so a call must not
-//! use a connection of another runtime.
+//! A connection is driven by the runtime that opened it and ends with that runtime, so a call must
+//! not use a connection of another runtime.
 
 use std::error::Error as StdError;
 use std::pin::Pin;
@@ -67,7 +67,8 @@ impl Deadlines {
 #[derive(Clone)]
 pub(crate) struct HttpClient {
     plain: Arc<Pools>,
-    /// Connections that present the client certificate. Calls without the certificate do not use them.
+    /// Connections that present the client certificate. Calls without the certificate do not use
+    /// them.
     with_certificate: Option<Arc<Pools>>,
 }
 
@@ -249,7 +250,8 @@ fn send_error(target: &http::Uri, connector: &Connector, source: LegacyError) ->
         };
         (ErrorKind::Connect, format!("no connection to {host}, nothing was sent: {root}{hint}"))
     } else {
-        // A server that expects TLS responds to plain HTTP with a TLS alert, which is not valid HTTP.
+        // A server that expects TLS responds to plain HTTP with a TLS alert, which is not valid
+        // HTTP.
         let is_parse = root.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse);
         let hint = if target.scheme_str() == Some("http") && is_parse {
             ": the response is not HTTP; base_uri may have to begin with https"

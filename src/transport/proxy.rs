@@ -10,7 +10,8 @@ use crate::error::Error;
 /// Which requests go through which proxy.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) enum Proxy {
-    /// The environment variables `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, as in curl.
+    /// The environment variables `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, as in
+    /// curl.
     #[default]
     Environment,
     /// No proxy, regardless of the environment.
@@ -42,7 +43,8 @@ impl Proxy {
                 (Matcher::builder().http(http.clone()).https(https.clone()).no(no.clone()), [http, https])
             }
         };
-        // The matcher ignores a URL that it cannot parse, and requests would be sent without a proxy.
+        // The matcher ignores a URL that it cannot parse, and requests would be sent without a
+        // proxy.
         let readable = Proxy::is_readable;
         if urls.into_iter().any(|url| !url.is_empty() && !readable(url)) {
             return Err(Error::config(

@@ -3,12 +3,12 @@
 //! A connection is driven by the tokio runtime that opened it, and ends with that runtime. An
 //! asynchronous call uses the runtime that polls it. A synchronous call has none:
 //!
-//! - On a thread outside of any runtime, it checks out a runtime from a pool, with the connections that
-//!   earlier calls opened there, and drives it until the call is done. No other thread takes part. A
-//!   pooled runtime is not driven between calls, so no task of the caller's may run there.
-//! - Inside async code, and when a `tracing` subscriber is installed (it may spawn tasks), the I/O runs
-//!   on the background runtime, which has a thread of its own. So does the I/O of an asynchronous call
-//!   under an executor other than tokio.
+//! - On a thread outside of any runtime, it checks out a runtime from a pool, with the connections
+//!   that earlier calls opened there, and drives it until the call is done. No other thread takes
+//!   part. A pooled runtime is not driven between calls, so no task of the caller's may run there.
+//! - Inside async code, and when a `tracing` subscriber is installed (it may spawn tasks), the I/O
+//!   runs on the background runtime, which has a thread of its own. So does the I/O of an
+//!   asynchronous call under an executor other than tokio.
 //!
 //! The background thread also maintains the pool: it polls the idle runtimes once a second, so that
 //! closed connections are noticed, and drops runtimes after [`IDLE_TIMEOUT`].
@@ -28,16 +28,16 @@ use tracing::level_filters::LevelFilter;
 
 use crate::error::{Error, ErrorKind};
 
-/// The maximum number of pooled runtimes. Each has three descriptors and its connections. Further calls
-/// use the background runtime.
+/// The maximum number of pooled runtimes. Each has three descriptors and its connections. Further
+/// calls use the background runtime.
 const MAX_RUNTIMES: usize = 64;
 /// How long an idle runtime or connection is kept.
 pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often idle runtimes are maintained.
 const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Runs a future on this thread until it is done. Works on any thread, also inside async code, where it
-/// blocks the thread.
+/// Runs a future on this thread until it is done. Works on any thread, also inside async code,
+/// where it blocks the thread.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let outside_of_runtimes = Handle::try_current().is_err_and(|error| error.is_missing_context());
     if outside_of_runtimes && LevelFilter::current() == LevelFilter::OFF {
@@ -51,16 +51,16 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Res
 /// Runs a future on this thread until it is done, with its I/O on the background runtime.
 pub(crate) fn block_on_background<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let handle = background()?;
-    // Sockets, timers and tasks that the future creates now belong to the background runtime, also on a
-    // thread of another runtime, which makes no progress while the thread is blocked.
+    // Sockets, timers and tasks that the future creates now belong to the background runtime, also
+    // on a thread of another runtime, which makes no progress while the thread is blocked.
     let _context = handle.enter();
     park_on(POOLED.scope(None, future))
 }
 
 /// Polls a future to its end, and parks this thread between polls. Nothing drives I/O here.
 ///
-/// The thread is parked by a token of its own. The token of `std::thread::park` may be consumed by code
-/// inside the future, such as a channel, and the future would not be polled again.
+/// The thread is parked by a token of its own. The token of `std::thread::park` may be consumed by
+/// code inside the future, such as a channel, and the future would not be polled again.
 pub(crate) fn park_on<T>(future: impl Future<Output = T>) -> T {
     let _blocked = Blocked::enter();
     let (parker, unparker) = parking::pair();
@@ -75,8 +75,8 @@ pub(crate) fn park_on<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Polls a future on the tokio runtime of this thread, or under another executor with the background
-/// runtime as its context.
+/// Polls a future on the tokio runtime of this thread, or under another executor with the
+/// background runtime as its context.
 pub(crate) fn poll<T>(
     future: Pin<&mut (impl Future<Output = Result<T, Error>> + ?Sized)>,
     context: &mut Context<'_>,
@@ -119,8 +119,9 @@ tokio::task_local! {
     static POOLED: Option<Handle>;
 }
 
-/// Runs code of the caller's within a call: a layer, signer or verifier. What that code spawns must be
-/// driven after the call too, so a call on a pooled runtime runs it in the background runtime's context.
+/// Runs code of the caller's within a call: a layer, signer or verifier. What that code spawns must
+/// be driven after the call too, so a call on a pooled runtime runs it in the background runtime's
+/// context.
 pub(crate) async fn run_callers_code<T, E>(future: impl Future<Output = Result<T, E>>) -> Result<T, E>
 where
     E: From<Error>,
@@ -128,8 +129,8 @@ where
     if is_pooled() { on_background(future).await } else { future.await }
 }
 
-/// Runs this crate's part of a call inside of the caller's code: back in the context of the runtime that
-/// drives the call, where its connections are.
+/// Runs this crate's part of a call inside of the caller's code: back in the context of the runtime
+/// that drives the call, where its connections are.
 pub(crate) async fn run_own_code<T>(future: impl Future<Output = T>) -> T {
     let Some(handle) = pooled() else { return future.await };
     let mut future = std::pin::pin!(future);
@@ -157,16 +158,17 @@ fn is_pooled() -> bool {
     POOLED.try_with(Option::is_some).unwrap_or(false)
 }
 
-/// Lets a pooled runtime poll its sockets. It was not driven since the last call, nor while the request
-/// was signed, and a connection that the server has closed meanwhile must be noticed before it is used.
+/// Lets a pooled runtime poll its sockets. It was not driven since the last call, nor while the
+/// request was signed, and a connection that the server has closed meanwhile must be noticed before
+/// it is used.
 pub(crate) async fn poll_io() {
     if is_pooled() {
         yield_twice().await;
     }
 }
 
-/// The first yield lets the runtime poll its sockets, and the second lets the connection tasks see the
-/// events.
+/// The first yield lets the runtime poll its sockets, and the second lets the connection tasks see
+/// the events.
 async fn yield_twice() {
     yield_now().await;
     yield_now().await;
@@ -203,8 +205,8 @@ static POOL: Mutex<RuntimePool> =
 struct RuntimePool {
     /// The process that filled the pool. A forked child must not use the runtimes of its parent.
     process: u32,
-    /// The runtime used last is at the end and is checked out next, because its connection is the most
-    /// likely to be open.
+    /// The runtime used last is at the end and is checked out next, because its connection is the
+    /// most likely to be open.
     idle: Vec<(Arc<Runtime>, Instant)>,
     checked_out: usize,
     /// Whether the background thread maintains the pool.
@@ -259,18 +261,21 @@ impl RuntimePool {
         let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
         let process = std::process::id();
         if pool.process != process {
-            // Forgotten, not dropped: the epoll descriptors of the runtimes are shared with the parent.
+            // Forgotten, not dropped: the epoll descriptors of the runtimes are shared with the
+            // parent.
             std::mem::forget(std::mem::take(&mut pool.idle));
             *pool = RuntimePool { process, idle: Vec::new(), checked_out: 0, is_maintained: false };
         }
         pool
     }
 
-    /// Polls the idle runtimes and drops those that were idle for too long. Returns whether any are left.
+    /// Polls the idle runtimes and drops those that were idle for too long. Returns whether any are
+    /// left.
     fn maintain() -> bool {
         let mut at = 0;
         loop {
-            // The lock is held briefly, because a process that is forked meanwhile would inherit it.
+            // The lock is held briefly, because a process that is forked meanwhile would inherit
+            // it.
             let mut pool = RuntimePool::lock();
             match pool.idle.get(at) {
                 None => {

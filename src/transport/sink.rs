@@ -28,12 +28,13 @@ pub(crate) struct OpenSink {
     written: u64,
 }
 
-/// A temporary file and its final name. The call keeps it: dropping it removes the file at once, even
-/// while the writing thread is still at work.
+/// A temporary file and its final name. The call keeps it: dropping it removes the file at once,
+/// even while the writing thread is still at work.
 pub(crate) struct UnfinishedFile(Option<(TempPath, PathBuf)>);
 
 impl Sink {
-    /// Opens the sink. This happens before the request is sent, so that a missing folder is noticed early.
+    /// Opens the sink. This happens before the request is sent, so that a missing folder is noticed
+    /// early.
     pub(crate) fn open(
         self,
         progress: Option<Progress>,
@@ -57,8 +58,8 @@ impl Sink {
     }
 }
 
-/// The regular file that a path names, after following links. A device or a pipe is an error, because a
-/// rename would replace it.
+/// The regular file that a path names, after following links. A device or a pipe is an error,
+/// because a rename would replace it.
 fn regular(path: &Path) -> io::Result<PathBuf> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => regular(&std::fs::canonicalize(path)?),
@@ -133,8 +134,9 @@ fn not_written(source: io::Error) -> Error {
         .with_source(source)
 }
 
-/// Writes the pieces of a response on a thread that may block. A bounded channel passes the pieces to it,
-/// so that a slow disk slows down the connection and not the runtime, and memory stays bounded.
+/// Writes the pieces of a response on a thread that may block. A bounded channel passes the pieces
+/// to it, so that a slow disk slows down the connection and not the runtime, and memory stays
+/// bounded.
 pub(crate) struct SinkWriter {
     pieces: mpsc::Sender<(Bytes, Option<u64>)>,
     thread: tokio::task::JoinHandle<io::Result<OpenSink>>,
@@ -153,7 +155,8 @@ impl SinkWriter {
         Ok(SinkWriter { pieces, thread })
     }
 
-    /// Queues a piece. Returns `false` if writing has failed; [`finish`](Self::finish) returns the error.
+    /// Queues a piece. Returns `false` if writing has failed; [`finish`](Self::finish) returns the
+    /// error.
     pub(crate) async fn write(&mut self, piece: Bytes, total: Option<u64>) -> bool {
         self.pieces.send((piece, total)).await.is_ok()
     }
