@@ -6,8 +6,7 @@ use std::fmt;
 use http::StatusCode;
 
 use crate::pipeline::response::Response;
-pub(crate) use crate::proto::excerpt::excerpt;
-use crate::proto::excerpt::one_line;
+use crate::proto::excerpt::{excerpt, one_line};
 
 /// A boxed error of a library or of the caller's code.
 pub type BoxError = Box<dyn StdError + Send + Sync>;

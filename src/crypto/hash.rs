@@ -25,7 +25,8 @@ use subtle::ConstantTimeEq;
 
 use super::hex;
 use super::secret::Secret;
-use crate::error::{Error, excerpt};
+use crate::error::Error;
+use crate::proto::excerpt::excerpt;
 
 /// The default `sign_type`.
 pub const MD5: &str = "MD5";

@@ -398,12 +398,12 @@ fn first_chars(text: &str, count: usize) -> &str {
     end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
-/// A path without its query, for messages: a query may contain a token.
+/// A path without its query, for error messages: a query may contain a token.
 pub(crate) fn before_query(path: &str) -> &str {
     path.get(..query_of(path.as_bytes())).unwrap_or(path)
 }
 
-/// Where the query of a path begins: the first `?` outside of placeholders, or its end.
+/// The index of the query of a path: the first `?` outside placeholders, or the end of the path.
 pub(super) const fn query_of(name: &[u8]) -> usize {
     let (mut at, mut inside) = (0, false);
     while at < name.len() {
