@@ -42,7 +42,7 @@ fn a_native_order_is_placed_paid_notified_and_refunded() {
     assert_refused(&client, "v3/pay/transactions/native", native("order-1", 100, &url), 400, "ORDERPAID");
     let error = sandbox.pay("order-1").expect_err("twice");
     assert!(error.message().contains("is paid already"), "{error}");
-    assert!(sandbox.pay("none").expect_err("none").message().contains("is unknown"));
+    assert!(sandbox.pay("none").expect_err("none").message().contains("is not known"));
 
     let refund = |number: &str, amount: u64| {
         json!({ "json": {
