@@ -274,6 +274,8 @@ fn every_message_is_translated() {
     assert!(missing.is_empty(), "src/cli/messages.zh.txt lacks:\n{}", missing.join("\n"));
     let unused: Vec<_> = own.iter().filter(|entry| !all.contains(*entry)).map(String::as_str).collect();
     assert!(unused.is_empty(), "not in any source:\n{}", unused.join("\n"));
+    let misplaced: Vec<_> = others.iter().filter(|entry| all.contains(*entry)).map(String::as_str).collect();
+    assert!(misplaced.is_empty(), "in the sources, so not below the last heading:\n{}", misplaced.join("\n"));
     let unused: Vec<_> = exceptions.difference(&used).copied().collect();
     assert!(unused.is_empty(), "unused exceptions:\n{}", unused.join("\n"));
 }
