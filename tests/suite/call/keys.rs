@@ -253,27 +253,27 @@ fn certificates_are_read_as_openssl_reads_them() {
 fn the_apiv3_key_decrypts_what_it_encrypted_and_nothing_else() {
     // Test case 14 of the GCM specification.
     let zeros = Apiv3Key::new(vec![0; 32]).expect("key");
-    let sealed =
-        BASE64_STANDARD.decode(zeros.encrypt(&[0; 16], &"\0".repeat(12), "").expect("sealed")).expect("base64");
-    let hex: String = sealed.iter().map(|byte| format!("{byte:02x}")).collect();
+    let ciphertext =
+        BASE64_STANDARD.decode(zeros.encrypt(&[0; 16], &"\0".repeat(12), "").expect("encrypted")).expect("base64");
+    let hex: String = ciphertext.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hex, "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919");
     let key = Apiv3Key::new("0123456789abcdef0123456789abcdef").expect("key");
-    let sealed = key.encrypt("中 text".as_bytes(), "0123456789ab", "certificate").expect("sealed");
-    assert_eq!(key.decrypt(&sealed, "0123456789ab", "certificate").expect("opened"), "中 text".as_bytes());
-    let empty = key.encrypt(b"", "0123456789ab", "").expect("sealed");
-    assert_eq!(key.decrypt(&empty, "0123456789ab", "").expect("opened"), b"");
+    let ciphertext = key.encrypt("中 text".as_bytes(), "0123456789ab", "certificate").expect("encrypted");
+    assert_eq!(key.decrypt(&ciphertext, "0123456789ab", "certificate").expect("decrypted"), "中 text".as_bytes());
+    let empty = key.encrypt(b"", "0123456789ab", "").expect("encrypted");
+    assert_eq!(key.decrypt(&empty, "0123456789ab", "").expect("decrypted"), b"");
     for (ciphertext, nonce, aad) in [
-        (sealed.as_str(), "0123456789ab", "transaction"),
-        (&sealed, "0123456789ac", "certificate"),
-        (&sealed, "short", "certificate"),
-        (&sealed[4..], "0123456789ab", "certificate"),
+        (ciphertext.as_str(), "0123456789ab", "transaction"),
+        (&ciphertext, "0123456789ac", "certificate"),
+        (&ciphertext, "short", "certificate"),
+        (&ciphertext[4..], "0123456789ab", "certificate"),
         ("", "0123456789ab", "certificate"),
         ("%%", "0123456789ab", "certificate"),
     ] {
         assert!(key.decrypt(ciphertext, nonce, aad).is_err());
     }
     let other = Apiv3Key::new("another key of thirty-two bytes!").expect("key");
-    assert!(other.decrypt(&sealed, "0123456789ab", "certificate").is_err());
+    assert!(other.decrypt(&ciphertext, "0123456789ab", "certificate").is_err());
     assert!(key.encrypt(b"", "short", "").is_err());
     let short = Apiv3Key::new("too short, s3cret").expect_err("short").to_string();
     assert!(short.contains("has 17 bytes and needs 32") && !short.contains("s3cret"), "{short}");

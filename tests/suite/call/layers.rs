@@ -173,8 +173,8 @@ fn a_custom_verifier_verifies_notifications() {
         .apiv3_key(sandbox.apiv3_key())
         .build()
         .expect("client");
-    let request = sandbox.notification("A", "b", &json!({ "c": 1 })).expect("made");
-    let verified = client.notifications().expect("key").verify(request.headers(), request.body()).expect("genuine");
+    let request = sandbox.notification("A", "b", &json!({ "c": 1 })).expect("created");
+    let verified = client.notifications().expect("key").verify(request.headers(), request.body()).expect("valid");
     assert_eq!(verified.resource(), &json!({ "c": 1 }));
     assert_eq!(entries(&log), [sandbox::PUBLIC_KEY_ID]);
     // All verifiers of a client share the record of IDs they have seen.

@@ -74,7 +74,7 @@ fn plain_http_is_used_only_if_base_uri_has_it() {
     // TLS to a port for plain HTTP fails before a request is sent.
     let https =
         sandbox.client_builder().base_uri(sandbox.base_uri().replace("http:", "https:")).build().expect("client");
-    assert_eq!(https.chain(CARDS).post(options()).expect_err("no TLS there").kind(), ErrorKind::Connect);
+    assert_eq!(https.chain(CARDS).post(options()).expect_err("no TLS").kind(), ErrorKind::Connect);
     assert!(sandbox.requests().is_empty());
 }
 

@@ -177,7 +177,7 @@ fn a_client_with_a_public_key_can_use_certificates_too() {
     both.chain(CARDS).post(options()).expect("by the certificate in the settings");
     let mut by_certificate = options();
     by_certificate["headers"] = json!({ "Wechatpay-Serial": certificate.serial() });
-    client.chain(CARDS).post(by_certificate).expect("by a certificate that is fetched");
+    client.chain(CARDS).post(by_certificate).expect("by a downloaded certificate");
     assert_eq!(downloads(&sandbox), 1);
 }
 
@@ -195,14 +195,16 @@ fn a_download_continues_when_its_caller_is_not_polled() {
     // Synchronous calls, on this thread and within a runtime with one thread that waits for the
     // same download.
     assert!(client.chain(CARDS).post(options()).expect("not blocked").is_verified());
-    let (other, request) =
-        (by_certificate(&sandbox).build().expect("client"), sandbox.notification("A", "b", &json!({})).expect("made"));
+    let (other, request) = (
+        by_certificate(&sandbox).build().expect("client"),
+        sandbox.notification("A", "b", &json!({})).expect("created"),
+    );
     let notifications = other.notifications().expect("key");
     sandbox.inject(Fault::Delay(Duration::from_millis(300)));
     parked.block_on(async {
         let waiting = tokio::spawn(notifications.verify_async(request.headers(), request.body()));
         tokio::time::sleep(Duration::from_millis(50)).await;
-        let second = sandbox.notification("A", "b", &json!({})).expect("made");
+        let second = sandbox.notification("A", "b", &json!({})).expect("created");
         notifications.verify(second.headers(), second.body()).expect("not blocked");
         waiting.await.expect("task").expect("not blocked");
     });

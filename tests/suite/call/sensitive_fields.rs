@@ -117,11 +117,11 @@ fn responses_are_decrypted_with_the_merchants_key() {
     assert_eq!(client.decrypt(response["list"][0]["name"].as_str().expect("cipher")).expect("decrypted"), "张三");
     sandbox.merchant_key().decrypt_fields(&mut response, ["list.name"]).expect("decrypted");
     assert_eq!(response, json!({ "list": [{ "name": "张三" }, { "name": "李四" }] }));
-    let notification = sandbox.notification("A", "b", &json!({ "user_name": cipher("张三") })).expect("made");
+    let notification = sandbox.notification("A", "b", &json!({ "user_name": cipher("张三") })).expect("created");
     let notifications =
         sandbox.client_builder().apiv3_key(sandbox.apiv3_key()).build().expect("client").notifications().expect("key");
     let mut resource =
-        notifications.verify(notification.headers(), notification.body()).expect("genuine").into_resource();
+        notifications.verify(notification.headers(), notification.body()).expect("valid").into_resource();
     sandbox.merchant_key().decrypt_fields(&mut resource, ["user_name"]).expect("decrypted");
     assert_eq!(resource, json!({ "user_name": "张三" }));
     assert_eq!(client.decrypt("QUJD").expect_err("not a ciphertext").kind(), ErrorKind::Decode);

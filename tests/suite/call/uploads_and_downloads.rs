@@ -327,7 +327,7 @@ fn bills_are_verified_by_the_digest_of_the_decompressed_file() {
             "hash_type": "SHA1", "hash_value": sha1, "download_url": "https://evil.example/v3/billdownload/file",
         }),
     );
-    assert_eq!(bill(&client, &path).expect_err("elsewhere").kind(), ErrorKind::Path);
+    assert_eq!(bill(&client, &path).expect_err("another host").kind(), ErrorKind::Path);
 }
 
 #[test]

@@ -447,7 +447,7 @@ impl Resolver {
                 path = rest;
                 continue;
             }
-            let child = [module.as_slice(), &[first.clone()]].concat();
+            let child = [module.as_slice(), std::slice::from_ref(first)].concat();
             if self.files.contains_key(&child) {
                 module = child;
                 path = rest;

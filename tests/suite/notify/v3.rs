@@ -55,8 +55,8 @@ fn a_valid_notification_is_decrypted() {
     let client = sandbox.client_builder().apiv3_key(sandbox.apiv3_key()).build().expect("client");
     let request = valid(&sandbox);
     assert_eq!(request.headers()["wechatpay-serial"], certificate.serial());
-    let opened = run(client.notifications().expect("keys").verify_async(request.headers(), request.body()));
-    assert_eq!(opened.expect("valid").resource(), &resource());
+    let notification = run(client.notifications().expect("keys").verify_async(request.headers(), request.body()));
+    assert_eq!(notification.expect("valid").resource(), &resource());
     assert_eq!(sandbox.client().expect("client").notifications().expect_err("no key").kind(), ErrorKind::Config);
 }
 
@@ -319,7 +319,7 @@ fn every_documented_event_is_verified() {
             .and_then(Value::as_str)
             .unwrap_or("resource");
         for event in row["event_types"].as_array().expect("event types").iter().filter_map(Value::as_str) {
-            let request = sandbox.notification(event, original, &resource).expect("made");
+            let request = sandbox.notification(event, original, &resource).expect("created");
             let notification =
                 verifier.verify(request.headers(), request.body()).unwrap_or_else(|error| panic!("{id}: {error}"));
             assert_eq!((notification.event_type(), notification.original_type()), (event, original), "{id}");

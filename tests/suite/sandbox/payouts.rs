@@ -143,7 +143,10 @@ fn cards_images_and_echo_messages_work() {
     let response = sandbox.control("card", &json!({ "card_id": "pbLatj", "event": "ACTIVATE_CARD" })).expect("event");
     assert_eq!(response["notifications"][0]["notify_url"], url.as_str());
     let notification = std::iter::repeat_with(|| verify_delivery(&sandbox, &next_delivery(&receive)).expect("valid"));
-    notification.take(20).find(|notification| notification.event_type() == "MEMBERCARD.ACTIVATE_CARD").expect("told");
+    notification
+        .take(20)
+        .find(|notification| notification.event_type() == "MEMBERCARD.ACTIVATE_CARD")
+        .expect("notification");
     for (call, message) in
         [("card", "\"card_id\" is missing"), ("cards", "not a control call"), ("../state", "not a control call")]
     {

@@ -245,15 +245,15 @@ fn run(action: &Action, sandbox: &Sandbox, client: &Client) -> Result<Option<(u8
             }}))
         }
         Action::Query(order) => {
-            let asked = client.chain(path).get(json!({ "no": no(order), "query": { "mchid": MCHID } }));
-            if let Ok(response) = &asked {
+            let queried = client.chain(path).get(json!({ "no": no(order), "query": { "mchid": MCHID } }));
+            if let Ok(response) = &queried {
                 let state = response.json().map_err(|error| error.to_string())?["trade_state"]
                     .as_str()
                     .unwrap_or_default()
                     .to_owned();
                 return Ok(Some((*order, state)));
             }
-            asked
+            queried
         }
     };
     match outcome {
