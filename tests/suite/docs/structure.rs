@@ -135,7 +135,6 @@ fn files_of_the_guests_do_not_import_each_other_in_a_circle() {
 }
 
 #[test]
-#[ignore = "until the core has its layout"]
 fn proto_and_crypto_do_not_reach_an_async_runtime() {
     let graph = graph();
     let is_io = |name: &str| ["tokio", "hyper", "tower"].iter().any(|io| name.starts_with(io));
