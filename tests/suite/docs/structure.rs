@@ -129,9 +129,14 @@ fn files_of_the_library_do_not_import_each_other_in_a_circle() {
 }
 
 #[test]
-#[ignore = "until sandbox, cli and port have their layout"]
 fn files_of_the_guests_do_not_import_each_other_in_a_circle() {
-    assert_none("no import cycles", cycles(|file| GUESTS.contains(&folder(file))));
+    assert_none("no import cycles", cycles(|file| GUESTS.contains(&folder(file)) && folder(file) != "port"));
+}
+
+#[test]
+#[ignore = "until port has its layout"]
+fn files_of_port_do_not_import_each_other_in_a_circle() {
+    assert_none("no import cycles", cycles(|file| folder(file) == "port"));
 }
 
 #[test]
