@@ -35,9 +35,7 @@ pub use pipeline::response::{BodyStream, Response};
 pub use pipeline::sign::{Signature, Signer};
 pub use pipeline::stack::BoxService;
 pub use pipeline::verify::Verifier;
-
-/// A boxed future, as the methods of [`Signer`] and [`Verifier`] return it.
-pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub use transport::BoxFuture;
 
 /// Public only for the macro `chain!`, the binary, and this crate's benchmarks and fuzz targets.
 #[doc(hidden)]

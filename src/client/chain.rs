@@ -47,7 +47,7 @@ use crate::proto::{case, request};
 pub struct Chain {
     inner: Arc<ClientInner>,
     path: SharedPath,
-    cache: OnceLock<Box<ChainCache>>,
+    cache: OnceLock<Box<ChainCache<Chain>>>,
 }
 
 /// A path that is shared by a chain and its clones, or the static path of a `chain!`.

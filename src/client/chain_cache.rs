@@ -4,16 +4,13 @@ use std::fmt;
 
 use elsa::sync::FrozenMap;
 
-use crate::client::chain::Chain;
-
 /// Chains by the string literal of the index, kept as long as the owner of the cache.
 ///
 /// The keys are string literals, so the text of the program bounds their number. A chain holds the
-/// [`ClientInner`](crate::client::inner::ClientInner), which holds no chains, so there is no
-/// reference cycle.
-pub(crate) struct ChainCache(FrozenMap<&'static str, Box<Chain>>);
+/// state of the client, which holds no chains, so there is no reference cycle.
+pub(crate) struct ChainCache<Chain>(FrozenMap<&'static str, Box<Chain>>);
 
-impl ChainCache {
+impl<Chain> ChainCache<Chain> {
     pub(crate) fn new() -> Self {
         ChainCache(FrozenMap::new())
     }
@@ -26,7 +23,7 @@ impl ChainCache {
     }
 }
 
-impl fmt::Debug for ChainCache {
+impl<Chain> fmt::Debug for ChainCache<Chain> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ChainCache")
     }

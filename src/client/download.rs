@@ -3,11 +3,12 @@
 use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use http::Method;
 use serde_json::Value;
 
-use crate::client::Client;
+use crate::client::inner::ClientInner;
 use crate::crypto::file_digest::{Algorithm, FileDigest};
 use crate::error::Error;
 use crate::options::Options;
@@ -42,14 +43,14 @@ use crate::pipeline::response::Response;
 /// ```
 #[must_use = "a download does nothing until it is saved or written"]
 pub struct Download {
-    client: Client,
+    inner: Arc<ClientInner>,
     url: String,
     digest: FileDigest,
     options: Options,
 }
 
 impl Download {
-    pub(crate) fn new(client: &Client, answer: &Response) -> Result<Self, Error> {
+    pub(crate) fn new(inner: &Arc<ClientInner>, answer: &Response) -> Result<Self, Error> {
         if !answer.is_verified() {
             return Err(Error::options(
                 "the answer is not verified, and the digest in it would prove nothing: take the answer of a call that succeeded",
@@ -72,7 +73,7 @@ impl Download {
             ))
         })?;
         let digest = FileDigest::new(algorithm, expected);
-        Ok(Download { client: client.clone(), url: url.to_owned(), digest, options: Options::new() })
+        Ok(Download { inner: Arc::clone(inner), url: url.to_owned(), digest, options: Options::new() })
     }
 
     /// Called as the file comes, with the bytes so far and the length of the whole, where the
@@ -127,12 +128,9 @@ impl Download {
     }
 
     fn send(self) -> Promise<Response> {
-        let Download { client, url, digest, mut options } = self;
+        let Download { inner, url, digest, mut options } = self;
         options.check_digest(digest);
-        // The query holds a token that is as good as the file, and messages are not the place for
-        // it.
-        let shown = url.split('?').next().unwrap_or_default();
-        client.call_uri(Method::GET, &url, shown, options)
+        inner.call_uri(Method::GET, &url, options)
     }
 }
 

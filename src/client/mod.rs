@@ -29,10 +29,8 @@ use crate::error::ErrorKind;
 use crate::error::{BoxError, Error};
 use crate::notify::NotificationVerifier;
 use crate::options::Options;
-use crate::options::keys::RESERVED;
 use crate::pipeline::promise::Promise;
 use crate::pipeline::response::Response;
-use crate::proto::request;
 
 /// A merchant's client of the WeChat Pay OpenAPI.
 ///
@@ -61,7 +59,7 @@ use crate::proto::request;
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<ClientInner>,
-    cache: Arc<ChainCache>,
+    cache: Arc<ChainCache<Chain>>,
 }
 
 impl Client {
@@ -312,7 +310,7 @@ impl Client {
     /// # Errors
     /// [`ErrorKind::Options`]: the answer announces no file, or a digest that cannot be checked.
     pub fn download(&self, answer: &Response) -> Result<Download, Error> {
-        Download::new(self, answer)
+        Download::new(&self.inner, answer)
     }
 
     /// Sends a request to a path given as it is: a template whose names are not turned into
@@ -348,13 +346,7 @@ impl Client {
                 return Promise::new(async move { Err(error) });
             }
         };
-        self.call_uri(method, uri, uri, options.into())
-    }
-
-    /// Calls a template that is taken as it is, and shown as `shown` in messages.
-    pub(crate) fn call_uri(&self, method: Method, uri: &str, shown: &str, options: Options) -> Promise<Response> {
-        let template = request::template(uri, &RESERVED);
-        self.inner.call(method, shown, template.as_ref().map_err(|error| Error::path(error.message())), options)
+        self.inner.call_uri(method, uri, options.into())
     }
 }
 

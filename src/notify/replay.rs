@@ -3,9 +3,9 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use crate::BoxFuture;
 use crate::error::BoxError;
 use crate::proto::verify;
+use crate::transport::BoxFuture;
 
 /// How many notifications the store in memory remembers. Only authentic ones are stored.
 const MAX_ENTRIES: usize = 100_000;

@@ -5,13 +5,61 @@
 
 use serde_json::Value;
 
-use super::{Options, read};
-use crate::proto::request::{RequestBody, ReservedNames};
+use super::read;
+use crate::crypto::file_digest::FileDigest;
+use crate::pipeline::call_config::CallConfig;
+use crate::proto::request::{RequestBody, RequestSpec, ReservedNames, exact};
+use crate::transport::sink::{Progress, Sink};
+
+/// The options of a call, by what they are for.
+#[derive(Default)]
+pub(crate) struct OptionFields {
+    pub(crate) spec: RequestSpec,
+    pub(crate) config: CallConfig,
+    /// Paths of the fields in the JSON body that are encrypted before the request is sent.
+    pub(crate) encrypt: Vec<String>,
+    pub(crate) sink: Option<Sink>,
+    pub(crate) progress: Option<Progress>,
+    /// The digest that the file in the sink must have.
+    pub(crate) digest: Option<FileDigest>,
+}
+
+impl OptionFields {
+    pub(super) fn set_body(&mut self, body: RequestBody) -> Result<(), String> {
+        match &body {
+            RequestBody::Json(value) => exact(value)?,
+            RequestBody::Form(members) => members.values().try_for_each(exact)?,
+            RequestBody::Xml(members) => members.values().try_for_each(exact)?,
+            RequestBody::Media(media, _) => media.meta.as_ref().map_or(Ok(()), exact)?,
+            RequestBody::Raw(_) | RequestBody::Multipart(_) => {}
+        }
+        match self.spec.body.replace(body) {
+            None => Ok(()),
+            Some(_) => {
+                Err("a request has one body: give only one of json, xml, body, form_params and multipart".to_owned())
+            }
+        }
+    }
+
+    pub(super) fn set_sink(&mut self, path: String) -> Result<(), String> {
+        if path.is_empty() {
+            return Err("the path is empty".to_owned());
+        }
+        self.put_sink(Sink::Path(path.into()))
+    }
+
+    pub(super) fn put_sink(&mut self, sink: Sink) -> Result<(), String> {
+        match self.sink.replace(sink) {
+            None => Ok(()),
+            Some(_) => Err("a response is written to one sink: give only one".to_owned()),
+        }
+    }
+}
 
 /// A reserved key and its reader. The reader's error says what was expected.
 pub(super) struct Key {
     pub(super) name: &'static str,
-    pub(super) set: fn(&mut Options, Value) -> Result<(), String>,
+    pub(super) set: fn(&mut OptionFields, Value) -> Result<(), String>,
 }
 
 pub(super) const KEYS: &[Key] = &[

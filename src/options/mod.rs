@@ -1,6 +1,6 @@
 //! The options of a call: reserved keys named after Guzzle's request options, and path variables.
 //!
-//! To add an option: a field of [`CallConfig`] or [`RequestSpec`], one line in `keys.rs` that reads
+//! To add an option: a field of `CallConfig` or `RequestSpec`, one line in `keys.rs` that reads
 //! it from JSON, its row in the table of both READMEs, and its section in `docs/manual/options.md`.
 
 pub(crate) mod keys;
@@ -18,12 +18,10 @@ use serde_json::{Map, Value};
 
 use crate::crypto::file_digest::FileDigest;
 use crate::error::Error;
-use crate::pipeline::call_config::CallConfig;
 use crate::proto::json_type::kind;
-use crate::proto::php_scalar::exact;
-use crate::proto::request::{RequestBody, RequestSpec};
-use crate::transport::sink::{Progress, Sink};
-pub(crate) use keys::{is_reserved, replacement};
+use crate::proto::request::{RequestBody, exact};
+use crate::transport::sink::Sink;
+pub(crate) use keys::{OptionFields, is_reserved, replacement};
 use media::Media;
 pub(crate) use read::{proxy, retry, seconds, text};
 
@@ -55,14 +53,7 @@ pub(crate) use read::{proxy, retry, seconds, text};
 /// ```
 #[derive(Default)]
 pub struct Options {
-    pub(crate) spec: RequestSpec,
-    pub(crate) config: CallConfig,
-    /// Paths of the fields in the JSON body that are encrypted before the request is sent.
-    pub(crate) encrypt: Vec<String>,
-    pub(crate) sink: Option<Sink>,
-    pub(crate) progress: Option<Progress>,
-    /// The digest that the file in the sink must have.
-    pub(crate) digest: Option<FileDigest>,
+    pub(crate) fields: OptionFields,
     /// The first error in the options. The verb reports it before anything is sent.
     error: Option<Error>,
 }
@@ -87,7 +78,7 @@ impl Options {
     #[must_use]
     pub fn json(mut self, body: &impl Serialize) -> Self {
         match serde_json::to_value(body) {
-            Ok(body) => self.set_or_fail("json", |options| options.set_body(RequestBody::Json(body))),
+            Ok(body) => self.set_or_fail("json", |fields| fields.set_body(RequestBody::Json(body))),
             Err(source) => {
                 let error = Error::options(format!("the body cannot be serialised to JSON: {source}"));
                 self.fail(error.with_source(source));
@@ -112,7 +103,7 @@ impl Options {
     #[must_use]
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         let body = RequestBody::Raw(body.into());
-        self.set_or_fail("body", |options| options.set_body(body));
+        self.set_or_fail("body", |fields| fields.set_body(body));
         self
     }
 
@@ -121,7 +112,7 @@ impl Options {
     pub fn media(mut self, media: Media) -> Self {
         match media::boundary() {
             Ok(boundary) => {
-                self.set_or_fail("multipart", |options| options.set_body(RequestBody::Media(media.file, boundary)))
+                self.set_or_fail("multipart", |fields| fields.set_body(RequestBody::Media(media.file, boundary)))
             }
             Err(error) => self.fail(error),
         }
@@ -135,7 +126,7 @@ impl Options {
     #[must_use]
     pub fn sink(mut self, writer: impl Write + Send + 'static) -> Self {
         let sink = Sink::Writer(Box::new(writer));
-        self.set_or_fail("sink", |options| options.put_sink(sink));
+        self.set_or_fail("sink", |fields| fields.put_sink(sink));
         self
     }
 
@@ -153,48 +144,18 @@ impl Options {
     /// ```
     #[must_use]
     pub fn progress(mut self, progress: impl FnMut(u64, Option<u64>) + Send + 'static) -> Self {
-        self.progress = Some(Box::new(progress));
+        self.fields.progress = Some(Box::new(progress));
         self
     }
 
     fn set(&mut self, key: String, value: Value) {
         if let Some(reserved) = keys::KEYS.iter().find(|reserved| reserved.name == key) {
-            self.set_or_fail(reserved.name, |options| (reserved.set)(options, value));
+            self.set_or_fail(reserved.name, |fields| (reserved.set)(fields, value));
         } else if let Some(instead) = replacement(&key) {
             self.fail(Error::options(format!("the option {key:?} is not supported: {instead}")));
         } else {
             self.set_or_fail(&key, |_| exact(&value));
-            self.spec.variables.insert(key, value);
-        }
-    }
-
-    fn set_body(&mut self, body: RequestBody) -> Result<(), String> {
-        match &body {
-            RequestBody::Json(value) => exact(value)?,
-            RequestBody::Form(members) => members.values().try_for_each(exact)?,
-            RequestBody::Xml(members) => members.values().try_for_each(exact)?,
-            RequestBody::Media(media, _) => media.meta.as_ref().map_or(Ok(()), exact)?,
-            RequestBody::Raw(_) | RequestBody::Multipart(_) => {}
-        }
-        match self.spec.body.replace(body) {
-            None => Ok(()),
-            Some(_) => {
-                Err("a request has one body: give only one of json, xml, body, form_params and multipart".to_owned())
-            }
-        }
-    }
-
-    fn set_sink(&mut self, path: String) -> Result<(), String> {
-        if path.is_empty() {
-            return Err("the path is empty".to_owned());
-        }
-        self.put_sink(Sink::Path(path.into()))
-    }
-
-    fn put_sink(&mut self, sink: Sink) -> Result<(), String> {
-        match self.sink.replace(sink) {
-            None => Ok(()),
-            Some(_) => Err("a response is written to one sink: give only one".to_owned()),
+            self.fields.spec.variables.insert(key, value);
         }
     }
 
@@ -204,16 +165,16 @@ impl Options {
     }
 
     pub(crate) fn set_path(&mut self, path: PathBuf) {
-        self.sink = Some(Sink::Path(path));
+        self.fields.sink = Some(Sink::Path(path));
     }
 
     pub(crate) fn check_digest(&mut self, digest: FileDigest) {
-        self.digest = Some(digest);
+        self.fields.digest = Some(digest);
     }
 
     /// Notes what went wrong with a key.
-    fn set_or_fail(&mut self, key: &str, set: impl FnOnce(&mut Self) -> Result<(), String>) {
-        if let Err(reason) = set(self) {
+    fn set_or_fail(&mut self, key: &str, set: impl FnOnce(&mut OptionFields) -> Result<(), String>) {
+        if let Err(reason) = set(&mut self.fields) {
             self.fail(Error::options(format!("the option {key:?}: {reason}")));
         }
     }
@@ -223,29 +184,29 @@ impl Options {
     }
 
     /// The options, or the first error in them.
-    pub(crate) fn checked(mut self) -> Result<Self, Error> {
+    pub(crate) fn checked(mut self) -> Result<OptionFields, Error> {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
-        if self.sink.is_some() && self.config.stream {
+        if self.fields.sink.is_some() && self.fields.config.stream {
             return Err(Error::options("the options hold both \"sink\" and \"stream\": give only one"));
         }
-        if !self.encrypt.is_empty() && !matches!(self.spec.body, Some(RequestBody::Json(_))) {
+        if !self.fields.encrypt.is_empty() && !matches!(self.fields.spec.body, Some(RequestBody::Json(_))) {
             return Err(Error::options(
                 "the option \"encrypt\" names fields of the JSON body, and the option \"json\" is missing",
             ));
         }
-        if let Some(RequestBody::Json(Value::String(text))) = &self.spec.body {
+        if let Some(RequestBody::Json(Value::String(text))) = &self.fields.spec.body {
             if text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok() {
                 return Err(Error::options(
                     "the option \"json\" is a string that contains JSON and would be encoded twice: give the object itself, or the string as \"body\"",
                 ));
             }
         }
-        if self.sink.is_none() && self.progress.is_some() {
+        if self.fields.sink.is_none() && self.fields.progress.is_some() {
             return Err(Error::options("the options hold a progress function, and the option \"sink\" is missing"));
         }
-        Ok(self)
+        Ok(self.fields)
     }
 }
 
@@ -295,12 +256,12 @@ impl From<Media> for Options {
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
-            .field("variables", &self.spec.variables.keys().collect::<Vec<_>>())
-            .field("body", &self.spec.body.is_some())
-            .field("query", &self.spec.query.is_some())
-            .field("headers", &self.spec.headers.keys().collect::<Vec<_>>())
-            .field("base_uri", &self.config.base_uri)
-            .field("timeout", &self.config.timeout)
+            .field("variables", &self.fields.spec.variables.keys().collect::<Vec<_>>())
+            .field("body", &self.fields.spec.body.is_some())
+            .field("query", &self.fields.spec.query.is_some())
+            .field("headers", &self.fields.spec.headers.keys().collect::<Vec<_>>())
+            .field("base_uri", &self.fields.config.base_uri)
+            .field("timeout", &self.fields.config.timeout)
             .field("error", &self.error)
             .finish_non_exhaustive()
     }

@@ -12,8 +12,7 @@ use crate::proto::base_uri::BaseUri;
 use crate::proto::excerpt::excerpt;
 use crate::proto::json_type::kind;
 use crate::proto::multipart::{Multipart, Part};
-use crate::proto::php_scalar::exact;
-use crate::proto::request::Query;
+use crate::proto::request::{Query, exact};
 use crate::transport::proxy::Proxy;
 
 pub(crate) fn text(value: Value) -> Result<String, String> {

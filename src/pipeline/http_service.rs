@@ -8,7 +8,6 @@ use http::Method;
 use http::header::TRANSFER_ENCODING;
 use tower::Service;
 
-use crate::BoxFuture;
 use crate::crypto::file_digest::{Algorithm, FileDigest};
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::call_config::CallConfig;
@@ -16,6 +15,7 @@ use crate::pipeline::response::{BodyLocation, BodySource, BodyStream, Response, 
 use crate::pipeline::trace::{self, Part};
 use crate::proto::v2;
 use crate::proto::verify::{self, Covers};
+use crate::transport::BoxFuture;
 use crate::transport::http_client::{Deadlines, HttpClient, ResponseBody};
 use crate::transport::runtime;
 use crate::transport::sink::{OpenSink, SinkWriter};

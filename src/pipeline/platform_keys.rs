@@ -12,12 +12,12 @@ use std::time::{Duration, Instant, SystemTime};
 use http::Method;
 use tokio::sync::watch;
 
-use crate::BoxFuture;
 use crate::crypto::{Apiv3Key, Certificate, PublicKey};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::pipeline::certificate_fetch::{CERTIFICATES, CertificateSource};
 use crate::pipeline::verify::Verifier;
 use crate::proto::excerpt::excerpt;
+use crate::transport::BoxFuture;
 use crate::transport::runtime;
 
 /// Ids of public keys begin so; the other serials are those of platform certificates.

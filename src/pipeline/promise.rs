@@ -6,8 +6,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::BoxFuture;
 use crate::error::Error;
+use crate::transport::BoxFuture;
 use crate::transport::runtime;
 
 /// A future of a [`Response`](crate::Response), or of what [`then`](Self::then) makes of it.

@@ -14,7 +14,6 @@ use http::StatusCode;
 use http::header::{AUTHORIZATION, HeaderValue};
 use tower::{Layer, Service};
 
-use crate::BoxFuture;
 use crate::clock::{self, now};
 use crate::crypto::{PrivateKey, random};
 use crate::error::{BoxError, Error, ErrorKind};
@@ -27,6 +26,7 @@ use crate::proto::request::SigningInput;
 use crate::proto::signing_string::{self, Authorization};
 use crate::proto::verify::SERIAL;
 use crate::proto::{diagnose, v2};
+use crate::transport::BoxFuture;
 use crate::transport::runtime;
 
 /// Signs requests with a key that is not in this process, such as the key of a signing service or

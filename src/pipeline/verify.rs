@@ -11,7 +11,6 @@ use bytes::Bytes;
 use http::{Method, Uri};
 use tower::{Layer, Service};
 
-use crate::BoxFuture;
 use crate::clock::{self, now};
 use crate::crypto::file_digest::{Algorithm, FileDigest};
 use crate::error::{BoxError, Error, ErrorKind};
@@ -22,6 +21,7 @@ use crate::pipeline::sign::Credential;
 use crate::pipeline::trace::{self, Part};
 use crate::proto::diagnose;
 use crate::proto::verify::{self, Covers};
+use crate::transport::BoxFuture;
 use crate::transport::runtime;
 
 /// Verifies the signatures of responses and notifications with platform keys that are kept

@@ -4,14 +4,29 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::Uri;
-use percent_encoding::AsciiSet;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::query::{self, encode_illegal};
 use crate::error::Error;
+
+/// The characters that are illegal in a query. A `%` is handled by [`encode_illegal`].
+const QUERY: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// The characters of a path that Guzzle, the PHP SDK's HTTP library, encodes: all except
 /// `unreserved`, `sub-delims`, `:`, `@`, `%` and `/` of RFC 3986.
-const PATH: &AsciiSet = &query::TEXT.add(b'?');
+const PATH: &AsciiSet = &QUERY.add(b'?');
 
 /// A valid `base_uri`: scheme, host, port and a path that ends with `/`. Clones share the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +116,7 @@ impl BaseUri {
         match (query, own_query) {
             (Some(""), _) | (None, None) => {}
             (Some(query), _) => target.extend(["?", query]),
-            (None, Some(query)) => target.extend(["?", &query::from_text(query)]),
+            (None, Some(query)) => target.extend(["?", &encode_query(query)]),
         }
         target
             .try_into()
@@ -237,6 +252,28 @@ pub(crate) fn without_userinfo(uri: &str) -> String {
         (None, Some(at)) => format!("***{}", &uri[at..]),
         _ => uri.to_owned(),
     }
+}
+
+/// A query that was given as text: only illegal characters are encoded.
+pub(crate) fn encode_query(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    encode_illegal(&mut out, text, QUERY);
+    out
+}
+
+/// Appends `text` to `out`. Characters in `illegal`, non-ASCII characters, and each `%` that does
+/// not begin a percent triplet are encoded.
+fn encode_illegal(out: &mut String, text: &str, illegal: &'static AsciiSet) {
+    let mut rest = text;
+    while let Some(at) = rest.find('%') {
+        let (head, tail) = rest.split_at(at);
+        out.extend(utf8_percent_encode(head, illegal));
+        let triplet = tail.as_bytes().get(1..3);
+        let valid = triplet.is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
+        out.push_str(if valid { "%" } else { "%25" });
+        rest = tail.get(1..).unwrap_or_default();
+    }
+    out.extend(utf8_percent_encode(rest, illegal));
 }
 
 #[cfg(test)]

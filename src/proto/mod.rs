@@ -14,7 +14,6 @@ pub(crate) mod php_scalar;
 pub(crate) mod query;
 pub(crate) mod redirect;
 pub(crate) mod request;
-mod request_v2;
 pub(crate) mod signing_string;
 pub(crate) mod template;
 pub(crate) mod v2;

@@ -69,18 +69,3 @@ fn float_text(number: f64) -> String {
         }
     }
 }
-/// Fails for a number that may have lost digits while it was parsed: a float beyond 2^53, where
-/// integers have gaps. `serde_json` reads an integer of more than 64 bits as such a float.
-pub(crate) fn exact(value: &Value) -> Result<(), String> {
-    const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
-    match value {
-        Value::Number(number) if number.is_f64() && number.as_f64().is_some_and(|float| float.abs() >= MAX_EXACT) => {
-            Err(format!(
-                "the number {number} is too large to be exact, and digits of it may be lost: give it as a string"
-            ))
-        }
-        Value::Array(items) => items.iter().try_for_each(exact),
-        Value::Object(members) => members.values().try_for_each(exact),
-        _ => Ok(()),
-    }
-}

@@ -1,29 +1,13 @@
 //! The query of a URI, as PHP's `http_build_query(.., PHP_QUERY_RFC3986)` writes it. The signature
 //! covers this form.
 
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use super::php_scalar::scalar_text;
 
 /// All characters except `unreserved` of RFC 3986.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// The characters that are illegal in a query. A `%` is handled by [`encode_illegal`].
-pub(super) const TEXT: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'<')
-    .add(b'>')
-    .add(b'[')
-    .add(b'\\')
-    .add(b']')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
 
 /// The query for a map of values.
 ///
@@ -78,28 +62,6 @@ fn append(out: &mut String, name: &str, value: &Value) {
             }
         }
     }
-}
-
-/// A query that was given as text: only illegal characters are encoded.
-pub(crate) fn from_text(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    encode_illegal(&mut out, text, TEXT);
-    out
-}
-
-/// Appends `text` to `out`. Characters in `illegal`, non-ASCII characters, and each `%` that does
-/// not begin a percent triplet are encoded.
-pub(crate) fn encode_illegal(out: &mut String, text: &str, illegal: &'static AsciiSet) {
-    let mut rest = text;
-    while let Some(at) = rest.find('%') {
-        let (head, tail) = rest.split_at(at);
-        out.extend(utf8_percent_encode(head, illegal));
-        let triplet = tail.as_bytes().get(1..3);
-        let valid = triplet.is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
-        out.push_str(if valid { "%" } else { "%25" });
-        rest = tail.get(1..).unwrap_or_default();
-    }
-    out.extend(utf8_percent_encode(rest, illegal));
 }
 
 #[cfg(test)]

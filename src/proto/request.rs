@@ -11,8 +11,8 @@ use super::excerpt::excerpt;
 use super::media::MediaFile;
 use super::multipart::{Multipart, Part};
 use super::template::{Modifier, Operator, Template, Variable};
-use super::v2::Unsigned;
-use super::{query, request_v2};
+use super::v2::{FieldLocation, Unsigned};
+use super::{query, xml};
 use crate::error::Error;
 
 /// What a request is made of. How it is sent (timeouts, proxies, sinks) is not part of it.
@@ -83,6 +83,11 @@ const JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json; chars
 /// With `form_params`.
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
+/// The `Accept` header of the PHP SDK's v2 client.
+const V2_ACCEPT: HeaderValue = HeaderValue::from_static("text/xml, text/plain, application/x-gzip");
+/// The `Content-Type` of every request, GET included.
+const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
+
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("wechatpay-chain/", env!("CARGO_PKG_VERSION")));
 
 /// Placeholders that stand for nothing, so that a chain can end with a slash:
@@ -123,7 +128,7 @@ pub(crate) fn build(
     let reference =
         template.expand(|name| spec.variables.get(name)).map_err(|source| Error::options(source.to_string()))?;
     if let Some((_, path)) = reference.split_at_checked(3).filter(|(version, _)| version.eq_ignore_ascii_case("v2/")) {
-        return request_v2::build(method, path, spec, base);
+        return build_v2(method, path, spec, base);
     }
     if reference.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("/v2/")) {
         return Err(Error::path(
@@ -156,15 +161,15 @@ impl ReservedNames {
     }
 }
 
-pub(super) fn written_query(query: &Query) -> String {
+fn written_query(query: &Query) -> String {
     match query {
         Query::Map(members) => query::from_map(members),
-        Query::Text(text) => query::from_text(text),
+        Query::Text(text) => super::base_uri::encode_query(text),
     }
 }
 
 /// The client's own headers, replaced by the caller's where both have a field.
-pub(super) fn headers(accept: HeaderValue, content_type: HeaderValue, callers: &HeaderMap) -> HeaderMap {
+fn headers(accept: HeaderValue, content_type: HeaderValue, callers: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(ACCEPT, accept);
     headers.insert(CONTENT_TYPE, content_type);
@@ -209,7 +214,7 @@ fn upload(spec: &RequestSpec, multipart: Multipart) -> Result<EncodedBody, Error
 }
 
 /// The upload and its `Content-Type`. A boundary in the caller's own `Content-Type` is used.
-pub(super) fn with_boundary(spec: &RequestSpec, mut multipart: Multipart) -> Result<(Multipart, HeaderValue), Error> {
+fn with_boundary(spec: &RequestSpec, mut multipart: Multipart) -> Result<(Multipart, HeaderValue), Error> {
     if let Some(boundary) = callers_boundary(&spec.headers, &multipart.parts)? {
         multipart.boundary = boundary;
     }
@@ -339,4 +344,75 @@ fn unknown_option(key: &str, template: &Template, spec: &RequestSpec, reserved: 
         )
     };
     Error::options(format!("the option {shown:?} is unknown: {remedy}"))
+}
+
+/// Builds the request of one call; `path` is what follows `v2/`.
+fn build_v2(method: Method, path: &str, spec: &RequestSpec, base: &BaseUri) -> Result<UnsignedRequest, Error> {
+    let mut query = spec.query.as_ref().map(written_query);
+    let mut content_type = XML;
+    let (body, location) = match &spec.body {
+        None if method == Method::GET => (Bytes::new(), FieldLocation::Query),
+        None => {
+            return Err(Error::options(
+                "the option \"xml\" is missing: APIv2 takes its fields from it, {\"xml\": {\"mch_id\": \"...\"}}",
+            ));
+        }
+        Some(RequestBody::Xml(fields)) if method == Method::GET => {
+            if query.replace(query::from_map(fields)).is_some() {
+                return Err(Error::options(
+                    "the options hold both \"xml\" and \"query\", and a GET has one place for fields: give them as \"query\"",
+                ));
+            }
+            (Bytes::new(), FieldLocation::Query)
+        }
+        Some(RequestBody::Xml(fields)) => {
+            let unsigned = fields.iter().filter(|(name, _)| !matches!(name.as_str(), "sign" | "nonce_str"));
+            let written =
+                Bytes::from(xml::write(&unsigned.map(|(name, value)| (name.clone(), value.clone())).collect()));
+            (written.clone(), FieldLocation::Xml(fields.clone(), written))
+        }
+        Some(RequestBody::Media(media, boundary)) if method != Method::GET => {
+            upload_v2(spec, media.multipart_v2(boundary)?, &mut content_type)?
+        }
+        Some(RequestBody::Multipart(multipart)) if method != Method::GET => {
+            upload_v2(spec, multipart.clone(), &mut content_type)?
+        }
+        Some(_) => {
+            return Err(Error::options(
+                "APIv2 takes its fields from the option \"xml\", or files from \"multipart\"; of a GET from \"query\"",
+            ));
+        }
+    };
+    let mut request = Request::new(body);
+    *request.method_mut() = method;
+    *request.uri_mut() = base.join(path, query.as_deref())?;
+    *request.headers_mut() = headers(V2_ACCEPT, content_type, &spec.headers);
+    let unsigned = Unsigned { location, nonceless: spec.nonceless.unwrap_or(false) };
+    Ok(UnsignedRequest { request, signing: SigningInput::Fields(unsigned) })
+}
+
+fn upload_v2(
+    spec: &RequestSpec,
+    upload: Multipart,
+    content_type: &mut HeaderValue,
+) -> Result<(Bytes, FieldLocation), Error> {
+    let (upload, own) = with_boundary(spec, upload)?;
+    *content_type = own;
+    Ok((upload.encode(), FieldLocation::Upload(upload)))
+}
+
+/// Fails for a number that may have lost digits while it was parsed: a float beyond 2^53, where
+/// integers have gaps. `serde_json` reads an integer of more than 64 bits as such a float.
+pub(crate) fn exact(value: &Value) -> Result<(), String> {
+    const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) if number.is_f64() && number.as_f64().is_some_and(|float| float.abs() >= MAX_EXACT) => {
+            Err(format!(
+                "the number {number} is too large to be exact, and digits of it may be lost: give it as a string"
+            ))
+        }
+        Value::Array(items) => items.iter().try_for_each(exact),
+        Value::Object(members) => members.values().try_for_each(exact),
+        _ => Ok(()),
+    }
 }

@@ -9,6 +9,7 @@
 //! v3/certificates/a%2Fb?tags=x&tags=y
 //! ```
 
+use std::borrow::Cow;
 use std::fmt;
 use std::slice::from_ref;
 
@@ -250,7 +251,11 @@ impl Variable {
         let members = items.chain(pairs.map(|(key, member)| (Some(key), member)));
         let mut first = true;
         for (key, member) in members.filter(|(_, member)| !member.is_null()) {
-            let Some(text) = scalar_text(member) else {
+            let text = match member {
+                Value::String(text) => Some(Cow::Borrowed(text.as_str())),
+                other => scalar_text(other),
+            };
+            let Some(text) = text else {
                 return Err(format!("variable {name:?} is nested; use scalars in it"));
             };
             let text = match self.modifier {

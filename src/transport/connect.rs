@@ -18,9 +18,9 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use tower::{Service, ServiceExt};
 
-use crate::BoxFuture;
 use crate::crypto::identity::Identity;
 use crate::error::{BoxError, Error};
+use crate::transport::BoxFuture;
 use crate::transport::proxy::Proxy;
 
 tokio::task_local! {
@@ -35,7 +35,7 @@ pub(crate) struct Connector(Arc<ConnectorInner>);
 
 #[derive(Clone)]
 struct ConnectorInner {
-    proxies: Arc<Matcher>,
+    proxies: Option<Arc<Matcher>>,
     tcp: HttpConnector,
     /// TLS to a proxy.
     tls: Arc<ClientConfig>,
@@ -69,9 +69,14 @@ impl Connector {
         Ok(Connector(Arc::new(ConnectorInner { proxies: proxy.matcher()?, ..ConnectorInner::clone(&self.0) })))
     }
 
+    /// Whether any request goes through a proxy.
+    pub(crate) fn uses_proxies(&self) -> bool {
+        self.0.proxies.is_some()
+    }
+
     /// The proxy for an address, without its user and password, for messages.
     pub(crate) fn proxy_for(&self, target: &Uri) -> Option<String> {
-        let proxy = self.0.proxies.intercept(target)?;
+        let proxy = self.0.proxies.as_ref()?.intercept(target)?;
         Some(proxy.uri().to_string().trim_end_matches('/').to_owned())
     }
 
@@ -80,7 +85,7 @@ impl Connector {
         if target.scheme_str() != Some("http") {
             return None;
         }
-        let mut value = self.0.proxies.intercept(target)?.basic_auth()?.clone();
+        let mut value = self.0.proxies.as_ref()?.intercept(target)?.basic_auth()?.clone();
         value.set_sensitive(true);
         Some(value)
     }
@@ -129,7 +134,7 @@ impl Service<Uri> for Connector {
 
 impl ConnectorInner {
     async fn connect(&self, target: Uri) -> Result<BoxStream, BoxError> {
-        match self.proxies.intercept(&target) {
+        match self.proxies.as_ref().and_then(|proxies| proxies.intercept(&target)) {
             None => self.connect_over(self.tcp.clone(), target).await,
             Some(proxy) => self.connect_via(proxy, target).await,
         }

@@ -75,6 +75,7 @@ pub(crate) struct HttpClient {
 /// The connection pools of one connector.
 struct Pools {
     connector: Connector,
+    uses_proxies: bool,
     by_runtime: RwLock<Vec<RuntimePool>>,
     /// For proxies that calls have named; the proxy used last is at the end.
     by_proxy: Mutex<Vec<(Proxy, Arc<Pools>)>>,
@@ -107,8 +108,10 @@ impl HttpClient {
         read_timeout: Duration,
     ) -> Result<http::Response<ResponseBody>, Error> {
         let pools = self.pools(config)?;
-        if let Some(authorization) = pools.connector.proxy_authorization(request.uri()) {
-            request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
+        if pools.uses_proxies {
+            if let Some(authorization) = pools.connector.proxy_authorization(request.uri()) {
+                request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
+            }
         }
         if request.body().is_empty() && matches!(*request.method(), Method::POST | Method::PUT) {
             // PHP sends this header too. Some gateways refuse a POST without a length.
@@ -165,7 +168,8 @@ impl HttpClient {
 
 impl Pools {
     fn new(connector: Connector) -> Arc<Self> {
-        Arc::new(Pools { connector, by_runtime: RwLock::default(), by_proxy: Mutex::default() })
+        let uses_proxies = connector.uses_proxies();
+        Arc::new(Pools { connector, uses_proxies, by_runtime: RwLock::default(), by_proxy: Mutex::default() })
     }
 
     /// The pools for a proxy that a call has named.

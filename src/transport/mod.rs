@@ -7,3 +7,7 @@ pub(crate) mod proxy;
 pub(crate) mod runtime;
 pub(crate) mod sink;
 mod verbose;
+
+/// A boxed future, as the methods of [`Signer`](crate::Signer) and [`Verifier`](crate::Verifier)
+/// return it.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -23,8 +23,8 @@ pub(crate) enum Proxy {
 }
 
 impl Proxy {
-    /// The matcher that finds the proxy of a request.
-    pub(super) fn matcher(&self) -> Result<Arc<Matcher>, Error> {
+    /// The matcher that finds the proxy of a request, or `None` if there are no proxies.
+    pub(super) fn matcher(&self) -> Result<Option<Arc<Matcher>>, Error> {
         let (matcher, urls) = match self {
             Proxy::Environment => {
                 for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
@@ -35,9 +35,9 @@ impl Proxy {
                         )));
                     }
                 }
-                return Ok(Arc::new(Matcher::from_env()));
+                return Ok(Some(Arc::new(Matcher::from_env())));
             }
-            Proxy::Off => return Ok(Arc::new(Matcher::builder().build())),
+            Proxy::Off => return Ok(None),
             Proxy::All(url) => (Matcher::builder().all(url.clone()), [url, url]),
             Proxy::Split { http, https, no } => {
                 (Matcher::builder().http(http.clone()).https(https.clone()).no(no.clone()), [http, https])
@@ -51,7 +51,7 @@ impl Proxy {
                 "the proxy is not the URL of a proxy: write it like \"http://proxy.example:3128\", with http, https, socks5 or socks5h",
             ));
         }
-        Ok(Arc::new(matcher.build()))
+        Ok(Some(Arc::new(matcher.build())))
     }
 
     fn is_readable(url: &str) -> bool {
