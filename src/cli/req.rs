@@ -144,8 +144,8 @@ fn options(req: &Req) -> Result<Options, Failure> {
         // The text is sent unchanged: parsing and serialising it would round numbers and drop
         // repeated keys.
         let body = read_json("--json", argument)?;
-        if !options.fields.spec.headers.contains_key(CONTENT_TYPE) {
-            options.fields.spec.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if !options.spec.headers.contains_key(CONTENT_TYPE) {
+            options.spec.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         options = options.body(body);
     }

@@ -10,8 +10,8 @@ use http::Method;
 use crate::crypto::PrivateKey;
 use crate::error::{Error, ErrorKind};
 use crate::notify::NotificationVerifier;
+use crate::options::Options;
 use crate::options::keys::RESERVED;
-use crate::options::{OptionFields, Options};
 use crate::pipeline::platform_keys::PlatformKeys;
 use crate::pipeline::promise::Promise;
 use crate::pipeline::response::{Response, Slot};
@@ -55,7 +55,7 @@ impl ClientInner {
         // A query may contain a token, so messages show the path without it.
         let path = before_query(path);
         let inner = Arc::clone(self);
-        if options.fields.encrypt.is_empty() {
+        if options.encrypt.is_empty() {
             let call = template.and_then(|template| self.prepare(&method, path, template, options.checked()?));
             let call = call.map_err(|error| error.with_call(&method, path));
             return Promise::new(async move { inner.pipeline.send(call?).await });
@@ -79,9 +79,9 @@ impl ClientInner {
         method: &Method,
         path: &str,
         template: &Template,
-        options: OptionFields,
+        options: Options,
     ) -> Result<Box<PreparedCall>, Error> {
-        let OptionFields { spec, mut config, sink, progress, digest, .. } = options;
+        let Options { spec, mut config, sink, progress, digest, .. } = options;
         let base_uri = config.base_uri.get_or_insert_with(|| self.base_uri.clone());
         let UnsignedRequest { request, signing } =
             request::build(method.clone(), template, &spec, base_uri, &RESERVED)?;
@@ -134,7 +134,7 @@ impl ClientInner {
             ));
         }
         let template = template?;
-        let timeout = options.fields.config.timeout.unwrap_or(self.timeout);
+        let timeout = options.config.timeout.unwrap_or(self.timeout);
         let started = Instant::now();
         let encrypting = self.encrypt_fields(options);
         let options = if timeout.is_zero() {
@@ -156,7 +156,7 @@ impl ClientInner {
 
     /// Encrypts fields of the JSON body, and names the key in `Wechatpay-Serial`.
     #[cfg(feature = "aws-lc-rs")]
-    async fn encrypt_fields(&self, options: Options) -> Result<OptionFields, Error> {
+    async fn encrypt_fields(&self, options: Options) -> Result<Options, Error> {
         let mut options = options.checked()?;
         let (id, key) = self.platform_keys.encryption_key().await?;
         if let Some(RequestBody::Json(json)) = &mut options.spec.body {
@@ -174,7 +174,7 @@ impl ClientInner {
     }
 
     #[cfg(not(feature = "aws-lc-rs"))]
-    async fn encrypt_fields(&self, _: Options) -> Result<OptionFields, Error> {
+    async fn encrypt_fields(&self, _: Options) -> Result<Options, Error> {
         Err(Error::config("the option \"encrypt\" needs the feature aws-lc-rs of this crate: ring has no RSA-OAEP"))
     }
 }

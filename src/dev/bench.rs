@@ -27,9 +27,7 @@ impl Template {
     /// # Errors
     /// [`ErrorKind::Options`](crate::ErrorKind::Options) when a value is invalid.
     pub fn expand(&self, options: &Options) -> Result<String, Error> {
-        self.0
-            .expand(|name| options.fields.spec.variables.get(name))
-            .map_err(|source| Error::options(source.to_string()))
+        self.0.expand(|name| options.spec.variables.get(name)).map_err(|source| Error::options(source.to_string()))
     }
 
     /// The unsigned request.
@@ -37,7 +35,7 @@ impl Template {
     /// # Errors
     /// Those of the path and of the options.
     pub fn request(&self, base: &Address, options: &Options) -> Result<http::Request<Bytes>, Error> {
-        request::build(Method::POST, &self.0, &options.fields.spec, &base.0, &RESERVED).map(|built| built.request)
+        request::build(Method::POST, &self.0, &options.spec, &base.0, &RESERVED).map(|built| built.request)
     }
 }
 

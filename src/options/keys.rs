@@ -1,19 +1,50 @@
-//! The table of option keys: the reserved keys, and the Guzzle options that this crate rejects.
+//! The options of a call, and the table of their keys: the reserved keys, and the Guzzle options
+//! that this crate rejects.
 //!
 //! This is the only place that lists the names. The READMEs show the same table to users, and a
 //! test compares them.
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
+#[cfg(doc)]
+use super::media::Media;
 use super::read;
 use crate::crypto::file_digest::FileDigest;
+use crate::error::Error;
 use crate::pipeline::call_config::CallConfig;
+use crate::proto::json_type::kind;
 use crate::proto::request::{RequestBody, RequestSpec, ReservedNames, exact};
 use crate::transport::sink::{Progress, Sink};
 
-/// The options of a call, by what they are for.
+/// The options of a call: values of path variables, body, query, headers, and how the request is
+/// sent.
+///
+/// Options are made from a JSON object (`json!({...})`), from `()` for no options, or from a
+/// [`Media`] for an upload without other options. Each key is either a reserved option (see the
+/// [table](crate#options)) or a variable of the path. Unknown keys are an error before anything is
+/// sent.
+///
+/// The methods set what JSON cannot hold: bytes, types that serialise, files, writers and
+/// functions.
+///
+/// ```
+/// use serde_json::json;
+/// use wechatpay_chain::Options;
+///
+/// let options = Options::from(json!({
+///     "card_id": "pbLatjvWOibDc5-TBnbUk1pD12o0",
+///     "json": { "activate_type": "AUTO_ACTIVATE" },
+/// }));
+///
+/// #[derive(serde::Serialize)]
+/// struct Body { activate_type: &'static str }
+/// let same = Options::new()
+///     .with("card_id", "pbLatjvWOibDc5-TBnbUk1pD12o0")
+///     .json(&Body { activate_type: "AUTO_ACTIVATE" });
+/// ```
 #[derive(Default)]
-pub(crate) struct OptionFields {
+pub struct Options {
     pub(crate) spec: RequestSpec,
     pub(crate) config: CallConfig,
     /// Paths of the fields in the JSON body that are encrypted before the request is sent.
@@ -22,9 +53,77 @@ pub(crate) struct OptionFields {
     pub(crate) progress: Option<Progress>,
     /// The digest that the file in the sink must have.
     pub(crate) digest: Option<FileDigest>,
+    /// The first error in the options. The verb reports it before anything is sent.
+    pub(super) error: Option<Error>,
 }
 
-impl OptionFields {
+impl From<Value> for Options {
+    fn from(value: Value) -> Self {
+        let mut options = Options::default();
+        match value {
+            Value::Object(members) => {
+                for (key, value) in members {
+                    options.set(key, value);
+                }
+            }
+            other => options.fail(Error::options(format!(
+                "the options are {} and must be an object, such as {{\"json\": {{...}}}}; give () for no options",
+                kind(&other)
+            ))),
+        }
+        options
+    }
+}
+
+impl Options {
+    pub(super) fn set(&mut self, key: String, value: Value) {
+        if let Some(reserved) = KEYS.iter().find(|reserved| reserved.name == key) {
+            self.set_or_fail(reserved.name, |options| (reserved.set)(options, value));
+        } else if let Some(instead) = replacement(&key) {
+            self.fail(Error::options(format!("the option {key:?} is not supported: {instead}")));
+        } else {
+            self.set_or_fail(&key, |_| exact(&value));
+            self.spec.variables.insert(key, value);
+        }
+    }
+
+    /// Notes what went wrong with a key.
+    pub(super) fn set_or_fail(&mut self, key: &str, set: impl FnOnce(&mut Self) -> Result<(), String>) {
+        if let Err(reason) = set(self) {
+            self.fail(Error::options(format!("the option {key:?}: {reason}")));
+        }
+    }
+
+    pub(super) fn fail(&mut self, error: Error) {
+        self.error.get_or_insert(error);
+    }
+
+    /// The options, or the first error in them.
+    pub(crate) fn checked(mut self) -> Result<Self, Error> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        if self.sink.is_some() && self.config.stream {
+            return Err(Error::options("the options hold both \"sink\" and \"stream\": give only one"));
+        }
+        if !self.encrypt.is_empty() && !matches!(self.spec.body, Some(RequestBody::Json(_))) {
+            return Err(Error::options(
+                "the option \"encrypt\" names fields of the JSON body, and the option \"json\" is missing",
+            ));
+        }
+        if let Some(RequestBody::Json(Value::String(text))) = &self.spec.body {
+            if text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok() {
+                return Err(Error::options(
+                    "the option \"json\" is a string that contains JSON and would be encoded twice: give the object itself, or the string as \"body\"",
+                ));
+            }
+        }
+        if self.sink.is_none() && self.progress.is_some() {
+            return Err(Error::options("the options hold a progress function, and the option \"sink\" is missing"));
+        }
+        Ok(self)
+    }
+
     pub(super) fn set_body(&mut self, body: RequestBody) -> Result<(), String> {
         match &body {
             RequestBody::Json(value) => exact(value)?,
@@ -59,7 +158,7 @@ impl OptionFields {
 /// A reserved key and its reader. The reader's error says what was expected.
 pub(super) struct Key {
     pub(super) name: &'static str,
-    pub(super) set: fn(&mut OptionFields, Value) -> Result<(), String>,
+    pub(super) set: fn(&mut Options, Value) -> Result<(), String>,
 }
 
 pub(super) const KEYS: &[Key] = &[

@@ -13,50 +13,16 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use serde::Serialize;
-use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::crypto::file_digest::FileDigest;
 use crate::error::Error;
-use crate::proto::json_type::kind;
-use crate::proto::request::{RequestBody, exact};
+use crate::proto::request::RequestBody;
 use crate::transport::sink::Sink;
-pub(crate) use keys::{OptionFields, is_reserved, replacement};
+pub use keys::Options;
+pub(crate) use keys::{is_reserved, replacement};
 use media::Media;
 pub(crate) use read::{proxy, retry, seconds, text};
-
-/// The options of a call: values of path variables, body, query, headers, and how the request is
-/// sent.
-///
-/// Options are made from a JSON object (`json!({...})`), from `()` for no options, or from a
-/// [`Media`] for an upload without other options. Each key is either a reserved option (see the
-/// [table](crate#options)) or a variable of the path. Unknown keys are an error before anything is
-/// sent.
-///
-/// The methods set what JSON cannot hold: bytes, types that serialise, files, writers and
-/// functions.
-///
-/// ```
-/// use serde_json::json;
-/// use wechatpay_chain::Options;
-///
-/// let options = Options::from(json!({
-///     "card_id": "pbLatjvWOibDc5-TBnbUk1pD12o0",
-///     "json": { "activate_type": "AUTO_ACTIVATE" },
-/// }));
-///
-/// #[derive(serde::Serialize)]
-/// struct Body { activate_type: &'static str }
-/// let same = Options::new()
-///     .with("card_id", "pbLatjvWOibDc5-TBnbUk1pD12o0")
-///     .json(&Body { activate_type: "AUTO_ACTIVATE" });
-/// ```
-#[derive(Default)]
-pub struct Options {
-    pub(crate) fields: OptionFields,
-    /// The first error in the options. The verb reports it before anything is sent.
-    error: Option<Error>,
-}
 
 impl Options {
     /// No options.
@@ -78,7 +44,7 @@ impl Options {
     #[must_use]
     pub fn json(mut self, body: &impl Serialize) -> Self {
         match serde_json::to_value(body) {
-            Ok(body) => self.set_or_fail("json", |fields| fields.set_body(RequestBody::Json(body))),
+            Ok(body) => self.set_or_fail("json", |options| options.set_body(RequestBody::Json(body))),
             Err(source) => {
                 let error = Error::options(format!("the body cannot be serialised to JSON: {source}"));
                 self.fail(error.with_source(source));
@@ -103,7 +69,7 @@ impl Options {
     #[must_use]
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         let body = RequestBody::Raw(body.into());
-        self.set_or_fail("body", |fields| fields.set_body(body));
+        self.set_or_fail("body", |options| options.set_body(body));
         self
     }
 
@@ -112,7 +78,7 @@ impl Options {
     pub fn media(mut self, media: Media) -> Self {
         match media::boundary() {
             Ok(boundary) => {
-                self.set_or_fail("multipart", |fields| fields.set_body(RequestBody::Media(media.file, boundary)))
+                self.set_or_fail("multipart", |options| options.set_body(RequestBody::Media(media.file, boundary)))
             }
             Err(error) => self.fail(error),
         }
@@ -126,7 +92,7 @@ impl Options {
     #[must_use]
     pub fn sink(mut self, writer: impl Write + Send + 'static) -> Self {
         let sink = Sink::Writer(Box::new(writer));
-        self.set_or_fail("sink", |fields| fields.put_sink(sink));
+        self.set_or_fail("sink", |options| options.put_sink(sink));
         self
     }
 
@@ -144,19 +110,8 @@ impl Options {
     /// ```
     #[must_use]
     pub fn progress(mut self, progress: impl FnMut(u64, Option<u64>) + Send + 'static) -> Self {
-        self.fields.progress = Some(Box::new(progress));
+        self.progress = Some(Box::new(progress));
         self
-    }
-
-    fn set(&mut self, key: String, value: Value) {
-        if let Some(reserved) = keys::KEYS.iter().find(|reserved| reserved.name == key) {
-            self.set_or_fail(reserved.name, |fields| (reserved.set)(fields, value));
-        } else if let Some(instead) = replacement(&key) {
-            self.fail(Error::options(format!("the option {key:?} is not supported: {instead}")));
-        } else {
-            self.set_or_fail(&key, |_| exact(&value));
-            self.fields.spec.variables.insert(key, value);
-        }
     }
 
     pub(crate) fn refuse(mut self, message: String) -> Self {
@@ -165,66 +120,11 @@ impl Options {
     }
 
     pub(crate) fn set_path(&mut self, path: PathBuf) {
-        self.fields.sink = Some(Sink::Path(path));
+        self.sink = Some(Sink::Path(path));
     }
 
     pub(crate) fn check_digest(&mut self, digest: FileDigest) {
-        self.fields.digest = Some(digest);
-    }
-
-    /// Notes what went wrong with a key.
-    fn set_or_fail(&mut self, key: &str, set: impl FnOnce(&mut OptionFields) -> Result<(), String>) {
-        if let Err(reason) = set(&mut self.fields) {
-            self.fail(Error::options(format!("the option {key:?}: {reason}")));
-        }
-    }
-
-    fn fail(&mut self, error: Error) {
-        self.error.get_or_insert(error);
-    }
-
-    /// The options, or the first error in them.
-    pub(crate) fn checked(mut self) -> Result<OptionFields, Error> {
-        if let Some(error) = self.error.take() {
-            return Err(error);
-        }
-        if self.fields.sink.is_some() && self.fields.config.stream {
-            return Err(Error::options("the options hold both \"sink\" and \"stream\": give only one"));
-        }
-        if !self.fields.encrypt.is_empty() && !matches!(self.fields.spec.body, Some(RequestBody::Json(_))) {
-            return Err(Error::options(
-                "the option \"encrypt\" names fields of the JSON body, and the option \"json\" is missing",
-            ));
-        }
-        if let Some(RequestBody::Json(Value::String(text))) = &self.fields.spec.body {
-            if text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok() {
-                return Err(Error::options(
-                    "the option \"json\" is a string that contains JSON and would be encoded twice: give the object itself, or the string as \"body\"",
-                ));
-            }
-        }
-        if self.fields.sink.is_none() && self.fields.progress.is_some() {
-            return Err(Error::options("the options hold a progress function, and the option \"sink\" is missing"));
-        }
-        Ok(self.fields)
-    }
-}
-
-impl From<Value> for Options {
-    fn from(value: Value) -> Self {
-        let mut options = Options::new();
-        match value {
-            Value::Object(members) => {
-                for (key, value) in members {
-                    options.set(key, value);
-                }
-            }
-            other => options.fail(Error::options(format!(
-                "the options are {} and must be an object, such as {{\"json\": {{...}}}}; give () for no options",
-                kind(&other)
-            ))),
-        }
-        options
+        self.digest = Some(digest);
     }
 }
 
@@ -256,12 +156,12 @@ impl From<Media> for Options {
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
-            .field("variables", &self.fields.spec.variables.keys().collect::<Vec<_>>())
-            .field("body", &self.fields.spec.body.is_some())
-            .field("query", &self.fields.spec.query.is_some())
-            .field("headers", &self.fields.spec.headers.keys().collect::<Vec<_>>())
-            .field("base_uri", &self.fields.config.base_uri)
-            .field("timeout", &self.fields.config.timeout)
+            .field("variables", &self.spec.variables.keys().collect::<Vec<_>>())
+            .field("body", &self.spec.body.is_some())
+            .field("query", &self.spec.query.is_some())
+            .field("headers", &self.spec.headers.keys().collect::<Vec<_>>())
+            .field("base_uri", &self.config.base_uri)
+            .field("timeout", &self.config.timeout)
             .field("error", &self.error)
             .finish_non_exhaustive()
     }

@@ -20,8 +20,8 @@ fn reserved_keys_and_variables() {
     assert_eq!(json.to_string(), r#"{"b":1,"a":2}"#);
     assert_eq!(options.spec.headers.get_all("x-a").iter().count(), 2);
     assert_eq!(options.config.timeout, Some(std::time::Duration::from_millis(400)));
-    assert!(!options.config.http_errors && Options::new().fields.config.http_errors);
-    assert!(Options::from(json!({"json": null, "query": null})).fields.spec.body.is_none());
+    assert!(!options.config.http_errors && Options::new().config.http_errors);
+    assert!(Options::from(json!({"json": null, "query": null})).spec.body.is_none());
 }
 
 #[test]

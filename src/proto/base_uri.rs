@@ -380,4 +380,12 @@ mod tests {
             assert!(message.contains(expected) && !message.contains("secret"), "{text}: {message}");
         }
     }
+
+    #[test]
+    fn only_illegal_characters_of_a_text_are_encoded() {
+        assert_eq!(encode_query("a=b&c=%E4%b8&d=中 \"[]"), "a=b&c=%E4%b8&d=%E4%B8%AD%20%22%5B%5D");
+        assert_eq!(encode_query("100%&x=%zz&y=%4"), "100%25&x=%25zz&y=%254");
+        assert_eq!(encode_query("?a=b"), "?a=b");
+        assert_eq!(encode_query("a\r\nb"), "a%0D%0Ab");
+    }
 }

@@ -91,12 +91,4 @@ mod tests {
         let Value::Object(members) = json!({"a b": "x y+~%20", "c": [true]}) else { unreachable!() };
         assert_eq!(form(&members), "a+b=x+y%2B%7E%2520&c%5B0%5D=1");
     }
-
-    #[test]
-    fn only_illegal_characters_of_a_text_are_encoded() {
-        assert_eq!(from_text("a=b&c=%E4%b8&d=中 \"[]"), "a=b&c=%E4%b8&d=%E4%B8%AD%20%22%5B%5D");
-        assert_eq!(from_text("100%&x=%zz&y=%4"), "100%25&x=%25zz&y=%254");
-        assert_eq!(from_text("?a=b"), "?a=b");
-        assert_eq!(from_text("a\r\nb"), "a%0D%0Ab");
-    }
 }
