@@ -119,7 +119,7 @@ fn a_rejected_guzzle_option_names_its_replacement() {
 #[test]
 fn the_readmes_list_all_options() {
     for readme in [include_str!("../../README.md"), include_str!("../../docs/README.zh-CN.md")] {
-        for key in keys::RESERVED.options.iter().copied() {
+        for key in keys::RESERVED.options {
             assert!(readme.contains(&format!("| `{key}` |")), "{key} is not in a table of {}", &readme[..20]);
         }
     }

@@ -3,7 +3,7 @@
 use tree_sitter::Node;
 
 use super::Porter;
-use super::syntax::{arguments, bare, children, field};
+use super::syntax::{arguments, bare, children, field, is_chain_name};
 use super::text;
 use super::value::{Bond, Expr, Form, Type};
 use crate::proto::case;
@@ -26,11 +26,6 @@ fn verb(name: &str) -> Option<(String, bool)> {
     let is_async = base.len() < name.len();
     let found = VERBS.iter().find(|verb| verb.eq_ignore_ascii_case(base))?;
     Some((if is_async { format!("{found}_async") } else { (*found).to_owned() }, is_async))
-}
-
-/// Whether a name after a variable shows that the variable holds a client.
-pub(super) fn is_chain_name(name: &str) -> bool {
-    matches!(name.to_ascii_lowercase().as_str(), "v2" | "v3" | "chain" | "getdriver")
 }
 
 impl<'t> Porter<'t> {

@@ -6,30 +6,6 @@ use super::Porter;
 use super::syntax::{arguments, children, field};
 use super::value::{Bond, Expr, Form, Type};
 
-/// The full name of a class that documentation names only by its last segment.
-pub(super) fn whole(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "builder" => "wechatpay\\builder",
-        "builderchainable" => "wechatpay\\builderchainable",
-        "rsa" => "wechatpay\\crypto\\rsa",
-        "aesgcm" => "wechatpay\\crypto\\aesgcm",
-        "aesecb" => "wechatpay\\crypto\\aesecb",
-        "hash" => "wechatpay\\crypto\\hash",
-        "formatter" => "wechatpay\\formatter",
-        "transformer" => "wechatpay\\transformer",
-        "mediautil" => "wechatpay\\util\\mediautil",
-        "pemutil" => "wechatpay\\util\\pemutil",
-        "requestexception" => "guzzlehttp\\exception\\requestexception",
-        "clientexception" => "guzzlehttp\\exception\\clientexception",
-        "serverexception" => "guzzlehttp\\exception\\serverexception",
-        "badresponseexception" => "guzzlehttp\\exception\\badresponseexception",
-        "connectexception" => "guzzlehttp\\exception\\connectexception",
-        "transferexception" => "guzzlehttp\\exception\\transferexception",
-        "guzzleexception" => "guzzlehttp\\exception\\guzzleexception",
-        _ => return None,
-    })
-}
-
 impl<'t> Porter<'t> {
     /// `Class::method(...)`
     pub(super) fn scoped_call(&mut self, node: Node<'t>) -> Expr {

@@ -302,7 +302,9 @@ impl<'t> Porter<'t> {
             (Some(whole), None) => whole.clone(),
             (Some(whole), Some(rest)) => format!("{whole}\\{rest}"),
             // Documentation often omits the `use` lines.
-            (None, None) => library::whole(&written.to_lowercase()).map_or_else(|| written.to_owned(), str::to_owned),
+            (None, None) => {
+                syntax::full_class_name(&written.to_lowercase()).map_or_else(|| written.to_owned(), str::to_owned)
+            }
             (None, Some(_)) => written.to_owned(),
         };
         whole.to_lowercase()

@@ -123,7 +123,7 @@ impl Walk<'_> {
     fn note(&self, node: Node<'_>, act: Act, out: &mut Uses) {
         if let Some(name) = variable(node, self.php) {
             let chained = node.parent().is_some_and(|parent| {
-                let verb = |name: Node<'_>| super::chain::is_chain_name(super::syntax::text(name, self.php));
+                let verb = |name: Node<'_>| super::syntax::is_chain_name(super::syntax::text(name, self.php));
                 match parent.kind() {
                     "member_access_expression" | "member_call_expression" => {
                         field(parent, "object") == Some(node) && field(parent, "name").is_some_and(verb)

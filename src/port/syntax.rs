@@ -180,3 +180,32 @@ pub(super) fn aliases(root: Node<'_>, php: &str) -> HashMap<String, String> {
     }
     out
 }
+
+/// Whether a name after a variable shows that the variable holds a client.
+pub(super) fn is_chain_name(name: &str) -> bool {
+    matches!(name.to_ascii_lowercase().as_str(), "v2" | "v3" | "chain" | "getdriver")
+}
+
+/// The full name of a class that documentation names only by its last segment.
+pub(super) fn full_class_name(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "builder" => "wechatpay\\builder",
+        "builderchainable" => "wechatpay\\builderchainable",
+        "rsa" => "wechatpay\\crypto\\rsa",
+        "aesgcm" => "wechatpay\\crypto\\aesgcm",
+        "aesecb" => "wechatpay\\crypto\\aesecb",
+        "hash" => "wechatpay\\crypto\\hash",
+        "formatter" => "wechatpay\\formatter",
+        "transformer" => "wechatpay\\transformer",
+        "mediautil" => "wechatpay\\util\\mediautil",
+        "pemutil" => "wechatpay\\util\\pemutil",
+        "requestexception" => "guzzlehttp\\exception\\requestexception",
+        "clientexception" => "guzzlehttp\\exception\\clientexception",
+        "serverexception" => "guzzlehttp\\exception\\serverexception",
+        "badresponseexception" => "guzzlehttp\\exception\\badresponseexception",
+        "connectexception" => "guzzlehttp\\exception\\connectexception",
+        "transferexception" => "guzzlehttp\\exception\\transferexception",
+        "guzzleexception" => "guzzlehttp\\exception\\guzzleexception",
+        _ => return None,
+    })
+}

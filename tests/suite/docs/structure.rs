@@ -60,7 +60,6 @@ fn assert_none(rule: &str, violations: impl IntoIterator<Item = String>) {
 }
 
 #[test]
-#[ignore = "until the core has its layout"]
 fn folders_import_only_from_those_below_them() {
     let graph = graph();
     let upward = graph.between_files().filter(|(import, to)| !may_import(&import.from, to));
@@ -123,7 +122,6 @@ fn cycles(is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "until the core has its layout"]
 fn files_of_the_library_do_not_import_each_other_in_a_circle() {
     assert_none("no import cycles", cycles(|file| !GUESTS.contains(&folder(file))));
 }
@@ -176,7 +174,6 @@ fn proto_and_crypto_are_pure() {
 }
 
 #[test]
-#[ignore = "until the core has its layout"]
 fn the_crate_root_only_lists() {
     fn others(stream: TokenStream, violations: &mut Vec<String>) {
         let mut tokens = stream.into_iter().peekable();
