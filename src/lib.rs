@@ -43,7 +43,7 @@ pub mod __private {
     #[cfg(feature = "cli")]
     pub use crate::cli::main;
     pub use crate::client::chain::Path;
-    pub use crate::client::chain_macro::{room, str, text};
+    pub use crate::client::chain_macro::{as_str, buffer_len, join_names};
     pub use crate::dev::bench;
     #[cfg(fuzzing)]
     pub use crate::dev::fuzzing;

@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::client::builder::ClientBuilder;
 use crate::client::factory::pem_or_file;
 use crate::crypto::{Certificate, PrivateKey, PublicKey};
-use crate::pipeline::platform_keys::{check_id, normal_id};
+use crate::pipeline::platform_keys::{normalize_id, validate_id};
 use crate::proto::base_uri::BaseUri;
 
 /// A certificate that expires within this time gets a warning.
@@ -187,7 +187,7 @@ fn platform_keys(settings: &Settings, merchant_key: Option<&PrivateKey>, report:
 
 fn platform_key(id: &str, source: &str, merchant_key: Option<&PrivateKey>, report: &mut Report) {
     let key = PublicKey::from_pem(source).map_err(|error| error.message().to_owned()).and_then(|key| {
-        check_id(&normal_id(id.to_owned()), &key)?;
+        validate_id(&normalize_id(id.to_owned()), &key)?;
         if merchant_key.is_some_and(|merchant_key| merchant_key.public_key() == key) {
             return Err("it is the merchant's own key: set the platform's key".to_owned());
         }

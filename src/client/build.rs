@@ -190,7 +190,7 @@ impl ClientBuilder {
             ));
         }
         for (id, key) in &keys {
-            platform_keys::check_id(id, key)
+            platform_keys::validate_id(id, key)
                 .map_err(|reason| Error::config(format!("the setting platform_key (certs) {id:?}: {reason}")))?;
             let is_merchants = merchant_key.is_some_and(|merchant| merchant.public_key() == *key);
             if is_merchants || key.common_name() == Some(credential.mchid.as_str()) {

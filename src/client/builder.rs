@@ -1,7 +1,8 @@
-//! The settings of a client: the builder.
+//! The settings of a client, and the builder that collects them. `build.rs` checks them and builds
+//! the client.
 //!
-//! To add a setting: a field of [`ClientBuilder`], its method, its use in `build.rs`, and, where
-//! PHP's map has it, one line in `php.rs`.
+//! A new setting needs a field of [`ClientBuilder`], its method, its use in `build.rs`, and a line
+//! in `factory.rs` if [`Client::factory`](crate::Client::factory) supports it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,23 +24,29 @@ use crate::pipeline::stack::{self, BoxLayer, BoxService};
 use crate::pipeline::verify::{CallersVerifier, Verifier};
 use crate::transport::proxy::Proxy;
 
-/// The whole call's time, where neither builder nor call says otherwise.
+/// The default time limit of a call.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// The time to get a connection.
+/// The default time limit for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Calls at once. WeChat Pay answers in some 50 to 200 ms, so that these are more than a core can
-/// sign, and they leave half of the 1,024 file descriptors that a process usually has.
+/// The default number of concurrent calls. WeChat Pay responds within about 50 to 200 ms, so 512
+/// concurrent calls are more than one core can sign. They use half of the 1,024 file descriptors
+/// that a process usually has.
 const CONCURRENCY: usize = 512;
 
-/// The settings of a [`Client`](crate::Client). A wrong or missing one is reported by
-/// [`build`](Self::build), each with its own message.
+/// The settings of a [`Client`](crate::Client). [`build`](Self::build) reports an invalid or
+/// missing setting.
 ///
-/// Required are [`mchid`](Self::mchid), [`serial`](Self::serial) with
-/// [`private_key`](Self::private_key) (or a [`signer`](Self::signer)), and what verifies answers: a
-/// [`platform_key`](Self::platform_key), the [`apiv3_key`](Self::apiv3_key), with which
-/// certificates are fetched, or a [`verifier`](Self::verifier). A client for APIv2 alone takes
-/// `mchid` and the `secret`.
+/// Required settings:
+///
+/// - [`mchid`](Self::mchid)
+/// - to sign requests: [`serial`](Self::serial) and [`private_key`](Self::private_key), or a
+///   [`signer`](Self::signer)
+/// - to verify responses: a [`platform_key`](Self::platform_key), the
+///   [`apiv3_key`](Self::apiv3_key) to download the certificates with, or a
+///   [`verifier`](Self::verifier)
+///
+/// A client that only calls APIv2 needs `mchid` and [`secret`](Self::secret).
 ///
 /// ```
 /// use std::time::Duration;
@@ -60,7 +67,7 @@ const CONCURRENCY: usize = 512;
 /// assert_eq!(error.kind(), wechatpay_chain::ErrorKind::Config);
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
-#[must_use = "settings do nothing until build() makes a client of them"]
+#[must_use = "settings have no effect until build() is called"]
 pub struct ClientBuilder {
     pub(super) mchid: Option<String>,
     pub(super) serial: Option<String>,
@@ -74,7 +81,7 @@ pub struct ClientBuilder {
     pub(super) verifier: Option<Arc<dyn Verifier>>,
     pub(super) layers: Vec<BoxLayer>,
     pub(super) base_uri: Option<String>,
-    /// None is the default: the service's own where base_uri is the service's own.
+    /// `None`: the default backup host, if `base_uri` is the default. `Some(None)`: no backup host.
     pub(super) backup_uri: Option<Option<String>>,
     pub(crate) retry: Retry,
     pub(super) timeout: Duration,
@@ -82,7 +89,7 @@ pub struct ClientBuilder {
     pub(super) concurrency: usize,
     pub(crate) proxy: Proxy,
     pub(super) roots: Vec<CertificateDer<'static>>,
-    /// The first thing that was wrong.
+    /// The first error in the settings, which `build` returns.
     pub(super) error: Option<Error>,
 }
 
@@ -96,7 +103,7 @@ impl ClientBuilder {
             apiv3_key: None,
             secret: None,
             identity: None,
-            refresh: platform_keys::REFRESH,
+            refresh: platform_keys::REFRESH_INTERVAL,
             signer: None,
             verifier: None,
             layers: Vec::new(),
@@ -112,7 +119,7 @@ impl ClientBuilder {
         }
     }
 
-    /// The merchant id, such as `1900000109`.
+    /// The merchant ID, such as `1900000109`.
     pub fn mchid(mut self, mchid: impl Into<String>) -> Self {
         self.mchid = Some(mchid.into());
         self
@@ -126,7 +133,7 @@ impl ClientBuilder {
     }
 
     /// The merchant's private key (`apiclient_key.pem`): a [`PrivateKey`], PEM text, or `file://`
-    /// and a path.
+    /// followed by a path.
     pub fn private_key<K>(mut self, key: K) -> Self
     where
         K: TryInto<PrivateKey>,
@@ -139,17 +146,18 @@ impl ClientBuilder {
         self
     }
 
-    /// A key of the platform, by which answers are verified: `PUB_KEY_ID_...` and `pub_key.pem`, or
-    /// the serial number of a platform certificate and that certificate. Call it once for each key;
-    /// while a merchant switches from certificates to the public key, both are needed.
+    /// A key of the platform, which verifies responses: `PUB_KEY_ID_...` with `pub_key.pem`, or the
+    /// serial number of a platform certificate with that certificate. The key is a [`PublicKey`],
+    /// PEM text, or `file://` followed by a path. Call this method once for each key. A merchant
+    /// who is changing from certificates to the public key needs both.
     ///
-    /// With one public key and nothing else, requests carry its id as `Wechatpay-Serial`.
+    /// If the only key is a public key, requests carry its ID in the header `Wechatpay-Serial`.
     pub fn platform_key<K>(mut self, id: impl Into<String>, key: K) -> Self
     where
         K: TryInto<PublicKey>,
         Error: From<K::Error>,
     {
-        let id = platform_keys::normal_id(id.into());
+        let id = platform_keys::normalize_id(id.into());
         match key.try_into() {
             Ok(key) => {
                 self.platform_keys.insert(id, key);
@@ -161,10 +169,11 @@ impl ClientBuilder {
 
     /// The APIv3 key, 32 bytes, as set on the merchant platform: an [`Apiv3Key`] or its text.
     ///
-    /// With it the platform's certificates are fetched by themselves: when an answer names a serial
-    /// number that is not known (one fetch for all calls that wait, and no more than one a minute),
-    /// and twice a day in the background. Then no [`platform_key`](Self::platform_key) is needed;
-    /// those that are given are used besides.
+    /// With it, the platform certificates are downloaded automatically, and no
+    /// [`platform_key`](Self::platform_key) is required. They are downloaded when a response names
+    /// an unknown serial number, and every 12 hours in the background. Concurrent calls share one
+    /// download, and an unknown serial number causes at most one download a minute. Keys that are
+    /// set with `platform_key` are used as well.
     pub fn apiv3_key<K>(mut self, key: K) -> Self
     where
         K: TryInto<Apiv3Key>,
@@ -177,74 +186,76 @@ impl ClientBuilder {
         self
     }
 
-    /// The APIv2 key, as set on the merchant platform: signs and verifies calls whose path begins
-    /// with `v2/`.
+    /// The APIv2 key, as set on the merchant platform. It signs and verifies calls whose path
+    /// begins with `v2/`.
     ///
-    /// A merchant who makes no other calls needs neither [`private_key`](Self::private_key) nor
-    /// [`platform_key`](Self::platform_key).
+    /// If the client makes no other calls, neither [`private_key`](Self::private_key) nor
+    /// [`platform_key`](Self::platform_key) is required.
     pub fn secret(mut self, apiv2_key: impl Into<Secret>) -> Self {
         self.secret = Some(apiv2_key.into());
         self
     }
 
     /// The merchant's certificate (`apiclient_cert.pem`) and its key (`apiclient_key.pem`), each
-    /// PEM text or `file://` and a path: calls of APIv2 with the option `security` present it over
-    /// TLS. Out of `apiclient_cert.p12` it is taken by `merchant_pkcs12`, with the feature
-    /// `pkcs12`.
+    /// as PEM text or `file://` followed by a path. APIv2 calls with the option `security` present
+    /// the certificate in the TLS handshake. With the feature `pkcs12`, `merchant_pkcs12` accepts
+    /// `apiclient_cert.p12` instead.
     pub fn merchant_certificate(mut self, cert: impl AsRef<str>, key: impl AsRef<str>) -> Self {
-        self.identify(Identity::from_pem(cert.as_ref(), key.as_ref()));
+        self.set_identity(Identity::from_pem(cert.as_ref(), key.as_ref()));
         self
     }
 
-    /// The same out of one file, `apiclient_cert.p12`: its bytes, and its passphrase, which is the
-    /// merchant id unless it was changed. Feature `pkcs12`.
+    /// [`merchant_certificate`](Self::merchant_certificate) from one file, `apiclient_cert.p12`:
+    /// its bytes and its passphrase. The default passphrase is the merchant ID. Feature `pkcs12`.
     #[cfg(feature = "pkcs12")]
     pub fn merchant_pkcs12(mut self, pkcs12: &[u8], passphrase: impl Into<Secret>) -> Self {
-        self.identify(Identity::from_pkcs12(pkcs12, &passphrase.into()));
+        self.set_identity(Identity::from_pkcs12(pkcs12, &passphrase.into()));
         self
     }
 
-    fn identify(&mut self, identity: Result<Identity, Error>) {
+    fn set_identity(&mut self, identity: Result<Identity, Error>) {
         match identity {
             Ok(identity) => self.identity = Some(identity),
             Err(error) => self.fail("merchant", &error),
         }
     }
 
-    /// How often the platform's certificates are fetched anew in the background; default 12 hours.
+    /// The interval between downloads of the platform certificates in the background; default 12
+    /// hours. Only with [`apiv3_key`](Self::apiv3_key).
     pub fn refresh_certificates_every(mut self, time: Duration) -> Self {
         self.refresh = time;
         self
     }
 
-    /// Where calls go; default `https://api.mch.weixin.qq.com/`. It must end with `/`. Plain `http`
-    /// is for the local sandbox.
+    /// The URL that the paths of calls are appended to; default `https://api.mch.weixin.qq.com/`.
+    /// It must end with `/`. Plain `http` is accepted, for the local sandbox.
     pub fn base_uri(mut self, uri: impl Into<String>) -> Self {
         self.base_uri = Some(uri.into());
         self
     }
 
-    /// Where a call goes when no connection to `base_uri` can be made, so that nothing was sent;
-    /// the call is signed anew for it. Default `https://api2.wechatpay.cn/`, and only where
-    /// `base_uri` is the default. Which of them answered is told by
-    /// [`Response::is_from_backup`](crate::Response::is_from_backup).
+    /// The backup host: a call is signed anew and sent to it if no connection to `base_uri` can be
+    /// made, so that nothing was sent. Default `https://api2.wechatpay.cn/` if `base_uri` is the
+    /// default, otherwise none.
+    /// [`Response::is_from_backup`](crate::Response::is_from_backup) returns which host responded.
     pub fn backup_uri(mut self, uri: impl Into<String>) -> Self {
         self.backup_uri = Some(Some(uri.into()));
         self
     }
 
-    /// No backup host, whatever `base_uri` is.
+    /// Disables the backup host.
     pub fn no_backup(mut self) -> Self {
         self.backup_uri = Some(None);
         self
     }
 
-    /// Repeats each call at most so many times (10 at most; default 0, none) after a connection
-    /// error, 429 or 5xx, after a pause of half a second that doubles, or what `Retry-After` asks
-    /// for. Each attempt is signed anew and carries the same body. **A call that changes something
-    /// is repeated as well**: consent only where each has its own business number, as out_trade_no
-    /// or out_refund_no, by which the service knows it again. The option `retry` says so for one
-    /// call:
+    /// The maximum number of retries of each call after a connection error, 429 or 5xx: 0 to 10;
+    /// default 0. Each attempt is signed anew and carries the same body. The pause before a retry
+    /// is half a second and doubles each time, unless the response has `Retry-After`.
+    ///
+    /// **Calls that change something are retried too.** Enable retries only if each such call
+    /// carries a business number, such as `out_trade_no` or `out_refund_no`: WeChat Pay processes a
+    /// number only once. The option `retry` enables retries for one call:
     ///
     /// ```
     /// # use serde_json::json;
@@ -252,11 +263,18 @@ impl ClientBuilder {
     /// # let sandbox = Sandbox::start()?;
     /// # let client = sandbox.client()?;
     /// # sandbox.inject(Fault::from_name("bad-gateway")?);
-    /// let order = client.chain("v3/pay/transactions/native").post(json!({ "retry": { "times": 2, "pause": 0.1 }, "json": {
-    ///     "appid": "wxd678efh567hg6787", "mchid": "1900000109", "description": "a book", "out_trade_no": "order-1",
-    ///     "notify_url": "https://example.com/notify", "amount": { "total": 100 },
-    /// }}))?;
-    /// assert_eq!(order.attempts(), 2); // the first was answered with 502
+    /// let order = client.chain("v3/pay/transactions/native").post(json!({
+    ///     "retry": { "times": 2, "pause": 0.1 },
+    ///     "json": {
+    ///         "appid": "wxd678efh567hg6787",
+    ///         "mchid": "1900000109",
+    ///         "description": "a book",
+    ///         "out_trade_no": "order-1",
+    ///         "notify_url": "https://example.com/notify",
+    ///         "amount": { "total": 100 },
+    ///     },
+    /// }))?;
+    /// assert_eq!(order.attempts(), 2); // the response to the first was 502
     /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```
     pub fn retry(mut self, times: u32) -> Self {
@@ -264,85 +282,89 @@ impl ClientBuilder {
         self
     }
 
-    /// The time of a whole call, from the verb to the last byte of the answer; default 30 s, zero
+    /// The time limit of a call, from the verb to the last byte of the response; default 30 s, zero
     /// for no limit.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// The time to get a connection, TLS included; default 10 s, zero for no limit but that of the
-    /// call.
+    /// The time limit for a connection, including the TLS handshake; default 10 s. With zero, only
+    /// the limit of the call applies.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// How many calls this client and its clones make at once; default 512, zero for no limit. The
-    /// others wait for their turn, within their `timeout`, and are signed when it comes. Each call
-    /// at once takes a connection, which is a file descriptor and some 30 KiB.
+    /// The maximum number of concurrent calls of this client and its clones; default 512, zero for
+    /// no limit. Each concurrent call uses a connection: one file descriptor and about 30 KiB.
     ///
-    /// A call keeps its turn while it is repeated or written into a `sink`; a `stream` gives it
-    /// back with the head of the answer. So whoever keeps the others from ending while it waits for
-    /// a turn waits in vain: a synchronous call on the thread that drives them, a
-    /// [`layer`](Self::layer) that calls the same client (give it one of its own), a future that
-    /// was begun and is no longer polled.
+    /// Further calls wait for a permit. The wait is part of their `timeout`, and they are signed
+    /// after it. A call has its permit until it ends, including retries and the writing to a
+    /// `sink`. A call with `stream` returns it when the head of the response is received.
+    ///
+    /// A waiting call times out if it prevents the calls with permits from ending:
+    ///
+    /// - a synchronous call on a thread that drives those calls;
+    /// - a call that a [`layer`](Self::layer) makes with the same client; use a second client
+    ///   there;
+    /// - a call whose future was polled once and is not polled again.
     pub fn concurrency(mut self, calls: usize) -> Self {
         self.concurrency = calls;
         self
     }
 
-    /// The proxy for everything, such as `http://user:password@proxy.example:3128`; also `https`,
-    /// `socks5` and `socks5h`.
+    /// The proxy for all calls, such as `http://user:password@proxy.example:3128`. The schemes are
+    /// `http`, `https`, `socks5` and `socks5h`.
     ///
-    /// Without this setting `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` of the
-    /// environment are used.
+    /// The default is the environment: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.proxy = Proxy::All(url.into());
         self
     }
 
-    /// No proxy, whatever the environment says.
+    /// Disables proxies, including those in the environment.
     pub fn no_proxy(mut self) -> Self {
         self.proxy = Proxy::Off;
         self
     }
 
-    /// Trusts a private authority besides the usual roots of the web: PEM text with one certificate
-    /// or more, or `file://`.
+    /// Trusts a private certificate authority in addition to the public ones: PEM text with one or
+    /// more certificates, or `file://` followed by a path.
     pub fn root_certificate(mut self, pem: impl AsRef<str>) -> Self {
         match decode::certificates(pem.as_ref()) {
             Ok(roots) => self.roots.extend(roots),
-            Err(said) => self.fail("root_certificate", &Error::config(said)),
+            Err(reason) => self.fail("root_certificate", &Error::config(reason)),
         }
         self
     }
 
-    /// Replaces the merchant's key by a signer of the caller's, such as a central signing service;
-    /// [`Signer`] has an example.
+    /// Replaces [`private_key`](Self::private_key) and [`serial`](Self::serial) with a custom
+    /// signer, such as a client of a central signing service. [`Signer`] has an example.
     pub fn signer(mut self, signer: impl Signer) -> Self {
         self.signer = Some(Arc::new(CallersSigner(signer)));
         self
     }
 
-    /// Replaces the map of platform keys by a verifier of the caller's; [`Verifier`] has an
-    /// example.
+    /// Replaces the platform keys with a custom verifier. [`Verifier`] has an example.
     pub fn verifier(mut self, verifier: impl Verifier) -> Self {
         self.verifier = Some(Arc::new(CallersVerifier(verifier)));
         self
     }
 
-    /// Adds a tower layer around signing and verification: it sees each request before it is
-    /// signed, and each answer after it was verified. The layer added first is the outermost.
+    /// Adds a tower layer around signing and verification. It receives each request before it is
+    /// signed, and each response after it is verified. The layer added first is the outermost.
     ///
     /// ```
+    /// use bytes::Bytes;
     /// use tower::util::MapRequestLayer;
     /// use wechatpay_chain::Client;
     ///
-    /// let client = Client::builder().layer(MapRequestLayer::new(|request: http::Request<bytes::Bytes>| {
+    /// let log = MapRequestLayer::new(|request: http::Request<Bytes>| {
     ///     println!("{} {}", request.method(), request.uri().path());
     ///     request
-    /// }));
+    /// });
+    /// let client = Client::builder().layer(log);
     /// ```
     pub fn layer<L>(mut self, layer: L) -> Self
     where
@@ -355,6 +377,7 @@ impl ClientBuilder {
         self
     }
 
+    /// Stores the first error.
     fn fail(&mut self, setting: &str, error: &Error) {
         let error = Error::config(format!("the setting {setting}: {}", error.message()));
         self.error.get_or_insert(error);

@@ -1,24 +1,28 @@
-//! [`chain!`](crate::chain!): a path that the compiler writes and checks.
+//! The macro [`chain!`](crate::chain!), which builds and checks a path at compile time.
+//!
+//! The macro collects the names of a path in a constant, and the `const fn`s of this module join
+//! them to the text of a path template. They need a buffer of a fixed size, because there is no
+//! allocation at compile time.
 
 use crate::proto::case;
 
-/// What the text of these names needs at most.
+/// An upper bound for the length of the template text of these names.
 #[must_use]
-pub const fn room(names: &[&str]) -> usize {
-    let (mut room, mut i) = (0, 0);
+pub const fn buffer_len(names: &[&str]) -> usize {
+    let (mut len, mut i) = (0, 0);
     while i < names.len() {
-        room += case::max_len(names[i]) + 1;
+        len += case::max_len(names[i]) + 1;
         i += 1;
     }
-    room
+    len
 }
 
-/// The names as template text, joined by one slash each, and its length. What is wrong with a name
-/// is an error of the compiler.
+/// Joins the names with single slashes. Returns a buffer that contains the template text, and the
+/// length of the text. Panics if a name is invalid, which is a compile error in a constant.
 #[must_use]
-#[allow(clippy::panic, reason = "it is the compiler that panics, and this is how it is told to")]
-pub const fn text<const ROOM: usize>(names: &[&str]) -> ([u8; ROOM], usize) {
-    let mut out = [0; ROOM];
+#[allow(clippy::panic, reason = "a panic in a constant is a compile error")]
+pub const fn join_names<const LEN: usize>(names: &[&str]) -> ([u8; LEN], usize) {
+    let mut out = [0; LEN];
     let (mut end, mut i) = (0, 0);
     while i < names.len() {
         if i > 0 {
@@ -30,25 +34,26 @@ pub const fn text<const ROOM: usize>(names: &[&str]) -> ([u8; ROOM], usize) {
         }
         let begin = end;
         let name = match names[i].as_bytes() {
-            // A word of Rust, written so that it is a name.
-            [b'r', b'#', word @ ..] => word,
+            // A Rust keyword as a raw identifier, such as `r#type`.
+            [b'r', b'#', keyword @ ..] => keyword,
             name => name,
         };
         end = match case::write(name, &mut out, begin) {
             Ok(end) => end,
             Err(fault) => panic!("{}", fault.message()),
         };
-        // Only now, since the first name of a path is read in its own way.
+        // Leading slashes are removed after the conversion, because the case rule treats the first
+        // segment of a name differently.
         if i > 0 {
-            end = without_first_slashes(&mut out, begin, end);
+            end = remove_leading_slashes(&mut out, begin, end);
         }
         i += 1;
     }
     (out, end)
 }
 
-/// Takes the slashes away with which a name begins, and returns where it ends then.
-const fn without_first_slashes(out: &mut [u8], begin: usize, end: usize) -> usize {
+/// Removes the leading slashes of the name in `out[begin..end]`, and returns its new end.
+const fn remove_leading_slashes(out: &mut [u8], begin: usize, end: usize) -> usize {
     let (mut from, mut to) = (begin, begin);
     while from < end && out[from] == b'/' {
         from += 1;
@@ -60,46 +65,51 @@ const fn without_first_slashes(out: &mut [u8], begin: usize, end: usize) -> usiz
     to
 }
 
-/// The bytes as the text they are.
+/// The text of a buffer that [`join_names`] returned.
 #[must_use]
-#[allow(clippy::panic, reason = "as above")]
-pub const fn str<const ROOM: usize>(written: &'static ([u8; ROOM], usize)) -> &'static str {
-    match std::str::from_utf8(written.0.split_at(written.1).0) {
+#[allow(clippy::panic, reason = "a panic in a constant is a compile error")]
+pub const fn as_str<const LEN: usize>(joined: &'static ([u8; LEN], usize)) -> &'static str {
+    match std::str::from_utf8(joined.0.split_at(joined.1).0) {
         Ok(text) => text,
-        Err(_) => panic!("the names are no text"),
+        Err(_) => panic!("the path is not UTF-8 text"),
     }
 }
 
-/// A chain as PHP writes it: `chain!(client->v3->pay->transactions->_id_)`.
+/// A chain in the syntax of PHP: `chain!(client->v3->pay->transactions->_id_)`.
 ///
-/// What stands before the first arrow is a client or a chain: a name, or an expression in
-/// parentheses. All that PHP's chain takes is taken:
+/// The macro starts with a client or a chain: an identifier, or an expression in parentheses. It
+/// accepts everything that PHP accepts after it:
 ///
-/// | | |
+/// | syntax | meaning |
 /// | --- | --- |
-/// | `->membercardOpen`, `->_card_id_` | a name, a variable |
-/// | `->{"{card_id}"}`, `->"permission-tokens"` | a name or a path that is no name of Rust |
-/// | `->{name}`, `->chain(path)` | one that is known at run time only |
+/// | `->membercardOpen` | a name, converted to kebab-case |
+/// | `->_card_id_` | a variable |
+/// | `->"permission-tokens"`, `->{"{card_id}"}` | a name that is not a Rust identifier |
 /// | `->chain("pay/transactions")`, `["pay/transactions"]` | a path |
-/// | `->post(options)`, `->postAsync(options)` | a verb, and after it any method, such as `->then(...)` or `->wait()` |
+/// | `->{name}`, `->chain(path)` | a name or a path, as an expression |
+/// | `->post(options)`, `->postAsync(options)` | a verb |
+/// | `->then(...)`, `->wait()` | after a verb, any method of its result |
 ///
-/// The names are checked and written by the compiler, so that a mistake in them does not compile,
-/// and the path is parsed once in the life of the program.
+/// Names and literal paths are checked at compile time, and the path is parsed once per program
+/// run. Expressions are checked when the verb is called.
 ///
 /// ```
-/// # fn show(client: wechatpay_chain::Client, number: &str) -> Result<(), wechatpay_chain::Error> {
+/// # fn show(client: wechatpay_chain::Client, id: &str) -> Result<(), wechatpay_chain::Error> {
 /// use serde_json::json;
 /// use wechatpay_chain::chain;
 ///
+/// let cards = chain!(client->v3->marketing->membercardOpen->cards->{"{card_id}"});
 /// assert_eq!(
-///     chain!(client->v3->marketing->membercardOpen->cards->{"{card_id}"}->"permission-tokens").template()?,
+///     chain!(cards->"permission-tokens").template()?,
 ///     "v3/marketing/membercard-open/cards/{card_id}/permission-tokens",
 /// );
-/// chain!(client->v3->pay->transactions->id->_id_->getAsync(json!({ "id": number }))->then(|answer| println!("{}", answer.text()))->wait())?;
+/// chain!(client->v3->pay->transactions->id->_id_->getAsync(json!({ "id": id }))
+///     ->then(|response| println!("{}", response.text()))
+///     ->wait())?;
 /// # Ok(()) }
 /// ```
 ///
-/// A value pasted into the path, which would lose its capitals, does not compile:
+/// A value that is pasted into the path does not compile, because it would lose its capitals:
 ///
 /// ```compile_fail
 /// # fn show(client: wechatpay_chain::Client) {
@@ -108,12 +118,12 @@ pub const fn str<const ROOM: usize>(written: &'static ([u8; ROOM], usize)) -> &'
 /// ```
 #[macro_export]
 macro_rules! chain {
-    // Names that are known, one after the other.
+    // Names and literal paths are collected.
     (@names $c:tt [$($n:tt)*] -> chain ($path:literal) $($rest:tt)*) => { $crate::chain!(@names $c [$($n)* $path] $($rest)*) };
     (@names $c:tt [$($n:tt)*] [$path:literal] $($rest:tt)*) => { $crate::chain!(@names $c [$($n)* $path] $($rest)*) };
     (@names $c:tt [$($n:tt)*] -> {$name:literal} $($rest:tt)*) => { $crate::chain!(@names $c [$($n)* $name] $($rest)*) };
     (@names $c:tt [$($n:tt)*] -> $name:literal $($rest:tt)*) => { $crate::chain!(@names $c [$($n)* $name] $($rest)*) };
-    // Names that are known at run time only.
+    // An expression ends the collected names, and the chain is extended at run time.
     (@names $c:tt [$($n:tt)*] -> chain ($path:expr) $($rest:tt)*) => {
         $crate::chain!(@names ($crate::chain!(@path $c [$($n)*]).chain($path)) [] $($rest)*)
     };
@@ -139,8 +149,8 @@ macro_rules! chain {
     (@path ($($c:tt)*) [$($n:tt)+]) => {
         $($c)*.__literal({
             const NAMES: &[&str] = &[$($crate::chain!(@name $n)),+];
-            const WRITTEN: &([u8; $crate::__private::room(NAMES)], usize) = &$crate::__private::text(NAMES);
-            static PATH: $crate::__private::Path = $crate::__private::Path::literal($crate::__private::str(WRITTEN));
+            const JOINED: &([u8; $crate::__private::buffer_len(NAMES)], usize) = &$crate::__private::join_names(NAMES);
+            static PATH: $crate::__private::Path = $crate::__private::Path::literal($crate::__private::as_str(JOINED));
             &PATH
         })
     };

@@ -1,4 +1,4 @@
-//! Bills and other files whose address and digest come in an answer.
+//! Downloads of bills and other files whose URL and digest are in a response.
 
 use std::fmt;
 use std::io::Write;
@@ -15,12 +15,12 @@ use crate::options::Options;
 use crate::pipeline::promise::Promise;
 use crate::pipeline::response::Response;
 
-/// A file that the service offers for download: made by [`Client::download`] from the answer that
-/// announces it.
+/// A download of a file, created by [`Client::download`] from the response that describes it.
 ///
-/// The file is written as it comes, gzip if it was asked for as gzip. Its digest is compared with
-/// the one in the answer, which the service made of the plain file; until it fits, no file stands
-/// under the final name.
+/// The file is written as received: it is compressed if the bill was requested with `tar_type`
+/// `GZIP`. Its digest is computed from the decompressed file, as in WeChat Pay, and compared with
+/// `hash_value` of the response. [`save`](Self::save) writes to a temporary file, and renames it
+/// only if the digest matches. Source: WeChat Pay, "申请交易账单" and "下载账单".
 ///
 /// ```
 /// # use serde_json::json;
@@ -32,16 +32,18 @@ use crate::pipeline::response::Response;
 /// #     "download_url": format!("{}v3/billdownload/file?token=x", sandbox.base_uri()),
 /// #     "hash_type": "SHA1", "hash_value": sha1,
 /// # }));
-/// # let path = std::env::temp_dir().join(format!("wechatpay-chain-bill-{}.csv", std::process::id()));
-/// let answer = client.chain("v3/bill/tradebill").get(json!({ "query": { "bill_date": "2026-11-01" } }))?;
-/// client.download(&answer)?
+/// # let name = format!("wechatpay-chain-bill-{}.csv", std::process::id());
+/// # let path = std::env::temp_dir().join(name);
+/// let query = json!({ "bill_date": "2026-11-01" });
+/// let bill = client.chain("v3/bill/tradebill").get(json!({ "query": query }))?;
+/// client.download(&bill)?
 ///     .progress(|received, total| println!("{received} of {total:?} bytes"))
 ///     .save(&path)?;
 /// # assert_eq!(std::fs::metadata(&path)?.len(), 1000);
 /// # std::fs::remove_file(&path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "a download does nothing until it is saved or written"]
+#[must_use = "a download does nothing until save or write is called"]
 pub struct Download {
     inner: Arc<ClientInner>,
     url: String,
@@ -50,18 +52,18 @@ pub struct Download {
 }
 
 impl Download {
-    pub(crate) fn new(inner: &Arc<ClientInner>, answer: &Response) -> Result<Self, Error> {
-        if !answer.is_verified() {
+    pub(crate) fn new(inner: &Arc<ClientInner>, response: &Response) -> Result<Self, Error> {
+        if !response.is_verified() {
             return Err(Error::options(
-                "the answer is not verified, and the digest in it would prove nothing: take the answer of a call that succeeded",
+                "the response is not verified, so the digest in it cannot be trusted: use the response of a successful call",
             ));
         }
-        let json = answer.json()?;
+        let json = response.json()?;
         let field = |name: &str| {
             let text = json.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
             text.ok_or_else(|| {
                 Error::options(format!(
-                    "the answer has no {name}: a download needs the answer of v3/bill/tradebill or the like, with download_url, \
+                    "the response has no {name}: a download needs a response such as that of v3/bill/tradebill, with download_url, \
                      hash_type and hash_value"
                 ))
             })
@@ -69,38 +71,41 @@ impl Download {
         let (url, kind, expected) = (field("download_url")?, field("hash_type")?, field("hash_value")?);
         let algorithm = Algorithm::from_name(kind).ok_or_else(|| {
             Error::options(format!(
-                "the answer's hash_type is {kind:?}, and SHA1 and SHA256 can be checked: call the URL with a \"sink\""
+                "the hash_type of the response is {kind:?}, and only SHA1 and SHA256 can be checked: call the URL with the \
+                 option \"sink\" instead"
             ))
         })?;
         let digest = FileDigest::new(algorithm, expected);
         Ok(Download { inner: Arc::clone(inner), url: url.to_owned(), digest, options: Options::new() })
     }
 
-    /// Called as the file comes, with the bytes so far and the length of the whole, where the
-    /// service told it.
+    /// Calls `progress` while the file is received, with the number of bytes received and the
+    /// length of the whole file, if the response states it.
     pub fn progress(mut self, progress: impl FnMut(u64, Option<u64>) + Send + 'static) -> Self {
         self.options = self.options.progress(progress);
         self
     }
 
-    /// Another option of the call: `timeout`, `connect_timeout`, `read_timeout`, `proxy`, `headers`
-    /// or `debug`.
+    /// Adds an option of the call: `timeout`, `connect_timeout`, `read_timeout`, `proxy`, `headers`
+    /// or `debug`. [`save`](Self::save) and [`write`](Self::write) report any other option, and an
+    /// invalid value, as [`ErrorKind::Options`](crate::ErrorKind::Options).
     pub fn with(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         let key = key.into();
         self.options = match key.as_str() {
             "timeout" | "connect_timeout" | "read_timeout" | "proxy" | "headers" | "debug" => {
                 self.options.with(key, value)
             }
-            _ => self.options.refuse(format!("the option {key:?} does not fit a download of a file that is announced")),
+            _ => self.options.refuse(format!("the option {key:?} does not apply to a download")),
         };
         self
     }
 
-    /// Saves the file at `path`, complete and checked, or not at all. Blocks this thread.
+    /// Saves the file at `path`. After an error, there is no new file at `path`. Blocks this
+    /// thread.
     ///
     /// # Errors
     /// Those of [`Chain::get`](crate::Chain::get);
-    /// [`ErrorKind::Verification`](crate::ErrorKind::Verification) when the digest does not fit,
+    /// [`ErrorKind::Verification`](crate::ErrorKind::Verification) when the digest does not match;
     /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) when the file cannot be written.
     pub fn save(self, path: impl Into<PathBuf>) -> Result<Response, Error> {
         self.save_async(path).wait()
@@ -112,8 +117,8 @@ impl Download {
         self.send()
     }
 
-    /// Writes the file to `writer` as it comes. What it got before an error was found is not to be
-    /// trusted. Blocks this thread.
+    /// Writes the file to `writer` while it is received. The digest is checked at the end, so after
+    /// an error, `writer` has received data that must not be used. Blocks this thread.
     ///
     /// # Errors
     /// Those of [`save`](Self::save).
@@ -136,7 +141,7 @@ impl Download {
 
 impl fmt::Debug for Download {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The URL holds a token that is as good as the file.
+        // The query contains a token that grants access to the file.
         let path = self.url.split('?').next().unwrap_or_default();
         f.debug_struct("Download").field("url", &path).finish_non_exhaustive()
     }

@@ -1,4 +1,6 @@
-//! PHP's map: the array of `Builder::factory`, key by key.
+//! The settings of `Client::factory`: a JSON object with the keys of PHP's `Builder::factory`.
+//!
+//! [`SETTINGS`] is the table of keys and their readers.
 
 use serde_json::Value;
 
@@ -8,7 +10,12 @@ use crate::options::{self, proxy, retry, seconds, text};
 use crate::proto::json_type::kind;
 
 impl ClientBuilder {
-    /// PHP's map.
+    /// A builder with these settings.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when the settings are not an object, or when
+    /// a key is unknown or has a value of the wrong type. The error of a value with the right type,
+    /// such as a malformed key, is returned by `build`.
     pub(crate) fn from_settings(settings: Value) -> Result<Self, Error> {
         let Value::Object(members) = settings else {
             return Err(Error::config(format!(
@@ -19,18 +26,19 @@ impl ClientBuilder {
         let mut builder = ClientBuilder::new();
         for (key, value) in members {
             let Some((_, set)) = SETTINGS.iter().find(|(name, _)| *name == key) else {
-                return Err(unknown(&key));
+                return Err(unknown_setting(&key));
             };
-            builder = set(builder, value).map_err(|said| Error::config(format!("the setting {key}: {said}")))?;
+            builder = set(builder, value).map_err(|reason| Error::config(format!("the setting {key}: {reason}")))?;
         }
         Ok(builder)
     }
 }
 
-type Set = fn(ClientBuilder, Value) -> Result<ClientBuilder, String>;
+/// Sets one setting. The error is the reason why the value is invalid.
+type Setter = fn(ClientBuilder, Value) -> Result<ClientBuilder, String>;
 
-/// The keys of PHP's `Builder::factory`, and of what the builder has besides.
-const SETTINGS: &[(&str, Set)] = &[
+/// The keys of PHP's `Builder::factory`, and those that this crate adds.
+const SETTINGS: &[(&str, Setter)] = &[
     ("mchid", |builder, value| match value {
         Value::Number(number) if number.is_u64() => Ok(builder.mchid(number.to_string())),
         other => Ok(builder.mchid(text(other)?)),
@@ -40,13 +48,11 @@ const SETTINGS: &[(&str, Set)] = &[
     ("certs", |builder, value| {
         let members = match value {
             Value::Object(members) => members,
-            other => return Err(format!("{} where an object of serial and key is needed", kind(&other))),
+            other => return Err(format!("{} where an object of IDs and keys is needed", kind(&other))),
         };
         members.into_iter().try_fold(builder, |builder, (id, key)| {
-            let key = text(key).map_err(|said| {
-                format!(
-                    "{id:?} is {said}; where PHP has 'any' => null to download certificates, give the apiv3_key here"
-                )
+            let key = text(key).map_err(|reason| {
+                format!("{id:?} is {reason}; instead of PHP's 'any' => null, give the setting apiv3_key")
             })?;
             Ok(builder.platform_key(id, key))
         })
@@ -76,8 +82,8 @@ fn secret(builder: ClientBuilder, value: Value) -> Result<ClientBuilder, String>
     Ok(builder.secret(text(value)?))
 }
 
-/// PHP's `merchant`: `cert` and `key`, paths or `file://` or PEM text; here also `pkcs12` and
-/// `passphrase`.
+/// PHP's `merchant`: an object with `cert` and `key`, each a path, `file://` or PEM text. This
+/// crate also accepts `pkcs12` and `passphrase`.
 fn merchant(builder: ClientBuilder, value: Value) -> Result<ClientBuilder, String> {
     let Value::Object(members) = value else {
         return Err(format!("{} where an object with cert and key is needed", kind(&value)));
@@ -89,11 +95,15 @@ fn merchant(builder: ClientBuilder, value: Value) -> Result<ClientBuilder, Strin
             "key" => &mut identity.key,
             "pkcs12" => &mut identity.pkcs12,
             "passphrase" => &mut identity.passphrase,
-            other => return Err(format!("the key {other:?} is none of cert and key, or pkcs12 and passphrase")),
+            other => {
+                return Err(format!(
+                    "the key {other:?} is unknown: the keys are cert and key, or pkcs12 and passphrase"
+                ));
+            }
         };
-        // PHP has null where nothing is set.
+        // In PHP, null means that the key is not set.
         if !value.is_null() {
-            *slot = Some(text(value).map_err(|said| format!("{name:?} is {said}"))?);
+            *slot = Some(text(value).map_err(|reason| format!("{name:?} is {reason}"))?);
         }
     }
     identity.apply(builder)
@@ -118,12 +128,13 @@ impl MerchantIdentity {
                 Ok(builder.merchant_certificate(pem_or_file(&cert), pem_or_file(&key)))
             }
             (None, None, Some(path), Some(passphrase)) => from_pkcs12(builder, &path, passphrase),
-            _ => Err("it takes cert and key together, or pkcs12 and passphrase together".to_owned()),
+            _ => Err("give cert and key together, or pkcs12 and passphrase together".to_owned()),
         }
     }
 }
 
-/// PEM text as it is, and a plain path, which Guzzle takes as well, with `file://`.
+/// PEM text and `file://` unchanged. Anything else is a path, as in Guzzle, and gets the prefix
+/// `file://`.
 pub(crate) fn pem_or_file(text: &str) -> String {
     if text.contains("-----BEGIN") || text.starts_with("file://") { text.to_owned() } else { format!("file://{text}") }
 }
@@ -132,9 +143,11 @@ pub(crate) fn pem_or_file(text: &str) -> String {
 fn from_pkcs12(builder: ClientBuilder, path: &str, passphrase: String) -> Result<ClientBuilder, String> {
     let path = path.strip_prefix("file://").unwrap_or(path);
     let bytes = std::fs::read(path).map_err(|error| {
-        // What has another ending may be the file's contents, or the passphrase.
-        let named = path.len() <= 255 && [".p12", ".pfx"].iter().any(|ending| path.to_lowercase().ends_with(ending));
-        let shown = if named { format!("the file {path:?}") } else { "what \"pkcs12\" names".to_owned() };
+        // Without one of these extensions, the value may be the contents of the file or the
+        // passphrase, so the message does not show it.
+        let is_file_name =
+            path.len() <= 255 && [".p12", ".pfx"].iter().any(|extension| path.to_lowercase().ends_with(extension));
+        let shown = if is_file_name { format!("the file {path:?}") } else { "the file of \"pkcs12\"".to_owned() };
         format!("{shown} cannot be read ({error}): give the path of apiclient_cert.p12")
     })?;
     Ok(builder.merchant_pkcs12(&bytes, passphrase))
@@ -142,26 +155,28 @@ fn from_pkcs12(builder: ClientBuilder, path: &str, passphrase: String) -> Result
 
 #[cfg(not(feature = "pkcs12"))]
 fn from_pkcs12(_: ClientBuilder, _: &str, _: String) -> Result<ClientBuilder, String> {
-    Err("pkcs12 needs the feature pkcs12 of this crate; or take the file apart: openssl pkcs12 -in apiclient_cert.p12 -nodes".to_owned())
+    Err("pkcs12 needs the feature pkcs12 of this crate; or convert the file to PEM: openssl pkcs12 -in apiclient_cert.p12 -nodes".to_owned())
 }
 
-fn unknown(key: &str) -> Error {
+/// The error for a key that is not in the table. It names the likely intended key or the
+/// replacement.
+fn unknown_setting(key: &str) -> Error {
     if let Some(instead) = options::replacement(key) {
-        return Error::config(format!("the setting {key:?} has no meaning here: {instead}"));
+        return Error::config(format!("the setting {key:?} is not supported: {instead}"));
     }
     if options::is_reserved(key) {
-        return Error::config(format!("the setting {key:?} is an option of a call here: give it with the call"));
+        return Error::config(format!("the setting {key:?} is an option of a call: give it with each call"));
     }
     if key.to_lowercase().contains("v2") {
-        return Error::config(format!("the setting {key:?} is not known: the APIv2 key is \"secret\", as in PHP"));
+        return Error::config(format!("the setting {key:?} is unknown: the APIv2 key is \"secret\", as in PHP"));
     }
     let names = || SETTINGS.iter().map(|(name, _)| *name);
-    let close = names()
+    let similar = names()
         .find(|name| strsim::damerau_levenshtein(&name.to_lowercase(), &key.to_lowercase().replace('_', "")) <= 2);
-    Error::config(match close {
-        Some(name) => format!("the setting {key:?} is not known: did you mean {name:?}?"),
+    Error::config(match similar {
+        Some(name) => format!("the setting {key:?} is unknown: did you mean {name:?}?"),
         None => {
-            format!("the setting {key:?} is not known: the settings are {}", names().collect::<Vec<_>>().join(", "))
+            format!("the setting {key:?} is unknown: the settings are {}", names().collect::<Vec<_>>().join(", "))
         }
     })
 }
@@ -172,10 +187,10 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn an_empty_backup_is_none_even_of_the_services_own_host() {
+    fn an_empty_backup_uri_disables_the_default_backup_host() {
         let backup =
             |settings| ClientBuilder::from_settings(settings).map(|builder| builder.backup_uri).expect("settings");
-        assert_eq!(backup(json!({})), None, "the service's own");
+        assert_eq!(backup(json!({})), None, "the default");
         assert_eq!(backup(json!({ "backup_uri": "" })), Some(None));
         assert_eq!(backup(json!({ "backup_uri": "https://b.example/" })), Some(Some("https://b.example/".to_owned())));
     }

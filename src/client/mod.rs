@@ -1,4 +1,4 @@
-//! The client and everything a program holds: builder, chains, promises, downloads.
+//! The client, its builder and settings, chains, downloads, and payment parameters.
 
 pub(crate) mod build;
 pub(crate) mod builder;
@@ -32,11 +32,11 @@ use crate::options::Options;
 use crate::pipeline::promise::Promise;
 use crate::pipeline::response::Response;
 
-/// A merchant's client of the WeChat Pay OpenAPI.
+/// A client of the WeChat Pay OpenAPI for one merchant.
 ///
-/// A clone is cheap and shares everything: keys, connections, settings. A client can be built with
-/// no runtime running, used from any number of threads and tokio runtimes at once, and dropped
-/// anywhere.
+/// Clones are cheap and share the keys, the connection pool and the settings. No runtime is needed
+/// to build a client. It can be used from any number of threads and tokio runtimes at once, and
+/// dropped in any of them.
 ///
 /// ```no_run
 /// use serde_json::json;
@@ -46,7 +46,10 @@ use crate::pipeline::response::Response;
 ///     .mchid("1900000109")
 ///     .serial("3775B6A45ACD588826D15E583A95F5DD40E3FF01")
 ///     .private_key("file:///etc/wechatpay/apiclient_key.pem")
-///     .platform_key("PUB_KEY_ID_0119000001092024111100326200001234", "file:///etc/wechatpay/pub_key.pem")
+///     .platform_key(
+///         "PUB_KEY_ID_0119000001092024111100326200001234",
+///         "file:///etc/wechatpay/pub_key.pem",
+///     )
 ///     .build()?;
 ///
 /// let order = client.chain("v3/pay/transactions/id/{transaction_id}").get(json!({
@@ -67,28 +70,38 @@ impl Client {
         Client { inner: Arc::new(inner), cache: Arc::new(ChainCache::new()) }
     }
 
-    /// Begins a client; see [`ClientBuilder`] for the settings.
+    /// A builder with the default settings. [`ClientBuilder`] describes them.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::new()
     }
 
-    /// Builds a client from the map that PHP's `Builder::factory` takes.
+    /// Builds a client from a JSON object with the keys of PHP's `Builder::factory`.
     ///
-    /// | key | |
-    /// | --- | --- |
-    /// | `mchid` | merchant id, a string |
-    /// | `serial` | serial number of the merchant certificate, hexadecimal |
-    /// | `privateKey` | the merchant's private key: PEM text or `file://` |
-    /// | `certs` | platform keys: an object of `PUB_KEY_ID_...` or serial number to PEM text or `file://` |
-    /// | `apiv3_key` | the APIv3 key, which PHP's map does not have: fetches the platform's certificates |
-    /// | `base_uri` | default `https://api.mch.weixin.qq.com/` |
-    /// | `root_certificate` | a private authority besides the usual roots: PEM text or `file://` |
-    /// | `backup_uri` | where calls go when no connection can be made, see [`backup_uri`](crate::ClientBuilder::backup_uri); `""` for nowhere |
-    /// | `retry` | a number, or an object with `times` and `pause`, see [`retry`](crate::ClientBuilder::retry) |
-    /// | `timeout`, `connect_timeout` | seconds, `0` for no limit |
-    /// | `proxy` | a URL, or an object with `http`, `https` and `no` |
-    /// | `secret` | the APIv2 key, for calls of APIv2 |
-    /// | `merchant` | the certificate that APIv2 demands with `security`: an object of `cert` and `key` (paths or PEM text), or of `pkcs12` (a path) and `passphrase` (feature `pkcs12`) |
+    /// Required keys, with the exceptions that [`ClientBuilder`] lists. `file://` is followed by a
+    /// path:
+    ///
+    /// - `mchid`: the merchant ID, a string or a number
+    /// - `serial`: the serial number of the merchant certificate, in hexadecimal
+    /// - `privateKey`: the merchant's private key, PEM text or `file://`
+    /// - `certs`: the platform keys, an object. Each key is `PUB_KEY_ID_...` or the serial number
+    ///   of a certificate, each value is PEM text or `file://`
+    ///
+    /// The other keys are optional. Each of them has a method of [`ClientBuilder`] with the
+    /// details:
+    ///
+    /// - `apiv3_key`: the APIv3 key. It replaces `certs`, because the platform certificates are
+    ///   then downloaded. PHP has no such key
+    /// - `secret`: the APIv2 key
+    /// - `merchant`: the certificate for APIv2 calls with `security`. An object with `cert` and
+    ///   `key` (paths, `file://` or PEM text), or with `pkcs12` (a path) and `passphrase` (feature
+    ///   `pkcs12`)
+    /// - `base_uri`: default `https://api.mch.weixin.qq.com/`
+    /// - `backup_uri`: the host for calls without a connection to `base_uri`; `""` for none
+    /// - `timeout`, `connect_timeout`: seconds; defaults 30 and 10; 0 for no limit
+    /// - `retry`: the number of retries, default 0, or an object with `times` and `pause` in
+    ///   seconds
+    /// - `proxy`: a URL, or an object with `http`, `https` and `no`
+    /// - `root_certificate`: an additional certificate authority, PEM text or `file://`
     ///
     /// ```no_run
     /// use serde_json::json;
@@ -99,45 +112,48 @@ impl Client {
     ///     "serial": "3775B6A45ACD588826D15E583A95F5DD40E3FF01",
     ///     "privateKey": "file:///etc/wechatpay/apiclient_key.pem",
     ///     "certs": {
-    ///         "PUB_KEY_ID_0119000001092024111100326200001234": "file:///etc/wechatpay/pub_key.pem",
+    ///         "PUB_KEY_ID_0119000001092024111100326200001234":
+    ///             "file:///etc/wechatpay/pub_key.pem",
     ///     },
     /// }))?;
     /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Config`]: a key is missing, unknown or wrong; the message names it.
+    /// [`ErrorKind::Config`] when a key is missing, unknown or invalid; the message names it.
     pub fn factory(settings: Value) -> Result<Client, Error> {
         ClientBuilder::from_settings(settings)?.build()
     }
 
-    /// Begins a chain with one segment; see [`Chain::seg`].
+    /// A chain with one segment, as [`Chain::seg`] adds it.
     #[must_use]
     pub fn seg(&self, name: &str) -> Chain {
         Chain::root(&self.inner).seg(name)
     }
 
-    /// Begins a chain with a path; see [`Chain::chain`].
+    /// A chain with this path, as [`Chain::chain`] adds it.
     #[must_use]
     pub fn chain(&self, path: &str) -> Chain {
         Chain::root(&self.inner).chain(path)
     }
 
-    /// What `chain!` begins with.
+    /// A chain with the static path of a `chain!`.
     #[doc(hidden)]
     #[must_use]
     pub fn __literal(&self, path: &'static crate::client::chain::Path) -> Chain {
         Chain::literal(&self.inner, path)
     }
 
-    /// What verifies and opens notifications, with this client's platform keys, fetched
-    /// certificates among them, and its APIv3 key. All that this client and its clones return share
-    /// what they have seen. See [`notify`](crate::notify).
+    /// A verifier of notifications, which also decrypts them. It uses the platform keys of this
+    /// client, downloaded certificates included, and its APIv3 key. All verifiers of this client
+    /// and its clones share one replay store. See [`notify`](crate::notify).
     ///
     /// ```
+    /// # use serde_json::json;
     /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
     /// # let client = sandbox.client_builder().apiv3_key(sandbox.apiv3_key()).build()?;
-    /// # let request = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &serde_json::json!({ "out_trade_no": "1" }))?;
+    /// # let resource = json!({ "out_trade_no": "1" });
+    /// # let request = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &resource)?;
     /// let notification = client.notifications()?.verify(request.headers(), request.body())?;
     /// println!("{} {}", notification.event_type(), notification.resource()["out_trade_no"]);
     /// # Ok::<(), wechatpay_chain::Error>(())
@@ -151,8 +167,8 @@ impl Client {
         Ok(self.inner.notifications.get_or_init(make).clone())
     }
 
-    /// What verifies and opens notifications of APIv2, with this client's APIv2 key, and its APIv3
-    /// key where it has one. See [`notify::v2`](crate::notify::v2).
+    /// A verifier of APIv2 notifications, which also decrypts them. It uses the APIv2 key of this
+    /// client, and its APIv3 key if it has one. See [`notify::v2`](crate::notify::v2).
     ///
     /// # Errors
     /// [`ErrorKind::Config`] without the setting `secret`.
@@ -161,27 +177,29 @@ impl Client {
         Ok(crate::notify::v2::NotificationVerifier::with(credential, self.inner.platform_keys.apiv3_key().ok()))
     }
 
-    /// Encrypts one text for the platform, and names the key: what goes into a sensitive field and
-    /// into `Wechatpay-Serial`.
+    /// Encrypts one text for the platform with RSA-OAEP. Returns the ciphertext in Base64, for a
+    /// sensitive field, and the ID of the key, for the header `Wechatpay-Serial`.
     ///
-    /// The option `encrypt` does this for the fields of a body; this is for what goes elsewhere,
-    /// such as into a query. RSA takes 214 bytes with the platform's keys of 2048 bits.
+    /// The option `encrypt` does this for the fields of a JSON body; this method is for any other
+    /// place, such as a query. The text can have up to 214 bytes, because the platform's keys have
+    /// 2048 bits. Source: WeChat Pay, "敏感信息加解密".
     ///
     /// ```
     /// # use serde_json::json;
     /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
     /// # let client = sandbox.client()?;
-    /// let (sealed, key_id) = client.encrypt("hello")?;
+    /// let (ciphertext, key_id) = client.encrypt("hello")?;
     /// client.chain("v3/security/echo").post(json!({
-    ///     "json": { "echo_message": "hello", "encrypted_echo_message": sealed },
+    ///     "json": { "echo_message": "hello", "encrypted_echo_message": ciphertext },
     ///     "headers": { "Wechatpay-Serial": key_id },
     /// }))?;
     /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Options`]: the text is longer than RSA takes; those of fetching the
-    /// certificates, where that is needed.
+    /// [`ErrorKind::Options`] when the text is too long; [`ErrorKind::Config`] without a platform
+    /// key and an APIv3 key; [`ErrorKind::Verification`] when the platform certificates are needed
+    /// and cannot be downloaded.
     #[cfg(feature = "aws-lc-rs")]
     pub fn encrypt(&self, text: &str) -> Result<(String, String), Error> {
         self.encrypt_async(text).wait()
@@ -190,15 +208,16 @@ impl Client {
     /// [`encrypt`](Self::encrypt), asynchronously.
     #[cfg(feature = "aws-lc-rs")]
     pub fn encrypt_async(&self, text: &str) -> Promise<(String, String)> {
-        let (platform, text) = (Arc::clone(&self.inner.platform_keys), text.to_owned());
+        let (platform_keys, text) = (Arc::clone(&self.inner.platform_keys), text.to_owned());
         Promise::new(async move {
-            let (id, key) = platform.encryption_key().await?;
+            let (id, key) = platform_keys.encryption_key().await?;
             Ok((key.encrypt(text.as_bytes())?, id))
         })
     }
 
-    /// Decrypts one text that the service encrypted for this merchant, such as the name in an
-    /// answer. [`PrivateKey::decrypt_fields`](crate::PrivateKey::decrypt_fields) does many at once.
+    /// Decrypts one text that WeChat Pay encrypted for this merchant, such as a name in a response.
+    /// [`PrivateKey::decrypt_fields`](crate::PrivateKey::decrypt_fields) decrypts several fields.
+    /// Source: WeChat Pay, "敏感信息加解密".
     ///
     /// ```
     /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
@@ -209,30 +228,31 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] without a private key in this process; [`ErrorKind::Decode`] when it
-    /// does not decrypt.
+    /// [`ErrorKind::Config`] when the client has a [`signer`](ClientBuilder::signer) instead of a
+    /// private key; [`ErrorKind::Decode`] when the text cannot be decrypted.
     #[cfg(feature = "aws-lc-rs")]
     pub fn decrypt(&self, ciphertext: &str) -> Result<String, Error> {
         let key = self.inner.merchant_key.as_ref().ok_or_else(|| {
-            Error::config("the setting private_key is missing: with a signer of your own, decrypt where the key is")
+            Error::config("the setting private_key is missing: with a custom signer, decrypt where the key is stored")
         })?;
         String::from_utf8(key.decrypt(ciphertext)?)
-            .map_err(|_| Error::new(ErrorKind::Decode, "the field decrypts to bytes that are no text in UTF-8"))
+            .map_err(|_| Error::new(ErrorKind::Decode, "the decrypted field is not UTF-8 text"))
     }
 
-    /// The parameters that open the payment in a page (JSAPI) or a mini program: `appId`,
-    /// `timeStamp`, `nonceStr`, `package`, `signType` and `paySign`, signed with the merchant's
-    /// key. Source: WeChat Pay, "JSAPI调起支付", "小程序调起支付".
+    /// The parameters that open a payment in a page (JSAPI) or a mini program, signed with the
+    /// merchant's key: an object with the strings `appId`, `timeStamp`, `nonceStr`, `package`,
+    /// `signType` and `paySign`. Source: WeChat Pay, "JSAPI调起支付", "小程序调起支付".
     ///
     /// ```
     /// # let client = wechatpay_chain::sandbox::Sandbox::start()?.client()?;
-    /// let parameters = client.jsapi_payment("wx8888888888888888", "wx201410272009395522657a690389285100")?;
+    /// let (appid, prepay_id) = ("wx8888888888888888", "wx201410272009395522657a690389285100");
+    /// let parameters = client.jsapi_payment(appid, prepay_id)?;
     /// assert_eq!(parameters["package"], "prepay_id=wx201410272009395522657a690389285100");
     /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Sign`]: the signer refused.
+    /// [`ErrorKind::Sign`] when the signer returns an error.
     pub fn jsapi_payment(&self, appid: &str, prepay_id: &str) -> Result<Value, Error> {
         self.jsapi_payment_async(appid, prepay_id).wait()
     }
@@ -248,19 +268,22 @@ impl Client {
         })
     }
 
-    /// The parameters that open the payment in an app: `appid`, `partnerid`, `prepayid`, `package`,
-    /// `noncestr`, `timestamp` and `sign`. `partnerid` is this client's merchant id; a partner puts
-    /// the sub-merchant's id in its place. Source: WeChat Pay, "APP调起支付".
+    /// The parameters that open a payment in an app, signed with the merchant's key: an object with
+    /// the strings `appid`, `partnerid`, `prepayid`, `package`, `noncestr`, `timestamp` and `sign`.
+    /// `partnerid` is this client's merchant ID; a partner replaces it with the sub-merchant's ID.
+    /// Source: WeChat Pay, "APP调起支付".
     ///
     /// ```
     /// # let client = wechatpay_chain::sandbox::Sandbox::start()?.client()?;
-    /// let parameters = client.app_payment("wx8888888888888888", "wx201410272009395522657a690389285100")?;
-    /// assert_eq!((&parameters["partnerid"], &parameters["package"]), (&"1900000109".into(), &"Sign=WXPay".into()));
+    /// let (appid, prepay_id) = ("wx8888888888888888", "wx201410272009395522657a690389285100");
+    /// let parameters = client.app_payment(appid, prepay_id)?;
+    /// assert_eq!(parameters["partnerid"], "1900000109");
+    /// assert_eq!(parameters["package"], "Sign=WXPay");
     /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Sign`]: the signer refused.
+    /// [`ErrorKind::Sign`] when the signer returns an error.
     pub fn app_payment(&self, appid: &str, prepay_id: &str) -> Result<Value, Error> {
         self.app_payment_async(appid, prepay_id).wait()
     }
@@ -276,11 +299,11 @@ impl Client {
         })
     }
 
-    /// Fetches the platform's certificates now, verified by the answer's signature and the seal of
-    /// the APIv3 key.
+    /// Downloads the platform certificates now. They are decrypted with the APIv3 key, and the
+    /// signature of the response is verified. Source: WeChat Pay, "获取平台证书列表".
     ///
-    /// Calls do this by themselves when they meet a new serial number; this is for looking at them,
-    /// or for warming up.
+    /// Calls download them automatically when a response names an unknown serial number. Use this
+    /// method to inspect the certificates, or to download them before the first call.
     ///
     /// ```
     /// # let sandbox = wechatpay_chain::sandbox::Sandbox::builder().certificates().start()?;
@@ -292,40 +315,44 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] without the setting `apiv3_key`; those of a call;
-    /// [`ErrorKind::Decode`] when the APIv3 key is not the merchant's.
+    /// [`ErrorKind::Config`] without the setting `apiv3_key`; [`ErrorKind::Decode`] when the APIv3
+    /// key is not the merchant's; those of a call.
     pub fn certificates(&self) -> Result<Vec<Certificate>, Error> {
         self.certificates_async().wait()
     }
 
     /// [`certificates`](Self::certificates), asynchronously.
     pub fn certificates_async(&self) -> Promise<Vec<Certificate>> {
-        let platform = Arc::clone(&self.inner.platform_keys);
-        Promise::new(async move { platform.fetch_now().await })
+        let platform_keys = Arc::clone(&self.inner.platform_keys);
+        Promise::new(async move { platform_keys.fetch_now().await })
     }
 
-    /// The file that an answer announces by `download_url`, `hash_type` and `hash_value`, as
-    /// `v3/bill/tradebill` and `v3/bill/fundflowbill` do. [`Download`] has an example.
+    /// A download of the file that `response` describes with `download_url`, `hash_type` and
+    /// `hash_value`, as the responses of `v3/bill/tradebill` and `v3/bill/fundflowbill` do.
+    /// [`Download`] has an example.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`]: the answer announces no file, or a digest that cannot be checked.
-    pub fn download(&self, answer: &Response) -> Result<Download, Error> {
-        Download::new(&self.inner, answer)
+    /// [`ErrorKind::Options`] when the response is not verified, when it lacks one of these fields,
+    /// or when its `hash_type` is neither `SHA1` nor `SHA256`. [`ErrorKind::Decode`] when it is not
+    /// JSON.
+    pub fn download(&self, response: &Response) -> Result<Download, Error> {
+        Download::new(&self.inner, response)
     }
 
-    /// Sends a request to a path given as it is: a template whose names are not turned into
-    /// kebab-case. The method is a text or a [`http::Method`]; PHP's `request(verb, uri, options)`.
+    /// Sends a request to a path template that is used as given: its names are not converted to
+    /// kebab-case. The method is a string or an [`http::Method`]. This is the method
+    /// `request(verb, uri, options)` of PHP's client.
     ///
     /// ```
     /// # let sandbox = wechatpay_chain::sandbox::Sandbox::builder().certificates().start()?;
     /// # let client = sandbox.client_builder().apiv3_key(sandbox.apiv3_key()).build()?;
-    /// let answer = client.request("GET", "v3/certificates", ())?;
-    /// assert_eq!(answer.status(), 200);
+    /// let response = client.request("GET", "v3/certificates", ())?;
+    /// assert_eq!(response.status(), 200);
     /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```
     ///
     /// # Errors
-    /// Those of [`Chain::get`].
+    /// Those of [`Chain::get`]; [`ErrorKind::Options`] when the method is invalid.
     pub fn request<M>(&self, method: M, uri: &str, options: impl Into<Options>) -> Result<Response, Error>
     where
         M: TryInto<Method, Error: Into<BoxError>>,
@@ -339,10 +366,10 @@ impl Client {
         M: TryInto<Method, Error: Into<BoxError>>,
     {
         let method: Method = match method.try_into() {
-            // As PHP does; the names of methods are case-sensitive on the wire.
+            // As in PHP. Methods are case-sensitive in HTTP.
             Ok(method) => Method::from_bytes(method.as_str().to_ascii_uppercase().as_bytes()).unwrap_or(method),
             Err(source) => {
-                let error = Error::options("the method is no name of an HTTP method").with_source(source);
+                let error = Error::options("the method is not a valid HTTP method").with_source(source);
                 return Promise::new(async move { Err(error) });
             }
         };
@@ -353,8 +380,8 @@ impl Client {
 impl ops::Index<&'static str> for Client {
     type Output = Chain;
 
-    /// [`chain`](Client::chain) with a string literal. The chain is kept as long as the client, so
-    /// the same literal is parsed once; a path made at run time goes to `chain`.
+    /// [`chain`](Client::chain) with a string literal. The client caches the chain, so each literal
+    /// is parsed once. Use `chain` for a path built at run time.
     fn index(&self, path: &'static str) -> &Chain {
         self.cache.get_or_insert(path, || self.chain(path))
     }

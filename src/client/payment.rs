@@ -1,5 +1,5 @@
-//! The parameters that a front end needs to open the payment: what WeChat's own scripts and
-//! libraries take.
+//! The parameters that a front end passes to WeChat's scripts and libraries to open a payment, and
+//! the signatures of vouchers and WeChat Work.
 
 use ring::hmac;
 use serde_json::{Value, json};
@@ -8,7 +8,10 @@ use crate::crypto::hex;
 use crate::crypto::secret::Secret;
 use crate::proto::signing_string::{joined_by_line_feed, ksort, query_string_like};
 
-/// The message that `paySign` of JSAPI and mini programs covers.
+/// The signing string of `paySign` for JSAPI and mini programs: four lines, each of which ends with
+/// a line feed. `timestamp` is in seconds since 1970, `package` is `prepay_id=` and the prepay ID.
+///
+/// Source: WeChat Pay, "JSAPI调起支付", "小程序调起支付".
 ///
 /// ```text
 /// wx8888888888888888\n
@@ -20,7 +23,8 @@ pub(crate) fn jsapi_message(appid: &str, timestamp: &str, nonce: &str, package: 
     joined_by_line_feed([appid, timestamp, nonce, package])
 }
 
-/// What `WeixinJSBridge.invoke('getBrandWCPayRequest', ...)` and `wx.requestPayment` take.
+/// The argument of `WeixinJSBridge.invoke('getBrandWCPayRequest', ...)`, and the parameters of
+/// `wx.requestPayment`. All values are strings.
 pub(crate) fn jsapi(appid: &str, timestamp: &str, nonce: &str, package: &str, sign: &str) -> Value {
     json!({
         "appId": appid,
@@ -32,7 +36,10 @@ pub(crate) fn jsapi(appid: &str, timestamp: &str, nonce: &str, package: &str, si
     })
 }
 
-/// The message that `sign` of an app's payment covers.
+/// The signing string of `sign` for payments in apps: four lines, each of which ends with a line
+/// feed.
+///
+/// Source: WeChat Pay, "APP调起支付".
 ///
 /// ```text
 /// wx8888888888888888\n
@@ -44,7 +51,7 @@ pub(crate) fn app_message(appid: &str, timestamp: &str, nonce: &str, prepay_id: 
     joined_by_line_feed([appid, timestamp, nonce, prepay_id])
 }
 
-/// What the libraries for Android, iOS and HarmonyOS take as `PayReq`.
+/// The fields of `PayReq` in the libraries for Android, iOS and HarmonyOS. All values are strings.
 pub(crate) fn app(appid: &str, partnerid: &str, prepay_id: &str, timestamp: &str, nonce: &str, sign: &str) -> Value {
     json!({
         "appid": appid,
@@ -57,19 +64,26 @@ pub(crate) fn app(appid: &str, partnerid: &str, prepay_id: &str, timestamp: &str
     })
 }
 
-/// The `sign` of parameters that hand out vouchers in H5 and mini programs: HMAC-SHA256 with the
-/// APIv2 key, upper-case hexadecimal, over the sorted parameters, empty ones and `sign` left out.
+/// The `sign` of the parameters that send vouchers in mini programs and H5 pages: HMAC-SHA256 with
+/// the APIv2 key, as 64 upper-case hexadecimal digits.
+///
+/// The signing string consists of the parameters, sorted by the bytes of their names and not
+/// URL-encoded, and the APIv2 key. Empty parameters and `sign` are omitted:
 ///
 /// ```text
 /// out_request_no0=abc123&send_coupon_merchant=10016226&stock_id0=1234567891&key=...
 /// ```
 ///
+/// Source: WeChat Pay, "小程序发券" and "H5发券"; the examples of the PHP SDK.
+///
 /// ```
 /// use wechatpay_chain::{Secret, voucher_sign};
-/// let sign = voucher_sign(
-///     [("stock_id0", "1234567891"), ("out_request_no0", "abc123"), ("send_coupon_merchant", "10016226")],
-///     &Secret::from("corpusApiv2Key0123456789abcdefgh"),
-/// );
+/// let parameters = [
+///     ("stock_id0", "1234567891"),
+///     ("out_request_no0", "abc123"),
+///     ("send_coupon_merchant", "10016226"),
+/// ];
+/// let sign = voucher_sign(parameters, &Secret::from("corpusApiv2Key0123456789abcdefgh"));
 /// assert_eq!(sign.len(), 64);
 /// ```
 #[must_use]
@@ -81,20 +95,34 @@ pub fn voucher_sign<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>
     hex::encode(hmac::sign(&key, &zeroize::Zeroizing::new(message)).as_ref()).to_ascii_uppercase()
 }
 
-/// The `workwx_sign` of WeChat Work's red packets and payments: MD5 over the given fields, sorted,
-/// and the agent's secret, in upper-case hexadecimal. Which fields are signed differs by endpoint,
-/// so give just those, `nonce_str` among them, and put the same `nonce_str` into the call.
+/// The `workwx_sign` of red packets and payments of WeChat Work: MD5, as 32 upper-case hexadecimal
+/// digits.
+///
+/// The signing string consists of the given fields, sorted by the bytes of their names and not
+/// URL-encoded, and the secret of the WeChat Work agent. Empty fields and `sign` are omitted:
+///
+/// ```text
+/// act_name=XXX&mch_billno=11111234567890&mch_id=10000098&nonce_str=...&secret=...
+/// ```
+///
+/// The set of signed fields differs between endpoints, so give only the fields that the endpoint's
+/// documentation lists. They include `nonce_str`; the call must carry the same `nonce_str`.
 ///
 /// Source: WeChat Work, "发放企业红包" and "向员工付款".
 ///
 /// ```
 /// use wechatpay_chain::{Secret, workwx_sign};
 /// let secret = Secret::from("the agent's secret");
-/// let sign = workwx_sign(
-///     [("act_name", "XXX"), ("mch_billno", "11111234567890"), ("mch_id", "10000098"), ("nonce_str", "qFKEgfig76DF9912fewmkp"),
-///      ("re_openid", "oxTWIuGaIt6gTKsQRLau2M0yL16E"), ("total_amount", "1000"), ("wxappid", "wx123456789")],
-///     &secret,
-/// );
+/// let fields = [
+///     ("act_name", "XXX"),
+///     ("mch_billno", "11111234567890"),
+///     ("mch_id", "10000098"),
+///     ("nonce_str", "qFKEgfig76DF9912fewmkp"),
+///     ("re_openid", "oxTWIuGaIt6gTKsQRLau2M0yL16E"),
+///     ("total_amount", "1000"),
+///     ("wxappid", "wx123456789"),
+/// ];
+/// let sign = workwx_sign(fields, &secret);
 /// assert_eq!(sign.len(), 32);
 /// ```
 #[must_use]
@@ -108,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_signature_of_wechat_work() {
+    fn workwx_sign_omits_empty_fields() {
         let fields = [("b", "2"), ("a", "1"), ("c", "")];
         // printf 'a=1&b=2&secret=s' | md5sum
         assert_eq!(workwx_sign(fields, &"s".into()), crate::crypto::hash::md5("a=1&b=2&secret=s").to_ascii_uppercase());

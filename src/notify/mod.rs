@@ -95,8 +95,8 @@ impl NotificationVerifier {
     ) -> Result<Self, Error> {
         let mut checked = BTreeMap::new();
         for (id, key) in keys {
-            let id = platform_keys::normal_id(id.into());
-            platform_keys::check_id(&id, &key)
+            let id = platform_keys::normalize_id(id.into());
+            platform_keys::validate_id(&id, &key)
                 .map_err(|reason| Error::config(format!("the platform key {id:?}: {reason}")))?;
             checked.insert(id, key);
         }

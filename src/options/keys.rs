@@ -155,7 +155,7 @@ impl Options {
     }
 }
 
-/// A reserved key and its reader. The reader's error says what was expected.
+/// A reserved key and its reader. The reader returns the reason why a value is invalid.
 pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) set: fn(&mut Options, Value) -> Result<(), String>,
@@ -174,7 +174,7 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "headers", set: |o, v| read::headers(v, &mut o.spec.headers) },
     Key { name: "base_uri", set: |o, v| put(&mut o.config.base_uri, read::base_uri(&v)) },
     Key { name: "nonceless", set: |o, v| put(&mut o.spec.nonceless, read::nonceless(&v)) },
-    // How it is sent.
+    // The connection and its limits.
     Key { name: "security", set: |o, v| read::boolean(&v).map(|on| o.config.http.client_certificate = on) },
     Key { name: "timeout", set: |o, v| put(&mut o.config.timeout, read::seconds(&v)) },
     Key { name: "connect_timeout", set: |o, v| put(&mut o.config.http.connect_timeout, read::seconds(&v)) },
@@ -189,34 +189,34 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "debug", set: |o, v| read::boolean(&v).map(|on| o.config.http.debug = on) },
 ];
 
-/// The Guzzle options that this crate rejects, and what replaces them. They are not variables
-/// either: a PHP options array that is ported must not lose one silently.
+/// The Guzzle options that this crate rejects, and their replacements. They cannot be variables of
+/// a path either, so that a ported PHP options array does not lose an option silently.
 pub(super) const REJECTED: &[(&str, &str)] = &[
     ("auth", "every request is signed; the user and password of a proxy are part of the URL of \"proxy\""),
     ("cert", "the client certificate belongs to the settings of the client (merchant), and \"security\" presents it"),
     ("cookies", "the service sets no cookies; a Cookie header can be given in \"headers\""),
     ("crypto_method", "TLS 1.2 and 1.3 are always on"),
-    ("curl", "there is no curl below: use \"timeout\", \"connect_timeout\" and \"proxy\""),
-    ("decode_content", "bodies are handed out as they came, since digests and signatures cover them so"),
+    ("curl", "requests are not sent with curl: use \"timeout\", \"connect_timeout\" and \"proxy\""),
+    ("decode_content", "bodies are returned as received, because digests and signatures cover those bytes"),
     ("delay", "wait before the call, with your runtime's timer"),
     ("expect", "bodies are sent at once"),
-    ("force_ip_resolve", "IPv4 and IPv6 are tried side by side"),
+    ("force_ip_resolve", "IPv4 and IPv6 are tried in parallel"),
     ("handler", "replace parts of the client with ClientBuilder::signer, ::verifier or ::layer"),
     ("idn_conversion", "write the host of base_uri in ASCII"),
-    ("on_headers", "the answer's headers are at Response::headers"),
+    ("on_headers", "the response headers are in Response::headers"),
     ("on_stats", "add a layer that measures with ClientBuilder::layer"),
-    ("progress", "a function does not fit into JSON: give it with Options::progress"),
+    ("progress", "JSON cannot represent a function: give it with Options::progress"),
     (
         "ssl_key",
         "the client certificate belongs to the settings of the client (merchant), and \"security\" presents it",
     ),
-    ("stream_context", "there are no PHP streams below: use \"timeout\" and \"proxy\""),
+    ("stream_context", "PHP streams are not used: use \"timeout\" and \"proxy\""),
     ("synchronous", "call post for a synchronous call, post_async for an asynchronous one"),
     ("verify", "TLS is always verified; add a private authority with ClientBuilder::root_certificate"),
-    ("version", "calls go over HTTP/1.1"),
+    ("version", "requests are sent over HTTP/1.1"),
 ];
 
-/// The names that a path variable cannot have.
+/// The names of both tables, which a path variable cannot have.
 pub(crate) const RESERVED: ReservedNames = ReservedNames { options: &OPTION_NAMES, rejected: &REJECTED_NAMES };
 
 const OPTION_NAMES: [&str; KEYS.len()] = {
@@ -242,11 +242,12 @@ pub(crate) fn is_reserved(name: &str) -> bool {
     OPTION_NAMES.contains(&name) || REJECTED_NAMES.contains(&name)
 }
 
-/// What replaces a Guzzle option that this crate rejects.
+/// The replacement for a Guzzle option that this crate rejects; `None` for any other name.
 pub(crate) fn replacement(name: &str) -> Option<&'static str> {
     REJECTED.iter().find(|(key, _)| *key == name).map(|(_, instead)| *instead)
 }
 
+/// Stores the value that a reader returned.
 fn put<T, V: Into<Option<T>>>(slot: &mut Option<T>, value: Result<V, String>) -> Result<(), String> {
     *slot = value?.into();
     Ok(())

@@ -55,7 +55,7 @@ fn each_invalid_option_has_its_message() {
         (json!({"multipart": [{"name": "a", "contents": "", "headers": {"X": "a\r\nb"}}]}), "line break"),
         (json!({"headers": {"X-A": "1", "x-a": "2"}}), "appears twice"),
         (json!({"headers": {"X-A": []}}), "has no value"),
-        (json!({"headers": {"TE": "trailers"}}), "cannot be given"),
+        (json!({"headers": {"TE": "trailers"}}), "cannot be set"),
         (
             json!({"multipart": [{"name": "a", "contents": "", "headers": {"Content-Disposition": "x"}}]}),
             "follows from",
@@ -66,7 +66,7 @@ fn each_invalid_option_has_its_message() {
         (json!({"stream": 1}), "a number where true or false"),
         (json!({"allow_redirects": 3}), "a number where true, false"),
         (json!({"allow_redirects": {"max": 99}}), "0 to 20"),
-        (json!({"allow_redirects": {"referer": true}}), "it has \"max\""),
+        (json!({"allow_redirects": {"referer": true}}), "the keys are \"max\""),
         (json!({"proxy": 1}), "a number where a URL"),
         (json!({"id": 1e20}), "\"id\": the number 1e+20 is too large"),
         (json!({"id": [1, -9007199254740992.0]}), "\"id\": the number -9007199254740992.0 is too large"),

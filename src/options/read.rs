@@ -1,4 +1,5 @@
-//! Readers of option values in JSON. Each error says what was given and what is needed.
+//! Readers of option values in JSON. Their error is a part of a message: the given value or its
+//! type, and what is needed instead, such as "a number where a string is needed".
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::proto::multipart::{Multipart, Part};
 use crate::proto::request::{Query, exact};
 use crate::transport::proxy::Proxy;
 
+/// A string.
 pub(crate) fn text(value: Value) -> Result<String, String> {
     match value {
         Value::String(text) => Ok(text),
@@ -30,6 +32,7 @@ pub(super) fn texts(value: Value) -> Result<Vec<String>, String> {
     }
 }
 
+/// An object.
 pub(super) fn object(value: Value) -> Result<Map<String, Value>, String> {
     match value {
         Value::Object(members) => Ok(members),
@@ -57,20 +60,24 @@ pub(super) fn nonceless(value: &Value) -> Result<Option<bool>, String> {
     }
 }
 
+/// `true` or `false`.
 pub(super) fn boolean(value: &Value) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| format!("{} where true or false is needed", kind(value)))
 }
 
+/// A duration: a number of seconds, at least 0.
 pub(crate) fn seconds(value: &Value) -> Result<Duration, String> {
     let needed = "a number of seconds is needed, such as 2.5, or 0 for no limit";
     let number = value.as_f64().ok_or_else(|| format!("{}, where {needed}", kind(value)))?;
     Duration::try_from_secs_f64(number).map_err(|_| format!("{number}, where {needed}"))
 }
 
+/// The `base_uri` option: a URL.
 pub(super) fn base_uri(value: &Value) -> Result<BaseUri, String> {
     BaseUri::parse(value.as_str().ok_or_else(|| format!("{} where a string is needed", kind(value)))?)
 }
 
+/// The `query` option: an object, or the encoded query as a string. `None` for null.
 pub(super) fn query(value: Value) -> Result<Option<Query>, String> {
     match value {
         Value::Null => Ok(None),
@@ -78,14 +85,14 @@ pub(super) fn query(value: Value) -> Result<Option<Query>, String> {
             members.values().try_for_each(exact)?;
             Ok(Some(Query::Map(members)))
         }
-        // The empty array of PHP.
+        // In PHP, an empty array can be an empty object.
         Value::Array(items) if items.is_empty() => Ok(Some(Query::Text(String::new()))),
         Value::String(text) => Ok(Some(Query::Text(text))),
         other => Err(format!("{} where an object or a string is needed", kind(&other))),
     }
 }
 
-/// The `retry` option: the number of repetitions, or an object with `times` and `pause` (seconds).
+/// The `retry` option: the number of retries, or an object with `times` and `pause` in seconds.
 pub(crate) fn retry(value: &Value) -> Result<Retry, String> {
     let times = |value: &Value| {
         let times =
@@ -98,13 +105,14 @@ pub(crate) fn retry(value: &Value) -> Result<Retry, String> {
         match key.as_str() {
             "times" => retry.times = times(value)?,
             "pause" => retry.pause = seconds(value)?,
-            other => return Err(format!("the key {other:?} is unknown: it has \"times\" and \"pause\"")),
+            other => return Err(format!("the key {other:?} is unknown: the keys are \"times\" and \"pause\"")),
         }
     }
     Ok(retry)
 }
 
-/// Guzzle's `allow_redirects`: a boolean, or an object with `max` and `strict`.
+/// Guzzle's `allow_redirects`: a boolean, or an object with `max`, 0 to 20, and `strict`. `true`
+/// follows up to 5 redirects.
 pub(super) fn redirects(value: &Value) -> Result<Redirects, String> {
     const MAX: u8 = 5;
     let members = match value {
@@ -120,13 +128,14 @@ pub(super) fn redirects(value: &Value) -> Result<Redirects, String> {
                 redirects.left = max.filter(|max| *max <= 20).ok_or("\"max\" is not a number from 0 to 20")?;
             }
             "strict" => redirects.strict = boolean(value)?,
-            other => return Err(format!("the key {other:?} is unknown: it has \"max\" and \"strict\"")),
+            other => return Err(format!("the key {other:?} is unknown: the keys are \"max\" and \"strict\"")),
         }
     }
     Ok(redirects)
 }
 
-/// Guzzle's `proxy`: a URL, or an object of `http`, `https` and `no` (a list or text with commas).
+/// Guzzle's `proxy`: a URL, an empty string for no proxy, or an object with `http`, `https` and
+/// `no` (a list, or a string with commas).
 pub(crate) fn proxy(value: Value) -> Result<Proxy, String> {
     let members = match value {
         Value::String(url) if url.is_empty() => return Ok(Proxy::Off),
@@ -145,7 +154,7 @@ pub(crate) fn proxy(value: Value) -> Result<Proxy, String> {
                     other => text(other)?,
                 }
             }
-            other => return Err(format!("the key {other:?} is unknown: it has http, https and no")),
+            other => return Err(format!("the key {other:?} is unknown: the keys are http, https and no")),
         }
     }
     Ok(Proxy::Split { http, https, no })
@@ -157,15 +166,17 @@ const OWN_HEADERS: &[(&str, &str)] = &[
     ("host", "it follows from base_uri"),
     ("content-length", "it follows from the body"),
     ("transfer-encoding", "bodies are sent with a known length"),
-    ("connection", "the connection pool keeps connections"),
-    ("upgrade", "calls go over HTTP/1.1"),
+    ("connection", "the connection pool manages connections"),
+    ("upgrade", "requests are sent over HTTP/1.1"),
     ("expect", "bodies are sent at once"),
-    ("keep-alive", "the connection pool keeps connections"),
+    ("keep-alive", "the connection pool manages connections"),
     ("proxy-authorization", "the user and password of a proxy are part of the URL of \"proxy\""),
     ("te", "trailers are not used"),
     ("trailer", "bodies are sent with a known length"),
 ];
 
+/// The `headers` option: an object whose values are a string, a number, or a list of them. Adds the
+/// headers to `into`. A header that appears twice or that this client sets itself is an error.
 pub(super) fn headers(value: Value, into: &mut HeaderMap) -> Result<(), String> {
     for (name, values) in object(value)? {
         let values = match values {
@@ -175,8 +186,8 @@ pub(super) fn headers(value: Value, into: &mut HeaderMap) -> Result<(), String> 
         let shown = excerpt(&name).into_owned();
         let name =
             HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{shown:?} is not a valid header name"))?;
-        if let Some((_, why)) = OWN_HEADERS.iter().find(|(own, _)| name == *own) {
-            return Err(format!("the header {shown:?} cannot be given: {why}"));
+        if let Some((_, reason)) = OWN_HEADERS.iter().find(|(own, _)| name == *own) {
+            return Err(format!("the header {shown:?} cannot be set: {reason}"));
         }
         if into.contains_key(&name) {
             return Err(format!("the header {shown:?} appears twice, in different capitalisation"));
@@ -216,6 +227,7 @@ pub(super) fn multipart(value: Value) -> Result<Multipart, String> {
     Ok(Multipart { boundary: media::boundary().map_err(|error| error.to_string())?, parts })
 }
 
+/// One part of `multipart`.
 fn part(value: Value) -> Result<Part, String> {
     let (mut name, mut contents, mut part_headers, mut filename) = (None, None, Vec::new(), None);
     for (key, value) in object(value)? {
@@ -242,7 +254,7 @@ fn part(value: Value) -> Result<Part, String> {
             }
             other => {
                 return Err(format!(
-                    "the key {other:?} of a part is none of \"name\", \"contents\", \"filename\" and \"headers\""
+                    "the key {other:?} of a part is unknown: the keys are \"name\", \"contents\", \"filename\" and \"headers\""
                 ));
             }
         }

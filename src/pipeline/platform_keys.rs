@@ -1,9 +1,11 @@
-//! The platform's keys: which one verifies an answer, where new ones come from, and which one
-//! encrypts.
+//! The platform's keys: which one verifies a response, and which one encrypts sensitive fields.
 //!
-//! Keys that the settings name are used as they are. With an APIv3 key the platform's certificates
-//! are fetched besides: when an answer names a serial number that is not known, and from time to
-//! time in the background. Whatever goes wrong with that, the keys that are there stay.
+//! Pattern: a read-through cache with single-flight downloads. The keys in the settings are fixed.
+//! With an APIv3 key, the platform certificates are also downloaded: when a response names an
+//! unknown serial number, and periodically in the background. Concurrent calls share one download.
+//! A failed download does not remove a key.
+//!
+//! Source: WeChat Pay, "获取平台证书列表".
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -20,94 +22,117 @@ use crate::proto::excerpt::excerpt;
 use crate::transport::BoxFuture;
 use crate::transport::runtime;
 
-/// Ids of public keys begin so; the other serials are those of platform certificates.
-const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_";
-/// After a fetch that did not bring the serial it was made for, the next waits so long: a serial
-/// that nobody knows must not become a request for each call.
-const PAUSE: Duration = Duration::from_secs(60);
-/// After a fetch that failed.
-const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
-/// A fetch takes no longer.
-const TIMEOUT: Duration = Duration::from_secs(20);
-/// How often the certificates are fetched anew, where the settings do not say. The service changes
-/// them at least ten days before they expire.
-pub(crate) const REFRESH: Duration = Duration::from_secs(12 * 60 * 60);
+/// The prefix of a public key's ID. Any other ID is the serial number of a platform certificate.
+const PUBLIC_KEY_ID_PREFIX: &str = "PUB_KEY_ID_";
+/// The delay before the next fetch when the last one did not contain the serial number that it was
+/// started for. Otherwise each response with an unknown serial number would cause a request.
+const DELAY_AFTER_UNKNOWN_KEY: Duration = Duration::from_secs(60);
+/// The delay before the next fetch when the last one failed.
+const DELAY_AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// The time limit of a fetch.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(20);
+/// The default interval between fetches in the background. WeChat Pay replaces a certificate at
+/// least ten days before it expires.
+pub(crate) const REFRESH_INTERVAL: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// The platform's keys, shared by all calls of a client.
 pub(crate) struct PlatformKeys {
-    /// By id or serial number, from the settings. They are not looked at for their age: they are
-    /// what the merchant says.
-    settings: BTreeMap<String, PublicKey>,
-    fetched: RwLock<Fetched>,
+    /// The keys in the settings, by ID or serial number. Their validity period is not checked for
+    /// verification; the configuration is authoritative.
+    configured: BTreeMap<String, PublicKey>,
+    downloaded: RwLock<Downloaded>,
+    /// `None` without an APIv3 key.
     source: Option<CertificateSource>,
-    flight: Mutex<InFlightFetch>,
+    fetches: Mutex<FetchState>,
 }
 
+/// The downloaded certificates, and the time of the last successful fetch.
 #[derive(Default)]
-struct Fetched {
+struct Downloaded {
     certificates: Vec<Certificate>,
     at: Option<Instant>,
 }
 
-/// The fetch that is under way, for those who wait, and the last one. A fetch is a task of its own
-/// on the background runtime: it neither ends with the call that began it nor stands still with
-/// that call's runtime.
+/// The fetch in flight, if any, and the last one that ended.
 #[derive(Default)]
-struct InFlightFetch {
-    under_way: Option<watch::Receiver<bool>>,
-    last: Option<Attempt>,
+struct FetchState {
+    in_flight: Option<InFlightFetch>,
+    last: Option<EndedFetch>,
 }
 
-/// The last fetch.
-struct Attempt {
+/// A fetch in flight, which any number of calls can wait for. Its channel receives `true` when the
+/// fetch has ended.
+///
+/// The fetch is a task of its own on the background runtime, so it neither ends with the call that
+/// started it nor depends on that call's runtime being polled.
+#[derive(Clone)]
+struct InFlightFetch(watch::Receiver<bool>);
+
+impl InFlightFetch {
+    /// Waits until the fetch has ended. Returns false if its task ended without a result.
+    async fn wait_until_ended(&mut self) -> bool {
+        // A little longer than a fetch can take. The sender is dropped only if the task panicked.
+        let limit = FETCH_TIMEOUT + Duration::from_secs(5);
+        matches!(tokio::time::timeout(limit, self.0.wait_for(|ended| *ended)).await, Ok(Ok(_)))
+    }
+}
+
+/// A fetch that has ended.
+struct EndedFetch {
     at: Instant,
-    outcome: Outcome,
+    outcome: FetchOutcome,
 }
 
-enum Outcome {
-    /// It brought what was missing, or nothing was; a rotation may follow at once.
-    Helped,
-    /// The certificates came, and the serial that was missing is not among them.
-    StillUnknown,
+enum FetchOutcome {
+    /// The certificates were downloaded, and the key that was needed, if any, is among them.
+    Complete,
+    /// The certificates were downloaded, and the key that was needed is not among them.
+    KeyNotFound,
     Failed(String),
 }
 
-impl Attempt {
-    fn pause(&self) -> Duration {
+impl EndedFetch {
+    /// The minimum time between this fetch and the next one.
+    fn delay(&self) -> Duration {
         match self.outcome {
-            Outcome::Helped => Duration::ZERO,
-            Outcome::StillUnknown => PAUSE,
-            Outcome::Failed(_) => PAUSE_AFTER_FAILURE,
+            FetchOutcome::Complete => Duration::ZERO,
+            FetchOutcome::KeyNotFound => DELAY_AFTER_UNKNOWN_KEY,
+            FetchOutcome::Failed(_) => DELAY_AFTER_FAILURE,
         }
     }
 }
 
-/// The id to send as `Wechatpay-Serial`, in public-key mode: the one public key where there is no
-/// other key.
+/// The ID to send as `Wechatpay-Serial` in public-key mode: that of the only key, if it is a public
+/// key. `None` in any other case.
 pub(crate) fn public_key_id(keys: &BTreeMap<String, PublicKey>) -> Option<&str> {
     let mut ids = keys.keys();
     match (ids.next(), ids.next()) {
-        (Some(id), None) if id.starts_with(PUBLIC_KEY_ID) => Some(id),
+        (Some(id), None) if id.starts_with(PUBLIC_KEY_ID_PREFIX) => Some(id),
         _ => None,
     }
 }
 
-fn missing(what_for: &str) -> Error {
-    Error::config(format!("the setting apiv3_key is missing: {what_for}"))
+fn missing_apiv3_key(reason: &str) -> Error {
+    Error::config(format!("the setting apiv3_key is missing: {reason}"))
 }
 
-/// An id as the service writes it: serial numbers in capitals.
-pub(crate) fn normal_id(mut id: String) -> String {
+/// The ID in the form that WeChat Pay uses: a serial number in upper case, a public key's ID
+/// unchanged.
+pub(crate) fn normalize_id(mut id: String) -> String {
     if id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         id.make_ascii_uppercase();
     }
     id
 }
 
-/// Whether an id fits the key under it. The error says what is wrong.
-pub(crate) fn check_id(id: &str, key: &PublicKey) -> Result<(), String> {
+/// Checks the form of an ID, and that the key under it has this ID.
+///
+/// # Errors
+/// A message with the reason: the ID has an unknown form, or the key is a certificate with another
+/// serial number.
+pub(crate) fn validate_id(id: &str, key: &PublicKey) -> Result<(), String> {
     let is_public_key_id = id
-        .strip_prefix(PUBLIC_KEY_ID)
+        .strip_prefix(PUBLIC_KEY_ID_PREFIX)
         .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric()));
     let is_serial = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     match key.certificate_serial() {
@@ -115,235 +140,243 @@ pub(crate) fn check_id(id: &str, key: &PublicKey) -> Result<(), String> {
             Err("it is neither PUB_KEY_ID_... nor the serial number of a certificate in hexadecimal".to_owned())
         }
         Some(serial) if is_public_key_id => Err(format!(
-            "a certificate stands under the id of a public key: give pub_key.pem, or the certificate under its serial number {serial}"
+            "a certificate is configured with the ID of a public key: give pub_key.pem, or the certificate with its serial number {serial}"
         )),
         Some(serial) if !serial.eq_ignore_ascii_case(id) => {
-            Err(format!("the certificate there has the serial number {serial}"))
+            Err(format!("the certificate has the serial number {serial}"))
         }
         _ => Ok(()),
     }
 }
 
 impl PlatformKeys {
-    pub(crate) fn new(settings: BTreeMap<String, PublicKey>, source: Option<CertificateSource>) -> Arc<Self> {
-        Arc::new(PlatformKeys { settings, fetched: RwLock::default(), source, flight: Mutex::default() })
+    pub(crate) fn new(configured: BTreeMap<String, PublicKey>, source: Option<CertificateSource>) -> Arc<Self> {
+        Arc::new(PlatformKeys { configured, downloaded: RwLock::default(), source, fetches: Mutex::default() })
     }
 
-    fn find(&self, serial: &str) -> Option<PublicKey> {
-        if let Some(key) = self.settings.get(serial) {
+    /// The key with this ID or serial number, if it is known and valid. Does not download.
+    fn known_key(&self, serial: &str) -> Option<PublicKey> {
+        if let Some(key) = self.configured.get(serial) {
             return Some(key.clone());
         }
-        let fetched = self.fetched.read().unwrap_or_else(PoisonError::into_inner);
-        let found = fetched.certificates.iter().find(|certificate| certificate.serial() == serial)?;
-        // One that expired while the process slept is as good as unknown, and will be asked for
-        // anew.
+        let downloaded = self.downloaded.read().unwrap_or_else(PoisonError::into_inner);
+        let found = downloaded.certificates.iter().find(|certificate| certificate.serial() == serial)?;
+        // A downloaded certificate can expire, for example while the process is suspended. It then
+        // counts as unknown, and the certificates are downloaded again.
         found.is_valid_at(SystemTime::now()).then(|| found.public_key().clone())
     }
 
-    fn known(&self) -> String {
-        let fetched = self.fetched.read().unwrap_or_else(PoisonError::into_inner);
-        let serials = fetched.certificates.iter().map(Certificate::serial);
-        let known: Vec<_> = self.settings.keys().map(String::as_str).chain(serials).collect();
-        if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+    /// The IDs and serial numbers of all keys, for messages.
+    fn known_ids(&self) -> String {
+        let downloaded = self.downloaded.read().unwrap_or_else(PoisonError::into_inner);
+        let serials = downloaded.certificates.iter().map(Certificate::serial);
+        let ids: Vec<_> = self.configured.keys().map(String::as_str).chain(serials).collect();
+        if ids.is_empty() { "none".to_owned() } else { ids.join(", ") }
     }
 
-    /// The key that verifies, fetched if need be.
-    pub(crate) async fn key(self: &Arc<Self>, serial: &str) -> Result<PublicKey, BoxError> {
-        if let Some(key) = self.find(serial) {
+    /// The key that verifies signatures with this serial number, downloaded if it is unknown.
+    async fn verification_key(self: &Arc<Self>, serial: &str) -> Result<PublicKey, BoxError> {
+        if let Some(key) = self.known_key(serial) {
             self.refresh_in_background();
             return Ok(key);
         }
-        let serial_shown = excerpt(serial);
+        let shown = excerpt(serial);
         if self.source.is_none() {
             return Err(format!(
-                "it was made with the platform key {serial_shown:?}, and the settings know {}: add that key, from the merchant \
+                "it was made with the platform key {shown:?}, and the settings contain {}: add that key, from the merchant \
                  platform, under API security",
-                self.known()
+                self.known_ids()
             )
             .into());
         }
-        let refreshed = self.refresh(|| self.find(serial).is_some()).await;
-        match (self.find(serial), refreshed) {
+        let refreshed = self.refresh(|| self.known_key(serial).is_some()).await;
+        match (self.known_key(serial), refreshed) {
             (Some(key), _) => Ok(key),
-            (None, Err(said)) => Err(format!(
-                "it was made with the platform key {serial_shown:?}, which is not known, and fetching the platform's certificates failed: {said}"
+            (None, Err(reason)) => Err(format!(
+                "it was made with the platform key {shown:?}, which is unknown, and downloading the platform certificates failed: {reason}"
             )
             .into()),
             (None, Ok(())) => Err(format!(
-                "it was made with the platform key {serial_shown:?}, which is neither in the settings nor among the platform's \
-                 certificates; known are {}; they are asked for again after a minute",
-                self.known()
+                "it was made with the platform key {shown:?}, which is neither in the settings nor among the platform \
+                 certificates; the known keys are {}; the next download is possible after a minute",
+                self.known_ids()
             )
             .into()),
         }
     }
 
-    /// The key and its id that sensitive fields are encrypted with: the public key where there is
-    /// one, else the certificate that is valid longest.
+    /// The key that encrypts sensitive fields, with its ID or serial number: a public key if there
+    /// is one, otherwise the certificate that expires last. Downloads the certificates if there is
+    /// no key.
     #[cfg(feature = "aws-lc-rs")]
     pub(crate) async fn encryption_key(self: &Arc<Self>) -> Result<(String, PublicKey), Error> {
-        if let Some(found) = self.newest() {
+        if let Some(found) = self.known_encryption_key() {
             return Ok(found);
         }
         if self.source.is_some() {
-            let done = || self.newest().is_some();
-            self.refresh(done).await.map_err(|said| {
+            let is_found = || self.known_encryption_key().is_some();
+            self.refresh(is_found).await.map_err(|reason| {
                 Error::new(
                     ErrorKind::Verification,
-                    format!("fetching the platform's certificates to encrypt with failed: {said}"),
+                    format!("downloading the platform certificates for encryption failed: {reason}"),
                 )
             })?;
         }
-        self.newest()
-            .ok_or_else(|| Error::config("there is no platform key to encrypt with: add one with platform_key (certs)"))
+        self.known_encryption_key()
+            .ok_or_else(|| Error::config("there is no platform key for encryption: add one with platform_key (certs)"))
     }
 
+    /// [`encryption_key`](Self::encryption_key) without a download.
     #[cfg(feature = "aws-lc-rs")]
-    fn newest(&self) -> Option<(String, PublicKey)> {
-        let own = |(id, key): (&String, &PublicKey)| (id.clone(), key.clone());
-        if let Some(found) = self.settings.iter().find(|(id, _)| id.starts_with(PUBLIC_KEY_ID)).map(own) {
+    fn known_encryption_key(&self) -> Option<(String, PublicKey)> {
+        let owned = |(id, key): (&String, &PublicKey)| (id.clone(), key.clone());
+        if let Some(found) = self.configured.iter().find(|(id, _)| id.starts_with(PUBLIC_KEY_ID_PREFIX)).map(owned) {
             return Some(found);
         }
         let now = SystemTime::now();
-        let fetched = self.fetched.read().unwrap_or_else(PoisonError::into_inner);
-        let fetched = fetched.certificates.iter().map(|one| (one.serial().to_owned(), one.public_key().clone()));
-        // A bare key under a serial number has no end that could be known, and is used where there
-        // is nothing better.
+        let downloaded = self.downloaded.read().unwrap_or_else(PoisonError::into_inner);
+        let downloaded = downloaded.certificates.iter().map(|one| (one.serial().to_owned(), one.public_key().clone()));
+        // The expiry of a bare key under a serial number is unknown. `None` is the smallest value,
+        // so such a key is used only if there is no valid certificate.
         let valid = self
-            .settings
+            .configured
             .iter()
-            .map(own)
-            .chain(fetched)
+            .map(owned)
+            .chain(downloaded)
             .filter(|(_, key)| key.not_after().is_none_or(|end| end >= now));
         valid.max_by_key(|(_, key)| key.not_after())
     }
 
+    /// The APIv3 key; [`ErrorKind::Config`] without one.
     pub(crate) fn apiv3_key(&self) -> Result<Apiv3Key, Error> {
-        let source = self.source.as_ref().ok_or_else(|| missing("notifications come sealed with it"))?;
+        let source = self.source.as_ref().ok_or_else(|| missing_apiv3_key("notifications are encrypted with it"))?;
         Ok(source.key.clone())
     }
 
-    /// Fetches the certificates now, and returns those that the platform has.
+    /// Downloads the certificates now, and returns the current ones.
     pub(crate) async fn fetch_now(self: &Arc<Self>) -> Result<Vec<Certificate>, Error> {
         if self.source.is_none() {
-            return Err(missing("the platform's certificates come sealed with it"));
+            return Err(missing_apiv3_key("the platform certificates are encrypted with it"));
         }
-        let platform = Arc::clone(self);
-        let fetching = runtime::spawn(async move { platform.fetch().await })?;
-        fetching.await.map_err(|ended| {
-            Error::new(ErrorKind::Transport, "fetching the certificates ended early").with_source(ended)
+        let platform_keys = Arc::clone(self);
+        let fetch = runtime::spawn(async move { platform_keys.fetch().await })?;
+        fetch.await.map_err(|ended| {
+            Error::new(ErrorKind::Transport, "the download of the platform certificates ended early").with_source(ended)
         })?
     }
 
-    fn flight(&self) -> MutexGuard<'_, InFlightFetch> {
-        self.flight.lock().unwrap_or_else(PoisonError::into_inner)
+    fn fetches(&self) -> MutexGuard<'_, FetchState> {
+        self.fetches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a fetch, its own or another's, unless one was made a moment ago.
-    async fn refresh(self: &Arc<Self>, done: impl Fn() -> bool) -> Result<(), String> {
-        if self.join(&done).await? {
-            // The fetch of another may have begun before the platform had the key that is missing
-            // here.
-            self.join(&done).await?;
+    /// Downloads the certificates, unless the delay after the last fetch is not over. `is_found`
+    /// returns whether the needed key is known. The error is that of a failed fetch.
+    async fn refresh(self: &Arc<Self>, is_found: impl Fn() -> bool) -> Result<(), String> {
+        if self.join_or_start(&is_found).await? {
+            // The joined fetch may have started before the platform published the needed key, so
+            // one more fetch is needed.
+            self.join_or_start(&is_found).await?;
         }
         Ok(())
     }
 
-    /// Joins the fetch that is under way, or begins one; whether it was another's and did not help.
-    async fn join(self: &Arc<Self>, done: &impl Fn() -> bool) -> Result<bool, String> {
-        let (mut under_way, anothers) = {
-            let mut flight = self.flight();
-            if done() {
+    /// Waits for the fetch in flight, or for a new one. Returns true if it joined the fetch of
+    /// another call and the key is still unknown.
+    async fn join_or_start(self: &Arc<Self>, is_found: &impl Fn() -> bool) -> Result<bool, String> {
+        let (mut fetch, joined) = {
+            let mut fetches = self.fetches();
+            if is_found() {
                 return Ok(false);
             }
-            match (&flight.under_way, &flight.last) {
-                (Some(under_way), _) => (under_way.clone(), true),
-                (None, Some(last)) if last.at.elapsed() < last.pause() => {
+            match (&fetches.in_flight, &fetches.last) {
+                (Some(fetch), _) => (fetch.clone(), true),
+                (None, Some(last)) if last.at.elapsed() < last.delay() => {
                     return match &last.outcome {
-                        Outcome::Failed(said) => Err(said.clone()),
-                        Outcome::Helped | Outcome::StillUnknown => Ok(false),
+                        FetchOutcome::Failed(reason) => Err(reason.clone()),
+                        FetchOutcome::Complete | FetchOutcome::KeyNotFound => Ok(false),
                     };
                 }
-                (None, _) => (self.begin(&mut flight).map_err(|error| error.to_string())?, false),
+                (None, _) => (self.start(&mut fetches).map_err(|error| error.to_string())?, false),
             }
         };
-        // A little longer than a fetch can take; the sender is dropped only if the task panicked.
-        let arrived =
-            tokio::time::timeout(TIMEOUT + Duration::from_secs(5), under_way.wait_for(|arrived| *arrived)).await;
-        if !matches!(arrived, Ok(Ok(_))) {
-            self.flight().under_way = None;
-            return Err("the fetch ended without a result".to_owned());
+        if !fetch.wait_until_ended().await {
+            self.fetches().in_flight = None;
+            return Err("the download ended without a result".to_owned());
         }
-        if done() {
+        if is_found() {
             return Ok(false);
         }
-        match &mut self.flight().last {
-            Some(Attempt { outcome: Outcome::Failed(said), .. }) => return Err(said.clone()),
-            Some(last) if !anothers => last.outcome = Outcome::StillUnknown,
+        match &mut self.fetches().last {
+            Some(EndedFetch { outcome: FetchOutcome::Failed(reason), .. }) => return Err(reason.clone()),
+            Some(last) if !joined => last.outcome = FetchOutcome::KeyNotFound,
             _ => {}
         }
-        Ok(anothers)
+        Ok(joined)
     }
 
-    /// Begins a fetch.
-    fn begin(self: &Arc<Self>, flight: &mut InFlightFetch) -> Result<watch::Receiver<bool>, Error> {
-        let (arrived, under_way) = watch::channel(false);
-        let platform = Arc::clone(self);
+    /// Starts a fetch on the background runtime. Fails if that runtime cannot be started.
+    fn start(self: &Arc<Self>, fetches: &mut FetchState) -> Result<InFlightFetch, Error> {
+        let (ended, receiver) = watch::channel(false);
+        let platform_keys = Arc::clone(self);
         runtime::spawn(async move {
-            let fetched = platform.fetch().await;
-            drop(fetched);
-            platform.flight().under_way = None;
-            let _ = arrived.send(true);
+            // Waiting calls read the outcome from the state.
+            drop(platform_keys.fetch().await);
+            platform_keys.fetches().in_flight = None;
+            let _ = ended.send(true);
         })?;
-        flight.under_way = Some(under_way.clone());
-        Ok(under_way)
+        let fetch = InFlightFetch(receiver);
+        fetches.in_flight = Some(fetch.clone());
+        Ok(fetch)
     }
 
+    /// Downloads the certificates, and stores them and the outcome.
     async fn fetch(&self) -> Result<Vec<Certificate>, Error> {
         let Some(source) = &self.source else { return Ok(Vec::new()) };
-        let fetched =
-            tokio::time::timeout(TIMEOUT, source.fetch(|serial| self.find(serial))).await.unwrap_or_else(|_| {
-                Err(Error::new(
-                    ErrorKind::Timeout,
-                    format!("the platform's certificates did not come within {TIMEOUT:?}"),
-                ))
-            });
+        let fetch = tokio::time::timeout(FETCH_TIMEOUT, source.fetch(|serial| self.known_key(serial)));
+        let fetched = fetch.await.unwrap_or_else(|_| {
+            let message = format!("the platform certificates were not received within {FETCH_TIMEOUT:?}");
+            Err(Error::new(ErrorKind::Timeout, message))
+        });
         let fetched = fetched.map_err(|error| error.with_call(&Method::GET, CERTIFICATES));
-        let outcome = fetched.as_ref().map_or_else(|error| Outcome::Failed(error.to_string()), |_| Outcome::Helped);
-        self.flight().last = Some(Attempt { at: Instant::now(), outcome });
+        let outcome = match &fetched {
+            Ok(_) => FetchOutcome::Complete,
+            Err(error) => FetchOutcome::Failed(error.to_string()),
+        };
+        self.fetches().last = Some(EndedFetch { at: Instant::now(), outcome });
         let certificates = fetched?;
-        let mut kept = self.fetched.write().unwrap_or_else(PoisonError::into_inner);
+        let mut downloaded = self.downloaded.write().unwrap_or_else(PoisonError::into_inner);
         let now = SystemTime::now();
-        // A certificate that is no longer offered may still have signed what is on its way.
-        kept.certificates
+        // A certificate that is no longer listed may still have signed a response in transit.
+        downloaded
+            .certificates
             .retain(|old| old.is_valid_at(now) && !certificates.iter().any(|new| new.serial() == old.serial()));
-        kept.certificates.extend(certificates.iter().cloned());
-        kept.at = Some(Instant::now());
+        downloaded.certificates.extend(certificates.iter().cloned());
+        downloaded.at = Some(Instant::now());
         Ok(certificates)
     }
 
-    /// Begins a fetch when the last one is long ago. Nobody waits for it, and its failure changes
-    /// nothing.
+    /// Starts a fetch if the refresh interval has passed. Calls do not wait for it, and a failure
+    /// has no effect on them.
     fn refresh_in_background(self: &Arc<Self>) {
         let Some(source) = &self.source else { return };
-        let due = {
-            let fetched = self.fetched.read().unwrap_or_else(PoisonError::into_inner);
-            fetched.at.is_some_and(|at| at.elapsed() >= source.refresh_interval)
+        let is_due = {
+            let downloaded = self.downloaded.read().unwrap_or_else(PoisonError::into_inner);
+            downloaded.at.is_some_and(|at| at.elapsed() >= source.refresh_interval)
         };
-        if !due {
+        if !is_due {
             return;
         }
-        let mut flight = self.flight();
-        let rested =
-            flight.last.as_ref().is_none_or(|last| last.at.elapsed() >= last.pause().min(source.refresh_interval));
-        if flight.under_way.is_none() && rested {
-            // Without a thread to fetch on there is no refresh, and the keys stay as they are.
-            let _ = self.begin(&mut flight);
+        let mut fetches = self.fetches();
+        let is_delay_over =
+            fetches.last.as_ref().is_none_or(|last| last.at.elapsed() >= last.delay().min(source.refresh_interval));
+        if fetches.in_flight.is_none() && is_delay_over {
+            // If the background runtime cannot be started, the keys remain as they are.
+            let _ = self.start(&mut fetches);
         }
     }
 }
 
-/// The default verifier.
+/// The default verifier: verifies with the platform's keys.
 pub(crate) struct PlatformKeyVerifier(pub(crate) Arc<PlatformKeys>);
 
 impl Verifier for PlatformKeyVerifier {
@@ -354,11 +387,12 @@ impl Verifier for PlatformKeyVerifier {
         signature: &'a [u8],
     ) -> BoxFuture<'a, Result<(), BoxError>> {
         Box::pin(async move {
-            if self.0.key(serial).await?.verify(message, signature) {
+            if self.0.verification_key(serial).await?.verify(message, signature) {
                 return Ok(());
             }
             Err(format!(
-                "it does not hold under the key {:?}: the message was changed on its way, or the key in the settings is not the one of that id",
+                "it does not match the platform key {:?}: the message was changed in transit, or the key in the settings does \
+                 not belong to this ID",
                 excerpt(serial)
             )
             .into())
@@ -372,28 +406,28 @@ mod tests {
     use crate::sandbox::keys;
 
     #[test]
-    fn a_certificate_that_expired_is_as_good_as_unknown() {
+    fn an_expired_downloaded_certificate_is_unknown() {
         let certificate = |until| {
             let issued = keys::issue(900, until).expect("issued");
             Certificate::from_pem(&issued.pem).expect("certificate")
         };
         let now = SystemTime::now();
-        let platform = PlatformKeys::new(BTreeMap::new(), None);
+        let platform_keys = PlatformKeys::new(BTreeMap::new(), None);
         for (certificate, found) in
             [(certificate(now - Duration::from_secs(60)), false), (certificate(now + Duration::from_secs(60)), true)]
         {
             let serial = certificate.serial().to_owned();
-            platform.fetched.write().expect("lock").certificates = vec![certificate];
-            assert_eq!(platform.find(&serial).is_some(), found);
+            platform_keys.downloaded.write().expect("lock").certificates = vec![certificate];
+            assert_eq!(platform_keys.known_key(&serial).is_some(), found);
             #[cfg(feature = "aws-lc-rs")]
-            assert_eq!(platform.newest().is_some(), found);
-            // The same from the settings: it verifies what the merchant says it verifies, and
-            // encrypts only while it is valid.
-            let key = platform.fetched.read().expect("lock").certificates[0].public_key().clone();
-            let settings = PlatformKeys::new(BTreeMap::from([(serial.clone(), key)]), None);
-            assert!(settings.find(&serial).is_some());
+            assert_eq!(platform_keys.known_encryption_key().is_some(), found);
+            // In the settings, it verifies after its expiry too, and encrypts only while it is
+            // valid.
+            let key = platform_keys.downloaded.read().expect("lock").certificates[0].public_key().clone();
+            let configured = PlatformKeys::new(BTreeMap::from([(serial.clone(), key)]), None);
+            assert!(configured.known_key(&serial).is_some());
             #[cfg(feature = "aws-lc-rs")]
-            assert_eq!(settings.newest().is_some(), found);
+            assert_eq!(configured.known_encryption_key().is_some(), found);
         }
     }
 }

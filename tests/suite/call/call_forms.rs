@@ -191,7 +191,7 @@ fn the_macro_builds_the_same_path_as_seg() {
     proptest::proptest!(config, |(names in proptest::collection::vec(segment, 1..4))| {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let written = std::panic::catch_unwind(|| {
-            let (text, length) = wechatpay_chain::__private::text::<256>(&names);
+            let (text, length) = wechatpay_chain::__private::join_names::<256>(&names);
             String::from_utf8(text[..length].to_vec()).expect("text")
         });
         let (first, others) = names.split_first().expect("a name");

@@ -77,7 +77,7 @@ fn an_unknown_serial_causes_one_download_a_minute() {
         sandbox.inject(Fault::UnknownSerial);
         let error = client.chain(CARDS).post(options()).expect_err("unknown");
         assert_eq!(error.kind(), ErrorKind::Verification);
-        assert!(error.to_string().contains("neither in the settings nor among the platform's certificates"), "{error}");
+        assert!(error.to_string().contains("neither in the settings nor among the platform certificates"), "{error}");
     }
     assert_eq!(downloads(&sandbox), 2, "one for the first call, one for the unknown serial");
     client.chain(CARDS).post(options()).expect("the known key still works");
@@ -92,7 +92,7 @@ fn calls_recover_after_a_failed_download() {
     sandbox.inject(Fault::Delay(Duration::ZERO));
     sandbox.inject(gateway());
     let error = client.chain(CARDS).post(options()).expect_err("no key yet");
-    assert!(error.to_string().contains("fetching the platform's certificates failed"), "{error}");
+    assert!(error.to_string().contains("downloading the platform certificates failed"), "{error}");
     assert!(error.to_string().contains("502"), "{error}");
     // The next call does not download again at once. `certificates` does, and then calls work.
     client.chain(CARDS).post(options()).expect_err("no key yet");

@@ -45,29 +45,29 @@ fn each_invalid_signature_is_a_verification_error() {
     let sandbox = sandbox();
     let mut cases: Vec<(Fault, &str)> = vec![
         (set("wechatpay-signature", "%%%"), "base64"),
-        (set("wechatpay-signature", "c2hvcnQ="), "does not hold under the key"),
+        (set("wechatpay-signature", "c2hvcnQ="), "does not match the platform key"),
         (set("wechatpay-signature", "WECHATPAY/SIGNTEST/abc"), "probe"),
         (set("wechatpay-timestamp", "soon"), "not a number"),
         (set("wechatpay-nonce", ""), "is empty"),
         (Fault::Clock(-301), "behind"),
         (Fault::Clock(302), "ahead"),
-        (Fault::UnknownSerial, "the settings know PUB_KEY_ID_"),
-        (flip_header("wechatpay-nonce"), "does not hold under the key"),
-        (flip_header("wechatpay-signature"), "does not hold under the key"),
+        (Fault::UnknownSerial, "the settings contain PUB_KEY_ID_"),
+        (flip_header("wechatpay-nonce"), "does not match the platform key"),
+        (flip_header("wechatpay-signature"), "does not match the platform key"),
         (
             tamper(|response| {
                 let mut body = response.body().to_vec();
                 body[10] ^= 1;
                 *response.body_mut() = body.into();
             }),
-            "does not hold under the key",
+            "does not match the platform key",
         ),
         (
             tamper(|response| {
                 let shorter = response.body().slice(..response.body().len() - 1);
                 *response.body_mut() = shorter;
             }),
-            "does not hold under the key",
+            "does not match the platform key",
         ),
         (
             // One second later: within the tolerance, but the signature does not cover it.
@@ -76,7 +76,7 @@ fn each_invalid_signature_is_a_verification_error() {
                     response.headers()["wechatpay-timestamp"].to_str().expect("text").parse().expect("number");
                 response.headers_mut().insert("wechatpay-timestamp", HeaderValue::from(time + 1));
             }),
-            "does not hold under the key",
+            "does not match the platform key",
         ),
     ];
     for name in ["wechatpay-serial", "wechatpay-signature", "wechatpay-timestamp", "wechatpay-nonce"] {

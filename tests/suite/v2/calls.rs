@@ -174,7 +174,7 @@ fn the_certificate_is_read_from_files() {
         (json!({ "cert": path("key.pem"), "key": path("key.pem") }), "it is a private key"),
         (json!({ "cert": path("cert.pem"), "key": path("cert.pem") }), "where apiclient_key.pem is needed"),
         (json!({ "cert": sandbox.settings()["merchant"]["cert"], "key": other_key() }), "do not match"),
-        (json!({ "crt": "x" }), "none of cert and key"),
+        (json!({ "crt": "x" }), "the keys are cert and key, or pkcs12"),
         (json!({ "pkcs12": path("cert.pem") }), "pkcs12 and passphrase together"),
         (json!({ "cert": path("cert.p12"), "key": path("key.pem") }), "it is PKCS#12"),
         #[cfg(not(feature = "pkcs12"))]
