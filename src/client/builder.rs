@@ -228,7 +228,7 @@ impl ClientBuilder {
     }
 
     /// The URL that the paths of calls are appended to; default `https://api.mch.weixin.qq.com/`.
-    /// It must end with `/`. Plain `http` is accepted, for the local sandbox.
+    /// It must end with `/`. Plain `http` is rejected for the hosts of WeChat Pay.
     pub fn base_uri(mut self, uri: impl Into<String>) -> Self {
         self.base_uri = Some(uri.into());
         self
