@@ -1,4 +1,5 @@
-//! Creates a Native order at the sandbox and prints its `code_url`, which the shop shows as a QR code.
+//! Creates a Native order at the sandbox and prints its `code_url`, which a shop shows as a QR
+//! code.
 //!
 //! ```text
 //! cargo run --example native_order

@@ -24,7 +24,8 @@ use crate::proto::{case, request};
 /// ```
 /// # let client = wechatpay_chain::sandbox::Sandbox::start()?.client()?;
 /// use wechatpay_chain::chain;
-/// client.seg("v3").seg("marketing").seg("membercardOpen").seg("cards").seg("_card_id_").seg("permissionTokens");
+/// let cards = client.seg("v3").seg("marketing").seg("membercardOpen").seg("cards");
+/// cards.seg("_card_id_").seg("permissionTokens");
 /// client.chain("v3/marketing/membercard-open/cards/{card_id}/permission-tokens");
 /// client.chain("v3/marketing").chain("membercard-open/cards/<card_id>").seg("permissionTokens");
 /// &client["v3/marketing/membercard-open/cards/{card_id}/permission-tokens"];

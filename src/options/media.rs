@@ -28,7 +28,8 @@ use crate::proto::media::MediaFile;
 /// # let sandbox = Sandbox::start()?;
 /// # let client = sandbox.client()?;
 /// // An upload is one call.
-/// let response = client.chain("v3/merchant/media/upload").post(Media::from_bytes("licence.png", b"...".as_slice()))?;
+/// let media = Media::from_bytes("licence.png", b"...".as_slice());
+/// let response = client.chain("v3/merchant/media/upload").post(media)?;
 /// println!("{}", response.json()?["media_id"]);
 ///
 /// // Another meta, and other options besides.

@@ -61,7 +61,8 @@ impl Options {
     /// # let sandbox = Sandbox::start()?;
     /// # let client = sandbox.client()?;
     /// let body = br#"{"echo_message":"hello"}"#.as_slice();
-    /// let options = Options::new().body(body).with("headers", json!({ "Content-Type": "application/json" }));
+    /// let headers = json!({ "Content-Type": "application/json" });
+    /// let options = Options::new().body(body).with("headers", headers);
     /// client.chain("v3/security/echo").post(options)?;
     /// assert_eq!(sandbox.requests()[0].body, body);
     /// # Ok::<(), wechatpay_chain::Error>(())
@@ -104,7 +105,9 @@ impl Options {
     /// # let sandbox = Sandbox::start()?;
     /// # let client = sandbox.client()?;
     /// # sandbox.file("v3/billdownload/file", 100_000);
-    /// let options = Options::new().sink(std::io::sink()).progress(|received, total| println!("{received} of {total:?}"));
+    /// let options = Options::new()
+    ///     .sink(std::io::sink())
+    ///     .progress(|received, total| println!("{received} of {total:?}"));
     /// client.chain("v3/billdownload/file").get(options)?;
     /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```

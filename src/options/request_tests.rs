@@ -61,7 +61,7 @@ fn a_placeholder_for_a_trailing_slash() {
 
 #[test]
 fn each_invalid_call_has_its_message() {
-    for (text, options, words) in [
+    for (text, options, expected) in [
         (CARDS, json!({}), "\"card_id\" of the path is missing"),
         (CARDS, json!({"card_id": null}), "is null"),
         (CARDS, json!({"card_id": ""}), "is an empty string"),
@@ -94,8 +94,8 @@ fn each_invalid_call_has_its_message() {
         ("/v2/pay/unifiedorder", json!({}), "without the first slash"),
         ("v2/pay/unifiedorder", json!({"activate_type": "A"}), "belongs in \"xml\""),
     ] {
-        let said = built(text, options.clone()).expect_err(text);
-        assert!(said.contains(words), "{text} {options}: {words:?} not in {said:?}");
+        let message = built(text, options.clone()).expect_err(text);
+        assert!(message.contains(expected), "{text} {options}: {expected:?} not in {message:?}");
     }
 }
 
@@ -126,7 +126,7 @@ fn unsigned_v2_requests() {
 
 #[test]
 fn each_invalid_v2_call_has_its_message() {
-    for (method, options, words) in [
+    for (method, options, expected) in [
         (Method::POST, json!({}), "\"xml\" is missing"),
         (Method::POST, json!({"json": {}}), "from the option \"xml\""),
         (Method::POST, json!({"body": "<xml/>"}), "from the option \"xml\""),
@@ -136,7 +136,7 @@ fn each_invalid_v2_call_has_its_message() {
         (Method::POST, json!({"xml": {}, "nonceless": false}), "which PHP treats as true"),
         (Method::POST, json!({"xml": {}, "security": 1}), "true or false is needed"),
     ] {
-        let said = built_v2(method, options.clone().into()).expect_err(words);
-        assert!(said.contains(words), "{options}: {said}");
+        let message = built_v2(method, options.clone().into()).expect_err(expected);
+        assert!(message.contains(expected), "{options}: {message}");
     }
 }

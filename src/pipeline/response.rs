@@ -81,7 +81,8 @@ impl<T> Clone for Slot<T> {
 /// ```
 /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
 /// # let client = sandbox.client()?;
-/// let response = client.chain("v3/security/echo").post(serde_json::json!({ "json": { "echo_message": "hello" } }))?;
+/// let message = serde_json::json!({ "json": { "echo_message": "hello" } });
+/// let response = client.chain("v3/security/echo").post(message)?;
 /// assert!(response.status().is_success() && response.is_verified());
 /// assert_eq!(response.json()?["echo_message"], "hello");
 /// assert_eq!(response.headers()["content-type"], "application/json; charset=utf-8");
@@ -165,7 +166,8 @@ impl Response {
     /// ```
     /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
     /// # let client = sandbox.client()?;
-    /// # let response = client.chain("v3/security/echo").post(serde_json::json!({ "json": { "echo_message": "hello" } }))?;
+    /// # let message = serde_json::json!({ "json": { "echo_message": "hello" } });
+    /// # let response = client.chain("v3/security/echo").post(message)?;
     /// #[derive(serde::Deserialize)]
     /// struct Echo { echo_message: String }
     /// let echo: Echo = response.json_as()?;
@@ -194,8 +196,10 @@ impl Response {
     /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
     /// # let client = sandbox.client()?;
     /// let order = client.chain("v2/pay/unifiedorder").post(json!({ "xml": {
-    ///     "appid": "wx8888888888888888", "mch_id": "1900000109", "body": "a book", "out_trade_no": "1217752501201407033233368018",
-    ///     "total_fee": 888, "spbill_create_ip": "123.12.12.123", "notify_url": "https://example.com/notify", "trade_type": "NATIVE",
+    ///     "appid": "wx8888888888888888", "mch_id": "1900000109", "body": "a book",
+    ///     "out_trade_no": "1217752501201407033233368018", "total_fee": 888,
+    ///     "spbill_create_ip": "123.12.12.123", "notify_url": "https://example.com/notify",
+    ///     "trade_type": "NATIVE",
     /// }}))?;
     /// assert!(order.xml()?["code_url"].as_str().is_some_and(|url| url.starts_with("weixin://")));
     /// # Ok::<(), wechatpay_chain::Error>(())
@@ -307,7 +311,8 @@ pub(crate) trait BodySource: Send {
 /// # let sandbox = Sandbox::start()?;
 /// # sandbox.file("v3/billdownload/file", 100_000);
 /// # let client = sandbox.client()?;
-/// let bill = client.chain("v3/billdownload/file").get(json!({ "query": { "token": "..." }, "stream": true }))?;
+/// let options = json!({ "query": { "token": "..." }, "stream": true });
+/// let bill = client.chain("v3/billdownload/file").get(options)?;
 /// let mut lines = std::io::BufReader::new(bill.into_stream());
 /// let copied = std::io::copy(&mut lines, &mut std::io::sink())?;
 /// # assert_eq!(copied, 100_000);

@@ -1,13 +1,13 @@
 //! The tower stack that every request passes, from the outermost layer to the innermost:
 //!
 //! ```text
-//! the caller's layers   see the request before it is signed and the response after it is verified, so
-//!                       they may change the request and can trust the response
+//! the caller's layers   see the request before it is signed and the response after it is verified,
+//!                       so they may change the request and can trust the response
 //! retry                 outside of signing, so that each attempt is signed anew, and inside of the
 //!                       caller's layers, which see one call
 //! verify                directly around sign: no other code sees a response before it is verified
-//! sign                  directly around HTTP: the body is final, and each attempt has its own timestamp
-//!                       and nonce
+//! sign                  directly around HTTP: the body is final, and each attempt has a timestamp
+//!                       and a nonce of its own
 //! HTTP                  sends the signed bytes unchanged
 //! ```
 

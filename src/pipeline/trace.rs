@@ -3,11 +3,13 @@
 //! is the template.
 //!
 //! ```text
-//! span  wechatpay.call   otel.name="POST v3/refund/domestic/refunds" otel.kind="client" http.request.method="POST"
-//!                        url.template="v3/refund/domestic/refunds" server.address="api.mch.weixin.qq.com"
-//!                        http.response.status_code=200 wechatpay.request_id="08..." http.request.resend_count=0
-//!                        wechatpay.signing_us=300 wechatpay.waiting_us=52000 wechatpay.verifying_us=40
-//! error                  error.type="timeout"
+//! span  wechatpay.call
+//!       otel.name="POST v3/refund/domestic/refunds" otel.kind="client"
+//!       http.request.method="POST" url.template="v3/refund/domestic/refunds"
+//!       server.address="api.mch.weixin.qq.com" http.response.status_code=200
+//!       http.request.resend_count=0 wechatpay.request_id="08..." wechatpay.verified=true
+//!       wechatpay.signing_us=300 wechatpay.waiting_us=52000 wechatpay.verifying_us=40
+//! error error.type="timeout"
 //! ```
 
 use std::time::{Duration, Instant};

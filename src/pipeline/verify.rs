@@ -36,7 +36,9 @@ use crate::transport::runtime;
 /// # use wechatpay_chain::sandbox::{PUBLIC_KEY_ID, Sandbox};
 /// # struct KeyService(PublicKey);
 /// # impl KeyService {
-/// #     async fn fetch(&self, id: &str) -> Result<&PublicKey, BoxError> { if id == PUBLIC_KEY_ID { Ok(&self.0) } else { Err("unknown".into()) } }
+/// #     async fn fetch(&self, id: &str) -> Result<&PublicKey, BoxError> {
+/// #         if id == PUBLIC_KEY_ID { Ok(&self.0) } else { Err("unknown".into()) }
+/// #     }
 /// # }
 /// # let sandbox = Sandbox::start()?;
 /// # let service = KeyService(sandbox.platform_key());
@@ -44,10 +46,16 @@ use crate::transport::runtime;
 /// struct Remote(KeyService);
 ///
 /// impl Verifier for Remote {
-///     fn verify<'a>(&'a self, serial: &'a str, message: &'a [u8], signature: &'a [u8]) -> BoxFuture<'a, Result<(), BoxError>> {
+///     fn verify<'a>(
+///         &'a self,
+///         serial: &'a str,
+///         message: &'a [u8],
+///         signature: &'a [u8],
+///     ) -> BoxFuture<'a, Result<(), BoxError>> {
 ///         Box::pin(async move {
 ///             let key = self.0.fetch(serial).await?;
-///             key.verify(message, signature).then_some(()).ok_or_else(|| "the signature is invalid".into())
+///             let valid = key.verify(message, signature);
+///             if valid { Ok(()) } else { Err("the signature is invalid".into()) }
 ///         })
 ///     }
 /// }
@@ -55,9 +63,11 @@ use crate::transport::runtime;
 /// let client = Client::builder()
 ///     .verifier(Remote(service))
 ///     .mchid("1900000109")
-/// #   .serial(wechatpay_chain::sandbox::SERIAL).private_key(sandbox.merchant_key()).base_uri(sandbox.base_uri()).no_proxy()
+/// #   .serial(wechatpay_chain::sandbox::SERIAL).private_key(sandbox.merchant_key())
+/// #   .base_uri(sandbox.base_uri()).no_proxy()
 ///     .build()?;
-/// assert!(client.chain("v3/security/echo").post(json!({ "json": { "echo_message": "hello" } }))?.is_verified());
+/// let message = json!({ "json": { "echo_message": "hello" } });
+/// assert!(client.chain("v3/security/echo").post(message)?.is_verified());
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 pub trait Verifier: Send + Sync + 'static {

@@ -205,8 +205,8 @@ impl<'t> Porter<'t> {
         self.try_crate()
     }
 
-    /// Whether the current code is a closure of `then` or `otherwise`, where an error is replaced by a
-    /// default value instead of being returned.
+    /// Whether the current code is a closure of `then` or `otherwise`, where an error is replaced
+    /// by a default value instead of being returned.
     fn is_step(&mut self) -> bool {
         self.flow().kind == Kind::Step
     }

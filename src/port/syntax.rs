@@ -22,8 +22,8 @@ pub(super) fn parse(php: &str) -> Result<Tree, String> {
     Ok(tree)
 }
 
-/// Checks the depth of the tree and finds its errors. It does not recurse, so that no later step can
-/// overflow the stack.
+/// Checks the depth of the tree and finds its errors. It does not recurse, so that no later step
+/// can overflow the stack.
 fn check(tree: &Tree, php: &str) -> Result<(), String> {
     let mut cursor = tree.walk();
     let (mut depth, mut wrong) = (0, Vec::new());

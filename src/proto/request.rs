@@ -113,9 +113,9 @@ pub(crate) fn template(text: &str, reserved: &ReservedNames) -> Result<Template,
 /// Builds the request of one call, without its signature.
 ///
 /// ```text
-/// template  v3/pay/transactions/id/{transaction_id}
-/// spec      variables {"transaction_id": "1217752501201407033233368018"}, query {"mchid": "1900000109"}
-/// request   GET https://api.mch.weixin.qq.com/v3/pay/transactions/id/1217752501201407033233368018?mchid=1900000109
+/// template  v3/pay/transactions/id/{id}
+/// spec      variables {"id": "12177525012"}, query {"mchid": "1900000109"}
+/// request   GET https://api.mch.weixin.qq.com/v3/pay/transactions/id/12177525012?mchid=1900000109
 /// ```
 pub(crate) fn build(
     method: Method,

@@ -11,7 +11,8 @@ use crate::error::Error;
 ///
 /// ```
 /// use wechatpay_chain::sandbox::Sandbox;
-/// // All attempts to deliver a notification within 90 seconds, for a merchant in platform-certificate mode.
+/// // All attempts to deliver a notification within 90 seconds, for a merchant in
+/// // platform-certificate mode.
 /// let sandbox = Sandbox::builder().notification_speed(1000.0).certificates().start()?;
 /// # assert_ne!(sandbox.address().port(), 0);
 /// # Ok::<(), wechatpay_chain::Error>(())
@@ -97,7 +98,7 @@ impl SandboxBuilder {
     /// ```
     /// # use wechatpay_chain::sandbox::Sandbox;
     /// let sandbox = Sandbox::builder()
-    ///     .stubs(r#"[{"method": "GET", "template": "v3/x/{id}", "status": 200, "response": {"a": 1}}]"#)
+    ///     .stubs(r#"[{"method": "GET", "template": "v3/x", "status": 200, "response": {}}]"#)
     ///     .start()?;
     /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```

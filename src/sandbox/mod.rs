@@ -11,7 +11,8 @@
 //!
 //! let sandbox = Sandbox::start()?;
 //! let client = sandbox.client()?;
-//! let response = client.chain("v3/marketing/membercard-open/cards/{card_id}/permission-tokens").post(json!({
+//! let cards = client.chain("v3/marketing/membercard-open/cards/{card_id}");
+//! let response = cards.chain("permission-tokens").post(json!({
 //!     "card_id": "pbLatjvWOibDc5-TBnbUk1pD12o0",
 //!     "json": { "activate_type": "AUTO_ACTIVATE" },
 //! }))?;
@@ -215,7 +216,8 @@ impl Sandbox {
     ///
     /// ```
     /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
-    /// let response = sandbox.control("probe", &serde_json::json!({ "notify_url": "http://127.0.0.1:9/" }))?;
+    /// let probe = serde_json::json!({ "notify_url": "http://127.0.0.1:9/" });
+    /// let response = sandbox.control("probe", &probe)?;
     /// assert_eq!(response["notifications"][0]["outcome"], "waiting");
     /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```
@@ -394,7 +396,8 @@ impl Sandbox {
     /// # use wechatpay_chain::sandbox::Sandbox;
     /// # let sandbox = Sandbox::start()?;
     /// sandbox.stub("GET", "v3/certificates/{serial}", 200, json!({ "data": [] }));
-    /// let response = sandbox.client()?.chain("v3/certificates/{serial}").get(json!({ "serial": "1" }))?;
+    /// let certificate = sandbox.client()?.chain("v3/certificates/{serial}");
+    /// let response = certificate.get(json!({ "serial": "1" }))?;
     /// assert_eq!(response.json()?, json!({ "data": [] }));
     /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```

@@ -132,7 +132,6 @@ fn files_of_the_guests_do_not_import_each_other_in_a_circle() {
 }
 
 #[test]
-#[ignore = "until port has its layout"]
 fn files_of_port_do_not_import_each_other_in_a_circle() {
     assert_none("no import cycles", cycles(|file| folder(file) == "port"));
 }
@@ -256,7 +255,6 @@ fn wide_comments_are_found() {
 }
 
 #[test]
-#[ignore = "until the prose is revised"]
 fn no_comment_is_wider_than_100_columns() {
     let mut violations = Vec::new();
     for (path, text) in ["src", "tests", "benches", "examples"].into_iter().flat_map(sources) {
@@ -266,7 +264,6 @@ fn no_comment_is_wider_than_100_columns() {
 }
 
 #[test]
-#[ignore = "until the prose is revised"]
 fn banned_names_are_not_used() {
     // Put together, so that this file does not contain them.
     let (word, prefix) = (["sa", "id"].concat(), ["MO", "ST_"].concat());
