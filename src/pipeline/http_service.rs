@@ -4,8 +4,8 @@
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use http::Method;
 use http::header::TRANSFER_ENCODING;
+use http::{HeaderMap, Method};
 use tower::Service;
 
 use crate::crypto::file_digest::{Algorithm, FileDigest};
@@ -126,8 +126,15 @@ async fn receive(
 
 /// Whether the framing shows the end of the body, so that truncation can be detected.
 fn has_end(parts: &http::response::Parts, body: &ResponseBody) -> bool {
-    let chunked = parts.headers.get(TRANSFER_ENCODING).is_some_and(|value| value.as_bytes().ends_with(b"chunked"));
-    chunked || body.remaining().is_some() || body.is_end()
+    is_chunked(&parts.headers) || body.remaining().is_some() || body.is_end()
+}
+
+/// Whether the last transfer coding is `chunked`. Any other body ends when the connection is closed
+/// (RFC 9112, 6.3).
+fn is_chunked(headers: &HeaderMap) -> bool {
+    let last = headers.get_all(TRANSFER_ENCODING).iter().next_back().and_then(|value| value.to_str().ok());
+    let coding = last.and_then(|codings| codings.rsplit(',').next());
+    coding.is_some_and(|coding| coding.trim().eq_ignore_ascii_case("chunked"))
 }
 
 async fn collect(body: &mut ResponseBody, deadlines: Deadlines) -> Result<Bytes, Error> {
