@@ -65,11 +65,13 @@ pub(super) fn boolean(value: &Value) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| format!("{} where true or false is needed", kind(value)))
 }
 
-/// A duration: a number of seconds, at least 0.
+/// A duration: a number of seconds, at least 0. A positive number below a nanosecond is the
+/// shortest duration, because zero means no limit.
 pub(crate) fn seconds(value: &Value) -> Result<Duration, String> {
     let needed = "a number of seconds is needed, such as 2.5, or 0 for no limit";
     let number = value.as_f64().ok_or_else(|| format!("{}, where {needed}", kind(value)))?;
-    Duration::try_from_secs_f64(number).map_err(|_| format!("{number}, where {needed}"))
+    let duration = Duration::try_from_secs_f64(number).map_err(|_| format!("{number}, where {needed}"))?;
+    Ok(if number > 0.0 { duration.max(Duration::from_nanos(1)) } else { duration })
 }
 
 /// The `base_uri` option: a URL.
