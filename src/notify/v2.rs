@@ -152,8 +152,9 @@ impl NotificationVerifier {
         })?;
         let nonce = text("event_nonce").unwrap_or_default();
         let plain = key.decrypt(ciphertext, nonce, text("event_associated_data").unwrap_or_default())?;
-        let decrypted = serde_json::from_slice(&plain);
-        decrypted.map(Some).map_err(|error| decode_error(format!("the event is not JSON: {error}")))
+        let decrypted = xml::fields(&plain)
+            .map_err(|reason| decode_error(format!("the event_ciphertext is not the expected XML: {reason}")))?;
+        Ok(Some(decrypted))
     }
 }
 
@@ -183,8 +184,8 @@ impl Notification {
         &self.fields
     }
 
-    /// The decrypted `req_info` or `event_ciphertext`; without either, the same as
-    /// [`fields`](Self::fields).
+    /// The fields of the decrypted `req_info` or `event_ciphertext`, both of which contain XML;
+    /// without either, the same as [`fields`](Self::fields).
     #[must_use]
     pub fn resource(&self) -> &Value {
         self.resource.as_ref().unwrap_or(&self.fields)

@@ -144,12 +144,9 @@ fn the_req_info_of_a_refund_is_decrypted() {
 #[test]
 fn an_event_encrypted_with_the_apiv3_key_is_decrypted() {
     let sandbox = sandbox();
-    let event = |key: &str, algorithm: &str| {
-        let ciphertext = wechatpay_chain::Apiv3Key::new(key).expect("key").encrypt(
-            b"{\"state\":\"DOING\"}",
-            "0123456789ab",
-            "event",
-        );
+    let sealed = |key: &str, algorithm: &str, plain: &[u8]| {
+        let ciphertext =
+            wechatpay_chain::Apiv3Key::new(key).expect("key").encrypt(plain, "0123456789ab", "event");
         sandbox
             .notification_v2(&json!({
                 "event_type": "CHECK.SUCCESS", "event_algorithm": algorithm, "event_nonce": "0123456789ab",
@@ -157,10 +154,18 @@ fn an_event_encrypted_with_the_apiv3_key_is_decrypted() {
             }))
             .expect("body")
     };
+    let event = |key: &str, algorithm: &str| {
+        sealed(key, algorithm, b"<xml><state><![CDATA[DOING]]></state><total_amount>100</total_amount></xml>")
+    };
     let own = sandbox.settings()["apiv3_key"].as_str().expect("key").to_owned();
     let body = event(&own, "AEAD_AES_256_GCM");
     let notification = verifier_of(&sandbox).verify(&body).expect("valid");
-    assert_eq!((notification.event_type(), notification.resource()), ("CHECK.SUCCESS", &json!({ "state": "DOING" })));
+    assert_eq!(notification.event_type(), "CHECK.SUCCESS");
+    assert_eq!(notification.resource(), &json!({ "state": "DOING", "total_amount": "100" }));
+    for plain in [&b"{\"state\":\"DOING\"}"[..], b"", b"text", b"<xml><state>DOING</xml>"] {
+        let body = sealed(&own, "AEAD_AES_256_GCM", plain);
+        assert_refused(verifier_of(&sandbox).verify(&body), ErrorKind::Decode, "event_ciphertext is not the expected XML");
+    }
     let without = NotificationVerifier::new(MCHID, sandbox.secret()).expect("key");
     assert_refused(without.verify(&body), ErrorKind::Decode, "NotificationVerifier::apiv3_key");
     assert_refused(
@@ -212,7 +217,7 @@ fn every_documented_event_is_verified() {
             Some("body.event_ciphertext") => {
                 let inner = Value::Object(inside("event_ciphertext"));
                 let key = wechatpay_chain::Apiv3Key::new(own.as_str()).expect("key");
-                let ciphertext = key.encrypt(inner.to_string().as_bytes(), "0123456789ab", "event_associated_data-1");
+                let ciphertext = key.encrypt(&unsigned(&inner), "0123456789ab", "event_associated_data-1");
                 fields["event_ciphertext"] = ciphertext.expect("encrypted").into();
                 fields["event_nonce"] = "0123456789ab".into();
                 fields["event_algorithm"] = "AEAD_AES_256_GCM".into();
