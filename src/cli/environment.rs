@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::args::ConfigArgs;
 use super::failure::Failure;
+use crate::proto::request::MAX_LIKENESS_LEN;
 
 /// All variables that `wxpay` reads. `WXPAY_LANG` is read in `translate.rs`.
 const VARIABLES: &[&str] = &[
@@ -59,6 +60,7 @@ pub(super) fn unknown_variables() -> Vec<String> {
 fn unknown_variable(name: &str) -> String {
     let closest = VARIABLES
         .iter()
+        .filter(|_| name.len() <= MAX_LIKENESS_LEN)
         .map(|known| (strsim::damerau_levenshtein(known, &name.to_uppercase()), known))
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, _)| *distance <= MAX_EDIT_DISTANCE);

@@ -8,6 +8,7 @@ use crate::client::builder::ClientBuilder;
 use crate::error::Error;
 use crate::options::{self, proxy, retry, seconds, text};
 use crate::proto::json_type::kind;
+use crate::proto::request::MAX_LIKENESS_LEN;
 
 impl ClientBuilder {
     /// A builder with these settings.
@@ -172,6 +173,7 @@ fn unknown_setting(key: &str) -> Error {
     }
     let names = || SETTINGS.iter().map(|(name, _)| *name);
     let similar = names()
+        .filter(|_| key.len() <= MAX_LIKENESS_LEN)
         .find(|name| strsim::damerau_levenshtein(&name.to_lowercase(), &key.to_lowercase().replace('_', "")) <= 2);
     Error::config(match similar {
         Some(name) => format!("the setting {key:?} is unknown: did you mean {name:?}?"),

@@ -13,6 +13,7 @@ use super::read;
 use crate::crypto::file_digest::FileDigest;
 use crate::error::Error;
 use crate::pipeline::call_config::CallConfig;
+use crate::proto::excerpt::excerpt;
 use crate::proto::json_type::kind;
 use crate::proto::request::{RequestBody, RequestSpec, ReservedNames, exact};
 use crate::transport::sink::{Progress, Sink};
@@ -90,7 +91,7 @@ impl Options {
     /// Notes what went wrong with a key.
     pub(super) fn set_or_fail(&mut self, key: &str, set: impl FnOnce(&mut Self) -> Result<(), String>) {
         if let Err(reason) = set(self) {
-            self.fail(Error::options(format!("the option {key:?}: {reason}")));
+            self.fail(Error::options(format!("the option {:?}: {reason}", excerpt(key))));
         }
     }
 

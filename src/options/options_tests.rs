@@ -3,6 +3,10 @@
 use super::*;
 use serde_json::json;
 
+use crate::proto::base_uri::BaseUri;
+use crate::proto::request;
+use crate::proto::template::Template;
+
 fn message(options: Value) -> String {
     Options::from(options).checked().err().map(|e| e.to_string()).unwrap_or_default()
 }
@@ -107,6 +111,22 @@ fn a_rounded_number_is_rejected() {
     assert!(Options::new().media(media.with("size", 1)).checked().is_ok());
 }
 
+/// A similar name is searched in quadratic time, so only for keys of a usual length.
+#[test]
+fn a_long_key_gets_no_suggestion() {
+    let began = std::time::Instant::now();
+    for key in ["jsonn".to_owned(), "jsonn".repeat(4_000_000)] {
+        let options = Options::new().with(key.clone(), 1).checked().expect("a variable");
+        let template = Template::parse("v3/x").expect("template");
+        let base = BaseUri::official();
+        let built = request::build(http::Method::GET, &template, &options.spec, &base, &keys::RESERVED);
+        let message = built.err().expect("unknown").to_string();
+        assert_eq!(message.contains("did you mean \"json\"?"), key.len() == 5, "{message}");
+        assert!(message.len() < 2000);
+    }
+    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+}
+
 #[test]
 fn a_rejected_guzzle_option_names_its_replacement() {
     for (key, instead) in keys::REJECTED {
@@ -134,4 +154,18 @@ fn option_names_are_unique() {
     names.dedup();
     assert_eq!(names.len(), all);
     assert!(is_reserved("json") && is_reserved("verify") && !is_reserved("card_id"));
+}
+
+#[test]
+fn only_zero_seconds_mean_no_limit() {
+    use std::time::Duration;
+    for (given, expected) in [
+        (json!(0), Duration::ZERO),
+        (json!(-0.0), Duration::ZERO),
+        (json!(4e-10), Duration::from_nanos(1)),
+        (json!(5e-324), Duration::from_nanos(1)),
+        (json!(2.5), Duration::from_millis(2500)),
+    ] {
+        assert_eq!(seconds(&given), Ok(expected), "{given}");
+    }
 }

@@ -94,6 +94,10 @@ const AGENT: HeaderValue = HeaderValue::from_static(concat!("wechatpay-chain/", 
 /// `v3/ecommerce/applyments/{empty}`.
 const TRAILING_SLASH: [&str; 2] = ["empty", "stub"];
 
+/// The longest key for which a similar name is suggested, in bytes. The comparison takes quadratic
+/// time.
+pub(crate) const MAX_LIKENESS_LEN: usize = 128;
+
 /// Parses the text of a chain. A variable with the name of a request option is an error, because
 /// the options object cannot hold both.
 pub(crate) fn template(text: &str, reserved: &ReservedNames) -> Result<Template, Error> {
@@ -330,6 +334,7 @@ fn unknown_option(key: &str, template: &Template, spec: &RequestSpec, reserved: 
         .copied()
         .filter(|name| spec.variables.get(*name).is_none_or(Value::is_null))
         .chain(reserved.options.iter().copied())
+        .filter(|_| key.len() <= MAX_LIKENESS_LEN)
         .map(|name| (strsim::normalized_damerau_levenshtein(&key.to_lowercase(), &name.to_lowercase()), name))
         .filter(|(likeness, _)| *likeness >= 0.6)
         .max_by(|a, b| a.0.total_cmp(&b.0));

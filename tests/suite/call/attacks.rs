@@ -141,6 +141,17 @@ fn huge_timeouts_do_not_overflow() {
     client.chain(FILE).get(json!({ "timeout": 1e19, "stream": true })).expect("response");
 }
 
+/// Zero means no limit, so a limit below a nanosecond must not be rounded to zero.
+#[test]
+fn tiny_timeouts_are_limits() {
+    let client = client_at(&sandbox(), silent_server());
+    for (option, value) in [("timeout", 4e-10), ("timeout", 5e-324), ("read_timeout", 4e-10)] {
+        let began = Instant::now();
+        let error = client.chain("v3/x").get(json!({ option: value })).expect_err("a limit");
+        assert!(error.is_timeout() && began.elapsed().as_secs() < 5, "{option} {value}: {error}");
+    }
+}
+
 #[test]
 fn truncated_responses_are_errors() {
     let sandbox = sandbox();
@@ -153,8 +164,17 @@ fn truncated_responses_are_errors() {
             "{error}"
         );
     }
-    let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nwhole\r\n0\r\n\r\n";
-    assert_eq!(&client_at(&sandbox, raw_server(chunked)).chain(FILE).get(()).expect("whole").body()[..], b"whole");
+    // Only `chunked` as the last coding shows the end of a body, in any case.
+    for codings in ["notchunked", "x-chunked", "chunked, identity", "chunked\r\ntransfer-encoding: identity", "gzip"] {
+        let head = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: {codings}\r\n\r\n");
+        let response = client_at(&sandbox, raw_server(head + "5\r\npart \r\n")).chain(FILE).get(());
+        assert_eq!(response.err().map(|error| error.kind()), Some(ErrorKind::Transport), "{codings}");
+    }
+    for codings in ["chunked", "Chunked", "CHUNKED", "identity, chunked", "identity\r\ntransfer-encoding: Chunked"] {
+        let head = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: {codings}\r\n\r\n");
+        let client = client_at(&sandbox, raw_server(head + "5\r\nwhole\r\n0\r\n\r\n"));
+        assert_eq!(&client.chain(FILE).get(()).expect(codings).body()[..], b"whole");
+    }
     let broken = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nwhole\r\n";
     assert!(client_at(&sandbox, raw_server(broken)).chain(FILE).get(json!({ "sink": path.to_str() })).is_err());
     assert!(!path.exists());
