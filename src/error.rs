@@ -71,8 +71,9 @@ pub enum ErrorKind {
     /// The service responded with 4xx: the request is wrong or not permitted. [`Error::code`] names
     /// the reason.
     ClientError,
-    /// The service responded with 5xx: it failed, and the call may have been executed. Query the
-    /// state, then repeat the call with the same merchant order number.
+    /// The service responded with 5xx, or with a status that means neither success nor failure
+    /// (1xx, 304, 600 and above). The call may have been executed. Query the state, then repeat the call
+    /// with the same merchant order number.
     ServerError,
     /// The service responded with 200, and the fields of APIv2 report a failure: `return_code` or
     /// `result_code` is not `SUCCESS`. [`Error::code`] is the `err_code`. With `SYSTEMERROR`,
@@ -201,12 +202,13 @@ impl Error {
     }
 
     /// The kind for a response other than 2xx.
-    fn kind_of(status: StatusCode) -> Option<ErrorKind> {
+    pub(crate) fn kind_of(status: StatusCode) -> Option<ErrorKind> {
         match status {
             status if status.is_success() => None,
             status if status.is_client_error() => Some(ErrorKind::ClientError),
-            status if status.is_server_error() => Some(ErrorKind::ServerError),
-            _ => Some(ErrorKind::Redirect),
+            status if status.is_redirection() && status != StatusCode::NOT_MODIFIED => Some(ErrorKind::Redirect),
+            // 1xx, 304 and undefined statuses leave the outcome unknown, as a 5xx does.
+            _ => Some(ErrorKind::ServerError),
         }
     }
 
@@ -217,16 +219,15 @@ impl Error {
         let json = response.json().ok();
         let field = |name: &str| json.as_ref()?.get(name)?.as_str().map(str::to_owned);
         let (code, message) = (field("code"), field("message"));
-        let mut error = match message {
-            Some(message) => Error::new(kind, message),
-            None if kind == ErrorKind::Redirect => {
-                Error::new(kind, "the service responded with a redirect, which is not followed")
-            }
-            None => Error::new(
-                kind,
-                format!("the body contains no error message of WeChat Pay: {}", excerpt(&response.text())),
+        let message = message.unwrap_or_else(|| match response.status().as_u16() {
+            _ if kind == ErrorKind::Redirect => "the service responded with a redirect, which is not followed".into(),
+            400..600 => format!("the body contains no error message of WeChat Pay: {}", excerpt(&response.text())),
+            status => format!(
+                "the status {status} is neither a success nor a redirect nor an error, so the outcome is unknown: query \
+                 before repeating the call"
             ),
-        };
+        });
+        let mut error = Error::new(kind, message);
         error.0.code = code;
         error.0.hint = response.hint().map(str::to_owned);
         error.with_response(response)

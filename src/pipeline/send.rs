@@ -122,7 +122,7 @@ impl Pipeline {
             let sent = request.clone();
             let response = self.through_stack(request, config.clone()).await;
             let response = response.map_err(|error| after_redirect(error, followed))?;
-            if !response.status().is_redirection() {
+            if Error::kind_of(response.status()) != Some(ErrorKind::Redirect) {
                 return Ok(Response::new(response));
             }
             request = match redirect::next(&sent, &response, config.redirects.strict) {

@@ -228,17 +228,39 @@ fn lowercase(authority: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether a path contains a `.` or `..` segment, percent-encoded or not. Servers and proxies
-/// resolve them after the signature was made, so the request would reach another endpoint.
+/// Whether a path contains a `.` or `..` segment as any server or proxy may read it: with dots,
+/// slashes and backslashes percent-encoded or not, and with parameters after a `;`. Servers and
+/// proxies resolve them after the signature was made, so the request would reach another endpoint.
 pub(crate) fn has_dot_segment(path: &str) -> bool {
-    path.split('/').any(|segment| {
+    let mut rest = path.as_bytes();
+    loop {
         let mut dots = 0;
-        let mut rest = segment.as_bytes();
         while let [b'.', after @ ..] | [b'%', b'2', b'e' | b'E', after @ ..] = rest {
             (dots, rest) = (dots + 1, after);
         }
-        rest.is_empty() && matches!(dots, 1 | 2)
-    })
+        let ends = matches!(rest, [] | [b';', ..] | [b'%', b'3', b'b' | b'B', ..]) || after_separator(rest).is_some();
+        if ends && matches!(dots, 1 | 2) {
+            return true;
+        }
+        loop {
+            if let Some(after) = after_separator(rest) {
+                rest = after;
+                break;
+            }
+            let [_, after @ ..] = rest else { return false };
+            rest = after;
+        }
+    }
+}
+
+/// The bytes after a slash or a backslash.
+fn after_separator(path: &[u8]) -> Option<&[u8]> {
+    match path {
+        [b'/' | b'\\', after @ ..] | [b'%', b'2', b'f' | b'F', after @ ..] | [b'%', b'5', b'c' | b'C', after @ ..] => {
+            Some(after)
+        }
+        _ => None,
+    }
 }
 
 /// A URI for error messages, with user name and password replaced by `***`.
@@ -355,8 +377,29 @@ mod tests {
 
     #[test]
     fn join_rejects_dot_segments_and_fragments() {
-        for reference in ["v3/../x", "v3/./x", "..", "v3/%2e%2E/x", "v3/.%2e", "/.."] {
+        for reference in [
+            "v3/../x",
+            "v3/./x",
+            "..",
+            "v3/%2e%2E/x",
+            "v3/.%2e",
+            "/..",
+            "v3/..%2Fx",
+            "v3/a%2f..",
+            "v3/a%2F%2e%2e%2Fx",
+            "v3/..;/x",
+            "v3/..;a=b/x",
+            "v3/..%3B/x",
+            "v3/.;",
+            "v3\\..\\x",
+            "v3%5C..%5cx",
+        ] {
             assert!(joined(BaseUri::DEFAULT, reference, None).contains("segment"), "{reference}");
+        }
+        for path in
+            ["/v3/.a", "/v3/..a", "/v3/...;", "/v3/a..", "/v3/a..;/", "/v3/%2F/", "/v3/a%2Fb", "/v3/a\\b", "/%2E%2"]
+        {
+            assert!(!has_dot_segment(path), "{path}");
         }
         assert!(joined(BaseUri::DEFAULT, "v3/x#y", None).contains("fragment"));
         assert!(joined(BaseUri::DEFAULT, "v3/...", None).ends_with("/v3/..."));

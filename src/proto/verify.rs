@@ -141,6 +141,15 @@ const TABLE: &[(Rule, Covers, &str)] = &[
 /// The content that the signature of a 2xx response to a request covers. Uploads have the same
 /// paths but are not GET requests.
 pub(crate) fn covers(method: &Method, path: &str, headers: &HeaderMap) -> Covers {
+    match least_covered(method, path) {
+        Covers::StatementSha1 if !headers.contains_key(STATEMENT_SHA1) => Covers::Body,
+        covers => covers,
+    }
+}
+
+/// The least that the signature of a response to a request covers, whatever headers the response
+/// has.
+pub(crate) fn least_covered(method: &Method, path: &str) -> Covers {
     if *method != Method::GET {
         return Covers::Body;
     }
@@ -148,11 +157,7 @@ pub(crate) fn covers(method: &Method, path: &str, headers: &HeaderMap) -> Covers
         Rule::Exact(exact) => path == *exact,
         Rule::Child(folder) => path.strip_prefix(folder).is_some_and(|name| !name.is_empty() && !name.contains('/')),
     });
-    match row {
-        Some((_, Covers::StatementSha1, _)) if !headers.contains_key(STATEMENT_SHA1) => Covers::Body,
-        Some((_, covers, _)) => *covers,
-        None => Covers::Body,
-    }
+    row.map_or(Covers::Body, |(_, covers, _)| *covers)
 }
 
 /// The value of [`STATEMENT_SHA1`], and the text that the signature covers instead of the body.

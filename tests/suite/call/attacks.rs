@@ -47,7 +47,13 @@ fn a_2xx_response_without_a_signature_is_an_error() {
 fn a_redirect_to_an_unsigned_path_is_refused() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
-    for location in ["/v3/billdownload/file", "/v3/merchant-service/images/x", "/v3/transferdownload/signfile"] {
+    for location in [
+        "/v3/billdownload/file",
+        "/v3/merchant-service/images/x",
+        "/v3/transferdownload/signfile",
+        // Only the SHA-1 of its body is signed, in a header of the response.
+        "/v3/global/statements",
+    ] {
         sandbox.inject(gateway(302, &[("location", location)], b""));
         sandbox.inject(gateway(200, &[], b"{\"trade_state\":\"FORGED\"}"));
         let paid = client.chain("v3/pay/transactions/id/{id}").get(json!({ "id": "1", "allow_redirects": true }));
@@ -55,10 +61,30 @@ fn a_redirect_to_an_unsigned_path_is_refused() {
         // The forged response was not requested, so the next call gets it.
         assert_eq!(client.chain("v3/x").get(()).expect_err("unsigned").kind(), ErrorKind::Verification);
     }
+    // A 303 turns an upload, whose response is signed, into a GET of a picture.
+    sandbox.inject(gateway(303, &[("location", "/v3/merchant-service/images/x")], b""));
+    let upload = client.chain("v3/merchant-service/images/upload").post(json!({ "allow_redirects": true }));
+    assert_eq!(upload.expect_err("forged").kind(), ErrorKind::Redirect);
     // Uploads have paths beside those of images, and their responses are signed.
     for path in ["v3/merchant-service/images/upload", "v3/merchant-service/images/x"] {
         sandbox.inject(gateway(200, &[], b"{}"));
         assert_eq!(client.chain(path).post(()).expect_err("unsigned").kind(), ErrorKind::Verification, "{path}");
+    }
+}
+
+#[test]
+fn statuses_that_are_not_redirects_are_named() {
+    let sandbox = sandbox();
+    for status in [101, 304, 600, 999] {
+        let head = format!("HTTP/1.1 {status} x\r\nlocation: /v3/y\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        let client = client_at(&sandbox, raw_server(head));
+        for options in [json!({}), json!({ "allow_redirects": true })] {
+            let error = client.chain("v3/x").post(options).expect_err("not a success");
+            let message = error.to_string();
+            assert_eq!(error.kind(), ErrorKind::ServerError, "{message}");
+            assert!(message.contains(&format!("the status {status} is neither")), "{message}");
+            assert!(!error.is_before_send() && !message.contains("redirect,"), "{message}");
+        }
     }
 }
 
