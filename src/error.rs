@@ -71,9 +71,9 @@ pub enum ErrorKind {
     /// The service responded with 4xx: the request is wrong or not permitted. [`Error::code`] names
     /// the reason.
     ClientError,
-    /// The service responded with 5xx, or with a status that means neither success nor failure
-    /// (1xx, 304, 600 and above). The call may have been executed. Query the state, then repeat the call
-    /// with the same merchant order number.
+    /// The service responded with 5xx, or with a status that means neither success nor failure:
+    /// 1xx, 304, 600 and above. The call may have been executed. Query the state, then repeat the
+    /// call with the same merchant order number.
     ServerError,
     /// The service responded with 200, and the fields of APIv2 report a failure: `return_code` or
     /// `result_code` is not `SUCCESS`. [`Error::code`] is the `err_code`. With `SYSTEMERROR`,
