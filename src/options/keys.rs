@@ -47,7 +47,8 @@ use crate::transport::sink::{Progress, Sink};
 #[derive(Default)]
 pub struct Options {
     pub(crate) spec: RequestSpec,
-    pub(crate) config: CallConfig,
+    /// Boxed, because the options are moved several times on their way.
+    pub(crate) config: Box<CallConfig>,
     /// Paths of the fields in the JSON body that are encrypted before the request is sent.
     pub(crate) encrypt: Vec<String>,
     pub(crate) sink: Option<Sink>,
@@ -218,7 +219,7 @@ pub(super) const REJECTED: &[(&str, &str)] = &[
 ];
 
 /// The names of both tables, which a path variable cannot have.
-pub(crate) const RESERVED: ReservedNames = ReservedNames { options: &OPTION_NAMES, rejected: &REJECTED_NAMES };
+pub(crate) const RESERVED: ReservedNames = ReservedNames { options: &OPTION_NAMES, contains: is_reserved };
 
 const OPTION_NAMES: [&str; KEYS.len()] = {
     let (mut names, mut i) = ([""; KEYS.len()], 0);
@@ -229,18 +230,9 @@ const OPTION_NAMES: [&str; KEYS.len()] = {
     names
 };
 
-const REJECTED_NAMES: [&str; REJECTED.len()] = {
-    let (mut names, mut i) = ([""; REJECTED.len()], 0);
-    while i < names.len() {
-        names[i] = REJECTED[i].0;
-        i += 1;
-    }
-    names
-};
-
 /// Whether a path variable cannot have this name.
 pub(crate) fn is_reserved(name: &str) -> bool {
-    OPTION_NAMES.contains(&name) || REJECTED_NAMES.contains(&name)
+    KEYS.iter().any(|key| key.name == name) || REJECTED.iter().any(|(key, _)| *key == name)
 }
 
 /// The replacement for a Guzzle option that this crate rejects; `None` for any other name.

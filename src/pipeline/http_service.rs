@@ -36,14 +36,14 @@ impl HttpService {
     }
 
     async fn send(self, mut request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Error> {
-        let config = request.extensions_mut().remove::<CallConfig>().ok_or_else(|| {
+        let config = request.extensions_mut().remove::<Box<CallConfig>>().ok_or_else(|| {
             Error::layer(
                 "a layer replaced the request and lost its extensions, which hold the settings of the call: keep them",
             )
         })?;
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let _waiting = trace::measure(Part::Waiting);
-        let response = self.0.send(request, &config.http, config.read_timeout.unwrap_or_default()).await?;
+        let response = self.0.send(request, &uri, &config.http, config.read_timeout.unwrap_or_default()).await?;
         receive(response, &method, uri.path(), config).await
     }
 }
@@ -67,7 +67,7 @@ async fn receive(
     response: http::Response<ResponseBody>,
     method: &Method,
     path: &str,
-    config: CallConfig,
+    config: Box<CallConfig>,
 ) -> Result<http::Response<Bytes>, Error> {
     let deadlines = config.deadlines();
     let (mut parts, mut body) = response.into_parts();

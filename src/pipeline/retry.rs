@@ -73,7 +73,7 @@ where
     }
 
     fn call(&mut self, request: http::Request<Bytes>) -> ResponseFuture {
-        let config = request.extensions().get::<CallConfig>();
+        let config = request.extensions().get::<Box<CallConfig>>();
         let retry = config.and_then(|config| config.retry).unwrap_or(self.hosts.retry);
         let backup = self.hosts.backup_uri(request.uri());
         if retry.times == 0 && backup.is_none() {
@@ -135,7 +135,7 @@ impl Hosts {
             let mut attempt = request.clone();
             if let (true, Some(uri)) = (at_backup, &backup) {
                 *attempt.uri_mut() = uri.clone();
-                if let Some(config) = attempt.extensions_mut().get_mut::<CallConfig>() {
+                if let Some(config) = attempt.extensions_mut().get_mut::<Box<CallConfig>>() {
                     config.base_uri.clone_from(&self.backup);
                 }
             }

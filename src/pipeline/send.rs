@@ -33,7 +33,7 @@ pub(crate) struct PreparedCall {
     /// The path without the values of its variables, for messages.
     pub(crate) template: String,
     pub(crate) request: http::Request<Bytes>,
-    pub(crate) config: CallConfig,
+    pub(crate) config: Box<CallConfig>,
     /// The file of the option `sink`.
     pub(crate) file: Option<UnfinishedFile>,
 }
@@ -87,7 +87,7 @@ impl Pipeline {
     async fn send_and_check(&self, mut call: Box<PreparedCall>) -> Result<Response, Error> {
         let (is_v2, stream, http_errors) = (call.config.is_v2(), call.config.stream, call.config.http_errors);
         let (sink, file) = (call.config.sink.clone(), call.file.take());
-        let uri = call.request.uri().clone();
+        let v2_path = is_v2.then(|| call.request.uri().path().to_owned());
         let response = self.follow_redirects(call).await?;
         let success = response.status().is_success();
 
@@ -95,8 +95,8 @@ impl Pipeline {
         if !success || failure.is_some() {
             return if http_errors { Err(failed(response, is_v2, failure)) } else { Ok(response) };
         }
-        if is_v2 && (stream || sink.is_some()) && !response.is_delivered() {
-            check_file_v2(&response, uri.path())?;
+        if let Some(path) = v2_path.filter(|_| (stream || sink.is_some()) && !response.is_delivered()) {
+            check_file_v2(&response, &path)?;
         }
         if stream && !is_v2 && !response.is_verified() && !response.is_delivered() {
             return Err(Error::layer(
@@ -146,7 +146,7 @@ impl Pipeline {
     async fn through_stack(
         &self,
         mut request: http::Request<Bytes>,
-        config: CallConfig,
+        config: Box<CallConfig>,
     ) -> Result<http::Response<Bytes>, Error> {
         request.extensions_mut().insert(config);
         self.stack.clone().oneshot(request).await

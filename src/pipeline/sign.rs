@@ -233,7 +233,7 @@ impl Credential {
     /// Signs a request. Returns the signed message of APIv3.
     async fn sign_request(&self, request: &mut http::Request<Bytes>) -> Result<Option<Vec<u8>>, Error> {
         let nonce = random::nonce()?;
-        let config = request.extensions().get::<CallConfig>();
+        let config = request.extensions().get::<Box<CallConfig>>();
         let base_uri = config.and_then(|config| config.base_uri.clone());
         let base_uri = base_uri.as_ref().unwrap_or(&self.base_uri);
         let (signing, read_timeout) = match config {

@@ -63,12 +63,12 @@ pub(crate) enum SigningInput {
     Fields(Unsigned),
 }
 
-/// The reserved option names, which a path variable cannot have.
+/// The names of the options, which a path variable cannot have.
 pub(crate) struct ReservedNames {
-    /// The names of request options.
+    /// The names of request options, for suggestions.
     pub(crate) options: &'static [&'static str],
-    /// The names of Guzzle options that this crate rejects.
-    pub(crate) rejected: &'static [&'static str],
+    /// Whether a name is one of them, or a Guzzle option that this crate rejects.
+    pub(crate) contains: fn(&str) -> bool,
 }
 
 /// What the PHP SDK's v3 client accepts.
@@ -103,7 +103,7 @@ pub(crate) const MAX_LIKENESS_LEN: usize = 128;
 pub(crate) fn template(text: &str, reserved: &ReservedNames) -> Result<Template, Error> {
     let template = Template::parse(text).map_err(|source| Error::path(source.to_string()))?;
     for (_, variables) in template.expressions() {
-        let is_reserved = |variable: &&Variable| reserved.contains(&variable.name);
+        let is_reserved = |variable: &&Variable| (reserved.contains)(&variable.name);
         if let Some(variable) = variables.iter().find(is_reserved) {
             return Err(Error::path(format!(
                 "the variable {:?} has the name of a request option, and the options object cannot hold both: give it another name",
@@ -157,12 +157,6 @@ pub(crate) fn belongs_to_v2(option: &str) -> Error {
     Error::options(format!(
         "the option {option:?} belongs to APIv2, whose paths begin with \"v2/\": leave it out, or correct the path"
     ))
-}
-
-impl ReservedNames {
-    fn contains(&self, name: &str) -> bool {
-        self.options.contains(&name) || self.rejected.contains(&name)
-    }
 }
 
 fn written_query(query: &Query) -> String {

@@ -101,9 +101,11 @@ impl HttpClient {
     }
 
     /// Sends a request and returns the head of its response, with the body still to be received.
+    /// `target` is the URI of the request, which hyper takes.
     pub(crate) async fn send(
         &self,
         mut request: http::Request<Bytes>,
+        target: &http::Uri,
         config: &HttpConfig,
         read_timeout: Duration,
     ) -> Result<http::Response<ResponseBody>, Error> {
@@ -117,7 +119,6 @@ impl HttpClient {
             // PHP sends this header too. Some gateways refuse a POST without a length.
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let target = request.uri().clone();
         let began = Instant::now();
         if config.debug {
             verbose::print(&verbose::request(&request));
@@ -141,7 +142,7 @@ impl HttpClient {
                 Error::new(ErrorKind::Timeout, message)
             })?
         };
-        let response = response.map_err(|source| send_error(&target, &pools.connector, source))?;
+        let response = response.map_err(|source| send_error(target, &pools.connector, source))?;
         if config.debug {
             verbose::print(&verbose::response(&response, began.elapsed()));
         }
