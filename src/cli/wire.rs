@@ -182,7 +182,7 @@ fn build_request(
             let key = credential.apiv2().map_err(with_call)?;
             let mchid = line.mchid.unwrap_or_else(|| credential.mchid.clone());
             let credential = v2::Credential { mchid, ..key.clone() };
-            credential.sign(&mut request, unsigned, &nonce).map_err(with_call)?;
+            credential.sign(&mut request, *unsigned, &nonce).map_err(with_call)?;
             return Ok(request);
         }
         let timestamp = timestamp.unwrap_or_else(clock::now);

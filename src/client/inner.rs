@@ -116,7 +116,13 @@ impl ClientInner {
             if is_download { (Duration::ZERO, self.timeout) } else { (self.timeout, Duration::ZERO) };
         config.timeout.get_or_insert(default_timeout);
         config.read_timeout.get_or_insert(default_read_timeout);
-        Ok(Box::new(PreparedCall { method: method.clone(), template: path.to_owned(), request, config, file }))
+        Ok(Box::new(PreparedCall {
+            method: method.clone(),
+            template: path.to_owned(),
+            request,
+            config: Box::new(config),
+            file,
+        }))
     }
 
     /// Encrypts the fields that the option `encrypt` names, and prepares the call. The platform

@@ -47,8 +47,7 @@ use crate::transport::sink::{Progress, Sink};
 #[derive(Default)]
 pub struct Options {
     pub(crate) spec: RequestSpec,
-    /// Boxed, because the options are moved several times on their way.
-    pub(crate) config: Box<CallConfig>,
+    pub(crate) config: CallConfig,
     /// Paths of the fields in the JSON body that are encrypted before the request is sent.
     pub(crate) encrypt: Vec<String>,
     pub(crate) sink: Option<Sink>,
@@ -181,7 +180,7 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "timeout", set: |o, v| put(&mut o.config.timeout, read::seconds(&v)) },
     Key { name: "connect_timeout", set: |o, v| put(&mut o.config.http.connect_timeout, read::seconds(&v)) },
     Key { name: "read_timeout", set: |o, v| put(&mut o.config.read_timeout, read::seconds(&v)) },
-    Key { name: "proxy", set: |o, v| put(&mut o.config.http.proxy, read::proxy(v)) },
+    Key { name: "proxy", set: |o, v| put(&mut o.config.http.proxy, read::proxy(v).map(Box::new)) },
     Key { name: "retry", set: |o, v| put(&mut o.config.retry, read::retry(&v)) },
     Key { name: "allow_redirects", set: |o, v| read::redirects(&v).map(|redirects| o.config.redirects = redirects) },
     // The response.

@@ -112,7 +112,11 @@ pub(crate) struct CallersSigner<S>(pub(crate) S);
 
 impl<S: Signer> Signer for CallersSigner<S> {
     fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
-        Box::pin(runtime::run_callers_code(async move { self.0.sign(message).await }))
+        if runtime::is_pooled() {
+            Box::pin(runtime::run_callers_code(async move { self.0.sign(message).await }))
+        } else {
+            self.0.sign(message)
+        }
     }
 }
 
@@ -244,7 +248,7 @@ impl Credential {
             SigningInput::Fields(unsigned) => {
                 let credential = self.apiv2()?;
                 base_uri.check(request.uri())?;
-                credential.sign(request, unsigned, &nonce)?;
+                credential.sign(request, *unsigned, &nonce)?;
                 return Ok(None);
             }
             SigningInput::Meta(meta) => Some(meta),

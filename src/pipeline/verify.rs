@@ -95,7 +95,11 @@ impl<V: Verifier> Verifier for CallersVerifier<V> {
         message: &'a [u8],
         signature: &'a [u8],
     ) -> BoxFuture<'a, Result<(), BoxError>> {
-        Box::pin(runtime::run_callers_code(async move { self.0.verify(serial, message, signature).await }))
+        if runtime::is_pooled() {
+            Box::pin(runtime::run_callers_code(async move { self.0.verify(serial, message, signature).await }))
+        } else {
+            self.0.verify(serial, message, signature)
+        }
     }
 }
 

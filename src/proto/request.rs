@@ -60,7 +60,7 @@ pub(crate) enum SigningInput {
     /// APIv3: the `meta` part of an upload, in place of the body.
     Meta(Bytes),
     /// APIv2: fields in the body or in the query, to which the signature is added.
-    Fields(Unsigned),
+    Fields(Box<Unsigned>),
 }
 
 /// The names of the options, which a path variable cannot have.
@@ -387,7 +387,7 @@ fn build_v2(method: Method, path: &str, spec: &RequestSpec, base: &BaseUri) -> R
     *request.uri_mut() = base.join(path, query.as_deref())?;
     *request.headers_mut() = headers(V2_ACCEPT, content_type, &spec.headers);
     let unsigned = Unsigned { location, nonceless: spec.nonceless.unwrap_or(false) };
-    Ok(UnsignedRequest { request, signing: SigningInput::Fields(unsigned) })
+    Ok(UnsignedRequest { request, signing: SigningInput::Fields(Box::new(unsigned)) })
 }
 
 fn upload_v2(

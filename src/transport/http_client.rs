@@ -35,7 +35,7 @@ type Pool = Client<Connector, Full<Bytes>>;
 /// How a call is sent, where it differs from the client's settings.
 #[derive(Clone, Default)]
 pub(crate) struct HttpConfig {
-    pub(crate) proxy: Option<Proxy>,
+    pub(crate) proxy: Option<Box<Proxy>>,
     pub(crate) connect_timeout: Option<Duration>,
     /// Whether the merchant's client certificate is presented.
     pub(crate) client_certificate: bool,

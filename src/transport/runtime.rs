@@ -154,7 +154,7 @@ fn pooled() -> Option<Handle> {
 }
 
 /// Whether a pooled runtime drives this call.
-fn is_pooled() -> bool {
+pub(crate) fn is_pooled() -> bool {
     POOLED.try_with(Option::is_some).unwrap_or(false)
 }
 

@@ -145,8 +145,7 @@ fn the_req_info_of_a_refund_is_decrypted() {
 fn an_event_encrypted_with_the_apiv3_key_is_decrypted() {
     let sandbox = sandbox();
     let sealed = |key: &str, algorithm: &str, plain: &[u8]| {
-        let ciphertext =
-            wechatpay_chain::Apiv3Key::new(key).expect("key").encrypt(plain, "0123456789ab", "event");
+        let ciphertext = wechatpay_chain::Apiv3Key::new(key).expect("key").encrypt(plain, "0123456789ab", "event");
         sandbox
             .notification_v2(&json!({
                 "event_type": "CHECK.SUCCESS", "event_algorithm": algorithm, "event_nonce": "0123456789ab",
@@ -164,7 +163,11 @@ fn an_event_encrypted_with_the_apiv3_key_is_decrypted() {
     assert_eq!(notification.resource(), &json!({ "state": "DOING", "total_amount": "100" }));
     for plain in [&b"{\"state\":\"DOING\"}"[..], b"", b"text", b"<xml><state>DOING</xml>"] {
         let body = sealed(&own, "AEAD_AES_256_GCM", plain);
-        assert_refused(verifier_of(&sandbox).verify(&body), ErrorKind::Decode, "event_ciphertext is not the expected XML");
+        assert_refused(
+            verifier_of(&sandbox).verify(&body),
+            ErrorKind::Decode,
+            "event_ciphertext is not the expected XML",
+        );
     }
     let without = NotificationVerifier::new(MCHID, sandbox.secret()).expect("key");
     assert_refused(without.verify(&body), ErrorKind::Decode, "NotificationVerifier::apiv3_key");
