@@ -181,7 +181,7 @@ fn build_request(
         if let SigningInput::Fields(unsigned) = input {
             let key = credential.apiv2().map_err(with_call)?;
             let mchid = line.mchid.unwrap_or_else(|| credential.mchid.clone());
-            let credential = v2::Credential { mchid, ..key.clone() };
+            let credential = v2::Apiv2Credential { mchid, ..key.clone() };
             credential.sign(&mut request, *unsigned, &nonce).map_err(with_call)?;
             return Ok(request);
         }

@@ -121,7 +121,7 @@ impl ClientBuilder {
     pub(crate) fn credential(&mut self, base_uri: &BaseUri) -> Result<Credential, Error> {
         let platform_key_id = self.platform_key_id();
         let mchid = self.checked_mchid()?;
-        let apiv2 = self.secret.take().map(|secret| v2::Credential::new(mchid.as_str(), secret)).transpose();
+        let apiv2 = self.secret.take().map(|secret| v2::Apiv2Credential::new(mchid.as_str(), secret)).transpose();
         let apiv2 = apiv2.map_err(|reason| Error::config(format!("the setting secret {reason}")))?;
         let signer = if apiv2.is_some() && self.is_without_v3() { None } else { Some(self.checked_signer()?) };
         Ok(Credential { mchid, signer, apiv2, base_uri: base_uri.clone(), platform_key_id })

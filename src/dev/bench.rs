@@ -54,5 +54,5 @@ impl Default for Address {
 /// # Errors
 /// The problem of the headers, as a clause.
 pub fn signed(headers: &HeaderMap, body: &[u8], now: i64) -> Result<Vec<u8>, String> {
-    verify::read(headers, body, now).map(|signed| signed.message)
+    verify::check_headers(headers, body, now).map(|signed| signed.message)
 }

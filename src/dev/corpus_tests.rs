@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::crypto::PrivateKey;
 use crate::options::Options;
 use crate::options::keys::RESERVED;
-use crate::pipeline::sign::{Credential, LocalSigner};
+use crate::pipeline::sign::{Apiv2Credential, LocalSigner};
 use crate::proto::base_uri::BaseUri;
 use crate::proto::request;
 
@@ -37,7 +37,7 @@ fn authorization_of_every_get_row() {
     let Some(folder) = shared() else { return };
     let rows = std::fs::read_to_string(folder.join("corpus/endpoints.jsonl")).expect("endpoints.jsonl");
     let key = format!("file://{}", folder.join("corpus/keys/apiclient_key.pem").display());
-    let credential = Credential {
+    let credential = Apiv2Credential {
         mchid: "1900000109".to_owned(),
         signer: Some(Arc::new(LocalSigner {
             serial: "3775B6A45ACD588826D15E583A95F5DD00000001".into(),
@@ -92,7 +92,7 @@ mod differences {
 /// 1,400 random signed bodies of APIv2 are equal to those of PHP, except for [`differences`].
 #[test]
 fn bodies_of_apiv2() {
-    use crate::proto::v2::Credential;
+    use crate::proto::v2::Apiv2Credential;
     use crate::proto::xml;
 
     let Some(folder) = shared() else { return };
@@ -108,7 +108,7 @@ fn bodies_of_apiv2() {
             other => panic!("{other}"),
         };
         // The rows were recorded without the check of the merchant ID.
-        let credential = Credential::new("", "corpusApiv2Key0123456789abcdefgh".into()).expect("key");
+        let credential = Apiv2Credential::new("", "corpusApiv2Key0123456789abcdefgh".into()).expect("key");
         let nonceless = row["options"]["nonceless"] == true;
         let mut signed = fields.clone();
         let nonce = (!nonceless).then_some("0123456789ABCDEFGHIJKLMNOPQRSTUV");

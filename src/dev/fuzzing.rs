@@ -66,7 +66,7 @@ pub fn verify(data: &[u8]) {
         }
     }
     let _ = (verify::is_probe(&headers), verify::is_signed(&headers), verify::statement(&headers).is_ok());
-    if let Ok(signed) = verify::read(&headers, body.as_bytes(), 1_700_000_000) {
+    if let Ok(signed) = verify::check_headers(&headers, body.as_bytes(), 1_700_000_000) {
         assert!(signed.message.ends_with(format!("{body}\n").as_bytes()));
     }
     let mut response = http::Response::new(bytes::Bytes::copy_from_slice(body.as_bytes()));
@@ -143,7 +143,7 @@ pub fn multipart(data: &[u8]) {
     let head = text.split("\r\n\r\n").next().unwrap_or_default();
     assert_eq!(head.lines().count(), 3, "{text}");
     assert_eq!(
-        v2::Credential::new("1", name.into()).is_ok(),
+        v2::Apiv2Credential::new("1", name.into()).is_ok(),
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic())
     );
 }

@@ -30,7 +30,7 @@
 
 #[cfg(feature = "axum")]
 mod axum;
-mod replay;
+mod replay_store;
 mod reply;
 pub mod v2;
 
@@ -50,7 +50,7 @@ use crate::pipeline::promise::Promise;
 use crate::pipeline::verify::Verifier;
 use crate::proto::verify;
 use crate::transport::runtime::run_callers_code;
-pub use replay::ReplayStore;
+pub use replay_store::ReplayStore;
 pub use reply::Reply;
 
 /// The longest accepted body, in bytes.
@@ -107,7 +107,7 @@ impl NotificationVerifier {
     }
 
     pub(crate) fn with(verifier: Arc<dyn Verifier>, apiv3_key: Apiv3Key) -> Self {
-        let replay_store = Arc::new(replay::MemoryStore::default());
+        let replay_store = Arc::new(replay_store::MemoryStore::default());
         NotificationVerifier(Arc::new(VerifierInner { verifier, apiv3_key, replay_store, clock: Arc::new(clock::now) }))
     }
 
@@ -183,7 +183,7 @@ impl VerifierInner {
             ));
         }
         let now = (self.clock)();
-        let signed = verify::read(headers, &body, now).map_err(|reason| not_authentic(&reason))?;
+        let signed = verify::check_headers(headers, &body, now).map_err(|reason| not_authentic(&reason))?;
         let verified = self.verifier.verify(signed.serial, &signed.message, &signed.signature).await;
         verified.map_err(|reason| not_authentic(&reason.to_string()))?;
         // Before it is stored: a notification that the wrong APIv3 key did not decrypt can be

@@ -35,7 +35,7 @@ use super::{ALGORITHM, check_length, decode_error, not_authentic};
 use crate::crypto::secret::Secret;
 use crate::crypto::{Apiv3Key, aes_ecb, hash};
 use crate::error::{Error, ErrorKind};
-use crate::proto::v2::{Credential, Fields};
+use crate::proto::v2::{Apiv2Credential, Fields};
 use crate::proto::xml;
 
 /// The fields of a refund notification, which WeChat Pay sends without a signature.
@@ -57,7 +57,7 @@ const UNSIGNED_FIELDS: [&str; 8] =
 pub struct NotificationVerifier(Arc<Keys>);
 
 struct Keys {
-    credential: Credential,
+    credential: Apiv2Credential,
     apiv3_key: Option<Apiv3Key>,
 }
 
@@ -69,12 +69,12 @@ impl NotificationVerifier {
     /// # Errors
     /// [`ErrorKind::Config`] when the key is empty or cannot be an APIv2 key.
     pub fn new(mchid: impl Into<String>, apiv2_key: impl Into<Secret>) -> Result<Self, Error> {
-        let credential = Credential::new(mchid, apiv2_key.into());
+        let credential = Apiv2Credential::new(mchid, apiv2_key.into());
         let credential = credential.map_err(|reason| Error::config(format!("the APIv2 key {reason}")))?;
         Ok(NotificationVerifier::with(credential, None))
     }
 
-    pub(crate) fn with(credential: Credential, apiv3_key: Option<Apiv3Key>) -> Self {
+    pub(crate) fn with(credential: Apiv2Credential, apiv3_key: Option<Apiv3Key>) -> Self {
         NotificationVerifier(Arc::new(Keys { credential, apiv3_key }))
     }
 

@@ -102,7 +102,7 @@ impl CertificateSource {
             let message = format!("the response with the platform certificates is not trustworthy: {reason}");
             Error::new(ErrorKind::Verification, message)
         };
-        let signed = verify::read(response.headers(), response.body(), now()).map_err(untrusted)?;
+        let signed = verify::check_headers(response.headers(), response.body(), now()).map_err(untrusted)?;
         let now = SystemTime::now();
         let found =
             new.iter().find(|certificate| certificate.serial() == signed.serial && certificate.is_valid_at(now));

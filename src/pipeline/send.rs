@@ -1,5 +1,5 @@
 //! Sends one call. Every request of every verb, synchronous or asynchronous, passes
-//! [`Pipeline::send`], and nothing else calls the stack.
+//! [`Pipeline::send`]. Only the download of the platform certificates has a stack of its own.
 
 use std::time::Duration;
 

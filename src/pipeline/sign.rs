@@ -166,7 +166,7 @@ pub(crate) struct Credential {
     /// Signs APIv3. A client for APIv2 alone has none.
     pub(crate) signer: Option<Arc<dyn Signer>>,
     /// Signs APIv2. A client for APIv3 alone has none.
-    pub(crate) apiv2: Option<v2::Credential>,
+    pub(crate) apiv2: Option<v2::Apiv2Credential>,
     pub(crate) base_uri: BaseUri,
     /// In public-key mode the ID of the platform's key. It makes the service sign with that key.
     pub(crate) platform_key_id: Option<HeaderValue>,
@@ -266,7 +266,7 @@ impl Credential {
     }
 
     /// The APIv2 key. Its absence is an error that names the setting.
-    pub(crate) fn apiv2(&self) -> Result<&v2::Credential, Error> {
+    pub(crate) fn apiv2(&self) -> Result<&v2::Apiv2Credential, Error> {
         self.apiv2.as_ref().ok_or_else(|| {
             Error::config(
                 "the setting secret is missing: APIv2 (\"v2/...\") signs with the APIv2 key of the merchant platform",

@@ -201,9 +201,9 @@ impl VerifyLayer {
                 digest.update(response.body());
                 digest.finish()?;
             }
-            verify::read(headers, covered.as_bytes(), now())?
+            verify::check_headers(headers, covered.as_bytes(), now())?
         } else {
-            verify::read(headers, response.body(), now())?
+            verify::check_headers(headers, response.body(), now())?
         };
         self.verifier.verify(signed.serial, &signed.message, &signed.signature).await
     }

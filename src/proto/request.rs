@@ -11,7 +11,7 @@ use super::excerpt::excerpt;
 use super::media::MediaFile;
 use super::multipart::{Multipart, Part};
 use super::template::{Modifier, Operator, Template, Variable};
-use super::v2::{FieldLocation, Unsigned};
+use super::v2::{FieldLocation, UnsignedFields};
 use super::{query, xml};
 use crate::error::Error;
 
@@ -60,7 +60,7 @@ pub(crate) enum SigningInput {
     /// APIv3: the `meta` part of an upload, in place of the body.
     Meta(Bytes),
     /// APIv2: fields in the body or in the query, to which the signature is added.
-    Fields(Box<Unsigned>),
+    Fields(Box<UnsignedFields>),
 }
 
 /// The names of the options, which a path variable cannot have.
@@ -386,7 +386,7 @@ fn build_v2(method: Method, path: &str, spec: &RequestSpec, base: &BaseUri) -> R
     *request.method_mut() = method;
     *request.uri_mut() = base.join(path, query.as_deref())?;
     *request.headers_mut() = headers(V2_ACCEPT, content_type, &spec.headers);
-    let unsigned = Unsigned { location, nonceless: spec.nonceless.unwrap_or(false) };
+    let unsigned = UnsignedFields { location, nonceless: spec.nonceless.unwrap_or(false) };
     Ok(UnsignedRequest { request, signing: SigningInput::Fields(Box::new(unsigned)) })
 }
 

@@ -77,14 +77,14 @@ pub(crate) fn is_file(path: &str) -> bool {
 
 /// A merchant's id and APIv2 key.
 #[derive(Clone)]
-pub(crate) struct Credential {
+pub(crate) struct Apiv2Credential {
     pub(crate) mchid: String,
     pub(crate) secret: Secret,
 }
 
-/// Marks an unsigned request of APIv2 in its extensions, for the layer that signs it.
+/// The fields of an APIv2 request, to which the signing layer adds the signature.
 #[derive(Clone)]
-pub(crate) struct Unsigned {
+pub(crate) struct UnsignedFields {
     pub(crate) location: FieldLocation,
     /// Whether the request has no `nonce_str`.
     pub(crate) nonceless: bool,
@@ -129,7 +129,7 @@ pub(crate) fn signing_string(fields: &Fields) -> String {
     out
 }
 
-impl Credential {
+impl Apiv2Credential {
     /// Fails if the secret cannot be an APIv2 key. The error is a predicate, as in "the setting
     /// secret is empty".
     pub(crate) fn new(mchid: impl Into<String>, secret: Secret) -> Result<Self, String> {
@@ -139,12 +139,17 @@ impl Credential {
         if !secret.expose().iter().all(u8::is_ascii_graphic) {
             return Err("contains blanks or non-ASCII characters, which an APIv2 key does not have".to_owned());
         }
-        Ok(Credential { mchid: mchid.into(), secret })
+        Ok(Apiv2Credential { mchid: mchid.into(), secret })
     }
 
     /// Signs a request: adds `nonce_str` and `sign`, and writes the fields to their location.
-    pub(crate) fn sign(&self, request: &mut Request<Bytes>, unsigned: Unsigned, nonce: &str) -> Result<(), Error> {
-        let Unsigned { location, nonceless } = unsigned;
+    pub(crate) fn sign(
+        &self,
+        request: &mut Request<Bytes>,
+        unsigned: UnsignedFields,
+        nonce: &str,
+    ) -> Result<(), Error> {
+        let UnsignedFields { location, nonceless } = unsigned;
         let path = request.uri().path().to_owned();
         let nonce = if nonceless { None } else { Some(nonce) };
         match location {

@@ -11,8 +11,8 @@ fn fields(value: Value) -> Fields {
     value.as_object().cloned().unwrap_or_default()
 }
 
-fn credential() -> Credential {
-    Credential::new("1900000109", "corpusApiv2Key0123456789abcdefgh".into()).expect("key")
+fn credential() -> Apiv2Credential {
+    Apiv2Credential::new("1900000109", "corpusApiv2Key0123456789abcdefgh".into()).expect("key")
 }
 
 #[test]
@@ -130,6 +130,6 @@ fn a_signature_of_another_length_is_invalid() {
 #[test]
 fn errors_of_a_key() {
     for key in ["", "with blank", "中文"] {
-        assert!(Credential::new("1", key.into()).is_err());
+        assert!(Apiv2Credential::new("1", key.into()).is_err());
     }
 }

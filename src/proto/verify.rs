@@ -39,9 +39,10 @@ pub(crate) fn is_probe(headers: &HeaderMap) -> bool {
     headers.get(SIGNATURE).is_some_and(|value| value.as_bytes().starts_with(PROBE.as_bytes()))
 }
 
-/// Checks the four signature headers of a response that was received at `now` (seconds since 1970).
-/// The error is a clause.
-pub(crate) fn read<'a>(headers: &'a HeaderMap, body: &[u8], now: i64) -> Result<Signed<'a>, String> {
+/// Checks the four signature headers of a response that was received at `now` (seconds since 1970):
+/// each is present once, and the timestamp differs from `now` by at most five minutes. Returns the
+/// message that the signature covers. The error is a clause.
+pub(crate) fn check_headers<'a>(headers: &'a HeaderMap, body: &[u8], now: i64) -> Result<Signed<'a>, String> {
     let serial = only(headers, SERIAL)?;
     let signature = only(headers, SIGNATURE)?;
     let timestamp = only(headers, TIMESTAMP)?;
@@ -182,7 +183,7 @@ mod tests {
     #[test]
     fn read_returns_the_signed_message() {
         let headers = headers();
-        let signed = read(&headers, b"{}", 1000).expect("good headers");
+        let signed = check_headers(&headers, b"{}", 1000).expect("good headers");
         assert_eq!((signed.serial, &signed.signature[..]), ("S", &b"sig"[..]));
         assert_eq!(signed.message, b"1000\nN\n{}\n");
     }
@@ -206,13 +207,13 @@ mod tests {
             if let Some(value) = value {
                 headers.insert(name, HeaderValue::from_bytes(value.as_bytes()).expect("value"));
             }
-            let message = read(&headers, b"", 1000).err().unwrap_or_default();
+            let message = check_headers(&headers, b"", 1000).err().unwrap_or_default();
             assert!(message.contains(expected), "{expected:?} not in {message:?}");
         }
         for name in [SERIAL, SIGNATURE, TIMESTAMP, NONCE] {
             let mut headers = headers();
             headers.append(name, headers[name].clone());
-            assert!(read(&headers, b"", 1000).err().unwrap_or_default().contains("twice"));
+            assert!(check_headers(&headers, b"", 1000).err().unwrap_or_default().contains("twice"));
         }
     }
 
@@ -222,7 +223,7 @@ mod tests {
         for (now, accepted) in
             [(700, true), (699, false), (1300, true), (1301, false), (i64::MIN, false), (i64::MAX, false)]
         {
-            assert_eq!(read(&headers, b"", now).is_ok(), accepted, "{now}");
+            assert_eq!(check_headers(&headers, b"", now).is_ok(), accepted, "{now}");
         }
     }
 

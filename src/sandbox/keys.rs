@@ -17,7 +17,7 @@ use super::tls::{Tls, TlsMaterial};
 use crate::crypto::decode::to_pem;
 use crate::crypto::{Apiv3Key, PrivateKey, random};
 use crate::error::Error;
-use crate::proto::v2::Credential;
+use crate::proto::v2::Apiv2Credential;
 
 /// The key file of a data folder.
 #[derive(Clone, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ pub(super) struct Keys {
     pub(super) apiv3_key: Apiv3Key,
     pub(super) apiv3_text: String,
     /// The merchant's ID and APIv2 key.
-    pub(super) apiv2: Credential,
+    pub(super) apiv2: Apiv2Credential,
     pub(super) tls: Tls,
     /// The platform certificate of the data folder.
     pub(super) certificate: Option<Arc<Issued>>,
@@ -171,7 +171,7 @@ impl Keys {
             merchant_pem: material.merchant,
             apiv3_key: Apiv3Key::new(material.apiv3_key.as_str())?,
             apiv3_text: material.apiv3_key,
-            apiv2: Credential::new(MCHID, material.secret.into()).map_err(Error::config)?,
+            apiv2: Apiv2Credential::new(MCHID, material.secret.into()).map_err(Error::config)?,
             tls: Tls::new(&material.tls)?,
             certificate: issued.map(Arc::new),
         })

@@ -15,7 +15,7 @@ use super::v2;
 use crate::crypto::secret::Secret;
 use crate::crypto::{aes_ecb, hash, random};
 use crate::error::Error;
-use crate::proto::v2::Credential;
+use crate::proto::v2::Apiv2Credential;
 use crate::proto::{verify, xml};
 
 /// The request that delivers a message, to be completed by its URL.
@@ -87,7 +87,7 @@ fn summary(event_type: &str) -> &str {
 }
 
 /// The XML of a notification of APIv2 with these fields.
-pub(super) fn body_v2(credential: &Credential, fields: &Value) -> Result<Bytes, Error> {
+pub(super) fn body_v2(credential: &Apiv2Credential, fields: &Value) -> Result<Bytes, Error> {
     let mut fields = fields
         .as_object()
         .cloned()

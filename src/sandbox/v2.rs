@@ -19,7 +19,7 @@ use super::stub::{self, StubResponse};
 use super::v2_fields::{V2Refusal, V2Response, text};
 use crate::crypto::{hash, random};
 use crate::error::Error;
-use crate::proto::v2::{Credential, Fields, is_unsigned, signing_string};
+use crate::proto::v2::{Apiv2Credential, Fields, is_unsigned, signing_string};
 use crate::proto::xml;
 
 /// The page of the service's gateway for a call without the client certificate.
@@ -122,7 +122,7 @@ fn text_parts(parts: &[Part]) -> Result<Fields, String> {
 }
 
 /// Checks the `sign` of a request, and that it names the sandbox's merchant.
-fn authenticate(fields: &Fields, credential: &Credential, check: &mut SignatureCheck) -> Result<(), V2Refusal> {
+fn authenticate(fields: &Fields, credential: &Apiv2Credential, check: &mut SignatureCheck) -> Result<(), V2Refusal> {
     if let Some((name, _)) = fields.iter().find(|(_, value)| !value.is_string()) {
         return Err(V2Refusal::Return(format!("{name}参数格式有误: 应为文本，不能是列表或嵌套的XML")));
     }
@@ -170,7 +170,7 @@ fn refused(refusal: V2Refusal) -> Result<Fields, Error> {
 }
 
 /// Adds the `sign`.
-pub(super) fn sign(fields: &mut Fields, sign_type: &str, credential: &Credential) -> Result<(), Error> {
+pub(super) fn sign(fields: &mut Fields, sign_type: &str, credential: &Apiv2Credential) -> Result<(), Error> {
     let sign = hash::sign(sign_type, &signing_string(fields), &credential.secret)?;
     fields.insert("sign".to_owned(), sign.into());
     Ok(())

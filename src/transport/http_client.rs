@@ -76,13 +76,13 @@ pub(crate) struct HttpClient {
 struct Pools {
     connector: Connector,
     uses_proxies: bool,
-    by_runtime: RwLock<Vec<RuntimePool>>,
+    by_runtime: RwLock<Vec<PoolOfRuntime>>,
     /// For proxies that calls have named; the proxy used last is at the end.
     by_proxy: Mutex<Vec<(Proxy, Arc<Pools>)>>,
 }
 
 /// The connections of one runtime.
-struct RuntimePool {
+struct PoolOfRuntime {
     runtime: Id,
     pool: Pool,
     /// Ends the task that waits for the end of the runtime when the pool is dropped first.
@@ -194,7 +194,7 @@ impl Pools {
                 .with_source(source)
         })?;
         let runtime = handle.id();
-        let find = |pools: &[RuntimePool]| {
+        let find = |pools: &[PoolOfRuntime]| {
             let pool = pools.iter().find(|pool| pool.runtime == runtime);
             pool.map(|pool| pool.pool.clone())
         };
@@ -211,7 +211,7 @@ impl Pools {
             .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
             .build(self.connector.clone());
         let (dropped, pool_dropped) = oneshot::channel();
-        pools.push(RuntimePool { runtime, pool: pool.clone(), _dropped: dropped });
+        pools.push(PoolOfRuntime { runtime, pool: pool.clone(), _dropped: dropped });
         drop(pools);
         // A runtime drops its tasks when it ends. This task then removes the pool of the runtime.
         let end = RuntimeEnd { pools: Arc::downgrade(self), runtime };
