@@ -161,7 +161,7 @@ fn build_request(
     };
     let shown = line.template.unwrap_or_else(|| line.chain.unwrap_or_default().join("/"));
     let with_call = |error: Error| error.with_call(&method, &shown);
-    let template = text.and_then(|text| request::template(&text, &RESERVED)).map_err(with_call)?;
+    let template = text.and_then(|text| request::parse_template(&text, &RESERVED)).map_err(with_call)?;
     let options = match line.options {
         Some(options) => Options::from(options),
         None => Options::new(),

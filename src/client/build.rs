@@ -73,7 +73,7 @@ impl ClientBuilder {
             )));
         }
         let presenting = connector
-            .presenting(&self.roots, identity)
+            .with_client_certificate(&self.roots, identity)
             .map_err(|error| Error::config(format!("the setting merchant: {}", error.message())))?;
         Ok(HttpClient::new(connector).with_certificate(presenting))
     }

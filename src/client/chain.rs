@@ -107,10 +107,10 @@ impl Path {
 
     fn template(&self) -> Result<&Template, Error> {
         let text = self.text.as_ref().map_err(Error::path)?;
-        match self.template.get_or_init(|| request::template(text, &RESERVED).ok()) {
+        match self.template.get_or_init(|| request::parse_template(text, &RESERVED).ok()) {
             Some(template) => Ok(template),
             // An `Error` cannot be cloned, so an invalid template is parsed again for its error.
-            None => Err(request::template(text, &RESERVED)
+            None => Err(request::parse_template(text, &RESERVED)
                 .err()
                 .unwrap_or_else(|| Error::path("the path is not a valid template"))),
         }
@@ -170,13 +170,14 @@ impl Chain {
         self.path.text.as_deref().map_err(Error::path)
     }
 
-    /// Sends a request with a method that is known at run time.
+    /// Prepares a call with any method; all verbs use it.
     pub(crate) fn send(&self, method: Method, options: Options) -> Promise<Response> {
         let shown = self.path.text.as_deref().unwrap_or("(an invalid path)");
         self.inner.call(method, shown, self.path.template(), options)
     }
 }
 
+// `post`, `get` and the other verbs: each waits for its `_async` twin.
 macro_rules! verbs {
     ($($verb:ident $verb_async:ident $method:ident;)+) => {
         impl Chain {

@@ -69,7 +69,7 @@ impl ClientInner {
 
     /// Calls a template that is taken as it is: its names are not turned into kebab-case.
     pub(crate) fn call_uri(self: &Arc<Self>, method: Method, uri: &str, options: Options) -> Promise<Response> {
-        let template = request::template(uri, &RESERVED);
+        let template = request::parse_template(uri, &RESERVED);
         self.call(method, uri, template.as_ref().map_err(|error| Error::path(error.message())), options)
     }
 
@@ -116,13 +116,7 @@ impl ClientInner {
             if is_download { (Duration::ZERO, self.timeout) } else { (self.timeout, Duration::ZERO) };
         config.timeout.get_or_insert(default_timeout);
         config.read_timeout.get_or_insert(default_read_timeout);
-        Ok(Box::new(PreparedCall {
-            method: method.clone(),
-            template: path.to_owned(),
-            request,
-            config: Box::new(config),
-            file,
-        }))
+        Ok(Box::new(PreparedCall { method: method.clone(), template: path.to_owned(), request, config, file }))
     }
 
     /// Encrypts the fields that the option `encrypt` names, and prepares the call. The platform

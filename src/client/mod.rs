@@ -263,7 +263,7 @@ impl Client {
         Promise::new(async move {
             let (timestamp, nonce) = (clock::now().to_string(), random::nonce()?);
             let message = payment::jsapi_message(&appid, &timestamp, &nonce, &package);
-            let sign = inner.credential.sign(message.as_bytes()).await?.1;
+            let sign = inner.credential.sign_base64(message.as_bytes()).await?.1;
             Ok(payment::jsapi(&appid, &timestamp, &nonce, &package, &sign))
         })
     }
@@ -294,7 +294,7 @@ impl Client {
         Promise::new(async move {
             let (timestamp, nonce) = (clock::now().to_string(), random::nonce()?);
             let message = payment::app_message(&appid, &timestamp, &nonce, &prepay_id);
-            let sign = inner.credential.sign(message.as_bytes()).await?.1;
+            let sign = inner.credential.sign_base64(message.as_bytes()).await?.1;
             Ok(payment::app(&appid, &inner.credential.mchid, &prepay_id, &timestamp, &nonce, &sign))
         })
     }

@@ -19,7 +19,7 @@ impl Template {
     /// # Errors
     /// [`ErrorKind::Path`](crate::ErrorKind::Path) when the path is invalid.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        request::template(&case::normalize(text)?, &RESERVED).map(Template)
+        request::parse_template(&case::normalize(text)?, &RESERVED).map(Template)
     }
 
     /// The path with the values of its variables.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::crypto::PrivateKey;
 use crate::options::Options;
 use crate::options::keys::RESERVED;
-use crate::pipeline::sign::{Apiv2Credential, LocalSigner};
+use crate::pipeline::sign::{Credential, LocalSigner};
 use crate::proto::base_uri::BaseUri;
 use crate::proto::request;
 
@@ -37,7 +37,7 @@ fn authorization_of_every_get_row() {
     let Some(folder) = shared() else { return };
     let rows = std::fs::read_to_string(folder.join("corpus/endpoints.jsonl")).expect("endpoints.jsonl");
     let key = format!("file://{}", folder.join("corpus/keys/apiclient_key.pem").display());
-    let credential = Apiv2Credential {
+    let credential = Credential {
         mchid: "1900000109".to_owned(),
         signer: Some(Arc::new(LocalSigner {
             serial: "3775B6A45ACD588826D15E583A95F5DD00000001".into(),
@@ -56,7 +56,8 @@ fn authorization_of_every_get_row() {
         let options = row.get("options").cloned().unwrap_or_else(|| serde_json::json!({}));
         let options = Options::from(options).checked().unwrap_or_else(|error| panic!("{id}: {error}"));
         let base = options.config.base_uri.clone().unwrap_or_else(BaseUri::official);
-        let template = request::template(row["template"].as_str().expect("template"), &RESERVED).expect("template");
+        let template =
+            request::parse_template(row["template"].as_str().expect("template"), &RESERVED).expect("template");
         let built = request::build(Method::GET, &template, &options.spec, &base, &RESERVED);
         let mut request = built.unwrap_or_else(|error| panic!("{id}: {error}")).request;
         assert_eq!(request.uri().path_and_query().map(|p| p.as_str()), row["expect"]["target"].as_str(), "{id}");

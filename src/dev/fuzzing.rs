@@ -25,7 +25,7 @@ pub fn template(data: &[u8]) {
     let Some((text, options)) = split_texts(data) else { return };
     let options = serde_json::from_str(options).unwrap_or(Value::Null);
     let Ok(normal) = case::normalize(text) else { return };
-    let Ok(template) = request::template(&normal, &RESERVED) else { return };
+    let Ok(template) = request::parse_template(&normal, &RESERVED) else { return };
     let Ok(options) = Options::from(options).checked() else { return };
     let base = BaseUri::official();
     if let Ok(built) = request::build(Method::POST, &template, &options.spec, &base, &RESERVED) {

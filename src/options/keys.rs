@@ -79,17 +79,17 @@ impl From<Value> for Options {
 impl Options {
     pub(super) fn set(&mut self, key: String, value: Value) {
         if let Some(reserved) = KEYS.iter().find(|reserved| reserved.name == key) {
-            self.set_or_fail(reserved.name, |options| (reserved.set)(options, value));
+            self.set_or_keep_error(reserved.name, |options| (reserved.set)(options, value));
         } else if let Some(instead) = replacement(&key) {
             self.fail(Error::options(format!("the option {key:?} is not supported: {instead}")));
         } else {
-            self.set_or_fail(&key, |_| exact(&value));
+            self.set_or_keep_error(&key, |_| exact(&value));
             self.spec.variables.insert(key, value);
         }
     }
 
-    /// Notes what went wrong with a key.
-    pub(super) fn set_or_fail(&mut self, key: &str, set: impl FnOnce(&mut Self) -> Result<(), String>) {
+    /// Runs the setter of a key, and keeps its error for the verb.
+    pub(super) fn set_or_keep_error(&mut self, key: &str, set: impl FnOnce(&mut Self) -> Result<(), String>) {
         if let Err(reason) = set(self) {
             self.fail(Error::options(format!("the option {:?}: {reason}", excerpt(key))));
         }

@@ -44,7 +44,7 @@ impl Options {
     #[must_use]
     pub fn json(mut self, body: &impl Serialize) -> Self {
         match serde_json::to_value(body) {
-            Ok(body) => self.set_or_fail("json", |options| options.set_body(RequestBody::Json(body))),
+            Ok(body) => self.set_or_keep_error("json", |options| options.set_body(RequestBody::Json(body))),
             Err(source) => {
                 let error = Error::options(format!("the body cannot be serialised to JSON: {source}"));
                 self.fail(error.with_source(source));
@@ -70,7 +70,7 @@ impl Options {
     #[must_use]
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         let body = RequestBody::Raw(body.into());
-        self.set_or_fail("body", |options| options.set_body(body));
+        self.set_or_keep_error("body", |options| options.set_body(body));
         self
     }
 
@@ -78,9 +78,8 @@ impl Options {
     #[must_use]
     pub fn media(mut self, media: Media) -> Self {
         match media::boundary() {
-            Ok(boundary) => {
-                self.set_or_fail("multipart", |options| options.set_body(RequestBody::Media(media.file, boundary)))
-            }
+            Ok(boundary) => self
+                .set_or_keep_error("multipart", |options| options.set_body(RequestBody::Media(media.file, boundary))),
             Err(error) => self.fail(error),
         }
         self
@@ -93,7 +92,7 @@ impl Options {
     #[must_use]
     pub fn sink(mut self, writer: impl Write + Send + 'static) -> Self {
         let sink = Sink::Writer(Box::new(writer));
-        self.set_or_fail("sink", |options| options.put_sink(sink));
+        self.set_or_keep_error("sink", |options| options.put_sink(sink));
         self
     }
 

@@ -15,7 +15,7 @@ const CARDS: &str = "v3/marketing/membercard-open/cards/{card_id}/permission-tok
 fn built(text: &str, options: Value) -> Result<Request<Bytes>, String> {
     let base = BaseUri::parse(BaseUri::DEFAULT)?;
     let options = Options::from(options).checked().map_err(|error| error.to_string())?;
-    let template = request::template(text, &RESERVED).map_err(|error| error.to_string())?;
+    let template = request::parse_template(text, &RESERVED).map_err(|error| error.to_string())?;
     let built = request::build(Method::POST, &template, &options.spec, &base, &RESERVED);
     built.map(|built| built.request).map_err(|error| error.to_string())
 }
@@ -101,7 +101,7 @@ fn each_invalid_call_has_its_message() {
 
 fn built_v2(method: Method, options: Options) -> Result<Request<Bytes>, String> {
     let options = options.checked().map_err(|error| error.to_string())?;
-    let template = request::template("v2/pay/x?a=b", &RESERVED).expect("template");
+    let template = request::parse_template("v2/pay/x?a=b", &RESERVED).expect("template");
     let built = request::build(method, &template, &options.spec, &BaseUri::official(), &RESERVED);
     built.map(|built| built.request).map_err(|error| error.to_string())
 }

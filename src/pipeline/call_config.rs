@@ -13,14 +13,16 @@ use crate::transport::sink::OpenSink;
 /// How one request is sent and where its response goes. The only type in the extensions of a
 /// request.
 ///
-/// Options without a value take the client's setting when the call is prepared.
+/// `base_uri` and the two time limits are filled in when the call is prepared. `retry` without a
+/// value takes the client's setting in the retry layer.
 #[derive(Clone)]
 pub(crate) struct CallConfig {
-    /// Where the credential may be sent.
+    /// The base of the path, and the host that may receive the credential.
     pub(crate) base_uri: Option<BaseUri>,
     /// The time limit of the whole call; zero is no limit.
     pub(crate) timeout: Option<Duration>,
-    /// The longest interval between two pieces of a response; zero is no limit.
+    /// The longest wait for the signer, for the head of the response, and between two pieces of its
+    /// body; zero is no limit.
     pub(crate) read_timeout: Option<Duration>,
     /// The end of the call's time, known when the call begins.
     pub(crate) deadline: Option<Instant>,

@@ -36,11 +36,11 @@ pub(crate) struct CertificateSource {
 impl CertificateSource {
     pub(crate) async fn fetch(&self, known: impl Fn(&str) -> Option<PublicKey>) -> Result<Vec<Certificate>, Error> {
         let reserved = ReservedNames { options: &[], contains: |_| false };
-        let template = request::template(CERTIFICATES, &reserved)?;
+        let template = request::parse_template(CERTIFICATES, &reserved)?;
         let spec = RequestSpec::default();
         let UnsignedRequest { mut request, .. } =
             request::build(Method::GET, &template, &spec, &self.base_uri, &reserved)?;
-        request.extensions_mut().insert(Box::<CallConfig>::default());
+        request.extensions_mut().insert(CallConfig::default());
         let response = self.service.clone().oneshot(request).await?;
         if !response.status().is_success() {
             return Err(Error::from_response(Response::new(response)));

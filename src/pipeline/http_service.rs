@@ -36,7 +36,7 @@ impl HttpService {
     }
 
     async fn send(self, mut request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Error> {
-        let config = request.extensions_mut().remove::<Box<CallConfig>>().ok_or_else(|| {
+        let config = request.extensions_mut().remove::<CallConfig>().ok_or_else(|| {
             Error::layer(
                 "a layer replaced the request and lost its extensions, which hold the settings of the call: keep them",
             )
@@ -67,7 +67,7 @@ async fn receive(
     response: http::Response<ResponseBody>,
     method: &Method,
     path: &str,
-    config: Box<CallConfig>,
+    config: CallConfig,
 ) -> Result<http::Response<Bytes>, Error> {
     let deadlines = config.deadlines();
     let (mut parts, mut body) = response.into_parts();

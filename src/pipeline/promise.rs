@@ -31,7 +31,8 @@ use crate::transport::runtime;
 #[must_use = "a call does nothing until it is awaited or waited for"]
 pub struct Promise<T> {
     future: BoxFuture<'static, Result<T, Error>>,
-    /// Whether it was polled, so that it may have connections on the runtime that polled it.
+    /// Whether it was polled. Its connections then belong to that runtime, so `wait` must not move it
+    /// to a pooled one.
     polled: bool,
 }
 

@@ -35,12 +35,12 @@ struct Hosts {
     /// The client's setting, for calls without the option.
     retry: Retry,
     /// Until when the primary host counts as unreachable.
-    primary_down: Mutex<Option<Instant>>,
+    primary_down_until: Mutex<Option<Instant>>,
 }
 
 impl RetryLayer {
     pub(crate) fn new(primary: BaseUri, backup: Option<BaseUri>, retry: Retry) -> Self {
-        RetryLayer(Arc::new(Hosts { primary, backup, retry, primary_down: Mutex::default() }))
+        RetryLayer(Arc::new(Hosts { primary, backup, retry, primary_down_until: Mutex::default() }))
     }
 }
 
@@ -73,7 +73,7 @@ where
     }
 
     fn call(&mut self, request: http::Request<Bytes>) -> ResponseFuture {
-        let config = request.extensions().get::<Box<CallConfig>>();
+        let config = request.extensions().get::<CallConfig>();
         let retry = config.and_then(|config| config.retry).unwrap_or(self.hosts.retry);
         let backup = self.hosts.backup_uri(request.uri());
         if retry.times == 0 && backup.is_none() {
@@ -107,8 +107,8 @@ struct Policy {
 }
 
 impl Hosts {
-    fn primary_down(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.primary_down.lock().unwrap_or_else(PoisonError::into_inner)
+    fn primary_down_until(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.primary_down_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The URI at the backup host, for a request to the primary host.
@@ -126,16 +126,17 @@ impl Hosts {
         S: Service<http::Request<Bytes>, Response = http::Response<Bytes>, Error = Error> + Clone,
     {
         let Policy { retry, backup, in_memory, usual_route, deadline } = policy;
-        let mut at_backup = backup.is_some() && self.primary_down().is_some_and(|until| Instant::now() < until);
+        let mut at_backup = backup.is_some() && self.primary_down_until().is_some_and(|until| Instant::now() < until);
         let (mut attempts, mut repetitions) = (0, 0);
-        // Whether an earlier attempt may have arrived, and whether the host was changed since.
-        let (mut maybe_sent, mut host_changed) = (false, false);
+        // Whether an earlier attempt may have arrived; whether both hosts were tried since the last
+        // pause.
+        let (mut maybe_sent, mut other_host_tried) = (false, false);
         loop {
             attempts += 1;
             let mut attempt = request.clone();
             if let (true, Some(uri)) = (at_backup, &backup) {
                 *attempt.uri_mut() = uri.clone();
-                if let Some(config) = attempt.extensions_mut().get_mut::<Box<CallConfig>>() {
+                if let Some(config) = attempt.extensions_mut().get_mut::<CallConfig>() {
                     config.base_uri.clone_from(&self.backup);
                 }
             }
@@ -143,21 +144,21 @@ impl Hosts {
             let unreachable = result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Connect);
             if backup.is_some() && !at_backup {
                 if unreachable && usual_route {
-                    *self.primary_down() = Some(Instant::now() + PRIMARY_DOWN);
+                    *self.primary_down_until() = Some(Instant::now() + PRIMARY_DOWN);
                 } else if result.is_ok() {
-                    *self.primary_down() = None;
+                    *self.primary_down_until() = None;
                 }
             }
-            // Nothing was sent, so the other host gets the request. Each host gets it once.
-            if unreachable && backup.is_some() && !host_changed {
-                (host_changed, at_backup) = (true, !at_backup);
+            // Nothing was sent, so the other host gets the request, once after each pause.
+            if unreachable && backup.is_some() && !other_host_tried {
+                (other_host_tried, at_backup) = (true, !at_backup);
                 let next = if at_backup { backup.as_ref() } else { Some(request.uri()) };
                 trace::repeated(attempts, "unreachable", next.and_then(Uri::host), Duration::ZERO);
                 continue;
             }
             let pause = if repetitions < retry.times { pause(&result, retry, repetitions, in_memory) } else { None };
-            // A result is better than a timeout during the pause. A runtime is needed for the
-            // pause.
+            // The result is returned now if the pause would pass the deadline, or if a layer moved
+            // the call to a thread without a timer.
             let pause = pause.filter(|pause| {
                 deadline.is_none_or(|deadline| tokio::time::Instant::now() + *pause < deadline)
                     && tokio::runtime::Handle::try_current().is_ok()
@@ -176,7 +177,7 @@ impl Hosts {
             };
             maybe_sent |= !unreachable;
             repetitions += 1;
-            host_changed = false;
+            other_host_tried = false;
             let reason = match &result {
                 Ok(response) => response.status().canonical_reason().unwrap_or("status"),
                 Err(error) => error.kind().as_str(),

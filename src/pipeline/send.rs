@@ -33,7 +33,7 @@ pub(crate) struct PreparedCall {
     /// The path without the values of its variables, for messages.
     pub(crate) template: String,
     pub(crate) request: http::Request<Bytes>,
-    pub(crate) config: Box<CallConfig>,
+    pub(crate) config: CallConfig,
     /// The file of the option `sink`.
     pub(crate) file: Option<UnfinishedFile>,
 }
@@ -88,7 +88,7 @@ impl Pipeline {
         let (is_v2, stream, http_errors) = (call.config.is_v2(), call.config.stream, call.config.http_errors);
         let (sink, file) = (call.config.sink.clone(), call.file.take());
         let v2_path = is_v2.then(|| call.request.uri().path().to_owned());
-        let response = self.follow_redirects(call).await?;
+        let response = self.send_following_redirects(call).await?;
         let success = response.status().is_success();
 
         let failure = if is_v2 && !response.is_delivered() { v2::failure_in(response.body()) } else { None };
@@ -98,6 +98,8 @@ impl Pipeline {
         if let Some(path) = v2_path.filter(|_| (stream || sink.is_some()) && !response.is_delivered()) {
             check_file_v2(&response, &path)?;
         }
+        // A response of APIv3 is in the stream, or it was collected and verified. If it is neither, a
+        // layer lost its `ResponseInfo`.
         if stream && !is_v2 && !response.is_verified() && !response.is_delivered() {
             return Err(Error::layer(
                 "a layer replaced the response and lost its extensions, which hold the stream of the body",
@@ -113,7 +115,7 @@ impl Pipeline {
     }
 
     /// Sends the request, and follows redirects if the call allows them.
-    async fn follow_redirects(&self, call: Box<PreparedCall>) -> Result<Response, Error> {
+    async fn send_following_redirects(&self, call: Box<PreparedCall>) -> Result<Response, Error> {
         let PreparedCall { mut request, mut config, .. } = *call;
         let mut followed = false;
         // The request that was redirected did arrive.
@@ -146,7 +148,7 @@ impl Pipeline {
     async fn through_stack(
         &self,
         mut request: http::Request<Bytes>,
-        config: Box<CallConfig>,
+        config: CallConfig,
     ) -> Result<http::Response<Bytes>, Error> {
         request.extensions_mut().insert(config);
         self.stack.clone().oneshot(request).await

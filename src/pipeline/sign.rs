@@ -101,7 +101,7 @@ pub(crate) struct LocalSigner {
 impl Signer for LocalSigner {
     fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
         Box::pin(async move {
-            WorkLimiter::permit().await;
+            WorkLimiter::wait_for_turn().await;
             Ok(Signature::new(Arc::clone(&self.serial), self.key.sign(message)?))
         })
     }
@@ -139,7 +139,7 @@ impl WorkLimiter {
     const MAX_SIGNATURES: u32 = 2;
 
     /// Waits until this thread may make a signature.
-    async fn permit() {
+    async fn wait_for_turn() {
         // A blocked thread has no other work, and its runtime would not resume this call after a
         // yield.
         if runtime::is_blocked() {
@@ -237,7 +237,7 @@ impl Credential {
     /// Signs a request. Returns the signed message of APIv3.
     async fn sign_request(&self, request: &mut http::Request<Bytes>) -> Result<Option<Vec<u8>>, Error> {
         let nonce = random::nonce()?;
-        let config = request.extensions().get::<Box<CallConfig>>();
+        let config = request.extensions().get::<CallConfig>();
         let base_uri = config.and_then(|config| config.base_uri.clone());
         let base_uri = base_uri.as_ref().unwrap_or(&self.base_uri);
         let (signing, read_timeout) = match config {
@@ -274,7 +274,7 @@ impl Credential {
         })
     }
 
-    /// Adds the headers that identify the merchant. `meta` is what is signed in place of the body;
+    /// Checks the host, signs the request, and adds `Authorization` and `Wechatpay-Serial`. `meta` is what is signed in place of the body;
     /// `timestamp` is in seconds since 1970. Returns the signed message.
     pub(crate) async fn authorize(
         &self,
@@ -291,7 +291,7 @@ impl Credential {
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
         let body = meta.unwrap_or(request.body());
         let message = signing_string::request(request.method().as_str(), target, timestamp, nonce, body);
-        let (serial, signature) = self.sign(&message).await?;
+        let (serial, signature) = self.sign_base64(&message).await?;
         let header = Authorization { mchid: &self.mchid, serial: &serial, timestamp, nonce, signature: &signature };
         let mut value = HeaderValue::try_from(header.header_value()).map_err(|_| {
             Error::new(ErrorKind::Sign, "the serial number of the signer has characters that are not valid in a header")
@@ -303,7 +303,7 @@ impl Credential {
 
     /// Signs any message. Returns the serial number of the certificate, and the signature in
     /// base64.
-    pub(crate) async fn sign(&self, message: &[u8]) -> Result<(Arc<str>, String), Error> {
+    pub(crate) async fn sign_base64(&self, message: &[u8]) -> Result<(Arc<str>, String), Error> {
         let signer = self.signer.as_ref().ok_or_else(|| {
             Error::config("the settings private_key and serial are missing: APIv3 signs with them, and without them only APIv2 can be called")
         })?;
@@ -323,7 +323,7 @@ mod tests {
     #[test]
     fn a_blocked_thread_does_not_wait() {
         for _ in 0..100 {
-            runtime::park_on(WorkLimiter::permit());
+            runtime::park_on(WorkLimiter::wait_for_turn());
         }
     }
 
@@ -338,7 +338,7 @@ mod tests {
                 .map(|_| {
                     let signatures = Rc::clone(&signatures);
                     tokio::task::spawn_local(async move {
-                        WorkLimiter::permit().await;
+                        WorkLimiter::wait_for_turn().await;
                         signatures.set(signatures.get() + 1);
                     })
                 })

@@ -49,7 +49,8 @@ pub(crate) fn stack_without_verification(retry: RetryLayer, sign: SignLayer, htt
     BoxService::new(ServiceBuilder::new().layer(retry).layer(sign).service(http))
 }
 
-/// Boxes a layer of the caller's. An error of this crate passes through it; any other error becomes
+/// Boxes a layer of the caller's. In a synchronous call, the layer runs in the context of the
+/// background runtime, and the stack below it in that of the call. An error of this crate passes through it; any other error becomes
 /// the source of an [`ErrorKind::Layer`](crate::ErrorKind::Layer).
 pub(crate) fn boxed_layer<L>(layer: L) -> BoxLayer
 where

@@ -83,6 +83,7 @@ pub(crate) fn measure(part: Part) -> Measure {
 }
 
 impl Measure {
+    /// Ends the measurement; `drop` records it.
     pub(crate) fn end(self) {}
 }
 

@@ -77,7 +77,7 @@ const V3_ACCEPT: HeaderValue = HeaderValue::from_static(
 );
 /// With a `json` option.
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-/// Without a body.
+/// Without a body, and for a raw body.
 const JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
 /// With `form_params`.
@@ -85,7 +85,7 @@ const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlen
 
 /// The `Accept` header of the PHP SDK's v2 client.
 const V2_ACCEPT: HeaderValue = HeaderValue::from_static("text/xml, text/plain, application/x-gzip");
-/// The `Content-Type` of every request, GET included.
+/// The `Content-Type` of an APIv2 request without an upload, GET included.
 const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("wechatpay-chain/", env!("CARGO_PKG_VERSION")));
@@ -100,7 +100,7 @@ pub(crate) const MAX_LIKENESS_LEN: usize = 128;
 
 /// Parses the text of a chain. A variable with the name of a request option is an error, because
 /// the options object cannot hold both.
-pub(crate) fn template(text: &str, reserved: &ReservedNames) -> Result<Template, Error> {
+pub(crate) fn parse_template(text: &str, reserved: &ReservedNames) -> Result<Template, Error> {
     let template = Template::parse(text).map_err(|source| Error::path(source.to_string()))?;
     for (_, variables) in template.expressions() {
         let is_reserved = |variable: &&Variable| (reserved.contains)(&variable.name);

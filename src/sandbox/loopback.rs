@@ -39,7 +39,7 @@ pub(super) fn send(url: &str, mut request: Request<Bytes>) -> Result<Response<By
         )));
     }
     *request.uri_mut() = uri;
-    request.extensions_mut().insert(Box::<CallConfig>::default());
+    request.extensions_mut().insert(CallConfig::default());
     let connector = Connector::new(&Proxy::Off, &[], std::time::Duration::from_secs(5))?;
     runtime::block_on(HttpService::new(HttpClient::new(connector)).oneshot(request))
 }

@@ -56,7 +56,11 @@ impl Connector {
     }
 
     /// A connector that presents a client certificate to the service. A proxy does not get it.
-    pub(crate) fn presenting(&self, roots: &[CertificateDer<'static>], identity: Identity) -> Result<Self, Error> {
+    pub(crate) fn with_client_certificate(
+        &self,
+        roots: &[CertificateDer<'static>],
+        identity: Identity,
+    ) -> Result<Self, Error> {
         let tls = tls_config(roots)?.with_client_auth_cert(identity.chain, identity.key).map_err(|source| {
             Error::config(format!("the certificate and the key do not match, or are damaged: {source}"))
                 .with_source(source)
@@ -65,7 +69,7 @@ impl Connector {
     }
 
     /// A connector with the same settings and another proxy.
-    pub(crate) fn through(&self, proxy: &Proxy) -> Result<Self, Error> {
+    pub(crate) fn with_proxy(&self, proxy: &Proxy) -> Result<Self, Error> {
         Ok(Connector(Arc::new(ConnectorInner { proxies: proxy.matcher()?, ..ConnectorInner::clone(&self.0) })))
     }
 

@@ -85,7 +85,7 @@ struct Pools {
 struct PoolOfRuntime {
     runtime: Id,
     pool: Pool,
-    /// Ends the task that waits for the end of the runtime when the pool is dropped first.
+    /// Dropped with this pool, which ends the task that waits for the end of the runtime.
     _dropped: oneshot::Sender<()>,
 }
 
@@ -101,7 +101,7 @@ impl HttpClient {
     }
 
     /// Sends a request and returns the head of its response, with the body still to be received.
-    /// `target` is the URI of the request, which hyper takes.
+    /// `target` is a copy of its URI for messages, because the request is moved into hyper.
     pub(crate) async fn send(
         &self,
         mut request: http::Request<Bytes>,
@@ -126,6 +126,8 @@ impl HttpClient {
         let pool = pools.of_this_runtime()?;
         let sending = async {
             runtime::poll_io().await;
+            // hyper takes an idle connection, or calls `Connector::call`. If a reused connection turns
+            // out to be closed before a byte of the request was written, hyper opens another one.
             let sending = pool.request(request.map(Full::new));
             match config.connect_timeout {
                 Some(timeout) => CONNECT_TIMEOUT.scope(timeout, sending).await,
@@ -161,7 +163,7 @@ impl HttpClient {
             &self.plain
         };
         match &config.proxy {
-            Some(proxy) => pools.through(proxy),
+            Some(proxy) => pools.for_proxy(proxy),
             None => Ok(Arc::clone(pools)),
         }
     }
@@ -174,11 +176,11 @@ impl Pools {
     }
 
     /// The pools for a proxy that a call has named.
-    fn through(&self, proxy: &Proxy) -> Result<Arc<Pools>, Error> {
+    fn for_proxy(&self, proxy: &Proxy) -> Result<Arc<Pools>, Error> {
         let mut by_proxy = self.by_proxy.lock().unwrap_or_else(PoisonError::into_inner);
         let (proxy, pools) = match by_proxy.iter().position(|(known, _)| known == proxy) {
             Some(at) => by_proxy.remove(at),
-            None => (proxy.clone(), Pools::new(self.connector.through(proxy)?)),
+            None => (proxy.clone(), Pools::new(self.connector.with_proxy(proxy)?)),
         };
         if by_proxy.len() >= MAX_PROXY_POOLS {
             by_proxy.remove(0);

@@ -40,6 +40,7 @@ const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(1);
 /// where it blocks the thread.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let outside_of_runtimes = Handle::try_current().is_err_and(|error| error.is_missing_context());
+    // A `tracing` subscriber may spawn tasks, and a pooled runtime is not driven between calls.
     if outside_of_runtimes && LevelFilter::current() == LevelFilter::OFF {
         if let Some(runtime) = PooledRuntime::checkout() {
             return runtime.block_on(future);
@@ -50,7 +51,13 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Res
 
 /// Runs a future on this thread until it is done, with its I/O on the background runtime.
 pub(crate) fn block_on_background<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let handle = background()?;
+    let Background { handle, thread, .. } = start_background()?;
+    if thread == thread::current().id() {
+        return Err(Error::new(
+            ErrorKind::Connect,
+            "a synchronous call on the client's own network thread would block itself: use the _async twin there",
+        ));
+    }
     // Sockets, timers and tasks that the future creates now belong to the background runtime, also
     // on a thread of another runtime, which makes no progress while the thread is blocked.
     let _context = handle.enter();
@@ -84,9 +91,9 @@ pub(crate) fn poll<T>(
     if Handle::try_current().is_ok() {
         return future.poll(context);
     }
-    match background() {
-        Ok(handle) => {
-            let _context = handle.enter();
+    match start_background() {
+        Ok(background) => {
+            let _context = background.handle.enter();
             future.poll(context)
         }
         Err(error) => Poll::Ready(Err(error)),
@@ -98,7 +105,7 @@ pub(crate) async fn on_background<T, E>(future: impl Future<Output = Result<T, E
 where
     E: From<Error>,
 {
-    let handle = background()?;
+    let handle = start_background()?.handle;
     let mut future = std::pin::pin!(future);
     std::future::poll_fn(|context| {
         let _context = handle.enter();
@@ -129,8 +136,8 @@ where
     if is_pooled() { on_background(future).await } else { future.await }
 }
 
-/// Runs this crate's part of a call inside of the caller's code: back in the context of the runtime
-/// that drives the call, where its connections are.
+/// The reverse of [`run_callers_code`]: below a layer of the caller's, returns to the context of the
+/// runtime that drives the call, where the connections are.
 pub(crate) async fn run_own_code<T>(future: impl Future<Output = T>) -> T {
     let Some(handle) = pooled() else { return future.await };
     let mut future = std::pin::pin!(future);
@@ -184,7 +191,7 @@ pub(crate) fn is_blocked() -> bool {
     BLOCKED.get()
 }
 
-/// Marks this thread as blocked until it is dropped.
+/// Marks this thread as blocked until it is dropped. The field is the value before.
 struct Blocked(bool);
 
 impl Blocked {
@@ -315,18 +322,6 @@ struct Background {
 
 /// Started once and kept, because a runtime must not be dropped inside async code.
 static BACKGROUND: Mutex<Option<Background>> = Mutex::new(None);
-
-/// The background runtime, for a call that blocks this thread.
-fn background() -> Result<Handle, Error> {
-    let Background { handle, thread, .. } = start_background()?;
-    if thread == thread::current().id() {
-        return Err(Error::new(
-            ErrorKind::Connect,
-            "a synchronous call on the client's own network thread would block itself: use the _async twin there",
-        ));
-    }
-    Ok(handle)
-}
 
 /// Returns the background runtime, and starts it if it is not running.
 fn start_background() -> Result<Background, Error> {
