@@ -18,7 +18,7 @@ use crate::crypto::random;
 use crate::error::Error;
 use crate::options::Options;
 use crate::options::keys::RESERVED;
-use crate::pipeline::sign::Credential;
+use crate::pipeline::sign::{Credential, is_merchant_id};
 use crate::proto::base_uri::BaseUri;
 use crate::proto::request::{self, SigningInput, UnsignedRequest};
 use crate::proto::v2;
@@ -84,6 +84,9 @@ pub(super) fn run(config: &ConfigArgs, wire: &Wire) -> Result<(), Failure> {
     let mut signing = if wire.unsigned {
         None
     } else {
+        if wire.nonce.as_ref().is_some_and(|nonce| !nonce.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
+            return Err(Failure::usage("--nonce contains characters other than letters and digits"));
+        }
         let credential = builder.credential(&base)?;
         Some(Signing { credential, nonce: wire.nonce.clone(), timestamp: wire.timestamp })
     };
@@ -184,6 +187,11 @@ fn build_request(
             let credential = v2::Apiv2Credential { mchid, ..key.clone() };
             credential.sign(&mut request, *unsigned, &nonce).map_err(with_call)?;
             return Ok(request);
+        }
+        if line.mchid.as_deref().is_some_and(|mchid| !is_merchant_id(mchid)) {
+            return Err(Error::options(
+                "the \"mchid\" of the line contains characters other than letters and digits: give only the merchant ID",
+            ));
         }
         let timestamp = timestamp.unwrap_or_else(clock::now);
         // The line's merchant replaces that of the settings for this one signature.

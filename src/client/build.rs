@@ -14,7 +14,7 @@ use crate::pipeline::http_service::HttpService;
 use crate::pipeline::platform_keys::{self, PlatformKeyVerifier, PlatformKeys, public_key_id};
 use crate::pipeline::retry::RetryLayer;
 use crate::pipeline::send::Pipeline;
-use crate::pipeline::sign::{Credential, LocalSigner, SignLayer, Signer};
+use crate::pipeline::sign::{Credential, LocalSigner, SignLayer, Signer, is_merchant_id};
 use crate::pipeline::stack;
 use crate::pipeline::verify::VerifyLayer;
 use crate::proto::base_uri::BaseUri;
@@ -132,7 +132,7 @@ impl ClientBuilder {
             self.mchid.take().filter(|mchid| !mchid.is_empty()).ok_or_else(|| {
                 Error::config("the setting mchid is missing: the merchant ID, such as \"1900000109\"")
             })?;
-        if !mchid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        if !is_merchant_id(&mchid) {
             return Err(Error::config(
                 "the setting mchid contains characters other than letters and digits: give only the merchant ID",
             ));

@@ -160,6 +160,11 @@ impl WorkLimiter {
     }
 }
 
+/// Whether a text can be the ID of a merchant: letters and digits.
+pub(crate) fn is_merchant_id(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 /// The merchant's credentials, shared by all calls of a client.
 pub(crate) struct Credential {
     pub(crate) mchid: String,

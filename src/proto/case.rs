@@ -23,6 +23,8 @@ use crate::error::Error;
 /// v3/cards/pbLatjvWOibDc5             an error: looks like a value
 /// v3/cards/_card_id_                  an error: inside a path it is {card_id}
 /// v3/cards/:card_id                   an error: it is written {card_id}
+/// payScore{?limit}{&offset}           pay-score{?limit}{&offset}
+/// _a/b_                               an error: a variable has no slash
 /// ```
 pub(crate) fn normalize(name: &str) -> Result<Cow<'_, str>, Error> {
     if !name.is_empty() && !name.bytes().any(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b':')) {
@@ -46,6 +48,8 @@ pub(crate) enum Fault {
     Empty,
     /// `_x_` as one segment of several.
     Underscored(usize, usize),
+    /// `_x_` with an `x` that cannot be the name of a variable.
+    NotAVariable(usize, usize),
     /// `:x`, a variable in other template languages.
     Colon(usize, usize),
     /// A capital in the query, which begins at this byte.
@@ -60,6 +64,9 @@ impl Fault {
         match self {
             Fault::Empty => "the name of a path segment is empty",
             Fault::Underscored(..) => "\"_x_\" is a variable only as a complete name: inside a path write {x}",
+            Fault::NotAVariable(..) => {
+                "\"_x_\" is a variable only if x is the name of one: write {x} for each variable of a path"
+            }
             Fault::Colon(..) => "\":x\" is not a variable: write {x}",
             Fault::Query(_) => {
                 "the query of a path contains capitals, which are not preserved: give it with the option \"query\""
@@ -81,6 +88,11 @@ impl Fault {
                     "the path has the segment \"_{variable}_\", which is a variable only as a complete name: inside a path write {{{variable}}}"
                 ))
             }
+            Fault::NotAVariable(from, to) => Error::path(format!(
+                "{:?} begins and ends with \"_\" like a variable, and is not one: write {{x}} for each variable of a path, such as \
+                 \"v3/cards/{{card_id}}\"",
+                excerpt(part(from, to))
+            )),
             Fault::Colon(from, to) => {
                 let variable = part(from + 1, to);
                 Error::path(format!(
@@ -110,18 +122,25 @@ pub(crate) const fn write(name: &[u8], out: &mut [u8], at: usize) -> Result<usiz
         out[end] = b'}';
         return Ok(end + 1);
     }
+    let query = query_of(name);
+    if is_between_underscores(name, 0, query) && underscored(name, 0, query).is_none() {
+        return Err(Fault::NotAVariable(0, query));
+    }
     let mut start = 0;
-    while start <= name.len() {
-        let end = segment_end(name, start, name.len());
-        if let Some((from, to)) = underscored(name, start, end) {
+    while start <= query {
+        let end = segment_end(name, start, query);
+        let word = word_end(name, start, end);
+        if let Some((from, to)) = underscored(name, start, word) {
             return Err(Fault::Underscored(from, to));
         }
-        if end > start + 1 && name[start] == b':' && name[start + 1].is_ascii_alphabetic() {
-            return Err(Fault::Colon(start, end));
+        if is_between_underscores(name, start, end) {
+            return Err(Fault::NotAVariable(start, end));
+        }
+        if word > start + 1 && name[start] == b':' && name[start + 1].is_ascii_alphabetic() {
+            return Err(Fault::Colon(start, word));
         }
         start = end + 1;
     }
-    let query = query_of(name);
     if has_capital(name, query, name.len(), false) {
         return Err(Fault::Query(query));
     }
@@ -132,9 +151,10 @@ pub(crate) const fn write(name: &[u8], out: &mut [u8], at: usize) -> Result<usiz
             out[end] = b'/';
             end += 1;
         }
-        if is_camel_case(name, start, stop, start == 0) {
+        let word = word_end(name, start, stop);
+        if is_camel_case(name, start, word, start == 0) && !has_capital(name, word, stop, true) {
             let mut i = start;
-            while i < stop {
+            while i < word {
                 if name[i].is_ascii_uppercase() && i > start {
                     out[end] = b'-';
                     end += 1;
@@ -143,6 +163,7 @@ pub(crate) const fn write(name: &[u8], out: &mut [u8], at: usize) -> Result<usiz
                 end += 1;
                 i += 1;
             }
+            end = copy(name, word, stop, out, end);
         } else if has_capital(name, start, stop, true) {
             return Err(Fault::Value(start, stop));
         } else {
@@ -162,12 +183,38 @@ const fn copy(from: &[u8], start: usize, stop: usize, out: &mut [u8], at: usize)
     at + stop - start
 }
 
+/// The end of a segment: the first slash outside `{...}` and `<...>`, such as that of `{/x}`.
 const fn segment_end(name: &[u8], start: usize, limit: usize) -> usize {
-    let mut end = start;
-    while end < limit && name[end] != b'/' {
+    let (mut end, mut inside) = (start, false);
+    while end < limit {
+        match name[end] {
+            b'{' | b'<' => inside = true,
+            b'}' | b'>' => inside = false,
+            b'/' if !inside => return end,
+            _ => {}
+        }
         end += 1;
     }
     end
+}
+
+/// The end of the text of a segment before an expression that writes its own separator: `{?x}`,
+/// `{&x}`, `{/x}`, `{;x}`, `{.x}` and `{#x}`.
+const fn word_end(name: &[u8], start: usize, end: usize) -> usize {
+    let mut at = start;
+    while at < end && !matches!(name[at], b'{' | b'<') {
+        at += 1;
+    }
+    if at + 1 < end && name[at] == b'{' && matches!(name[at + 1], b'?' | b'&' | b'/' | b';' | b'.' | b'#') {
+        at
+    } else {
+        end
+    }
+}
+
+/// Whether a text begins and ends with `_`, and has something between.
+const fn is_between_underscores(name: &[u8], start: usize, end: usize) -> bool {
+    end > start + 2 && name[start] == b'_' && name[end - 1] == b'_'
 }
 
 /// The range of `x` in a segment `_x_`.
@@ -293,6 +340,18 @@ mod tests {
             ("v3/a%2Fb/%7Bx%7D", "v3/a%2Fb/%7Bx%7D"),
             ("v3/{Id}/x{?Y}", "v3/{Id}/x{?Y}"),
             ("v3/x?a={B}", "v3/x?a={B}"),
+            ("{/cardId}", "{/cardId}"),
+            ("v3/cards{/cardId}/x", "v3/cards{/cardId}/x"),
+            ("v3/payScore{/cardId,Id}/permissionTokens", "v3/pay-score{/cardId,Id}/permission-tokens"),
+            ("v3/{/a/B}/payScore", "v3/{/a/B}/pay-score"),
+            ("pendingBills{?limit}", "pending-bills{?limit}"),
+            ("v3/pendingBills{?limit,Offset}{&x}", "v3/pending-bills{?limit,Offset}{&x}"),
+            ("PendingBills{/id}{;x}{.ext}", "pending-bills{/id}{;x}{.ext}"),
+            ("v3/pendingBills{?a}?b=c", "v3/pending-bills{?a}?b=c"),
+            ("_card", "_card"),
+            ("v3/_card/x_", "v3/_card/x_"),
+            ("v3/x?_a=_", "v3/x?_a=_"),
+            ("v3/x:y/:1", "v3/x:y/:1"),
             ("secapi/pay/refund", "secapi/pay/refund"),
             ("v3/café/å", "v3/café/å"),
         ] {
@@ -320,6 +379,9 @@ mod tests {
             ("1aB", "1aB"),
             ("v3/x-Y", "x-Y"),
             ("v3/{x}Abc", "{x}Abc"),
+            ("v3/orderNo{x}", "orderNo{x}"),
+            ("v3/orderNo{/x}Abc", "orderNo{/x}Abc"),
+            ("v3/pbLatjvWOibDc5{?limit}", "pbLatjvWOibDc5{?limit}"),
         ] {
             let error = normalize(name).map(Cow::into_owned).expect_err(name).to_string();
             assert!(error.contains(&format!("{segment:?} looks like a value")), "{error}");
@@ -328,6 +390,26 @@ mod tests {
         assert!(error.contains("give it as an option"), "{error}");
         let error = normalize("v3/_x_/y").expect_err("inside a path").to_string();
         assert!(error.contains("inside a path write {x}"), "{error}");
+        for (name, shown) in [
+            ("_a/b_", "_a/b_"),
+            ("_a/b/c_", "_a/b/c_"),
+            ("_a/b_?x=1", "_a/b_"),
+            ("_a{x}_", "_a{x}_"),
+            ("_<x>_", "_<x>_"),
+            ("v3/_a{x}_/y", "_a{x}_"),
+        ] {
+            let error = normalize(name).expect_err("no variable").to_string();
+            assert!(error.contains(&format!("{shown:?} begins and ends with \"_\"")), "{error}");
+        }
+        for (name, advice) in [
+            ("v3/_x_{?limit}", "inside a path write {x}"),
+            ("_x_{/y}", "inside a path write {x}"),
+            ("_x_?a=b", "inside a path write {x}"),
+            ("v3/:id{?limit}", "the segment \":id\", which is not a variable: write {id}"),
+        ] {
+            let error = normalize(name).expect_err(name).to_string();
+            assert!(error.contains(advice), "{error}");
+        }
         assert!(normalize("").is_err());
     }
 }

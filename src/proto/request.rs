@@ -255,12 +255,16 @@ fn check_variables(template: &Template, spec: &RequestSpec, reserved: &ReservedN
         }
     }
     for (operator, variables) in template.expressions() {
-        // The other operators write their own separator, and nothing when the value is missing.
-        if !matches!(operator, Operator::Simple | Operator::Reserved) {
-            continue;
-        }
         for variable in variables {
-            check_variable(variable, template, spec)?;
+            match operator {
+                Operator::Simple | Operator::Reserved => check_variable(variable, template, spec)?,
+                // Without a value the slash is left out too. An empty text would leave a slash.
+                Operator::Path if spec.variables.get(&variable.name).is_some_and(is_defined) => {
+                    check_variable(variable, template, spec)?;
+                }
+                // The other operators write their own separator, and nothing without a value.
+                _ => {}
+            }
         }
     }
     Ok(())
@@ -297,6 +301,16 @@ fn check_variable(variable: &Variable, template: &Template, spec: &RequestSpec) 
             "the variable {name:?} of the path is {what}, which would lead to another endpoint: give the real value"
         ))),
         None => Ok(()),
+    }
+}
+
+/// Whether a value is defined by RFC 6570, 2.3.
+fn is_defined(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(members) => !members.is_empty(),
+        _ => true,
     }
 }
 

@@ -3,7 +3,7 @@
 use proptest::prelude::ProptestConfig;
 use serde_json::json;
 use wechatpay_chain::sandbox::Received;
-use wechatpay_chain::{Options, Response, chain};
+use wechatpay_chain::{ErrorKind, Options, Response, chain};
 
 use crate::support::{CARDS, options, run, sandbox};
 
@@ -187,7 +187,7 @@ fn the_macro_builds_the_same_path_as_seg() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    let segment = "/{0,2}[aBz_{}?]{0,3}(/{1,2}[aBz1_]{0,3}){0,2}/{0,2}";
+    let segment = r"/{0,2}[aBz_{}?]{0,3}(\{[/?&+]?aB\})?(/{1,2}[aBz1_:]{0,3}(\{[/?;]aB\})?){0,2}/{0,2}";
     proptest::proptest!(config, |(names in proptest::collection::vec(segment, 1..4))| {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let written = std::panic::catch_unwind(|| {
@@ -200,4 +200,34 @@ fn the_macro_builds_the_same_path_as_seg() {
     });
     let chain = chain!(client->v3["pay/"]["/"]->"//transactions");
     assert_eq!(chain.template().expect("path"), "v3/pay/transactions");
+    let chain = chain!(client->v3["payScore/cards{/cardId}"]->"pendingBills{?limit}");
+    assert_eq!(chain.template().expect("path"), "v3/pay-score/cards{/cardId}/pending-bills{?limit}");
+    sandbox.stub("GET", "v3/pay-score/cards/{id}/pending-bills", 200, json!({}));
+    chain.get(json!({ "cardId": "aB/c", "limit": 1 })).expect("response");
+    let requests = sandbox.requests();
+    assert_eq!(requests.last().expect("a request").target, "/v3/pay-score/cards/aB%2Fc/pending-bills?limit=1");
+}
+
+/// The decisions where PHP joins, drops or keeps text: see "Differences from PHP" in the manual.
+#[test]
+fn paths_at_joints_and_optional_segments() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    for (path, options, target) in [
+        (client.seg("v3").seg("a/").seg("/b"), json!({}), "/v3/a/b"),
+        (client.chain("v3/a//b/"), json!({}), "/v3/a//b/"),
+        (client.chain("/v3/a"), json!({}), "/v3/a"),
+        (client.chain("v3/a{/b}/c"), json!({}), "/v3/a/c"),
+        (client.chain("v3/a{/b}/c"), json!({ "b": null }), "/v3/a/c"),
+        (client.chain("v3/a{/b*}/c"), json!({ "b": [] }), "/v3/a/c"),
+        (client.chain("v3/a{/b*}/c"), json!({ "b": ["x", "y/z"] }), "/v3/a/x/y%2Fz/c"),
+        (client.chain("v3/a{?b}"), json!({ "b": "" }), "/v3/a?b="),
+        (client.seg("v3/payScore{?b}"), json!({ "b": 1 }), "/v3/pay-score?b=1"),
+    ] {
+        let _ = path.get(options);
+        assert_eq!(sandbox.requests().last().expect("a request").target, target);
+    }
+    for name in ["", "v3/:id", ":id{?b}", "_a/b_"] {
+        assert_eq!(client.chain(name).template().expect_err(name).kind(), ErrorKind::Path);
+    }
 }

@@ -22,6 +22,7 @@ const NOT_TRANSLATED: &[(&str, &[&str])] = &[
         &[
             "src/client/chain_macro.rs",
             "\"_x_\" is a variable only as a complete name: inside a path write {x}",
+            "\"_x_\" is a variable only if x is the name of one: write {x} for each variable of a path",
             "a path segment looks like a value, or is not plain camelCase, and would lose its capitals: write a variable such as {id} instead, and give the value in the options",
             "the query of a path contains capitals, which are not preserved: give it with the option \"query\"",
         ],

@@ -150,4 +150,12 @@ fn a_line_can_name_another_merchant() {
     let output = text(&settings.run(&["wire"], input).stdout);
     let lines: Vec<&str> = output.lines().collect();
     assert!(lines[0].contains("mchid=\\\"1230000109\\\"") && lines[1].contains("mchid=\\\"1900000109\\\""), "{output}");
+    let (first, last) = ("{\"method\":\"GET\",\"template\":\"v3/x\",\"mchid\":\"", "\"}\n");
+    for wrong in ["1\\n2", "1\\r\\n2", "", "1 2", "1\\\"2", "1\\u00002", "商户"] {
+        let output = settings.run(&["wire"], &format!("{first}{wrong}{last}"));
+        let printed = text(&output.stdout);
+        assert!(printed.contains("\\\"mchid\\\" of the line contains characters"), "{wrong}: {printed}");
+    }
+    let output = settings.run(&["wire", "--nonce", "a\nb"], "");
+    assert!(output.status.code() == Some(2) && text(&output.stderr).contains("--nonce contains"));
 }
