@@ -30,6 +30,7 @@ impl ClientBuilder {
     pub fn build(mut self) -> Result<Client, Error> {
         let base_uri = self.checked_base_uri()?;
         let merchant_key = self.private_key.clone();
+        let has_callers_code = !self.layers.is_empty() || self.signer.is_some() || self.verifier.is_some();
         let credential = Arc::new(self.credential(&base_uri)?);
         let sign = SignLayer(Arc::clone(&credential));
         let retry = RetryLayer::new(base_uri.clone(), self.checked_backup_uri(&base_uri)?, self.retry);
@@ -54,6 +55,7 @@ impl ClientBuilder {
             timeout: self.timeout,
             platform_keys,
             verifier,
+            has_callers_code,
             notifications: OnceLock::new(),
             merchant_key,
         }))

@@ -19,9 +19,9 @@ use crate::crypto::{Apiv3Key, PrivateKey, PublicKey, decode};
 use crate::error::{BoxError, Error};
 use crate::pipeline::call_config::Retry;
 use crate::pipeline::platform_keys;
-use crate::pipeline::sign::{CallersSigner, Signer};
+use crate::pipeline::sign::Signer;
 use crate::pipeline::stack::{self, BoxLayer, BoxService};
-use crate::pipeline::verify::{CallersVerifier, Verifier};
+use crate::pipeline::verify::Verifier;
 use crate::transport::proxy::Proxy;
 
 /// The default time limit of a call.
@@ -342,13 +342,13 @@ impl ClientBuilder {
     /// Replaces [`private_key`](Self::private_key) and [`serial`](Self::serial) with a custom
     /// signer, such as a client of a central signing service. [`Signer`] has an example.
     pub fn signer(mut self, signer: impl Signer) -> Self {
-        self.signer = Some(Arc::new(CallersSigner(signer)));
+        self.signer = Some(Arc::new(signer));
         self
     }
 
     /// Replaces the platform keys with a custom verifier. [`Verifier`] has an example.
     pub fn verifier(mut self, verifier: impl Verifier) -> Self {
-        self.verifier = Some(Arc::new(CallersVerifier(verifier)));
+        self.verifier = Some(Arc::new(verifier));
         self
     }
 

@@ -35,6 +35,8 @@ pub(crate) struct ClientInner {
     pub(crate) timeout: Duration,
     pub(crate) platform_keys: Arc<PlatformKeys>,
     pub(crate) verifier: Arc<dyn Verifier>,
+    /// Whether a layer, signer or verifier of the caller's takes part in each call.
+    pub(crate) has_callers_code: bool,
     /// Created once, so that all users share the replay store.
     pub(crate) notifications: OnceLock<NotificationVerifier>,
     /// Decrypts. A client with a signer of the caller's has no key.
@@ -55,16 +57,18 @@ impl ClientInner {
         // A query may contain a token, so messages show the path without it.
         let path = before_query(path);
         let inner = Arc::clone(self);
+        let poolable = !self.has_callers_code && options.sink.is_none() && !options.config.stream;
         if options.encrypt.is_empty() {
             let call = template.and_then(|template| self.prepare(&method, path, template, options.checked()?));
             let call = call.map_err(|error| error.with_call(&method, path));
-            return Promise::new(async move { inner.pipeline.send(call?).await });
+            return Promise::new(async move { inner.pipeline.send(call?).await }).poolable(poolable);
         }
         let (path, template) = (path.to_owned(), template.cloned());
         Promise::new(async move {
             let call = inner.prepare_encrypted(&method, &path, template, options).await;
             inner.pipeline.send(call.map_err(|error| error.with_call(&method, &path))?).await
         })
+        .poolable(poolable)
     }
 
     /// Calls a template that is taken as it is: its names are not turned into kebab-case.

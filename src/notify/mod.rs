@@ -49,7 +49,6 @@ use crate::pipeline::platform_keys::{self, PlatformKeyVerifier, PlatformKeys};
 use crate::pipeline::promise::Promise;
 use crate::pipeline::verify::Verifier;
 use crate::proto::verify;
-use crate::transport::runtime::run_callers_code;
 pub use replay_store::ReplayStore;
 pub use reply::Reply;
 
@@ -193,8 +192,7 @@ impl VerifierInner {
         let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let seen = format!("{} {}", value(verify::TIMESTAMP), value(verify::NONCE));
         let until = now.saturating_add(2 * verify::MAX_CLOCK_OFFSET);
-        let insert = run_callers_code(async { self.replay_store.insert(&seen, until).await });
-        let is_new = insert.await.map_err(|source| {
+        let is_new = self.replay_store.insert(&seen, until).await.map_err(|source| {
             Error::new(ErrorKind::Replay, format!("the replay store failed: {source}")).with_source(source)
         })?;
         if !is_new {

@@ -163,7 +163,7 @@ fn check_length(length: usize) -> Result<(), Error> {
 }
 
 async fn write(sink: OpenSink, body: &mut ResponseBody, deadlines: Deadlines) -> Result<OpenSink, Error> {
-    let mut writer = SinkWriter::start(sink)?;
+    let mut writer = SinkWriter::start(sink);
     let mut received = 0;
     while let Some(piece) = body.next(deadlines).await? {
         received += piece.len() as u64;

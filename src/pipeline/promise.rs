@@ -31,40 +31,30 @@ use crate::transport::runtime;
 #[must_use = "a call does nothing until it is awaited or waited for"]
 pub struct Promise<T> {
     future: BoxFuture<'static, Result<T, Error>>,
-    /// Whether it was polled. Its connections then belong to that runtime, so `wait` must not move it
-    /// to a pooled one.
-    polled: bool,
+    /// Whether `wait` may drive the call on a pooled runtime. It may not if code of the caller's takes
+    /// part, nor after a poll, because the connections belong to the runtime that polled.
+    poolable: bool,
 }
 
 impl<T: Send + 'static> Promise<T> {
     pub(crate) fn new(future: impl Future<Output = Result<T, Error>> + Send + 'static) -> Self {
-        Promise { future: Box::pin(future), polled: false }
+        Promise { future: Box::pin(future), poolable: false }
+    }
+
+    /// Lets [`wait`](Self::wait) drive the call on a pooled runtime. No code of the caller's may take
+    /// part in the call.
+    pub(crate) fn poolable(self, poolable: bool) -> Self {
+        Promise { poolable, ..self }
     }
 
     /// Maps the result of a successful call. An error is passed on.
     pub fn then<U: Send + 'static>(self, fulfilled: impl FnOnce(T) -> U + Send + 'static) -> Promise<U> {
-        self.map(|result| async {
-            let value = result?;
-            runtime::run_callers_code(async { Ok(fulfilled(value)) }).await
-        })
+        Promise::new(async move { self.future.await.map(fulfilled) })
     }
 
     /// Maps the error of a failed call to a result. A success is passed on.
     pub fn otherwise(self, rejected: impl FnOnce(Error) -> T + Send + 'static) -> Promise<T> {
-        self.map(|result| async {
-            match result {
-                Err(error) => runtime::run_callers_code(async { Ok(rejected(error)) }).await,
-                success => success,
-            }
-        })
-    }
-
-    fn map<U, F>(self, next: impl FnOnce(Result<T, Error>) -> F + Send + 'static) -> Promise<U>
-    where
-        F: Future<Output = Result<U, Error>> + Send,
-    {
-        let Promise { future, polled } = self;
-        Promise { future: Box::pin(async move { next(future.await).await }), polled }
+        Promise::new(async move { Ok(self.future.await.unwrap_or_else(rejected)) })
     }
 
     /// Blocks this thread until the call is done. Works on any thread. Inside async code it blocks
@@ -73,7 +63,7 @@ impl<T: Send + 'static> Promise<T> {
     /// # Errors
     /// The error of the call, unless [`otherwise`](Self::otherwise) mapped it.
     pub fn wait(self) -> Result<T, Error> {
-        if self.polled { runtime::block_on_background(self) } else { runtime::block_on(self) }
+        if self.poolable { runtime::block_on(self.future) } else { runtime::block_on_background(self.future) }
     }
 }
 
@@ -81,7 +71,7 @@ impl<T> Future for Promise<T> {
     type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.polled = true;
+        self.poolable = false;
         runtime::poll(self.future.as_mut(), context)
     }
 }

@@ -204,7 +204,7 @@ async fn write_to_sink(
     if !response.is_delivered() {
         let body = response.body().clone();
         let length = body.len() as u64;
-        let mut writer = SinkWriter::start(sink)?;
+        let mut writer = SinkWriter::start(sink);
         writer.write(body, Some(length)).await;
         sink = writer.finish().await?;
     }

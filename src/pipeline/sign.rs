@@ -107,19 +107,6 @@ impl Signer for LocalSigner {
     }
 }
 
-/// A signer of the caller's.
-pub(crate) struct CallersSigner<S>(pub(crate) S);
-
-impl<S: Signer> Signer for CallersSigner<S> {
-    fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
-        if runtime::is_pooled() {
-            Box::pin(runtime::run_callers_code(async move { self.0.sign(message).await }))
-        } else {
-            self.0.sign(message)
-        }
-    }
-}
-
 /// The work limiter: bounds the signatures that a thread makes back to back.
 ///
 /// A signature takes a third of a millisecond of CPU time. When many calls begin at once on a

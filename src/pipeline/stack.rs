@@ -22,7 +22,6 @@ use crate::pipeline::http_service::HttpService;
 use crate::pipeline::retry::RetryLayer;
 use crate::pipeline::sign::SignLayer;
 use crate::pipeline::verify::VerifyLayer;
-use crate::transport::runtime;
 
 /// The service that a [layer](crate::ClientBuilder::layer) wraps: requests and responses with
 /// bodies in memory.
@@ -49,8 +48,7 @@ pub(crate) fn stack_without_verification(retry: RetryLayer, sign: SignLayer, htt
     BoxService::new(ServiceBuilder::new().layer(retry).layer(sign).service(http))
 }
 
-/// Boxes a layer of the caller's. In a synchronous call, the layer runs in the context of the
-/// background runtime, and the stack below it in that of the call. An error of this crate passes through it; any other error becomes
+/// Boxes a layer of the caller's. An error of this crate passes through it; any other error becomes
 /// the source of an [`ErrorKind::Layer`](crate::ErrorKind::Layer).
 pub(crate) fn boxed_layer<L>(layer: L) -> BoxLayer
 where
@@ -61,17 +59,9 @@ where
 {
     let layer = Arc::new(layer);
     BoxCloneSyncServiceLayer::new(tower::layer::layer_fn(move |inner: BoxService| {
-        let inner = BoxService::new(tower::service_fn(move |request| {
-            let inner = inner.clone();
-            runtime::run_own_code(inner.oneshot(request))
-        }));
-        let outer = layer.layer(inner).map_err(|error| match error.into().downcast::<Error>() {
+        layer.layer(inner).map_err(|error| match error.into().downcast::<Error>() {
             Ok(own) => *own,
             Err(other) => Error::layer(other),
-        });
-        tower::service_fn(move |request| {
-            let outer = outer.clone();
-            runtime::run_callers_code(async move { outer.oneshot(request).await })
         })
     }))
 }

@@ -22,7 +22,6 @@ use crate::pipeline::trace::{self, Part};
 use crate::proto::diagnose;
 use crate::proto::verify::{self, Covers};
 use crate::transport::BoxFuture;
-use crate::transport::runtime;
 
 /// Verifies the signatures of responses and notifications with platform keys that are kept
 /// elsewhere. [`ClientBuilder::verifier`](crate::ClientBuilder::verifier) sets it in place of the
@@ -83,24 +82,6 @@ pub trait Verifier: Send + Sync + 'static {
         message: &'a [u8],
         signature: &'a [u8],
     ) -> BoxFuture<'a, Result<(), BoxError>>;
-}
-
-/// A verifier of the caller's.
-pub(crate) struct CallersVerifier<V>(pub(crate) V);
-
-impl<V: Verifier> Verifier for CallersVerifier<V> {
-    fn verify<'a>(
-        &'a self,
-        serial: &'a str,
-        message: &'a [u8],
-        signature: &'a [u8],
-    ) -> BoxFuture<'a, Result<(), BoxError>> {
-        if runtime::is_pooled() {
-            Box::pin(runtime::run_callers_code(async move { self.0.verify(serial, message, signature).await }))
-        } else {
-            self.0.verify(serial, message, signature)
-        }
-    }
 }
 
 /// The layer.

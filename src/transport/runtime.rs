@@ -5,10 +5,14 @@
 //!
 //! - On a thread outside of any runtime, it checks out a runtime from a pool, with the connections
 //!   that earlier calls opened there, and drives it until the call is done. No other thread takes
-//!   part. A pooled runtime is not driven between calls, so no task of the caller's may run there.
-//! - Inside async code, and when a `tracing` subscriber is installed (it may spawn tasks), the I/O
-//!   runs on the background runtime, which has a thread of its own. So does the I/O of an
-//!   asynchronous call under an executor other than tokio.
+//!   part.
+//! - Inside async code, the I/O runs on the background runtime, which has a thread of its own, and
+//!   this thread is parked. So it does if code of the caller's takes part in the call: a layer, a
+//!   signer, a verifier, a sink, `then`, or a `tracing` subscriber. Such code may spawn tasks, and a
+//!   pooled runtime is not driven between calls. It may also block on a runtime of its own, which
+//!   tokio forbids on a thread that drives another.
+//!
+//! An asynchronous call under an executor other than tokio uses the background runtime too.
 //!
 //! The background thread also maintains the pool: it polls the idle runtimes once a second, so that
 //! closed connections are noticed, and drops runtimes after [`IDLE_TIMEOUT`].
@@ -61,7 +65,7 @@ pub(crate) fn block_on_background<T>(future: impl Future<Output = Result<T, Erro
     // Sockets, timers and tasks that the future creates now belong to the background runtime, also
     // on a thread of another runtime, which makes no progress while the thread is blocked.
     let _context = handle.enter();
-    park_on(POOLED.scope(None, future))
+    park_on(future)
 }
 
 /// Polls a future to its end, and parks this thread between polls. Nothing drives I/O here.
@@ -101,10 +105,7 @@ pub(crate) fn poll<T>(
 }
 
 /// A future whose I/O runs on the background runtime, wherever it is polled.
-pub(crate) async fn on_background<T, E>(future: impl Future<Output = Result<T, E>>) -> Result<T, E>
-where
-    E: From<Error>,
-{
+pub(crate) async fn on_background<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let handle = start_background()?.handle;
     let mut future = std::pin::pin!(future);
     std::future::poll_fn(|context| {
@@ -122,54 +123,15 @@ pub(crate) fn spawn<T: Send + 'static>(
 }
 
 tokio::task_local! {
-    /// The pooled runtime that drives this call. A synchronous call inside of another one has none.
-    static POOLED: Option<Handle>;
-}
-
-/// Runs code of the caller's within a call: a layer, signer or verifier. What that code spawns must
-/// be driven after the call too, so a call on a pooled runtime runs it in the background runtime's
-/// context.
-pub(crate) async fn run_callers_code<T, E>(future: impl Future<Output = Result<T, E>>) -> Result<T, E>
-where
-    E: From<Error>,
-{
-    if is_pooled() { on_background(future).await } else { future.await }
-}
-
-/// The reverse of [`run_callers_code`]: below a layer of the caller's, returns to the context of the
-/// runtime that drives the call, where the connections are.
-pub(crate) async fn run_own_code<T>(future: impl Future<Output = T>) -> T {
-    let Some(handle) = pooled() else { return future.await };
-    let mut future = std::pin::pin!(future);
-    std::future::poll_fn(|context| {
-        let _context = handle.enter();
-        future.as_mut().poll(context)
-    })
-    .await
-}
-
-/// Runs a function that may block, such as a write to a file, on a thread for such functions.
-pub(crate) fn spawn_blocking<T: Send + 'static>(
-    run: impl FnOnce() -> T + Send + 'static,
-) -> Result<tokio::task::JoinHandle<T>, Error> {
-    // The function may run the caller's code, which must not have the context of a pooled runtime.
-    if is_pooled() { Ok(start_background()?.handle.spawn_blocking(run)) } else { Ok(tokio::task::spawn_blocking(run)) }
-}
-
-fn pooled() -> Option<Handle> {
-    POOLED.try_with(Option::clone).ok().flatten()
-}
-
-/// Whether a pooled runtime drives this call.
-pub(crate) fn is_pooled() -> bool {
-    POOLED.try_with(Option::is_some).unwrap_or(false)
+    /// Set while a pooled runtime drives the call.
+    static POOLED: ();
 }
 
 /// Lets a pooled runtime poll its sockets. It was not driven since the last call, nor while the
 /// request was signed, and a connection that the server has closed meanwhile must be noticed before
 /// it is used.
 pub(crate) async fn poll_io() {
-    if is_pooled() {
+    if POOLED.try_with(|()| ()).is_ok() {
         yield_twice().await;
     }
 }
@@ -239,7 +201,7 @@ impl PooledRuntime {
     fn block_on<T, E>(&self, future: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let _blocked = Blocked::enter();
         self.0.block_on(async {
-            let result = POOLED.scope(Some(self.0.handle().clone()), future).await;
+            let result = POOLED.scope((), future).await;
             if result.is_err() {
                 // A connection of a failed call is closed now, and not at the next maintenance.
                 yield_twice().await;

@@ -9,7 +9,6 @@ use tokio::sync::mpsc;
 
 use crate::crypto::file_digest::FileDigest;
 use crate::error::{Error, ErrorKind};
-use crate::transport::runtime;
 
 /// Called with the number of bytes received and the length of the whole body, if it is known.
 pub(crate) type Progress = Box<dyn FnMut(u64, Option<u64>) + Send>;
@@ -143,16 +142,16 @@ pub(crate) struct SinkWriter {
 }
 
 impl SinkWriter {
-    pub(crate) fn start(mut sink: OpenSink) -> Result<Self, Error> {
+    pub(crate) fn start(mut sink: OpenSink) -> Self {
         let (pieces, mut received) = mpsc::channel::<(Bytes, Option<u64>)>(4);
-        let thread = runtime::spawn_blocking(move || {
+        let thread = tokio::task::spawn_blocking(move || {
             while let Some((piece, total)) = received.blocking_recv() {
                 sink.write(&piece, total)?;
             }
             sink.writer.flush()?;
             Ok(sink)
-        })?;
-        Ok(SinkWriter { pieces, thread })
+        });
+        SinkWriter { pieces, thread }
     }
 
     /// Queues a piece. Returns `false` if writing has failed; [`finish`](Self::finish) returns the

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod call_forms;
+mod callers_code;
 mod client_config;
 mod concurrency;
 pub(crate) mod corpus;

@@ -1,0 +1,392 @@
+//! The caller's code within calls: it blocks, spawns, is cancelled, and makes calls of its own.
+
+use std::future::Future;
+use std::io::Read;
+use std::pin::Pin;
+use std::sync::mpsc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::Request;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tower::util::MapRequestLayer;
+use wechatpay_chain::sandbox::{Fault, MCHID, PUBLIC_KEY_ID, SERIAL};
+use wechatpay_chain::{
+    BoxError, BoxFuture, Client, ErrorKind, Media, Options, PrivateKey, PublicKey, Signature, Signer, Verifier,
+};
+
+use crate::support::{CARDS, client_at, options, run, sandbox, server, start};
+
+const FILE: &str = "v3/billdownload/file";
+
+/// A layer that does nothing.
+fn plain_layer() -> MapRequestLayer<fn(Request<Bytes>) -> Request<Bytes>> {
+    MapRequestLayer::new(|request| request)
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime")
+}
+
+#[test]
+fn the_stream_of_a_client_with_a_layer_is_read_without_delay() {
+    let sandbox = sandbox();
+    sandbox.file(FILE, 8_000_000);
+    let client = sandbox.client_builder().layer(plain_layer()).build().expect("client");
+    let response = client.chain(FILE).get(json!({ "stream": true })).expect("response");
+    let began = Instant::now();
+    let mut body = Vec::new();
+    response.into_stream().read_to_end(&mut body).expect("the body");
+    assert_eq!(body.len(), 8_000_000);
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+/// Code that blocks on a tokio runtime of its own, as the client of a signing service may.
+fn block_on_runtime() {
+    runtime().block_on(async { tokio::time::sleep(Duration::from_millis(5)).await });
+}
+
+struct BlockingSigner(PrivateKey);
+
+impl Signer for BlockingSigner {
+    fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
+        Box::pin(async {
+            block_on_runtime();
+            Ok(Signature::new(SERIAL, self.0.sign(message)?))
+        })
+    }
+}
+
+struct BlockingVerifier(PublicKey);
+
+impl Verifier for BlockingVerifier {
+    fn verify<'a>(&'a self, _: &'a str, message: &'a [u8], sign: &'a [u8]) -> BoxFuture<'a, Result<(), BoxError>> {
+        Box::pin(async {
+            block_on_runtime();
+            if self.0.verify(message, sign) { Ok(()) } else { Err("invalid".into()) }
+        })
+    }
+}
+
+#[test]
+fn a_layer_may_block_on_a_runtime_in_a_synchronous_call() {
+    let layer = MapRequestLayer::new(|request: Request<Bytes>| {
+        block_on_runtime();
+        request
+    });
+    let client = sandbox_client(|builder| builder.layer(layer));
+    client.1.chain(CARDS).post(options()).expect("response");
+}
+
+fn sandbox_client(
+    set: impl FnOnce(wechatpay_chain::ClientBuilder) -> wechatpay_chain::ClientBuilder,
+) -> (wechatpay_chain::sandbox::Sandbox, Client) {
+    let sandbox = sandbox();
+    let client = set(sandbox.client_builder()).build().expect("client");
+    (sandbox, client)
+}
+
+#[test]
+fn a_signer_may_block_on_a_runtime_in_a_synchronous_call() {
+    let sandbox = sandbox();
+    let client = Client::builder().mchid(MCHID).base_uri(sandbox.base_uri()).no_proxy();
+    let client = client.signer(BlockingSigner(sandbox.merchant_key()));
+    let client = client.platform_key(PUBLIC_KEY_ID, sandbox.platform_key()).build().expect("client");
+    client.chain(CARDS).post(options()).expect("response");
+}
+
+#[test]
+fn a_verifier_may_block_on_a_runtime_in_a_synchronous_call() {
+    let sandbox = sandbox();
+    let client = Client::builder().mchid(MCHID).base_uri(sandbox.base_uri()).no_proxy();
+    let client = client.serial(SERIAL).private_key(sandbox.merchant_key());
+    let client = client.verifier(BlockingVerifier(sandbox.platform_key())).build().expect("client");
+    client.chain(CARDS).post(options()).expect("response");
+}
+
+#[test]
+fn then_and_otherwise_may_block_on_a_runtime() {
+    let (sandbox, client) = start();
+    client.chain(CARDS).post_async(options()).then(|_| block_on_runtime()).wait().expect("response");
+    sandbox.inject(Fault::UnknownSerial);
+    let failing = client.chain(CARDS).post_async(options()).then(|_| ()).otherwise(|_| block_on_runtime());
+    failing.wait().expect("mapped");
+}
+
+/// Spawns a task when it is dropped, as a guard that reports a cancelled operation does.
+struct SpawnAtDrop(mpsc::Sender<()>);
+
+impl Drop for SpawnAtDrop {
+    fn drop(&mut self) {
+        let done = self.0.clone();
+        let sleep = async move {
+            for _ in 0..4 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let _ = done.send(());
+        };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(sleep);
+        } else {
+            let _ = self.0.send(());
+        }
+    }
+}
+
+#[test]
+fn a_task_spawned_when_a_layer_is_cancelled_ends() {
+    let (done, end) = mpsc::channel();
+    let layer = tower::layer::layer_fn(move |inner: wechatpay_chain::BoxService| {
+        let done = done.clone();
+        tower::service_fn(move |request: Request<Bytes>| {
+            let (mut inner, guard) = (inner.clone(), SpawnAtDrop(done.clone()));
+            async move {
+                let _guard = guard;
+                tower::Service::call(&mut inner, request).await
+            }
+        })
+    });
+    let (sandbox, client) = sandbox_client(|builder| builder.layer(layer));
+    sandbox.inject(Fault::Delay(Duration::from_secs(20)));
+    let mut slow = options();
+    slow["timeout"] = 0.2.into();
+    assert!(client.chain(CARDS).post(slow).expect_err("slow").is_timeout());
+    end.recv_timeout(Duration::from_millis(800)).expect("the task ended");
+}
+
+struct SpawningWriter(#[expect(dead_code, reason = "its drop matters")] SpawnAtDrop);
+
+impl std::io::Write for SpawningWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        block_on_runtime();
+        Ok(())
+    }
+}
+
+#[test]
+fn a_task_spawned_when_a_sink_is_dropped_ends() {
+    let (sandbox, client) = start();
+    sandbox.file(FILE, 100_000);
+    let (done, end) = mpsc::channel();
+    client.chain(FILE).get(Options::new().sink(SpawningWriter(SpawnAtDrop(done)))).expect("response");
+    end.recv_timeout(Duration::from_millis(800)).expect("the task ended");
+}
+
+/// Polls a call once within a layer, and finishes it in a task that outlives the outer call.
+#[test]
+fn a_call_that_a_layer_began_ends_in_a_task() {
+    let sandbox = sandbox();
+    let nested = sandbox.client_builder().layer(plain_layer()).build().expect("client");
+    let (done, end) = mpsc::channel();
+    let layer = tower::layer::layer_fn(move |inner: wechatpay_chain::BoxService| {
+        let (nested, done) = (nested.clone(), done.clone());
+        tower::service_fn(move |request: Request<Bytes>| {
+            let (mut inner, nested, done) = (inner.clone(), nested.clone(), done.clone());
+            async move {
+                let mut promise = Box::pin(nested.chain(CARDS).post_async(options()));
+                let polled = std::future::poll_fn(|context| Poll::Ready(promise.as_mut().poll(context).is_pending()));
+                assert!(polled.await, "pending");
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                let response = tower::Service::call(&mut inner, request).await;
+                tokio::spawn(async move {
+                    let _ = done.send(promise.await.is_ok());
+                });
+                response
+            }
+        })
+    });
+    let outer = sandbox.client_builder().layer(layer).build().expect("client");
+    outer.chain(CARDS).post(options()).expect("response");
+    assert!(end.recv_timeout(Duration::from_millis(800)).expect("the nested call ended"));
+}
+
+/// Polls a call `polls` times and drops it.
+struct Cancelled<F>(Pin<Box<F>>, u32);
+
+impl<F: Future> Future for Cancelled<F> {
+    type Output = bool;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {
+        if self.1 == 0 {
+            return Poll::Ready(false);
+        }
+        self.1 -= 1;
+        match self.0.as_mut().poll(context) {
+            Poll::Ready(_) => Poll::Ready(true),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+#[test]
+fn a_call_can_be_cancelled_at_any_await() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (sandbox, client) = sandbox_client(|builder| builder.concurrency(1).layer(plain_layer()));
+    sandbox.file(FILE, 400_000);
+    run(async {
+        let mut completed = 0;
+        for polls in 0..40 {
+            let sink = folder.path().join(format!("{polls}"));
+            for options in [json!({ "stream": true }), json!({ "sink": sink.to_str() }), json!({ "timeout": 5 })] {
+                completed += u32::from(Cancelled(Box::pin(client.chain(FILE).get_async(options)), polls).await);
+            }
+            client.chain(CARDS).post_async(options()).await.expect("the permit is free");
+        }
+        assert!(completed > 5, "{completed}");
+    });
+    for entry in std::fs::read_dir(folder.path()).expect("folder") {
+        let entry = entry.expect("entry");
+        assert_eq!(entry.metadata().expect("metadata").len(), 400_000, "{:?}", entry.file_name());
+    }
+}
+
+#[test]
+fn a_303_after_an_upload_is_signed_without_the_meta() {
+    let sandbox = sandbox();
+    let (seen, requests) = mpsc::channel();
+    let address = server(move |mut stream| {
+        let seen = seen.clone();
+        async move {
+            loop {
+                let mut request = vec![0; 65536];
+                let size = stream.read(&mut request).await?;
+                if size == 0 {
+                    return Ok(());
+                }
+                let _ = seen.send(String::from_utf8_lossy(&request[..size]).into_owned());
+                let see_other = b"HTTP/1.1 303 See Other\r\nlocation: /v3/b?x=1\r\ncontent-length: 0\r\n\r\n";
+                stream.write_all(see_other).await?;
+            }
+        }
+    });
+    let media = Options::from(Media::from_bytes("a.png", b"abc".as_slice()))
+        .with("allow_redirects", json!({ "max": 1 }))
+        .with("http_errors", false);
+    let response = client_at(&sandbox, address).chain("v3/merchant/media/upload").post(media).expect("the second 303");
+    assert_eq!(response.status(), 303);
+    let first = requests.recv().expect("first");
+    assert!(first.starts_with("POST /v3/merchant/media/upload "), "{first}");
+    let second = requests.recv().expect("second");
+    assert!(second.starts_with("GET /v3/b?x=1 ") && !second.contains("multipart"), "{second}");
+    let field = |name: &str| {
+        let (_, rest) = second.split_once(&format!("{name}=\"")).expect("field");
+        rest.split('"').next().expect("value").to_owned()
+    };
+    let message = format!("GET\n/v3/b?x=1\n{}\n{}\n\n", field("timestamp"), field("nonce_str"));
+    let signature = base64_decode(&field("signature"));
+    assert!(sandbox.merchant_key().public_key().verify(message.as_bytes(), &signature));
+}
+
+fn base64_decode(text: &str) -> Vec<u8> {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let (mut out, mut bits, mut count) = (Vec::new(), 0u32, 0);
+    for byte in text.bytes().filter(|byte| *byte != b'=') {
+        let value = alphabet.iter().position(|letter| *letter == byte).expect("base64");
+        bits = bits << 6 | u32::try_from(value).expect("small");
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.push((bits >> count & 0xff) as u8);
+        }
+    }
+    out
+}
+
+#[test]
+fn an_error_response_with_http_errors_false_leaves_the_sink_unused() {
+    let (sandbox, client) = start();
+    sandbox.stub("GET", "v3/x", 503, json!({ "code": "SYSTEM_ERROR", "message": "m" }));
+    let (done, end) = mpsc::channel();
+    let request = Options::new()
+        .sink(SpawningWriter(SpawnAtDrop(done)))
+        .with("http_errors", false)
+        .with("retry", json!({ "times": 2, "pause": 0.001 }));
+    let response = client.chain("v3/x").get(request).expect("response");
+    assert_eq!((response.status().as_u16(), response.attempts()), (503, 3));
+    assert_eq!(response.json().expect("json")["code"], "SYSTEM_ERROR");
+    end.recv_timeout(Duration::from_millis(800)).expect("the sink was dropped");
+}
+
+#[test]
+fn many_calls_of_one_thread_all_end() {
+    let (sandbox, client) = start();
+    let calls = 150;
+    let runtime = runtime();
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let tasks: Vec<_> = (0..calls)
+            .map(|_| {
+                let client = client.clone();
+                tokio::task::spawn_local(async move { client.chain(CARDS).post_async(options()).await.map(drop) })
+            })
+            .collect();
+        // A synchronous call blocks the thread of the others.
+        client.chain(CARDS).post(options()).expect("synchronous");
+        for task in tasks {
+            task.await.expect("task").expect("response");
+        }
+    });
+    assert_eq!(sandbox.requests().len(), calls + 1);
+}
+
+#[test]
+fn a_stream_outlives_the_runtime_of_its_call() {
+    let (sandbox, client) = sandbox_client(|builder| builder.layer(plain_layer()));
+    sandbox.file(FILE, 3_000_000);
+    let start = || {
+        let first = runtime();
+        let response = first.block_on(async { client.chain(FILE).get_async(json!({ "stream": true })).await });
+        drop(first);
+        response.expect("response").into_stream()
+    };
+    let began = Instant::now();
+    let mut body = Vec::new();
+    start().read_to_end(&mut body).expect("read");
+    assert_eq!(body.len(), 3_000_000);
+    let mut stream = start();
+    let size = runtime().block_on(async {
+        let mut size = 0;
+        while let Some(piece) = stream.next().await {
+            size += piece.expect("piece").len();
+        }
+        size
+    });
+    assert_eq!(size, 3_000_000);
+    let mut stream = start();
+    let size = futures_executor::block_on(async {
+        let mut size = 0;
+        while let Some(piece) = stream.next().await {
+            size += piece.expect("piece").len();
+        }
+        size
+    });
+    assert_eq!(size, 3_000_000);
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_waited_promise_that_a_runtime_began_ends() {
+    let (_sandbox, client) = sandbox_client(|builder| builder.layer(plain_layer()));
+    let mut promise = client.chain(CARDS).post_async(options());
+    let first = runtime();
+    first.block_on(async {
+        let polled = std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut promise).poll(context).is_pending()));
+        assert!(polled.await);
+    });
+    let (send, end) = mpsc::channel();
+    // The runtime is driven by another thread meanwhile, and its tasks end with it.
+    let driving = std::thread::spawn(move || {
+        first.block_on(async { tokio::time::sleep(Duration::from_millis(500)).await });
+    });
+    std::thread::spawn(move || {
+        let _ = send.send(promise.wait().map(drop).map_err(|error| error.kind()));
+    });
+    let outcome = end.recv_timeout(Duration::from_secs(5)).expect("it ended");
+    assert!(matches!(outcome, Ok(()) | Err(ErrorKind::Connect | ErrorKind::Transport)), "{outcome:?}");
+    driving.join().expect("joined");
+}
