@@ -8,8 +8,8 @@
 //!   part.
 //! - Inside async code, the I/O runs on the background runtime, which has a thread of its own, and
 //!   this thread is parked. So it does if code of the caller's takes part in the call: a layer, a
-//!   signer, a verifier, a sink, `then`, or a `tracing` subscriber. Such code may spawn tasks, and a
-//!   pooled runtime is not driven between calls. It may also block on a runtime of its own, which
+//!   signer, a verifier, a sink, `then`, or a `tracing` subscriber. Such code may spawn tasks, and
+//!   a pooled runtime is not driven between calls. It may also block on a runtime of its own, which
 //!   tokio forbids on a thread that drives another.
 //!
 //! An asynchronous call under an executor other than tokio uses the background runtime too.
