@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use crate::client::builder::ClientBuilder;
+use crate::crypto::setting_file;
 use crate::error::Error;
 use crate::options::{self, proxy, retry, seconds, text};
 use crate::proto::json_type::kind;
@@ -134,15 +135,14 @@ impl MerchantIdentity {
     }
 }
 
-/// PEM text and `file://` unchanged. Anything else is a path, as in Guzzle, and gets the prefix
-/// `file://`.
+/// A path, which Guzzle takes as well, with the prefix `file://`. Anything else unchanged.
 pub(crate) fn pem_or_file(text: &str) -> String {
-    if text.contains("-----BEGIN") || text.starts_with("file://") { text.to_owned() } else { format!("file://{text}") }
+    if setting_file::is_path(text) { format!("file://{}", text.trim()) } else { text.to_owned() }
 }
 
 #[cfg(feature = "pkcs12")]
 fn from_pkcs12(builder: ClientBuilder, path: &str, passphrase: String) -> Result<ClientBuilder, String> {
-    let path = path.strip_prefix("file://").unwrap_or(path);
+    let path = setting_file::url_path(path).unwrap_or(path);
     let bytes = std::fs::read(path).map_err(|error| {
         // Without one of these extensions, the value may be the contents of the file or the
         // passphrase, so the message does not show it.

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::decode::{self, Der};
+use super::decode;
+use super::der::{self, Der, DerKind};
+use super::pem;
 use super::public_key::PublicKey;
 use super::x509::X509Fields;
 use crate::error::Error;
@@ -32,13 +34,14 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Reads a certificate from PEM text, base64, or the file that a `file://` URL names.
+    /// Reads a certificate from PEM text (line breaks may be missing), the file that a `file://`
+    /// URL names, or bare base64. Among several sections, it is the first certificate.
     ///
     /// # Errors
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) when the file cannot be read, when it is not
     /// a certificate, or when its key is not an RSA key.
     pub fn from_pem(setting: &str) -> Result<Self, Error> {
-        Certificate::from_decoded(decode::text(setting)?)
+        Certificate::from_decoded(decode::text(setting, DerKind::Certificate)?)
     }
 
     /// Reads a certificate in DER.
@@ -46,7 +49,7 @@ impl Certificate {
     /// # Errors
     /// As [`from_pem`](Self::from_pem).
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
-        Certificate::from_decoded(decode::der(der)?)
+        Certificate::from_decoded(der::parse(der)?)
     }
 
     fn from_decoded(der: Der) -> Result<Self, Error> {
@@ -104,7 +107,7 @@ impl Certificate {
     /// The certificate in PEM.
     #[must_use]
     pub fn pem(&self) -> String {
-        decode::to_pem("CERTIFICATE", &self.der)
+        pem::to_pem("CERTIFICATE", &self.der)
     }
 
     /// The certificate in DER.

@@ -3,7 +3,8 @@
 
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer};
 
-use super::decode::{self, Der};
+use super::decode;
+use super::der::{Der, DerKind};
 #[cfg(feature = "pkcs12")]
 use super::secret::Secret;
 use crate::error::Error;
@@ -15,10 +16,13 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Reads `apiclient_cert.pem` and `apiclient_key.pem`: PEM text or a `file://` URL.
+    /// Reads `apiclient_cert.pem` and `apiclient_key.pem`: PEM text, base64 or a
+    /// `file://` URL.
     pub(crate) fn from_pem(cert: &str, key: &str) -> Result<Self, Error> {
         let chain = decode::certificates(cert).map_err(|reason| Error::config(format!("the certificate: {reason}")))?;
-        let key = match decode::text(key).map_err(|error| Error::config(format!("the key: {}", error.message())))? {
+        let key = match decode::text(key, DerKind::PrivateKey)
+            .map_err(|error| Error::config(format!("the key: {}", error.message())))?
+        {
             Der::Pkcs8(der) => PrivatePkcs8KeyDer::from(der.to_vec()).into(),
             Der::Pkcs1(der) => PrivatePkcs1KeyDer::from(der.to_vec()).into(),
             Der::EncryptedPkcs8(_) => {

@@ -27,16 +27,19 @@ pub mod aes_ecb;
 mod aes_gcm;
 mod certificate;
 pub(crate) mod decode;
+pub(crate) mod der;
 pub(crate) mod file_digest;
 pub mod hash;
 pub(crate) mod hex;
 pub(crate) mod identity;
+pub(crate) mod pem;
 mod private_key;
 mod public_key;
 pub(crate) mod random;
 pub(crate) mod secret;
 #[cfg(feature = "aws-lc-rs")]
 mod sensitive;
+pub(crate) mod setting_file;
 mod x509;
 
 pub use aes_gcm::Apiv3Key;

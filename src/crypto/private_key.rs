@@ -23,7 +23,8 @@ use {
     std::sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use super::decode::{self, Der};
+use super::decode;
+use super::der::{self, Der, DerKind};
 use super::public_key::PublicKey;
 #[cfg(feature = "passphrase")]
 use super::secret::Secret;
@@ -49,13 +50,13 @@ pub struct PrivateKey {
 impl PrivateKey {
     /// Reads a key in PKCS#8 or PKCS#1 from PEM text (line breaks may be missing), the file that a
     /// `file://` URL names, bare base64, or the PHP SDK's forms `private.pkcs8://` and
-    /// `private.pkcs1://`.
+    /// `private.pkcs1://`. Among several sections, it is the first private key.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] when the file cannot be read, when it is not an RSA private key, when
     /// the key is shorter than 2048 bits, or when a passphrase protects it.
     pub fn from_pem(setting: &str) -> Result<Self, Error> {
-        PrivateKey::from_decoded(decode::text(setting)?)
+        PrivateKey::from_decoded(decode::text(setting, DerKind::PrivateKey)?)
     }
 
     /// Reads a key in DER, PKCS#8 or PKCS#1.
@@ -63,7 +64,7 @@ impl PrivateKey {
     /// # Errors
     /// As [`from_pem`](Self::from_pem).
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
-        PrivateKey::from_decoded(decode::der(der)?)
+        PrivateKey::from_decoded(der::parse(der)?)
     }
 
     /// Reads a key that a passphrase protects: `BEGIN ENCRYPTED PRIVATE KEY`, PKCS#8 with PBES2.
@@ -74,7 +75,7 @@ impl PrivateKey {
     #[cfg(feature = "passphrase")]
     pub fn from_encrypted_pem(setting: &str, passphrase: &Secret) -> Result<Self, Error> {
         use pkcs8::EncryptedPrivateKeyInfoRef;
-        let Der::EncryptedPkcs8(der) = decode::text(setting)? else {
+        let Der::EncryptedPkcs8(der) = decode::text(setting, DerKind::PrivateKey)? else {
             // The PHP SDK ignores a passphrase for a key that is not encrypted.
             return PrivateKey::from_pem(setting);
         };
@@ -86,7 +87,7 @@ impl PrivateKey {
                  to PBES2 with AES, openssl pkcs8 -topk8 -v2 aes256 -in old.pem -out new.pem",
             )
         })?;
-        PrivateKey::from_decoded(decode::der(plain.as_bytes())?)
+        PrivateKey::from_decoded(der::parse(plain.as_bytes())?)
     }
 
     fn from_decoded(der: Der) -> Result<Self, Error> {

@@ -15,7 +15,8 @@ use {
     aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OaepPublicEncryptingKey, PublicEncryptingKey},
 };
 
-use super::decode::{self, Der};
+use super::decode;
+use super::der::{self, Der, DerKind};
 use super::x509::X509Fields;
 use crate::error::Error;
 
@@ -59,13 +60,14 @@ impl Eq for PublicKey {}
 impl PublicKey {
     /// Reads a public key (SPKI or PKCS#1) or the key of a certificate from PEM text (line breaks
     /// may be missing), the file that a `file://` URL names, bare base64, or the PHP SDK's forms
-    /// `public.spki://` and `public.pkcs1://`.
+    /// `public.spki://` and `public.pkcs1://`. Among several sections, it is the first public
+    /// key or certificate.
     ///
     /// # Errors
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) when the file cannot be read, when it is not
     /// an RSA public key (a private key, for instance), or when the key is shorter than 2048 bits.
     pub fn from_pem(setting: &str) -> Result<Self, Error> {
-        PublicKey::from_decoded(decode::text(setting)?)
+        PublicKey::from_decoded(decode::text(setting, DerKind::PublicKey)?)
     }
 
     /// Reads a public key or a certificate in DER.
@@ -73,7 +75,7 @@ impl PublicKey {
     /// # Errors
     /// As [`from_pem`](Self::from_pem).
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
-        PublicKey::from_decoded(decode::der(der)?)
+        PublicKey::from_decoded(der::parse(der)?)
     }
 
     fn from_decoded(der: Der) -> Result<Self, Error> {
@@ -105,7 +107,7 @@ impl PublicKey {
     }
 
     pub(super) fn from_pkcs1(der: &[u8]) -> Result<Self, Error> {
-        let modulus_len = decode::modulus_len(der)
+        let modulus_len = der::modulus_len(der)
             .map_err(|_| Error::config("the public key is damaged: it is not an RSA public key"))?;
         let bits = modulus_len * 8;
         if bits < MIN_BITS {

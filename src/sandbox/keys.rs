@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 use super::merchant::MCHID;
 use super::private_file;
 use super::tls::{Tls, TlsMaterial};
-use crate::crypto::decode::to_pem;
+use crate::crypto::decode;
+use crate::crypto::der::{Der, DerKind};
+use crate::crypto::pem::to_pem;
 use crate::crypto::{Apiv3Key, PrivateKey, random};
 use crate::error::Error;
 use crate::proto::v2::Apiv2Credential;
@@ -117,8 +119,8 @@ fn issue_material(number: usize, until: SystemTime) -> Result<IssuedMaterial, Er
 
 /// The DER of a key that `generate` returned.
 pub(super) fn der_of(pem: &str) -> Result<Vec<u8>, Error> {
-    match crate::crypto::decode::text(pem)? {
-        crate::crypto::decode::Der::Pkcs8(der) => Ok(der.to_vec()),
+    match decode::text(pem, DerKind::PrivateKey)? {
+        Der::Pkcs8(der) => Ok(der.to_vec()),
         other => {
             Err(Error::config(format!("the sandbox's key file contains {} instead of a private key", other.name())))
         }

@@ -164,7 +164,7 @@ fn contradictory_settings_are_reported() {
     for (builder, expected) in [
         (sandbox.client_builder().signer(Unused), "signer replaces private_key"),
         (sandbox.client_builder().verifier(Unused), "verifier replaces platform_key"),
-        (sandbox.client_builder().root_certificate("x"), "not a certificate in PEM"),
+        (sandbox.client_builder().root_certificate("x"), "it is not a certificate: give PEM"),
         (sandbox.client_builder().proxy("socks4://h:1"), "is not the URL of a proxy"),
     ] {
         let error = builder.build().expect_err(expected);

@@ -7,6 +7,7 @@ mod client_config;
 mod concurrency;
 pub(crate) mod corpus;
 mod fault_matrix;
+mod key_spellings;
 mod keys;
 mod layers;
 mod limits;
