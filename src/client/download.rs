@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::options::Options;
 use crate::pipeline::promise::Promise;
 use crate::pipeline::response::Response;
+use crate::proto::json_depth;
 
 /// A download of a file, created by [`Client::download`] from the response that describes it.
 ///
@@ -95,7 +96,10 @@ impl Download {
             "timeout" | "connect_timeout" | "read_timeout" | "proxy" | "headers" | "debug" => {
                 self.options.with(key, value)
             }
-            _ => self.options.refuse(format!("the option {key:?} does not apply to a download")),
+            _ => {
+                json_depth::drop_deep(value.into());
+                self.options.refuse(format!("the option {key:?} does not apply to a download"))
+            }
         };
         self
     }

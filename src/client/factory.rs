@@ -8,6 +8,7 @@ use crate::client::builder::ClientBuilder;
 use crate::crypto::setting_file;
 use crate::error::Error;
 use crate::options::{self, proxy, retry, seconds, text};
+use crate::proto::json_depth;
 use crate::proto::json_type::kind;
 use crate::proto::request::MAX_LIKENESS_LEN;
 
@@ -19,6 +20,8 @@ impl ClientBuilder {
     /// a key is unknown or has a value of the wrong type. The error of a value with the right type,
     /// such as a malformed key, is returned by `build`.
     pub(crate) fn from_settings(settings: Value) -> Result<Self, Error> {
+        let settings =
+            json_depth::bounded(settings).map_err(|reason| Error::config(format!("the settings: {reason}")))?;
         let Value::Object(members) = settings else {
             return Err(Error::config(format!(
                 "the settings are {} where an object is needed, such as {{\"mchid\": \"...\", ...}}",

@@ -9,6 +9,7 @@
 use serde_json::Value;
 
 use crate::error::Error;
+use crate::proto::json_depth;
 
 /// Replaces the text of the fields at `paths` by the result of `change`. On an error `json` is
 /// unchanged.
@@ -17,6 +18,7 @@ pub(super) fn replace_all<'a>(
     paths: impl IntoIterator<Item = &'a str>,
     mut change: impl FnMut(&str) -> Result<String, Error>,
 ) -> Result<(), Error> {
+    json_depth::check(json).map_err(Error::options)?;
     let mut changed = json.clone();
     paths.into_iter().try_for_each(|path| replace(&mut changed, path, &mut change))?;
     *json = changed;

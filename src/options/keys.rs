@@ -14,6 +14,7 @@ use crate::crypto::file_digest::FileDigest;
 use crate::error::Error;
 use crate::pipeline::call_config::CallConfig;
 use crate::proto::excerpt::excerpt;
+use crate::proto::json_depth;
 use crate::proto::json_type::kind;
 use crate::proto::request::{RequestBody, RequestSpec, ReservedNames, exact};
 use crate::transport::sink::{Progress, Sink};
@@ -67,10 +68,13 @@ impl From<Value> for Options {
                     options.set(key, value);
                 }
             }
-            other => options.fail(Error::options(format!(
-                "the options are {} and must be an object, such as {{\"json\": {{...}}}}; give () for no options",
-                kind(&other)
-            ))),
+            other => {
+                options.fail(Error::options(format!(
+                    "the options are {} and must be an object, such as {{\"json\": {{...}}}}; give () for no options",
+                    kind(&other)
+                )));
+                json_depth::drop_deep(other);
+            }
         }
         options
     }
@@ -78,6 +82,10 @@ impl From<Value> for Options {
 
 impl Options {
     pub(super) fn set(&mut self, key: String, value: Value) {
+        let value = match json_depth::bounded(value) {
+            Ok(value) => value,
+            Err(reason) => return self.set_or_keep_error(&key, |_| Err(reason)),
+        };
         if let Some(reserved) = KEYS.iter().find(|reserved| reserved.name == key) {
             self.set_or_keep_error(reserved.name, |options| (reserved.set)(options, value));
         } else if let Some(instead) = replacement(&key) {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::crypto::{hash, random};
 use crate::error::Error;
+use crate::proto::json_depth;
 use crate::proto::media::MediaFile;
 
 /// A file to upload, with its `meta`. Only the `meta` is signed.
@@ -41,6 +42,8 @@ use crate::proto::media::MediaFile;
 #[derive(Clone)]
 pub struct Media {
     pub(crate) file: MediaFile,
+    /// The first error in the `meta`. The verb reports it before anything is sent.
+    pub(super) error: Option<String>,
 }
 
 impl Media {
@@ -65,7 +68,7 @@ impl Media {
     pub fn from_bytes(filename: impl Into<String>, contents: impl Into<Bytes>) -> Self {
         let contents = contents.into();
         let sha256 = hash::sha256(&contents);
-        Media { file: MediaFile { filename: filename.into(), sha256, contents, meta: None } }
+        Media { file: MediaFile { filename: filename.into(), sha256, contents, meta: None }, error: None }
     }
 
     /// Reads all bytes of `reader` into memory, because the digest is sent before the file.
@@ -81,7 +84,7 @@ impl Media {
     /// Replaces the whole `meta`.
     #[must_use]
     pub fn meta(mut self, meta: Value) -> Self {
-        self.file.meta = Some(meta);
+        self.file.meta = self.bounded(meta);
         self
     }
 
@@ -92,9 +95,14 @@ impl Media {
         if !meta.is_object() {
             meta = Value::Object(Map::new());
         }
-        meta[field.into()] = value.into();
+        meta[field.into()] = self.bounded(value.into()).unwrap_or_default();
         self.file.meta = Some(meta);
         self
+    }
+
+    /// The value, if it is nested within the limit.
+    fn bounded(&mut self, value: Value) -> Option<Value> {
+        json_depth::bounded(value).map_err(|reason| self.error.get_or_insert(reason).clone()).ok()
     }
 
     /// The SHA-256 of the file in lower-case hexadecimal.

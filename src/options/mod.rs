@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 
 use crate::crypto::file_digest::FileDigest;
 use crate::error::Error;
+use crate::proto::json_depth;
 use crate::proto::request::RequestBody;
 use crate::transport::sink::Sink;
 pub use keys::Options;
@@ -43,6 +44,10 @@ impl Options {
     /// The JSON body, from any type that serialises.
     #[must_use]
     pub fn json(mut self, body: &impl Serialize) -> Self {
+        if let Err(reason) = json_depth::check_serialize(body) {
+            self.set_or_keep_error("json", |_| Err(reason));
+            return self;
+        }
         match serde_json::to_value(body) {
             Ok(body) => self.set_or_keep_error("json", |options| options.set_body(RequestBody::Json(body))),
             Err(source) => {
@@ -77,6 +82,10 @@ impl Options {
     /// Uploads a file.
     #[must_use]
     pub fn media(mut self, media: Media) -> Self {
+        if let Some(reason) = media.error {
+            self.set_or_keep_error("multipart", |_| Err(reason));
+            return self;
+        }
         match media::boundary() {
             Ok(boundary) => self
                 .set_or_keep_error("multipart", |options| options.set_body(RequestBody::Media(media.file, boundary))),
@@ -144,7 +153,18 @@ impl From<()> for Options {
 
 impl From<&Value> for Options {
     fn from(value: &Value) -> Self {
-        Options::from(value.clone())
+        match value {
+            Value::Object(members) => members.iter().fold(Options::new(), |mut options, (key, value)| {
+                match json_depth::check(value) {
+                    Ok(()) => options.set(key.clone(), value.clone()),
+                    Err(reason) => options.set_or_keep_error(key, |_| Err(reason)),
+                }
+                options
+            }),
+            // Any other type is an error, which names only the type.
+            Value::Array(_) => Options::from(Value::Array(Vec::new())),
+            scalar => Options::from(scalar.clone()),
+        }
     }
 }
 

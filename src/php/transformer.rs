@@ -19,6 +19,7 @@
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind};
+use crate::proto::json_depth;
 use crate::proto::json_type::kind;
 use crate::proto::xml;
 
@@ -37,11 +38,12 @@ pub fn to_array(xml: impl AsRef<[u8]>) -> Result<Value, Error> {
 /// escaping is in CDATA sections.
 ///
 /// # Errors
-/// [`ErrorKind::Options`] when `fields` is not an object.
+/// [`ErrorKind::Options`] when `fields` is not an object, or is nested too deeply.
 pub fn to_xml(fields: &Value) -> Result<String, Error> {
     let fields = fields
         .as_object()
         .ok_or_else(|| Error::options(format!("the fields of XML are {} where an object is needed", kind(fields))))?;
+    fields.values().try_for_each(json_depth::check).map_err(Error::options)?;
     Ok(xml::write(fields))
 }
 

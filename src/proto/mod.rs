@@ -7,6 +7,7 @@ pub(crate) mod base_uri;
 pub(crate) mod case;
 pub(crate) mod diagnose;
 pub(crate) mod excerpt;
+pub(crate) mod json_depth;
 pub(crate) mod json_type;
 pub(crate) mod media;
 pub(crate) mod multipart;

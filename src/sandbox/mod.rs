@@ -126,6 +126,7 @@ use crate::clock::now;
 use crate::crypto::secret::Secret;
 use crate::crypto::{Apiv3Key, Certificate, PrivateKey, PublicKey, random};
 use crate::error::Error;
+use crate::proto::json_depth;
 use delivery::Message;
 use inner::SandboxInner;
 use stub::Stub;
@@ -226,6 +227,7 @@ impl Sandbox {
     /// [`ErrorKind::Options`](crate::ErrorKind::Options): the call does not exist, a field is
     /// missing, or the change is not allowed.
     pub fn control(&self, call: &str, fields: &Value) -> Result<Value, Error> {
+        json_depth::check(fields).map_err(Error::options)?;
         let unknown =
             || Error::options(format!("{call:?} is not a control call of the sandbox: {}", admin_actions::CALLS));
         self.inner
@@ -254,6 +256,7 @@ impl Sandbox {
     /// # Errors
     /// [`ErrorKind::Options`](crate::ErrorKind::Options): `fields` is not an object.
     pub fn notification_v2(&self, fields: &Value) -> Result<Bytes, Error> {
+        json_depth::check(fields).map_err(Error::options)?;
         notification::body_v2(&self.inner.keys.apiv2, fields)
     }
 
@@ -334,6 +337,7 @@ impl Sandbox {
         original_type: &str,
         resource: &Value,
     ) -> Result<http::Request<Bytes>, Error> {
+        json_depth::check(resource).map_err(Error::options)?;
         let signer = self.inner.read(|state| state.platform.signer(None, now()));
         let message = Message::v3(event_type, original_type, resource.clone());
         notification::request(&random::nonce()?, &message, &self.inner.keys, &signer)

@@ -1,8 +1,9 @@
 //! The limits in docs/SECURITY.md, each exceeded by a response.
 
 use bytes::Bytes;
+use serde_json::Value;
 use wechatpay_chain::sandbox::Fault;
-use wechatpay_chain::{Error, ErrorKind};
+use wechatpay_chain::{Client, Error, ErrorKind, Media, Options};
 
 use crate::support::{CARDS, client_at, options, raw_server, server, start};
 
@@ -85,4 +86,113 @@ fn a_slow_body_is_ended_by_the_timeout() {
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     });
     end.recv_timeout(std::time::Duration::from_secs(10)).expect("the connection was closed");
+}
+
+/// A value that is nested so deeply that cloning, writing or dropping it overflows the stack.
+fn deep(as_list: bool) -> Value {
+    (0..50_000).fold(Value::Null, |inner, _| match as_list {
+        true => Value::Array(vec![inner]),
+        false => Value::Object([("a".to_owned(), inner)].into_iter().collect()),
+    })
+}
+
+fn one(key: &str, value: Value) -> Value {
+    Value::Object([(key.to_owned(), value)].into_iter().collect())
+}
+
+#[test]
+fn deeply_nested_options_are_errors() {
+    const EXPECTED: &str = "the JSON is nested deeper than 128 arrays and objects";
+    let (sandbox, client) = start();
+    let keys = [
+        "json",
+        "xml",
+        "body",
+        "form_params",
+        "multipart",
+        "encrypt",
+        "query",
+        "headers",
+        "base_uri",
+        "timeout",
+        "proxy",
+        "retry",
+        "allow_redirects",
+        "sink",
+        "card_id",
+        "unknown",
+    ];
+    for as_list in [true, false] {
+        for key in keys {
+            let error = client.chain("v3/{card_id}").post(one(key, deep(as_list))).expect_err(key);
+            assert_eq!(
+                (error.kind(), error.message()),
+                (ErrorKind::Options, &*format!("the option {key:?}: {EXPECTED}"))
+            );
+            assert!(client.chain("v3/{card_id}").post(Options::new().with(key, deep(as_list))).is_err());
+            let borrowed = one(key, deep(as_list));
+            assert!(client.chain("v3/{card_id}").post(&borrowed).is_err());
+            std::mem::forget(borrowed);
+        }
+        let body = deep(as_list);
+        let error = client.chain("v3/x").post(Options::new().json(&body)).expect_err("deep");
+        assert_eq!(error.message(), format!("the option \"json\": {EXPECTED}"));
+        let mut fields = one("name", body);
+        let key = sandbox.platform_key();
+        assert_eq!(key.encrypt_fields(&mut fields, ["name"]).expect_err("deep").message(), EXPECTED);
+        assert_eq!(wechatpay_chain::transformer::to_xml(&fields).expect_err("deep").message(), EXPECTED);
+        assert_eq!(sandbox.notification("A", "a", &fields).expect_err("deep").message(), EXPECTED);
+        assert_eq!(sandbox.notification_v2(&fields).expect_err("deep").message(), EXPECTED);
+        assert_eq!(sandbox.control("pay", &fields).expect_err("deep").message(), EXPECTED);
+        std::mem::forget(fields);
+        let media = || Media::from_bytes("a.png", b"".as_slice());
+        for media in
+            [media().meta(deep(as_list)), media().with("a", deep(as_list)), media().meta(deep(as_list)).with("a", 1)]
+        {
+            let error = client.chain("v3/x").post(media).expect_err("deep");
+            assert_eq!(error.message(), format!("the option \"multipart\": {EXPECTED}"));
+        }
+        let error = Client::factory(one("mchid", deep(as_list))).expect_err("deep");
+        assert_eq!(error.message(), format!("the settings: {EXPECTED}"));
+    }
+    assert!(client.chain("v3/x").post(deep(true)).expect_err("a list").message().contains("are an array"));
+    assert!(sandbox.requests().is_empty());
+    // A rejected Guzzle option is dropped too.
+    assert!(client.chain("v3/x").post(one("verify", deep(true))).is_err());
+}
+
+/// The sandbox parses what anybody sends to it.
+#[test]
+fn the_sandbox_refuses_deeply_nested_bodies() {
+    let (sandbox, client) = start();
+    for body in [
+        format!("{}{}", "[".repeat(200_000), "]".repeat(200_000)),
+        format!("{}1{}", "{\"a\":".repeat(200_000), "}".repeat(200_000)),
+    ] {
+        let error =
+            client.chain("v3/pay/transactions/native").post(Options::new().body(body.clone())).expect_err("deep");
+        assert_eq!(error.kind(), ErrorKind::ClientError, "{error}");
+        let control = sandbox.base_uri() + "sandbox/pay";
+        let response = raw_post(&control, &body);
+        assert!(response.starts_with("HTTP/1.1 4"), "{response}");
+    }
+    let xml = format!("{}{}", "<a>".repeat(200_000), "</a>".repeat(200_000));
+    assert!(raw_post(&(sandbox.base_uri() + "pay/unifiedorder"), &xml).starts_with("HTTP/1.1 "));
+    client.chain(CARDS).post(options()).expect("the sandbox runs");
+}
+
+/// The response to a POST without a signature.
+fn raw_post(url: &str, body: &str) -> String {
+    use std::io::{Read, Write};
+    let (host, path) = url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("a URL");
+    let mut stream = std::net::TcpStream::connect(host).expect("connected");
+    let length = body.len();
+    let head = format!(
+        "POST /{path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
+         connection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).expect("sent");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("response");
+    response
 }

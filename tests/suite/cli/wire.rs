@@ -159,3 +159,24 @@ fn a_line_can_name_another_merchant() {
     let output = settings.run(&["wire", "--nonce", "a\nb"], "");
     assert!(output.status.code() == Some(2) && text(&output.stderr).contains("--nonce contains"));
 }
+
+#[test]
+fn a_deeply_nested_line_is_an_error() {
+    let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    let line =
+        |json: String| format!("{{\"method\":\"POST\",\"template\":\"v3/x\",\"options\":{{\"json\":{json}}}}}\n");
+    let input = [deep(200_000), line(deep(200_000)), line(deep(1000)), line(deep(100))].join("\n");
+    let output = run_with_input(wxpay(&["wire", "--unsigned"]), &input);
+    assert!(output.status.success(), "{:?}", output.status);
+    let printed = text(&output.stdout);
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!(lines.len(), 4);
+    assert!(lines[..3].iter().all(|line| line.contains("is not valid input")), "{printed}");
+    assert!(lines[3].contains("\"target\":\"/v3/x\""), "{printed}");
+    let sandbox = sandbox();
+    let settings = Settings::new(&sandbox);
+    for arguments in [&["req", "v3/x", "--json", "-"][..], &["req", "v3/x", "--json", "-", "--encrypt", "a"]] {
+        let output = settings.run(arguments, &deep(200_000));
+        assert!(output.status.code().is_some_and(|code| code != 0), "{:?}", output.status);
+    }
+}
