@@ -394,7 +394,7 @@ impl fmt::Debug for ClientBuilder {
             )
             .field("private_key", &self.private_key)
             .field("platform_keys", &self.platform_keys.keys().collect::<Vec<_>>())
-            .field("base_uri", &self.base_uri.as_deref().map(crate::proto::base_uri::without_userinfo))
+            .field("base_uri", &self.base_uri.as_deref().map(crate::proto::url::without_userinfo))
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
             .field("error", &self.error)

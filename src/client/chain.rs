@@ -14,7 +14,7 @@ use crate::options::Options;
 use crate::options::keys::RESERVED;
 use crate::pipeline::promise::Promise;
 use crate::pipeline::response::Response;
-use crate::proto::template::Template;
+use crate::proto::template::{Template, may_contain_userinfo};
 use crate::proto::{case, request};
 
 /// A path of the API, built from segments or given as a whole, and called by a verb.
@@ -96,6 +96,7 @@ impl Path {
     fn join(&self, name: &str) -> Path {
         let text = match (&self.text, case::normalize(name)) {
             (Err(reason), _) => Err(reason.clone()),
+            (_, Err(_)) if may_contain_userinfo(name) => Err("the path is not a URI template".to_owned()),
             (_, Err(error)) => Err(error.message().to_owned()),
             (Ok(text), Ok(name)) if text.is_empty() => Ok(name.into_owned().into()),
             (Ok(text), Ok(name)) => {
@@ -232,6 +233,7 @@ impl Clone for Chain {
 
 impl fmt::Debug for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Chain").field(&self.path.text).finish()
+        let text = self.path.text.as_deref().map(|text| if may_contain_userinfo(text) { "***" } else { text });
+        f.debug_tuple("Chain").field(&text).finish()
     }
 }

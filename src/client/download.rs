@@ -15,6 +15,7 @@ use crate::options::Options;
 use crate::pipeline::promise::Promise;
 use crate::pipeline::response::Response;
 use crate::proto::json_depth;
+use crate::proto::template::path_for_messages;
 
 /// A download of a file, created by [`Client::download`] from the response that describes it.
 ///
@@ -146,7 +147,6 @@ impl Download {
 impl fmt::Debug for Download {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The query contains a token that grants access to the file.
-        let path = self.url.split('?').next().unwrap_or_default();
-        f.debug_struct("Download").field("url", &path).finish_non_exhaustive()
+        f.debug_struct("Download").field("url", &path_for_messages(&self.url)).finish_non_exhaustive()
     }
 }

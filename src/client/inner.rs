@@ -22,7 +22,7 @@ use crate::proto::base_uri::BaseUri;
 #[cfg(feature = "aws-lc-rs")]
 use crate::proto::request::RequestBody;
 use crate::proto::request::{self, UnsignedRequest};
-use crate::proto::template::{Template, before_query};
+use crate::proto::template::{Template, path_for_messages};
 #[cfg(feature = "aws-lc-rs")]
 use crate::proto::verify::SERIAL;
 
@@ -54,8 +54,7 @@ impl ClientInner {
         template: Result<&Template, Error>,
         options: Options,
     ) -> Promise<Response> {
-        // A query may contain a token, so messages show the path without it.
-        let path = before_query(path);
+        let path = path_for_messages(path);
         let inner = Arc::clone(self);
         let poolable = !self.has_callers_code && options.sink.is_none() && !options.config.stream;
         if options.encrypt.is_empty() {

@@ -17,11 +17,16 @@ pub(crate) mod redirect;
 pub(crate) mod request;
 pub(crate) mod signing_string;
 pub(crate) mod template;
+pub(crate) mod url;
 pub(crate) mod v2;
 pub(crate) mod verify;
 pub(crate) mod xml;
 
 #[cfg(test)]
+mod base_uri_tests;
+#[cfg(test)]
 mod template_tests;
+#[cfg(test)]
+mod url_tests;
 #[cfg(test)]
 mod v2_tests;

@@ -10,7 +10,7 @@ use super::base_uri::BaseUri;
 use super::excerpt::excerpt;
 use super::media::MediaFile;
 use super::multipart::{Multipart, Part};
-use super::template::{Modifier, Operator, Template, Variable};
+use super::template::{Modifier, Operator, Template, Variable, may_contain_userinfo};
 use super::v2::{FieldLocation, UnsignedFields};
 use super::{query, xml};
 use crate::error::Error;
@@ -101,7 +101,10 @@ pub(crate) const MAX_LIKENESS_LEN: usize = 128;
 /// Parses the text of a chain. A variable with the name of a request option is an error, because
 /// the options object cannot hold both.
 pub(crate) fn parse_template(text: &str, reserved: &ReservedNames) -> Result<Template, Error> {
-    let template = Template::parse(text).map_err(|source| Error::path(source.to_string()))?;
+    let template = Template::parse(text).map_err(|source| match may_contain_userinfo(text) {
+        true => Error::path("the path is not a URI template"),
+        false => Error::path(source.to_string()),
+    })?;
     for (_, variables) in template.expressions() {
         let is_reserved = |variable: &&Variable| (reserved.contains)(&variable.name);
         if let Some(variable) = variables.iter().find(is_reserved) {

@@ -403,9 +403,16 @@ fn first_chars(text: &str, count: usize) -> &str {
     end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
-/// A path without its query, for error messages: a query may contain a token.
-pub(crate) fn before_query(path: &str) -> &str {
-    path.get(..query_of(path.as_bytes())).unwrap_or(path)
+/// A path for error messages: without its query, which may contain a token. Of a URL with a user
+/// name and password, nothing is shown.
+pub(crate) fn path_for_messages(path: &str) -> &str {
+    if may_contain_userinfo(path) { "***" } else { path.get(..query_of(path.as_bytes())).unwrap_or(path) }
+}
+
+/// Whether a path may be a URL with a user name or password. An "@" anywhere counts, because
+/// reserved characters in a password seem to end the host.
+pub(crate) fn may_contain_userinfo(path: &str) -> bool {
+    path.contains('@') && (path.starts_with("//") || path.contains("://"))
 }
 
 /// The index of the query of a path: the first `?` outside placeholders, or the end of the path.

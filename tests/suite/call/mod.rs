@@ -24,3 +24,4 @@ mod signature_hints;
 mod soak;
 mod tracing_spans;
 mod uploads_and_downloads;
+mod urls;

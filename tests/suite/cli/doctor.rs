@@ -144,3 +144,48 @@ fn a_captive_portal_is_found_and_a_merchant_without_apiv3_is_supported() {
         "{checks:?}"
     );
 }
+
+/// Each character that a URL reserves, and others that parsers treat differently, in the user name
+/// and in the password of a URL in each setting and in the environment.
+#[test]
+fn no_part_of_a_password_is_printed() {
+    const SEPARATORS: &str = ":/?#[]@!$&'()*+,;=%\\\"<>^`{|} \t\nä";
+    let folder = tempfile::tempdir().expect("folder");
+    drop(Sandbox::builder().dir(folder.path()).start().expect("sandbox"));
+    let good = std::fs::read_to_string(folder.path().join("wxpay.toml")).expect("settings");
+    let path = folder.path().join("urls.toml");
+    let without = |names: &[&str]| -> String {
+        good.lines().filter(|line| !names.iter().any(|name| line.starts_with(name))).map(|l| format!("{l}\n")).collect()
+    };
+    let run = |toml: String, variables: &[(&str, &str)]| {
+        std::fs::write(&path, toml).expect("settings");
+        let mut command = super::wxpay(&["doctor", "--json", "--offline", "--config", path.to_str().expect("path")]);
+        command.envs(variables.iter().copied());
+        let output = super::run_with_input(command, "");
+        (output.status.code(), super::text(&output.stdout) + &super::text(&output.stderr))
+    };
+    for separator in SEPARATORS.chars() {
+        let url = format!("http://QZX{separator}8778J:ZQJ{separator}7887X@127.0.0.1:9");
+        let quoted = serde_json::json!(url);
+        let base_uri = serde_json::json!(format!("{url}/"));
+        for (toml, variables, names) in [
+            (format!("proxy = {quoted}\n{}", without(&["proxy"])), vec![], "the proxy is not the URL"),
+            (format!("base_uri = {base_uri}\n{}", without(&["base_uri"])), vec![], "base_uri"),
+            (format!("backup_uri = {base_uri}\n{}", without(&["backup_uri"])), vec![], "backup_uri"),
+            (without(&["proxy"]), vec![("HTTPS_PROXY", &*url)], "the environment variable HTTPS_PROXY"),
+            (without(&["base_uri"]), vec![("WXPAY_BASE_URI", &*url)], "base_uri"),
+        ] {
+            let (code, printed) = run(toml, &variables);
+            for part in ["QZX", "8778", "ZQJ", "7887"] {
+                assert!(!printed.contains(part), "{part} of {url:?} in {printed}");
+            }
+            // Characters that are legal in user info are accepted for proxies.
+            let is_accepted = names.contains("roxy") || names.contains("PROXY");
+            if is_accepted && ":!$&'()*+,;=".contains(separator) {
+                assert_eq!(code, Some(0), "{url:?}: {printed}");
+            } else {
+                assert!(code == Some(8) && printed.contains(names), "{url:?}: {printed}");
+            }
+        }
+    }
+}
