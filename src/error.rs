@@ -8,87 +8,88 @@ use http::StatusCode;
 use crate::pipeline::response::Response;
 use crate::proto::excerpt::{excerpt, one_line};
 
-/// A boxed error of a library or of the caller's code.
+/// A boxed error from a library or from the caller's own code.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// The cause of an error, for a program to branch on.
+/// The kind of an error. Match on it to decide what to do.
 ///
 /// The most important question after an error is whether the request was sent:
 ///
-/// - Not sent: `Config`, `Path`, `Options`, `Sign`, `Connect`. Fix the cause and repeat the call.
-/// - Unknown outcome: `Timeout`, `Transport`, `ServerError`, `Verification`. Query the state, then
-///   repeat the call with the same merchant order number.
+/// - Not sent: `Config`, `Path`, `Options`, `Sign`, `Connect`. Fix the cause and retry the call.
+/// - Unknown outcome: `Timeout`, `Transport`, `ServerError`, `Verification`. Query the order, then
+///   retry the call with the same merchant order number.
 /// - Sent and rejected: `ClientError`, `Fail`, `Redirect`. [`Error::code`] names the reason.
 /// - Sent, but the response could not be used: `TooLarge`, `Sink`, `Decode`.
 ///
-/// [`Error::is_before_send`] is exact in every case. Kinds may be added, so a `match` needs an arm
-/// for `_`.
+/// [`Error::is_before_send`] is exact: it also covers, for example, a call that timed out before it
+/// was sent. Kinds may be added, so a `match` needs a `_` arm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A setting of the client is missing or wrong. Nothing was sent. Fix the builder or the map of
-    /// settings; the message names the setting.
+    /// A setting of the client is missing or invalid. Nothing was sent. Correct the setting, which
+    /// the message names.
     Config,
     /// The path is invalid: it contains a value instead of a variable, is not a valid URI template,
-    /// or leads to another host. Nothing was sent. Fix the path.
+    /// or leads to another host. Nothing was sent. Correct the path.
     Path,
     /// The options of the call are invalid: a path variable is missing, a key is unknown, a value
-    /// has the wrong type, or a file cannot be read. Nothing was sent. Fix the options.
+    /// has the wrong type, or a file cannot be read. Nothing was sent. Correct the options.
     Options,
     /// The request could not be signed: the [`Signer`](crate::Signer) failed or took too long, or
     /// the operating system provided no random bytes. Nothing was sent.
     Sign,
-    /// No connection could be made, neither to the host nor to its backup: DNS, a refused
-    /// connection, a proxy, TLS. Nothing was sent, so the call is safe to repeat.
-    /// [`Error::is_timeout`] is true if the time ran out.
+    /// No connection could be made, neither to the primary host nor to the backup host (DNS,
+    /// refused connection, proxy, TLS). Nothing was sent, so the call is safe to retry.
     Connect,
-    /// The time for the call ran out. Unless [`Error::is_before_send`], the request may have
-    /// arrived: query the state before you repeat a call that changes something.
+    /// The call reached its time limit. The request may have arrived, unless
+    /// [`Error::is_before_send`]. If the call changes something, query its outcome before you retry
+    /// it.
     Timeout,
-    /// The connection broke after it was established. The request may have arrived: query the state
-    /// before you repeat a call that changes something.
+    /// The connection broke after it was established. The request may have arrived. If the call
+    /// changes something, query its outcome before you retry it.
     Transport,
     /// The response is longer than 16 MiB, or a notification is longer than 1 MiB. The call may
-    /// have succeeded: query the state. Download large files with the option `sink` or `stream`.
+    /// have succeeded, so query its outcome. Download large files with the option `sink` or
+    /// `stream`.
     TooLarge,
     /// The response arrived but could not be written to its `sink`. Check the disk or the writer,
     /// then download again.
     Sink,
     /// The signature of a response or a notification is missing or invalid, or the digest of a file
-    /// is wrong. Do not trust the content, which [`Error::response`] still contains. Check platform
-    /// keys and clock. The outcome of the call is unknown: query the state.
+    /// is wrong. Do not trust the content, which [`Error::response`] still returns. Check the
+    /// platform keys and the clock. The outcome of the call is unknown, so query it.
     Verification,
-    /// A notification with a deliberately wrong signature: WeChat Pay tests whether it is rejected.
-    /// Respond with [`Reply::to`](crate::notify::Reply::to).
+    /// A notification with a deliberately wrong signature, with which WeChat Pay tests whether it
+    /// is rejected. Respond with [`Reply::to`](crate::notify::Reply::to).
     Probe,
     /// A notification that was received before, or whose
     /// [`ReplayStore`](crate::notify::ReplayStore) failed. Respond with
     /// [`Reply::to`](crate::notify::Reply::to).
     Replay,
-    /// The service responded with a redirect, which was not followed. The call was not executed.
-    /// Allow redirects with the option `allow_redirects` if they are expected.
+    /// The service responded with a redirect, which was not followed. The call was not executed. To
+    /// follow redirects, enable the option `allow_redirects`.
     Redirect,
-    /// The service responded with 4xx: the request is wrong or not permitted. [`Error::code`] names
-    /// the reason.
+    /// The service responded with 4xx: the request is invalid or not permitted. [`Error::code`]
+    /// returns the reason.
     ClientError,
     /// The service responded with 5xx, or with a status that means neither success nor failure:
-    /// 1xx, 304, 600 and above. The call may have been executed. Query the state, then repeat the
+    /// 1xx, 304, 600 and above. The call may have been executed. Query the order, then retry the
     /// call with the same merchant order number.
     ServerError,
-    /// The service responded with 200, and the fields of APIv2 report a failure: `return_code` or
-    /// `result_code` is not `SUCCESS`. [`Error::code`] is the `err_code`. With `SYSTEMERROR`,
-    /// `BANKERROR` and `USERPAYING` the outcome is unknown: query the state.
+    /// An APIv2 response with status 200 reports a failure in its fields: `return_code` or
+    /// `result_code` is not `SUCCESS`. [`Error::code`] returns the `err_code`. After `SYSTEMERROR`,
+    /// `BANKERROR` and `USERPAYING`, the outcome is unknown, so query it.
     Fail,
-    /// A response or a notification is not the expected JSON or XML, or cannot be decrypted. If it
-    /// is a response, the call itself was executed.
+    /// A response or a notification is not the expected JSON or XML, or it cannot be decrypted. In
+    /// the case of a response, the call was executed.
     Decode,
-    /// A [layer](crate::ClientBuilder::layer) of the caller failed. The source is the layer's
-    /// error. Whether a request was sent depends on the layer.
+    /// A custom [layer](crate::ClientBuilder::layer) returned an error, which is the source.
+    /// Whether a request was sent depends on the layer.
     Layer,
 }
 
 impl ErrorKind {
-    /// The name of the kind: `"options"`, `"client error"`, ...
+    /// Returns the name of the kind, such as `"options"` or `"client error"`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -120,11 +121,10 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// An error of this crate, one pointer wide.
+/// The error type of this crate. It is the size of one pointer.
 ///
-/// `Display` is one line that names the call, the cause and the remedy. The call is shown as its
-/// path template, without the values of its variables. An error never contains a key or a
-/// signature.
+/// The `Display` output is a single line with the call, the cause and the fix. The call is shown
+/// without the values of its variables. An error never contains a key or a signature.
 ///
 /// A response other than 2xx becomes an error that contains the whole [`Response`]:
 ///
@@ -152,7 +152,7 @@ struct ErrorInner {
     code: Option<String>,
     hint: Option<String>,
     timed_out: bool,
-    /// An earlier request of the same call was sent, whatever the kind means for the last one.
+    /// An earlier request of the same call was sent. The kind describes only the last one.
     earlier_sent: bool,
     /// Nothing was sent, although the kind does not imply it.
     not_sent: bool,
@@ -188,8 +188,7 @@ impl Error {
         Error::new(ErrorKind::Options, message)
     }
 
-    /// Wraps an error of the caller's own [layer](crate::ClientBuilder::layer), which becomes the
-    /// source:
+    /// Creates a `Layer` error from the error of a custom [layer](crate::ClientBuilder::layer):
     ///
     /// ```
     /// use wechatpay_chain::{Error, ErrorKind};
@@ -257,7 +256,7 @@ impl Error {
         self
     }
 
-    /// Marks an error as a timeout, whatever its kind.
+    /// Marks an error of any kind as a timeout.
     pub(crate) fn timed_out(mut self) -> Self {
         self.0.timed_out = true;
         self
@@ -285,84 +284,85 @@ impl Error {
         self
     }
 
-    /// The kind.
+    /// Returns the kind.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The method and the path template of the call: `POST v3/pay/transactions/native`.
+    /// Returns the method and the path template of the call, such as `POST
+    /// v3/pay/transactions/native`.
     #[must_use]
     pub fn call(&self) -> Option<&str> {
         self.0.call.as_deref()
     }
 
-    /// The error code of WeChat Pay, such as `SIGN_ERROR`. For APIv2 it is `err_code` or
+    /// Returns WeChat Pay's error code, such as `SIGN_ERROR`. For APIv2, it is the `err_code` or
     /// `error_code`, or `FAIL` if the response has neither.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.0.code.as_deref()
     }
 
-    /// The message of WeChat Pay, or this crate's message if the response has none.
+    /// Returns WeChat Pay's message, or this crate's message if the response has none.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The likely cause of a rejected signature: a request that was changed on the way, a wrong key
-    /// or a wrong clock.
+    /// Returns the likely cause of a rejected signature, such as a wrong key or a wrong clock.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
-    /// The response with its status, headers and raw body; `None` if no response arrived.
+    /// Returns the response with its status, headers and raw body; `None` if no response arrived.
     #[must_use]
     pub fn response(&self) -> Option<&Response> {
         self.0.response.as_ref()
     }
 
-    /// The response by value.
+    /// Converts the error into the response; `None` if no response arrived.
     #[must_use]
     pub fn into_response(self) -> Option<Response> {
         self.0.response
     }
 
-    /// The status of the response; `None` if no response arrived.
+    /// Returns the status of the response; `None` if no response arrived.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.response().map(Response::status)
     }
 
-    /// The `Request-ID` of the response. WeChat Pay's support needs it to find the call.
+    /// Returns the `Request-ID` of the response, which WeChat Pay's support needs to find the call.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.response().and_then(Response::request_id)
     }
 
-    /// Whether the service responded with an error: with a status other than 2xx, or with a failure
-    /// in the fields of APIv2. After a [retry](crate::ClientBuilder::retry) this applies to the
-    /// last attempt; an earlier one may have been executed.
+    /// Returns whether WeChat Pay responded with an error: a status other than 2xx, or a failure in
+    /// the fields of an APIv2 response. After a [retry](crate::ClientBuilder::retry), this applies
+    /// to the last attempt; an earlier one may have been executed.
     #[must_use]
     pub fn is_response(&self) -> bool {
         matches!(self.kind(), ErrorKind::ClientError | ErrorKind::ServerError | ErrorKind::Redirect | ErrorKind::Fail)
     }
 
-    /// Whether the time ran out, while connecting or later.
+    /// Returns whether a time limit was reached, while connecting or later.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.0.timed_out
     }
 
-    /// Whether no connection could be made, so that nothing was sent.
+    /// Returns whether the kind is `Connect`: no connection could be made.
     #[must_use]
     pub fn is_connect(&self) -> bool {
         self.kind() == ErrorKind::Connect
     }
 
-    /// Whether no request of this call was sent: because of its settings, path, options, signer or
-    /// connection, or because it waited too long for a permit or for a platform key.
+    /// Returns whether no request of this call was sent: because of an error in its settings, path,
+    /// options, signer or connection, or because it timed out while waiting for a permit or a
+    /// platform key.
     #[must_use]
     pub fn is_before_send(&self) -> bool {
         let by_kind = matches!(

@@ -1,4 +1,4 @@
-//! Builds a client from its settings. Each setting is checked, with a message of its own.
+//! Checks the settings, with a separate error message for each, and builds the client.
 
 use std::sync::{Arc, OnceLock};
 
@@ -23,10 +23,11 @@ use crate::transport::connect::Connector;
 use crate::transport::http_client::HttpClient;
 
 impl ClientBuilder {
-    /// Builds the client. No runtime is needed, and nothing is sent.
+    /// Builds the client. This does not require a runtime and does not send anything.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config): the first setting that is missing or wrong.
+    /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) if a setting is missing or
+    /// invalid. The message names the first such setting.
     pub fn build(mut self) -> Result<Client, Error> {
         let base_uri = self.checked_base_uri()?;
         let merchant_key = self.private_key.clone();
@@ -80,7 +81,7 @@ impl ClientBuilder {
         Ok(HttpClient::new(connector).with_certificate(presenting))
     }
 
-    /// Whether no setting of APIv3 is present, so that the client is for APIv2 alone.
+    /// Whether all settings of APIv3 are absent, so that the client can only call APIv2.
     fn is_without_v3(&self) -> bool {
         self.private_key.is_none() && self.serial.is_none() && self.signer.is_none() && self.platform_keys.is_empty()
     }
@@ -100,7 +101,7 @@ impl ClientBuilder {
         Ok(Some(backup))
     }
 
-    /// The `base_uri`, by default the service's.
+    /// The `base_uri`, or WeChat Pay's base URI by default.
     pub(crate) fn checked_base_uri(&mut self) -> Result<BaseUri, Error> {
         if let Some(error) = self.error.take() {
             return Err(error);
@@ -119,7 +120,7 @@ impl ClientBuilder {
         }
     }
 
-    /// The credentials that sign. Platform keys are not needed for them.
+    /// The credentials that sign requests. They do not depend on platform keys.
     pub(crate) fn credential(&mut self, base_uri: &BaseUri) -> Result<Credential, Error> {
         let platform_key_id = self.platform_key_id();
         let mchid = self.checked_mchid()?;

@@ -1,5 +1,5 @@
-//! The settings of a client, and the builder that collects them. `build.rs` checks them and builds
-//! the client.
+//! The builder that collects the settings of a client. `build.rs` checks them and builds the
+//! client.
 //!
 //! A new setting needs a field of [`ClientBuilder`], its method, its use in `build.rs`, and a line
 //! in `factory.rs` if [`Client::factory`](crate::Client::factory) supports it.
@@ -34,19 +34,19 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// that a process usually has.
 const CONCURRENCY: usize = 512;
 
-/// The settings of a [`Client`](crate::Client). [`build`](Self::build) reports an invalid or
-/// missing setting.
+/// A builder for a [`Client`](crate::Client). The methods do not fail: [`build`](Self::build)
+/// returns an error if a setting is missing or invalid.
 ///
-/// Required settings:
+/// The required settings are:
 ///
 /// - [`mchid`](Self::mchid)
 /// - to sign requests: [`serial`](Self::serial) and [`private_key`](Self::private_key), or a
 ///   [`signer`](Self::signer)
 /// - to verify responses: a [`platform_key`](Self::platform_key), the
-///   [`apiv3_key`](Self::apiv3_key) to download the certificates with, or a
+///   [`apiv3_key`](Self::apiv3_key) for downloading the certificates, or a
 ///   [`verifier`](Self::verifier)
 ///
-/// A client that only calls APIv2 needs `mchid` and [`secret`](Self::secret).
+/// A client that only calls APIv2 needs only `mchid` and [`secret`](Self::secret).
 ///
 /// ```
 /// use std::time::Duration;
@@ -119,21 +119,21 @@ impl ClientBuilder {
         }
     }
 
-    /// The merchant ID, such as `1900000109`.
+    /// Sets the merchant ID, such as `1900000109`.
     pub fn mchid(mut self, mchid: impl Into<String>) -> Self {
         self.mchid = Some(mchid.into());
         self
     }
 
-    /// The serial number of the merchant certificate, in hexadecimal:
-    /// `openssl x509 -in apiclient_cert.pem -noout -serial`.
+    /// Sets the serial number of the merchant certificate, as hexadecimal digits. `openssl x509 -in
+    /// apiclient_cert.pem -noout -serial` prints it.
     pub fn serial(mut self, serial: impl Into<String>) -> Self {
         self.serial = Some(serial.into());
         self
     }
 
-    /// The merchant's private key (`apiclient_key.pem`): a [`PrivateKey`], PEM text, or `file://`
-    /// followed by a path.
+    /// Sets the merchant's private key (`apiclient_key.pem`): a [`PrivateKey`], PEM text, or
+    /// `file://` followed by a path.
     pub fn private_key<K>(mut self, key: K) -> Self
     where
         K: TryInto<PrivateKey>,
@@ -146,12 +146,13 @@ impl ClientBuilder {
         self
     }
 
-    /// A key of the platform, which verifies responses: `PUB_KEY_ID_...` with `pub_key.pem`, or the
-    /// serial number of a platform certificate with that certificate. The key is a [`PublicKey`],
-    /// PEM text, or `file://` followed by a path. Call this method once for each key. A merchant
-    /// who is changing from certificates to the public key needs both.
+    /// Adds a platform key, which verifies responses. `id` is `PUB_KEY_ID_...` for the public key
+    /// in `pub_key.pem`, or the serial number for a platform certificate. `key` is a [`PublicKey`],
+    /// PEM text, or `file://` followed by a path. Call this method once for each key. During the
+    /// switch from certificates to the public key, both are needed.
     ///
-    /// If the only key is a public key, requests carry its ID in the header `Wechatpay-Serial`.
+    /// If the only platform key is a public key, requests carry its ID in the header
+    /// `Wechatpay-Serial`.
     pub fn platform_key<K>(mut self, id: impl Into<String>, key: K) -> Self
     where
         K: TryInto<PublicKey>,
@@ -167,13 +168,14 @@ impl ClientBuilder {
         self
     }
 
-    /// The APIv3 key, 32 bytes, as set on the merchant platform: an [`Apiv3Key`] or its text.
+    /// Sets the APIv3 key, which has 32 bytes and is set on the merchant platform: an [`Apiv3Key`]
+    /// or its text.
     ///
-    /// With it, the platform certificates are downloaded automatically, and no
-    /// [`platform_key`](Self::platform_key) is required. They are downloaded when a response names
-    /// an unknown serial number, and every 12 hours in the background. Concurrent calls share one
-    /// download, and an unknown serial number causes at most one download a minute. Keys that are
-    /// set with `platform_key` are used as well.
+    /// With this key, the client downloads the platform certificates automatically, and
+    /// [`platform_key`](Self::platform_key) is not required. The client downloads them when a
+    /// response names an unknown serial number, and every 12 hours in the background. Concurrent
+    /// calls share one download, and unknown serial numbers cause at most one download a minute.
+    /// Keys added with `platform_key` are used in addition.
     pub fn apiv3_key<K>(mut self, key: K) -> Self
     where
         K: TryInto<Apiv3Key>,
@@ -186,8 +188,8 @@ impl ClientBuilder {
         self
     }
 
-    /// The APIv2 key, as set on the merchant platform. It signs and verifies calls whose path
-    /// begins with `v2/`.
+    /// Sets the APIv2 key, which is set on the merchant platform. It signs requests and verifies
+    /// responses of calls whose path begins with `v2/`.
     ///
     /// If the client makes no other calls, neither [`private_key`](Self::private_key) nor
     /// [`platform_key`](Self::platform_key) is required.
@@ -196,17 +198,18 @@ impl ClientBuilder {
         self
     }
 
-    /// The merchant's certificate (`apiclient_cert.pem`) and its key (`apiclient_key.pem`), each
+    /// Sets the merchant certificate (`apiclient_cert.pem`) and its key (`apiclient_key.pem`), each
     /// as PEM text or `file://` followed by a path. APIv2 calls with the option `security` present
-    /// the certificate in the TLS handshake. With the feature `pkcs12`, `merchant_pkcs12` accepts
+    /// this certificate in the TLS handshake. With the feature `pkcs12`, `merchant_pkcs12` accepts
     /// `apiclient_cert.p12` instead.
     pub fn merchant_certificate(mut self, cert: impl AsRef<str>, key: impl AsRef<str>) -> Self {
         self.set_identity(Identity::from_pem(cert.as_ref(), key.as_ref()));
         self
     }
 
-    /// [`merchant_certificate`](Self::merchant_certificate) from one file, `apiclient_cert.p12`:
-    /// its bytes and its passphrase. The default passphrase is the merchant ID. Feature `pkcs12`.
+    /// Sets the merchant certificate and its key from `apiclient_cert.p12`, which contains both.
+    /// `pkcs12` is the contents of the file. Its default passphrase is the merchant ID. Requires
+    /// the feature `pkcs12`.
     #[cfg(feature = "pkcs12")]
     pub fn merchant_pkcs12(mut self, pkcs12: &[u8], passphrase: impl Into<Secret>) -> Self {
         self.set_identity(Identity::from_pkcs12(pkcs12, &passphrase.into()));
@@ -220,24 +223,25 @@ impl ClientBuilder {
         }
     }
 
-    /// The interval between downloads of the platform certificates in the background; default 12
-    /// hours. Only with [`apiv3_key`](Self::apiv3_key).
+    /// Sets the interval between background downloads of the platform certificates. The default is
+    /// 12 hours. It only has an effect with an [`apiv3_key`](Self::apiv3_key).
     pub fn refresh_certificates_every(mut self, time: Duration) -> Self {
         self.refresh = time;
         self
     }
 
-    /// The URL that the paths of calls are appended to; default `https://api.mch.weixin.qq.com/`.
-    /// It must end with `/`. Plain `http` is rejected for the hosts of WeChat Pay.
+    /// Sets the URL to which the paths of calls are appended. It must end with `/`. The default is
+    /// `https://api.mch.weixin.qq.com/`. WeChat Pay's own hosts require `https`.
     pub fn base_uri(mut self, uri: impl Into<String>) -> Self {
         self.base_uri = Some(uri.into());
         self
     }
 
-    /// The backup host: a call is signed anew and sent to it if no connection to `base_uri` can be
-    /// made, so that nothing was sent. Default `https://api2.wechatpay.cn/` if `base_uri` is the
-    /// default, otherwise none.
-    /// [`Response::is_from_backup`](crate::Response::is_from_backup) returns which host responded.
+    /// Sets the backup host. If no connection to `base_uri` can be made, nothing has been sent, so
+    /// the call is signed anew and sent to this host. If `base_uri` is the default, the default
+    /// backup host is `https://api2.wechatpay.cn/`; otherwise there is none.
+    /// [`Response::is_from_backup`](crate::Response::is_from_backup) returns whether the backup
+    /// host responded.
     pub fn backup_uri(mut self, uri: impl Into<String>) -> Self {
         self.backup_uri = Some(Some(uri.into()));
         self
@@ -249,13 +253,15 @@ impl ClientBuilder {
         self
     }
 
-    /// The maximum number of retries of each call after a connection error, 429 or 5xx: 0 to 10;
-    /// default 0. Each attempt is signed anew and carries the same body. The pause before a retry
-    /// is half a second and doubles each time, unless the response has `Retry-After`.
+    /// Sets the maximum number of retries of each call after a connection error, 429 or 5xx, from 0
+    /// to 10. The default is 0. Each attempt is signed anew and carries the same body. The pause
+    /// before the first retry is half a second and doubles for each further retry, unless the
+    /// response has a `Retry-After` header.
     ///
-    /// **Calls that change something are retried too.** Enable retries only if each such call
-    /// carries a business number, such as `out_trade_no` or `out_refund_no`: WeChat Pay processes a
-    /// number only once. The option `retry` enables retries for one call:
+    /// **This also retries calls that change something.** Enable retries only if each such call
+    /// carries your own order or refund number, such as `out_trade_no` or `out_refund_no`, because
+    /// WeChat Pay processes each number only once. The option `retry` enables retries for a single
+    /// call:
     ///
     /// ```
     /// # use serde_json::json;
@@ -274,7 +280,7 @@ impl ClientBuilder {
     ///         "amount": { "total": 100 },
     ///     },
     /// }))?;
-    /// assert_eq!(order.attempts(), 2); // the response to the first was 502
+    /// assert_eq!(order.attempts(), 2); // the first response was a 502
     /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```
     pub fn retry(mut self, times: u32) -> Self {
@@ -282,42 +288,46 @@ impl ClientBuilder {
         self
     }
 
-    /// The time limit of a call, from the verb to the last byte of the response; default 30 s, zero
-    /// for no limit.
+    /// Sets the time limit for a whole call, from the start of the call to the last byte of the
+    /// response. The default is 30 s; zero means no limit.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// The time limit for a connection, including the TLS handshake; default 10 s. With zero, only
-    /// the limit of the call applies.
+    /// Sets the time limit for connecting, including the TLS handshake. The default is 10 s; with
+    /// zero, only the time limit of the call applies.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// The maximum number of concurrent calls of this client and its clones; default 512, zero for
-    /// no limit. Each concurrent call uses a connection: one file descriptor and about 30 KiB.
+    /// Sets the maximum number of concurrent calls of this client and its clones. The default is
+    /// 512; zero means no limit. Each concurrent call uses one connection, which takes one file
+    /// descriptor and about 30 KiB.
     ///
-    /// Further calls wait for a permit. The wait is part of their `timeout`, and they are signed
-    /// after it. A call has its permit until it ends, including retries and the writing to a
-    /// `sink`. A call with `stream` returns it when the head of the response is received.
+    /// Further calls wait for a permit. The wait counts toward their `timeout`; they are signed
+    /// after it. A call keeps its permit until it ends, including its retries and writing to a
+    /// `sink`. A call with `stream` releases its permit when it has received the head of the
+    /// response.
     ///
-    /// A waiting call times out if it prevents the calls with permits from ending:
+    /// A waiting call times out if the calls that hold the permits cannot finish while it waits.
+    /// This happens if:
     ///
-    /// - a synchronous call on a thread that drives those calls;
-    /// - a call that a [`layer`](Self::layer) makes with the same client; use a second client
-    ///   there;
-    /// - a call whose future was polled once and is not polled again.
+    /// - the waiting call is synchronous and blocks the thread that drives those calls;
+    /// - a [`layer`](Self::layer) makes the waiting call with the same client, instead of a second
+    ///   client;
+    /// - the futures of those calls have been polled but are not polled any more.
     pub fn concurrency(mut self, calls: usize) -> Self {
         self.concurrency = calls;
         self
     }
 
-    /// The proxy for all calls, such as `http://user:password@proxy.example:3128`. The schemes are
-    /// `http`, `https`, `socks5` and `socks5h`.
+    /// Sets the proxy for all calls, such as `http://user:password@proxy.example:3128`. The
+    /// supported schemes are `http`, `https`, `socks5` and `socks5h`.
     ///
-    /// The default is the environment: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+    /// By default, the proxy is read from the environment variables `HTTPS_PROXY`, `HTTP_PROXY`,
+    /// `ALL_PROXY` and `NO_PROXY`.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.proxy = Proxy::All(url.into());
         self
@@ -329,8 +339,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Trusts a private certificate authority in addition to the public ones: PEM text with one or
-    /// more certificates, or `file://` followed by a path.
+    /// Trusts a private certificate authority in addition to the public ones. `pem` is PEM text
+    /// with one or more certificates, or `file://` followed by a path.
     pub fn root_certificate(mut self, pem: impl AsRef<str>) -> Self {
         match decode::certificates(pem.as_ref()) {
             Ok(roots) => self.roots.extend(roots),
@@ -352,7 +362,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Adds a tower layer around signing and verification. It receives each request before it is
+    /// Adds a tower layer around signing and verification. The layer sees each request before it is
     /// signed, and each response after it is verified. The layer added first is the outermost.
     ///
     /// ```

@@ -1,4 +1,4 @@
-//! A chain: a path that is built from segments, and the verbs that call it.
+//! A chain: a path built from segments, and the verbs that send requests to it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,9 +17,9 @@ use crate::pipeline::response::Response;
 use crate::proto::template::{Template, may_contain_userinfo};
 use crate::proto::{case, request};
 
-/// A path of the API, built from segments or given as a whole, and called by a verb.
+/// An API path, built from segments or given as a whole, with a method for each HTTP verb.
 ///
-/// All of these are the same chain:
+/// Each of these lines builds the same chain:
 ///
 /// ```
 /// # let client = wechatpay_chain::sandbox::Sandbox::start()?.client()?;
@@ -34,24 +34,25 @@ use crate::proto::{case, request};
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 ///
-/// The methods that extend the path borrow the chain and return a new one, so a prefix can be used
-/// for many calls. The verb reports an error in the path before anything is sent.
+/// The methods that extend the path borrow the chain and return a new one, so a chain can be stored
+/// and reused as a prefix. If the path is invalid, the verb returns an error before anything is
+/// sent.
 ///
 /// # Names
 ///
 /// - A camelCase or PascalCase name becomes kebab-case: `permissionTokens` is `permission-tokens`.
-/// - `{card_id}`, `<card_id>` and, as a whole name, `_card_id_` are variables, whose values are in
-///   the options. All operators of RFC 6570 work.
-/// - Text with capitals that is not a camelCase word is an error: it is probably a value that was
-///   pasted into the path, and it would lose its capitals.
-/// - `{empty}` at the end stands for a trailing slash.
+/// - `{card_id}` and `<card_id>` are variables, and so is `_card_id_` if it is a whole segment. The
+///   options contain their values. All operators of RFC 6570 are supported.
+/// - Text with capitals that is not a camelCase word is an error. It is probably a value that was
+///   pasted into the path, and it would be converted to lower case.
+/// - `{empty}` at the end produces a trailing slash.
 pub struct Chain {
     inner: Arc<ClientInner>,
     path: SharedPath,
     cache: OnceLock<Box<ChainCache<Chain>>>,
 }
 
-/// A path that is shared by a chain and its clones, or the static path of a `chain!`.
+/// A path that a chain shares with its clones, or the static path of a `chain!`.
 #[derive(Clone)]
 enum SharedPath {
     Owned(Arc<Path>),
@@ -155,18 +156,18 @@ impl Chain {
         }
     }
 
-    /// The path as a template, such as `v3/pay/transactions/id/{transaction_id}`.
+    /// Returns the path as a template, such as `v3/pay/transactions/id/{transaction_id}`.
     ///
     /// ```
     /// # let client = wechatpay_chain::sandbox::Sandbox::start()?.client()?;
     /// assert_eq!(client.seg("v3").seg("payScore").seg("_id_").template()?, "v3/pay-score/{id}");
-    /// // A value pasted into the path would lose its capitals.
+    /// // A value pasted into the path would be converted to lower case.
     /// assert!(client.chain("v3/pay-score/pbLatjvWOibDc5").template().is_err());
     /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Path`](crate::ErrorKind::Path): a name in it is not valid.
+    /// Fails with [`ErrorKind::Path`](crate::ErrorKind::Path) if the path contains an invalid name.
     pub fn template(&self) -> Result<&str, Error> {
         self.path.text.as_deref().map_err(Error::path)
     }
@@ -185,14 +186,14 @@ macro_rules! verbs {
             $(
                 #[doc = concat!("Sends `", stringify!($method), "` and blocks this thread until the verified response is received.")]
                 ///
-                /// Works on any thread, with or without a runtime. It blocks the thread, so in
+                /// Works on any thread, with or without a runtime. Because it blocks the thread, in
                 /// async code use
                 #[doc = concat!("[`", stringify!($verb_async), "`](Self::", stringify!($verb_async), ").")]
                 ///
                 /// # Errors
-                /// All [kinds](crate::ErrorKind) except `Probe` and `Replay`, which notifications
-                /// have. A response other than 2xx is an error, unless the option `http_errors` is
-                /// `false`.
+                /// Fails with any [kind](crate::ErrorKind) except `Probe` and `Replay`, which only
+                /// notifications have. A response other than 2xx is an error, unless the option
+                /// `http_errors` is `false`.
                 pub fn $verb(&self, options: impl Into<Options>) -> Result<Response, Error> {
                     self.$verb_async(options).wait()
                 }
@@ -218,7 +219,7 @@ verbs! {
 impl ops::Index<&'static str> for Chain {
     type Output = Chain;
 
-    /// [`chain`](Chain::chain) with a string literal. This chain keeps the new one.
+    /// The same as [`chain`](Chain::chain), for a string literal. This chain caches the new one.
     fn index(&self, path: &'static str) -> &Chain {
         self.cache.get_or_init(|| Box::new(ChainCache::new())).get_or_insert(path, || self.chain(path))
     }

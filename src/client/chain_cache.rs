@@ -4,10 +4,12 @@ use std::fmt;
 
 use elsa::sync::FrozenMap;
 
-/// Chains by the string literal of the index, kept as long as the owner of the cache.
+/// The chains, keyed by the string literal of the index. They live as long as the owner of the
+/// cache.
 ///
-/// The keys are string literals, so the text of the program bounds their number. A chain holds the
-/// state of the client, which holds no chains, so there is no reference cycle.
+/// The keys are string literals, so their number is bounded by the source code of the program. A
+/// chain refers to the client's state, but that state does not refer to chains, so there is no
+/// reference cycle.
 pub(crate) struct ChainCache<Chain>(FrozenMap<&'static str, Box<Chain>>);
 
 impl<Chain> ChainCache<Chain> {

@@ -1,12 +1,12 @@
 //! The macro [`chain!`](crate::chain!), which builds and checks a path at compile time.
 //!
 //! The macro collects the names of a path in a constant, and the `const fn`s of this module join
-//! them to the text of a path template. They need a buffer of a fixed size, because there is no
-//! allocation at compile time.
+//! them into the text of a path template. They write into a buffer of a fixed size, because nothing
+//! can be allocated at compile time.
 
 use crate::proto::case;
 
-/// An upper bound for the length of the template text of these names.
+/// An upper bound for the length of the template text that these names produce.
 #[must_use]
 pub const fn buffer_len(names: &[&str]) -> usize {
     let (mut len, mut i) = (0, 0);
@@ -65,7 +65,7 @@ const fn remove_leading_slashes(out: &mut [u8], begin: usize, end: usize) -> usi
     to
 }
 
-/// The text of a buffer that [`join_names`] returned.
+/// The text in a buffer returned by [`join_names`].
 #[must_use]
 #[allow(clippy::panic, reason = "a panic in a constant is a compile error")]
 pub const fn as_str<const LEN: usize>(joined: &'static ([u8; LEN], usize)) -> &'static str {
@@ -75,10 +75,10 @@ pub const fn as_str<const LEN: usize>(joined: &'static ([u8; LEN], usize)) -> &'
     }
 }
 
-/// A chain in the syntax of PHP: `chain!(client->v3->pay->transactions->_id_)`.
+/// Builds a chain in PHP's syntax: `chain!(client->v3->pay->transactions->_id_)`.
 ///
-/// The macro starts with a client or a chain: an identifier, or an expression in parentheses. It
-/// accepts everything that PHP accepts after it:
+/// The first token is a client or a chain: an identifier, or an expression in parentheses. It is
+/// followed by any of these:
 ///
 /// | syntax | meaning |
 /// | --- | --- |
@@ -88,10 +88,10 @@ pub const fn as_str<const LEN: usize>(joined: &'static ([u8; LEN], usize)) -> &'
 /// | `->chain("pay/transactions")`, `["pay/transactions"]` | a path |
 /// | `->{name}`, `->chain(path)` | a name or a path, as an expression |
 /// | `->post(options)`, `->postAsync(options)` | a verb |
-/// | `->then(...)`, `->wait()` | after a verb, any method of its result |
+/// | `->then(...)`, `->wait()` | after a verb: any method of its result |
 ///
-/// Names and literal paths are checked at compile time, and the path is parsed once per program
-/// run. Expressions are checked when the verb is called.
+/// Names and literal paths are checked at compile time, and the path is parsed only once.
+/// Expressions are checked when the verb is called.
 ///
 /// ```
 /// # fn show(client: wechatpay_chain::Client, id: &str) -> Result<(), wechatpay_chain::Error> {
@@ -109,7 +109,7 @@ pub const fn as_str<const LEN: usize>(joined: &'static ([u8; LEN], usize)) -> &'
 /// # Ok(()) }
 /// ```
 ///
-/// A value that is pasted into the path does not compile, because it would lose its capitals:
+/// A value pasted into the path does not compile, because it would be converted to lower case:
 ///
 /// ```compile_fail
 /// # fn show(client: wechatpay_chain::Client) {

@@ -1,4 +1,4 @@
-//! Downloads of bills and other files whose URL and digest are in a response.
+//! Downloads of bills and other files whose URL and digest are given in a response.
 
 use std::fmt;
 use std::io::Write;
@@ -17,12 +17,14 @@ use crate::pipeline::response::Response;
 use crate::proto::json_depth;
 use crate::proto::template::path_for_messages;
 
-/// A download of a file, created by [`Client::download`] from the response that describes it.
+/// The download of a file. [`Client::download`] creates it from the response that describes the
+/// file.
 ///
-/// The file is written as received: it is compressed if the bill was requested with `tar_type`
-/// `GZIP`. Its digest is computed from the decompressed file, as in WeChat Pay, and compared with
-/// `hash_value` of the response. [`save`](Self::save) writes to a temporary file, and renames it
-/// only if the digest matches. Source: WeChat Pay, "申请交易账单" and "下载账单".
+/// The file is written as received, so it is compressed if the bill was requested with the
+/// `tar_type` `GZIP`. The digest of the decompressed file is computed and compared with the
+/// response's `hash_value`, because WeChat Pay computes it before compression. [`save`](Self::save)
+/// writes to a temporary file, and renames it only if the digest matches. Source: WeChat Pay,
+/// "申请交易账单" and "下载账单".
 ///
 /// ```
 /// # use serde_json::json;
@@ -81,16 +83,16 @@ impl Download {
         Ok(Download { inner: Arc::clone(inner), url: url.to_owned(), digest, options: Options::new() })
     }
 
-    /// Calls `progress` while the file is received, with the number of bytes received and the
-    /// length of the whole file, if the response states it.
+    /// Sets a function that is called while the file is received. Its arguments are the number of
+    /// bytes received and, if the response states it, the length of the whole file.
     pub fn progress(mut self, progress: impl FnMut(u64, Option<u64>) + Send + 'static) -> Self {
         self.options = self.options.progress(progress);
         self
     }
 
     /// Adds an option of the call: `timeout`, `connect_timeout`, `read_timeout`, `proxy`, `headers`
-    /// or `debug`. [`save`](Self::save) and [`write`](Self::write) report any other option, and an
-    /// invalid value, as [`ErrorKind::Options`](crate::ErrorKind::Options).
+    /// or `debug`. For any other option or an invalid value, [`save`](Self::save) and
+    /// [`write`](Self::write) fail with [`ErrorKind::Options`](crate::ErrorKind::Options).
     pub fn with(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         let key = key.into();
         self.options = match key.as_str() {
@@ -105,33 +107,34 @@ impl Download {
         self
     }
 
-    /// Saves the file at `path`. After an error, there is no new file at `path`. Blocks this
-    /// thread.
+    /// Saves the file at `path`, and blocks this thread until it is complete. If the download
+    /// fails, `path` is left unchanged.
     ///
     /// # Errors
-    /// Those of [`Chain::get`](crate::Chain::get);
-    /// [`ErrorKind::Verification`](crate::ErrorKind::Verification) when the digest does not match;
-    /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) when the file cannot be written.
+    /// Fails with [`ErrorKind::Verification`](crate::ErrorKind::Verification) if the digest does
+    /// not match; with [`ErrorKind::Sink`](crate::ErrorKind::Sink) if the file cannot be written;
+    /// and with the errors of [`Chain::get`](crate::Chain::get).
     pub fn save(self, path: impl Into<PathBuf>) -> Result<Response, Error> {
         self.save_async(path).wait()
     }
 
-    /// [`save`](Self::save), asynchronously.
+    /// The asynchronous form of [`save`](Self::save).
     pub fn save_async(mut self, path: impl Into<PathBuf>) -> Promise<Response> {
         self.options.set_path(path.into());
         self.send()
     }
 
-    /// Writes the file to `writer` while it is received. The digest is checked at the end, so after
-    /// an error, `writer` has received data that must not be used. Blocks this thread.
+    /// Writes the file to `writer` as it is received, and blocks this thread until it is complete.
+    /// The digest is checked at the end. If this method fails, do not use the data that `writer`
+    /// has received.
     ///
     /// # Errors
-    /// Those of [`save`](Self::save).
+    /// The same as for [`save`](Self::save).
     pub fn write(self, writer: impl Write + Send + 'static) -> Result<Response, Error> {
         self.write_async(writer).wait()
     }
 
-    /// [`write`](Self::write), asynchronously.
+    /// The asynchronous form of [`write`](Self::write).
     pub fn write_async(mut self, writer: impl Write + Send + 'static) -> Promise<Response> {
         self.options = self.options.sink(writer);
         self.send()

@@ -1,6 +1,6 @@
 //! The settings of `Client::factory`: a JSON object with the keys of PHP's `Builder::factory`.
 //!
-//! [`SETTINGS`] is the table of keys and their readers.
+//! [`SETTINGS`] lists the keys and the functions that read them.
 
 use serde_json::Value;
 
@@ -16,9 +16,9 @@ impl ClientBuilder {
     /// A builder with these settings.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when the settings are not an object, or when
-    /// a key is unknown or has a value of the wrong type. The error of a value with the right type,
-    /// such as a malformed key, is returned by `build`.
+    /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) if the settings are not an
+    /// object, or if a key is unknown or has a value of the wrong type. If a value has the right
+    /// type but is invalid, such as a malformed key, `build` returns the error.
     pub(crate) fn from_settings(settings: Value) -> Result<Self, Error> {
         let settings =
             json_depth::bounded(settings).map_err(|reason| Error::config(format!("the settings: {reason}")))?;
@@ -42,7 +42,7 @@ impl ClientBuilder {
 /// Sets one setting. The error is the reason why the value is invalid.
 type Setter = fn(ClientBuilder, Value) -> Result<ClientBuilder, String>;
 
-/// The keys of PHP's `Builder::factory`, and those that this crate adds.
+/// The keys of PHP's `Builder::factory`, and additional keys of this crate.
 const SETTINGS: &[(&str, Setter)] = &[
     ("mchid", |builder, value| match value {
         Value::Number(number) if number.is_u64() => Ok(builder.mchid(number.to_string())),
@@ -124,8 +124,8 @@ pub(crate) struct MerchantIdentity {
 }
 
 impl MerchantIdentity {
-    /// The builder with this identity. Fails unless one of the two forms is complete and the other
-    /// is absent.
+    /// Returns the builder with this identity. Fails unless exactly one of the two forms is given,
+    /// and that form is complete.
     pub(crate) fn apply(self, builder: ClientBuilder) -> Result<ClientBuilder, String> {
         match (self.cert, self.key, self.pkcs12, self.passphrase) {
             (None, None, None, None) => Ok(builder),
@@ -162,8 +162,7 @@ fn from_pkcs12(_: ClientBuilder, _: &str, _: String) -> Result<ClientBuilder, St
     Err("pkcs12 needs the feature pkcs12 of this crate; or convert the file to PEM: openssl pkcs12 -in apiclient_cert.p12 -nodes".to_owned())
 }
 
-/// The error for a key that is not in the table. It names the likely intended key or the
-/// replacement.
+/// The error for a key that is not in the table. It suggests a similar key or the replacement.
 fn unknown_setting(key: &str) -> Error {
     if let Some(instead) = options::replacement(key) {
         return Error::config(format!("the setting {key:?} is not supported: {instead}"));

@@ -1,4 +1,4 @@
-//! What all clones and chains of a client share, and the preparation of a call.
+//! The state that all clones and chains of a client share, and the preparation of a call.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -26,12 +26,12 @@ use crate::proto::template::{Template, path_for_messages};
 #[cfg(feature = "aws-lc-rs")]
 use crate::proto::verify::SERIAL;
 
-/// What all clones and chains of a client share.
+/// The state that all clones and chains of a client share.
 pub(crate) struct ClientInner {
     pub(crate) pipeline: Pipeline,
     pub(crate) credential: Arc<Credential>,
     pub(crate) base_uri: BaseUri,
-    /// The time limit of a call without the option `timeout`; zero is no limit.
+    /// The time limit of a call without the option `timeout`; zero means no limit.
     pub(crate) timeout: Duration,
     pub(crate) platform_keys: Arc<PlatformKeys>,
     pub(crate) verifier: Arc<dyn Verifier>,
@@ -39,14 +39,14 @@ pub(crate) struct ClientInner {
     pub(crate) has_callers_code: bool,
     /// Created once, so that all users share the replay store.
     pub(crate) notifications: OnceLock<NotificationVerifier>,
-    /// Decrypts. A client with a signer of the caller's has no key.
+    /// Decrypts sensitive fields. Absent if the client has a custom signer instead of a key.
     #[cfg_attr(not(feature = "aws-lc-rs"), allow(dead_code, reason = "ring cannot decrypt"))]
     pub(crate) merchant_key: Option<PrivateKey>,
 }
 
 impl ClientInner {
-    /// Prepares a call, and returns the future that sends it. An error in path or options is the
-    /// error of the future.
+    /// Prepares a call, and returns the future that sends it. If the path or the options are
+    /// invalid, the future returns the error.
     pub(crate) fn call(
         self: &Arc<Self>,
         method: Method,
@@ -70,7 +70,7 @@ impl ClientInner {
         .poolable(poolable)
     }
 
-    /// Calls a template that is taken as it is: its names are not turned into kebab-case.
+    /// Calls a template as given: its names are not converted to kebab-case.
     pub(crate) fn call_uri(self: &Arc<Self>, method: Method, uri: &str, options: Options) -> Promise<Response> {
         let template = request::parse_template(uri, &RESERVED);
         self.call(method, uri, template.as_ref().map_err(|error| Error::path(error.message())), options)
@@ -113,7 +113,7 @@ impl ClientInner {
             }
             None => None,
         };
-        // A download has no time limit as a whole by default, and a limit between two pieces.
+        // By default, a download has no total time limit, but a limit on the wait for each piece.
         let is_download = config.stream || file.is_some();
         let (default_timeout, default_read_timeout) =
             if is_download { (Duration::ZERO, self.timeout) } else { (self.timeout, Duration::ZERO) };
@@ -151,7 +151,7 @@ impl ClientInner {
         };
         let mut call = self.prepare(method, path, &template, options.map_err(Error::before_sending)?)?;
         if let Some(timeout) = call.config.timeout.as_mut().filter(|timeout| !timeout.is_zero()) {
-            // Zero would be no limit.
+            // Zero would mean no limit.
             *timeout = timeout.saturating_sub(started.elapsed()).max(Duration::from_millis(1));
         }
         Ok(call)

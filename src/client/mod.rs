@@ -32,11 +32,11 @@ use crate::options::Options;
 use crate::pipeline::promise::Promise;
 use crate::pipeline::response::Response;
 
-/// A client of the WeChat Pay OpenAPI for one merchant.
+/// A client for the WeChat Pay OpenAPI, with the settings of one merchant.
 ///
-/// Clones are cheap and share the keys, the connection pool and the settings. No runtime is needed
-/// to build a client. It can be used from any number of threads and tokio runtimes at once, and
-/// dropped in any of them.
+/// Clones are cheap and share the keys, the connection pool and the settings. Building a client
+/// does not require a runtime. A client can be used from any number of threads and tokio runtimes
+/// at once, and can be dropped in any of them.
 ///
 /// ```no_run
 /// use serde_json::json;
@@ -70,38 +70,40 @@ impl Client {
         Client { inner: Arc::new(inner), cache: Arc::new(ChainCache::new()) }
     }
 
-    /// A builder with the default settings. [`ClientBuilder`] describes them.
+    /// Returns a builder with the default settings. [`ClientBuilder`] describes the settings.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::new()
     }
 
     /// Builds a client from a JSON object with the keys of PHP's `Builder::factory`.
     ///
-    /// Required keys, with the exceptions that [`ClientBuilder`] lists. `file://` is followed by a
-    /// path:
+    /// The following keys are required; [`ClientBuilder`] lists the exceptions. `file://` is
+    /// followed by a path.
     ///
     /// - `mchid`: the merchant ID, a string or a number
-    /// - `serial`: the serial number of the merchant certificate, in hexadecimal
-    /// - `privateKey`: the merchant's private key, PEM text or `file://`
-    /// - `certs`: the platform keys, an object. Each key is `PUB_KEY_ID_...` or the serial number
-    ///   of a certificate, each value is PEM text or `file://`
+    /// - `serial`: the serial number of the merchant certificate, as hexadecimal digits
+    /// - `privateKey`: the merchant's private key, as PEM text or `file://`
+    /// - `certs`: the platform keys, as an object. Each member's name is `PUB_KEY_ID_...` or the
+    ///   serial number of a certificate, and its value is PEM text or `file://`
     ///
-    /// The other keys are optional. Each of them has a method of [`ClientBuilder`] with the
-    /// details:
+    /// The other keys are optional. [`ClientBuilder`] has a method for each of them, which
+    /// describes the details.
     ///
-    /// - `apiv3_key`: the APIv3 key. It replaces `certs`, because the platform certificates are
-    ///   then downloaded. PHP has no such key
+    /// - `apiv3_key`: the APIv3 key. With it, `certs` is optional, because the client downloads the
+    ///   platform certificates. The PHP SDK does not have this key
     /// - `secret`: the APIv2 key
-    /// - `merchant`: the certificate for APIv2 calls with `security`. An object with `cert` and
-    ///   `key` (paths, `file://` or PEM text), or with `pkcs12` (a path) and `passphrase` (feature
-    ///   `pkcs12`)
-    /// - `base_uri`: default `https://api.mch.weixin.qq.com/`
-    /// - `backup_uri`: the host for calls without a connection to `base_uri`; `""` for none
-    /// - `timeout`, `connect_timeout`: seconds; defaults 30 and 10; 0 for no limit
-    /// - `retry`: the number of retries, default 0, or an object with `times` and `pause` in
+    /// - `merchant`: the merchant certificate for APIv2 calls with the option `security`: an object
+    ///   with `cert` and `key` (paths, `file://` or PEM text), or with `pkcs12` (a path) and
+    ///   `passphrase` (feature `pkcs12`)
+    /// - `base_uri`: the base URI; the default is `https://api.mch.weixin.qq.com/`
+    /// - `backup_uri`: the backup host, used if no connection to `base_uri` can be made; `""` for
+    ///   none
+    /// - `timeout`, `connect_timeout`: the time limits in seconds; the defaults are 30 and 10; 0
+    ///   for no limit
+    /// - `retry`: the number of retries, by default 0, or an object with `times` and `pause` in
     ///   seconds
     /// - `proxy`: a URL, or an object with `http`, `https` and `no`
-    /// - `root_certificate`: an additional certificate authority, PEM text or `file://`
+    /// - `root_certificate`: an additional certificate authority, as PEM text or `file://`
     ///
     /// ```no_run
     /// use serde_json::json;
@@ -120,18 +122,19 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] when a key is missing, unknown or invalid; the message names it.
+    /// Fails with [`ErrorKind::Config`] if a key is missing or unknown, or if its value is invalid.
+    /// The message names the key.
     pub fn factory(settings: Value) -> Result<Client, Error> {
         ClientBuilder::from_settings(settings)?.build()
     }
 
-    /// A chain with one segment, as [`Chain::seg`] adds it.
+    /// Starts a chain with one segment. See [`Chain::seg`].
     #[must_use]
     pub fn seg(&self, name: &str) -> Chain {
         Chain::root(&self.inner).seg(name)
     }
 
-    /// A chain with this path, as [`Chain::chain`] adds it.
+    /// Starts a chain with this path. See [`Chain::chain`].
     #[must_use]
     pub fn chain(&self, path: &str) -> Chain {
         Chain::root(&self.inner).chain(path)
@@ -144,8 +147,8 @@ impl Client {
         Chain::literal(&self.inner, path)
     }
 
-    /// A verifier of notifications, which also decrypts them. It uses the platform keys of this
-    /// client, downloaded certificates included, and its APIv3 key. All verifiers of this client
+    /// Returns a verifier that verifies and decrypts notifications. It uses this client's platform
+    /// keys, including downloaded certificates, and its APIv3 key. All verifiers from this client
     /// and its clones share one replay store. See [`notify`](crate::notify).
     ///
     /// ```
@@ -160,29 +163,29 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] without the setting `apiv3_key`.
+    /// Fails with [`ErrorKind::Config`] if `apiv3_key` is not set.
     pub fn notifications(&self) -> Result<NotificationVerifier, Error> {
         let key = self.inner.platform_keys.apiv3_key()?;
         let make = || NotificationVerifier::with(Arc::clone(&self.inner.verifier), key);
         Ok(self.inner.notifications.get_or_init(make).clone())
     }
 
-    /// A verifier of APIv2 notifications, which also decrypts them. It uses the APIv2 key of this
-    /// client, and its APIv3 key if it has one. See [`notify::v2`](crate::notify::v2).
+    /// Returns a verifier that verifies and decrypts APIv2 notifications. It uses this client's
+    /// APIv2 key, and its APIv3 key if it has one. See [`notify::v2`](crate::notify::v2).
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] without the setting `secret`.
+    /// Fails with [`ErrorKind::Config`] if `secret` is not set.
     pub fn notifications_v2(&self) -> Result<crate::notify::v2::NotificationVerifier, Error> {
         let credential = self.inner.credential.apiv2()?.clone();
         Ok(crate::notify::v2::NotificationVerifier::with(credential, self.inner.platform_keys.apiv3_key().ok()))
     }
 
-    /// Encrypts one text for the platform with RSA-OAEP. Returns the ciphertext in Base64, for a
-    /// sensitive field, and the ID of the key, for the header `Wechatpay-Serial`.
+    /// Encrypts a sensitive value for the platform with RSA-OAEP. Returns the ciphertext in base64,
+    /// and the ID of the key for the header `Wechatpay-Serial`.
     ///
-    /// The option `encrypt` does this for the fields of a JSON body; this method is for any other
-    /// place, such as a query. The text can have up to 214 bytes, because the platform's keys have
-    /// 2048 bits. Source: WeChat Pay, "敏感信息加解密".
+    /// The option `encrypt` does this for the fields of a JSON body. Use this method for values
+    /// elsewhere, such as in a query. The platform's 2048-bit keys limit the text to 214 bytes.
+    /// Source: WeChat Pay, "敏感信息加解密".
     ///
     /// ```
     /// # use serde_json::json;
@@ -197,15 +200,15 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Options`] when the text is too long; [`ErrorKind::Config`] without a platform
-    /// key and an APIv3 key; [`ErrorKind::Verification`] when the platform certificates are needed
-    /// and cannot be downloaded.
+    /// Fails with [`ErrorKind::Options`] if the text is too long; with [`ErrorKind::Config`] if the
+    /// client has neither a platform key nor an APIv3 key; with [`ErrorKind::Verification`] if the
+    /// platform certificates are needed but cannot be downloaded.
     #[cfg(feature = "aws-lc-rs")]
     pub fn encrypt(&self, text: &str) -> Result<(String, String), Error> {
         self.encrypt_async(text).wait()
     }
 
-    /// [`encrypt`](Self::encrypt), asynchronously.
+    /// The asynchronous form of [`encrypt`](Self::encrypt).
     #[cfg(feature = "aws-lc-rs")]
     pub fn encrypt_async(&self, text: &str) -> Promise<(String, String)> {
         let (platform_keys, text) = (Arc::clone(&self.inner.platform_keys), text.to_owned());
@@ -215,9 +218,10 @@ impl Client {
         })
     }
 
-    /// Decrypts one text that WeChat Pay encrypted for this merchant, such as a name in a response.
-    /// [`PrivateKey::decrypt_fields`](crate::PrivateKey::decrypt_fields) decrypts several fields.
-    /// Source: WeChat Pay, "敏感信息加解密".
+    /// Decrypts a sensitive value that WeChat Pay encrypted for this merchant, such as a name in a
+    /// response. To decrypt several fields, use
+    /// [`PrivateKey::decrypt_fields`](crate::PrivateKey::decrypt_fields). Source: WeChat Pay,
+    /// "敏感信息加解密".
     ///
     /// ```
     /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
@@ -228,8 +232,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] when the client has a [`signer`](ClientBuilder::signer) instead of a
-    /// private key; [`ErrorKind::Decode`] when the text cannot be decrypted.
+    /// Fails with [`ErrorKind::Config`] if the client has a [`signer`](ClientBuilder::signer)
+    /// instead of a private key; with [`ErrorKind::Decode`] if the text cannot be decrypted.
     #[cfg(feature = "aws-lc-rs")]
     pub fn decrypt(&self, ciphertext: &str) -> Result<String, Error> {
         let key = self.inner.merchant_key.as_ref().ok_or_else(|| {
@@ -239,9 +243,10 @@ impl Client {
             .map_err(|_| Error::new(ErrorKind::Decode, "the decrypted field is not UTF-8 text"))
     }
 
-    /// The parameters that open a payment in a page (JSAPI) or a mini program, signed with the
-    /// merchant's key: an object with the strings `appId`, `timeStamp`, `nonceStr`, `package`,
-    /// `signType` and `paySign`. Source: WeChat Pay, "JSAPI调起支付", "小程序调起支付".
+    /// Returns the parameters that start a payment on a web page (JSAPI) or in a mini program,
+    /// signed with the merchant's private key. They are an object with the strings `appId`,
+    /// `timeStamp`, `nonceStr`, `package`, `signType` and `paySign`. Source: WeChat Pay,
+    /// "JSAPI调起支付", "小程序调起支付".
     ///
     /// ```
     /// # let client = wechatpay_chain::sandbox::Sandbox::start()?.client()?;
@@ -252,12 +257,12 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Sign`] when the signer returns an error.
+    /// Fails with [`ErrorKind::Sign`] if the signer returns an error.
     pub fn jsapi_payment(&self, appid: &str, prepay_id: &str) -> Result<Value, Error> {
         self.jsapi_payment_async(appid, prepay_id).wait()
     }
 
-    /// [`jsapi_payment`](Self::jsapi_payment), asynchronously.
+    /// The asynchronous form of [`jsapi_payment`](Self::jsapi_payment).
     pub fn jsapi_payment_async(&self, appid: &str, prepay_id: &str) -> Promise<Value> {
         let (inner, appid, package) = (Arc::clone(&self.inner), appid.to_owned(), format!("prepay_id={prepay_id}"));
         Promise::new(async move {
@@ -268,10 +273,10 @@ impl Client {
         })
     }
 
-    /// The parameters that open a payment in an app, signed with the merchant's key: an object with
-    /// the strings `appid`, `partnerid`, `prepayid`, `package`, `noncestr`, `timestamp` and `sign`.
-    /// `partnerid` is this client's merchant ID; a partner replaces it with the sub-merchant's ID.
-    /// Source: WeChat Pay, "APP调起支付".
+    /// Returns the parameters that start a payment in an app, signed with the merchant's private
+    /// key. They are an object with the strings `appid`, `partnerid`, `prepayid`, `package`,
+    /// `noncestr`, `timestamp` and `sign`. `partnerid` is this client's merchant ID; if you are a
+    /// partner, replace it with the sub-merchant's ID. Source: WeChat Pay, "APP调起支付".
     ///
     /// ```
     /// # let client = wechatpay_chain::sandbox::Sandbox::start()?.client()?;
@@ -283,12 +288,12 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Sign`] when the signer returns an error.
+    /// Fails with [`ErrorKind::Sign`] if the signer returns an error.
     pub fn app_payment(&self, appid: &str, prepay_id: &str) -> Result<Value, Error> {
         self.app_payment_async(appid, prepay_id).wait()
     }
 
-    /// [`app_payment`](Self::app_payment), asynchronously.
+    /// The asynchronous form of [`app_payment`](Self::app_payment).
     pub fn app_payment_async(&self, appid: &str, prepay_id: &str) -> Promise<Value> {
         let (inner, appid, prepay_id) = (Arc::clone(&self.inner), appid.to_owned(), prepay_id.to_owned());
         Promise::new(async move {
@@ -299,11 +304,12 @@ impl Client {
         })
     }
 
-    /// Downloads the platform certificates now. They are decrypted with the APIv3 key, and the
-    /// signature of the response is verified. Source: WeChat Pay, "获取平台证书列表".
+    /// Downloads the platform certificates, decrypts them with the APIv3 key, and verifies the
+    /// signature of the response. Source: WeChat Pay, "获取平台证书列表".
     ///
-    /// Calls download them automatically when a response names an unknown serial number. Use this
-    /// method to inspect the certificates, or to download them before the first call.
+    /// Usually you do not need this method, because a call downloads the certificates automatically
+    /// if the response names an unknown serial number. Use it to inspect the certificates, or to
+    /// download them before the first call.
     ///
     /// ```
     /// # let sandbox = wechatpay_chain::sandbox::Sandbox::builder().certificates().start()?;
@@ -315,33 +321,33 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] without the setting `apiv3_key`; [`ErrorKind::Decode`] when the APIv3
-    /// key is not the merchant's; those of a call.
+    /// Fails with [`ErrorKind::Config`] if `apiv3_key` is not set; with [`ErrorKind::Decode`] if
+    /// the APIv3 key is wrong; and with the errors of [`Chain::get`].
     pub fn certificates(&self) -> Result<Vec<Certificate>, Error> {
         self.certificates_async().wait()
     }
 
-    /// [`certificates`](Self::certificates), asynchronously.
+    /// The asynchronous form of [`certificates`](Self::certificates).
     pub fn certificates_async(&self) -> Promise<Vec<Certificate>> {
         let platform_keys = Arc::clone(&self.inner.platform_keys);
         Promise::new(async move { platform_keys.fetch_now().await })
     }
 
-    /// A download of the file that `response` describes with `download_url`, `hash_type` and
-    /// `hash_value`, as the responses of `v3/bill/tradebill` and `v3/bill/fundflowbill` do.
-    /// [`Download`] has an example.
+    /// Prepares the download of a file. `response` describes the file in its fields `download_url`,
+    /// `hash_type` and `hash_value`, as in the responses of `v3/bill/tradebill` and
+    /// `v3/bill/fundflowbill`. [`Download`] has an example.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`] when the response is not verified, when it lacks one of these fields,
-    /// or when its `hash_type` is neither `SHA1` nor `SHA256`. [`ErrorKind::Decode`] when it is not
-    /// JSON.
+    /// Fails with [`ErrorKind::Options`] if the response is not verified, if it lacks one of these
+    /// fields, or if its `hash_type` is neither `SHA1` nor `SHA256`. Fails with
+    /// [`ErrorKind::Decode`] if the response is not JSON.
     pub fn download(&self, response: &Response) -> Result<Download, Error> {
         Download::new(&self.inner, response)
     }
 
-    /// Sends a request to a path template that is used as given: its names are not converted to
-    /// kebab-case. The method is a string or an [`http::Method`]. This is the method
-    /// `request(verb, uri, options)` of PHP's client.
+    /// Sends a request with any method to a path template. The names in the path are used as given
+    /// and are not converted to kebab-case. `method` is a string or an [`http::Method`]. This
+    /// corresponds to `request(verb, uri, options)` in PHP's client.
     ///
     /// ```
     /// # let sandbox = wechatpay_chain::sandbox::Sandbox::builder().certificates().start()?;
@@ -352,7 +358,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Chain::get`]; [`ErrorKind::Options`] when the method is invalid.
+    /// Fails with [`ErrorKind::Options`] if the method is invalid, and with the errors of
+    /// [`Chain::get`].
     pub fn request<M>(&self, method: M, uri: &str, options: impl Into<Options>) -> Result<Response, Error>
     where
         M: TryInto<Method, Error: Into<BoxError>>,
@@ -360,7 +367,7 @@ impl Client {
         self.request_async(method, uri, options).wait()
     }
 
-    /// [`request`](Self::request), asynchronously.
+    /// The asynchronous form of [`request`](Self::request).
     pub fn request_async<M>(&self, method: M, uri: &str, options: impl Into<Options>) -> Promise<Response>
     where
         M: TryInto<Method, Error: Into<BoxError>>,
@@ -380,8 +387,8 @@ impl Client {
 impl ops::Index<&'static str> for Client {
     type Output = Chain;
 
-    /// [`chain`](Client::chain) with a string literal. The client caches the chain, so each literal
-    /// is parsed once. Use `chain` for a path built at run time.
+    /// The same as [`chain`](Client::chain), for a string literal. The client caches the chain, so
+    /// each literal is parsed only once. Use `chain` for a path built at run time.
     fn index(&self, path: &'static str) -> &Chain {
         self.cache.get_or_insert(path, || self.chain(path))
     }

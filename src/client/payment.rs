@@ -1,5 +1,5 @@
-//! The parameters that a front end passes to WeChat's scripts and libraries to open a payment, and
-//! the signatures of vouchers and WeChat Work.
+//! The parameters with which a front end starts a payment through WeChat's scripts and libraries,
+//! and the signatures of vouchers and WeChat Work.
 
 use ring::hmac;
 use serde_json::{Value, json};
@@ -9,7 +9,8 @@ use crate::crypto::secret::Secret;
 use crate::proto::signing_string::{joined_by_line_feed, ksort, query_string_like};
 
 /// The signing string of `paySign` for JSAPI and mini programs: four lines, each of which ends with
-/// a line feed. `timestamp` is in seconds since 1970, `package` is `prepay_id=` and the prepay ID.
+/// a line feed. `timestamp` is in seconds since 1970, and `package` is `prepay_id=` followed by the
+/// prepay ID.
 ///
 /// Source: WeChat Pay, "JSAPI调起支付", "小程序调起支付".
 ///
@@ -64,17 +65,17 @@ pub(crate) fn app(appid: &str, partnerid: &str, prepay_id: &str, timestamp: &str
     })
 }
 
-/// The `sign` of the parameters that send vouchers in mini programs and H5 pages: HMAC-SHA256 with
-/// the APIv2 key, as 64 upper-case hexadecimal digits.
+/// Returns the `sign` of the parameters that send vouchers in mini programs and H5 pages. It is an
+/// HMAC-SHA256 with the APIv2 key, as 64 upper-case hexadecimal digits.
 ///
 /// The signing string consists of the parameters, sorted by the bytes of their names and not
-/// URL-encoded, and the APIv2 key. Empty parameters and `sign` are omitted:
+/// URL-encoded, followed by the APIv2 key. Empty parameters and `sign` are omitted:
 ///
 /// ```text
 /// out_request_no0=abc123&send_coupon_merchant=10016226&stock_id0=1234567891&key=...
 /// ```
 ///
-/// Source: WeChat Pay, "小程序发券" and "H5发券"; the examples of the PHP SDK.
+/// Source: WeChat Pay, "小程序发券" and "H5发券", and the examples in the PHP SDK.
 ///
 /// ```
 /// use wechatpay_chain::{Secret, voucher_sign};
@@ -95,18 +96,19 @@ pub fn voucher_sign<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>
     hex::encode(hmac::sign(&key, &zeroize::Zeroizing::new(message)).as_ref()).to_ascii_uppercase()
 }
 
-/// The `workwx_sign` of red packets and payments of WeChat Work: MD5, as 32 upper-case hexadecimal
-/// digits.
+/// Returns the `workwx_sign` of red packets and payments in WeChat Work. It is an MD5 digest, as 32
+/// upper-case hexadecimal digits.
 ///
 /// The signing string consists of the given fields, sorted by the bytes of their names and not
-/// URL-encoded, and the secret of the WeChat Work agent. Empty fields and `sign` are omitted:
+/// URL-encoded, followed by the secret of the WeChat Work agent. Empty fields and `sign` are
+/// omitted:
 ///
 /// ```text
 /// act_name=XXX&mch_billno=11111234567890&mch_id=10000098&nonce_str=...&secret=...
 /// ```
 ///
-/// The set of signed fields differs between endpoints, so give only the fields that the endpoint's
-/// documentation lists. They include `nonce_str`; the call must carry the same `nonce_str`.
+/// Each endpoint signs a different set of fields, so pass only those that the endpoint's
+/// documentation lists. They include `nonce_str`, and the call must carry the same `nonce_str`.
 ///
 /// Source: WeChat Work, "发放企业红包" and "向员工付款".
 ///

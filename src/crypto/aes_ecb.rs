@@ -1,5 +1,5 @@
-//! AES-256-ECB with PKCS#7 padding, which encrypts the `req_info` of APIv2's refund notification.
-//! Do not use it for anything else: the mode reveals repeated blocks and does not detect changes.
+//! AES-256-ECB with PKCS#7 padding, which encrypts the `req_info` of APIv2 refund notifications. Do
+//! not use it for anything else: this mode reveals repeated blocks and does not detect changes.
 //!
 //! Source: WeChat Pay, "退款结果通知". The key is the MD5 of the APIv2 key, as 32 lower-case
 //! hexadecimal digits.
@@ -23,10 +23,10 @@ use crate::error::{Error, ErrorKind};
 
 const BLOCK: usize = 16;
 
-/// Encrypts with a key of 32 bytes. The result is base64.
+/// Encrypts with a 32-byte key, and returns base64.
 ///
 /// # Errors
-/// [`ErrorKind::Config`] when the key does not have 32 bytes.
+/// Fails with [`ErrorKind::Config`] if the key does not have 32 bytes.
 pub fn encrypt(plaintext: &[u8], key: &Secret) -> Result<String, Error> {
     let cipher = cipher(key)?;
     let padding = BLOCK - plaintext.len() % BLOCK;
@@ -41,11 +41,11 @@ pub fn encrypt(plaintext: &[u8], key: &Secret) -> Result<String, Error> {
     Ok(BASE64_STANDARD.encode(bytes))
 }
 
-/// Decrypts base64 with a key of 32 bytes. White space in the base64 is ignored.
+/// Decrypts base64 with a 32-byte key. Whitespace in the base64 is ignored.
 ///
 /// # Errors
-/// [`ErrorKind::Config`] when the key does not have 32 bytes, [`ErrorKind::Decode`] when the text
-/// was not encrypted with this key.
+/// Fails with [`ErrorKind::Config`] if the key does not have 32 bytes, and with
+/// [`ErrorKind::Decode`] if the text was not encrypted with this key.
 pub fn decrypt(ciphertext: &str, key: &Secret) -> Result<Vec<u8>, Error> {
     let wrong = || Error::new(ErrorKind::Decode, "the text cannot be decrypted with this key (AES-256-ECB)");
     let cipher = cipher(key)?;

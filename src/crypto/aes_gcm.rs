@@ -1,4 +1,5 @@
-//! AES-256-GCM with the APIv3 key, which encrypts notifications and platform certificates.
+//! AES-256-GCM with the APIv3 key. WeChat Pay encrypts notifications and platform certificates with
+//! it.
 //!
 //! Source: WeChat Pay, "证书和回调报文解密".
 
@@ -8,7 +9,7 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use super::secret::Secret;
 use crate::error::{Error, ErrorKind};
 
-/// The APIv3 key: 32 bytes that the merchant sets on the merchant platform.
+/// The APIv3 key: 32 bytes, which the merchant sets on the merchant platform.
 ///
 /// ```
 /// use wechatpay_chain::Apiv3Key;
@@ -22,8 +23,10 @@ use crate::error::{Error, ErrorKind};
 pub struct Apiv3Key(Secret);
 
 impl Apiv3Key {
+    /// Creates a key from its 32 bytes.
+    ///
     /// # Errors
-    /// [`ErrorKind::Config`] when the key does not have 32 bytes.
+    /// Fails with [`ErrorKind::Config`] if the key does not have 32 bytes.
     pub fn new(key: impl Into<Secret>) -> Result<Self, Error> {
         let key = key.into();
         match key.expose().len() {
@@ -35,12 +38,12 @@ impl Apiv3Key {
         }
     }
 
-    /// Decrypts `ciphertext`: base64, with the authentication tag at the end. `nonce` (12 bytes)
-    /// and `associated_data` are the neighbouring fields of the JSON.
+    /// Decrypts `ciphertext`, which is base64 and ends with the authentication tag. `nonce` (12
+    /// bytes) and `associated_data` are the fields of the same names in the JSON.
     ///
     /// # Errors
-    /// [`ErrorKind::Decode`] when it was encrypted with another key, nonce or associated data, or
-    /// was changed afterwards.
+    /// Fails with [`ErrorKind::Decode`] if `ciphertext` was encrypted with another key, nonce or
+    /// associated data, or was changed afterwards.
     pub fn decrypt(&self, ciphertext: &str, nonce: &str, associated_data: &str) -> Result<Vec<u8>, Error> {
         let wrong = || {
             Error::new(
@@ -56,11 +59,11 @@ impl Apiv3Key {
         Ok(bytes)
     }
 
-    /// Encrypts as WeChat Pay does. The nonce has 12 bytes. Never use a nonce twice with the same
-    /// key.
+    /// Encrypts in the format of WeChat Pay. The nonce must have 12 bytes. Never use the same nonce
+    /// twice with the same key.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`] when the nonce does not have 12 bytes.
+    /// Fails with [`ErrorKind::Options`] if the nonce does not have 12 bytes.
     pub fn encrypt(&self, plaintext: &[u8], nonce: &str, associated_data: &str) -> Result<String, Error> {
         let wrong = |_| Error::options("a nonce of AES-256-GCM has 12 bytes");
         let nonce = Nonce::try_assume_unique_for_key(nonce.as_bytes()).map_err(wrong)?;

@@ -11,9 +11,10 @@ use super::public_key::PublicKey;
 use super::x509::X509Fields;
 use crate::error::Error;
 
-/// A certificate: its serial number, validity, subject and public key. None of them is secret.
+/// An X.509 certificate: its serial number, validity period, subject and public key, none of which
+/// is secret.
 ///
-/// The chain of authorities is not verified: WeChat Pay's certificates arrive over a channel that
+/// The certificate chain is not verified, because WeChat Pay's certificates come from a source that
 /// is already trusted.
 ///
 /// ```
@@ -38,16 +39,16 @@ impl Certificate {
     /// URL names, or bare base64. Among several sections, it is the first certificate.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when the file cannot be read, when it is not
-    /// a certificate, or when its key is not an RSA key.
+    /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read, if it
+    /// does not contain a certificate, or if the certificate's key is not an RSA key.
     pub fn from_pem(setting: &str) -> Result<Self, Error> {
         Certificate::from_decoded(decode::text(setting, DerKind::Certificate)?)
     }
 
-    /// Reads a certificate in DER.
+    /// Parses a certificate in DER.
     ///
     /// # Errors
-    /// As [`from_pem`](Self::from_pem).
+    /// The same as for [`from_pem`](Self::from_pem).
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
         Certificate::from_decoded(der::parse(der)?)
     }
@@ -62,55 +63,56 @@ impl Certificate {
         Ok(Certificate { fields, public_key, der })
     }
 
-    /// The serial number in upper-case hexadecimal, as WeChat Pay writes it.
+    /// Returns the serial number as upper-case hexadecimal digits, in WeChat Pay's format.
     #[must_use]
     pub fn serial(&self) -> &str {
         &self.fields.serial
     }
 
-    /// The subject as an RFC 4514 name: `CN=Tenpay.com sign,...` for the platform.
+    /// Returns the subject as an RFC 4514 name, such as `CN=Tenpay.com sign,...` in a platform
+    /// certificate.
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.fields.subject
     }
 
-    /// The subject's common name: in a merchant certificate, the merchant ID.
+    /// Returns the subject's common name. In a merchant certificate, it is the merchant ID.
     #[must_use]
     pub fn common_name(&self) -> Option<&str> {
         self.fields.common_name.as_deref()
     }
 
-    /// The start of the validity period.
+    /// Returns the start of the validity period.
     #[must_use]
     pub fn not_before(&self) -> SystemTime {
         self.fields.not_before
     }
 
-    /// The end of the validity period.
+    /// Returns the end of the validity period.
     #[must_use]
     pub fn not_after(&self) -> SystemTime {
         self.fields.not_after
     }
 
-    /// Whether `time` is within the validity period, both ends included.
+    /// Returns whether `time` is within the validity period, including both ends.
     #[must_use]
     pub fn is_valid_at(&self, time: SystemTime) -> bool {
         (self.not_before()..=self.not_after()).contains(&time)
     }
 
-    /// The public key.
+    /// Returns the public key.
     #[must_use]
     pub fn public_key(&self) -> &PublicKey {
         &self.public_key
     }
 
-    /// The certificate in PEM.
+    /// Returns the certificate in PEM.
     #[must_use]
     pub fn pem(&self) -> String {
         pem::to_pem("CERTIFICATE", &self.der)
     }
 
-    /// The certificate in DER.
+    /// Returns the certificate in DER.
     #[must_use]
     pub fn der(&self) -> &[u8] {
         &self.der

@@ -15,7 +15,7 @@ pub(crate) enum Algorithm {
 }
 
 impl Algorithm {
-    /// The algorithm of a name in a response: `SHA1`, `SHA256`.
+    /// Returns the algorithm with this name in a response: `SHA1` or `SHA256`.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         match name.to_ascii_uppercase().as_str() {
             "SHA1" | "SHA-1" => Some(Algorithm::Sha1),
@@ -39,8 +39,8 @@ impl Algorithm {
     }
 }
 
-/// The digest of a file as received, and of the unpacked file if it is gzip: for a compressed bill
-/// WeChat Pay names the digest of the unpacked file.
+/// The digest of a file as received and, if it is gzip, of the decompressed file, because WeChat
+/// Pay computes the digest of a bill before compression.
 pub(crate) struct FileDigest {
     raw: Hasher,
     algorithm: Algorithm,
@@ -48,13 +48,13 @@ pub(crate) struct FileDigest {
     expected: String,
 }
 
-/// Whether the file is gzip, which its first two bytes decide.
+/// Whether the file is gzip, as determined by its first two bytes.
 enum Unpacked {
     /// Fewer than two bytes were received.
     Unknown(Option<u8>),
     NotGzip,
     Gzip(Box<GzDecoder<Hasher>>),
-    /// It began like gzip but cannot be unpacked.
+    /// It begins like gzip but cannot be decompressed.
     Broken,
 }
 

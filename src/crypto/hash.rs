@@ -28,13 +28,13 @@ use super::secret::Secret;
 use crate::error::Error;
 use crate::proto::excerpt::excerpt;
 
-/// The default `sign_type`.
+/// The default `sign_type` of APIv2.
 pub const MD5: &str = "MD5";
-/// The stronger `sign_type`.
+/// The `sign_type` of APIv2 that is more secure than [`MD5`].
 pub const HMAC_SHA256: &str = "HMAC-SHA256";
 
-/// MD5 in lower-case hexadecimal: the `media_hash` of APIv2's uploads. The MD5 of the APIv2 key is
-/// the key of [`aes_ecb`](super::aes_ecb).
+/// Returns the MD5 digest as lower-case hexadecimal digits. It is the `media_hash` of APIv2
+/// uploads, and the digest of the APIv2 key is the key for [`aes_ecb`](super::aes_ecb).
 ///
 /// ```
 /// assert_eq!(wechatpay_chain::crypto::hash::md5("abc"), "900150983cd24fb0d6963f7d28e17f72");
@@ -44,20 +44,20 @@ pub fn md5(thing: impl AsRef<[u8]>) -> String {
     hex::encode(&Md5::digest(thing))
 }
 
-/// SHA-1 in lower-case hexadecimal: the digest of bills.
+/// Returns the SHA-1 digest as lower-case hexadecimal digits. It is the digest of bills.
 #[must_use]
 pub fn sha1(thing: impl AsRef<[u8]>) -> String {
     hex::encode(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, thing.as_ref()).as_ref())
 }
 
-/// SHA-256 in lower-case hexadecimal: the digest of uploads.
+/// Returns the SHA-256 digest as lower-case hexadecimal digits. It is the digest of uploads.
 #[must_use]
 pub fn sha256(thing: impl AsRef<[u8]>) -> String {
     hex::encode(digest::digest(&digest::SHA256, thing.as_ref()).as_ref())
 }
 
-/// MD5 of `thing`, `&secret=` and the secret of a WeChat Work agent, joined without separators, in
-/// lower-case hexadecimal.
+/// Returns the MD5 digest of `{thing}&secret={secret}` as lower-case hexadecimal digits. `secret`
+/// is the secret of a WeChat Work agent.
 #[must_use]
 pub fn md5_agency(thing: &str, secret: &Secret) -> String {
     md5_keyed(thing, "&secret=", secret)
@@ -71,8 +71,8 @@ fn md5_keyed(thing: &str, name: &str, key: &Secret) -> String {
     hex::encode(&hasher.finalize())
 }
 
-/// HMAC-SHA256 of `thing`, `&key=` and the key, joined without separators, with the same key, in
-/// lower-case hexadecimal.
+/// Returns the HMAC-SHA256 of `{thing}&key={key}` with the key `key`, as lower-case hexadecimal
+/// digits.
 #[must_use]
 pub fn hmac(thing: &str, key: &Secret) -> String {
     let mut context = ring_hmac::Context::with_key(&ring_hmac::Key::new(ring_hmac::HMAC_SHA256, key.expose()));
@@ -82,12 +82,13 @@ pub fn hmac(thing: &str, key: &Secret) -> String {
     hex::encode(context.sign().as_ref())
 }
 
-/// The `sign` of APIv2 over `data` in upper-case hexadecimal. `data` are sorted pairs, as
-/// [`formatter`](crate::php::formatter) joins them; `sign_type` is [`MD5`] or [`HMAC_SHA256`].
+/// Returns the APIv2 `sign` of `data` as upper-case hexadecimal digits. `data` contains sorted
+/// pairs, joined by [`query_string_like`](crate::php::formatter::query_string_like). `sign_type` is
+/// [`MD5`] or [`HMAC_SHA256`].
 ///
 /// # Errors
-/// [`ErrorKind::Options`](crate::ErrorKind::Options) when the sign type is neither. (The PHP SDK
-/// returns an empty signature.)
+/// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if `sign_type` has any other value.
+/// (The PHP SDK returns an empty signature instead.)
 pub fn sign(sign_type: &str, data: &str, key: &Secret) -> Result<String, Error> {
     let mut sign = match sign_type {
         MD5 => md5_keyed(data, "&key=", key),
@@ -103,7 +104,7 @@ pub fn sign(sign_type: &str, data: &str, key: &Secret) -> Result<String, Error> 
     Ok(sign)
 }
 
-/// Whether two signatures are equal, compared in constant time.
+/// Returns whether two signatures are equal. The comparison takes constant time.
 #[must_use]
 pub fn equals(known: &str, given: &str) -> bool {
     known.as_bytes().ct_eq(given.as_bytes()).into()
@@ -118,7 +119,7 @@ mod tests {
         assert_eq!(md5("abc"), "900150983cd24fb0d6963f7d28e17f72");
         assert_eq!(sha1("abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
         assert_eq!(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        // The example of WeChat Pay's own documentation.
+        // The example in WeChat Pay's documentation.
         let example = "appid=wxd930ea5d5a258f4f&body=test&device_info=1000&mch_id=10000100&nonce_str=ibuaiVcKdpRxkhJA";
         let key = Secret::from("192006250b4c09247ec02edce69f6a2d");
         assert_eq!(sign(MD5, example, &key).expect("sign"), "9A0A8659F005D6984697E2CA0A9CF3B7");

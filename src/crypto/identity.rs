@@ -41,8 +41,7 @@ impl Identity {
         Ok(Identity { chain, key })
     }
 
-    /// Reads the bytes of `apiclient_cert.p12`. Its passphrase is the merchant ID unless it was
-    /// changed.
+    /// Parses the contents of `apiclient_cert.p12`. Its passphrase is the merchant ID by default.
     #[cfg(feature = "pkcs12")]
     pub(crate) fn from_pkcs12(bytes: &[u8], passphrase: &Secret) -> Result<Self, Error> {
         use p12_keystore::{KeyStore, Pkcs12ImportPolicy};

@@ -1,9 +1,9 @@
-//! Keys, signatures and ciphers, as thin wrappers of ring and aws-lc-rs.
+//! Keys, signatures and ciphers: thin wrappers around ring and aws-lc-rs.
 //!
-//! A client uses them internally. They are public for code that signs, encrypts or decrypts by
-//! itself, and for code ported from PHP.
+//! A client uses them internally. They are public for code that signs, verifies, encrypts or
+//! decrypts messages itself, and for code ported from PHP.
 //!
-//! | here | PHP's `WeChatPay\Crypto` | used for |
+//! | this module | PHP's `WeChatPay\Crypto` | used for |
 //! | --- | --- | --- |
 //! | [`PrivateKey`], [`PublicKey`] | `Rsa` | signatures of APIv3, sensitive fields |
 //! | [`Apiv3Key`] | `AesGcm` | encrypted notifications and platform certificates |

@@ -2,9 +2,10 @@
 //!
 //! Two libraries sign. aws-lc-rs is nearly twice as fast as ring on processors with AVX-512 IFMA,
 //! but its first operation with a private key collects entropy for about 24 ms. A process that
-//! makes a single call should not wait for that, and a busy one should not lose the speed. So ring
-//! makes the first signatures of a process, a thread warms aws-lc-rs up meanwhile, and aws-lc-rs
-//! makes the later ones. PKCS#1 v1.5 is deterministic: both make the same bytes.
+//! makes a single call should not have to wait for that, and a busy process should still have the
+//! faster library. Therefore, ring makes the first signatures of a process, while a thread warms up
+//! aws-lc-rs, which makes the later ones. PKCS#1 v1.5 is deterministic, so both libraries produce
+//! the same bytes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ use super::public_key::PublicKey;
 use super::secret::Secret;
 use crate::error::{Error, ErrorKind};
 
-/// The merchant's private key (`apiclient_key.pem`), parsed once. Clones share it.
+/// The merchant's private key (`apiclient_key.pem`). It is parsed once, and clones share it.
 ///
 /// ```
 /// use wechatpay_chain::PrivateKey;
@@ -53,25 +54,26 @@ impl PrivateKey {
     /// `private.pkcs1://`. Among several sections, it is the first private key.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] when the file cannot be read, when it is not an RSA private key, when
-    /// the key is shorter than 2048 bits, or when a passphrase protects it.
+    /// Fails with [`ErrorKind::Config`] if the file cannot be read, or if the key is not an RSA
+    /// private key, is shorter than 2048 bits, or is protected by a passphrase.
     pub fn from_pem(setting: &str) -> Result<Self, Error> {
         PrivateKey::from_decoded(decode::text(setting, DerKind::PrivateKey)?)
     }
 
-    /// Reads a key in DER, PKCS#8 or PKCS#1.
+    /// Parses a PKCS#8 or PKCS#1 key in DER.
     ///
     /// # Errors
-    /// As [`from_pem`](Self::from_pem).
+    /// The same as for [`from_pem`](Self::from_pem).
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
         PrivateKey::from_decoded(der::parse(der)?)
     }
 
-    /// Reads a key that a passphrase protects: `BEGIN ENCRYPTED PRIVATE KEY`, PKCS#8 with PBES2.
-    /// Needs the feature `passphrase`.
+    /// Parses a key that is protected by a passphrase: `BEGIN ENCRYPTED PRIVATE KEY`, PKCS#8 with
+    /// PBES2. Requires the feature `passphrase`.
     ///
     /// # Errors
-    /// As [`from_pem`](Self::from_pem), and [`ErrorKind::Config`] when the passphrase is wrong.
+    /// The same as for [`from_pem`](Self::from_pem). Also fails with [`ErrorKind::Config`] if the
+    /// passphrase is wrong.
     #[cfg(feature = "passphrase")]
     pub fn from_encrypted_pem(setting: &str, passphrase: &Secret) -> Result<Self, Error> {
         use pkcs8::EncryptedPrivateKeyInfoRef;
@@ -125,28 +127,29 @@ impl PrivateKey {
     }
 
     /// Signs with RSA PKCS#1 v1.5 and SHA-256, the signature algorithm of APIv3. WeChat Pay expects
-    /// the result in base64. [`formatter`](crate::php::formatter) builds the message.
+    /// the result in base64. Use [`formatter`](crate::php::formatter) to build the message.
     ///
     /// # Errors
-    /// [`ErrorKind::Sign`] when the RSA library fails, which is not expected for a key that it
-    /// parsed.
+    /// Fails with [`ErrorKind::Sign`] if the RSA library fails, which is not expected for a key
+    /// that it has parsed.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         self.pair.sign(message).ok_or_else(|| Error::new(ErrorKind::Sign, "the RSA library failed to sign"))
     }
 
-    /// [`sign`](Self::sign), in base64.
+    /// The same as [`sign`](Self::sign), but returns base64.
     ///
     /// # Errors
-    /// As [`sign`](Self::sign).
+    /// The same as for [`sign`](Self::sign).
     pub fn sign_base64(&self, message: &[u8]) -> Result<String, Error> {
         self.sign(message).map(|signature| BASE64_STANDARD.encode(signature))
     }
 
-    /// Decrypts a sensitive field that WeChat Pay encrypted for this merchant: base64 of RSA-OAEP
-    /// with SHA-1 and MGF1.
+    /// Decrypts a sensitive field that WeChat Pay encrypted for this merchant. `ciphertext` is
+    /// base64; the algorithm is RSA-OAEP with SHA-1 and MGF1.
     ///
     /// # Errors
-    /// [`ErrorKind::Decode`] when it is not base64, or when it was encrypted for another key.
+    /// Fails with [`ErrorKind::Decode`] if `ciphertext` is not base64, or was encrypted for another
+    /// key.
     #[cfg(feature = "aws-lc-rs")]
     pub fn decrypt(&self, ciphertext: &str) -> Result<Vec<u8>, Error> {
         let wrong = || {
@@ -166,8 +169,8 @@ impl PrivateKey {
         Ok(plaintext)
     }
 
-    /// Decrypts the fields at `paths` in place, all of them or none: see
-    /// [`decrypt`](Self::decrypt). Where a path meets an array, it names the field in each element.
+    /// Decrypts the fields at `paths` in place with [`decrypt`](Self::decrypt). A path through an
+    /// array selects the field in each element. If one field fails, none is changed.
     ///
     /// ```
     /// # use serde_json::json;
@@ -181,7 +184,8 @@ impl PrivateKey {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Options`] when no field is at a path, or when a field cannot be decrypted.
+    /// Fails with [`ErrorKind::Options`] if a path does not lead to a field, or if a field cannot
+    /// be decrypted.
     #[cfg(feature = "aws-lc-rs")]
     pub fn decrypt_fields<'a>(
         &self,
@@ -193,7 +197,7 @@ impl PrivateKey {
         })
     }
 
-    /// The public key of the pair.
+    /// Returns the public key of the pair.
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
         self.public.clone()

@@ -1,4 +1,4 @@
-//! RSA public keys: the platform's verifies responses and encrypts sensitive fields.
+//! RSA public keys. The platform's key verifies responses and encrypts sensitive fields.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,10 +24,10 @@ use crate::error::Error;
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const MIN_BITS: usize = 2048;
 
-/// A public key of the platform: it verifies responses and encrypts sensitive fields. Clones share
-/// it.
+/// An RSA public key. The platform's key verifies responses and encrypts sensitive fields. Clones
+/// are cheap and share the parsed key.
 ///
-/// WeChat Pay provides it as `pub_key.pem` with an ID (`PUB_KEY_ID_...`), or in a platform
+/// WeChat Pay provides its key as `pub_key.pem` with an ID (`PUB_KEY_ID_...`), or in a platform
 /// certificate with a serial number.
 ///
 /// ```
@@ -48,7 +48,7 @@ pub struct PublicKey {
     certificate: Option<Arc<X509Fields>>,
 }
 
-/// Equal keys are equal, with or without a certificate.
+/// Compares only the keys, not the certificates that contained them.
 impl PartialEq for PublicKey {
     fn eq(&self, other: &Self) -> bool {
         self.pkcs1 == other.pkcs1
@@ -64,16 +64,16 @@ impl PublicKey {
     /// key or certificate.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when the file cannot be read, when it is not
-    /// an RSA public key (a private key, for instance), or when the key is shorter than 2048 bits.
+    /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read, or if
+    /// the key is not an RSA public key or is shorter than 2048 bits.
     pub fn from_pem(setting: &str) -> Result<Self, Error> {
         PublicKey::from_decoded(decode::text(setting, DerKind::PublicKey)?)
     }
 
-    /// Reads a public key or a certificate in DER.
+    /// Parses a public key or a certificate in DER.
     ///
     /// # Errors
-    /// As [`from_pem`](Self::from_pem).
+    /// The same as for [`from_pem`](Self::from_pem).
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
         PublicKey::from_decoded(der::parse(der)?)
     }
@@ -91,7 +91,7 @@ impl PublicKey {
         }
     }
 
-    /// The key of a certificate. It remembers the certificate's serial number and validity.
+    /// The key of a certificate, with the certificate's serial number and validity period.
     pub(super) fn from_certificate(certificate: Arc<X509Fields>) -> Result<Self, Error> {
         let key = PublicKey::from_spki(&certificate.spki)?;
         Ok(PublicKey { certificate: Some(certificate), ..key })
@@ -116,8 +116,8 @@ impl PublicKey {
         Ok(PublicKey { pkcs1: der.into(), modulus_len, certificate: None })
     }
 
-    /// The serial number of the certificate that contained this key, in upper-case hexadecimal;
-    /// `None` for a bare key.
+    /// Returns the serial number of the certificate that contained this key, as upper-case
+    /// hexadecimal digits; `None` for a bare key.
     #[must_use]
     pub fn certificate_serial(&self) -> Option<&str> {
         self.certificate.as_ref().map(|certificate| certificate.serial.as_str())
@@ -134,26 +134,26 @@ impl PublicKey {
         self.certificate.as_ref().and_then(|certificate| certificate.common_name.as_deref())
     }
 
-    /// Whether `signature` (RSA PKCS#1 v1.5 with SHA-256, raw bytes) is a signature of `message`.
-    /// [`formatter::response`](crate::php::formatter::response) builds the message of a response or
-    /// a notification.
+    /// Returns whether `signature` (RSA PKCS#1 v1.5 with SHA-256, raw bytes) is a valid signature
+    /// of `message`. Use [`formatter::response`](crate::php::formatter::response) to build the
+    /// message of a response or a notification.
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &self.pkcs1).verify(message, signature).is_ok()
     }
 
-    /// [`verify`](Self::verify) for a signature in base64. Text that is not base64 is not a valid
-    /// signature.
+    /// The same as [`verify`](Self::verify), for a signature in base64. Returns `false` if
+    /// `signature` is not base64.
     #[must_use]
     pub fn verify_base64(&self, message: &[u8], signature: &str) -> bool {
         BASE64_STANDARD.decode(signature).is_ok_and(|signature| self.verify(message, &signature))
     }
 
-    /// Encrypts a sensitive field for the platform: base64 of RSA-OAEP with SHA-1 and MGF1. A key
-    /// of 2048 bits encrypts up to 214 bytes. Source: WeChat Pay, "敏感信息加解密".
+    /// Encrypts a sensitive field for the platform with RSA-OAEP, SHA-1 and MGF1, and returns
+    /// base64. A 2048-bit key can encrypt up to 214 bytes. Source: WeChat Pay, "敏感信息加解密".
     ///
     /// # Errors
-    /// [`ErrorKind::Options`](crate::ErrorKind::Options) when the text is too long.
+    /// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if the text is too long.
     #[cfg(feature = "aws-lc-rs")]
     pub fn encrypt(&self, plaintext: &[u8]) -> Result<String, Error> {
         let failed = |_| Error::options("the RSA library failed to encrypt");
@@ -172,13 +172,13 @@ impl PublicKey {
         Ok(BASE64_STANDARD.encode(ciphertext))
     }
 
-    /// Encrypts the fields at `paths` in place, all of them or none: see
-    /// [`encrypt`](Self::encrypt). The option `encrypt` of a call does the same and selects the
-    /// right key.
+    /// Encrypts the fields at `paths` in place with [`encrypt`](Self::encrypt). If one field fails,
+    /// none is changed. The option `encrypt` of a call does the same and also selects the right
+    /// key.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`](crate::ErrorKind::Options) when no field is at a path, when a field
-    /// is not text, or when it is too long.
+    /// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if a path does not lead to a
+    /// field, or if a field is not text or is too long.
     #[cfg(feature = "aws-lc-rs")]
     pub fn encrypt_fields<'a>(
         &self,
@@ -188,7 +188,7 @@ impl PublicKey {
         sensitive::replace_all(json, paths, |text| self.encrypt(text.as_bytes()))
     }
 
-    /// The key as SPKI, in DER: PHP's `pkcs1ToSpki`.
+    /// Returns the key as SPKI in DER, like PHP's `pkcs1ToSpki`.
     #[must_use]
     pub fn spki(&self) -> Vec<u8> {
         let algorithm = AlgorithmIdentifierRef { oid: RSA_ENCRYPTION, parameters: Some(AnyRef::NULL) };

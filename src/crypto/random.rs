@@ -4,10 +4,10 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::error::{Error, ErrorKind};
 
-/// A nonce in the form of the PHP SDK: 32 letters and digits, all equally likely.
+/// Returns a nonce in the format of the PHP SDK: 32 letters and digits, all equally likely.
 ///
 /// # Errors
-/// [`ErrorKind::Sign`] when the operating system provides no random bytes.
+/// Fails with [`ErrorKind::Sign`] if the operating system provides no random bytes.
 pub(crate) fn nonce() -> Result<String, Error> {
     const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     const LENGTH: usize = 32;
@@ -18,15 +18,16 @@ pub(crate) fn nonce() -> Result<String, Error> {
         random
             .fill(&mut bytes)
             .map_err(|_| Error::new(ErrorKind::Sign, "the operating system provides no random bytes for the nonce"))?;
-        // 256 is not a multiple of 62: the bytes from 248 on would make some letters more likely.
+        // 256 is not a multiple of 62, so bytes of 248 and above would make some letters more
+        // likely.
         let letters = bytes.iter().filter(|byte| **byte < 62 * 4);
         nonce.extend(letters.take(LENGTH - nonce.len()).map(|byte| char::from(ALPHABET[usize::from(byte % 62)])));
     }
     Ok(nonce)
 }
 
-/// A random byte for the jitter of a pause. Without random bytes it is 128, the middle of the
-/// range.
+/// Returns a random byte for the jitter of a pause, or 128, the middle of the range, if random
+/// bytes are not available.
 pub(crate) fn byte() -> u8 {
     let mut byte = [128];
     let _ = SystemRandom::new().fill(&mut byte);

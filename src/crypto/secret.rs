@@ -1,10 +1,11 @@
-//! Secret text: shown as `***` when formatted, and zeroed when dropped.
+//! A secret that is formatted as `***` and zeroed on drop.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A key, a passphrase or another secret that must not reach a log.
+/// A key, a passphrase or another secret that must not appear in logs. It is formatted as `***` and
+/// zeroed on drop.
 ///
 /// ```
 /// use wechatpay_chain::Secret;
@@ -15,7 +16,7 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
-    /// The secret bytes. From here on the caller has to protect them.
+    /// Returns the secret bytes, which the caller must then protect.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0

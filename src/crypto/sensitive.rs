@@ -1,8 +1,8 @@
-//! Sensitive fields of a JSON body, each of which is encrypted by itself: names, phone numbers,
-//! card numbers.
+//! Sensitive fields of a JSON body, such as names, phone numbers and card numbers. Each field is
+//! encrypted separately.
 //!
-//! A field is named by its path, `contact_info.mobile_phone`. Where the path meets an array, it
-//! names the field in each element; `list[].name` is the same as `list.name`.
+//! A field is selected by its path, such as `contact_info.mobile_phone`. A path through an array
+//! selects the field in each element; `list[].name` is the same as `list.name`.
 //!
 //! Source: WeChat Pay, "敏感信息加解密".
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::proto::json_depth;
 
-/// Replaces the text of the fields at `paths` by the result of `change`. On an error `json` is
+/// Replaces the text of the fields at `paths` with the result of `change`. If it fails, `json` is
 /// unchanged.
 pub(super) fn replace_all<'a>(
     json: &mut Value,
@@ -25,7 +25,8 @@ pub(super) fn replace_all<'a>(
     Ok(())
 }
 
-/// A path without a field is an error: with a misspelled path the field would be sent in the clear.
+/// Fails if a path does not lead to a field, because with a misspelled path, the field would be
+/// sent unencrypted.
 fn replace(json: &mut Value, path: &str, change: &mut impl FnMut(&str) -> Result<String, Error>) -> Result<(), Error> {
     let names: Vec<&str> = path.split('.').map(|name| name.strip_suffix("[]").unwrap_or(name)).collect();
     match walk(json, path, &names, change)? {

@@ -10,8 +10,8 @@ use super::v2;
 use super::{MAX_BYTES, Notification, NotificationVerifier, Reply};
 use crate::error::{Error, ErrorKind};
 
-/// Extracts an authentic notification in a handler whose state contains [`NotificationVerifier`]. A
-/// rejected request receives [`Reply::to`] as its response, and the handler is not called.
+/// Extracts an authentic notification in a handler whose state contains a [`NotificationVerifier`].
+/// If the request is rejected, the response is [`Reply::to`], and the handler is not called.
 impl<S> FromRequest<S> for Notification
 where
     NotificationVerifier: FromRef<S>,
@@ -28,7 +28,7 @@ where
     }
 }
 
-/// The same for notifications of APIv2, with a state that contains [`v2::NotificationVerifier`].
+/// The same for APIv2 notifications. The state must contain a [`v2::NotificationVerifier`].
 impl<S> FromRequest<S> for v2::Notification
 where
     v2::NotificationVerifier: FromRef<S>,

@@ -1,7 +1,7 @@
 //! Notifications of APIv3: the requests that WeChat Pay sends to the merchant's `notify_url`.
 //!
-//! A [`NotificationVerifier`] verifies the signature over the raw body and decrypts the resource; a
-//! [`Reply`] is the response.
+//! A [`NotificationVerifier`] verifies the signature of the raw body and decrypts the resource. A
+//! [`Reply`] is the response to WeChat Pay.
 //!
 //! Source: WeChat Pay, "通知规则" and "回调验签".
 //!
@@ -16,7 +16,7 @@
 //! # let (headers, body) = (request.headers(), request.body());
 //! let verifier = NotificationVerifier::new([(id, platform_key)], apiv3_key)?;
 //!
-//! // In the handler of the notify_url, with the headers and the raw body of the request:
+//! // In the handler of the notify_url, pass the headers and the raw body of the request:
 //! let reply = match verifier.verify(headers, body) {
 //!     Ok(notification) => {
 //!         println!("{} {}", notification.event_type(), notification.resource()["out_trade_no"]);
@@ -54,21 +54,21 @@ pub use reply::Reply;
 
 /// The longest accepted body, in bytes.
 const MAX_BYTES: usize = 1024 * 1024;
-/// The encryption of APIv3, its only one.
+/// The encryption algorithm of APIv3. There is only this one.
 const ALGORITHM: &str = "AEAD_AES_256_GCM";
 
-/// Verifies and decrypts notifications. A clone is cheap and shares everything.
+/// Verifies and decrypts notifications. Clones are cheap and share the keys and the replay store.
 ///
-/// A notification is accepted when
-/// - each of its four signature headers is present once,
+/// A notification is accepted if:
+/// - each of the four signature headers appears exactly once,
 /// - its timestamp is within five minutes of the local clock,
-/// - a known platform key signed the raw body,
+/// - the signature of the raw body is valid for a known platform key,
 /// - it was not received before, and
-/// - the APIv3 key decrypts its resource.
+/// - its resource can be decrypted with the APIv3 key.
 ///
-/// With the feature `axum` it is the state that the extractor [`Notification`] needs. The
-/// [module](self) has an example. For other servers, IDs and duplicate deliveries see the manual,
-/// `docs/manual/notifications.md`.
+/// With the feature `axum`, put it into the state of the router, where the extractor
+/// [`Notification`] finds it. The [module documentation](self) has an example. For other servers,
+/// and for duplicate deliveries, see `docs/manual/notifications.md`.
 #[derive(Clone)]
 pub struct NotificationVerifier(Arc<VerifierInner>);
 
@@ -80,14 +80,14 @@ struct VerifierInner {
 }
 
 impl NotificationVerifier {
-    /// Creates a verifier with platform keys by their IDs: `PUB_KEY_ID_...`, or the serial number
-    /// of a certificate. [`Client::notifications`] uses the keys of a client instead, including the
-    /// certificates that it downloads.
+    /// Creates a verifier from the APIv3 key and platform keys, each with its ID: `PUB_KEY_ID_...`
+    /// or the serial number of a certificate. Alternatively, [`Client::notifications`] returns a
+    /// verifier with the keys of a client, including the certificates that it downloads.
     ///
     /// [`Client::notifications`]: crate::Client::notifications
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] when there is no key, or when a key does not match its ID.
+    /// Fails with [`ErrorKind::Config`] if there is no key, or if a key does not match its ID.
     pub fn new(
         keys: impl IntoIterator<Item = (impl Into<String>, PublicKey)>,
         apiv3_key: Apiv3Key,
@@ -110,7 +110,7 @@ impl NotificationVerifier {
         NotificationVerifier(Arc::new(VerifierInner { verifier, apiv3_key, replay_store, clock: Arc::new(clock::now) }))
     }
 
-    /// The inner state, copied if a clone shares it.
+    /// Returns the inner state, or a copy if a clone shares it.
     fn into_inner(self) -> VerifierInner {
         Arc::try_unwrap(self.0).unwrap_or_else(|shared| VerifierInner {
             verifier: Arc::clone(&shared.verifier),
@@ -120,15 +120,14 @@ impl NotificationVerifier {
         })
     }
 
-    /// Replaces the store that detects replays. Several instances behind one `notify_url` need a
-    /// shared store.
+    /// Replaces the store that detects replays. Use a shared store if several instances share one
+    /// `notify_url`.
     #[must_use]
     pub fn replay_store(self, store: impl ReplayStore) -> Self {
         NotificationVerifier(Arc::new(VerifierInner { replay_store: Arc::new(store), ..self.into_inner() }))
     }
 
-    /// Replaces the clock, which returns seconds since 1970. For tests, such as one of an old
-    /// notification:
+    /// Replaces the clock, for use in tests. `clock` returns the time in seconds since 1970.
     ///
     /// ```
     /// # use wechatpay_chain::ErrorKind;
@@ -147,25 +146,26 @@ impl NotificationVerifier {
         NotificationVerifier(Arc::new(VerifierInner { clock: Arc::new(clock), ..self.into_inner() }))
     }
 
-    /// Verifies the headers and the raw body of a request, and decrypts the resource. Blocks the
-    /// thread only while a platform certificate is downloaded, or while the replay store works.
+    /// Verifies the headers and the raw body of a request, and decrypts the resource. This blocks
+    /// the thread only if it has to download a platform certificate or wait for the replay store.
     ///
     /// # Errors
-    /// [`Reply::to`] builds the response for each of them:
+    /// [`Reply::to`] creates the response for each of these errors:
     /// - [`ErrorKind::TooLarge`]: the body is longer than 1 MiB.
-    /// - [`ErrorKind::Probe`]: WeChat Pay tests whether wrong signatures are rejected.
+    /// - [`ErrorKind::Probe`]: the signature is deliberately wrong, because WeChat Pay tests
+    ///   whether it is rejected.
     /// - [`ErrorKind::Verification`]: a header is missing or wrong, the timestamp is more than five
     ///   minutes off, or the signature is invalid.
-    /// - [`ErrorKind::Decode`]: the body is not JSON, or the APIv3 key does not decrypt the
-    ///   resource.
+    /// - [`ErrorKind::Decode`]: the body is not JSON, or the resource cannot be decrypted with the
+    ///   APIv3 key.
     /// - [`ErrorKind::Replay`]: the notification was received before, or the replay store failed.
     pub fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<Notification, Error> {
         self.verify_async(headers, body).wait()
     }
 
-    /// [`verify`](Self::verify), asynchronously.
+    /// The asynchronous form of [`verify`](Self::verify).
     pub fn verify_async(&self, headers: &HeaderMap, body: &[u8]) -> Promise<Notification> {
-        // Of a body that is too long only the first MAX_BYTES + 1 bytes are copied.
+        // If the body is too long, only its first MAX_BYTES + 1 bytes are copied.
         let body = Bytes::copy_from_slice(body.get(..=MAX_BYTES).unwrap_or(body));
         let (inner, headers) = (Arc::clone(&self.0), headers.clone());
         Promise::new(async move { inner.verify(&headers, body).await })
@@ -185,10 +185,10 @@ impl VerifierInner {
         let signed = verify::check_headers(headers, &body, now).map_err(|reason| not_authentic(&reason))?;
         let verified = self.verifier.verify(signed.serial, &signed.message, &signed.signature).await;
         verified.map_err(|reason| not_authentic(&reason.to_string()))?;
-        // Before it is stored: a notification that the wrong APIv3 key did not decrypt can be
-        // delivered again.
+        // Decryption comes before storing, so that a notification which could not be decrypted with
+        // a wrong APIv3 key is accepted when it is sent again.
         let notification = self.decrypt(body)?;
-        // After the verification, so that forged requests cannot fill the store.
+        // Storing comes after verification, so that forged requests cannot fill the store.
         let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let seen = format!("{} {}", value(verify::TIMESTAMP), value(verify::NONCE));
         let until = now.saturating_add(2 * verify::MAX_CLOCK_OFFSET);
@@ -243,10 +243,11 @@ fn decode_error(message: impl Into<String>) -> Error {
 
 /// An authentic notification with its decrypted resource.
 ///
-/// WeChat Pay delivers a notification again, with the same [`id`](Self::id), until the response is
-/// a success. Store the ID of each processed notification, so that none is processed twice.
+/// WeChat Pay redelivers a notification, with the same [`id`](Self::id), until it receives a
+/// success response. To avoid processing a notification twice, store the ID of each one that you
+/// process.
 ///
-/// With the feature `axum` it is an extractor for handlers whose state contains
+/// With the feature `axum`, it is an extractor for handlers whose state contains a
 /// [`NotificationVerifier`]. Amounts are in fen.
 ///
 /// ```
@@ -281,73 +282,73 @@ impl Notification {
         self.json.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// The ID of the notification, which is the same in each delivery.
+    /// Returns the ID of the notification, which is the same in each delivery.
     #[must_use]
     pub fn id(&self) -> &str {
         self.text("id")
     }
 
-    /// The type of the event, such as `TRANSACTION.SUCCESS`.
+    /// Returns the type of the event, such as `TRANSACTION.SUCCESS`.
     #[must_use]
     pub fn event_type(&self) -> &str {
         self.text("event_type")
     }
 
-    /// A description of the event, in Chinese.
+    /// Returns a description of the event, in Chinese.
     #[must_use]
     pub fn summary(&self) -> &str {
         self.text("summary")
     }
 
-    /// The time of the event, as RFC 3339.
+    /// Returns the time of the event in RFC 3339 format.
     #[must_use]
     pub fn create_time(&self) -> &str {
         self.text("create_time")
     }
 
-    /// The type of the resource, such as `transaction`.
+    /// Returns the type of the resource, such as `transaction`.
     #[must_use]
     pub fn original_type(&self) -> &str {
         self.json["resource"].get("original_type").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// The decrypted resource: the order, the refund, ...
+    /// Returns the decrypted resource: the order, the refund, ...
     #[must_use]
     pub fn resource(&self) -> &Value {
         &self.resource
     }
 
-    /// The decrypted resource by value. Its sensitive fields are decrypted by
+    /// Returns the decrypted resource by value. To decrypt its sensitive fields, use
     /// [`PrivateKey::decrypt_fields`](crate::PrivateKey::decrypt_fields).
     #[must_use]
     pub fn into_resource(self) -> Value {
         self.resource
     }
 
-    /// The decrypted resource, deserialized into `T`.
+    /// Deserializes the decrypted resource into `T`.
     ///
     /// # Errors
-    /// [`ErrorKind::Decode`] when it does not match `T`.
+    /// Fails with [`ErrorKind::Decode`] if the resource does not match `T`.
     pub fn resource_as<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
         T::deserialize(&self.resource).map_err(|source| {
             decode_error(format!("the resource does not match the expected type: {source}")).with_source(source)
         })
     }
 
-    /// The whole notification as received, with the encrypted resource.
+    /// Returns the whole notification as received, with the encrypted resource.
     #[must_use]
     pub fn json(&self) -> &Value {
         &self.json
     }
 
-    /// The raw body.
+    /// Returns the raw body.
     #[must_use]
     pub fn body(&self) -> &Bytes {
         &self.body
     }
 }
 
-/// Without the resource, which contains personal data.
+/// Omits the resource, which contains personal data.
 impl fmt::Debug for Notification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Notification")

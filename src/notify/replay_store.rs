@@ -1,4 +1,4 @@
-//! Replay protection: a store of the notifications that were received.
+//! Replay protection: a store of received notifications.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -7,11 +7,11 @@ use crate::error::BoxError;
 use crate::proto::verify;
 use crate::transport::BoxFuture;
 
-/// How many notifications the store in memory remembers. Only authentic ones are stored.
+/// The maximum number of notifications in the memory store. Only authentic ones are stored.
 const MAX_ENTRIES: usize = 100_000;
 
-/// A store of the notifications that were received. The default store is in the memory of this
-/// process. Several instances behind one `notify_url` need a shared store:
+/// A store of received notifications, which detects replays. The default store is in the memory of
+/// this process. If several instances share one `notify_url`, implement a shared store:
 ///
 /// ```
 /// use wechatpay_chain::notify::ReplayStore;
@@ -41,14 +41,16 @@ const MAX_ENTRIES: usize = 100_000;
 /// # Ok::<(), BoxError>(())
 /// ```
 pub trait ReplayStore: Send + Sync + 'static {
-    /// Stores `seen`, the timestamp and the nonce of a notification, until `until` (seconds since
-    /// 1970). Returns `true` if it is new, `false` if it was stored before. Must be atomic: of two
-    /// concurrent inserts of the same value only one returns `true`.
+    /// Stores `seen`, which consists of the timestamp and the nonce of a notification, until the
+    /// time `until` in seconds since 1970. Returns `true` if `seen` is new, and `false` if it is
+    /// already stored. This must be atomic: if the same value is inserted twice concurrently, only
+    /// one of the calls returns `true`.
     ///
     /// # Errors
-    /// An error rejects the notification with [`ErrorKind::Replay`](crate::ErrorKind::Replay) and
-    /// is its source. [`Reply::to`](super::Reply::to) responds with 500, so that WeChat Pay
-    /// delivers it again.
+    /// If this method fails, the notification is rejected with
+    /// [`ErrorKind::Replay`](crate::ErrorKind::Replay), whose source is the error.
+    /// [`Reply::to`](super::Reply::to) then responds with 500, so that WeChat Pay delivers the
+    /// notification again.
     fn insert<'a>(&'a self, seen: &'a str, until: i64) -> BoxFuture<'a, Result<bool, BoxError>>;
 }
 
@@ -93,7 +95,7 @@ mod tests {
         let sizes = |store: &MemoryStore| store.0.lock().map(|seen| (seen.set.len(), seen.order.len())).expect("lock");
         assert_eq!(sizes(&store), (MAX_ENTRIES, MAX_ENTRIES));
         assert!(!insert(&(MAX_ENTRIES + 9_999).to_string(), 1000), "the newest is stored");
-        // At that time all of the entries above have expired.
+        // At this time, all entries above have expired.
         assert!(insert("new", 1000 + 2 * verify::MAX_CLOCK_OFFSET + 1));
         assert_eq!(sizes(&store), (1, 1));
     }

@@ -6,10 +6,10 @@ use serde_json::json;
 
 use crate::error::{Error, ErrorKind};
 
-/// The response to a notification. After any response except success, WeChat Pay delivers the
-/// notification again, up to fifteen times within a day.
+/// The response to a notification. Unless it is a success, WeChat Pay delivers the notification
+/// again, up to fifteen times within a day.
 ///
-/// It converts into `http::Response<Bytes>`. With the feature `axum` it implements `IntoResponse`.
+/// It converts into `http::Response<Bytes>`. With the feature `axum`, it implements `IntoResponse`.
 ///
 /// ```
 /// use wechatpay_chain::notify::Reply;
@@ -28,27 +28,28 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The notification was accepted: 204 without a body.
+    /// Reports that the notification was accepted: 204 without a body.
     #[must_use]
     pub fn success() -> Self {
         Reply { status: StatusCode::NO_CONTENT, body: String::new() }
     }
 
-    /// The notification cannot be processed now and should be delivered again: 500 with a message.
+    /// Requests another delivery, because the notification cannot be processed now: 500 with a
+    /// message.
     #[must_use]
     pub fn fail(message: &str) -> Self {
         Reply::with_failure(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
 
-    /// The response to a rejected notification. The body does not reveal the reason.
+    /// Creates the response to a rejected notification. The body does not reveal details.
     ///
     /// | status | error |
     /// | --- | --- |
     /// | 401 | [`ErrorKind::Verification`], [`ErrorKind::Probe`] |
     /// | 413 | [`ErrorKind::TooLarge`] |
     /// | 400 | [`ErrorKind::Decode`] |
-    /// | 409 | [`ErrorKind::Replay`], received before |
-    /// | 500 | [`ErrorKind::Replay`] if the [`ReplayStore`](super::ReplayStore) failed, others |
+    /// | 409 | [`ErrorKind::Replay`], if the notification was received before |
+    /// | 500 | [`ErrorKind::Replay`], if the [`ReplayStore`](super::ReplayStore) failed, and all other kinds |
     #[must_use]
     pub fn to(error: &Error) -> Self {
         match error.kind() {
@@ -57,8 +58,9 @@ impl Reply {
             }
             ErrorKind::TooLarge => Reply::with_failure(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long"),
             ErrorKind::Decode => Reply::with_failure(StatusCode::BAD_REQUEST, "the notification cannot be read"),
-            // Not a success: if the first delivery was not processed completely, WeChat Pay has to
-            // deliver it again. A redelivery has a new signature and is not a replay.
+            // This is not a success, because the first delivery may not have been processed
+            // completely. WeChat Pay then delivers the notification again, with a new signature, so
+            // the redelivery is not a replay.
             ErrorKind::Replay if std::error::Error::source(error).is_none() => {
                 Reply::with_failure(StatusCode::CONFLICT, "this delivery was seen before")
             }
@@ -70,13 +72,13 @@ impl Reply {
         Reply { status, body: json!({ "code": "FAIL", "message": message }).to_string() }
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The body: empty, or `{"code": "FAIL", "message": "..."}`.
+    /// Returns the body, which is empty or `{"code": "FAIL", "message": "..."}`.
     #[must_use]
     pub fn body(&self) -> &str {
         &self.body

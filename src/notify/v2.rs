@@ -1,6 +1,7 @@
-//! Notifications of APIv2: XML whose fields are signed with the APIv2 key, or encrypted.
+//! APIv2 notifications: XML whose fields are signed or encrypted with the APIv2 key.
 //!
-//! Give them another `notify_url` than the notifications of APIv3, because the responses differ.
+//! Use a different `notify_url` for them than for APIv3 notifications, because the responses
+//! differ.
 //!
 //! Source: WeChat Pay, "支付结果通知", "退款结果通知" and similar pages of APIv2.
 //!
@@ -12,7 +13,7 @@
 //! # let body = sandbox.notification_v2(&paid)?;
 //! let verifier = NotificationVerifier::new(mchid, secret)?;
 //!
-//! // In the handler of the notify_url, with the raw body of the request:
+//! // In the handler of the notify_url, pass the raw body of the request:
 //! let reply = match verifier.verify(&body) {
 //!     Ok(notification) => {
 //!         println!("{}", notification.fields()["out_trade_no"]);
@@ -42,17 +43,17 @@ use crate::proto::xml;
 const UNSIGNED_FIELDS: [&str; 8] =
     ["return_code", "return_msg", "appid", "mch_id", "sub_appid", "sub_mch_id", "nonce_str", "req_info"];
 
-/// Verifies and decrypts notifications of APIv2. A clone is cheap and shares everything.
+/// Verifies and decrypts APIv2 notifications. Clones are cheap and share the keys.
 ///
-/// A notification is accepted when its `mch_id` is this merchant or absent, and its `sign` is
-/// valid. The length of `sign` decides between MD5 and HMAC-SHA256. A refund notification has no
-/// `sign`: the APIv2 key has to decrypt its `req_info`, and `mch_id` is required. `sign` does not
-/// cover nested fields, which APIv2 does not define.
+/// A notification is accepted if its `sign` is valid and its `mch_id` is this merchant's or absent.
+/// The length of `sign` selects MD5 or HMAC-SHA256. A refund notification has no `sign`; it is
+/// accepted if its `mch_id` is this merchant's and its `req_info` can be decrypted with the APIv2
+/// key. `sign` does not cover nested fields, which APIv2 does not define.
 ///
-/// A `sign` of APIv2 binds neither an address nor a purpose. A signed query that a browser sees,
-/// such as that of `papay/h5entrustweb`, is also a validly signed message. Notifications carry no
-/// time either, and WeChat Pay repeats a notification until the response is a success. So query the
-/// order before you act on a notification.
+/// An APIv2 `sign` covers neither the URL nor the purpose of a message. A signed query that is
+/// visible in a browser, such as that of `papay/h5entrustweb`, could therefore be sent as a
+/// notification. Notifications have no timestamp either, so replays cannot be detected. Therefore,
+/// query the order before you act on a notification.
 #[derive(Clone)]
 pub struct NotificationVerifier(Arc<Keys>);
 
@@ -62,12 +63,12 @@ struct Keys {
 }
 
 impl NotificationVerifier {
-    /// Creates a verifier for the merchant `mchid` with its APIv2 key.
-    /// [`Client::notifications_v2`](crate::Client::notifications_v2) uses those of a client
-    /// instead.
+    /// Creates a verifier from a merchant ID and its APIv2 key. Alternatively,
+    /// [`Client::notifications_v2`](crate::Client::notifications_v2) returns a verifier with those
+    /// of a client.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] when the key is empty or cannot be an APIv2 key.
+    /// Fails with [`ErrorKind::Config`] if the key is empty or cannot be an APIv2 key.
     pub fn new(mchid: impl Into<String>, apiv2_key: impl Into<Secret>) -> Result<Self, Error> {
         let credential = Apiv2Credential::new(mchid, apiv2_key.into());
         let credential = credential.map_err(|reason| Error::config(format!("the APIv2 key {reason}")))?;
@@ -78,23 +79,23 @@ impl NotificationVerifier {
         NotificationVerifier(Arc::new(Keys { credential, apiv3_key }))
     }
 
-    /// Adds the APIv3 key, which decrypts the `event_ciphertext` of some notifications of APIv2,
-    /// such as those of WeChat Pay Score.
+    /// Adds the APIv3 key, which decrypts the `event_ciphertext` of some APIv2 notifications, such
+    /// as those of WeChat Pay Score.
     #[must_use]
     pub fn apiv3_key(self, key: Apiv3Key) -> Self {
         NotificationVerifier::with(self.0.credential.clone(), Some(key))
     }
 
-    /// Verifies the raw body of a request, and decrypts what is encrypted in it. An authentic
-    /// notification can report a failure: check `result_code` if there is one.
+    /// Verifies the raw body of a request, and decrypts its encrypted part, if any. An authentic
+    /// notification can report a failure, so check `result_code` if it is present.
     ///
     /// # Errors
-    /// [`Reply::to`] builds the response for each of them:
+    /// [`Reply::to`] creates the response for each of these errors:
     /// - [`ErrorKind::TooLarge`]: the body is longer than 1 MiB.
     /// - [`ErrorKind::Verification`]: `sign` is missing or invalid, or the notification is for
     ///   another merchant.
-    /// - [`ErrorKind::Decode`]: the body is not XML, or the key does not decrypt the encrypted
-    ///   part.
+    /// - [`ErrorKind::Decode`]: the body is not XML, or its encrypted part cannot be decrypted with
+    ///   the key.
     pub fn verify(&self, body: &[u8]) -> Result<Notification, Error> {
         check_length(body)?;
         let credential = &self.0.credential;
@@ -103,7 +104,7 @@ impl NotificationVerifier {
         let is_encrypted = fields.get("req_info").and_then(Value::as_str).is_some_and(|info| !info.is_empty());
         let is_unsigned = is_encrypted && !fields.contains_key("sign");
         if is_unsigned {
-            // Only `req_info` is authenticated. Anybody could have added other fields.
+            // Only `req_info` is authenticated. An attacker could have added the other fields.
             fields.retain(|name, _| UNSIGNED_FIELDS.contains(&name.as_str()));
         } else {
             credential.verify(&fields).map_err(|reason| not_authentic(&reason))?;
@@ -158,7 +159,7 @@ impl NotificationVerifier {
     }
 }
 
-/// An authentic notification of APIv2. All fields are strings, including amounts, which are in fen.
+/// An authentic APIv2 notification. All fields are strings, including amounts, which are in fen.
 ///
 /// ```
 /// # use serde_json::json;
@@ -178,34 +179,34 @@ pub struct Notification {
 }
 
 impl Notification {
-    /// The fields, all of them strings.
+    /// Returns the fields, all of which are strings.
     #[must_use]
     pub fn fields(&self) -> &Value {
         &self.fields
     }
 
-    /// The fields of the decrypted `req_info` or `event_ciphertext`, both of which contain XML;
-    /// without either, the same as [`fields`](Self::fields).
+    /// Returns the fields of the decrypted `req_info` or `event_ciphertext`, both of which contain
+    /// XML. If nothing is encrypted, returns the same as [`fields`](Self::fields).
     #[must_use]
     pub fn resource(&self) -> &Value {
         self.resource.as_ref().unwrap_or(&self.fields)
     }
 
-    /// The `event_type`, such as `CHECK.SUCCESS`. Most notifications of APIv2 have none: then it is
-    /// empty.
+    /// Returns the `event_type`, such as `CHECK.SUCCESS`. It is empty for most APIv2 notifications,
+    /// which do not have this field.
     #[must_use]
     pub fn event_type(&self) -> &str {
         self.fields.get("event_type").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// The raw body.
+    /// Returns the raw body.
     #[must_use]
     pub fn body(&self) -> &Bytes {
         &self.body
     }
 }
 
-/// Only the names of the fields: their values are personal data.
+/// Shows only the names of the fields, because their values are personal data.
 impl fmt::Debug for Notification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.fields.as_object().into_iter().flat_map(|fields| fields.keys()).collect();
@@ -219,26 +220,26 @@ impl fmt::Debug for NotificationVerifier {
     }
 }
 
-/// The response to a notification of APIv2: status 200 and XML. After any response except success,
-/// WeChat Pay delivers the notification again.
+/// The response to an APIv2 notification: status 200 and XML. Unless it is a success, WeChat Pay
+/// delivers the notification again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply(String);
 
 impl Reply {
-    /// The notification was accepted.
+    /// Reports that the notification was accepted.
     #[must_use]
     pub fn success() -> Self {
         Reply::with_code("SUCCESS", "OK")
     }
 
-    /// The notification cannot be processed now and should be delivered again, with a message.
+    /// Requests another delivery, because the notification cannot be processed now.
     #[must_use]
     pub fn fail(message: &str) -> Self {
         Reply::with_code("FAIL", message)
     }
 
-    /// The response to a rejected notification. It does not reveal the details: the sender may be
-    /// an attacker.
+    /// Creates the response to a rejected notification. It does not reveal details, because the
+    /// sender may be an attacker.
     #[must_use]
     pub fn to(error: &Error) -> Self {
         Reply::fail(match error.kind() {
@@ -253,7 +254,7 @@ impl Reply {
         Reply(fields.as_object().map(xml::write).unwrap_or_default())
     }
 
-    /// The body, XML.
+    /// Returns the body, which is XML.
     #[must_use]
     pub fn body(&self) -> &str {
         &self.0

@@ -1,8 +1,8 @@
 //! The options of a call, and the table of their keys: the reserved keys, and the Guzzle options
 //! that this crate rejects.
 //!
-//! This is the only place that lists the names. The READMEs show the same table to users, and a
-//! test compares them.
+//! This is the only place in the code that lists the names. The READMEs contain the same table for
+//! users, and a test compares them.
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -19,15 +19,15 @@ use crate::proto::json_type::kind;
 use crate::proto::request::{RequestBody, RequestSpec, ReservedNames, exact};
 use crate::transport::sink::{Progress, Sink};
 
-/// The options of a call: values of path variables, body, query, headers, and how the request is
+/// The options of a call: the values of path variables, the body, the query, the headers, and
+/// settings such as time limits.
+///
+/// Options are usually converted from a JSON object (`json!({...})`). `()` converts to no options,
+/// and a [`Media`] to an upload without other options. Each key is either a reserved option (see
+/// the [table](crate#options)) or a path variable. Unknown keys are rejected before anything is
 /// sent.
 ///
-/// Options are made from a JSON object (`json!({...})`), from `()` for no options, or from a
-/// [`Media`] for an upload without other options. Each key is either a reserved option (see the
-/// [table](crate#options)) or a variable of the path. Unknown keys are an error before anything is
-/// sent.
-///
-/// The methods set what JSON cannot hold: bytes, types that serialise, files, writers and
+/// The methods set values that JSON cannot represent: bytes, serializable types, files, writers and
 /// functions.
 ///
 /// ```
@@ -49,11 +49,11 @@ use crate::transport::sink::{Progress, Sink};
 pub struct Options {
     pub(crate) spec: RequestSpec,
     pub(crate) config: CallConfig,
-    /// Paths of the fields in the JSON body that are encrypted before the request is sent.
+    /// The paths of the fields in the JSON body to encrypt before the request is sent.
     pub(crate) encrypt: Vec<String>,
     pub(crate) sink: Option<Sink>,
     pub(crate) progress: Option<Progress>,
-    /// The digest that the file in the sink must have.
+    /// The expected digest of the file in the sink.
     pub(crate) digest: Option<FileDigest>,
     /// The first error in the options. The verb reports it before anything is sent.
     pub(super) error: Option<Error>,
@@ -198,8 +198,8 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "debug", set: |o, v| read::boolean(&v).map(|on| o.config.http.debug = on) },
 ];
 
-/// The Guzzle options that this crate rejects, and their replacements. They cannot be variables of
-/// a path either, so that a ported PHP options array does not lose an option silently.
+/// The Guzzle options that this crate rejects, and their replacements. Path variables cannot have
+/// these names either, so that an option in ported PHP code is never silently used as a variable.
 pub(super) const REJECTED: &[(&str, &str)] = &[
     ("auth", "every request is signed; the user and password of a proxy are part of the URL of \"proxy\""),
     ("cert", "the client certificate belongs to the settings of the client (merchant), and \"security\" presents it"),
@@ -225,7 +225,7 @@ pub(super) const REJECTED: &[(&str, &str)] = &[
     ("version", "requests are sent over HTTP/1.1"),
 ];
 
-/// The names of both tables, which a path variable cannot have.
+/// The names in both tables. A path variable cannot have any of them.
 pub(crate) const RESERVED: ReservedNames = ReservedNames { options: &OPTION_NAMES, contains: is_reserved };
 
 const OPTION_NAMES: [&str; KEYS.len()] = {
@@ -237,7 +237,7 @@ const OPTION_NAMES: [&str; KEYS.len()] = {
     names
 };
 
-/// Whether a path variable cannot have this name.
+/// Whether this name is reserved, so that a path variable cannot have it.
 pub(crate) fn is_reserved(name: &str) -> bool {
     KEYS.iter().any(|key| key.name == name) || REJECTED.iter().any(|(key, _)| *key == name)
 }

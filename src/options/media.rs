@@ -1,4 +1,4 @@
-//! Uploads: a file with its `meta`.
+//! Uploads: a file and its `meta`.
 
 use std::fmt;
 use std::io::Read;
@@ -12,14 +12,15 @@ use crate::error::Error;
 use crate::proto::json_depth;
 use crate::proto::media::MediaFile;
 
-/// A file to upload, with its `meta`. Only the `meta` is signed.
+/// A file to upload, and its `meta`. The signature covers only the `meta`.
 ///
-/// The default `meta` is `{"filename": "...", "sha256": "..."}`, with the digest in lower-case
-/// hexadecimal. Some endpoints need another `meta`: set it with [`meta`](Self::meta).
+/// The default `meta` is `{"filename": "...", "sha256": "..."}`, with the digest as lower-case
+/// hexadecimal digits. If an endpoint requires a different `meta`, set it with
+/// [`meta`](Self::meta).
 ///
-/// On a path of APIv2 (`v2/secapi/mch/uploadmedia`) the file is the part `media`, and the members
-/// of `meta` are the fields beside it: by default `media_hash` (MD5) and `sign_type`. `mch_id` and
-/// `sign` are added.
+/// On an APIv2 path (`v2/secapi/mch/uploadmedia`), the file is the part `media`, and each member of
+/// `meta` is a part of its own. By default these are `media_hash` (MD5) and `sign_type`. The client
+/// adds `mch_id` and `sign`.
 ///
 /// ```
 /// # use wechatpay_chain::sandbox::Sandbox;
@@ -28,12 +29,12 @@ use crate::proto::media::MediaFile;
 ///
 /// # let sandbox = Sandbox::start()?;
 /// # let client = sandbox.client()?;
-/// // An upload is one call.
+/// // Upload with the default meta.
 /// let media = Media::from_bytes("licence.png", b"...".as_slice());
 /// let response = client.chain("v3/merchant/media/upload").post(media)?;
 /// println!("{}", response.json()?["media_id"]);
 ///
-/// // Another meta, and other options besides.
+/// // Upload with a different meta and another option.
 /// let media = Media::from_bytes("licence.png", b"...".as_slice());
 /// let meta = json!({ "file_name": "licence.png", "file_digest": media.sha256(), "item_id": 56 });
 /// let options = Options::new().with("sub_mchid", "1900000109").media(media.meta(meta));
@@ -47,11 +48,11 @@ pub struct Media {
 }
 
 impl Media {
-    /// Reads a file. The upload has the name of the file.
+    /// Reads a file. The upload has the same file name.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`](crate::ErrorKind::Options): the file cannot be read, or has no
-    /// name in UTF-8.
+    /// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if the file cannot be read, or
+    /// if its name is not UTF-8.
     pub fn from_path(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
@@ -64,17 +65,18 @@ impl Media {
         Ok(Media::from_bytes(name, contents))
     }
 
-    /// An upload of bytes. The extension of the file name decides the media type.
+    /// Creates an upload from bytes. The extension of `filename` determines the media type.
     pub fn from_bytes(filename: impl Into<String>, contents: impl Into<Bytes>) -> Self {
         let contents = contents.into();
         let sha256 = hash::sha256(&contents);
         Media { file: MediaFile { filename: filename.into(), sha256, contents, meta: None }, error: None }
     }
 
-    /// Reads all bytes of `reader` into memory, because the digest is sent before the file.
+    /// Creates an upload from a reader. All bytes are read into memory, because the digest is sent
+    /// before the file.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`](crate::ErrorKind::Options) when reading fails.
+    /// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if reading fails.
     pub fn from_reader(filename: impl Into<String>, mut reader: impl Read) -> Result<Self, Error> {
         let (filename, mut contents) = (filename.into(), Vec::new());
         reader.read_to_end(&mut contents).map_err(|source| unreadable(&filename, source))?;
@@ -112,7 +114,7 @@ impl Media {
     }
 }
 
-/// A random boundary. It does not occur in a file by chance.
+/// A random boundary, long enough that it does not occur in a file by chance.
 pub(crate) fn boundary() -> Result<String, Error> {
     random::nonce()
 }

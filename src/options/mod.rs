@@ -1,7 +1,8 @@
 //! The options of a call: reserved keys named after Guzzle's request options, and path variables.
 //!
-//! To add an option: a field of `CallConfig` or `RequestSpec`, one line in `keys.rs` that reads
-//! it from JSON, its row in the table of both READMEs, and its section in `docs/manual/options.md`.
+//! A new option needs a field of `CallConfig` or `RequestSpec`, one line in `keys.rs` that reads it
+//! from JSON, a row in the table of both READMEs, and a section in both `docs/manual/options`
+//! pages.
 
 pub(crate) mod keys;
 pub(crate) mod media;
@@ -26,22 +27,22 @@ use media::Media;
 pub(crate) use read::{proxy, retry, seconds, text};
 
 impl Options {
-    /// No options.
+    /// Creates empty options.
     #[must_use]
     pub fn new() -> Self {
         Options::default()
     }
 
-    /// Adds one option by its key, as in the JSON object: a reserved key, or a variable of the
-    /// path. The verb reports a wrong value, as [`ErrorKind::Options`](crate::ErrorKind::Options),
-    /// before anything is sent.
+    /// Adds one option by its key, as in the JSON object. The key is a reserved option or a path
+    /// variable. If the value is invalid, the verb fails with
+    /// [`ErrorKind::Options`](crate::ErrorKind::Options) before anything is sent.
     #[must_use]
     pub fn with(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         self.set(key.into(), value.into());
         self
     }
 
-    /// The JSON body, from any type that serialises.
+    /// Sets the JSON body, from any serializable type.
     #[must_use]
     pub fn json(mut self, body: &impl Serialize) -> Self {
         if let Err(reason) = json_depth::check_serialize(body) {
@@ -58,7 +59,7 @@ impl Options {
         self
     }
 
-    /// The raw body. Set its type in the header `Content-Type`:
+    /// Sets the raw body. Set its type with the header `Content-Type`:
     ///
     /// ```
     /// # use serde_json::json;
@@ -79,7 +80,7 @@ impl Options {
         self
     }
 
-    /// Uploads a file.
+    /// Sets a file to upload.
     #[must_use]
     pub fn media(mut self, media: Media) -> Self {
         if let Some(reason) = media.error {
@@ -94,10 +95,10 @@ impl Options {
         self
     }
 
-    /// Writes the body of a 2xx response to `writer` while it is received. The
-    /// [`Response`](crate::Response) then has no body. If the response breaks off, `writer` has
-    /// received a part of it. To write a file completely or not at all, give its path as the option
-    /// `"sink"`.
+    /// Writes the body of a 2xx response to `writer` as it is received. The
+    /// [`Response`](crate::Response) then has no body. If the connection breaks, `writer` has
+    /// received only a part of the body. To write a file completely or not at all, pass its path as
+    /// the option `"sink"`.
     #[must_use]
     pub fn sink(mut self, writer: impl Write + Send + 'static) -> Self {
         let sink = Sink::Writer(Box::new(writer));
@@ -105,8 +106,8 @@ impl Options {
         self
     }
 
-    /// Calls `progress` while a response is written to a sink, with the number of bytes received
-    /// and the length of the whole body, if the response states it.
+    /// Sets a function that is called while a response is written to a sink. Its arguments are the
+    /// number of bytes received and, if the response states it, the length of the whole body.
     ///
     /// ```
     /// # use wechatpay_chain::{Options, sandbox::Sandbox};
@@ -174,7 +175,7 @@ impl From<Media> for Options {
     }
 }
 
-/// Shows names only, because values may be personal.
+/// Shows only names, because values may be personal data.
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")

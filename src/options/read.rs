@@ -1,5 +1,5 @@
-//! Readers of option values in JSON. Their error is a part of a message: the given value or its
-//! type, and what is needed instead, such as "a number where a string is needed".
+//! Functions that read option values from JSON. Their error is the part of a message that states
+//! what was given and what is needed, such as "a number where a string is needed".
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ pub(super) fn fields(value: Value) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// The `nonceless` option. In PHP any value except null leaves the nonce out, `false` included.
+/// The `nonceless` option. As in PHP, any value except null omits the nonce, even `false`.
 pub(super) fn nonceless(value: &Value) -> Result<Option<bool>, String> {
     match value {
         Value::Null => Ok(None),
@@ -65,8 +65,8 @@ pub(super) fn boolean(value: &Value) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| format!("{} where true or false is needed", kind(value)))
 }
 
-/// A duration: a number of seconds, at least 0. A positive number below a nanosecond is the
-/// shortest duration, because zero means no limit.
+/// A duration: a number of seconds, at least 0. A positive number below one nanosecond is rounded
+/// up to one nanosecond, because zero would mean no limit.
 pub(crate) fn seconds(value: &Value) -> Result<Duration, String> {
     let needed = "a number of seconds is needed, such as 2.5, or 0 for no limit";
     let number = value.as_f64().ok_or_else(|| format!("{}, where {needed}", kind(value)))?;
@@ -162,7 +162,7 @@ pub(crate) fn proxy(value: Value) -> Result<Proxy, String> {
     Ok(Proxy::Split { http, https, no })
 }
 
-/// Headers that a caller cannot set, because they would break the signature or the framing.
+/// Headers that a caller cannot set, because they would break the signature or the message framing.
 const OWN_HEADERS: &[(&str, &str)] = &[
     ("authorization", "the client signs each request; replace the signer with ClientBuilder::signer"),
     ("host", "it follows from base_uri"),

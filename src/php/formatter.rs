@@ -1,5 +1,5 @@
-//! The PHP SDK's class `Formatter`, with its names in snake case, for ported code that creates or
-//! verifies signatures itself.
+//! The functions of the PHP SDK's class `Formatter`, with names in snake case. They are for ported
+//! code that creates or verifies signatures itself.
 //!
 //! ```
 //! use wechatpay_chain::formatter;
@@ -12,22 +12,23 @@ use crate::crypto::random;
 use crate::error::Error;
 use crate::proto::signing_string::{self, Authorization};
 
-/// A nonce: 32 random letters and digits.
+/// Returns a nonce of 32 random letters and digits.
 ///
 /// # Errors
-/// [`ErrorKind::Sign`](crate::ErrorKind::Sign) when the operating system provides no random bytes.
+/// Fails with [`ErrorKind::Sign`](crate::ErrorKind::Sign) if the operating system provides no
+/// random bytes.
 pub fn nonce() -> Result<String, Error> {
     random::nonce()
 }
 
-/// Seconds since 1970.
+/// Returns the current time in seconds since 1970.
 #[must_use]
 pub fn timestamp() -> i64 {
     clock::now()
 }
 
-/// The value of the `Authorization` header of an APIv3 request. `signature` is base64, `serial` the
-/// serial number of the merchant certificate.
+/// Returns the value of the `Authorization` header of an APIv3 request. `signature` is base64, and
+/// `serial` is the serial number of the merchant certificate.
 ///
 /// Source: WeChat Pay, "签名生成".
 ///
@@ -48,9 +49,9 @@ pub fn authorization(mchid: &str, nonce: &str, signature: &str, timestamp: i64, 
     Authorization { mchid, serial, timestamp, nonce, signature }.header_value()
 }
 
-/// The signing string of an APIv3 request: five lines, each of which ends with a line feed.
-/// `target` is the path and the query as sent, `body` the bytes as sent. Without a body the last
-/// line is empty.
+/// Returns the signing string of an APIv3 request: five lines, each of which ends with a line feed.
+/// `target` is the path and the query as sent, and `body` is the body as sent. Without a body, the
+/// last line is empty.
 ///
 /// Source: WeChat Pay, "签名生成".
 ///
@@ -64,9 +65,9 @@ pub fn request(method: &str, target: &str, timestamp: i64, nonce: &str, body: &[
     signing_string::request(method, target, timestamp, nonce, body)
 }
 
-/// The signing string of an APIv3 response or notification: three lines, each of which ends with a
-/// line feed. `timestamp` and `nonce` are the values of the headers `Wechatpay-Timestamp` and
-/// `Wechatpay-Nonce`, `body` the bytes as received.
+/// Returns the signing string of an APIv3 response or notification: three lines, each of which ends
+/// with a line feed. `timestamp` and `nonce` are the values of the headers `Wechatpay-Timestamp`
+/// and `Wechatpay-Nonce`, and `body` is the body as received.
 ///
 /// Source: WeChat Pay, "签名验证".
 ///
@@ -79,14 +80,14 @@ pub fn response(timestamp: &str, nonce: &str, body: &[u8]) -> Vec<u8> {
     signing_string::response(timestamp, nonce, body)
 }
 
-/// Each piece followed by a line feed.
+/// Joins the pieces, each followed by a line feed.
 #[must_use]
 pub fn joined_by_line_feed<'a>(pieces: impl IntoIterator<Item = &'a str>) -> String {
     signing_string::joined_by_line_feed(pieces)
 }
 
-/// Pairs sorted by the bytes of their keys, so that capitals come first. The result is an argument
-/// of [`query_string_like`].
+/// Sorts pairs by the bytes of their keys, so that capitals come first. Pass the result to
+/// [`query_string_like`].
 ///
 /// ```
 /// use wechatpay_chain::formatter::{ksort, query_string_like};
@@ -98,8 +99,8 @@ pub fn ksort<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<(&'
     signing_string::ksort(pairs)
 }
 
-/// `key=value` pairs joined by `&`, not encoded, without `sign` and without empty values: the
-/// signing string of APIv2 and of vouchers.
+/// Joins `key=value` pairs with `&`, without encoding them. Omits `sign` and empty values. The
+/// result is used in the signing strings of APIv2 and of vouchers.
 #[must_use]
 pub fn query_string_like<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     signing_string::query_string_like(pairs)

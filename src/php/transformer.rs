@@ -1,6 +1,7 @@
-//! The PHP SDK's class `Transformer`, with its names in snake case, for ported code that reads or
-//! writes the XML of APIv2 itself. Calls and notifications do not need it: see the option `xml`,
-//! [`Response::xml`](crate::Response::xml) and [`notify::v2`](crate::notify::v2).
+//! The functions of the PHP SDK's class `Transformer`, with names in snake case. They are for
+//! ported code that reads or writes the XML of APIv2 itself. Calls and notifications do not need
+//! them: see the option `xml`, [`Response::xml`](crate::Response::xml) and
+//! [`notify::v2`](crate::notify::v2).
 //!
 //! ```
 //! use serde_json::json;
@@ -23,19 +24,19 @@ use crate::proto::json_depth;
 use crate::proto::json_type::kind;
 use crate::proto::xml;
 
-/// The fields below the root element, in their order, as [`Response::xml`](crate::Response::xml)
-/// returns them.
+/// Parses XML into the fields below the root element, in their order, as
+/// [`Response::xml`](crate::Response::xml) does.
 ///
 /// # Errors
-/// [`ErrorKind::Decode`] when it is not XML, has a document type, is nested deeper than 32
-/// elements, or has more than 65,536 elements.
+/// Fails with [`ErrorKind::Decode`] if the text is not XML, has a document type declaration, is
+/// nested deeper than 32 elements, or has more than 65,536 elements.
 pub fn to_array(xml: impl AsRef<[u8]>) -> Result<Value, Error> {
     xml::fields(xml.as_ref())
         .map_err(|reason| Error::new(ErrorKind::Decode, format!("the text is not the expected XML: {reason}")))
 }
 
-/// The fields as XML below the root element `<xml>`, without a declaration. Text that needs
-/// escaping is in CDATA sections.
+/// Writes the fields as XML below the root element `<xml>`, without an XML declaration. Text that
+/// needs escaping is put into CDATA sections.
 ///
 /// # Errors
 /// [`ErrorKind::Options`] when `fields` is not an object, or is nested too deeply.
@@ -47,7 +48,7 @@ pub fn to_xml(fields: &Value) -> Result<String, Error> {
     Ok(xml::write(fields))
 }
 
-/// The text without the characters that XML forbids, such as control characters in a nickname.
+/// Removes the characters that XML forbids, such as control characters in a nickname.
 #[must_use]
 pub fn sanitize(text: &str) -> String {
     text.chars().filter(|c| xml::is_allowed(*c)).collect()

@@ -10,12 +10,13 @@ use crate::error::Error;
 use crate::transport::BoxFuture;
 use crate::transport::runtime;
 
-/// A future of a [`Response`](crate::Response), or of what [`then`](Self::then) makes of it.
+/// A future of a [`Response`](crate::Response) or another result, with methods named after those of
+/// PHP promises.
 ///
-/// Like every future of Rust it does nothing until it is awaited or [waited](Promise::wait) for. It
-/// runs on the tokio runtime that polls it, which must have its timer and I/O enabled
-/// (`enable_all`, as `#[tokio::main]` does). Under another executor its network I/O runs on a
-/// thread of its own. Dropping it cancels the call.
+/// Like every Rust future, it does nothing until you `.await` it or call [`wait`](Promise::wait).
+/// It runs on the tokio runtime that polls it; the runtime's timer and I/O must be enabled
+/// (`enable_all`, as with `#[tokio::main]`). Under another executor, its network I/O runs on a
+/// background thread. Dropping the promise cancels the call.
 ///
 /// ```no_run
 /// # async fn run(client: wechatpay_chain::Client) -> Result<(), wechatpay_chain::Error> {
@@ -47,21 +48,23 @@ impl<T: Send + 'static> Promise<T> {
         Promise { poolable, ..self }
     }
 
-    /// Maps the result of a successful call. An error is passed on.
+    /// Maps the result of a successful call. Errors are passed on unchanged.
     pub fn then<U: Send + 'static>(self, fulfilled: impl FnOnce(T) -> U + Send + 'static) -> Promise<U> {
         Promise::new(async move { self.future.await.map(fulfilled) })
     }
 
-    /// Maps the error of a failed call to a result. A success is passed on.
+    /// Maps the error of a failed call to a result. The result of a successful call is passed on
+    /// unchanged.
     pub fn otherwise(self, rejected: impl FnOnce(Error) -> T + Send + 'static) -> Promise<T> {
         Promise::new(async move { Ok(self.future.await.unwrap_or_else(rejected)) })
     }
 
-    /// Blocks this thread until the call is done. Works on any thread. Inside async code it blocks
-    /// the thread of the runtime, so use `.await` there.
+    /// Blocks this thread until the call has finished. This works on any thread. In async code, use
+    /// `.await` instead, because `wait` blocks the runtime's thread.
     ///
     /// # Errors
-    /// The error of the call, unless [`otherwise`](Self::otherwise) mapped it.
+    /// Fails with the error of the call, unless [`otherwise`](Self::otherwise) has mapped it to a
+    /// result.
     pub fn wait(self) -> Result<T, Error> {
         if self.poolable { runtime::block_on(self.future) } else { runtime::block_on_background(self.future) }
     }

@@ -15,7 +15,8 @@ use crate::error::{Error, ErrorKind};
 use crate::proto::excerpt::excerpt;
 use crate::proto::xml;
 
-/// What the layers know of a response, in its extensions until a [`Response`] is made of it.
+/// What the layers know about a response. It is in the response's extensions until the response
+/// becomes a [`Response`].
 #[derive(Clone)]
 pub(crate) struct ResponseInfo {
     /// Whether the signature was present and valid.
@@ -24,7 +25,7 @@ pub(crate) struct ResponseInfo {
     pub(crate) attempts: u32,
     /// Whether the response came from the backup host.
     pub(crate) from_backup: bool,
-    /// Why the service refused the signature of the request.
+    /// Why the service rejected the signature of the request.
     pub(crate) hint: Option<Arc<str>>,
     /// Where the body is.
     pub(crate) body: BodyLocation,
@@ -53,7 +54,7 @@ impl ResponseInfo {
     }
 }
 
-/// A value that is taken once and that travels in extensions, which must be `Clone`.
+/// A value in extensions, which must be `Clone`, that can be taken only once.
 pub(crate) struct Slot<T>(Arc<Mutex<Option<T>>>);
 
 impl<T> Slot<T> {
@@ -76,7 +77,7 @@ impl<T> Clone for Slot<T> {
     }
 }
 
-/// The response to a call: status, headers and the whole body, as received.
+/// The response to a call: the status, the headers and the whole body as received.
 ///
 /// ```
 /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
@@ -90,7 +91,7 @@ impl<T> Clone for Slot<T> {
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 ///
-/// A clone shares the body.
+/// Clones share the body.
 #[derive(Clone)]
 pub struct Response {
     status: StatusCode,
@@ -100,8 +101,8 @@ pub struct Response {
 }
 
 impl Response {
-    /// Takes what the layers know of the response out of its extensions. A response that a caller's
-    /// layer made anew has none, and counts as unverified.
+    /// Takes the response's `ResponseInfo` out of its extensions. If a caller's layer created the
+    /// response itself, it has none, and counts as unverified.
     pub(crate) fn new(response: http::Response<Bytes>) -> Self {
         let (mut parts, body) = response.into_parts();
         let info = parts.extensions.remove().unwrap_or_else(|| ResponseInfo::new(BodyLocation::Collected));
@@ -113,7 +114,7 @@ impl Response {
         !matches!(self.info.body, BodyLocation::Collected)
     }
 
-    /// Why the service refused the signature of the request.
+    /// Why the service rejected the signature of the request.
     pub(crate) fn hint(&self) -> Option<&str> {
         self.info.hint.as_deref()
     }
@@ -122,46 +123,47 @@ impl Response {
         Response { body: Bytes::new(), ..self }
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The HTTP headers.
+    /// Returns the HTTP headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The `Request-ID` header. WeChat Pay's support needs it to find a request.
+    /// Returns the `Request-ID` header, which WeChat Pay's support needs to find a request.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.headers().get("request-id")?.to_str().ok()
     }
 
-    /// The raw body.
+    /// Returns the raw body.
     #[must_use]
     pub fn body(&self) -> &Bytes {
         &self.body
     }
 
-    /// The body as text. Bytes that are not UTF-8 become `U+FFFD`; [`body`](Self::body) returns
-    /// them unchanged.
+    /// Returns the body as text. Bytes that are not valid UTF-8 are replaced with `U+FFFD`;
+    /// [`body`](Self::body) returns them unchanged.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.body())
     }
 
-    /// The body as JSON, with keys in the service's order. Amounts of APIv3 are integers, in fen.
+    /// Parses the body as JSON. Keys keep their order. APIv3 amounts are integers, in fen.
     ///
     /// # Errors
-    /// [`ErrorKind::Decode`]: the body is not JSON. The empty body of `204 No Content` is not JSON.
+    /// Fails with [`ErrorKind::Decode`] if the body is not JSON. The empty body of `204 No Content`
+    /// is not JSON.
     pub fn json(&self) -> Result<Value, Error> {
         self.json_as()
     }
 
-    /// The body as JSON, deserialised into a type.
+    /// Deserializes the JSON body into a type.
     ///
     /// ```
     /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
@@ -176,7 +178,7 @@ impl Response {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Decode`]: the body is not JSON, or does not fit the type.
+    /// Fails with [`ErrorKind::Decode`] if the body is not JSON or does not match the type.
     pub fn json_as<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(self.body()).map_err(|source| {
             Error::new(
@@ -187,9 +189,10 @@ impl Response {
         })
     }
 
-    /// The body of an APIv2 response: the fields below its root, each a string, in the service's
-    /// order. An element that contains elements is an object; a name that appears several times is
-    /// an array. Characters that XML forbids (nicknames contain them) are removed.
+    /// Parses the body of an APIv2 response. Returns the fields below the root element as strings,
+    /// in their order. An element that contains elements becomes an object; elements with the same
+    /// name become an array. Characters that XML forbids, such as control characters in nicknames,
+    /// are removed.
     ///
     /// ```
     /// # use serde_json::json;
@@ -206,19 +209,20 @@ impl Response {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Decode`]: the body is not XML, has a document type, or is larger than any
-    /// response of the service.
+    /// Fails with [`ErrorKind::Decode`] if the body is not XML, has a document type declaration, or
+    /// exceeds the limits on depth and number of elements.
     pub fn xml(&self) -> Result<Value, Error> {
         xml::fields(self.body())
             .map_err(|reason| Error::new(ErrorKind::Decode, format!("the body is not the expected XML: {reason}")))
     }
 
-    /// The body of a call with the option `stream`, while it is received. For any other call it is
-    /// the body in memory.
+    /// Converts the response into a stream of its body. With the option `stream`, the body is read
+    /// from the connection as it is received; otherwise the stream yields the body in memory.
     ///
     /// Only responses whose signature does not cover the body are streamed: bills, vouchers,
-    /// pictures and overseas statements. Any other response is verified first and is then one
-    /// piece. The stream is taken from a response and its clones once; after that it is empty.
+    /// pictures and overseas statements. Any other response is received and verified first, and its
+    /// stream yields a single piece. A response and its clones share one stream, so only the first
+    /// of them yields the body; the others are empty.
     #[must_use]
     pub fn into_stream(self) -> BodyStream {
         match self.info.body {
@@ -227,32 +231,32 @@ impl Response {
         }
     }
 
-    /// How many requests were sent: more than one if the call was
-    /// [repeated](crate::ClientBuilder::retry) or went to the
-    /// [backup host](crate::ClientBuilder::backup_uri).
+    /// Returns the number of attempts. It is more than one if the call was
+    /// [retried](crate::ClientBuilder::retry) or was sent to the [backup
+    /// host](crate::ClientBuilder::backup_uri).
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.info.attempts
     }
 
-    /// Whether the response came from the [backup host](crate::ClientBuilder::backup_uri).
+    /// Returns whether the response came from the [backup host](crate::ClientBuilder::backup_uri).
     #[must_use]
     pub fn is_from_backup(&self) -> bool {
         self.info.from_backup
     }
 
-    /// Whether the service's signature on this response was present and valid.
+    /// Returns whether this response has a valid signature from WeChat Pay.
     ///
-    /// A 2xx response that a call returns is verified, except for the few documented paths that
-    /// respond without a signature. A response other than 2xx may be unverified: gateways in front
-    /// of the service do not sign.
+    /// The 2xx responses that a call returns are verified, except for a few documented paths whose
+    /// responses are not signed. Other responses may be unverified, because gateways in front of
+    /// WeChat Pay do not sign.
     #[must_use]
     pub fn is_verified(&self) -> bool {
         self.info.verified
     }
 }
 
-/// Headers that `Debug` shows. It counts the others, so the signature is not shown.
+/// The headers that `Debug` shows. It only counts the others, so that the signature is not shown.
 const SHOWN: [&str; 6] =
     ["content-type", "content-length", "date", "request-id", "wechatpay-serial", "wechatpay-timestamp"];
 
@@ -285,25 +289,25 @@ impl fmt::Debug for Response {
     }
 }
 
-/// The source of a [`BodyStream`]: a connection, or bytes in memory.
+/// The source of a [`BodyStream`]: a connection or bytes in memory.
 pub(crate) trait BodySource: Send {
-    /// Lets the time limit of the next read begin when it is polled.
+    /// Restarts the time limit, so that it begins when the next read is polled.
     fn restart_timer(&mut self);
 
-    /// The next piece of the body, or `None` at its end.
+    /// Returns the next piece of the body, or `None` at its end.
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>>;
 
-    /// The next piece. Blocks this thread.
+    /// Returns the next piece, and blocks this thread until it is received.
     fn next_blocking(&mut self) -> Result<Option<Bytes>, Error>;
 
     /// The length of the rest, if it is known.
     fn remaining(&self) -> Option<u64>;
 }
 
-/// The body of a response, piece by piece. [`Response::into_stream`] returns it.
+/// A stream of the pieces of a response body, returned by [`Response::into_stream`].
 ///
-/// In async code await [`next`](Self::next); in other code use [`Read`]. If the service signed a
-/// digest of the body, the digest is checked at the end, so the last piece may be an error.
+/// In async code, use [`next`](Self::next); in synchronous code, use [`Read`]. If WeChat Pay signed
+/// a digest of the body, the digest is checked at the end, so the last item may be an error.
 ///
 /// ```
 /// # use serde_json::json;
@@ -321,7 +325,7 @@ pub(crate) trait BodySource: Send {
 pub struct BodyStream {
     /// `None` after the end and after an error.
     source: Option<Box<dyn BodySource>>,
-    /// Bytes that were received and not read yet.
+    /// Bytes that were received but not yet read.
     unread: Bytes,
 }
 
@@ -334,12 +338,12 @@ impl BodyStream {
         BodyStream { source: None, unread: body }
     }
 
-    /// The next piece, or `None` at the end and after an error.
+    /// Returns the next piece, or `None` at the end and after an error.
     ///
     /// # Errors
-    /// [`ErrorKind::Transport`]: the connection broke. [`ErrorKind::Timeout`]: no data arrived in
-    /// time.
-    /// [`ErrorKind::Verification`]: the digest of the file differs from the one the service signed.
+    /// Fails with [`ErrorKind::Transport`] if the connection breaks, with [`ErrorKind::Timeout`] if
+    /// no data arrives in time, and with [`ErrorKind::Verification`] if the digest of the body
+    /// differs from the signed digest.
     pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
         if !self.unread.is_empty() {
             return Some(Ok(std::mem::take(&mut self.unread)));

@@ -1,7 +1,7 @@
-//! The signing layer: signs each attempt with its own timestamp and nonce.
+//! The signing layer: signs each attempt with a new timestamp and nonce.
 //!
-//! A call of APIv3 gets the `Authorization` header. A call of APIv2 gets the fields `nonce_str` and
-//! `sign`.
+//! To an APIv3 call it adds the `Authorization` header, and to an APIv2 call the fields `nonce_str`
+//! and `sign`.
 
 use std::cell::Cell;
 use std::fmt;
@@ -29,9 +29,9 @@ use crate::proto::{diagnose, v2};
 use crate::transport::BoxFuture;
 use crate::transport::runtime;
 
-/// Signs requests with a key that is not in this process, such as the key of a signing service or
-/// an HSM. [`ClientBuilder::signer`](crate::ClientBuilder::signer) sets it in place of the private
-/// key.
+/// Signs requests with a private key outside of this process, such as the key of a signing service
+/// or an HSM. Pass it to [`ClientBuilder::signer`](crate::ClientBuilder::signer) instead of a
+/// private key.
 ///
 /// Source: WeChat Pay, "签名生成".
 ///
@@ -64,14 +64,15 @@ use crate::transport::runtime;
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 pub trait Signer: Send + Sync + 'static {
-    /// Signs `message` with RSA PKCS#1 v1.5 and SHA-256. The message is method, target, timestamp,
-    /// nonce and body, each followed by a line feed.
+    /// Signs `message` with RSA PKCS#1 v1.5 and SHA-256. The message consists of the method,
+    /// target, timestamp, nonce and body, each followed by a line feed.
     ///
-    /// An error becomes the source of an [`ErrorKind::Sign`], and the request is not sent.
+    /// If this method returns an error, the request is not sent. The call fails with
+    /// [`ErrorKind::Sign`], whose source is this error.
     fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>>;
 }
 
-/// A signature, and the serial number of the merchant certificate that belongs to its key.
+/// A signature, and the serial number of the merchant certificate of the key that created it.
 #[derive(Clone)]
 pub struct Signature {
     serial: Arc<str>,
@@ -79,8 +80,8 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// `serial` is the serial number of the merchant certificate in hexadecimal. `bytes` is the raw
-    /// signature, not base64.
+    /// Creates a signature. `serial` is the serial number of the merchant certificate as
+    /// hexadecimal digits. `bytes` is the raw signature, not base64.
     pub fn new(serial: impl Into<Arc<str>>, bytes: Vec<u8>) -> Self {
         Signature { serial: serial.into(), bytes }
     }
@@ -155,12 +156,13 @@ pub(crate) fn is_merchant_id(text: &str) -> bool {
 /// The merchant's credentials, shared by all calls of a client.
 pub(crate) struct Credential {
     pub(crate) mchid: String,
-    /// Signs APIv3. A client for APIv2 alone has none.
+    /// Signs APIv3 calls. Absent if the client can only call APIv2.
     pub(crate) signer: Option<Arc<dyn Signer>>,
-    /// Signs APIv2. A client for APIv3 alone has none.
+    /// Signs APIv2 calls. Absent if the client has no APIv2 key.
     pub(crate) apiv2: Option<v2::Apiv2Credential>,
     pub(crate) base_uri: BaseUri,
-    /// In public-key mode the ID of the platform's key. It makes the service sign with that key.
+    /// In public-key mode, the ID of the platform's public key, which makes the service sign with
+    /// that key.
     pub(crate) platform_key_id: Option<HeaderValue>,
 }
 
@@ -293,8 +295,7 @@ impl Credential {
         Ok(message)
     }
 
-    /// Signs any message. Returns the serial number of the certificate, and the signature in
-    /// base64.
+    /// Signs a message. Returns the serial number of the certificate, and the signature in base64.
     pub(crate) async fn sign_base64(&self, message: &[u8]) -> Result<(Arc<str>, String), Error> {
         let signer = self.signer.as_ref().ok_or_else(|| {
             Error::config("the settings private_key and serial are missing: APIv3 signs with them, and without them only APIv2 can be called")

@@ -1,4 +1,4 @@
-//! The tower stack that every request passes, from the outermost layer to the innermost:
+//! The tower stack that each request passes through, from the outermost layer to the innermost:
 //!
 //! ```text
 //! the caller's layers   see the request before it is signed and the response after it is verified,
@@ -27,7 +27,7 @@ use crate::pipeline::verify::VerifyLayer;
 /// bodies in memory.
 pub type BoxService = BoxCloneSyncService<http::Request<Bytes>, http::Response<Bytes>, Error>;
 
-/// A layer of the caller's.
+/// A custom layer.
 pub(crate) type BoxLayer = BoxCloneSyncServiceLayer<BoxService, http::Request<Bytes>, http::Response<Bytes>, Error>;
 
 /// Builds the stack.

@@ -1,8 +1,8 @@
 //! The verifying layer: verifies each response before other code sees it.
 //!
 //! Each 2xx response must have a valid signature, except for the paths in the table of
-//! `proto/verify.rs`. A response other than 2xx becomes an error in any case; its signature is
-//! checked if it has one. A response of APIv2 has its signature in its fields.
+//! `proto/verify.rs`. Any other response becomes an error anyway; its signature is checked if it
+//! has one. The signature of an APIv2 response is one of its fields.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -23,9 +23,9 @@ use crate::proto::diagnose;
 use crate::proto::verify::{self, Covers};
 use crate::transport::BoxFuture;
 
-/// Verifies the signatures of responses and notifications with platform keys that are kept
-/// elsewhere. [`ClientBuilder::verifier`](crate::ClientBuilder::verifier) sets it in place of the
-/// platform keys. The client checks the headers and the clock before it calls the verifier.
+/// Verifies the signatures of responses and notifications with platform keys that are stored
+/// elsewhere. Pass it to [`ClientBuilder::verifier`](crate::ClientBuilder::verifier) instead of
+/// platform keys. The client checks the headers and the timestamp before it calls the verifier.
 ///
 /// Source: WeChat Pay, "签名验证".
 ///
@@ -70,11 +70,11 @@ use crate::transport::BoxFuture;
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 pub trait Verifier: Send + Sync + 'static {
-    /// Verifies that `signature` (raw, RSA PKCS#1 v1.5 with SHA-256) is a signature of `message` by
-    /// the platform key `serial`. The message is timestamp, nonce and body, each followed by a line
-    /// feed.
+    /// Verifies that `signature` is a signature of `message` by the platform key with the ID
+    /// `serial`. The signature is raw bytes, RSA PKCS#1 v1.5 with SHA-256. The message consists of
+    /// the timestamp, nonce and body, each followed by a line feed.
     ///
-    /// An error says why the signature is invalid. The call then fails with
+    /// Returns an error with the reason if the signature is invalid. The call then fails with
     /// [`ErrorKind::Verification`].
     fn verify<'a>(
         &'a self,
@@ -144,8 +144,8 @@ where
 }
 
 impl VerifyLayer {
-    /// Whether a response of APIv3 has a valid signature. A response that must have one and does
-    /// not is an error.
+    /// Whether an APIv3 response has a valid signature. Fails if the response must have one and
+    /// does not.
     async fn verify_v3(&self, method: &Method, uri: &Uri, response: &http::Response<Bytes>) -> Result<bool, String> {
         let success = response.status().is_success();
         let covers = if success { verify::covers(method, uri.path(), response.headers()) } else { Covers::Body };
@@ -162,7 +162,7 @@ impl VerifyLayer {
         }
     }
 
-    /// Whether a response of APIv2 has a valid signature.
+    /// Whether an APIv2 response has a valid signature.
     fn verify_v2(&self, uri: &Uri, response: &http::Response<Bytes>) -> Result<bool, String> {
         if !response.status().is_success() || ResponseInfo::is_delivered(response) {
             return Ok(false);
@@ -190,7 +190,7 @@ impl VerifyLayer {
     }
 }
 
-/// The error for a response whose signature is missing or invalid. It keeps the response.
+/// The error for a response whose signature is missing or invalid. It contains the response.
 fn verification_error(reason: &str, response: http::Response<Bytes>) -> Error {
     let clock = clock::offset(response.headers()).and_then(diagnose::clock);
     let hint = match response.body().get(..5) {

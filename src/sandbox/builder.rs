@@ -7,12 +7,13 @@ use super::delivery::AllowedHosts;
 use super::stub::{self, Stub};
 use crate::error::Error;
 
-/// The settings of a [`Sandbox`](super::Sandbox), which are those of `wxpay sandbox`.
+/// A builder for a [`Sandbox`](super::Sandbox). The settings are the same as those of `wxpay
+/// sandbox`.
 ///
 /// ```
 /// use wechatpay_chain::sandbox::Sandbox;
-/// // All attempts to deliver a notification within 90 seconds, for a merchant in
-/// // platform-certificate mode.
+/// // A merchant in platform-certificate mode. All attempts to deliver a notification are made
+/// // within 90 seconds.
 /// let sandbox = Sandbox::builder().notification_speed(1000.0).certificates().start()?;
 /// # assert_ne!(sandbox.address().port(), 0);
 /// # Ok::<(), wechatpay_chain::Error>(())
@@ -24,7 +25,7 @@ pub struct SandboxBuilder {
     pub(super) certificates: bool,
     pub(super) speed: f64,
     pub(super) allowed_hosts: AllowedHosts,
-    /// Translates the explanations of refused signatures. `None`: they are not written.
+    /// Translates the explanations of rejected signatures. If `None`, they are not printed.
     pub(super) log: Option<fn(&str) -> String>,
     pub(super) stubs: Vec<Stub>,
     /// The first invalid setting.
@@ -45,55 +46,55 @@ impl SandboxBuilder {
         }
     }
 
-    /// The port on 127.0.0.1. The default, 0, selects a free one.
+    /// Sets the port on 127.0.0.1. The default, 0, selects a free port.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
     }
 
-    /// Keeps keys and state in this folder across restarts. Whatever a response has reported is
-    /// there again, even if the process was killed. Keys and settings for clients are written to
-    /// the folder as well.
+    /// Stores the keys and the state in this folder, so that they survive a restart. Every change
+    /// that a response has reported is stored, even if the process is killed. The folder also
+    /// contains keys and settings for clients.
     pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.dir = Some(dir.into());
         self
     }
 
-    /// Signs with a platform certificate, unless a request names the public key: a merchant in
-    /// platform-certificate mode.
+    /// Puts the merchant into platform-certificate mode. Responses are signed with a platform
+    /// certificate, unless the request names the public key.
     pub fn certificates(mut self) -> Self {
         self.certificates = true;
         self
     }
 
-    /// Divides the pauses between the attempts to deliver a notification by this factor, from 0.001
-    /// to 1000000000. By default they are 15 s, 15 s, 30 s, 3 min, 10 min, ...
+    /// Divides the intervals between attempts to deliver a notification by this factor, from 0.001
+    /// to 1000000000. By default, the intervals are 15 s, 15 s, 30 s, 3 min, 10 min, ...
     pub fn notification_speed(mut self, factor: f64) -> Self {
         self.speed = factor;
         self
     }
 
-    /// Sends notifications to any host. By default they are sent to this machine only, because the
-    /// data of a test may contain real URLs.
+    /// Allows notifications to any host. By default, they are sent only to this machine, because
+    /// test data may contain real URLs.
     pub fn notify_anywhere(mut self) -> Self {
         self.allowed_hosts = AllowedHosts::Any;
         self
     }
 
-    /// Explains each refused signature on standard error.
+    /// Prints an explanation of each rejected signature to standard error.
     pub fn log(self) -> Self {
         self.log_translated(str::to_owned)
     }
 
-    /// Explains each refused signature on standard error, in another language.
+    /// Prints an explanation of each rejected signature to standard error, in another language.
     pub(crate) fn log_translated(mut self, translate: fn(&str) -> String) -> Self {
         self.log = Some(translate);
         self
     }
 
-    /// Adds stubs, which are responses for endpoints that the sandbox does not have: a JSON array
-    /// or JSON Lines of objects with `method`, `template`, `status` and `response`. A template is
-    /// written as in a chain, with variables as `{x}`.
+    /// Adds stubs, which define the responses of endpoints that the sandbox does not implement.
+    /// `json` is a JSON array or JSON Lines of objects with `method`, `template`, `status` and
+    /// `response`. A template is a path with variables as `{x}`, as in a chain.
     ///
     /// ```
     /// # use wechatpay_chain::sandbox::Sandbox;

@@ -10,12 +10,12 @@ use http::{HeaderValue, Response, StatusCode};
 use crate::error::Error;
 use crate::proto::verify;
 
-/// Changes a response.
+/// A function that changes a response.
 pub type Tamper = Box<dyn Fn(&mut http::Response<Bytes>) + Send + Sync>;
 
-/// A fault of one response, passed to [`Sandbox::inject`](super::Sandbox::inject), or of one
-/// notification, passed to [`inject_notification`](super::Sandbox::inject_notification). Faults
-/// that do not apply to notifications are ignored there.
+/// A fault in a response or a notification. Pass it to [`Sandbox::inject`](super::Sandbox::inject)
+/// or [`Sandbox::inject_notification`](super::Sandbox::inject_notification). A notification ignores
+/// faults that do not apply to it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,26 +42,28 @@ pub type Tamper = Box<dyn Fn(&mut http::Response<Bytes>) + Send + Sync>;
 pub enum Fault {
     /// Changes the response after it was signed.
     Tamper(Tamper),
-    /// A well-formed signature that does not match.
+    /// Replaces the signature with a well-formed but wrong one.
     WrongSignature,
-    /// Signs with a clock that is off by this many seconds. Responses of APIv2 carry no time.
+    /// Signs with a clock that is off by this many seconds. This has no effect on APIv2 responses,
+    /// which have no timestamp.
     Clock(i64),
-    /// Names an unknown key as the signing key. Responses of APIv2 name no key.
+    /// Names an unknown key as the signing key. This has no effect on APIv2 responses, which do not
+    /// name a key.
     UnknownSerial,
     /// Omits this header.
     MissingHeader(String),
-    /// Replaces the response by this unsigned one, as a gateway in front of the service would.
+    /// Replaces the response with this unsigned one, as a gateway in front of the service would.
     Gateway(http::Response<Bytes>),
-    /// Replaces the response by a signed 429 `FREQUENCY_LIMITED` with `Retry-After`.
+    /// Replaces the response with a signed 429 `FREQUENCY_LIMITED` with a `Retry-After` header.
     FrequencyLimited,
-    /// Closes the connection after this many bytes of the body, before its end.
+    /// Closes the connection after this many bytes of the body, before the end of the body.
     CutBody(usize),
     /// Closes the connection without a response, after the request was processed. A notification is
     /// not sent.
     Hangup,
-    /// Sends the response or the notification after this time.
+    /// Delays the response or the notification by this time.
     Delay(Duration),
-    /// Signs with a new platform certificate from this response on.
+    /// Rotates the platform certificate: this response and later ones are signed with a new one.
     RotateKey,
 }
 
@@ -75,7 +77,8 @@ impl Fault {
     /// `cut-body[:BYTES]`, `reset`, `delay:MILLISECONDS`, `rotate-key`.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`](crate::ErrorKind::Options): there is no fault with this name.
+    /// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if there is no fault with this
+    /// name.
     pub fn from_name(text: &str) -> Result<Fault, Error> {
         let (name, detail) = text.split_once(':').unwrap_or((text, ""));
         let number = || detail.parse::<u64>().ok();

@@ -1,9 +1,9 @@
-//! A local WeChat Pay for tests (feature `sandbox`). It verifies requests as the service does,
-//! signs its responses, refuses with the service's codes and messages, tracks balances, and sends
-//! notifications.
+//! A local WeChat Pay for tests (feature `sandbox`). Like the real service, it verifies requests,
+//! rejects them with WeChat Pay's codes and messages, signs its responses, tracks balances, and
+//! sends notifications.
 //!
-//! Calls are made over a socket on the loopback interface. The keys are generated per process and
-//! are worthless elsewhere. Its manual is `docs/SANDBOX.md`.
+//! Calls go over a socket on the loopback interface. The keys are generated for each process and
+//! have no value elsewhere. `docs/SANDBOX.md` describes the sandbox in detail.
 //!
 //! ```
 //! use serde_json::json;
@@ -22,7 +22,7 @@
 //! # Ok::<(), wechatpay_chain::Error>(())
 //! ```
 
-// The files are layered: each uses only files of its own group and of the groups above.
+// The files are layered: each uses only files in its own group and in the groups above.
 
 // Values and formats.
 mod api_version;
@@ -46,7 +46,7 @@ mod ledger_refunds;
 mod ledger_tests;
 mod ledger_transfers;
 
-// The state: everything the sandbox remembers.
+// The state of the sandbox.
 mod delivery;
 mod fault;
 mod nonces;
@@ -131,7 +131,8 @@ use delivery::Message;
 use inner::SandboxInner;
 use stub::Stub;
 
-/// A running sandbox. Dropping it stops it, and panics if the sandbox itself panicked.
+/// A running sandbox. Dropping this value stops the sandbox, and panics if the sandbox has
+/// panicked.
 pub struct Sandbox {
     inner: Arc<SandboxInner>,
     address: SocketAddr,
@@ -141,14 +142,14 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Starts a sandbox on a free port of 127.0.0.1, on a thread of its own. Its state is kept in
+    /// Starts a sandbox on a free port of 127.0.0.1, in a separate thread. Its state is kept in
     /// memory.
     ///
-    /// The first start in a process generates two RSA keys, which takes some tenths of a second.
+    /// The first start in a process generates two RSA keys, which takes a few tenths of a second.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config): a key cannot be generated, a port cannot be
-    /// opened, or a thread cannot be started.
+    /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) if a key cannot be generated, a
+    /// port cannot be opened, or a thread cannot be started.
     pub fn start() -> Result<Self, Error> {
         Sandbox::builder().start()
     }
@@ -159,61 +160,63 @@ impl Sandbox {
         SandboxBuilder::new()
     }
 
-    /// The address that it listens on: `127.0.0.1` and the port.
+    /// Returns the address on which the sandbox listens: `127.0.0.1` and the port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The `base_uri` of its clients: `http://127.0.0.1:.../`.
+    /// Returns the `base_uri` for clients: `http://127.0.0.1:.../`.
     #[must_use]
     pub fn base_uri(&self) -> String {
         format!("http://{}/", self.address)
     }
 
-    /// The `base_uri` over TLS, for the calls that require the client certificate. Its certificate
-    /// is issued by [`root_certificate`](Self::root_certificate).
+    /// Returns the `base_uri` with TLS, for calls that require the merchant certificate. The server
+    /// certificate is issued by [`root_certificate`](Self::root_certificate).
     #[must_use]
     pub fn tls_base_uri(&self) -> String {
         format!("https://{}/", self.tls_address)
     }
 
-    /// The certificate of the authority that issued the certificate of
-    /// [`tls_base_uri`](Self::tls_base_uri), in PEM.
+    /// Returns the certificate, in PEM, of the authority that issued the server certificate of
+    /// [`tls_base_uri`](Self::tls_base_uri).
     #[must_use]
     pub fn root_certificate(&self) -> &str {
         &self.inner.keys.tls.root_pem
     }
 
-    /// The merchant's APIv2 key.
+    /// Returns the merchant's APIv2 key.
     #[must_use]
     pub fn secret(&self) -> Secret {
         self.inner.keys.apiv2.secret.clone()
     }
 
-    /// The buyer pays an order, or all orders of a combined order. Their state becomes `SUCCESS`,
-    /// and their `notify_url` is notified. Returns the transaction ID.
+    /// Simulates the buyer's payment of an order, or of all orders in a combined order. Their state
+    /// becomes `SUCCESS`, and notifications are sent to their `notify_url`. Returns the transaction
+    /// ID.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`](crate::ErrorKind::Options): the order does not exist, or it cannot be
-    /// paid any more.
+    /// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if the order does not exist or
+    /// can no longer be paid.
     pub fn pay(&self, out_trade_no: &str) -> Result<String, Error> {
         let response = self.control("pay", &json!({ "out_trade_no": out_trade_no }))?;
         Ok(response["transaction_id"].as_str().unwrap_or_default().to_owned())
     }
 
-    /// The user confirms a transfer. Its state becomes `SUCCESS`, and its `notify_url` is notified.
+    /// Simulates the user's confirmation of a transfer. Its state becomes `SUCCESS`, and a
+    /// notification is sent to its `notify_url`.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`](crate::ErrorKind::Options): the transfer does not exist, or it has
-    /// already ended.
+    /// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if the transfer does not exist
+    /// or has already ended.
     pub fn confirm_transfer(&self, out_bill_no: &str) -> Result<(), Error> {
         self.control("confirm", &json!({ "out_bill_no": out_bill_no })).map(drop)
     }
 
-    /// Makes a control call with these fields, as `POST /sandbox/{call}` does: `refund`, `replay`,
-    /// `probe`, `card`, ... They are documented in `docs/SANDBOX.md`. Returns the response, which
-    /// lists the notifications that the call causes.
+    /// Makes a control call, like `POST /sandbox/{call}` with `fields` as the body. `call` is
+    /// `refund`, `replay`, `probe`, `card`, ...; `docs/SANDBOX.md` describes the calls and their
+    /// fields. Returns the response, which lists the notifications that the call causes.
     ///
     /// ```
     /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
@@ -224,8 +227,8 @@ impl Sandbox {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Options`](crate::ErrorKind::Options): the call does not exist, a field is
-    /// missing, or the change is not allowed.
+    /// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if the call does not exist, a
+    /// field is missing, or the change is not allowed.
     pub fn control(&self, call: &str, fields: &Value) -> Result<Value, Error> {
         json_depth::check(fields).map_err(Error::options)?;
         let unknown =
@@ -234,42 +237,43 @@ impl Sandbox {
             .transact_blocking(|state| admin_actions::run(state, call, fields, now()).unwrap_or_else(|| Err(unknown())))
     }
 
-    /// Checks that the ledger balances: that income, expenses and the account add up, to the fen.
+    /// Checks that the ledger balances: income, expenses and the account must add up exactly.
     ///
     /// # Errors
-    /// [`ErrorKind::Decode`](crate::ErrorKind::Decode): the first contradiction that was found.
+    /// Fails with [`ErrorKind::Decode`](crate::ErrorKind::Decode) if the ledger does not balance.
+    /// The message describes the first contradiction.
     pub fn audit(&self) -> Result<(), Error> {
         self.inner.read(|state| state.ledger.audit()).map_err(|reason| Error::new(crate::ErrorKind::Decode, reason))
     }
 
-    /// The state, as the control call `GET /sandbox/state` returns it: `account`, `orders`,
-    /// `refunds`, `transfers`, `calls` and `notifications`, newest first. It is meant for humans;
-    /// its form may change.
+    /// Returns the state, like the control call `GET /sandbox/state`: `account`, `orders`,
+    /// `refunds`, `transfers`, `calls` and `notifications`, newest first. It is meant for humans,
+    /// and its format may change.
     #[must_use]
     pub fn overview(&self) -> Value {
         self.inner.read(overview::build)
     }
 
-    /// The body of an APIv2 notification with these fields, as the service would send it, signed
-    /// with HMAC-SHA256.
+    /// Creates the body of an APIv2 notification with these fields, signed with HMAC-SHA256.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`](crate::ErrorKind::Options): `fields` is not an object.
+    /// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if `fields` is not an object.
     pub fn notification_v2(&self, fields: &Value) -> Result<Bytes, Error> {
         json_depth::check(fields).map_err(Error::options)?;
         notification::body_v2(&self.inner.keys.apiv2, fields)
     }
 
-    /// Serves a file of `length` bytes at a path, unsigned like a bill, and returns its SHA-1 in
-    /// hexadecimal. The bytes are generated while they are sent, so the file takes no memory.
+    /// Serves a file of `length` bytes at a path, without a signature, like a bill. Returns its
+    /// SHA-1 digest as hexadecimal digits. The bytes are generated as they are sent, so the file
+    /// takes no memory.
     ///
-    /// See [`Download`](crate::Download) for its use.
+    /// [`Download`](crate::Download) has an example.
     pub fn file(&self, template: &str, length: u64) -> String {
         self.add_stub(Stub::file(template, length));
         body::generated_file_sha1(length)
     }
 
-    /// The settings of the merchant in the form of [`Client::factory`], with keys as PEM text.
+    /// Returns the merchant's settings in the format of [`Client::factory`], with keys as PEM text.
     #[must_use]
     pub fn settings(&self) -> Value {
         json!({
@@ -285,7 +289,7 @@ impl Sandbox {
         })
     }
 
-    /// A client builder with the settings of the merchant.
+    /// Returns a client builder with the merchant's settings.
     pub fn client_builder(&self) -> ClientBuilder {
         Client::builder()
             .mchid(MCHID)
@@ -299,38 +303,39 @@ impl Sandbox {
             .no_proxy()
     }
 
-    /// A client with the settings of the merchant.
+    /// Returns a client with the merchant's settings.
     ///
     /// # Errors
-    /// Those of [`ClientBuilder::build`]. These settings do not cause any.
+    /// The same as for [`ClientBuilder::build`], but these settings do not cause any.
     pub fn client(&self) -> Result<Client, Error> {
         self.client_builder().build()
     }
 
-    /// Issues a platform certificate and signs with it from now on, unless a request names the
-    /// public key: a merchant in platform-certificate mode. A further call rotates the certificate;
-    /// the older ones stay in force.
+    /// Issues a new platform certificate and puts the merchant into platform-certificate mode. From
+    /// then on, responses are signed with this certificate, unless the request names the public
+    /// key. Each further call rotates the certificate; older ones remain valid.
     ///
-    /// Returns the new certificate. The first ones in a process take some tenths of a second each.
+    /// Returns the new certificate. The first ones in a process take a few tenths of a second each.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config): a key cannot be generated.
+    /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) if a key cannot be generated.
     pub fn rotate_certificate(&self) -> Result<Certificate, Error> {
         let issued = self.inner.transact_blocking(|state| state.platform.rotate())?;
         Certificate::from_pem(&issued.pem)
     }
 
-    /// The merchant's APIv3 key.
+    /// Returns the merchant's APIv3 key.
     #[must_use]
     pub fn apiv3_key(&self) -> Apiv3Key {
         self.inner.keys.apiv3_key.clone()
     }
 
-    /// A notification as the service would send it now: signed, with its resource encrypted by the
-    /// APIv3 key.
+    /// Creates a notification as WeChat Pay would send it now: signed, and with the resource
+    /// encrypted with the APIv3 key.
     ///
     /// # Errors
-    /// Those of the libraries for random bytes and RSA, which do not fail in practice.
+    /// Fails if random bytes are not available or if signing fails, neither of which happens in
+    /// practice.
     pub fn notification(
         &self,
         event_type: &str,
@@ -343,57 +348,59 @@ impl Sandbox {
         notification::request(&random::nonce()?, &message, &self.inner.keys, &signer)
     }
 
-    /// Sends a notification to a `notify_url` and returns the response. The URL must be one of this
-    /// machine: 127.0.0.1, `[::1]` or `localhost`.
+    /// Sends a notification to a `notify_url` and returns the response. The host of the URL must be
+    /// 127.0.0.1, `[::1]` or `localhost`.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`](crate::ErrorKind::Options): the URL is malformed or not of this
-    /// machine. Also those of a connection.
+    /// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if the URL is malformed or has
+    /// another host. Also fails if the connection fails.
     pub fn notify(&self, url: &str, notification: http::Request<Bytes>) -> Result<http::Response<Bytes>, Error> {
         loopback::send(url, notification)
     }
 
-    /// Decrypts a sensitive field that was encrypted for the platform key `id`, which is the ID of
-    /// the public key or the serial number of a certificate.
+    /// Decrypts a sensitive field that was encrypted for a platform key. `id` is the ID of the
+    /// public key or the serial number of a certificate.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`](crate::ErrorKind::Options): there is no platform key with that ID.
-    /// [`ErrorKind::Decode`](crate::ErrorKind::Decode): the field was not encrypted for it.
+    /// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if there is no platform key
+    /// with this ID. Fails with [`ErrorKind::Decode`](crate::ErrorKind::Decode) if the field was
+    /// not encrypted for this key.
     pub fn decrypt(&self, id: &str, ciphertext: &str) -> Result<String, Error> {
         self.inner.read(|state| state.platform.decrypt(id, ciphertext))
     }
 
-    /// The merchant's private key.
+    /// Returns the merchant's private key.
     #[must_use]
     pub fn merchant_key(&self) -> PrivateKey {
         self.inner.keys.merchant.clone()
     }
 
-    /// The platform's public key, whose ID is [`PUBLIC_KEY_ID`].
+    /// Returns the platform's public key, whose ID is [`PUBLIC_KEY_ID`].
     #[must_use]
     pub fn platform_key(&self) -> PublicKey {
         self.inner.keys.platform.public_key()
     }
 
-    /// The newest 20,000 requests, oldest first, including refused ones.
+    /// Returns the newest 20,000 requests, oldest first, including rejected ones.
     #[must_use]
     pub fn requests(&self) -> Vec<Received> {
         self.inner.read(|state| state.requests.received().cloned().collect())
     }
 
-    /// Injects a fault into the next response. Faults are queued, and each response takes one.
+    /// Injects a fault into the next response. If several faults are injected, each response takes
+    /// one, in order.
     pub fn inject(&self, fault: Fault) {
         let _ = self.inner.transact(|state| state.response_faults.push_back(fault));
     }
 
-    /// Injects a fault into the next attempt to send a notification. These faults have a queue of
-    /// their own.
+    /// Injects a fault into the next attempt to send a notification. These faults have a separate
+    /// queue.
     pub fn inject_notification(&self, fault: Fault) {
         let _ = self.inner.transact(|state| state.notification_faults.push_back(fault));
     }
 
-    /// Defines the response of an endpoint that the sandbox does not have. `template` is its path,
-    /// with variables as `{x}`.
+    /// Defines the response of an endpoint that the sandbox does not implement. `template` is its
+    /// path, with variables as `{x}`.
     ///
     /// ```
     /// # use serde_json::json;
@@ -418,10 +425,10 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         drop(self.stop.take());
         let ended = self.thread.take().map(JoinHandle::join);
-        // Waits for the writes that are under way.
+        // Waits for the writes in progress.
         let _ = self.inner.transact_blocking(|_| Ok(()));
         let panicked = self.inner.panicked.load(Ordering::SeqCst) || ended.is_some_and(|ended| ended.is_err());
-        // A bug of the sandbox must not look like one of the code under test.
+        // A bug in the sandbox must not look like a bug in the code under test.
         if panicked && !std::thread::panicking() {
             std::panic::resume_unwind(Box::new("the sandbox panicked; its panic message is above"));
         }

@@ -33,11 +33,11 @@ struct Restored {
 }
 
 impl SandboxBuilder {
-    /// Starts the sandbox on a thread of its own.
+    /// Starts the sandbox in a separate thread.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config): the port is in use, the folder cannot be
-    /// used or another sandbox uses it, or a stub is invalid.
+    /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) if the port is in use, if the
+    /// folder cannot be used or is in use by another sandbox, or if a setting is invalid.
     pub fn start(self) -> Result<Sandbox, Error> {
         if let Some(error) = self.error {
             return Err(error);

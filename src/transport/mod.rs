@@ -8,6 +8,6 @@ pub(crate) mod runtime;
 pub(crate) mod sink;
 mod verbose;
 
-/// A boxed future, as the methods of [`Signer`](crate::Signer) and [`Verifier`](crate::Verifier)
-/// return it.
+/// A boxed future, returned by the methods of [`Signer`](crate::Signer),
+/// [`Verifier`](crate::Verifier) and [`ReplayStore`](crate::notify::ReplayStore).
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
