@@ -138,7 +138,8 @@ impl MerchantIdentity {
     }
 }
 
-/// A path, which Guzzle takes as well, with the prefix `file://`. Anything else unchanged.
+/// Prefixes a path with `file://`, because Guzzle also accepts bare paths. Returns anything else
+/// unchanged.
 pub(crate) fn pem_or_file(text: &str) -> String {
     if setting_file::is_path(text) { format!("file://{}", text.trim()) } else { text.to_owned() }
 }

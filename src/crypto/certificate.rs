@@ -35,8 +35,9 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Reads a certificate from PEM text (line breaks may be missing), the file that a `file://`
-    /// URL names, or bare base64. Among several sections, it is the first certificate.
+    /// Parses a certificate. `setting` is PEM text (even without line breaks), bare base64, or
+    /// `file://` followed by a path. If it contains several sections, the first certificate is
+    /// used.
     ///
     /// # Errors
     /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read, if it

@@ -1,5 +1,5 @@
-//! From a setting to the DER of a key or a certificate. One reader for all of them: it finds the
-//! section that is needed among several, in text or in a file.
+//! Decodes a setting into the DER of a key or a certificate. All settings use this reader, which
+//! selects the required section from text or a file.
 
 use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
@@ -9,8 +9,9 @@ use super::pem::{self, Section};
 use super::setting_file;
 use crate::error::Error;
 
-/// Reads a setting: the first section of the wanted kind, or the first one if there is none.
-/// Errors never contain a part of the setting, except the path of a file.
+/// Decodes a setting, and returns the first section of the wanted kind, or the first section if
+/// there is none of that kind. Errors never contain a part of the setting, except the path of a
+/// file.
 ///
 /// ```text
 /// file:///path/to/the.pem       a file of PEM, base64 or DER

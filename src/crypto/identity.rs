@@ -16,8 +16,8 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Reads `apiclient_cert.pem` and `apiclient_key.pem`: PEM text, base64 or a
-    /// `file://` URL.
+    /// Parses `apiclient_cert.pem` and `apiclient_key.pem`, each as PEM text, base64 or a `file://`
+    /// URL.
     pub(crate) fn from_pem(cert: &str, key: &str) -> Result<Self, Error> {
         let chain = decode::certificates(cert).map_err(|reason| Error::config(format!("the certificate: {reason}")))?;
         let key = match decode::text(key, DerKind::PrivateKey)

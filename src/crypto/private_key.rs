@@ -49,9 +49,9 @@ pub struct PrivateKey {
 }
 
 impl PrivateKey {
-    /// Reads a key in PKCS#8 or PKCS#1 from PEM text (line breaks may be missing), the file that a
-    /// `file://` URL names, bare base64, or the PHP SDK's forms `private.pkcs8://` and
-    /// `private.pkcs1://`. Among several sections, it is the first private key.
+    /// Parses a PKCS#8 or PKCS#1 key. `setting` is PEM text (even without line breaks), `file://`
+    /// followed by a path, bare base64, or one of the PHP SDK's forms `private.pkcs8://` and
+    /// `private.pkcs1://`. If it contains several sections, the first private key is used.
     ///
     /// # Errors
     /// Fails with [`ErrorKind::Config`] if the file cannot be read, or if the key is not an RSA

@@ -58,10 +58,10 @@ impl PartialEq for PublicKey {
 impl Eq for PublicKey {}
 
 impl PublicKey {
-    /// Reads a public key (SPKI or PKCS#1) or the key of a certificate from PEM text (line breaks
-    /// may be missing), the file that a `file://` URL names, bare base64, or the PHP SDK's forms
-    /// `public.spki://` and `public.pkcs1://`. Among several sections, it is the first public
-    /// key or certificate.
+    /// Parses a public key (SPKI or PKCS#1), or takes the key of a certificate. `setting` is PEM
+    /// text (even without line breaks), `file://` followed by a path, bare base64, or one of the
+    /// PHP SDK's forms `public.spki://` and `public.pkcs1://`. If it contains several sections, the
+    /// first public key or certificate is used.
     ///
     /// # Errors
     /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read, or if

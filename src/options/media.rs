@@ -102,12 +102,12 @@ impl Media {
         self
     }
 
-    /// The value, if it is nested within the limit.
+    /// Returns the value, unless it is nested too deeply.
     fn bounded(&mut self, value: Value) -> Option<Value> {
         json_depth::bounded(value).map_err(|reason| self.error.get_or_insert(reason).clone()).ok()
     }
 
-    /// The SHA-256 of the file in lower-case hexadecimal.
+    /// Returns the SHA-256 digest of the file as lower-case hexadecimal digits.
     #[must_use]
     pub fn sha256(&self) -> &str {
         &self.file.sha256

@@ -39,7 +39,7 @@ pub fn to_array(xml: impl AsRef<[u8]>) -> Result<Value, Error> {
 /// needs escaping is put into CDATA sections.
 ///
 /// # Errors
-/// [`ErrorKind::Options`] when `fields` is not an object, or is nested too deeply.
+/// Fails with [`ErrorKind::Options`] if `fields` is not an object, or is nested too deeply.
 pub fn to_xml(fields: &Value) -> Result<String, Error> {
     let fields = fields
         .as_object()
