@@ -49,7 +49,7 @@ impl Reply {
     /// | 413 | [`ErrorKind::TooLarge`] |
     /// | 400 | [`ErrorKind::Decode`] |
     /// | 409 | [`ErrorKind::Replay`], if the notification was received before |
-    /// | 500 | [`ErrorKind::Replay`], if the [`ReplayStore`](super::ReplayStore) failed, and all other kinds |
+    /// | 500 | [`ErrorKind::Replay`], if the [`ReplayStore`](super::ReplayStore) failed; all others |
     #[must_use]
     pub fn to(error: &Error) -> Self {
         match error.kind() {

@@ -98,7 +98,7 @@ impl Pipeline {
         if let Some(path) = v2_path.filter(|_| (stream || sink.is_some()) && !response.is_delivered()) {
             check_file_v2(&response, &path)?;
         }
-        // A response of APIv3 is in the stream, or it was collected and verified. If it is neither, a
+        // An APIv3 response is in the stream, or it was collected and verified. If it is neither, a
         // layer lost its `ResponseInfo`.
         if stream && !is_v2 && !response.is_verified() && !response.is_delivered() {
             return Err(Error::layer(

@@ -268,8 +268,9 @@ impl Credential {
         })
     }
 
-    /// Checks the host, signs the request, and adds `Authorization` and `Wechatpay-Serial`. `meta` is what is signed in place of the body;
-    /// `timestamp` is in seconds since 1970. Returns the signed message.
+    /// Checks the host, signs the request, and adds `Authorization` and `Wechatpay-Serial`. `meta`
+    /// is signed instead of the body; `timestamp` is in seconds since 1970. Returns the signed
+    /// message.
     pub(crate) async fn authorize(
         &self,
         request: &mut http::Request<Bytes>,

@@ -126,8 +126,9 @@ impl HttpClient {
         let pool = pools.of_this_runtime()?;
         let sending = async {
             runtime::poll_io().await;
-            // hyper takes an idle connection, or calls `Connector::call`. If a reused connection turns
-            // out to be closed before a byte of the request was written, hyper opens another one.
+            // hyper takes an idle connection, or calls `Connector::call`. If a reused connection
+            // turns out to be closed before a byte of the request was written, hyper opens another
+            // one.
             let sending = pool.request(request.map(Full::new));
             match config.connect_timeout {
                 Some(timeout) => CONNECT_TIMEOUT.scope(timeout, sending).await,
