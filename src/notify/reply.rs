@@ -49,7 +49,7 @@ impl Reply {
     /// | 413 | [`ErrorKind::TooLarge`] |
     /// | 400 | [`ErrorKind::Decode`] |
     /// | 409 | [`ErrorKind::Replay`], if the notification was received before |
-    /// | 500 | [`ErrorKind::Replay`], if the [`ReplayStore`](super::ReplayStore) failed; all others |
+    /// | 500 | [`ErrorKind::Replay`], if the [store](super::ReplayStore) failed; all other kinds |
     #[must_use]
     pub fn to(error: &Error) -> Self {
         match error.kind() {
