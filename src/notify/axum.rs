@@ -63,3 +63,39 @@ impl IntoResponse for v2::Reply {
         http::Response::<Bytes>::from(self).map(Body::from)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Poll};
+
+    use hyper::body::{Body as HttpBody, Frame};
+
+    use super::*;
+
+    /// A body without an end, which counts the bytes that were read.
+    struct Endless(Arc<AtomicUsize>);
+
+    impl HttpBody for Endless {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            self.0.fetch_add(1024, Ordering::Relaxed);
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b' '; 1024])))))
+        }
+    }
+
+    #[test]
+    fn a_body_is_read_up_to_the_limit() {
+        let read = Arc::new(AtomicUsize::new(0));
+        let body = Body::new(Endless(Arc::clone(&read)));
+        let error = crate::transport::runtime::park_on(read_body(body)).expect_err("endless");
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+        let read = read.load(Ordering::Relaxed);
+        assert!((MAX_BYTES..MAX_BYTES + 4096).contains(&read), "{read} bytes were read");
+    }
+}

@@ -140,3 +140,31 @@ fn each_invalid_v2_call_has_its_message() {
         assert!(message.contains(expected), "{options}: {message}");
     }
 }
+
+#[test]
+fn a_boundary_of_the_caller_must_not_occur_in_the_contents() {
+    let upload = |contents: &str| {
+        built(
+            "v3/x",
+            json!({
+                "headers": { "Content-Type": "multipart/form-data; boundary=bound" },
+                "multipart": [
+                    { "name": "meta", "contents": "{}" },
+                    { "name": "file", "contents": contents, "filename": "a" },
+                ],
+            }),
+        )
+    };
+    for contents in ["--bound", "x--boundx", "\r\n--bound--\r\n", "--", "--boun--bound"] {
+        let request = upload(contents);
+        if contents == "--" {
+            assert_eq!(request.expect("fits").headers()["content-type"], "multipart/form-data; boundary=bound");
+        } else {
+            let message = request.expect_err(contents);
+            assert!(message.contains("its boundary occurs in the contents"), "{message}");
+        }
+    }
+    for contents in ["bound", "-bound", "--boun", "--Bound"] {
+        assert!(upload(contents).is_ok(), "{contents}");
+    }
+}

@@ -12,3 +12,6 @@ pub(crate) mod sign;
 pub(crate) mod stack;
 mod trace;
 pub(crate) mod verify;
+
+#[cfg(test)]
+mod retry_tests;

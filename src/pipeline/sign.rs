@@ -349,4 +349,31 @@ mod tests {
             }
         });
     }
+
+    struct OneByte;
+
+    impl Signer for OneByte {
+        fn sign<'a>(&'a self, _: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
+            Box::pin(std::future::ready(Ok(Signature::new("S", vec![1]))))
+        }
+    }
+
+    /// Layers and logs show the value of a header that is not sensitive.
+    #[test]
+    fn authorization_is_sensitive() {
+        let base_uri = BaseUri::official();
+        let credential = Credential {
+            mchid: "1900000109".to_owned(),
+            signer: Some(Arc::new(OneByte)),
+            apiv2: None,
+            base_uri: base_uri.clone(),
+            platform_key_id: None,
+        };
+        let mut request = http::Request::new(Bytes::new());
+        *request.uri_mut() = http::Uri::from_static("https://api.mch.weixin.qq.com/v3/x");
+        let signing = credential.authorize(&mut request, None, &base_uri, 1, "N");
+        assert_eq!(runtime::park_on(signing).expect("signed"), b"GET\n/v3/x\n1\nN\n\n");
+        let header = &request.headers()[AUTHORIZATION];
+        assert!(header.is_sensitive() && format!("{header:?}") == "Sensitive", "{header:?}");
+    }
 }

@@ -206,3 +206,41 @@ fn verification_error(reason: &str, response: http::Response<Bytes>) -> Error {
     }
     Error::new(ErrorKind::Verification, message).with_response(Response::new(response))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::response::BodyLocation;
+    use crate::proto::base_uri::BaseUri;
+
+    struct NeverCalled;
+
+    impl Verifier for NeverCalled {
+        fn verify<'a>(&'a self, _: &'a str, _: &'a [u8], _: &'a [u8]) -> BoxFuture<'a, Result<(), BoxError>> {
+            Box::pin(std::future::ready(Err("not expected".into())))
+        }
+    }
+
+    /// Only this layer decides whether a response is verified.
+    #[test]
+    fn a_mark_of_a_lower_layer_is_replaced() {
+        let credential = Credential {
+            mchid: "1900000109".to_owned(),
+            signer: None,
+            apiv2: None,
+            base_uri: BaseUri::official(),
+            platform_key_id: None,
+        };
+        let layer = VerifyLayer { verifier: Arc::new(NeverCalled), credential: Arc::new(credential) };
+        let mut service = layer.layer(tower::service_fn(|_: http::Request<Bytes>| {
+            let mut response = http::Response::new(Bytes::from_static(b"forged"));
+            let info = ResponseInfo { verified: true, ..ResponseInfo::new(BodyLocation::Collected) };
+            response.extensions_mut().insert(info);
+            std::future::ready(Ok::<_, Error>(response))
+        }));
+        let mut request = http::Request::new(Bytes::new());
+        *request.uri_mut() = Uri::from_static("https://api.mch.weixin.qq.com/v3/billdownload/file");
+        let response = crate::transport::runtime::park_on(service.call(request)).expect("no signature needed");
+        assert!(!response.extensions().get::<ResponseInfo>().expect("info").verified);
+    }
+}

@@ -133,3 +133,18 @@ fn errors_of_a_key() {
         assert!(Apiv2Credential::new("1", key.into()).is_err());
     }
 }
+
+#[test]
+fn unsigned_paths_are_compared_as_a_whole() {
+    for path in ["/pay/downloadbill", "/papay/entrustweb", "/mmpaymkttransfers/pay_bank", "/risk/getpublickey"] {
+        assert!(is_unsigned(path), "{path}");
+        let below = format!("{path}/x");
+        let longer = format!("{path}x");
+        let above = format!("/x{path}");
+        let slash = format!("{path}/");
+        let upper = path.to_ascii_uppercase();
+        for other in [&*below, &longer, &above, &slash, &upper, &path[..path.len() - 1], &path[1..], "/", ""] {
+            assert!(!is_unsigned(other), "{other}");
+        }
+    }
+}

@@ -255,4 +255,17 @@ mod tests {
         assert_eq!(statement(&headers).expect("one"), ("a9993e36", "{\"sha1\":\"a9993e36\"}".to_owned()));
         assert!(TABLE.iter().all(|(_, _, reason)| !reason.is_empty()));
     }
+
+    #[test]
+    fn any_signature_header_counts_as_a_signature() {
+        assert!(!is_signed(&HeaderMap::new()));
+        for name in [SERIAL, SIGNATURE, TIMESTAMP, NONCE] {
+            let mut one = HeaderMap::new();
+            one.insert(name, HeaderValue::from_static(""));
+            assert!(is_signed(&one), "{name}");
+        }
+        let mut other = HeaderMap::new();
+        other.insert("wechatpay-signature-type", HeaderValue::from_static("x"));
+        assert!(!is_signed(&other));
+    }
 }

@@ -311,3 +311,44 @@ fn retry_after_is_honoured_within_the_timeout_of_the_call() {
         assert!(error.message().contains(expected), "{wrong}: {error}");
     }
 }
+
+/// A sink or stream may have received a part of the file, so the call is not repeated.
+#[test]
+fn downloads_to_sinks_and_streams_are_not_repeated() {
+    const FILE: &str = "v3/billdownload/file";
+    let path = std::env::temp_dir().join(format!("wechatpay-chain-retry-{}", std::process::id()));
+    let given = |extra: Value| {
+        let mut options = json!({ "retry": { "times": 3, "pause": 0 } });
+        options.as_object_mut().expect("object").extend(extra.as_object().expect("object").clone());
+        options
+    };
+    for (extra, requests) in [(json!({ "sink": path.to_str() }), 1), (json!({ "stream": true }), 1), (json!({}), 2)] {
+        for fault in [Fault::Hangup, Fault::CutBody(3)] {
+            let sandbox = sandbox();
+            sandbox.file(FILE, 10_000);
+            // The body of a stream is cut after the call.
+            if matches!(fault, Fault::CutBody(_)) && extra["stream"] == true {
+                continue;
+            }
+            sandbox.inject(fault);
+            let outcome = sandbox.client().expect("client").chain(FILE).get(given(extra.clone()));
+            assert_eq!((sandbox.requests().len(), outcome.is_ok()), (requests, requests == 2), "{extra}");
+            assert!(!path.exists());
+        }
+    }
+}
+
+/// A timeout is not a failure to connect: the request may have arrived.
+#[test]
+fn a_read_timeout_is_not_repeated() {
+    let (primary, backup) = (sandbox(), sandbox());
+    primary.inject(Fault::Delay(Duration::from_secs(5)));
+    let client = with_backup(&primary.base_uri(), &backup);
+    let mut slow = with_retry(json!({ "times": 3, "pause": 0 }));
+    slow["read_timeout"] = 0.3.into();
+    let error = client.chain(CARDS).post(slow).expect_err("slow");
+    assert_eq!((error.kind(), error.is_before_send()), (ErrorKind::Timeout, false), "{error}");
+    assert!(backup.requests().is_empty());
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(primary.requests().len() <= 1, "{}", primary.requests().len());
+}

@@ -193,6 +193,28 @@ fn replays_are_refused_and_redeliveries_are_not() {
     assert_eq!(count.load(Ordering::SeqCst), 3);
 }
 
+/// A timestamp is accepted for five minutes before and after it, so a notification that is received
+/// at the earliest moment can be replayed for ten minutes.
+#[test]
+fn a_notification_is_remembered_for_ten_minutes() {
+    struct Recording(Arc<AtomicI64>);
+    impl ReplayStore for Recording {
+        fn insert<'a>(&'a self, _: &'a str, until: i64) -> BoxFuture<'a, Result<bool, BoxError>> {
+            self.0.store(until, Ordering::SeqCst);
+            Box::pin(std::future::ready(Ok(true)))
+        }
+    }
+    let sandbox = sandbox();
+    let request = valid(&sandbox);
+    let signed: i64 = request.headers()["wechatpay-timestamp"].to_str().expect("text").parse().expect("number");
+    for offset in [-300, 0, 300] {
+        let until = Arc::new(AtomicI64::new(0));
+        let verifier = verifier_of(&sandbox).clock(move || signed + offset).replay_store(Recording(Arc::clone(&until)));
+        assert_eq!(verify(&verifier, &request), Ok(()));
+        assert_eq!(until.load(Ordering::SeqCst), signed + offset + 600);
+    }
+}
+
 #[test]
 fn each_error_has_its_reply() {
     let sandbox = sandbox();
