@@ -14,7 +14,7 @@ use crate::options::Options;
 use crate::options::keys::RESERVED;
 use crate::pipeline::promise::Promise;
 use crate::pipeline::response::Response;
-use crate::proto::template::{Template, may_contain_userinfo};
+use crate::proto::template::{Template, may_contain_userinfo, path_for_messages};
 use crate::proto::{case, request};
 
 /// An API path, built from segments or given as a whole, with a method for each HTTP verb.
@@ -234,7 +234,6 @@ impl Clone for Chain {
 
 impl fmt::Debug for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.path.text.as_deref().map(|text| if may_contain_userinfo(text) { "***" } else { text });
-        f.debug_tuple("Chain").field(&text).finish()
+        f.debug_tuple("Chain").field(&self.path.text.as_deref().map(path_for_messages)).finish()
     }
 }

@@ -148,5 +148,10 @@ fn a_key_given_as_another_setting_is_not_printed() {
     shown +=
         &client.request("GET", &format!("{}v3/none?token=T0KEN", sandbox.base_uri()), ()).expect_err("404").to_string();
     shown += &format!("{:?}", Media::from_bytes("a.png", b"T0KEN".as_slice()));
+    shown += &format!("{:?}", client.chain("v3/none?token=T0KEN"));
+    for uri in ["https://user:T0KEN@api.mch.weixin.qq.com/v3/x", "//T0KEN@h/v3/x?a=b", "http://a:T0KEN@evil.example"] {
+        let error = client.request("GET", uri, ()).expect_err("another host");
+        shown += &format!("{error} {error:?}");
+    }
     assert!(!shown.contains("T0KEN"), "{shown}");
 }
