@@ -12,6 +12,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{AUTHORIZATION, HeaderValue};
+use tokio::runtime::Handle;
 use tower::{Layer, Service};
 
 use crate::clock::{self, now};
@@ -249,7 +250,9 @@ impl Credential {
             SigningInput::Body => None,
         };
         let authorizing = self.authorize(request, meta.as_ref(), base_uri, now(), &nonce);
-        if read_timeout.is_zero() {
+        // If a layer moved the call to a thread without a runtime, there is no timer, and the HTTP
+        // service returns the error.
+        if read_timeout.is_zero() || Handle::try_current().is_err() {
             return authorizing.await.map(Some);
         }
         let signed = tokio::time::timeout(read_timeout, authorizing).await.map_err(|_| {
@@ -317,7 +320,11 @@ mod tests {
     #[test]
     fn a_blocked_thread_does_not_wait() {
         for _ in 0..100 {
-            runtime::park_on(WorkLimiter::wait_for_turn());
+            runtime::park_on(std::future::poll_fn(|context| {
+                let turn = std::pin::pin!(WorkLimiter::wait_for_turn());
+                assert!(turn.poll(context).is_ready(), "ready at the first poll");
+                Poll::Ready(())
+            }));
         }
     }
 

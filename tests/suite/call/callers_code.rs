@@ -1,4 +1,5 @@
-//! The caller's code within calls: it blocks, spawns, is cancelled, and makes calls of its own.
+//! The caller's code within calls: it blocks, spawns tasks, is cancelled, makes calls of its own,
+//! and moves calls to other threads.
 
 use std::future::Future;
 use std::io::Read;
@@ -17,7 +18,7 @@ use wechatpay_chain::{
     BoxError, BoxFuture, Client, ErrorKind, Media, Options, PrivateKey, PublicKey, Signature, Signer, Verifier,
 };
 
-use crate::support::{CARDS, client_at, options, run, sandbox, server, start};
+use crate::support::{CARDS, SharedBuffer, client_at, options, run, sandbox, server, start};
 
 const FILE: &str = "v3/billdownload/file";
 
@@ -389,4 +390,147 @@ fn a_waited_promise_that_a_runtime_began_ends() {
     let outcome = end.recv_timeout(Duration::from_secs(5)).expect("it ended");
     assert!(matches!(outcome, Ok(()) | Err(ErrorKind::Connect | ErrorKind::Transport)), "{outcome:?}");
     driving.join().expect("joined");
+}
+
+#[test]
+fn calls_in_block_in_place_end() {
+    let (sandbox, client) = start();
+    run(async {
+        let tasks: Vec<_> = (0..16)
+            .map(|_| {
+                let client = client.clone();
+                tokio::spawn(async move {
+                    tokio::task::block_in_place(|| {
+                        let asynchronous = client.chain(CARDS).post_async(options());
+                        tokio::runtime::Handle::current().block_on(asynchronous).expect("asynchronous");
+                        client.chain(CARDS).post(options()).expect("synchronous");
+                    });
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.expect("task");
+        }
+    });
+    assert_eq!(sandbox.requests().len(), 32);
+}
+
+#[test]
+fn a_hundred_threads_call_through_a_layer() {
+    let (sandbox, client) = sandbox_client(|builder| builder.layer(plain_layer()));
+    sandbox.file(FILE, 50_000);
+    std::thread::scope(|scope| {
+        for _ in 0..100 {
+            scope.spawn(|| {
+                client.chain(CARDS).post(options()).expect("response");
+                let written = SharedBuffer::default();
+                client.chain(FILE).get(Options::new().sink(written.clone())).expect("file");
+                assert_eq!(written.bytes().len(), 50_000);
+            });
+        }
+    });
+}
+
+#[test]
+fn a_repeated_call_fills_its_sink_once() {
+    let (sandbox, client) = start();
+    sandbox.file(FILE, 50_000);
+    let retry = json!({ "times": 3, "pause": 0.001 });
+    let written = SharedBuffer::default();
+    for _ in 0..2 {
+        sandbox.inject(Fault::from_name("bad-gateway").expect("fault"));
+    }
+    let sink = Options::new().sink(written.clone()).with("retry", retry.clone());
+    assert_eq!(client.chain(FILE).get(sink).expect("response").attempts(), 3);
+    assert_eq!(written.bytes().len(), 50_000);
+    sandbox.inject(Fault::from_name("bad-gateway").expect("fault"));
+    let response = client.chain(FILE).get(json!({ "stream": true, "retry": retry })).expect("response");
+    assert_eq!(response.attempts(), 2);
+    let mut body = Vec::new();
+    response.into_stream().read_to_end(&mut body).expect("read");
+    assert_eq!(body.len(), 50_000);
+}
+
+#[test]
+fn a_v2_failure_with_http_errors_false_leaves_the_sink_unused() {
+    let sandbox = sandbox();
+    let client = sandbox.client_builder().secret("0123456789abcdef0123456789abcdef").layer(plain_layer());
+    let body = "<xml><return_code>FAIL</return_code><return_msg>no bill</return_msg></xml>";
+    let response = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let address = crate::support::raw_server(response);
+    let client = client.base_uri(format!("http://{address}/")).build().expect("client");
+    for path in ["v2/pay/downloadbill", "v2/pay/unifiedorder"] {
+        let written = SharedBuffer::default();
+        let request = || Options::from(json!({ "xml": { "mch_id": MCHID, "appid": "wx" }, "http_errors": false }));
+        let response = client.chain(path).post(request().sink(written.clone())).expect("response");
+        assert_eq!(response.xml().expect("xml")["return_msg"], "no bill");
+        assert!(written.bytes().is_empty() && !response.is_verified());
+        let response = client.chain(path).post(request().with("stream", true)).expect("response");
+        let mut streamed = String::new();
+        response.into_stream().read_to_string(&mut streamed).expect("read");
+        assert_eq!(streamed, body);
+        let error = client.chain(path).post(request().with("http_errors", true).sink(written.clone()));
+        let error = error.expect_err("failure");
+        assert!(error.message().contains("no bill"), "{error}");
+        assert!(written.bytes().is_empty());
+    }
+}
+
+#[test]
+fn the_end_of_a_runtime_removes_the_unfinished_file() {
+    let folder = tempfile::tempdir().expect("folder");
+    let sandbox = sandbox();
+    let address = server(|mut stream| async move {
+        let mut request = [0; 65536];
+        let _ = stream.read(&mut request).await?;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nhello").await?;
+        std::future::pending().await
+    });
+    let client = client_at(&sandbox, address);
+    let runtime = runtime();
+    let path = folder.path().join("bill");
+    let call = client.chain(FILE).get_async(json!({ "sink": path.to_str() }));
+    runtime.spawn(call);
+    runtime.block_on(async { tokio::time::sleep(Duration::from_millis(200)).await });
+    assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), 1);
+    drop(runtime);
+    assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), 0);
+}
+
+/// A layer that moves the call to another thread, with and without a runtime.
+#[test]
+fn a_layer_may_move_the_call_to_another_thread() {
+    for with_runtime in [true, false] {
+        let layer = tower::layer::layer_fn(move |inner: wechatpay_chain::BoxService| {
+            tower::service_fn(move |request: Request<Bytes>| {
+                let mut inner = inner.clone();
+                let (send, receive) = tokio::sync::oneshot::channel();
+                std::thread::spawn(move || {
+                    let call = tower::Service::call(&mut inner, request);
+                    let outcome =
+                        if with_runtime { runtime().block_on(call) } else { futures_executor::block_on(call) };
+                    let _ = send.send(outcome);
+                });
+                async move { receive.await.expect("sent") }
+            })
+        });
+        let (sandbox, client) = sandbox_client(|builder| builder.layer(layer).retry(1));
+        sandbox.file(FILE, 1000);
+        for run in [
+            |client: &Client, options| client.chain(CARDS).post(options),
+            |client: &Client, options| run(client.chain(CARDS).post_async(options)),
+        ] {
+            match run(&client, options()) {
+                Ok(_) => assert!(with_runtime),
+                Err(error) => {
+                    assert!(!with_runtime && error.to_string().contains("without a tokio runtime"), "{error}")
+                }
+            }
+        }
+        let sink = client.chain(FILE).get(Options::new().sink(std::io::sink()));
+        match sink {
+            Ok(_) => assert!(with_runtime),
+            Err(error) => assert!(!with_runtime && error.to_string().contains("without a tokio runtime"), "{error}"),
+        }
+    }
 }
