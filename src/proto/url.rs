@@ -64,6 +64,20 @@ impl<'a> Url<'a> {
     }
 }
 
+/// The host of an http or https URL without user info, such as a `notify_url`. The error is a
+/// clause.
+#[cfg(feature = "sandbox")]
+pub(crate) fn web_host(text: &str) -> Result<&str, &'static str> {
+    let url = Url::parse(text)?;
+    if !["http", "https"].iter().any(|scheme| url.scheme.eq_ignore_ascii_case(scheme)) {
+        return Err("its scheme is neither http nor https");
+    }
+    if url.userinfo.is_some() {
+        return Err("it contains a user name or password");
+    }
+    Ok(url.host)
+}
+
 /// A URL for messages, with user name and password replaced by `***`. Of an ambiguous URL nothing
 /// is shown.
 pub(crate) fn without_userinfo(text: &str) -> String {

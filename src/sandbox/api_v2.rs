@@ -8,7 +8,7 @@ use super::ledger_records::{Order, OrderApi, OrderTerms, TradeType, record_key};
 use super::ledger_refunds::NewRefund;
 use super::merchant::MCHID;
 use super::resources::buyer;
-use super::schema::is_number;
+use super::schema::{is_number, is_url};
 use super::state::State;
 use super::v2_fields::{V2Refusal, V2Response, fen, optional, text};
 use crate::clock::china_digits;
@@ -72,6 +72,9 @@ fn place_order(state: &mut State, request: &Fields, now: i64) -> Result<V2Respon
     if !is_number(&terms.out_trade_no) {
         return Err(V2Refusal::malformed("out_trade_no"));
     }
+    if !is_url(&terms.notify_url) {
+        return Err(V2Refusal::malformed("notify_url"));
+    }
     let prepay_id = &state.ledger.place(terms, now)?.prepay_id;
     let mut response = json!({ "trade_type": trade_type.as_str(), "prepay_id": prepay_id });
     match trade_type {
@@ -120,6 +123,9 @@ fn refund(state: &mut State, request: &Fields, now: i64) -> Result<V2Response, V
         total: fen(request, "total_fee")?,
         notify_url: optional(request, "notify_url"),
     };
+    if new.notify_url.is_some_and(|url| !is_url(url)) {
+        return Err(V2Refusal::malformed("notify_url"));
+    }
     let key = find_order(state, request)?.key();
     let refunded = state.ledger.refund(&key, &new, now)?;
     let notification = events::refund(&state.ledger, &refunded);

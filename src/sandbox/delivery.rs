@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::Uri;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::string_enum::string_enum;
+use crate::proto::url::web_host;
 
 /// The pauses between the attempts in seconds, as the service documents them.
 const PAUSES: [u64; 15] = [15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10_800, 10_800, 10_800, 21_600, 21_600];
@@ -95,12 +95,8 @@ impl AllowedHosts {
     /// # Errors
     /// The outcome of a notification that is not sent.
     pub(super) fn check(self, url: &str) -> Result<(), DeliveryOutcome> {
-        let uri: Uri = url.parse().map_err(|_| DeliveryOutcome::NotSentBadUrl)?;
-        match uri.host() {
-            Some(host) if is_loopback(host) => Ok(()),
-            Some(_) if self == AllowedHosts::Any => Ok(()),
-            _ => Err(DeliveryOutcome::NotSentElsewhere),
-        }
+        let host = web_host(url).map_err(|_| DeliveryOutcome::NotSentBadUrl)?;
+        if is_loopback(host) || self == AllowedHosts::Any { Ok(()) } else { Err(DeliveryOutcome::NotSentElsewhere) }
     }
 }
 

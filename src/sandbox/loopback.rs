@@ -9,6 +9,7 @@ use super::delivery::is_loopback;
 use crate::error::Error;
 use crate::pipeline::call_config::CallConfig;
 use crate::pipeline::http_service::HttpService;
+use crate::proto::url::web_host;
 use crate::transport::connect::Connector;
 use crate::transport::http_client::HttpClient;
 use crate::transport::proxy::Proxy;
@@ -30,14 +31,15 @@ pub(crate) fn control_call(url: &str, body: &serde_json::Value) -> Result<(http:
 
 /// Sends a request to a URL of this machine.
 pub(super) fn send(url: &str, mut request: Request<Bytes>) -> Result<Response<Bytes>, Error> {
-    let uri: Uri = url.parse().map_err(|source: http::uri::InvalidUri| {
-        Error::options(format!("the notify_url {url:?} is not a URL")).with_source(source)
-    })?;
-    if !uri.host().is_some_and(is_loopback) {
+    let host = web_host(url).map_err(|reason| Error::options(format!("the notify_url is not valid: {reason}")))?;
+    if !is_loopback(host) {
         return Err(Error::options(format!(
             "the notify_url {url:?} is not on this machine, and the sandbox sends to no other machine"
         )));
     }
+    let uri: Uri = url
+        .parse()
+        .map_err(|source: http::uri::InvalidUri| Error::options("the notify_url is not a URL").with_source(source))?;
     *request.uri_mut() = uri;
     request.extensions_mut().insert(CallConfig::default());
     let connector = Connector::new(&Proxy::Off, &[], std::time::Duration::from_secs(5))?;

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use super::delivery::{AllowedHosts, Attempt, Delivery, DeliveryOutcome, Notification, milliseconds};
 use super::rows::{Change, ChangeLog, Table};
 use crate::crypto::random;
+use crate::proto::url::without_userinfo;
 
 /// How many deliveries are kept.
 const MAX_DELIVERIES: usize = 2000;
@@ -65,6 +66,8 @@ impl Outbox {
             Ok(()) => (Some(milliseconds()), DeliveryOutcome::Waiting),
             Err(outcome) => (None, outcome),
         };
+        // A URL with a password is not sent to, and not shown by the overview.
+        let url = without_userinfo(&url);
         let delivery = Delivery { id, url, message, attempts: Vec::new(), next_at, outcome };
         self.changes.write(Table::Deliveries, &delivery.id, &delivery);
         self.deliveries.push(delivery);

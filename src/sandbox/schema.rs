@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::refusal::Refusal;
+use crate::proto::url::{web_host, without_userinfo};
 
 /// A field of a request.
 #[derive(Clone, Copy)]
@@ -59,7 +60,11 @@ pub(super) fn check_at(part: &Value, at: &str, fields: &[Field]) -> Result<(), R
         };
         if let Err(requirement) = field.kind.check(value) {
             let mut refusal = Refusal::param("body", &pointer, format!("参数 {pointer} {requirement}"));
-            refusal.detail["value"] = value.clone();
+            // A URL may contain a password.
+            refusal.detail["value"] = match (field.kind, value.as_str()) {
+                (Kind::Url, Some(text)) if text.contains('@') => without_userinfo(text).into(),
+                _ => value.clone(),
+            };
             return Err(refusal);
         }
     }
@@ -102,10 +107,9 @@ pub(super) fn is_number(text: &str) -> bool {
     matches!(text.len(), 1..=32) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-|*".contains(&byte))
 }
 
-fn is_url(text: &str) -> bool {
-    text.len() <= 255
-        && (text.starts_with("https://") || text.starts_with("http://"))
-        && text.parse::<http::Uri>().is_ok()
+/// Whether a text can be a `notify_url`.
+pub(super) fn is_url(text: &str) -> bool {
+    text.len() <= 255 && web_host(text).is_ok()
 }
 
 /// Whether a text has the form `2018-06-08T10:34:56+08:00`. The values of its numbers are not
@@ -140,6 +144,9 @@ mod tests {
             (Kind::Boolean, json!(false), json!(0)),
             (Kind::Url, json!("https://a.example/x"), json!("ftp://a")),
             (Kind::Url, json!("http://127.0.0.1:1/"), json!("https://a b")),
+            (Kind::Url, json!("http://[::1]:1/x?y"), json!("https://user:QZXJ@a.example/")),
+            (Kind::Url, json!("https://a.example"), json!("https://a.example\\@b.example/")),
+            (Kind::Url, json!("https://a.example:65535/"), json!("https://a.example:65536/")),
             (Kind::Time, json!("2018-06-08T10:34:56+08:00"), json!("2018-06-08")),
             (Kind::Time, json!("2018-06-08T10:34:56Z"), json!("2018-06-08T10:34:56")),
             (Kind::Object, json!({}), json!([])),
@@ -153,5 +160,13 @@ mod tests {
         let refusal = check_at(&json!({"a": 0}), "/list/0", &fields).expect_err("zero");
         assert_eq!(refusal.detail["field"], "/list/0/a");
         assert_eq!(refusal.detail["value"], 0);
+        for (url, shown) in [
+            ("https://user:QZXJ@a.example/", "https://***@a.example/"),
+            ("https://user:QZ#XJ@a.example/", "***"),
+            ("example.com", "example.com"),
+        ] {
+            let refusal = check(&json!({ "u": url }), &[required("/u", Kind::Url)]).expect_err(url);
+            assert_eq!(refusal.detail["value"], shown);
+        }
     }
 }

@@ -116,6 +116,36 @@ fn a_notification_is_given_up_after_sixteen_attempts() {
 }
 
 #[test]
+fn a_notify_url_with_user_info_is_refused_and_not_shown() {
+    let (sandbox, client) = crate::support::start();
+    let mut shown = String::new();
+    for url in [
+        "http://user:QZXJ@127.0.0.1:1/",
+        "http://user:QZ#QZXJ@127.0.0.1:1/",
+        "http://127.0.0.1:1\\QZXJ@example.com/",
+        "http://127.0.0.1:1@QZXJ@example.com/",
+        "http://127.0.0.1:99999/QZXJ@",
+    ] {
+        let order = client.chain("v3/pay/transactions/native").post(super::native("1", 1, url)).expect_err(url);
+        assert_eq!(order.code(), Some("PARAM_ERROR"), "{order}");
+        shown += &format!("{order} {}", order.response().expect("response").text());
+        let order = client.chain("v2/pay/unifiedorder").post(json!({ "xml": {
+            "appid": "wx", "mch_id": MCHID, "body": "b", "out_trade_no": "o", "total_fee": 1, "spbill_create_ip": "1.2.3.4",
+            "notify_url": url, "trade_type": "NATIVE",
+        }}));
+        shown += &order.expect_err(url).to_string();
+        let probe = control(&sandbox, "probe", &json!({ "notify_url": url })).expect("response");
+        assert_eq!(probe["notifications"][0]["outcome"], "not sent: the notify_url is not a URL");
+        shown += &probe.to_string();
+        let sent = sandbox.notify(url, http::Request::new(bytes::Bytes::new())).expect_err(url);
+        assert_eq!(sent.kind(), ErrorKind::Options);
+        shown += &format!("{sent:?}");
+    }
+    shown += &sandbox.overview()["notifications"].to_string();
+    assert!(!shown.contains("QZXJ"), "{shown}");
+}
+
+#[test]
 fn payments_and_refunds_of_apiv2_are_notified() {
     let sandbox = Sandbox::builder().notification_speed(1000.0).start().expect("sandbox");
     let client = sandbox.client_builder().base_uri(sandbox.tls_base_uri()).build().expect("client");
