@@ -42,8 +42,8 @@ pub enum ErrorKind {
     /// refused connection, proxy, TLS). Nothing was sent, so the call is safe to retry.
     Connect,
     /// The call reached its time limit. The request may have arrived, unless
-    /// [`Error::is_before_send`]. If the call changes something, query its outcome before you retry
-    /// it.
+    /// [`Error::is_before_send`] returns `true`. If the call changes something, query its outcome
+    /// before you retry it.
     Timeout,
     /// The connection broke after it was established. The request may have arrived. If the call
     /// changes something, query its outcome before you retry it.
@@ -62,9 +62,8 @@ pub enum ErrorKind {
     /// A notification with a deliberately wrong signature, with which WeChat Pay tests whether it
     /// is rejected. Respond with [`Reply::to`](crate::notify::Reply::to).
     Probe,
-    /// A notification that was received before, or whose
-    /// [`ReplayStore`](crate::notify::ReplayStore) failed. Respond with
-    /// [`Reply::to`](crate::notify::Reply::to).
+    /// A notification that was received before, or the [`ReplayStore`](crate::notify::ReplayStore)
+    /// failed. Respond with [`Reply::to`](crate::notify::Reply::to).
     Replay,
     /// The service responded with a redirect, which was not followed. The call was not executed. To
     /// follow redirects, enable the option `allow_redirects`.

@@ -34,8 +34,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// that a process usually has.
 const CONCURRENCY: usize = 512;
 
-/// A builder for a [`Client`](crate::Client). The methods do not fail: [`build`](Self::build)
-/// returns an error if a setting is missing or invalid.
+/// A builder for a [`Client`](crate::Client). Its methods do not fail. Instead,
+/// [`build`](Self::build) returns an error if a setting is missing or invalid.
 ///
 /// The required settings are:
 ///
@@ -168,8 +168,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the APIv3 key, which has 32 bytes and is set on the merchant platform: an [`Apiv3Key`]
-    /// or its text.
+    /// Sets the APIv3 key: an [`Apiv3Key`] or its text. You choose this key of 32 bytes on the
+    /// merchant platform.
     ///
     /// With this key, the client downloads the platform certificates automatically, and
     /// [`platform_key`](Self::platform_key) is not required. The client downloads them when a
@@ -188,8 +188,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the APIv2 key, which is set on the merchant platform. It signs requests and verifies
-    /// responses of calls whose path begins with `v2/`.
+    /// Sets the APIv2 key, which you choose on the merchant platform. It signs the requests and
+    /// verifies the responses of calls whose path begins with `v2/`.
     ///
     /// If the client makes no other calls, neither [`private_key`](Self::private_key) nor
     /// [`platform_key`](Self::platform_key) is required.

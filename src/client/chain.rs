@@ -172,22 +172,22 @@ impl Chain {
         self.path.text.as_deref().map_err(Error::path)
     }
 
-    /// Prepares a call with any method; all verbs use it.
+    /// Prepares a call with any method. All verbs use this.
     pub(crate) fn send(&self, method: Method, options: Options) -> Promise<Response> {
         let shown = self.path.text.as_deref().unwrap_or("(an invalid path)");
         self.inner.call(method, shown, self.path.template(), options)
     }
 }
 
-// `post`, `get` and the other verbs: each waits for its `_async` twin.
+// Each blocking verb waits for its `_async` form.
 macro_rules! verbs {
     ($($verb:ident $verb_async:ident $method:ident;)+) => {
         impl Chain {
             $(
                 #[doc = concat!("Sends `", stringify!($method), "` and blocks this thread until the verified response is received.")]
                 ///
-                /// Works on any thread, with or without a runtime. Because it blocks the thread, in
-                /// async code use
+                /// Works on any thread, with or without a runtime. To avoid blocking the thread in
+                /// async code, use
                 #[doc = concat!("[`", stringify!($verb_async), "`](Self::", stringify!($verb_async), ").")]
                 ///
                 /// # Errors

@@ -35,7 +35,7 @@ pub(crate) struct ClientInner {
     pub(crate) timeout: Duration,
     pub(crate) platform_keys: Arc<PlatformKeys>,
     pub(crate) verifier: Arc<dyn Verifier>,
-    /// Whether a layer, signer or verifier of the caller's takes part in each call.
+    /// Whether each call runs custom code: a layer, signer or verifier.
     pub(crate) has_callers_code: bool,
     /// Created once, so that all users share the replay store.
     pub(crate) notifications: OnceLock<NotificationVerifier>,

@@ -147,9 +147,9 @@ impl Client {
         Chain::literal(&self.inner, path)
     }
 
-    /// Returns a verifier that verifies and decrypts notifications. It uses this client's platform
-    /// keys, including downloaded certificates, and its APIv3 key. All verifiers from this client
-    /// and its clones share one replay store. See [`notify`](crate::notify).
+    /// Returns a verifier for notifications, which also decrypts them. It uses this client's
+    /// platform keys, including downloaded certificates, and its APIv3 key. All verifiers from this
+    /// client and its clones share one replay store. See [`notify`](crate::notify).
     ///
     /// ```
     /// # use serde_json::json;
@@ -170,7 +170,7 @@ impl Client {
         Ok(self.inner.notifications.get_or_init(make).clone())
     }
 
-    /// Returns a verifier that verifies and decrypts APIv2 notifications. It uses this client's
+    /// Returns a verifier for APIv2 notifications, which also decrypts them. It uses this client's
     /// APIv2 key, and its APIv3 key if it has one. See [`notify::v2`](crate::notify::v2).
     ///
     /// # Errors
@@ -373,7 +373,8 @@ impl Client {
         M: TryInto<Method, Error: Into<BoxError>>,
     {
         let method: Method = match method.try_into() {
-            // As in PHP. Methods are case-sensitive in HTTP.
+            // As in PHP, the method is converted to upper case. In HTTP, methods are
+            // case-sensitive.
             Ok(method) => Method::from_bytes(method.as_str().to_ascii_uppercase().as_bytes()).unwrap_or(method),
             Err(source) => {
                 let error = Error::options("the method is not a valid HTTP method").with_source(source);

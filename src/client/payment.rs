@@ -107,8 +107,8 @@ pub fn voucher_sign<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>
 /// act_name=XXX&mch_billno=11111234567890&mch_id=10000098&nonce_str=...&secret=...
 /// ```
 ///
-/// Each endpoint signs a different set of fields, so pass only those that the endpoint's
-/// documentation lists. They include `nonce_str`, and the call must carry the same `nonce_str`.
+/// The signed fields differ between endpoints, so pass only those that the endpoint's documentation
+/// lists. They include `nonce_str`, and the call must carry the same `nonce_str`.
 ///
 /// Source: WeChat Work, "发放企业红包" and "向员工付款".
 ///

@@ -17,7 +17,7 @@ use crate::error::Error;
 /// file:///path/to/the.pem       a file of PEM, base64 or DER
 /// -----BEGIN ... KEY-----       PEM, with or without line breaks, with a BOM, with text and other
 ///                               sections around it
-/// private.pkcs8://MIIE...       base64 of what the scheme names, as in the PHP SDK:
+/// private.pkcs8://MIIE...       base64 of the named structure, as in the PHP SDK:
 ///                               private.pkcs1, private.pkcs8, public.pkcs1, public.spki
 /// MIIE...                       base64 of any of these
 /// ```
@@ -28,7 +28,8 @@ pub(crate) fn text(setting: &str, wanted: DerKind) -> Result<Der, Error> {
     })
 }
 
-/// All certificates of a setting. The error is a clause: the caller names the setting before it.
+/// Returns all certificates of a setting. The error is a clause, before which the caller names the
+/// setting.
 pub(crate) fn certificates(setting: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let wanted = DerKind::Certificate;
     let certificates = in_file(setting, wanted, |sections| {
@@ -50,7 +51,7 @@ fn in_file<T>(
 ) -> Result<T, Error> {
     let Some(path) = setting_file::url_path(setting) else {
         if setting_file::is_path(setting) {
-            // The file is read for the error if it does not exist.
+            // If the file does not exist, reading it returns the right error.
             setting_file::read(setting.trim())?;
             return Err(Error::config(format!("it is the path of a file: write file://{}", setting.trim())));
         }
@@ -77,13 +78,13 @@ fn file_sections(bytes: &[u8], wanted: DerKind) -> Result<Vec<Section>, Error> {
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => pem::sections(text, wanted),
-        // DER begins with the tag of a SEQUENCE. It is never UTF-8: the second byte continues no
-        // character.
+        // DER begins with the tag of a SEQUENCE. It is never valid UTF-8, because of its second
+        // byte.
         Err(_) if bytes.first() == Some(&0x30) => Ok(vec![Section::new(der::parse(bytes)?)]),
         Err(_) if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) => {
             Err(Error::config("it is UTF-16 text: save it as UTF-8"))
         }
-        // PEM may have text in another encoding around its sections.
+        // The sections of PEM may be surrounded by text in another encoding.
         Err(_) => pem::sections(&Zeroizing::new(String::from_utf8_lossy(bytes).into_owned()), wanted),
     }
 }

@@ -1,4 +1,4 @@
-//! The DER of keys and certificates: which structure it is.
+//! Recognizes the structure of keys and certificates in DER.
 
 use x509_cert::der::asn1::{AnyRef, UintRef};
 use x509_cert::der::{Decode, Header, Reader, SliceReader, Tag, Tagged};
@@ -78,7 +78,7 @@ impl DerKind {
     }
 }
 
-/// Reads DER.
+/// Parses DER.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Der, Error> {
     sniff(bytes).ok_or_else(|| Error::config("the DER is neither an RSA key nor a certificate, or it is damaged"))
 }
@@ -88,7 +88,7 @@ pub(super) fn is_pkcs12(bytes: &[u8]) -> bool {
     matches!(bytes, [0x30, 0x82, _, _, 0x02, 0x01, 0x03, ..])
 }
 
-/// Recognises a DER structure by its first elements.
+/// Recognizes a DER structure by its first elements.
 ///
 /// ```text
 /// SEQUENCE { SEQUENCE { OID ... }, BIT STRING }             SPKI
@@ -104,8 +104,8 @@ pub(super) fn sniff(bytes: &[u8]) -> Option<Der> {
     if header.tag() != Tag::Sequence {
         return None;
     }
-    // What follows the structure, such as the trust settings of OpenSSL's TRUSTED CERTIFICATE, is
-    // not part of it.
+    // Bytes after the structure are ignored, such as the trust settings in OpenSSL's TRUSTED
+    // CERTIFICATE.
     let length = u32::from(outer.position()).checked_add(u32::from(header.length()))?;
     let bytes = bytes.get(..usize::try_from(length).ok()?)?;
     let mut tags = Vec::with_capacity(3);

@@ -1,5 +1,5 @@
-//! From text to the DER of keys and certificates: PEM with or without its line breaks, the PHP
-//! SDK's schemes, bare base64.
+//! Decodes text into the DER of keys and certificates. The text is PEM with or without line breaks,
+//! one of the PHP SDK's schemes, or bare base64.
 //!
 //! PEM libraries are not used here because they require line breaks, which web forms and
 //! environment variables often remove.
@@ -32,7 +32,7 @@ const SCHEMES: [(&str, DerConstructor); 4] = [
     ("public.spki://", |bytes| Der::Spki(bytes.to_vec())),
 ];
 
-/// A key or a certificate in a text, or why it cannot be read.
+/// A key or a certificate in a text, or the reason why it cannot be read.
 pub(super) struct Section {
     pub(super) kind: DerKind,
     pub(super) der: Result<Der, Error>,
@@ -44,7 +44,8 @@ impl Section {
     }
 }
 
-/// The keys and certificates of a text, at least one. `wanted` selects the advice in the error.
+/// Returns the keys and certificates in a text, at least one. `wanted` selects the advice in the
+/// error.
 pub(super) fn sections(text: &str, wanted: DerKind) -> Result<Vec<Section>, Error> {
     let text = text.trim_start_matches('\u{feff}').trim();
     if text.contains(BEGIN) {
@@ -75,10 +76,11 @@ pub(super) fn sections(text: &str, wanted: DerKind) -> Result<Vec<Section>, Erro
     }))
 }
 
-/// Reads what follows a `-----BEGIN`; `None` if the label is neither a key nor a certificate.
+/// Reads the section after `-----BEGIN`. Returns `None` if the label is neither a key nor a
+/// certificate.
 fn section(section: &str) -> Option<Section> {
     let (label, rest) = section.split_once("-----")?;
-    // Tools that remove the spaces of a text also remove those of the label.
+    // Tools that remove spaces from a text also remove those in the label.
     let label: String = label.split_whitespace().collect();
     let (kind, constructor): (_, DerConstructor) = match label.as_str() {
         "PRIVATEKEY" => (DerKind::PrivateKey, Der::Pkcs8),
@@ -96,13 +98,13 @@ fn section(section: &str) -> Option<Section> {
         _ => return None,
     };
     match body(kind, rest) {
-        // Some tools write the label of the other format, so the contents decide.
+        // Some tools write the label of another format, so the contents determine the type.
         Ok(bytes) => Some(Section::new(sniff(&bytes).unwrap_or_else(|| constructor(bytes)))),
         Err(error) => Some(Section { kind, der: Err(error) }),
     }
 }
 
-/// The bytes of a section. `rest` begins behind the line `-----BEGIN ...-----`.
+/// The bytes of a section. `rest` begins after the line `-----BEGIN ...-----`.
 fn body(kind: DerKind, rest: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     if rest.contains("Proc-Type:") {
         return Err(Error::config(
@@ -119,7 +121,7 @@ fn body(kind: DerKind, rest: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     })
 }
 
-/// Decodes base64 with line breaks, of which some may be written as `\n`, as in environment
+/// Decodes base64 with line breaks, some of which may be written as `\n`, as in environment
 /// variables.
 fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let unescaped = Zeroizing::new(text.replace("\\r", "").replace("\\n", ""));
@@ -129,7 +131,7 @@ fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     (!bytes.is_empty()).then(|| Zeroizing::new(bytes))
 }
 
-/// Why a text is not base64, if a program escaped it: what it contains, and the remedy.
+/// If an escaped text is not base64, returns the reason and the fix.
 fn escaping(text: &str) -> Option<&'static str> {
     let is_percent_triplet =
         |triplet: &[u8]| triplet[0] == b'%' && triplet[1..].iter().all(|byte| byte.is_ascii_hexdigit());
@@ -158,7 +160,7 @@ fn escaping(text: &str) -> Option<&'static str> {
     })
 }
 
-/// DER as PEM, in lines of 64 characters.
+/// Encodes DER as PEM, in lines of 64 characters.
 pub(crate) fn to_pem(label: &str, der: &[u8]) -> String {
     let text = BASE64_STANDARD.encode(der);
     let mut pem = format!("-----BEGIN {label}-----\n");

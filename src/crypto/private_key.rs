@@ -224,7 +224,7 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
-/// How many signatures a process makes before it warms aws-lc-rs up.
+/// The number of signatures that a process makes before it warms up aws-lc-rs.
 #[cfg(feature = "aws-lc-rs")]
 const SIGNATURES_BEFORE_WARM_UP: usize = 4;
 /// The signatures of this process so far.
@@ -234,13 +234,13 @@ static SIGNATURES: AtomicUsize = AtomicUsize::new(0);
 #[cfg(feature = "aws-lc-rs")]
 static AWS_LC_IS_WARM: AtomicBool = AtomicBool::new(false);
 
-/// One key pair, for both libraries.
+/// A key pair for both libraries.
 struct KeyPair {
     ring: RsaKeyPair,
-    /// The key that `aws_lc` is parsed from.
+    /// The key from which `aws_lc` is parsed.
     #[cfg(feature = "aws-lc-rs")]
     der: Der,
-    /// Parsed at the first use. `None` inside when aws-lc-rs rejects a key that ring accepts.
+    /// Parsed at the first use. Contains `None` if aws-lc-rs rejects a key that ring accepts.
     #[cfg(feature = "aws-lc-rs")]
     aws_lc: OnceLock<Option<AwsLcKeyPair>>,
 }

@@ -1,4 +1,4 @@
-//! The files that settings name: `file://` URLs, and paths that were given without it.
+//! Files named in settings: `file://` URLs, and paths without `file://`.
 
 use std::path::Path;
 
@@ -6,12 +6,12 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 
-/// The longest path. A longer text may be a key.
+/// The maximum length of a path. A longer text may be a key.
 const MAX_PATH: usize = 255;
-/// Endings of files of keys and certificates.
+/// File extensions of keys and certificates.
 const EXTENSIONS: [&str; 9] = [".pem", ".key", ".crt", ".cer", ".cert", ".der", ".p12", ".pfx", ".txt"];
 
-/// The path of a `file://` URL; `None` if the setting is something else.
+/// Returns the path of a `file://` URL, or `None` if the setting is not one.
 pub(crate) fn url_path(setting: &str) -> Option<&str> {
     path_of_url(setting, cfg!(windows))
 }
@@ -30,15 +30,15 @@ fn path_of_url(setting: &str, is_windows: bool) -> Option<&str> {
     })
 }
 
-/// Whether a text without `file://` is a path and not a key: it has the form of one, or names a
-/// file.
+/// Whether a text without `file://` is a path rather than a key: it looks like a path, or such a
+/// file exists.
 pub(crate) fn is_path(text: &str) -> bool {
     let text = text.trim();
     if text.is_empty() || text.len() > MAX_PATH || text.contains(char::is_control) || text.contains("://") {
         return false;
     }
     let lower = text.to_ascii_lowercase();
-    // The base64 of a key begins with M, which is the tag of a SEQUENCE.
+    // These do not match a key: its base64 begins with M, which encodes the tag of a SEQUENCE.
     ["/", "./", "../", "~/", "\\", ".\\", "..\\"].iter().any(|start| text.starts_with(start))
         || matches!(text.as_bytes(), [drive, b':', b'/' | b'\\', ..] if drive.is_ascii_alphabetic())
         || EXTENSIONS.iter().any(|extension| lower.ends_with(extension))
@@ -65,7 +65,7 @@ pub(crate) fn read(path: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     }
 }
 
-/// A path for messages. Text that may be a line of a key, which is base64, is not shown.
+/// Returns a path for messages. Base64 is not shown, because it may be a line of a key.
 pub(crate) fn shown(path: &str) -> &str {
     let is_base64 = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
     if path.len() > MAX_PATH || path.contains(char::is_control) || (is_base64 && path.len() >= 32) {

@@ -1,4 +1,4 @@
-//! The fields of an X.509 certificate that keys and certificates need.
+//! The fields of an X.509 certificate that this crate uses.
 
 use std::time::SystemTime;
 
@@ -26,8 +26,8 @@ impl X509Fields {
         let certificate = CertificateInner::<Rfc5280>::from_der(der).map_err(damaged)?;
         let content = certificate.tbs_certificate();
         let subject = content.subject();
-        // DER puts a zero byte before a number whose first bit is set. It is not part of the
-        // number.
+        // In DER, a number whose first bit is set is preceded by a zero byte, which is not part of
+        // it.
         let serial = hex::encode(content.serial_number().as_bytes()).trim_start_matches("00").to_ascii_uppercase();
         Ok(X509Fields {
             serial,

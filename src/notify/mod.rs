@@ -185,10 +185,10 @@ impl VerifierInner {
         let signed = verify::check_headers(headers, &body, now).map_err(|reason| not_authentic(&reason))?;
         let verified = self.verifier.verify(signed.serial, &signed.message, &signed.signature).await;
         verified.map_err(|reason| not_authentic(&reason.to_string()))?;
-        // Decryption comes before storing, so that a notification which could not be decrypted with
-        // a wrong APIv3 key is accepted when it is sent again.
+        // Decrypt before storing, so that a notification is not a replay if the first attempt
+        // failed because of a wrong APIv3 key.
         let notification = self.decrypt(body)?;
-        // Storing comes after verification, so that forged requests cannot fill the store.
+        // Store only after verification, so that forged requests cannot fill the store.
         let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let seen = format!("{} {}", value(verify::TIMESTAMP), value(verify::NONCE));
         let until = now.saturating_add(2 * verify::MAX_CLOCK_OFFSET);

@@ -54,14 +54,14 @@ pub trait ReplayStore: Send + Sync + 'static {
     fn insert<'a>(&'a self, seen: &'a str, until: i64) -> BoxFuture<'a, Result<bool, BoxError>>;
 }
 
-/// The default store: bounded, and in the memory of this process.
+/// The default store: a bounded set in the memory of this process.
 #[derive(Default)]
 pub(super) struct MemoryStore(Mutex<Entries>);
 
 #[derive(Default)]
 struct Entries {
     set: HashSet<String>,
-    /// The entries with their expiry, the oldest first.
+    /// The entries and their expiry times, oldest first.
     order: VecDeque<(i64, String)>,
 }
 

@@ -96,7 +96,7 @@ impl Options {
         }
     }
 
-    /// Runs the setter of a key, and keeps its error for the verb.
+    /// Runs the setter of a key, and stores its error, which the verb returns.
     pub(super) fn set_or_keep_error(&mut self, key: &str, set: impl FnOnce(&mut Self) -> Result<(), String>) {
         if let Err(reason) = set(self) {
             self.fail(Error::options(format!("the option {:?}: {reason}", excerpt(key))));

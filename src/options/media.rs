@@ -19,7 +19,7 @@ use crate::proto::media::MediaFile;
 /// [`meta`](Self::meta).
 ///
 /// On an APIv2 path (`v2/secapi/mch/uploadmedia`), the file is the part `media`, and each member of
-/// `meta` is a part of its own. By default these are `media_hash` (MD5) and `sign_type`. The client
+/// `meta` is a separate part. By default these are `media_hash` (MD5) and `sign_type`. The client
 /// adds `mch_id` and `sign`.
 ///
 /// ```

@@ -32,8 +32,8 @@ use crate::transport::runtime;
 #[must_use = "a call does nothing until it is awaited or waited for"]
 pub struct Promise<T> {
     future: BoxFuture<'static, Result<T, Error>>,
-    /// Whether `wait` may drive the call on a pooled runtime. It may not if code of the caller's
-    /// takes part, nor after a poll, because the connections belong to the runtime that polled.
+    /// Whether `wait` may drive the call on a pooled runtime. It must not if the call runs custom
+    /// code, or after a poll, because the connections belong to the runtime that polled it.
     poolable: bool,
 }
 
@@ -42,8 +42,8 @@ impl<T: Send + 'static> Promise<T> {
         Promise { future: Box::pin(future), poolable: false }
     }
 
-    /// Lets [`wait`](Self::wait) drive the call on a pooled runtime. No code of the caller's may
-    /// take part in the call.
+    /// Lets [`wait`](Self::wait) drive the call on a pooled runtime. Use this only for calls that
+    /// run no custom code.
     pub(crate) fn poolable(self, poolable: bool) -> Self {
         Promise { poolable, ..self }
     }

@@ -54,7 +54,7 @@ impl ResponseInfo {
     }
 }
 
-/// A value in extensions, which must be `Clone`, that can be taken only once.
+/// A value that can be taken only once. It is `Clone`, as extensions require.
 pub(crate) struct Slot<T>(Arc<Mutex<Option<T>>>);
 
 impl<T> Slot<T> {
@@ -101,8 +101,8 @@ pub struct Response {
 }
 
 impl Response {
-    /// Takes the response's `ResponseInfo` out of its extensions. If a caller's layer created the
-    /// response itself, it has none, and counts as unverified.
+    /// Takes the response's `ResponseInfo` out of its extensions. A response that was created by a
+    /// custom layer has none, and counts as unverified.
     pub(crate) fn new(response: http::Response<Bytes>) -> Self {
         let (mut parts, body) = response.into_parts();
         let info = parts.extensions.remove().unwrap_or_else(|| ResponseInfo::new(BodyLocation::Collected));

@@ -1,7 +1,7 @@
 //! The signing layer: signs each attempt with a new timestamp and nonce.
 //!
-//! To an APIv3 call it adds the `Authorization` header, and to an APIv2 call the fields `nonce_str`
-//! and `sign`.
+//! APIv3 requests get the `Authorization` header, and APIv2 requests the fields `nonce_str` and
+//! `sign`.
 
 use std::cell::Cell;
 use std::fmt;

@@ -48,8 +48,8 @@ pub(crate) fn stack_without_verification(retry: RetryLayer, sign: SignLayer, htt
     BoxService::new(ServiceBuilder::new().layer(retry).layer(sign).service(http))
 }
 
-/// Boxes a layer of the caller's. An error of this crate passes through it; any other error becomes
-/// the source of an [`ErrorKind::Layer`](crate::ErrorKind::Layer).
+/// Boxes a custom layer. An error of this crate passes through it unchanged; any other error
+/// becomes the source of an [`ErrorKind::Layer`](crate::ErrorKind::Layer).
 pub(crate) fn boxed_layer<L>(layer: L) -> BoxLayer
 where
     L: Layer<BoxService> + Send + Sync + 'static,
