@@ -17,8 +17,8 @@ use crate::pipeline::response::Response;
 use crate::proto::json_depth;
 use crate::proto::template::path_for_messages;
 
-/// The download of a file. [`Client::download`] creates it from the response that describes the
-/// file.
+/// The download of a file. [`Client::download`](crate::Client::download) creates it from the
+/// response that describes the file.
 ///
 /// The file is written as received, so it is compressed if the bill was requested with the
 /// `tar_type` `GZIP`. The digest of the decompressed file is computed and compared with the
