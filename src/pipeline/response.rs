@@ -221,8 +221,8 @@ impl Response {
     ///
     /// Only responses whose signature does not cover the body are streamed: bills, vouchers,
     /// pictures and overseas statements. Any other response is received and verified first, and its
-    /// stream yields a single piece. A response and its clones share one stream, so only the first
-    /// of them yields the body; the others are empty.
+    /// stream yields a single piece. A streamed response and its clones share one stream: the first
+    /// one taken yields the body, and any other is empty.
     #[must_use]
     pub fn into_stream(self) -> BodyStream {
         match self.info.body {
