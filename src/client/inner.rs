@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::notify::NotificationVerifier;
 use crate::options::Options;
 use crate::options::keys::RESERVED;
+use crate::pipeline::call_config::CallConfig;
 use crate::pipeline::platform_keys::PlatformKeys;
 use crate::pipeline::promise::Promise;
 use crate::pipeline::response::{Response, Slot};
@@ -86,10 +87,10 @@ impl ClientInner {
     ) -> Result<Box<PreparedCall>, Error> {
         let Options { spec, mut config, sink, progress, digest, .. } = options;
         let base_uri = config.base_uri.get_or_insert_with(|| self.base_uri.clone());
-        let UnsignedRequest { request, signing } =
+        let UnsignedRequest { mut request, signing } =
             request::build(method.clone(), template, &spec, base_uri, &RESERVED)?;
         config.signing = signing;
-        if config.is_v2() {
+        if config.signing.is_v2() {
             if config.redirects.left > 0 {
                 return Err(Error::options(
                     "the option \"allow_redirects\" is for APIv3: an APIv2 signature does not cover the address, so a redirect could \
@@ -119,7 +120,8 @@ impl ClientInner {
             if is_download { (Duration::ZERO, self.timeout) } else { (self.timeout, Duration::ZERO) };
         config.timeout.get_or_insert(default_timeout);
         config.read_timeout.get_or_insert(default_read_timeout);
-        Ok(Box::new(PreparedCall { method: method.clone(), template: path.to_owned(), request, config, file }))
+        request.extensions_mut().insert(config);
+        Ok(Box::new(PreparedCall { method: method.clone(), template: path.to_owned(), request, file }))
     }
 
     /// Encrypts the fields that the option `encrypt` names, and prepares the call. The platform
@@ -150,8 +152,9 @@ impl ClientInner {
             })
         };
         let mut call = self.prepare(method, path, &template, options.map_err(Error::before_sending)?)?;
-        if let Some(timeout) = call.config.timeout.as_mut().filter(|timeout| !timeout.is_zero()) {
-            // Zero would mean no limit.
+        let config = call.request.extensions_mut().get_mut::<CallConfig>();
+        if let Some(timeout) = config.and_then(|config| config.timeout.as_mut()).filter(|timeout| !timeout.is_zero()) {
+            // Zero would be no limit.
             *timeout = timeout.saturating_sub(started.elapsed()).max(Duration::from_millis(1));
         }
         Ok(call)

@@ -45,7 +45,6 @@ use crate::transport::sink::{Progress, Sink};
 ///     .with("card_id", "pbLatjvWOibDc5-TBnbUk1pD12o0")
 ///     .json(&Body { activate_type: "AUTO_ACTIVATE" });
 /// ```
-#[derive(Default)]
 pub struct Options {
     pub(crate) spec: RequestSpec,
     pub(crate) config: CallConfig,
@@ -57,6 +56,20 @@ pub struct Options {
     pub(crate) digest: Option<FileDigest>,
     /// The first error in the options. The verb reports it before anything is sent.
     pub(super) error: Option<Error>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            spec: RequestSpec::default(),
+            config: CallConfig::DEFAULT,
+            encrypt: Vec::new(),
+            sink: None,
+            progress: None,
+            digest: None,
+            error: None,
+        }
+    }
 }
 
 impl From<Value> for Options {

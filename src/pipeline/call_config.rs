@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::pipeline::response::Slot;
 use crate::proto::base_uri::BaseUri;
 use crate::proto::request::SigningInput;
-use crate::transport::http_client::{Deadlines, HttpConfig};
+use crate::transport::http_client::HttpConfig;
 use crate::transport::sink::OpenSink;
 
 /// How one request is sent and where its response goes. The only type in the extensions of a
@@ -40,33 +40,21 @@ pub(crate) struct CallConfig {
     pub(crate) sink: Option<Slot<OpenSink>>,
 }
 
-impl Default for CallConfig {
-    fn default() -> Self {
-        CallConfig {
-            base_uri: None,
-            timeout: None,
-            read_timeout: None,
-            deadline: None,
-            http: HttpConfig::default(),
-            retry: None,
-            redirects: Redirects::default(),
-            stream: false,
-            http_errors: true,
-            signing: SigningInput::Body,
-            sink: None,
-        }
-    }
-}
-
 impl CallConfig {
-    /// Whether this is a call of APIv2.
-    pub(crate) fn is_v2(&self) -> bool {
-        matches!(self.signing, SigningInput::Fields(_))
-    }
-
-    pub(crate) fn deadlines(&self) -> Deadlines {
-        Deadlines { read_timeout: self.read_timeout.unwrap_or_default(), call: self.deadline }
-    }
+    /// The settings of a call without options.
+    pub(crate) const DEFAULT: CallConfig = CallConfig {
+        base_uri: None,
+        timeout: None,
+        read_timeout: None,
+        deadline: None,
+        http: HttpConfig { proxy: None, connect_timeout: None, client_certificate: false, debug: false },
+        retry: None,
+        redirects: Redirects { left: 0, strict: false },
+        stream: false,
+        http_errors: true,
+        signing: SigningInput::Body,
+        sink: None,
+    };
 }
 
 /// The `allow_redirects` option.

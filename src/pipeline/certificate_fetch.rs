@@ -40,7 +40,7 @@ impl CertificateSource {
         let spec = RequestSpec::default();
         let UnsignedRequest { mut request, .. } =
             request::build(Method::GET, &template, &spec, &self.base_uri, &reserved)?;
-        request.extensions_mut().insert(CallConfig::default());
+        request.extensions_mut().insert(CallConfig::DEFAULT);
         let response = self.service.clone().oneshot(request).await?;
         if !response.status().is_success() {
             return Err(Error::from_response(Response::new(response)));

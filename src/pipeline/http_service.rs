@@ -69,10 +69,10 @@ async fn receive(
     path: &str,
     config: CallConfig,
 ) -> Result<http::Response<Bytes>, Error> {
-    let deadlines = config.deadlines();
+    let deadlines = Deadlines { read_timeout: config.read_timeout.unwrap_or_default(), call: config.deadline };
     let (mut parts, mut body) = response.into_parts();
     let success = parts.status.is_success();
-    let covers = match config.is_v2() {
+    let covers = match config.signing.is_v2() {
         false => verify::covers(method, path, &parts.headers),
         true if v2::is_unsigned(path) => Covers::Nothing,
         true => Covers::Body,
@@ -87,7 +87,7 @@ async fn receive(
     // that a file does not exist, and that report is read from memory too.
     let collected_first = !success
         || covers == Covers::Body
-        || (config.is_v2() && covers == Covers::Nothing && body.begins_with_markup(deadlines).await?);
+        || (config.signing.is_v2() && covers == Covers::Nothing && body.begins_with_markup(deadlines).await?);
     let digest = match covers {
         // A missing or repeated header is an error of the verifying layer.
         Covers::StatementSha1 => {

@@ -87,11 +87,11 @@ fn each_kind_of_failure_is_repeated_or_not() {
     ] {
         let stack = Stack::new(2, false);
         stack.fail(Some(kind), None);
-        let (hosts, failed) = stack.call(CallConfig::default());
+        let (hosts, failed) = stack.call(CallConfig::DEFAULT);
         assert_eq!((hosts.len(), failed.is_some()), (if repeated { 3 } else { 1 }, true), "{kind:?}");
         let stack = Stack::new(0, true);
         stack.fail(Some(kind), None);
-        let (hosts, _) = stack.call(CallConfig::default());
+        let (hosts, _) = stack.call(CallConfig::DEFAULT);
         let expected = if kind == ErrorKind::Connect { &[PRIMARY, BACKUP][..] } else { &[PRIMARY] };
         assert_eq!(hosts, expected, "{kind:?}");
     }
@@ -103,19 +103,19 @@ fn a_transport_error_is_not_repeated_for_a_stream() {
     for (stream, attempts) in [(false, 3), (true, 1)] {
         let stack = Stack::new(2, false);
         stack.fail(Some(ErrorKind::Transport), None);
-        let (hosts, failed) = stack.call(CallConfig { stream, ..CallConfig::default() });
+        let (hosts, failed) = stack.call(CallConfig { stream, ..CallConfig::DEFAULT });
         assert_eq!((hosts.len(), failed), (attempts, Some(ErrorKind::Transport)), "{stream}");
     }
     // Nothing was received when no connection was made.
     let stack = Stack::new(2, false);
     stack.fail(Some(ErrorKind::Connect), None);
-    assert_eq!(stack.call(CallConfig { stream: true, ..CallConfig::default() }).0.len(), 3);
+    assert_eq!(stack.call(CallConfig { stream: true, ..CallConfig::DEFAULT }).0.len(), 3);
 }
 
 #[test]
 fn a_success_at_the_primary_host_ends_its_absence() {
     let stack = Stack::new(0, true);
-    let call = || stack.call(CallConfig::default());
+    let call = || stack.call(CallConfig::DEFAULT);
     stack.fail(Some(ErrorKind::Connect), None);
     assert_eq!(call(), (vec![PRIMARY.to_owned(), BACKUP.to_owned()], None));
     assert_eq!(call(), (vec![BACKUP.to_owned()], None), "the primary host counts as unreachable");

@@ -32,10 +32,16 @@ pub(crate) struct PreparedCall {
     pub(crate) method: Method,
     /// The path without the values of its variables, for messages.
     pub(crate) template: String,
+    /// The request, with its [`CallConfig`] in the extensions.
     pub(crate) request: http::Request<Bytes>,
-    pub(crate) config: CallConfig,
     /// The file of the option `sink`.
     pub(crate) file: Option<UnfinishedFile>,
+}
+
+impl PreparedCall {
+    fn config(&self) -> Option<&CallConfig> {
+        self.request.extensions().get()
+    }
 }
 
 impl Pipeline {
@@ -47,7 +53,7 @@ impl Pipeline {
 
     /// Sends a call. Its steps follow below, in this order.
     pub(crate) async fn send(&self, call: Box<PreparedCall>) -> Result<Response, Error> {
-        if call.config.stream {
+        if call.config().is_some_and(|config| config.stream) {
             // The reader of the stream may block this runtime, so the background runtime drives the
             // connection.
             return Box::pin(runtime::on_background(self.send_in_span(call))).await;
@@ -65,7 +71,7 @@ impl Pipeline {
 
     /// Waits for a permit and sends the call, within the timeout of the call.
     async fn send_within_timeout(&self, mut call: Box<PreparedCall>) -> Result<Response, Error> {
-        let timeout = call.config.timeout.unwrap_or_default();
+        let timeout = call.config().and_then(|config| config.timeout).unwrap_or_default();
         if timeout.is_zero() {
             // The semaphore is never closed, so `acquire` cannot fail.
             let _permit = self.permits.acquire().await;
@@ -73,7 +79,9 @@ impl Pipeline {
         }
         // The body of a stream is received after this function has returned, so it needs the
         // deadline.
-        call.config.deadline = Instant::now().checked_add(timeout);
+        if let Some(config) = call.request.extensions_mut().get_mut::<CallConfig>() {
+            config.deadline = Instant::now().checked_add(timeout);
+        }
         let mut started = false;
         let sending = async {
             let _permit = self.permits.acquire().await;
@@ -85,10 +93,13 @@ impl Pipeline {
 
     /// Sends the call, checks the response, and writes it to the sink of the call.
     async fn send_and_check(&self, mut call: Box<PreparedCall>) -> Result<Response, Error> {
-        let (is_v2, stream, http_errors) = (call.config.is_v2(), call.config.stream, call.config.http_errors);
-        let (sink, file) = (call.config.sink.clone(), call.file.take());
+        let (is_v2, stream, http_errors, sink) = match call.config() {
+            Some(config) => (config.signing.is_v2(), config.stream, config.http_errors, config.sink.clone()),
+            None => (false, false, true, None),
+        };
+        let file = call.file.take();
         let v2_path = is_v2.then(|| call.request.uri().path().to_owned());
-        let response = self.send_following_redirects(call).await?;
+        let response = self.send_following_redirects(call.request).await?;
         let success = response.status().is_success();
 
         let failure = if is_v2 && !response.is_delivered() { v2::failure_in(response.body()) } else { None };
@@ -115,43 +126,33 @@ impl Pipeline {
     }
 
     /// Sends the request, and follows redirects if the call allows them.
-    async fn send_following_redirects(&self, call: Box<PreparedCall>) -> Result<Response, Error> {
-        let PreparedCall { mut request, mut config, .. } = *call;
+    async fn send_following_redirects(&self, mut request: http::Request<Bytes>) -> Result<Response, Error> {
         let mut followed = false;
-        // The request that was redirected did arrive.
-        let after_redirect = |error: Error, followed| if followed { error.after_sending() } else { error };
-        while config.redirects.left > 0 {
-            let sent = request.clone();
-            let response = self.through_stack(request, config.clone()).await;
-            let response = response.map_err(|error| after_redirect(error, followed))?;
-            if Error::kind_of(response.status()) != Some(ErrorKind::Redirect) {
-                return Ok(Response::new(response));
-            }
-            request = match redirect::next(&sent, &response, config.redirects.strict) {
+        loop {
+            let redirects = request.extensions().get::<CallConfig>().map(|config| config.redirects).unwrap_or_default();
+            let repeatable = (redirects.left > 0).then(|| request.clone());
+            let response = self.stack.clone().oneshot(request).await.map_err(|error| {
+                // The request that was redirected did arrive.
+                if followed { error.after_sending() } else { error }
+            })?;
+            let is_redirect = Error::kind_of(response.status()) == Some(ErrorKind::Redirect);
+            let Some(sent) = repeatable.filter(|_| is_redirect) else { return Ok(Response::new(response)) };
+            request = match redirect::next(&sent, &response, redirects.strict) {
                 Ok(next) => next,
                 Err(reason) => {
                     let message = format!("the service responded with a redirect, which was not followed: {reason}");
                     return Err(Error::new(ErrorKind::Redirect, message).with_response(Response::new(response)));
                 }
             };
-            if response.status() == StatusCode::SEE_OTHER {
-                // The next request is a GET without a body.
-                config.signing = SigningInput::Body;
+            if let Some(config) = request.extensions_mut().get_mut::<CallConfig>() {
+                config.redirects.left -= 1;
+                if response.status() == StatusCode::SEE_OTHER {
+                    // The next request is a GET without a body.
+                    config.signing = SigningInput::Body;
+                }
             }
-            config.redirects.left -= 1;
             followed = true;
         }
-        let response = self.through_stack(request, config).await;
-        Ok(Response::new(response.map_err(|error| after_redirect(error, followed))?))
-    }
-
-    async fn through_stack(
-        &self,
-        mut request: http::Request<Bytes>,
-        config: CallConfig,
-    ) -> Result<http::Response<Bytes>, Error> {
-        request.extensions_mut().insert(config);
-        self.stack.clone().oneshot(request).await
     }
 }
 

@@ -124,7 +124,7 @@ where
     fn call(&mut self, request: http::Request<Bytes>) -> ResponseFuture {
         let layer = self.layer.clone();
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        let is_v2 = request.extensions().get::<CallConfig>().is_some_and(|config| config.is_v2());
+        let is_v2 = request.extensions().get::<CallConfig>().is_some_and(|config| config.signing.is_v2());
         let sending = self.inner.call(request);
         Box::pin(async move {
             let mut response = sending.await?;

@@ -63,6 +63,13 @@ pub(crate) enum SigningInput {
     Fields(Box<UnsignedFields>),
 }
 
+impl SigningInput {
+    /// Whether the request is one of APIv2.
+    pub(crate) fn is_v2(&self) -> bool {
+        matches!(self, SigningInput::Fields(_))
+    }
+}
+
 /// The names of the options, which a path variable cannot have.
 pub(crate) struct ReservedNames {
     /// The names of request options, for suggestions.

@@ -41,7 +41,7 @@ pub(super) fn send(url: &str, mut request: Request<Bytes>) -> Result<Response<By
         .parse()
         .map_err(|source: http::uri::InvalidUri| Error::options("the notify_url is not a URL").with_source(source))?;
     *request.uri_mut() = uri;
-    request.extensions_mut().insert(CallConfig::default());
+    request.extensions_mut().insert(CallConfig::DEFAULT);
     let connector = Connector::new(&Proxy::Off, &[], std::time::Duration::from_secs(5))?;
     runtime::block_on(HttpService::new(HttpClient::new(connector)).oneshot(request))
 }

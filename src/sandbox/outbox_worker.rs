@@ -86,7 +86,7 @@ fn prepare(state: &mut State, id: &str) -> Option<Prepared> {
         transmission = fault_injection::apply_after_signing_notification(fault, &mut request, &message.format);
         *request.uri_mut() =
             url.parse::<Uri>().map_err(|source| Error::options("the notify_url is not a URL").with_source(source))?;
-        request.extensions_mut().insert(CallConfig::default());
+        request.extensions_mut().insert(CallConfig::DEFAULT);
         Ok(request)
     });
     Some(Prepared { format: message.format, request, transmission, fault: fault_name })
