@@ -95,10 +95,10 @@ impl From<Value> for Options {
 
 impl Options {
     pub(super) fn set(&mut self, key: String, value: Value) {
-        let value = match json_depth::bounded(value) {
-            Ok(value) => value,
-            Err(reason) => return self.set_or_keep_error(&key, |_| Err(reason)),
-        };
+        if let Err(reason) = json_depth::check(&value) {
+            json_depth::drop_deep(value);
+            return self.set_or_keep_error(&key, |_| Err(reason));
+        }
         if let Some(reserved) = KEYS.iter().find(|reserved| reserved.name == key) {
             self.set_or_keep_error(reserved.name, |options| (reserved.set)(options, value));
         } else if let Some(instead) = replacement(&key) {

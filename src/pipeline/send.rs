@@ -64,8 +64,8 @@ impl Pipeline {
     /// Records the call in its span, and names it in its error.
     async fn send_in_span(&self, mut call: Box<PreparedCall>) -> Result<Response, Error> {
         let (method, template) = (call.method.clone(), std::mem::take(&mut call.template));
-        let uri = call.request.uri().clone();
-        let result = trace::call(&method, &template, &uri, self.send_within_timeout(call)).await;
+        let span = trace::span(&method, &template, call.request.uri());
+        let result = trace::call(span, self.send_within_timeout(call)).await;
         result.map_err(|error| error.with_call(&method, &template))
     }
 

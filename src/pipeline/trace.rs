@@ -28,14 +28,9 @@ pub(crate) enum Part {
     Verifying,
 }
 
-/// Runs a call within its span.
-pub(crate) async fn call(
-    method: &Method,
-    template: &str,
-    uri: &Uri,
-    call: impl Future<Output = Result<Response, Error>>,
-) -> Result<Response, Error> {
-    let span = info_span!(
+/// The span of a call.
+pub(crate) fn span(method: &Method, template: &str, uri: &Uri) -> Span {
+    info_span!(
         "wechatpay.call",
         otel.name = %format_args!("{method} {template}"),
         otel.kind = "client",
@@ -51,7 +46,11 @@ pub(crate) async fn call(
         wechatpay.signing_us = Empty,
         wechatpay.waiting_us = Empty,
         wechatpay.verifying_us = Empty,
-    );
+    )
+}
+
+/// Runs a call within its span, and records its result.
+pub(crate) async fn call(span: Span, call: impl Future<Output = Result<Response, Error>>) -> Result<Response, Error> {
     let result = call.instrument(span.clone()).await;
     let response = match &result {
         Ok(response) => Some(response),
