@@ -135,8 +135,10 @@ impl Pipeline {
                 // The request that was redirected did arrive.
                 if followed { error.after_sending() } else { error }
             })?;
-            let is_redirect = Error::kind_of(response.status()) == Some(ErrorKind::Redirect);
-            let Some(sent) = repeatable.filter(|_| is_redirect) else { return Ok(Response::new(response)) };
+            let is_redirect = || Error::kind_of(response.status()) == Some(ErrorKind::Redirect);
+            let Some(sent) = repeatable.filter(|_| is_redirect()) else {
+                return Ok(Response::new(response));
+            };
             request = match redirect::next(&sent, &response, redirects.strict) {
                 Ok(next) => next,
                 Err(reason) => {
