@@ -63,7 +63,7 @@ struct FetchState {
 /// A fetch in flight, which any number of calls can wait for. Its channel receives `true` when the
 /// fetch has ended.
 ///
-/// The fetch is a task of its own on the background runtime, so it neither ends with the call that
+/// The fetch is a task of its own on a background thread, so it neither ends with the call that
 /// started it nor depends on that call's runtime being polled.
 #[derive(Clone)]
 struct InFlightFetch(watch::Receiver<bool>);

@@ -26,7 +26,7 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::yield_now;
 use tracing::level_filters::LevelFilter;
 
@@ -115,11 +115,20 @@ pub(crate) async fn on_background<T>(future: impl Future<Output = Result<T, Erro
     .await
 }
 
-/// Spawns a task on the background runtime. It does not end with the call that spawned it.
+/// Spawns a task on a thread of its own, with its I/O on the background runtime. The task does not
+/// end with the call that spawned it. It may block the thread, as a signer of the caller's may.
 pub(crate) fn spawn<T: Send + 'static>(
     task: impl Future<Output = T> + Send + 'static,
-) -> Result<tokio::task::JoinHandle<T>, Error> {
-    Ok(start_background()?.handle.spawn(task))
+) -> Result<oneshot::Receiver<T>, Error> {
+    let handle = start_background()?.handle;
+    let (output, receiver) = oneshot::channel();
+    let run = move || {
+        let _context = handle.enter();
+        // The receiver may be gone.
+        let _ = output.send(park_on(task));
+    };
+    thread::Builder::new().name("wechatpay-task".to_owned()).spawn(run).map_err(thread_error)?;
+    Ok(receiver)
 }
 
 tokio::task_local! {
@@ -285,12 +294,13 @@ struct Background {
 /// Started once and kept, because a runtime must not be dropped inside async code.
 static BACKGROUND: Mutex<Option<Background>> = Mutex::new(None);
 
+fn thread_error(source: std::io::Error) -> Error {
+    Error::new(ErrorKind::Connect, format!("the thread for network traffic cannot be started: {source}"))
+        .with_source(source)
+}
+
 /// Returns the background runtime, and starts it if it is not running.
 fn start_background() -> Result<Background, Error> {
-    let failed = |source: std::io::Error| {
-        Error::new(ErrorKind::Connect, format!("the thread for network traffic cannot be started: {source}"))
-            .with_source(source)
-    };
     if Handle::try_current().is_err_and(|error| error.is_thread_local_destroyed()) {
         return Err(Error::new(ErrorKind::Connect, "this thread is ending, and its destructors cannot make calls"));
     }
@@ -299,7 +309,7 @@ fn start_background() -> Result<Background, Error> {
     if let Some(background) = slot.as_ref().filter(|background| background.process == process) {
         return Ok(background.clone());
     }
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(thread_error)?;
     let handle = runtime.handle().clone();
     let maintain = Arc::new(Notify::new());
     let notified = Arc::clone(&maintain);
@@ -310,7 +320,7 @@ fn start_background() -> Result<Background, Error> {
             runtime.block_on(notified.notified());
         }
     };
-    let thread = thread::Builder::new().name("wechatpay-io".to_owned()).spawn(drive).map_err(failed)?;
+    let thread = thread::Builder::new().name("wechatpay-io".to_owned()).spawn(drive).map_err(thread_error)?;
     let background = Background { handle, thread: thread.thread().id(), maintain, process };
     *slot = Some(background.clone());
     Ok(background)

@@ -183,7 +183,8 @@ fn a_task_spawned_when_a_sink_is_dropped_ends() {
 #[test]
 fn a_call_that_a_layer_began_ends_in_a_task() {
     let sandbox = sandbox();
-    let nested = sandbox.client_builder().layer(plain_layer()).build().expect("client");
+    let (slow, nested) = sandbox_client(|builder| builder.layer(plain_layer()));
+    slow.inject(Fault::Delay(Duration::from_millis(100)));
     let (done, end) = mpsc::channel();
     let layer = tower::layer::layer_fn(move |inner: wechatpay_chain::BoxService| {
         let (nested, done) = (nested.clone(), done.clone());
@@ -533,4 +534,25 @@ fn a_layer_may_move_the_call_to_another_thread() {
             Err(error) => assert!(!with_runtime && error.to_string().contains("without a tokio runtime"), "{error}"),
         }
     }
+}
+
+/// The certificates are downloaded in a task of its own, whose request is signed too.
+#[test]
+fn a_signer_may_block_while_certificates_are_downloaded() {
+    struct CallingSigner(BlockingSigner, Client);
+    impl Signer for CallingSigner {
+        fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
+            self.1.chain(CARDS).post(options()).expect("a synchronous call");
+            self.0.sign(message)
+        }
+    }
+    let (sandbox, service) = start();
+    sandbox.rotate_certificate().expect("certificate");
+    let signer = || CallingSigner(BlockingSigner(sandbox.merchant_key()), service.clone());
+    let client = || {
+        let client = Client::builder().mchid(MCHID).signer(signer()).apiv3_key(sandbox.apiv3_key());
+        client.base_uri(sandbox.base_uri()).no_proxy().build().expect("client")
+    };
+    client().chain(CARDS).post(options()).expect("response");
+    assert!(!client().certificates().expect("certificates").is_empty());
 }
