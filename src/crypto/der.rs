@@ -106,32 +106,38 @@ pub(super) fn sniff(bytes: &[u8]) -> Option<Der> {
     }
     // Bytes after the structure are ignored, such as the trust settings in OpenSSL's TRUSTED
     // CERTIFICATE.
-    let length = u32::from(outer.position()).checked_add(u32::from(header.length()))?;
-    let bytes = bytes.get(..usize::try_from(length).ok()?)?;
-    let mut tags = Vec::with_capacity(3);
-    while tags.len() < 3 && !outer.is_finished() {
-        tags.push(AnyRef::decode(&mut outer).ok()?.tag());
+    let start = usize::try_from(outer.position()).ok()?;
+    let end = start.checked_add(usize::try_from(header.length()).ok()?)?;
+    let mut content = SliceReader::new(bytes.get(start..end)?).ok()?;
+    let bytes = &bytes[..end];
+    let mut tags = Vec::with_capacity(4);
+    while tags.len() < 4 && !content.is_finished() {
+        tags.push(AnyRef::decode(&mut content).ok()?.tag());
     }
     Some(match tags[..] {
         [Tag::Sequence, Tag::BitString] => Der::Spki(bytes.to_vec()),
         [Tag::Sequence, Tag::OctetString] => Der::EncryptedPkcs8(bytes.to_vec()),
         [Tag::Sequence, Tag::Sequence, Tag::BitString] => Der::Certificate(bytes.to_vec()),
-        [Tag::Integer, Tag::Sequence, Tag::OctetString] => Der::Pkcs8(bytes.to_vec().into()),
+        [Tag::Integer, Tag::Sequence, Tag::OctetString, ..] => Der::Pkcs8(bytes.to_vec().into()),
         [Tag::Integer, Tag::Integer] => Der::Pkcs1Public(bytes.to_vec()),
-        [Tag::Integer, Tag::Integer, Tag::Integer] => Der::Pkcs1(bytes.to_vec().into()),
+        [Tag::Integer, Tag::Integer, Tag::Integer, ..] => Der::Pkcs1(bytes.to_vec().into()),
         _ => return None,
     })
 }
 
-/// The length in bytes of the modulus of
-/// `RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }`.
-pub(crate) fn modulus_len(pkcs1: &[u8]) -> Result<usize, x509_cert::der::Error> {
+/// The modulus and the exponent of an RSA public key, without leading zeros.
+pub(crate) struct RsaNumbers<'a> {
+    pub(crate) modulus: &'a [u8],
+    pub(crate) exponent: &'a [u8],
+}
+
+/// Reads `RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }`.
+pub(crate) fn rsa_numbers(pkcs1: &[u8]) -> Result<RsaNumbers<'_>, x509_cert::der::Error> {
     let mut reader = SliceReader::new(pkcs1)?;
-    let length = reader.sequence(|key| {
-        let modulus = UintRef::decode(key)?;
-        UintRef::decode(key)?;
-        Ok::<_, x509_cert::der::Error>(modulus.as_bytes().len())
+    let numbers = reader.sequence(|key| {
+        let (modulus, exponent) = (UintRef::decode(key)?, UintRef::decode(key)?);
+        Ok::<_, x509_cert::der::Error>(RsaNumbers { modulus: modulus.as_bytes(), exponent: exponent.as_bytes() })
     })?;
     reader.finish()?;
-    Ok(length)
+    Ok(numbers)
 }

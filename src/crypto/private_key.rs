@@ -83,6 +83,12 @@ impl PrivateKey {
         };
         let damaged = |_| Error::config("the encrypted private key is damaged: it is not PKCS#8");
         let encrypted = EncryptedPrivateKeyInfoRef::try_from(der.as_slice()).map_err(damaged)?;
+        if !is_affordable(&encrypted.encryption_algorithm) {
+            return Err(Error::config(
+                "deriving the key from the passphrase takes too long, because of its iteration count: convert it with \
+                 openssl pkcs8 -topk8 -v2 aes256 -in old.pem -out new.pem",
+            ));
+        }
         let plain = encrypted.decrypt(passphrase.expose()).map_err(|_| {
             Error::config(
                 "the passphrase of the private key is wrong, or the key is encrypted in an unsupported way: convert it \
@@ -221,6 +227,25 @@ impl TryFrom<String> for PrivateKey {
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PrivateKey(***)")
+    }
+}
+
+/// Whether decrypting takes a few seconds at most. PBKDF2: the iterations that RFC 8018, section
+/// 4.2, gives for especially critical keys. scrypt: 128 bytes of memory times `N` times `r`, 1 GiB.
+#[cfg(feature = "passphrase")]
+fn is_affordable(scheme: &pkcs8::pkcs5::EncryptionScheme) -> bool {
+    use pkcs8::pkcs5::{EncryptionScheme, pbes2::Kdf};
+    const MAX_PBKDF2_ITERATIONS: u32 = 10_000_000;
+    const MAX_SCRYPT_COST: u64 = 1 << 23;
+    let EncryptionScheme::Pbes2(parameters) = scheme else { return true };
+    match &parameters.kdf {
+        Kdf::Pbkdf2(pbkdf2) => pbkdf2.iteration_count <= MAX_PBKDF2_ITERATIONS,
+        Kdf::Scrypt(scrypt) => {
+            let factors = [scrypt.block_size, scrypt.parallelization].map(u64::from);
+            let cost = factors.iter().try_fold(scrypt.cost_parameter, |cost, factor| cost.checked_mul(*factor));
+            scrypt.cost_parameter.is_power_of_two() && cost.is_some_and(|cost| (1..=MAX_SCRYPT_COST).contains(&cost))
+        }
+        _ => true,
     }
 }
 

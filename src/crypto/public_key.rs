@@ -16,13 +16,16 @@ use {
 };
 
 use super::decode;
-use super::der::{self, Der, DerKind};
+use super::der::{self, Der, DerKind, RsaNumbers};
 use super::x509::X509Fields;
 use crate::error::Error;
 
 /// The algorithm `rsaEncryption` of an SPKI (RFC 8017).
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const MIN_BITS: usize = 2048;
+/// The limits of ring for keys that verify.
+const MAX_BITS: usize = 8192;
+const MAX_EXPONENT_BITS: usize = 33;
 
 /// An RSA public key. The platform's key verifies responses and encrypts sensitive fields. Clones
 /// are cheap and share the parsed key.
@@ -64,8 +67,9 @@ impl PublicKey {
     /// first public key or certificate is used.
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read, or if
-    /// the key is not an RSA public key or is shorter than 2048 bits.
+    /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read, if the
+    /// key is not an RSA public key of 2048 to 8192 bits, or if its exponent is even, 1, or longer
+    /// than 33 bits.
     pub fn from_pem(setting: &str) -> Result<Self, Error> {
         PublicKey::from_decoded(decode::text(setting, DerKind::PublicKey)?)
     }
@@ -107,13 +111,27 @@ impl PublicKey {
     }
 
     pub(super) fn from_pkcs1(der: &[u8]) -> Result<Self, Error> {
-        let modulus_len = der::modulus_len(der)
+        let RsaNumbers { modulus, exponent } = der::rsa_numbers(der)
             .map_err(|_| Error::config("the public key is damaged: it is not an RSA public key"))?;
-        let bits = modulus_len * 8;
+        let bits = bit_length(modulus);
         if bits < MIN_BITS {
             return Err(Error::config(format!("the public key has {bits} bits: WeChat Pay's keys have {MIN_BITS}")));
         }
-        Ok(PublicKey { pkcs1: der.into(), modulus_len, certificate: None })
+        if bits > MAX_BITS {
+            return Err(Error::config(format!("the public key has {bits} bits: up to {MAX_BITS} are supported")));
+        }
+        let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
+        // These keys verify nothing, or forged signatures: with the exponent 1, any message is its
+        // own signature.
+        if !is_odd(modulus) {
+            return Err(Error::config("the public key is damaged: its modulus is even"));
+        }
+        if !is_odd(exponent) || !(2..=MAX_EXPONENT_BITS).contains(&bit_length(exponent)) {
+            return Err(Error::config(format!(
+                "the public key is damaged: its exponent is not an odd number above 1 with at most {MAX_EXPONENT_BITS} bits"
+            )));
+        }
+        Ok(PublicKey { pkcs1: der.into(), modulus_len: modulus.len(), certificate: None })
     }
 
     /// Returns the serial number of the certificate that contained this key, as upper-case
@@ -198,6 +216,11 @@ impl PublicKey {
         // less.
         spki.unwrap_or_default()
     }
+}
+
+/// The length in bits of a number without leading zero bytes.
+fn bit_length(number: &[u8]) -> usize {
+    number.first().map_or(0, |first| number.len() * 8 - first.leading_zeros() as usize)
 }
 
 impl TryFrom<&str> for PublicKey {

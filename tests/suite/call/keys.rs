@@ -279,3 +279,125 @@ fn the_apiv3_key_decrypts_what_it_encrypted_and_nothing_else() {
     assert!(short.contains("has 17 bytes and needs 32") && !short.contains("s3cret"), "{short}");
     assert!(!format!("{key:?}").contains("0123"));
 }
+
+/// An element of DER.
+fn element(tag: u8, contents: &[&[u8]]) -> Vec<u8> {
+    let contents = contents.concat();
+    let length = contents.len();
+    let head = match length {
+        0..=127 => vec![tag, length as u8],
+        128..=255 => vec![tag, 0x81, length as u8],
+        _ => vec![tag, 0x82, (length >> 8) as u8, length as u8],
+    };
+    [head, contents].concat()
+}
+
+/// An INTEGER. A number whose first bit is set gets a zero byte.
+fn integer(bytes: &[u8]) -> Vec<u8> {
+    let zero: &[u8] = if bytes[0] >= 0x80 { &[0] } else { &[] };
+    element(2, &[zero, bytes])
+}
+
+/// A public key with a modulus of so many bits, in PKCS#1.
+fn public_key(bits: usize, last: u8, exponent: &[u8]) -> Vec<u8> {
+    let mut modulus = vec![0xA5; bits.div_ceil(8)];
+    modulus[0] = 0xFF >> (modulus.len() * 8 - bits);
+    *modulus.last_mut().expect("a byte") = last;
+    element(0x30, &[&integer(&modulus), &integer(exponent)])
+}
+
+#[test]
+fn public_keys_that_verify_nothing_or_anything_are_refused() {
+    let huge = [0xFF; 256];
+    let spki_of = |pkcs1: &[u8]| {
+        let algorithm = element(0x30, &[b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00"]);
+        element(0x30, &[&algorithm, &element(3, &[&[0], pkcs1])])
+    };
+    let outcome = |der: &[u8], label: &str| {
+        let pem = format!("-----BEGIN {label}-----{}-----END {label}-----", BASE64_STANDARD.encode(der));
+        let from_der = PublicKey::from_der(der).map(|_| ()).map_err(|error| error.to_string());
+        let built = wechatpay_chain::Client::builder()
+            .mchid("1900000109")
+            .secret("0123456789abcdef0123456789abcdef")
+            .platform_key("PUB_KEY_ID_1", pem)
+            .serial("A1")
+            .private_key(aws_key())
+            .build();
+        assert_eq!(from_der.is_ok(), built.is_ok(), "{built:?}");
+        built.map(|_| ()).map_err(|error| error.to_string())
+    };
+    for (bits, last, exponent, expected) in [
+        (2048, 0xA5, &[3][..], None),
+        (2048, 0xA5, &[1, 0, 1], None),
+        (2048, 0xA5, &[1, 0xFF, 0xFF, 0xFF, 0xFF], None),
+        (8192, 0xA5, &[1, 0, 1], None),
+        (2048, 0xA5, &[0], Some("its exponent is not")),
+        (2048, 0xA5, &[1], Some("its exponent is not")),
+        (2048, 0xA5, &[2], Some("its exponent is not")),
+        (2048, 0xA5, &[1, 0, 0], Some("its exponent is not")),
+        (2048, 0xA5, &[2, 0, 0, 0, 1], Some("its exponent is not")),
+        (2048, 0xA5, &huge, Some("its exponent is not")),
+        (2048, 0xA4, &[1, 0, 1], Some("its modulus is even")),
+        (1024, 0xA5, &[1, 0, 1], Some("has 1024 bits")),
+        (2047, 0xA5, &[1, 0, 1], Some("has 2047 bits")),
+        (8193, 0xA5, &[1, 0, 1], Some("has 8193 bits")),
+        (16_384, 0xA5, &[1, 0, 1], Some("has 16384 bits")),
+    ] {
+        let pkcs1 = public_key(bits, last, exponent);
+        for (der, label) in [(spki_of(&pkcs1), "PUBLIC KEY"), (pkcs1, "RSA PUBLIC KEY")] {
+            let outcome = outcome(&der, label);
+            let is_expected = match expected {
+                None => outcome.is_ok(),
+                Some(message) => outcome.as_ref().is_err_and(|error| error.contains(message)),
+            };
+            assert!(is_expected, "{bits} bits, {last:x}, {exponent:?}, {label}: {outcome:?}");
+        }
+    }
+    let negative = element(0x30, &[&element(2, &[&[0xA5; 256]]), &integer(&[3])]);
+    assert!(outcome(&negative, "RSA PUBLIC KEY").is_err_and(|error| error.contains("is damaged")));
+}
+
+/// A generated private key.
+fn aws_key() -> PrivateKey {
+    let key = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).expect("key");
+    let der = aws_lc_rs::encoding::AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&key).expect("der");
+    PrivateKey::from_der(der.as_ref()).expect("key")
+}
+
+#[test]
+fn an_encrypted_key_that_takes_too_long_to_decrypt_is_refused_at_once() {
+    let pbkdf2 = |iterations: &[u8]| {
+        let prf = element(0x30, &[b"\x06\x08\x2a\x86\x48\x86\xf7\x0d\x02\x09\x05\x00"]);
+        let parameters = element(0x30, &[&element(4, &[&[7; 8]]), &integer(iterations), &prf]);
+        element(0x30, &[b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0c", &parameters])
+    };
+    let scrypt = |n: &[u8], r: &[u8], p: &[u8]| {
+        let parameters = element(0x30, &[&element(4, &[&[7; 8]]), &integer(n), &integer(r), &integer(p)]);
+        element(0x30, &[b"\x06\x09\x2b\x06\x01\x04\x01\xda\x47\x04\x0b", &parameters])
+    };
+    let encrypted = |kdf: Vec<u8>| {
+        let cipher = element(0x30, &[b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x2a", &element(4, &[&[7; 16]])]);
+        let scheme = element(0x30, &[&kdf, &cipher]);
+        let algorithm = element(0x30, &[b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d", &scheme]);
+        let der = element(0x30, &[&algorithm, &element(4, &[&[7; 1216]])]);
+        format!(
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----{}-----END ENCRYPTED PRIVATE KEY-----",
+            BASE64_STANDARD.encode(der)
+        )
+    };
+    for (name, kdf, expected) in [
+        ("2,048 iterations", pbkdf2(&[8, 0]), "the passphrase of the private key is wrong"),
+        ("scrypt of openssl", scrypt(&[0x40, 0], &[8], &[1]), "the passphrase of the private key is wrong"),
+        ("10,000,001 iterations", pbkdf2(&[0x98, 0x96, 0x81]), "iteration count"),
+        ("100,000,000 iterations", pbkdf2(&[5, 0xF5, 0xE1, 0]), "iteration count"),
+        ("2^32 - 1 iterations", pbkdf2(&[0xFF; 4]), "iteration count"),
+        ("scrypt, N = 2^24", scrypt(&[1, 0, 0, 0], &[8], &[1]), "iteration count"),
+        ("scrypt, N = 0", scrypt(&[0], &[8], &[1]), "iteration count"),
+        ("scrypt, N = 1, r = p = 65,535", scrypt(&[1], &[0xFF, 0xFF], &[0xFF, 0xFF]), "iteration count"),
+    ] {
+        let started = std::time::Instant::now();
+        let error = PrivateKey::from_encrypted_pem(&encrypted(kdf), &Secret::from("x")).expect_err(name);
+        assert!(error.to_string().contains(expected), "{name}: {error}");
+        assert!(started.elapsed() < std::time::Duration::from_secs(5), "{name}: {:?}", started.elapsed());
+    }
+}
