@@ -11,9 +11,11 @@ use super::{doctor_calls, environment};
 use crate::client::Client;
 use crate::client::builder::ClientBuilder;
 use crate::client::factory::pem_or_file;
+use crate::crypto::certificate::is_decimal_serial;
 use crate::crypto::{Certificate, PrivateKey, PublicKey};
-use crate::pipeline::platform_keys::{normalize_id, validate_id};
+use crate::pipeline::platform_key_id::{normalize_id, shown_id, validate_id};
 use crate::proto::base_uri::BaseUri;
+use crate::proto::excerpt;
 
 /// A certificate that expires within this time gets a warning.
 const EXPIRY_WARNING: Duration = Duration::from_secs(30 * 86_400);
@@ -72,7 +74,8 @@ fn mchid(settings: &Settings, report: &mut Report) {
         Some(mchid) if matches!(mchid.len(), 8..=10) && mchid.bytes().all(|byte| byte.is_ascii_digit()) => {
             report.ok(CHECK, mchid);
         }
-        Some(mchid) => report.warning(CHECK, format!("{mchid:?} does not have 8 to 10 digits, as merchant IDs have")),
+        Some(mchid) => report
+            .warning(CHECK, format!("{} does not have 8 to 10 digits, as merchant IDs have", excerpt::name(mchid))),
     }
 }
 
@@ -135,6 +138,8 @@ fn serial(settings: &Settings, certificate: Option<&Certificate>, report: &mut R
     let is_platform_key = settings.certs.keys().any(|id| id.eq_ignore_ascii_case(serial));
     if serial.starts_with("PUB_KEY_ID_") || is_platform_key {
         report.failed(CHECK, "it is the ID of a platform key: set the serial number of the merchant certificate");
+    } else if is_decimal_serial(serial) {
+        report.failed(CHECK, "it is a decimal number: write the serial number in hexadecimal");
     } else if !matches!(serial.len(), 1..=40) || !serial.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         report.failed(CHECK, "it is not a hexadecimal number: write it without \"serial=\" and colons");
     } else {
@@ -166,7 +171,7 @@ fn certificate_match(settings: &Settings, key: Option<&PrivateKey>, certificate:
     if let Some(owner) = certificate.common_name().filter(|owner| *owner != mchid) {
         report.failed(
             "certificate owner",
-            format!("the certificate belongs to the merchant {owner:?}, and mchid is {mchid:?}"),
+            format!("the certificate belongs to the merchant {owner:?}, and mchid is {}", excerpt::name(mchid)),
         );
     }
 }
@@ -193,7 +198,7 @@ fn platform_key(id: &str, source: &str, merchant_key: Option<&PrivateKey>, repor
         }
         Ok(key)
     });
-    let key = key.map_err(|reason| format!("{id}: {reason}"));
+    let key = key.map_err(|reason| format!("{}: {reason}", shown_id(id)));
     let Some(key) = report.add_result("platform key", key, |_| id.to_owned()) else { return };
     if key.certificate_serial().is_some() {
         if let Ok(certificate) = Certificate::from_pem(source) {

@@ -7,11 +7,13 @@ use http::header::HeaderValue;
 use crate::client::Client;
 use crate::client::builder::ClientBuilder;
 use crate::client::inner::ClientInner;
+use crate::crypto::certificate::is_decimal_serial;
 use crate::crypto::{Certificate, PrivateKey};
 use crate::error::Error;
 use crate::pipeline::certificate_fetch::CertificateSource;
 use crate::pipeline::http_service::HttpService;
-use crate::pipeline::platform_keys::{self, PlatformKeyVerifier, PlatformKeys, public_key_id};
+use crate::pipeline::platform_key_id;
+use crate::pipeline::platform_keys::{PlatformKeyVerifier, PlatformKeys, public_key_id};
 use crate::pipeline::retry::RetryLayer;
 use crate::pipeline::send::Pipeline;
 use crate::pipeline::sign::{Credential, LocalSigner, SignLayer, Signer, is_merchant_id};
@@ -157,6 +159,13 @@ impl ClientBuilder {
                 Err(missing("serial is missing: the serial number of the merchant certificate apiclient_cert.pem"))
             }
             (None, Some(key), Some(serial)) => {
+                if is_decimal_serial(&serial) {
+                    return Err(Error::config(format!(
+                        "the setting serial is a decimal number ({} digits): give the serial number in hexadecimal, from \
+                         openssl x509 -in apiclient_cert.pem -noout -serial",
+                        serial.len()
+                    )));
+                }
                 if serial.is_empty() || serial.len() > 64 || !serial.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                     return Err(Error::config(format!(
                         "the setting serial is not a hexadecimal number ({} characters): take it from \
@@ -193,7 +202,7 @@ impl ClientBuilder {
             ));
         }
         for (id, key) in &keys {
-            platform_keys::validate_id(id, key)
+            platform_key_id::validate_id(id, key)
                 .map_err(|reason| Error::config(format!("the setting platform_key (certs) {id:?}: {reason}")))?;
             let is_merchants = merchant_key.is_some_and(|merchant| merchant.public_key() == *key);
             if is_merchants || key.common_name() == Some(credential.mchid.as_str()) {

@@ -18,10 +18,11 @@ use crate::crypto::secret::Secret;
 use crate::crypto::{Apiv3Key, PrivateKey, PublicKey, decode};
 use crate::error::{BoxError, Error};
 use crate::pipeline::call_config::Retry;
-use crate::pipeline::platform_keys;
 use crate::pipeline::sign::Signer;
 use crate::pipeline::stack::{self, BoxLayer, BoxService};
 use crate::pipeline::verify::Verifier;
+use crate::pipeline::{platform_key_id, platform_keys};
+use crate::proto::excerpt;
 use crate::transport::proxy::Proxy;
 
 /// The default time limit of a call.
@@ -158,7 +159,12 @@ impl ClientBuilder {
         K: TryInto<PublicKey>,
         Error: From<K::Error>,
     {
-        let id = platform_keys::normalize_id(id.into());
+        let id = platform_key_id::normalize_id(id.into());
+        if !platform_key_id::is_id(&id) {
+            // The ID and the key may be exchanged, so neither is kept.
+            self.fail("platform_key (certs)", &Error::config(platform_key_id::NOT_AN_ID));
+            return self;
+        }
         match key.try_into() {
             Ok(key) => {
                 self.platform_keys.insert(id, key);
@@ -397,11 +403,8 @@ impl ClientBuilder {
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
-            .field("mchid", &self.mchid)
-            .field(
-                "serial",
-                &self.serial.as_deref().filter(|serial| serial.bytes().all(|byte| byte.is_ascii_hexdigit())),
-            )
+            .field("mchid", &self.mchid.as_deref().filter(|mchid| excerpt::is_name(mchid)))
+            .field("serial", &self.serial.as_deref().filter(|serial| platform_key_id::is_id(serial)))
             .field("private_key", &self.private_key)
             .field("platform_keys", &self.platform_keys.keys().collect::<Vec<_>>())
             .field("base_uri", &self.base_uri.as_deref().map(crate::proto::url::without_userinfo))

@@ -8,6 +8,8 @@ use crate::client::builder::ClientBuilder;
 use crate::crypto::setting_file;
 use crate::error::Error;
 use crate::options::{self, proxy, retry, seconds, text};
+use crate::pipeline::platform_key_id::shown_id;
+use crate::proto::excerpt;
 use crate::proto::json_depth;
 use crate::proto::json_type::kind;
 use crate::proto::request::MAX_LIKENESS_LEN;
@@ -57,7 +59,7 @@ const SETTINGS: &[(&str, Setter)] = &[
         };
         members.into_iter().try_fold(builder, |builder, (id, key)| {
             let key = text(key).map_err(|reason| {
-                format!("{id:?} is {reason}; instead of PHP's 'any' => null, give the setting apiv3_key")
+                format!("{} is {reason}; instead of PHP's 'any' => null, give the setting apiv3_key", shown_id(&id))
             })?;
             Ok(builder.platform_key(id, key))
         })
@@ -102,7 +104,8 @@ fn merchant(builder: ClientBuilder, value: Value) -> Result<ClientBuilder, Strin
             "passphrase" => &mut identity.passphrase,
             other => {
                 return Err(format!(
-                    "the key {other:?} is unknown: the keys are cert and key, or pkcs12 and passphrase"
+                    "the key {} is unknown: the keys are cert and key, or pkcs12 and passphrase",
+                    excerpt::name(other)
                 ));
             }
         };
@@ -165,23 +168,24 @@ fn from_pkcs12(_: ClientBuilder, _: &str, _: String) -> Result<ClientBuilder, St
 
 /// The error for a key that is not in the table. It suggests a similar key or the replacement.
 fn unknown_setting(key: &str) -> Error {
+    let shown = excerpt::name(key);
     if let Some(instead) = options::replacement(key) {
-        return Error::config(format!("the setting {key:?} is not supported: {instead}"));
+        return Error::config(format!("the setting {shown} is not supported: {instead}"));
     }
     if options::is_reserved(key) {
-        return Error::config(format!("the setting {key:?} is an option of a call: give it with each call"));
+        return Error::config(format!("the setting {shown} is an option of a call: give it with each call"));
     }
     if key.to_lowercase().contains("v2") {
-        return Error::config(format!("the setting {key:?} is unknown: the APIv2 key is \"secret\", as in PHP"));
+        return Error::config(format!("the setting {shown} is unknown: the APIv2 key is \"secret\", as in PHP"));
     }
     let names = || SETTINGS.iter().map(|(name, _)| *name);
     let similar = names()
         .filter(|_| key.len() <= MAX_LIKENESS_LEN)
         .find(|name| strsim::damerau_levenshtein(&name.to_lowercase(), &key.to_lowercase().replace('_', "")) <= 2);
     Error::config(match similar {
-        Some(name) => format!("the setting {key:?} is unknown: did you mean {name:?}?"),
+        Some(name) => format!("the setting {shown} is unknown: did you mean {name:?}?"),
         None => {
-            format!("the setting {key:?} is unknown: the settings are {}", names().collect::<Vec<_>>().join(", "))
+            format!("the setting {shown} is unknown: the settings are {}", names().collect::<Vec<_>>().join(", "))
         }
     })
 }

@@ -120,6 +120,12 @@ impl Certificate {
     }
 }
 
+/// Whether a serial number is decimal. In hexadecimal it has up to 40 digits (20 bytes, RFC 5280);
+/// a serial number of WeChat Pay has more in decimal.
+pub(crate) fn is_decimal_serial(serial: &str) -> bool {
+    serial.len() > 40 && serial.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 impl TryFrom<&str> for Certificate {
     type Error = Error;
     fn try_from(setting: &str) -> Result<Self, Error> {

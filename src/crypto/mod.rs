@@ -25,7 +25,7 @@
 
 pub mod aes_ecb;
 mod aes_gcm;
-mod certificate;
+pub(crate) mod certificate;
 pub(crate) mod decode;
 pub(crate) mod der;
 pub(crate) mod file_digest;

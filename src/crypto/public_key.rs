@@ -67,9 +67,9 @@ impl PublicKey {
     /// first public key or certificate is used.
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read, if the
-    /// key is not an RSA public key of 2048 to 8192 bits, or if its exponent is even, 1, or longer
-    /// than 33 bits.
+    /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read, if
+    /// the key is not an RSA public key of 2048 to 8192 bits, or if its exponent is even, 1, or
+    /// longer than 33 bits.
     pub fn from_pem(setting: &str) -> Result<Self, Error> {
         PublicKey::from_decoded(decode::text(setting, DerKind::PublicKey)?)
     }

@@ -45,7 +45,8 @@ use serde_json::Value;
 use crate::clock;
 use crate::crypto::{Apiv3Key, PublicKey};
 use crate::error::{Error, ErrorKind};
-use crate::pipeline::platform_keys::{self, PlatformKeyVerifier, PlatformKeys};
+use crate::pipeline::platform_key_id;
+use crate::pipeline::platform_keys::{PlatformKeyVerifier, PlatformKeys};
 use crate::pipeline::promise::Promise;
 use crate::pipeline::verify::Verifier;
 use crate::proto::verify;
@@ -94,9 +95,10 @@ impl NotificationVerifier {
     ) -> Result<Self, Error> {
         let mut checked = BTreeMap::new();
         for (id, key) in keys {
-            let id = platform_keys::normalize_id(id.into());
-            platform_keys::validate_id(&id, &key)
-                .map_err(|reason| Error::config(format!("the platform key {id:?}: {reason}")))?;
+            let id = platform_key_id::normalize_id(id.into());
+            platform_key_id::validate_id(&id, &key).map_err(|reason| {
+                Error::config(format!("the platform key {}: {reason}", platform_key_id::shown_id(&id)))
+            })?;
             checked.insert(id, key);
         }
         if checked.is_empty() {

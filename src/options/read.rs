@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::media;
 use crate::pipeline::call_config::{Redirects, Retry};
 use crate::proto::base_uri::BaseUri;
-use crate::proto::excerpt::excerpt;
+use crate::proto::excerpt::{excerpt, name};
 use crate::proto::json_type::kind;
 use crate::proto::multipart::{Multipart, Part};
 use crate::proto::request::{Query, exact};
@@ -107,7 +107,7 @@ pub(crate) fn retry(value: &Value) -> Result<Retry, String> {
         match key.as_str() {
             "times" => retry.times = times(value)?,
             "pause" => retry.pause = seconds(value)?,
-            other => return Err(format!("the key {other:?} is unknown: the keys are \"times\" and \"pause\"")),
+            other => return Err(format!("the key {} is unknown: the keys are \"times\" and \"pause\"", name(other))),
         }
     }
     Ok(retry)
@@ -130,7 +130,7 @@ pub(super) fn redirects(value: &Value) -> Result<Redirects, String> {
                 redirects.left = max.filter(|max| *max <= 20).ok_or("\"max\" is not a number from 0 to 20")?;
             }
             "strict" => redirects.strict = boolean(value)?,
-            other => return Err(format!("the key {other:?} is unknown: the keys are \"max\" and \"strict\"")),
+            other => return Err(format!("the key {} is unknown: the keys are \"max\" and \"strict\"", name(other))),
         }
     }
     Ok(redirects)
@@ -156,7 +156,7 @@ pub(crate) fn proxy(value: Value) -> Result<Proxy, String> {
                     other => text(other)?,
                 }
             }
-            other => return Err(format!("the key {other:?} is unknown: the keys are http, https and no")),
+            other => return Err(format!("the key {} is unknown: the keys are http, https and no", name(other))),
         }
     }
     Ok(Proxy::Split { http, https, no })

@@ -3,6 +3,7 @@
 pub(crate) mod call_config;
 pub(crate) mod certificate_fetch;
 pub(crate) mod http_service;
+pub(crate) mod platform_key_id;
 pub(crate) mod platform_keys;
 pub(crate) mod promise;
 pub(crate) mod response;

@@ -17,13 +17,12 @@ use tokio::sync::watch;
 use crate::crypto::{Apiv3Key, Certificate, PublicKey};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::pipeline::certificate_fetch::{CERTIFICATES, CertificateSource};
+use crate::pipeline::platform_key_id::is_public_key_id;
 use crate::pipeline::verify::Verifier;
 use crate::proto::excerpt::excerpt;
 use crate::transport::BoxFuture;
 use crate::transport::runtime;
 
-/// The prefix of a public key's ID. Any other ID is the serial number of a platform certificate.
-const PUBLIC_KEY_ID_PREFIX: &str = "PUB_KEY_ID_";
 /// The delay before the next fetch when the last one did not contain the serial number that it was
 /// started for. Otherwise each response with an unknown serial number would cause a request.
 const DELAY_AFTER_UNKNOWN_KEY: Duration = Duration::from_secs(60);
@@ -107,46 +106,13 @@ impl EndedFetch {
 pub(crate) fn public_key_id(keys: &BTreeMap<String, PublicKey>) -> Option<&str> {
     let mut ids = keys.keys();
     match (ids.next(), ids.next()) {
-        (Some(id), None) if id.starts_with(PUBLIC_KEY_ID_PREFIX) => Some(id),
+        (Some(id), None) if is_public_key_id(id) => Some(id),
         _ => None,
     }
 }
 
 fn missing_apiv3_key(reason: &str) -> Error {
     Error::config(format!("the setting apiv3_key is missing: {reason}"))
-}
-
-/// The ID in the form that WeChat Pay uses: a serial number in upper case, a public key's ID
-/// unchanged.
-pub(crate) fn normalize_id(mut id: String) -> String {
-    if id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        id.make_ascii_uppercase();
-    }
-    id
-}
-
-/// Checks the form of an ID, and that the key under it has this ID.
-///
-/// # Errors
-/// A message with the reason: the ID has an unknown form, or the key is a certificate with another
-/// serial number.
-pub(crate) fn validate_id(id: &str, key: &PublicKey) -> Result<(), String> {
-    let is_public_key_id = id
-        .strip_prefix(PUBLIC_KEY_ID_PREFIX)
-        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric()));
-    let is_serial = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    match key.certificate_serial() {
-        _ if !is_public_key_id && !is_serial => {
-            Err("it is neither PUB_KEY_ID_... nor the serial number of a certificate in hexadecimal".to_owned())
-        }
-        Some(serial) if is_public_key_id => Err(format!(
-            "a certificate is configured with the ID of a public key: give pub_key.pem, or the certificate with its serial number {serial}"
-        )),
-        Some(serial) if !serial.eq_ignore_ascii_case(id) => {
-            Err(format!("the certificate has the serial number {serial}"))
-        }
-        _ => Ok(()),
-    }
 }
 
 impl PlatformKeys {
@@ -230,7 +196,7 @@ impl PlatformKeys {
     #[cfg(feature = "aws-lc-rs")]
     fn known_encryption_key(&self) -> Option<(String, PublicKey)> {
         let owned = |(id, key): (&String, &PublicKey)| (id.clone(), key.clone());
-        if let Some(found) = self.configured.iter().find(|(id, _)| id.starts_with(PUBLIC_KEY_ID_PREFIX)).map(owned) {
+        if let Some(found) = self.configured.iter().find(|(id, _)| is_public_key_id(id)).map(owned) {
             return Some(found);
         }
         let now = SystemTime::now();

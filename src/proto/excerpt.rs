@@ -10,6 +10,17 @@ pub(crate) fn excerpt(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// A name in quotation marks. A text that is not a name is shown as `***`: it may be a key or a
+/// password whose place was exchanged with that of a name. Keys have at least 32 characters.
+pub(crate) fn name(text: &str) -> String {
+    if is_name(text) { format!("{text:?}") } else { "***".to_owned() }
+}
+
+/// Whether a text is short and consists of letters, digits, `_`, `-` and `.`.
+pub(crate) fn is_name(text: &str) -> bool {
+    text.len() < 32 && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
+}
+
 /// The first `max` characters of a text, with `…` where more follow. Control characters become
 /// blanks, so that no text can break a line of a log or move the cursor of a terminal.
 pub(crate) fn one_line(text: &str, max: usize) -> Cow<'_, str> {
@@ -27,6 +38,16 @@ pub(crate) fn one_line(text: &str, max: usize) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_a_name_is_not_shown() {
+        for shown in ["mchId", "", "ssl_key", "allow-redirects", "商户号"] {
+            assert_eq!(name(shown), format!("{shown:?}"));
+        }
+        for key in ["-----BEGIN X-----", "a b", "a\nb", "0123456789abcdef0123456789abcdef", "p@ss:word"] {
+            assert_eq!(name(key), "***");
+        }
+    }
 
     #[test]
     fn an_excerpt_cuts_between_characters() {

@@ -82,6 +82,8 @@ pub(crate) fn web_host(text: &str) -> Result<&str, &'static str> {
 /// is shown.
 pub(crate) fn without_userinfo(text: &str) -> String {
     match Url::parse(text) {
+        // It may be a key with a scheme of the PHP SDK, such as private.pkcs8://.
+        Ok(_) if text.len() > 512 => "***".to_owned(),
         Ok(Url { userinfo: None, .. }) => text.to_owned(),
         Ok(Url { scheme, host_and_port, rest, .. }) => format!("{scheme}://***@{host_and_port}{rest}"),
         Err(_) => "***".to_owned(),

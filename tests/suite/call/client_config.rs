@@ -91,6 +91,13 @@ fn each_missing_or_wrong_setting_is_reported() {
         ("mchid", json!("19 00"), "characters other than letters and digits"),
         ("mchid", json!(["x"]), "mchid: an array"),
         ("serial", json!("3F:A0"), "not a hexadecimal number"),
+        ("serial", json!("646212345678901234567890123456789012345678901234"), "serial is a decimal number (48 digits)"),
+        ("serial", json!("64621234567890123456789012345678901234567"), "give the serial number in hexadecimal"),
+        (
+            "certs",
+            json!({ "646212345678901234567890123456789012345678901234": public }),
+            "the ID is a decimal number: give the serial number in hexadecimal",
+        ),
         ("serial", json!(7), "serial: a number"),
         ("privateKey", json!("not a key"), "it is not a key"),
         ("privateKey", json!("file:///no/such/file.pem"), "cannot be read"),

@@ -18,6 +18,7 @@ mod rejected_responses;
 mod request_options;
 mod retry;
 mod runtimes;
+mod secret_positions;
 mod secrets;
 mod sensitive_fields;
 mod signature_hints;

@@ -52,6 +52,7 @@ fn each_mistake_is_found_by_its_check() {
         (replaced("private_key", other("apiclient_key.pem")), "key and certificate", "does not match the certificate"),
         (replaced("serial", String::new()), "serial", "missing"),
         (replaced("serial", "serial=3775".to_owned()), "serial", "not a hexadecimal number"),
+        (replaced("serial", "1".repeat(48)), "serial", "decimal number: write the serial number in hexadecimal"),
         (
             replaced("serial", "3775B6A45ACD588826D15E583A95F5DDC0FFEE01".to_owned()),
             "serial",
