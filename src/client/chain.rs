@@ -41,11 +41,15 @@ use crate::proto::{case, request};
 /// # Names
 ///
 /// - A camelCase or PascalCase name becomes kebab-case: `permissionTokens` is `permission-tokens`.
-/// - `{card_id}` and `<card_id>` are variables, and so is `_card_id_` if it is a whole segment. The
+/// - `{card_id}` and `<card_id>` are variables, and so is `_card_id_` if it is a whole name. The
 ///   options contain their values. All operators of RFC 6570 are supported.
+/// - `{/x}`, `{?x}` and other expressions that write their own separator follow a name directly:
+///   `pendingBills{?limit}`. Without a value they write nothing; an empty value of `{/x}` is an
+///   error.
 /// - Text with capitals that is not a camelCase word is an error. It is probably a value that was
 ///   pasted into the path, and it would be converted to lower case.
-/// - `{empty}` at the end produces a trailing slash.
+/// - `{empty}` at the end produces a trailing slash. Names are joined by one slash, even if they
+///   begin or end with slashes.
 pub struct Chain {
     inner: Arc<ClientInner>,
     path: SharedPath,
