@@ -7,6 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, LOCATION};
 
+use crate::proto::template::may_contain_userinfo;
+
 /// Headers whose values are shown. The value of any other header may be a secret.
 const SHOWN: [&str; 15] = [
     "accept",
@@ -65,7 +67,7 @@ fn headers(out: &mut String, side: char, headers: &HeaderMap) {
     for (name, value) in headers {
         let shown = match value.to_str() {
             Ok(text) if name == AUTHORIZATION => authorization(text),
-            Ok(text) if name == LOCATION => without_token(text),
+            Ok(text) if name == LOCATION && !may_contain_userinfo(text) => without_token(text),
             Ok(text) if SHOWN.contains(&name.as_str()) => text.to_owned(),
             _ => "***".to_owned(),
         };
@@ -113,5 +115,10 @@ mod tests {
         let mut out = String::new();
         headers(&mut out, '>', &odd);
         assert_eq!(out, "> authorization: ***\n");
+        for (location, shown) in [("/v3/x?token=s3cret", "/v3/x?token=***"), ("https://u:s3cret@h/", "***")] {
+            let response = http::Response::builder().header("location", location).body(()).expect("response");
+            let shown = format!("< location: {shown}\n");
+            assert!(super::response(&response, Duration::ZERO).ends_with(&shown), "{location}");
+        }
     }
 }
