@@ -289,10 +289,23 @@ fn sinks_are_regular_files() {
     let client = sandbox.client().expect("client");
     let folder = std::env::temp_dir().join(format!("wechatpay-chain-sinks-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("folder");
-    let error = client.chain(FILE).get(json!({ "sink": "/dev/null" })).expect_err("device");
-    assert!(error.to_string().contains("not a regular file"), "{error}");
     #[cfg(unix)]
     {
+        use std::os::unix::fs::FileTypeExt;
+        // In a temporary folder: without the check, the file at the path is replaced, and root could
+        // replace a device.
+        let (fifo, socket, link) = (folder.join("fifo"), folder.join("socket"), folder.join("link-to-fifo"));
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo");
+        assert!(made.success());
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("socket");
+        std::os::unix::fs::symlink(&fifo, &link).expect("link");
+        for special in [&fifo, &socket, &link] {
+            let error = client.chain(FILE).get(json!({ "sink": special.to_str() })).expect_err("a special file");
+            assert!(error.to_string().contains("not a regular file"), "{error}");
+        }
+        assert!(std::fs::symlink_metadata(&fifo).expect("fifo").file_type().is_fifo());
+        assert!(std::fs::symlink_metadata(&socket).expect("socket").file_type().is_socket());
+        assert!(sandbox.requests().is_empty(), "nothing was sent");
         std::fs::write(folder.join("target"), b"old").expect("written");
         std::os::unix::fs::symlink(folder.join("target"), folder.join("link")).expect("link");
         client.chain(FILE).get(json!({ "sink": folder.join("link").to_str() })).expect("response");
