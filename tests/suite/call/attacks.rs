@@ -292,8 +292,8 @@ fn sinks_are_regular_files() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::FileTypeExt;
-        // In a temporary folder: without the check, the file at the path is replaced, and root could
-        // replace a device.
+        // In a temporary folder: without the check, the file at the path is replaced, and root
+        // could replace a device.
         let (fifo, socket, link) = (folder.join("fifo"), folder.join("socket"), folder.join("link-to-fifo"));
         let made = std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo");
         assert!(made.success());
