@@ -241,6 +241,10 @@ fn lowercase(authority: &str) -> Cow<'_, str> {
 /// slashes and backslashes percent-encoded or not, and with parameters after a `;`. Servers and
 /// proxies resolve them after the signature was made, so the request would reach another endpoint.
 pub(crate) fn has_dot_segment(path: &str) -> bool {
+    // Most paths contain neither a dot nor a percent sign, and need no further look.
+    if !path.contains('.') && !path.contains('%') {
+        return false;
+    }
     let mut rest = path.as_bytes();
     loop {
         let mut dots = 0;
