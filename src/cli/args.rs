@@ -168,8 +168,7 @@ pub(super) struct Certs {
     /// The folder to write the certificates to
     #[arg(short, long, value_name = "DIR", default_value = ".")]
     pub(super) output: PathBuf,
-    /// The base URI of WeChat Pay; default: base_uri of the settings, or
-    /// https://api.mch.weixin.qq.com/
+    /// The base URI of WeChat Pay; default: base_uri of the settings, or that of WeChat Pay
     #[arg(short = 'u', long, value_name = "URL")]
     pub(super) baseuri: Option<String>,
 }
