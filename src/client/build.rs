@@ -51,7 +51,7 @@ impl ClientBuilder {
         };
         let verify = VerifyLayer { verifier: Arc::clone(&verifier), credential: Arc::clone(&credential) };
         let stack = stack::stack(&self.layers, retry, verify, sign, http);
-        Ok(Client::new(ClientInner {
+        Ok(Client::from_inner(ClientInner {
             pipeline: Pipeline::new(stack, self.concurrency),
             credential,
             base_uri,

@@ -224,6 +224,7 @@ impl ops::Index<&'static str> for Chain {
     type Output = Chain;
 
     /// The same as [`chain`](Chain::chain), for a string literal. This chain caches the new one.
+    /// For a path that is built at run time, call `chain`.
     fn index(&self, path: &'static str) -> &Chain {
         self.cache.get_or_init(|| Box::new(ChainCache::new())).get_or_insert(path, || self.chain(path))
     }

@@ -66,7 +66,7 @@ pub struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(inner: ClientInner) -> Self {
+    pub(crate) fn from_inner(inner: ClientInner) -> Self {
         Client { inner: Arc::new(inner), cache: Arc::new(ChainCache::new()) }
     }
 
