@@ -4,7 +4,7 @@
 //! the caller's layers   see the request before it is signed and the response after it is verified,
 //!                       so they may change the request and can trust the response
 //! retry                 outside of signing, so that each attempt is signed anew, and inside of the
-//!                       caller's layers, which see one call
+//!                       caller's layers, which see one call (with redirects, each request)
 //! verify                directly around sign: no other code sees a response before it is verified
 //! sign                  directly around HTTP: the body is final, and each attempt has a timestamp
 //!                       and a nonce of its own
