@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+mod import_parser;
 mod imports;
 mod manual;
 #[rustfmt::skip] // Formatted for the page that copies it.
