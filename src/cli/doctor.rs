@@ -110,7 +110,7 @@ fn merchant_certificate(settings: &Settings, report: &mut Report) -> Option<Cert
         return None;
     };
     let certificate = report.add_result(CHECK, Certificate::from_pem(&source), |certificate| {
-        let owner = certificate.common_name().unwrap_or("nobody");
+        let owner = certificate.common_name().unwrap_or("(no common name)");
         format!("serial {}, issued to {owner}", certificate.serial())
     })?;
     validity("certificate validity", &certificate, report);

@@ -16,7 +16,7 @@ pub(super) enum Outcome {
     Ok(String),
     /// It works, but the merchant should look at it.
     Warning(String),
-    /// What is wrong, and the remedy.
+    /// The problem and the remedy.
     Failed(String),
     /// It cannot be checked.
     Skipped(String),
