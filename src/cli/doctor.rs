@@ -63,7 +63,7 @@ fn check(settings: &Settings, offline: bool, report: &mut Report) {
     if offline {
         report.skipped("connection", "--offline");
     } else {
-        doctor_calls::check(&client, settings.apiv3_key.is_some(), report);
+        doctor_calls::check(&client, settings, report);
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::doctor_report::{Outcome, Report};
+use super::settings::Settings;
 use crate::client::Client;
 use crate::clock;
 use crate::error::{Error, ErrorKind};
@@ -16,7 +17,7 @@ const CALL_TIMEOUT: f64 = 15.0;
 const MAX_CLOCK_OFFSET: u64 = 300;
 
 /// Makes a signed call to the echo endpoint, and derives the checks from its outcome.
-pub(super) fn check(client: &Client, has_apiv3_key: bool, report: &mut Report) {
+pub(super) fn check(client: &Client, settings: &Settings, report: &mut Report) {
     let echo = format!("wxpay-doctor-{}", clock::now());
     let mut options = json!({ "timeout": CALL_TIMEOUT, "json": { "echo_message": echo } });
     let encrypted = client.encrypt(&echo).ok();
@@ -32,7 +33,11 @@ pub(super) fn check(client: &Client, has_apiv3_key: bool, report: &mut Report) {
     };
     match (&outcome, headers) {
         (Err(error), None) => {
-            let message = if error.is_connect() { connection_failure(error) } else { error.to_string() };
+            let message = if error.is_connect() {
+                connection_failure(error, settings.root_certificate.is_some())
+            } else {
+                error.to_string()
+            };
             report.failed("connection", message);
             return;
         }
@@ -52,7 +57,7 @@ pub(super) fn check(client: &Client, has_apiv3_key: bool, report: &mut Report) {
         }
         Err(error) => echo_failure(&error, report),
     }
-    if has_apiv3_key {
+    if settings.apiv3_key.is_some() {
         apiv3_key_decryption(client, report);
     }
 }
@@ -120,16 +125,40 @@ fn apiv3_key_decryption(client: &Client, report: &mut Report) {
 }
 
 /// A connection error, with the part of the connection that failed and its remedy.
-fn connection_failure(error: &Error) -> String {
+/// `has_root_certificate` is whether the setting `root_certificate` is made.
+fn connection_failure(error: &Error, has_root_certificate: bool) -> String {
     let message = error.to_string();
-    let hint = if message.contains("through the proxy") {
-        "the proxy cannot reach the host: check the setting proxy, HTTPS_PROXY and NO_PROXY"
-    } else if message.contains("dns") || message.contains("resolve") || message.contains("lookup") {
-        "the host name cannot be resolved: check DNS and base_uri"
-    } else if message.contains("certificate") {
-        "TLS failed: if a proxy intercepts TLS, add its CA as root_certificate"
-    } else {
-        "the host cannot be reached: check base_uri, the firewall, and whether a proxy is needed"
+    let hint = match () {
+        // rustls writes this before the reason why it rejects a certificate.
+        () if message.contains("invalid peer certificate") => certificate_remedy(&message, has_root_certificate),
+        () if message.contains("through the proxy") => {
+            "the proxy does not respond, or cannot reach the host: check the setting proxy, HTTPS_PROXY and NO_PROXY"
+        }
+        () if is_lookup_failure(error) => "the host name cannot be resolved: check DNS and base_uri",
+        () => "the host cannot be reached: check base_uri, the firewall, and whether a proxy is needed",
     };
-    format!("{message}; {hint}")
+    if hint.is_empty() { message } else { format!("{message}; {hint}") }
+}
+
+/// What to do about a rejected certificate of the server; empty if the error states it.
+fn certificate_remedy(message: &str, has_root_certificate: bool) -> &'static str {
+    // With the name of the right authority and another key, the error is `BadSignature`.
+    let is_untrusted = message.contains("UnknownIssuer") || message.contains("BadSignature");
+    match () {
+        () if is_untrusted && has_root_certificate => {
+            "TLS failed: the setting root_certificate is made, and is not the authority that issued this certificate"
+        }
+        () if is_untrusted => "TLS failed: if a proxy intercepts TLS, add its CA as root_certificate",
+        () if message.contains("CaUsedAsEndEntity") => "",
+        () if message.contains("expired") || message.contains("not valid yet") => {
+            "TLS failed: check this machine's clock; if it is right, the server's certificate has to be renewed"
+        }
+        () => "TLS failed: the server's certificate is not one for the host of base_uri",
+    }
+}
+
+/// Whether a host name could not be resolved, according to hyper's connector.
+fn is_lookup_failure(error: &Error) -> bool {
+    let mut sources = std::iter::successors(std::error::Error::source(error), |source| source.source());
+    sources.any(|source| source.to_string() == "dns error")
 }

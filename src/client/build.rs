@@ -128,8 +128,9 @@ impl ClientBuilder {
         let mchid = self.checked_mchid()?;
         let apiv2 = self.secret.take().map(|secret| v2::Apiv2Credential::new(mchid.as_str(), secret)).transpose();
         let apiv2 = apiv2.map_err(|reason| Error::config(format!("the setting secret {reason}")))?;
+        let is_own_signer = self.signer.is_some();
         let signer = if apiv2.is_some() && self.is_without_v3() { None } else { Some(self.checked_signer()?) };
-        Ok(Credential { mchid, signer, apiv2, base_uri: base_uri.clone(), platform_key_id })
+        Ok(Credential { mchid, signer, is_own_signer, apiv2, base_uri: base_uri.clone(), platform_key_id })
     }
 
     fn checked_mchid(&mut self) -> Result<String, Error> {

@@ -43,6 +43,7 @@ fn authorization_of_every_get_row() {
             serial: "3775B6A45ACD588826D15E583A95F5DD00000001".into(),
             key: PrivateKey::from_pem(&key).expect("key"),
         })),
+        is_own_signer: false,
         apiv2: None,
         base_uri: BaseUri::official(),
         platform_key_id: None,

@@ -13,6 +13,7 @@ use crate::clock::now;
 use crate::crypto::{Apiv3Key, Certificate, PublicKey};
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::call_config::CallConfig;
+use crate::pipeline::platform_key_id::{names_public_key, unknown_public_key};
 use crate::pipeline::response::Response;
 use crate::pipeline::stack::BoxService;
 use crate::proto::base_uri::BaseUri;
@@ -107,7 +108,13 @@ impl CertificateSource {
         let found =
             new.iter().find(|certificate| certificate.serial() == signed.serial && certificate.is_valid_at(now));
         let key = found.map(|certificate| certificate.public_key().clone()).or_else(|| known(signed.serial));
-        let key = key.ok_or_else(|| untrusted("it is signed with a key that it does not contain".to_owned()))?;
+        let key = key.ok_or_else(|| {
+            untrusted(if names_public_key(signed.serial) {
+                unknown_public_key(signed.serial)
+            } else {
+                "it is signed with a key that it does not contain".to_owned()
+            })
+        })?;
         if key.verify(&signed.message, &signed.signature) {
             return Ok(());
         }

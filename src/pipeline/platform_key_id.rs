@@ -24,6 +24,24 @@ pub(crate) fn is_public_key_id(id: &str) -> bool {
         .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
+/// Whether a serial number names a public key, well-formed or not. The list of platform
+/// certificates never contains it.
+pub(crate) fn names_public_key(serial: &str) -> bool {
+    serial.starts_with(PUBLIC_KEY_ID_PREFIX)
+}
+
+/// The reason for a signature with a public key that is not known.
+///
+/// Source: WeChat Pay, "微信支付公钥".
+pub(crate) fn unknown_public_key(id: &str) -> String {
+    format!(
+        "it was made with WeChat Pay's public key {:?}, which is not one of the platform keys: add it with \
+         ClientBuilder::platform_key (certs), or give it to NotificationVerifier::new; the merchant platform shows its ID and \
+         offers pub_key.pem under 账户中心 > API安全 > 微信支付公钥",
+        excerpt::excerpt(id)
+    )
+}
+
 /// Whether a text has the form of an ID: `PUB_KEY_ID_...`, or a serial number in hexadecimal.
 pub(crate) fn is_id(id: &str) -> bool {
     let is_serial = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_hexdigit());

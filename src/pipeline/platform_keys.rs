@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::crypto::{Apiv3Key, Certificate, PublicKey};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::pipeline::certificate_fetch::{CERTIFICATES, CertificateSource};
-use crate::pipeline::platform_key_id::is_public_key_id;
+use crate::pipeline::platform_key_id::{is_public_key_id, names_public_key, unknown_public_key};
 use crate::pipeline::verify::Verifier;
 use crate::proto::excerpt::excerpt;
 use crate::transport::BoxFuture;
@@ -146,11 +146,15 @@ impl PlatformKeys {
             self.refresh_in_background();
             return Ok(key);
         }
+        if names_public_key(serial) {
+            return Err(format!("{}; the known keys are {}", unknown_public_key(serial), self.known_ids()).into());
+        }
         let shown = excerpt(serial);
         if self.source.is_none() {
             return Err(format!(
-                "it was made with the platform key {shown:?}, and the settings contain {}: add that key, from the merchant \
-                 platform, under API security",
+                "it was made with the platform certificate {shown:?}, which is not one of the platform keys: set the apiv3_key, \
+                 with which certificates are downloaded, or add the certificate with ClientBuilder::platform_key (certs); the \
+                 known keys are {}",
                 self.known_ids()
             )
             .into());
@@ -159,11 +163,11 @@ impl PlatformKeys {
         match (self.known_key(serial), refreshed) {
             (Some(key), _) => Ok(key),
             (None, Err(reason)) => Err(format!(
-                "it was made with the platform key {shown:?}, which is unknown, and downloading the platform certificates failed: {reason}"
+                "it was made with the platform certificate {shown:?}, which is unknown, and downloading the platform certificates failed: {reason}"
             )
             .into()),
             (None, Ok(())) => Err(format!(
-                "it was made with the platform key {shown:?}, which is neither in the settings nor among the platform \
+                "it was made with the platform certificate {shown:?}, which is neither in the settings nor among the platform \
                  certificates; the known keys are {}; the next download is possible after a minute",
                 self.known_ids()
             )
@@ -356,11 +360,18 @@ impl Verifier for PlatformKeyVerifier {
             if self.0.verification_key(serial).await?.verify(message, signature) {
                 return Ok(());
             }
-            Err(format!(
-                "it does not match the platform key {:?}: the message was changed in transit, or the key in the settings does \
-                 not belong to this ID",
-                excerpt(serial)
-            )
+            let shown = excerpt(serial);
+            Err(if self.0.configured.contains_key(serial) {
+                format!(
+                    "it does not match the platform key {shown:?}: the message was changed after it was signed, or the key in the \
+                     settings does not belong to this ID"
+                )
+            } else {
+                format!(
+                    "it does not match the platform certificate {shown:?}, which was downloaded: the message was changed after it \
+                     was signed"
+                )
+            }
             .into())
         })
     }

@@ -159,6 +159,8 @@ pub(crate) struct Credential {
     pub(crate) mchid: String,
     /// Signs APIv3 calls. Absent if the client can only call APIv2.
     pub(crate) signer: Option<Arc<dyn Signer>>,
+    /// Whether the signer is the caller's own.
+    pub(crate) is_own_signer: bool,
     /// Signs APIv2 calls. Absent if the client has no APIv2 key.
     pub(crate) apiv2: Option<v2::Apiv2Credential>,
     pub(crate) base_uri: BaseUri,
@@ -208,13 +210,15 @@ where
             let measure = trace::measure(Part::Signing);
             let signed = credential.sign_request(&mut request).await?;
             measure.end();
+            let has_version = diagnose::has_version(request.uri().path());
             let mut response = inner.call(request).await?;
-            if response.status() == StatusCode::UNAUTHORIZED {
-                if let Some(hint) = signed.and_then(|signed| refusal_hint(&response, &signed)) {
-                    if let Some(info) = response.extensions_mut().get_mut::<ResponseInfo>() {
-                        info.hint = Some(hint);
-                    }
-                }
+            let hint = match (response.status(), signed) {
+                (StatusCode::UNAUTHORIZED, Some(signed)) => refusal_hint(&response, &signed, credential.is_own_signer),
+                (StatusCode::NOT_FOUND, Some(_)) if !has_version => Some(diagnose::MISSING_VERSION.into()),
+                _ => None,
+            };
+            if let (Some(hint), Some(info)) = (hint, response.extensions_mut().get_mut::<ResponseInfo>()) {
+                info.hint = Some(hint);
             }
             Ok(response)
         })
@@ -222,9 +226,9 @@ where
 }
 
 /// Explains why the service refused the signature of a request.
-fn refusal_hint(response: &http::Response<Bytes>, signed: &[u8]) -> Option<Arc<str>> {
+fn refusal_hint(response: &http::Response<Bytes>, signed: &[u8], is_own_signer: bool) -> Option<Arc<str>> {
     let body: serde_json::Value = serde_json::from_slice(response.body()).ok()?;
-    let hint = diagnose::refusal(signed, body.get("detail")?, clock::offset(response.headers()))?;
+    let hint = diagnose::refusal(signed, is_own_signer, body.get("detail")?, clock::offset(response.headers()))?;
     Some(hint.into())
 }
 
@@ -372,6 +376,7 @@ mod tests {
         let credential = Credential {
             mchid: "1900000109".to_owned(),
             signer: Some(Arc::new(OneByte)),
+            is_own_signer: true,
             apiv2: None,
             base_uri: base_uri.clone(),
             platform_key_id: None,

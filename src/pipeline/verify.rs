@@ -137,7 +137,7 @@ where
                     }
                     Ok(response)
                 }
-                Err(reason) => Err(verification_error(&reason, response)),
+                Err(reason) => Err(verification_error(&reason, response, if is_v2 { None } else { Some(uri.path()) })),
             }
         })
     }
@@ -190,19 +190,22 @@ impl VerifyLayer {
     }
 }
 
-/// The error for a response whose signature is missing or invalid. It contains the response.
-fn verification_error(reason: &str, response: http::Response<Bytes>) -> Error {
+/// The error for a response whose signature is missing or invalid. It contains the response. `path`
+/// is that of an APIv3 call.
+fn verification_error(reason: &str, response: http::Response<Bytes>, path: Option<&str>) -> Error {
     let clock = clock::offset(response.headers()).and_then(diagnose::clock);
-    let hint = match response.body().get(..5) {
-        Some(b"<xml>") if !response.headers().contains_key(verify::SIGNATURE) && !reason.contains("sign ") => {
-            "; the body is XML, as of APIv2, whose paths begin with \"v2/\""
+    let path_hint = path.filter(|_| !verify::is_signed(response.headers())).and_then(|path| {
+        if !diagnose::has_version(path) {
+            Some(diagnose::MISSING_VERSION)
+        } else if response.body().starts_with(b"<xml>") {
+            Some("the body is XML, as of APIv2, whose paths begin with \"v2/\"")
+        } else {
+            None
         }
-        _ => "",
-    };
-    let mut message = format!("the response is not trustworthy, because its signature is not valid: {reason}{hint}");
-    if let Some(clock) = clock {
-        message.push_str("; ");
-        message.push_str(&clock);
+    });
+    let mut message = format!("the response is not trustworthy, because its signature is not valid: {reason}");
+    for hint in path_hint.into_iter().chain(clock.as_deref()) {
+        message.extend(["; ", hint]);
     }
     Error::new(ErrorKind::Verification, message).with_response(Response::new(response))
 }
@@ -227,6 +230,7 @@ mod tests {
         let credential = Credential {
             mchid: "1900000109".to_owned(),
             signer: None,
+            is_own_signer: false,
             apiv2: None,
             base_uri: BaseUri::official(),
             platform_key_id: None,

@@ -251,10 +251,18 @@ fn send_error(target: &http::Uri, connector: &Connector, source: LegacyError) ->
         None => target.host().unwrap_or_default().to_owned(),
     };
     let (kind, message) = if source.is_connect() {
-        let hint = if root.to_string().contains("UnknownIssuer") {
-            ": no trusted authority issued its certificate; add a private authority with ClientBuilder::root_certificate"
-        } else {
-            ""
+        // rustls wraps some of these errors as foreign ones, so their names are compared. With the
+        // name of a trusted authority and another key, the error is `BadSignature`.
+        let hint = match root.to_string() {
+            reason if reason.contains("UnknownIssuer") || reason.contains("BadSignature") => {
+                ": the certificate was issued neither by a public authority nor by one of ClientBuilder::root_certificate \
+                 (root_certificate); add the private authority that issued it, if there is one"
+            }
+            reason if reason.contains("CaUsedAsEndEntity") => {
+                ": the server presents the certificate of an authority (CA:TRUE) as its own; issue a certificate for the server \
+                 with that authority, and give the authority's as root_certificate"
+            }
+            _ => "",
         };
         (ErrorKind::Connect, format!("no connection to {host}, nothing was sent: {root}{hint}"))
     } else {

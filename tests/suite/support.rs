@@ -135,6 +135,17 @@ impl io::Write for SharedBuffer {
     }
 }
 
+/// Checks the messages of neighbouring conditions: each message contains its hint, and the hint of
+/// no other row. A row whose hint is empty is a condition without a hint.
+pub(crate) fn each_hint_names_its_condition(rows: &[(&str, String)]) {
+    for (hint, message) in rows {
+        assert!(message.contains(hint), "{hint:?} not in {message:?}");
+        for (other, _) in rows.iter().filter(|(other, _)| !other.is_empty() && other != hint) {
+            assert!(!message.contains(other), "{other:?} in {message:?}, which is the message of {hint:?}");
+        }
+    }
+}
+
 /// Copies bytes in both directions between a connection and an address, until both are closed.
 pub(crate) async fn relay(
     mut from: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,

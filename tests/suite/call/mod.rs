@@ -16,6 +16,7 @@ mod platform_keys;
 mod rejected_requests;
 mod rejected_responses;
 mod request_options;
+mod response_hints;
 mod retry;
 mod runtimes;
 mod secret_positions;

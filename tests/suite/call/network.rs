@@ -59,10 +59,10 @@ fn a_private_authority_is_refused_by_default_and_accepted_as_a_root() {
 fn the_name_in_a_certificate_is_checked() {
     let sandbox = sandbox();
     let (address, authority) = tls_server(&sandbox);
-    let wrong_name = sandbox.client_builder().base_uri(format!("https://127.0.0.2:{}/", address.port()));
+    let wrong_name = sandbox.client_builder().base_uri(format!("https://0.0.0.0:{}/", address.port()));
     let error = wrong_name.root_certificate(&authority).build().expect("client").chain(CARDS).post(options());
     let error = error.expect_err("the certificate is for another address");
-    assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
+    assert!(error.kind() == ErrorKind::Connect && error.message().contains("not valid for name"), "{error}");
 }
 
 #[test]

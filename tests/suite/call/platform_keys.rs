@@ -69,12 +69,20 @@ fn a_rotation_during_ten_thousand_calls_fails_none_of_them() {
     assert_eq!((sandbox.requests().len(), downloads(&sandbox)), (10_002, 2), "one at the start, one for the new key");
 }
 
+/// A response that names a platform certificate that was never issued.
+fn unknown_certificate() -> Fault {
+    Fault::Tamper(Box::new(|response| {
+        let serial = "7132D72A03E93CDDF8C03BBD1F37EEDF12345678".parse().expect("serial");
+        response.headers_mut().insert("wechatpay-serial", serial);
+    }))
+}
+
 #[test]
 fn an_unknown_serial_causes_one_download_a_minute() {
     let (sandbox, client) = start();
     client.chain(CARDS).post(options()).expect("response");
     for _ in 0..5 {
-        sandbox.inject(Fault::UnknownSerial);
+        sandbox.inject(unknown_certificate());
         let error = client.chain(CARDS).post(options()).expect_err("unknown");
         assert_eq!(error.kind(), ErrorKind::Verification);
         assert!(error.to_string().contains("neither in the settings nor among the platform certificates"), "{error}");
@@ -144,7 +152,8 @@ fn each_problem_with_the_certificates_has_its_own_message() {
         (change("\"data\"", "\"dato\""), "no platform certificates"),
         (change("{", "["), "not JSON"),
         (change("effective_time", "effective_tim"), "signature is invalid"),
-        (Fault::UnknownSerial, "a key that it does not contain"),
+        (unknown_certificate(), "a key that it does not contain"),
+        (Fault::UnknownSerial, "which is not one of the platform keys: add it"),
         (Fault::Clock(-400), "behind this machine's clock"),
     ] {
         sandbox.inject(fault);

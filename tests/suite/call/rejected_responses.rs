@@ -51,7 +51,7 @@ fn each_invalid_signature_is_a_verification_error() {
         (set("wechatpay-nonce", ""), "is empty"),
         (Fault::Clock(-301), "behind"),
         (Fault::Clock(302), "ahead"),
-        (Fault::UnknownSerial, "the settings contain PUB_KEY_ID_"),
+        (Fault::UnknownSerial, "the known keys are PUB_KEY_ID_"),
         (flip_header("wechatpay-nonce"), "does not match the platform key"),
         (flip_header("wechatpay-signature"), "does not match the platform key"),
         (

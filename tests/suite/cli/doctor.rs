@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use wechatpay_chain::sandbox::{Fault, Sandbox};
 
-use crate::support::unused_address;
+use crate::support::{each_hint_names_its_condition, unused_address};
 
 /// Runs the doctor with these settings. Returns the exit code, and the name, the outcome and the
 /// message of each check.
@@ -79,7 +79,11 @@ fn each_mistake_is_found_by_its_check() {
         (replaced("base_uri", "https://127.0.0.1:1/hk".to_owned()), "base_uri", "must end with"),
         (replaced("base_uri", format!("http://{closed}/")), "connection", "cannot be reached"),
         (replaced("base_uri", "http://no-such-host.invalid/".to_owned()), "connection", "cannot be resolved"),
-        (replaced("root_certificate", other("root_cert.pem")), "connection", "root_certificate"),
+        (
+            replaced("root_certificate", other("root_cert.pem")),
+            "connection",
+            "setting root_certificate is made, and is not",
+        ),
         (replaced("proxy", format!("http://{closed}")), "connection", "proxy"),
         (
             good.replace("key = \"file://apiclient_key.pem\"\n", "key = \"file://pub_key.pem\"\n"),
@@ -123,6 +127,38 @@ fn each_mistake_is_found_by_its_check() {
         let found = checks.iter().any(|(_, outcome, message)| outcome == "warning" && message.contains("chmod 600"));
         assert!(code == Some(0) && found, "{checks:?}");
     }
+}
+
+#[test]
+fn each_connection_failure_has_its_own_remedy() {
+    let folder = tempfile::tempdir().expect("folder");
+    let sandbox = Sandbox::builder().dir(folder.path()).start().expect("sandbox");
+    let good = std::fs::read_to_string(folder.path().join("wxpay.toml")).expect("settings");
+    let other = tempfile::tempdir().expect("folder");
+    drop(Sandbox::builder().dir(other.path()).start().expect("another"));
+    let with = |name: &str, line: &str| -> String {
+        let lines = good.lines().map(|given| if given.starts_with(name) { line } else { given });
+        lines.map(|line| format!("{line}\n")).collect()
+    };
+    let connection = |toml: String| {
+        let (_, checks) = doctor(folder.path(), &toml, &[]);
+        checks.into_iter().find(|(name, ..)| name == "connection").expect("the check").2
+    };
+    let port = sandbox.tls_base_uri().rsplit(':').next().expect("port").to_owned();
+    let closed = unused_address();
+    let other_root = format!("root_certificate = \"file://{}\"", other.path().join("root_cert.pem").display());
+    each_hint_names_its_condition(&[
+        ("root_certificate is made, and is not the authority", connection(with("root_certificate", &other_root))),
+        ("if a proxy intercepts TLS", connection(with("root_certificate", ""))),
+        (
+            "not one for the host of base_uri",
+            connection(with("base_uri", &format!("base_uri = \"https://0.0.0.0:{port}\""))),
+        ),
+        ("the proxy does not respond", connection(with("proxy", &format!("proxy = \"http://{closed}\"")))),
+        ("cannot be resolved", connection(with("base_uri", "base_uri = \"http://no-such-host.invalid/\""))),
+        ("the host cannot be reached", connection(with("base_uri", &format!("base_uri = \"http://{closed}/\"")))),
+        ("WeChat Pay is reachable", connection(good.clone())),
+    ]);
 }
 
 #[test]
