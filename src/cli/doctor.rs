@@ -192,10 +192,10 @@ fn platform_keys(settings: &Settings, merchant_key: Option<&PrivateKey>, report:
 
 fn platform_key(id: &str, source: &str, merchant_key: Option<&PrivateKey>, report: &mut Report) {
     let key = PublicKey::from_pem(source).map_err(|error| error.message().to_owned()).and_then(|key| {
-        validate_id(&normalize_id(id.to_owned()), &key)?;
         if merchant_key.is_some_and(|merchant_key| merchant_key.public_key() == key) {
-            return Err("it is the merchant's own key: set the platform's key".to_owned());
+            return Err("it is the merchant's own key or certificate: set the platform's".to_owned());
         }
+        validate_id(&normalize_id(id.to_owned()), &key)?;
         Ok(key)
     });
     let key = key.map_err(|reason| format!("{}: {reason}", shown_id(id)));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::args::ConfigArgs;
 use super::failure::Failure;
-use crate::proto::request::MAX_LIKENESS_LEN;
+use crate::proto::similar::similar;
 
 /// All variables that `wxpay` reads. `WXPAY_LANG` is read in `translate.rs`.
 const VARIABLES: &[&str] = &[
@@ -24,8 +24,8 @@ const VARIABLES: &[&str] = &[
 /// Kubernetes sets variables with these prefixes for a service that is named `wxpay`.
 const KUBERNETES_PREFIXES: &[&str] = &["WXPAY_SERVICE_", "WXPAY_PORT"];
 
-/// A suggestion may differ from the name by at most this many typing errors.
-const MAX_EDIT_DISTANCE: usize = 3;
+/// What all variables begin with.
+const PREFIX: &str = "WXPAY_";
 
 /// The value of a variable. An empty one counts as missing.
 pub(super) fn variable(name: &str) -> Result<Option<String>, Failure> {
@@ -50,7 +50,7 @@ pub(super) fn unknown_variables() -> Vec<String> {
         .filter_map(|(name, _)| name.into_string().ok())
         // Windows ignores the case of a variable's name.
         .map(|name| if cfg!(windows) { name.to_uppercase() } else { name })
-        .filter(|name| name.to_uppercase().starts_with("WXPAY_") && !VARIABLES.contains(&name.as_str()))
+        .filter(|name| name.to_uppercase().starts_with(PREFIX) && !VARIABLES.contains(&name.as_str()))
         .filter(|name| !KUBERNETES_PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
         .collect();
     names.sort();
@@ -58,15 +58,11 @@ pub(super) fn unknown_variables() -> Vec<String> {
 }
 
 fn unknown_variable(name: &str) -> String {
-    let closest = VARIABLES
-        .iter()
-        .filter(|_| name.len() <= MAX_LIKENESS_LEN)
-        .map(|known| (strsim::damerau_levenshtein(known, &name.to_uppercase()), known))
-        .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, _)| *distance <= MAX_EDIT_DISTANCE);
-    match closest {
-        Some((_, known)) => {
-            format!("the environment variable {name} is not a setting and has no effect: did you mean {known}?")
+    // All names have the same prefix, which says nothing about their similarity.
+    let suffix = |name: &'static str| name.strip_prefix(PREFIX).unwrap_or(name);
+    match similar(name.get(PREFIX.len()..).unwrap_or_default(), VARIABLES.iter().copied().map(suffix)) {
+        Some(known) => {
+            format!("the environment variable {name} is not a setting and has no effect: did you mean {PREFIX}{known}?")
         }
         None => format!(
             "the environment variable {name} is not a setting and has no effect: the settings are {}",

@@ -332,7 +332,10 @@ mod tests {
             ("mchid = 1900000109\n", "line 1: the value has the wrong type: strings, "),
             ("secret = \"a\"\nsecret = \"b\"\n", "line 2: duplicate key"),
             ("secret = \"s3cret\nx\"\n", "it is not valid TOML"),
-            ("mchid = \"1\"\nretry = \"s3cret\"\n", "line 2: the setting retry: a number from 0 to 10 is needed"),
+            (
+                "mchid = \"1\"\nretry = \"s3cret\"\n",
+                "line 2: the setting retry: a string where a number from 0 to 10 is needed",
+            ),
             ("timeout = \"s3cret\"\n", "line 1: the setting timeout: a string, where a number of seconds is needed"),
             ("connect_timeout = -1\n", "line 1: the setting connect_timeout: -1, where a number of seconds is needed"),
         ] {

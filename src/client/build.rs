@@ -12,7 +12,7 @@ use crate::crypto::{Certificate, PrivateKey};
 use crate::error::Error;
 use crate::pipeline::certificate_fetch::CertificateSource;
 use crate::pipeline::http_service::HttpService;
-use crate::pipeline::platform_key_id;
+use crate::pipeline::platform_key_id::{self, names_merchant, names_public_key};
 use crate::pipeline::platform_keys::{PlatformKeyVerifier, PlatformKeys, public_key_id};
 use crate::pipeline::retry::RetryLayer;
 use crate::pipeline::send::Pipeline;
@@ -23,6 +23,10 @@ use crate::proto::base_uri::BaseUri;
 use crate::proto::v2;
 use crate::transport::connect::Connector;
 use crate::transport::http_client::HttpClient;
+
+fn empty(setting: &str) -> Error {
+    Error::config(format!("the setting {setting} is empty: is the environment variable set?"))
+}
 
 impl ClientBuilder {
     /// Builds the client. This does not require a runtime and does not send anything.
@@ -69,10 +73,8 @@ impl ClientBuilder {
         let Some(identity) = self.identity.take() else { return Ok(HttpClient::new(connector)) };
         let certificate = identity.chain.first().and_then(|certificate| Certificate::from_der(certificate).ok());
         let name = certificate.as_ref().and_then(Certificate::common_name).unwrap_or_default();
-        // The common name of a merchant certificate is the merchant ID. The certificate of a
-        // private gateway may have any other name.
-        let is_merchant_id = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
-        if is_merchant_id && name != mchid {
+        // The certificate of a private gateway may have any name.
+        if names_merchant(name) && name != mchid {
             return Err(Error::config(format!(
                 "the setting merchant: the certificate belongs to the merchant {name:?}, and the client to {mchid:?}"
             )));
@@ -134,10 +136,13 @@ impl ClientBuilder {
     }
 
     fn checked_mchid(&mut self) -> Result<String, Error> {
-        let mchid =
-            self.mchid.take().filter(|mchid| !mchid.is_empty()).ok_or_else(|| {
-                Error::config("the setting mchid is missing: the merchant ID, such as \"1900000109\"")
-            })?;
+        let mchid = self
+            .mchid
+            .take()
+            .ok_or_else(|| Error::config("the setting mchid is missing: the merchant ID, such as \"1900000109\""))?;
+        if mchid.is_empty() {
+            return Err(empty("mchid"));
+        }
         if !is_merchant_id(&mchid) {
             return Err(Error::config(
                 "the setting mchid contains characters other than letters and digits: give only the merchant ID",
@@ -159,7 +164,14 @@ impl ClientBuilder {
             (None, _, None) => {
                 Err(missing("serial is missing: the serial number of the merchant certificate apiclient_cert.pem"))
             }
+            (None, Some(_), Some(serial)) if serial.is_empty() => Err(empty("serial")),
             (None, Some(key), Some(serial)) => {
+                if names_public_key(&serial) {
+                    return Err(Error::config(
+                        "the setting serial is the ID of WeChat Pay's public key, which belongs in platform_key (certs): give the serial \
+                         number of the merchant certificate, from openssl x509 -in apiclient_cert.pem -noout -serial",
+                    ));
+                }
                 if is_decimal_serial(&serial) {
                     return Err(Error::config(format!(
                         "the setting serial is a decimal number ({} digits): give the serial number in hexadecimal, from \
@@ -167,18 +179,25 @@ impl ClientBuilder {
                         serial.len()
                     )));
                 }
-                if serial.is_empty() || serial.len() > 64 || !serial.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                if serial.len() > 64 || !serial.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                     return Err(Error::config(format!(
                         "the setting serial is not a hexadecimal number ({} characters): take it from \
                          openssl x509 -in apiclient_cert.pem -noout -serial, without \"serial=\" and colons",
                         serial.chars().count()
                     )));
                 }
-                if self.platform_keys.keys().any(|id| id.eq_ignore_ascii_case(&serial)) {
-                    return Err(Error::config(
-                        "the setting platform_key (certs) has the merchant's own serial number: give the platform's certificate or \
-                         public key there, not apiclient_cert.pem",
-                    ));
+                let same_id = self.platform_keys.iter().find(|(id, _)| id.eq_ignore_ascii_case(&serial));
+                if let Some((_, platform_key)) = same_id {
+                    let is_merchants = key.public_key() == *platform_key;
+                    return Err(Error::config(match platform_key.common_name() {
+                        Some(name) if !is_merchants && !names_merchant(name) => {
+                            "the setting serial is the serial number of the platform certificate: give that of apiclient_cert.pem"
+                        }
+                        _ => {
+                            "the setting platform_key (certs) has the merchant's own serial number: give the platform's certificate or \
+                             public key there, not apiclient_cert.pem"
+                        }
+                    }));
                 }
                 Ok(Arc::new(LocalSigner { serial: serial.to_ascii_uppercase().into(), key }))
             }
@@ -203,14 +222,14 @@ impl ClientBuilder {
             ));
         }
         for (id, key) in &keys {
-            platform_key_id::validate_id(id, key)
-                .map_err(|reason| Error::config(format!("the setting platform_key (certs) {id:?}: {reason}")))?;
             let is_merchants = merchant_key.is_some_and(|merchant| merchant.public_key() == *key);
             if is_merchants || key.common_name() == Some(credential.mchid.as_str()) {
                 return Err(Error::config(format!(
                     "the setting platform_key (certs) {id:?} is the merchant's own key or certificate: give the platform's there"
                 )));
             }
+            platform_key_id::validate_id(id, key)
+                .map_err(|reason| Error::config(format!("the setting platform_key (certs) {id:?}: {reason}")))?;
         }
         Ok(PlatformKeys::new(keys, source))
     }

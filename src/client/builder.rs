@@ -162,7 +162,8 @@ impl ClientBuilder {
         let id = platform_key_id::normalize_id(id.into());
         if !platform_key_id::is_id(&id) {
             // The ID and the key may be exchanged, so neither is kept.
-            self.fail("platform_key (certs)", &Error::config(platform_key_id::NOT_AN_ID));
+            let reason = if id.is_empty() { platform_key_id::EMPTY_ID } else { platform_key_id::NOT_AN_ID };
+            self.fail("platform_key (certs)", &Error::config(reason));
             return self;
         }
         match key.try_into() {

@@ -12,7 +12,7 @@ use crate::pipeline::platform_key_id::shown_id;
 use crate::proto::excerpt;
 use crate::proto::json_depth;
 use crate::proto::json_type::kind;
-use crate::proto::request::MAX_LIKENESS_LEN;
+use crate::proto::similar::similar;
 
 impl ClientBuilder {
     /// A builder with these settings.
@@ -179,10 +179,7 @@ fn unknown_setting(key: &str) -> Error {
         return Error::config(format!("the setting {shown} is unknown: the APIv2 key is \"secret\", as in PHP"));
     }
     let names = || SETTINGS.iter().map(|(name, _)| *name);
-    let similar = names()
-        .filter(|_| key.len() <= MAX_LIKENESS_LEN)
-        .find(|name| strsim::damerau_levenshtein(&name.to_lowercase(), &key.to_lowercase().replace('_', "")) <= 2);
-    Error::config(match similar {
+    Error::config(match similar(key, names()) {
         Some(name) => format!("the setting {shown} is unknown: did you mean {name:?}?"),
         None => {
             format!("the setting {shown} is unknown: the settings are {}", names().collect::<Vec<_>>().join(", "))

@@ -31,6 +31,7 @@ impl Apiv3Key {
         let key = key.into();
         match key.expose().len() {
             32 => Ok(Apiv3Key(key)),
+            0 => Err(Error::config("the APIv3 key is empty: is the environment variable set?")),
             length => Err(Error::config(format!(
                 "the APIv3 key has {length} bytes and needs 32: it is the one set on the merchant platform under API security, \
                  not the APIv2 key and not a certificate"

@@ -49,6 +49,9 @@ fn in_file<T>(
     wanted: DerKind,
     select: impl FnOnce(&mut Vec<Section>) -> Result<T, Error>,
 ) -> Result<T, Error> {
+    if setting.trim_start_matches('\u{feff}').trim().is_empty() {
+        return Err(Error::config("it is empty: is the environment variable set?"));
+    }
     let Some(path) = setting_file::url_path(setting) else {
         if setting_file::is_path(setting) {
             // If the file does not exist, reading it returns the right error.
@@ -65,6 +68,9 @@ fn in_file<T>(
 
 /// The sections of a file of PEM, base64 or DER.
 fn file_sections(bytes: &[u8], wanted: DerKind) -> Result<Vec<Section>, Error> {
+    if bytes.trim_ascii().is_empty() {
+        return Err(Error::config("it is empty"));
+    }
     if is_pkcs12(bytes) {
         return Err(Error::config(match wanted {
             DerKind::Certificate => {

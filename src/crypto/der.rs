@@ -60,9 +60,13 @@ impl DerKind {
     /// The error for a text that contains neither a key nor a certificate.
     pub(super) fn advice(self) -> &'static str {
         match self {
-            DerKind::PrivateKey | DerKind::PublicKey => {
-                "it is not a key: give PEM, which begins with a line such as -----BEGIN PRIVATE KEY-----, its base64 alone, or \
-                 file:///path/to/the.pem"
+            DerKind::PrivateKey => {
+                "it is not a private key: give PEM, which begins with a line such as -----BEGIN PRIVATE KEY-----, its base64 \
+                 alone, or file:///path/to/the.pem"
+            }
+            DerKind::PublicKey => {
+                "it is neither a public key nor a certificate: give PEM, which begins with the line -----BEGIN PUBLIC KEY----- or \
+                 -----BEGIN CERTIFICATE-----, its base64 alone, or file:///path/to/the.pem"
             }
             DerKind::Certificate => {
                 "it is not a certificate: give PEM, which begins with the line -----BEGIN CERTIFICATE-----, its base64 alone, \

@@ -51,6 +51,9 @@ pub(crate) fn read(path: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
         // It may be a key, so the message does not contain it.
         return Err(Error::config("the text after file:// is not a path: give PEM text without file://"));
     }
+    if path.is_empty() {
+        return Err(Error::config("file:// has no path after it: is the environment variable set?"));
+    }
     match std::fs::read(path) {
         Ok(bytes) => Ok(Zeroizing::new(bytes)),
         Err(_) if path.len() > MAX_PATH || path.contains("://") => {

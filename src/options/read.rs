@@ -99,7 +99,13 @@ pub(crate) fn retry(value: &Value) -> Result<Retry, String> {
     let times = |value: &Value| {
         let times =
             value.as_u64().and_then(|times| u32::try_from(times).ok()).filter(|times| *times <= Retry::MAX_TIMES);
-        times.ok_or_else(|| format!("a number from 0 to {} is needed, or {{\"times\", \"pause\"}}", Retry::MAX_TIMES))
+        times.ok_or_else(|| {
+            let given = if value.is_number() { value.to_string() } else { kind(value).to_owned() };
+            format!(
+                "{given} where a number from 0 to {} is needed, or {{\"times\": 2, \"pause\": 0.5}}",
+                Retry::MAX_TIMES
+            )
+        })
     };
     let Value::Object(members) = value else { return Ok(Retry::times(times(value)?)) };
     let mut retry = Retry::times(1);

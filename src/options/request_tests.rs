@@ -128,8 +128,8 @@ fn unsigned_v2_requests() {
 fn each_invalid_v2_call_has_its_message() {
     for (method, options, expected) in [
         (Method::POST, json!({}), "\"xml\" is missing"),
-        (Method::POST, json!({"json": {}}), "from the option \"xml\""),
-        (Method::POST, json!({"body": "<xml/>"}), "from the option \"xml\""),
+        (Method::POST, json!({"json": {}}), "give the fields as \"xml\""),
+        (Method::POST, json!({"body": "<xml/>"}), "give the fields as \"xml\""),
         (Method::GET, json!({"xml": {}, "query": {}}), "both \"xml\" and \"query\""),
         (Method::POST, json!({"xml": "<xml/>"}), "an object is needed"),
         (Method::POST, json!({"xml": {}, "json": {}}), "one body"),

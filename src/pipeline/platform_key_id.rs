@@ -7,6 +7,9 @@ use crate::proto::excerpt;
 /// The prefix of a public key's ID. Any other ID is the serial number of a platform certificate.
 const PUBLIC_KEY_ID_PREFIX: &str = "PUB_KEY_ID_";
 
+/// The length of the serial number of a platform certificate, in hexadecimal.
+const SERIAL_LENGTH: usize = 40;
+
 /// The ID in the form that WeChat Pay uses: a serial number in upper case, a public key's ID
 /// unchanged.
 pub(crate) fn normalize_id(mut id: String) -> String {
@@ -18,6 +21,9 @@ pub(crate) fn normalize_id(mut id: String) -> String {
 
 /// The error for an ID of another form. It does not contain the ID, which may be a key.
 pub(crate) const NOT_AN_ID: &str = "its ID is neither PUB_KEY_ID_... nor the serial number of a certificate in hexadecimal: give the ID first, then the key";
+
+/// The error for an empty ID.
+pub(crate) const EMPTY_ID: &str = "its ID is empty: is the environment variable set?";
 
 pub(crate) fn is_public_key_id(id: &str) -> bool {
     id.strip_prefix(PUBLIC_KEY_ID_PREFIX)
@@ -42,6 +48,11 @@ pub(crate) fn unknown_public_key(id: &str) -> String {
     )
 }
 
+/// Whether the common name of a certificate is that of a merchant certificate: the merchant ID.
+pub(crate) fn names_merchant(common_name: &str) -> bool {
+    !common_name.is_empty() && common_name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Whether a text has the form of an ID: `PUB_KEY_ID_...`, or a serial number in hexadecimal.
 pub(crate) fn is_id(id: &str) -> bool {
     let is_serial = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -60,9 +71,14 @@ pub(crate) fn shown_id(id: &str) -> String {
 /// serial number.
 pub(crate) fn validate_id(id: &str, key: &PublicKey) -> Result<(), String> {
     if !is_id(id) {
-        return Err(NOT_AN_ID.to_owned());
+        return Err(if id.is_empty() { EMPTY_ID } else { NOT_AN_ID }.to_owned());
     }
     match key.certificate_serial() {
+        Some(_) if key.common_name().is_some_and(names_merchant) => {
+            Err("it is a merchant's certificate (apiclient_cert.pem): give WeChat Pay's pub_key.pem, or a \
+             platform certificate"
+                .to_owned())
+        }
         Some(serial) if is_public_key_id(id) => Err(format!(
             "a certificate is configured with the ID of a public key: give pub_key.pem, or the certificate with its serial number {serial}"
         )),
@@ -74,6 +90,11 @@ pub(crate) fn validate_id(id: &str, key: &PublicKey) -> Result<(), String> {
                  openssl x509 -in wechatpay_cert.pem -noout -serial"
                 .to_owned())
         }
+        // The serial number of a certificate has 40 digits, most of them with letters.
+        None if id.len() < SERIAL_LENGTH && id.bytes().all(|byte| byte.is_ascii_digit()) => Err(format!(
+            "a public key is configured with an ID of digits only: the ID of WeChat Pay's public key begins with \
+             {PUBLIC_KEY_ID_PREFIX}, so write it before them"
+        )),
         _ => Ok(()),
     }
 }

@@ -52,6 +52,9 @@ impl BaseUri {
 
     /// Parses a `base_uri`. The error is a clause: the caller names the setting before it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("it is empty: is the environment variable set?".to_owned());
+        }
         if !text.contains("://") {
             return Err(format!("it has no scheme or host: write it like {:?}", BaseUri::DEFAULT));
         }

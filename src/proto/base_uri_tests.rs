@@ -120,7 +120,7 @@ fn errors_of_a_base() {
         ("https://host/hk", "must end with"),
         ("https://host/../", "segment"),
         ("https://ho st/", "a space"),
-        ("", "has no scheme"),
+        ("", "it is empty"),
         ("http://api.mch.weixin.qq.com:80/", "require https"),
         ("http://api.mch.weixin.qq.com:8080/", "require https"),
         ("http://api.mch.weixin.qq.com./", "require https"),

@@ -80,8 +80,13 @@ impl Fault {
 
     fn into_error(self, name: &str) -> Error {
         let part = |from: usize, to: usize| name.get(from..to).unwrap_or(name);
+        let is_url = ["https://", "http://"].iter().any(|scheme| name.starts_with(scheme));
         match self {
             Fault::Empty => Error::path(self.message()),
+            Fault::Query(_) | Fault::Value(..) if is_url => Error::path(
+                "the path is a URL with capitals, which are not preserved: for a download_url, give its response to \
+                 Client::download; call any other URL with Client::request, which does not change it",
+            ),
             Fault::Underscored(from, to) => {
                 let variable = part(from, to);
                 Error::path(format!(

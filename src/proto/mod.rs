@@ -16,6 +16,7 @@ pub(crate) mod query;
 pub(crate) mod redirect;
 pub(crate) mod request;
 pub(crate) mod signing_string;
+pub(crate) mod similar;
 pub(crate) mod template;
 pub(crate) mod url;
 pub(crate) mod v2;

@@ -10,6 +10,7 @@ use super::base_uri::BaseUri;
 use super::excerpt::excerpt;
 use super::media::MediaFile;
 use super::multipart::{Multipart, Part};
+use super::similar::similar;
 use super::template::{Modifier, Operator, Template, Variable, may_contain_userinfo};
 use super::v2::{FieldLocation, UnsignedFields};
 use super::{query, xml};
@@ -100,10 +101,6 @@ const AGENT: HeaderValue = HeaderValue::from_static(concat!("wechatpay-chain/", 
 /// Placeholders that stand for nothing, so that a chain can end with a slash:
 /// `v3/ecommerce/applyments/{empty}`.
 const TRAILING_SLASH: [&str; 2] = ["empty", "stub"];
-
-/// The longest key for which a similar name is suggested, in bytes. The comparison takes quadratic
-/// time.
-pub(crate) const MAX_LIKENESS_LEN: usize = 128;
 
 /// Parses the text of a chain. A variable with the name of a request option is an error, because
 /// the options object cannot hold both.
@@ -347,16 +344,8 @@ fn unknown_option(key: &str, template: &Template, spec: &RequestSpec, reserved: 
     let variables: Vec<&str> =
         template.expressions().flat_map(|(_, variables)| variables.iter().map(|variable| &*variable.name)).collect();
     let shown = excerpt(key);
-    let close = variables
-        .iter()
-        .copied()
-        .filter(|name| spec.variables.get(*name).is_none_or(Value::is_null))
-        .chain(reserved.options.iter().copied())
-        .filter(|_| key.len() <= MAX_LIKENESS_LEN)
-        .map(|name| (strsim::normalized_damerau_levenshtein(&key.to_lowercase(), &name.to_lowercase()), name))
-        .filter(|(likeness, _)| *likeness >= 0.6)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    let remedy = if let Some((_, name)) = close {
+    let without_value = variables.iter().copied().filter(|name| spec.variables.get(*name).is_none_or(Value::is_null));
+    let remedy = if let Some(name) = similar(key, without_value.chain(reserved.options.iter().copied())) {
         format!("did you mean {name:?}?")
     } else {
         let body = if template.source().starts_with("v2/") { "xml" } else { "json" };
@@ -400,10 +389,15 @@ fn build_v2(method: Method, path: &str, spec: &RequestSpec, base: &BaseUri) -> R
         Some(RequestBody::Multipart(multipart)) if method != Method::GET => {
             upload_v2(spec, multipart.clone(), &mut content_type)?
         }
-        Some(_) => {
-            return Err(Error::options(
-                "APIv2 takes its fields from the option \"xml\", or files from \"multipart\"; of a GET from \"query\"",
-            ));
+        Some(RequestBody::Media(..) | RequestBody::Multipart(_)) => {
+            return Err(Error::options("a GET of APIv2 has no body: give its fields as \"query\""));
+        }
+        Some(other) => {
+            let (option, place) = (option_of(other), if method == Method::GET { "query" } else { "xml" });
+            return Err(Error::options(format!(
+                "the option {option:?} does not apply to APIv2 (\"v2/...\"), which has no JSON and no forms: give the fields as \
+                 {place:?}, {{{place:?}: {{\"mch_id\": \"...\"}}}}"
+            )));
         }
     };
     let mut request = Request::new(body);
@@ -412,6 +406,17 @@ fn build_v2(method: Method, path: &str, spec: &RequestSpec, base: &BaseUri) -> R
     *request.headers_mut() = headers(V2_ACCEPT, content_type, &spec.headers);
     let unsigned = UnsignedFields { location, nonceless: spec.nonceless.unwrap_or(false) };
     Ok(UnsignedRequest { request, signing: SigningInput::Fields(Box::new(unsigned)) })
+}
+
+/// The option that gives a body.
+fn option_of(body: &RequestBody) -> &'static str {
+    match body {
+        RequestBody::Json(_) => "json",
+        RequestBody::Raw(_) => "body",
+        RequestBody::Form(_) => "form_params",
+        RequestBody::Multipart(_) | RequestBody::Media(..) => "multipart",
+        RequestBody::Xml(_) => "xml",
+    }
 }
 
 fn upload_v2(

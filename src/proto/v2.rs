@@ -134,7 +134,7 @@ impl Apiv2Credential {
     /// secret is empty".
     pub(crate) fn new(mchid: impl Into<String>, secret: Secret) -> Result<Self, String> {
         if secret.expose().is_empty() {
-            return Err("is empty: it is the APIv2 key, set on the merchant platform under API security".to_owned());
+            return Err("is empty: is the environment variable set? It is the APIv2 key, from the merchant platform, under API security".to_owned());
         }
         if !secret.expose().iter().all(u8::is_ascii_graphic) {
             return Err("contains blanks or non-ASCII characters, which an APIv2 key does not have".to_owned());

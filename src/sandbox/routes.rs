@@ -90,28 +90,28 @@ pub(super) fn route(
         Some(StubResponse::Json(status, body)) => return Ok(RouteResponse::json_with_status(status, &body)),
         None => {}
     }
-    let mut path_exists = false;
+    let mut allowed = Vec::new();
     for (route_method, template, handler) in ROUTES {
         let Some(variables) = path_template::matches(template, path) else { continue };
-        path_exists = true;
         if method == *route_method {
             return handler(state, &RouteRequest { inbound, upload, variables, now });
         }
+        allowed.push(*route_method);
     }
-    Err(no_route(method, path, path_exists))
+    Err(if allowed.is_empty() { no_endpoint(method, path) } else { wrong_method(method, path, &allowed) })
 }
 
-fn no_route(method: &Method, path: &str, path_exists: bool) -> Refusal {
-    let (status, code) = if path_exists {
-        (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED")
-    } else {
-        (StatusCode::NOT_FOUND, "RESOURCE_NOT_EXISTS")
-    };
+fn wrong_method(method: &Method, path: &str, allowed: &[&str]) -> Refusal {
+    let message = format!("the sandbox's endpoint {path} takes {}, not {method}", allowed.join(" or "));
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
+}
+
+fn no_endpoint(method: &Method, path: &str) -> Refusal {
     let template = path.trim_start_matches('/');
     let message = format!(
         "the sandbox has no endpoint {method} {path}: define its response in a stub file (wxpay sandbox --stubs FILE) with the line \
          {{\"method\": \"{method}\", \"template\": {template:?}, \"status\": 200, \"response\": {{...}}}}, variables written as {{x}}; \
          in Rust with sandbox.stub(\"{method}\", {template:?}, 200, json!({{...}}))"
     );
-    Refusal::new(status, code, message)
+    Refusal::new(StatusCode::NOT_FOUND, "RESOURCE_NOT_EXISTS", message)
 }

@@ -43,8 +43,12 @@ impl Sink {
             Sink::Writer(writer) => (writer, None),
             Sink::Path(path) => {
                 let failed = |source: io::Error| {
-                    Error::options(format!("the option \"sink\": {} cannot be written: {source}", path.display()))
-                        .with_source(source)
+                    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+                    let reason = match folder {
+                        Some(folder) => format!("the folder {} does not exist: create it first", folder.display()),
+                        None => format!("{} cannot be written: {source}", path.display()),
+                    };
+                    Error::options(format!("the option \"sink\": {reason}")).with_source(source)
                 };
                 let path = regular(&path).map_err(failed)?;
                 let file = temporary(&path).map_err(failed)?;

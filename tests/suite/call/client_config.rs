@@ -87,7 +87,7 @@ fn each_missing_or_wrong_setting_is_reported() {
         messages.push((message_of(settings), "is missing"));
     }
     for (key, value, expected) in [
-        ("mchid", json!(""), "mchid is missing"),
+        ("mchid", json!(""), "mchid is empty"),
         ("mchid", json!("19 00"), "characters other than letters and digits"),
         ("mchid", json!(["x"]), "mchid: an array"),
         ("serial", json!("3F:A0"), "not a hexadecimal number"),
@@ -99,7 +99,7 @@ fn each_missing_or_wrong_setting_is_reported() {
             "the ID is a decimal number: give the serial number in hexadecimal",
         ),
         ("serial", json!(7), "serial: a number"),
-        ("privateKey", json!("not a key"), "it is not a key"),
+        ("privateKey", json!("not a key"), "it is not a private key"),
         ("privateKey", json!("file:///no/such/file.pem"), "cannot be read"),
         ("privateKey", public.clone(), "a public key where the merchant's private key is needed"),
         ("privateKey", json!(null), "privateKey: null"),

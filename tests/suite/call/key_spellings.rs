@@ -170,7 +170,7 @@ const SPELLINGS: &[(&str, Expected, Spell)] = &[
     ("section of another kind", Refused(" where "), |m, _| m.other.clone()),
     ("certificate request", Refused("neither a key nor a certificate"), |_, _| pem("CERTIFICATE REQUEST", &[0x30, 0])),
     ("elliptic-curve key", Refused(" key"), |_, _| pem("EC PRIVATE KEY", &[0x30, 0])),
-    ("empty text", Refused("-----BEGIN"), |_, _| String::new()),
+    ("empty text", Refused("it is empty: is the environment variable set?"), |_, _| String::new()),
     ("noise", Refused("-----BEGIN"), |_, _| "hunter2".to_owned()),
 ];
 

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod call_forms;
+mod call_hints;
 mod callers_code;
 mod client_config;
 mod concurrency;
@@ -22,6 +23,7 @@ mod runtimes;
 mod secret_positions;
 mod secrets;
 mod sensitive_fields;
+mod setting_hints;
 mod signature_hints;
 mod soak;
 mod tracing_spans;

@@ -172,7 +172,7 @@ fn backup_uri_and_retry_are_settings() {
     }
     change(&backup.base_uri(), "retry = \"often\"");
     let message = text(&call().stderr);
-    assert!(message.contains("the setting retry: a number from 0 to 10 is needed"), "{message}");
+    assert!(message.contains("the setting retry: a string where a number from 0 to 10 is needed"), "{message}");
 }
 
 #[test]
