@@ -6,124 +6,22 @@ use std::fmt;
 use http::StatusCode;
 
 use crate::pipeline::response::Response;
-use crate::proto::excerpt::{excerpt, one_line};
+pub use crate::proto::error_kind::ErrorKind;
+use crate::proto::excerpt::{content_description, one_line};
 
 /// A boxed error from a library or from the caller's own code.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// The kind of an error. Match on it to decide what to do.
-///
-/// The most important question after an error is whether the request was sent:
-///
-/// - Not sent: `Config`, `Path`, `Options`, `Sign`, `Connect`. Fix the cause and retry the call.
-/// - Unknown outcome: `Timeout`, `Transport`, `ServerError`, `Verification`. Query the order, then
-///   retry the call with the same merchant order number.
-/// - Sent and rejected: `ClientError`, `Fail`, `Redirect`. [`Error::code`] names the reason.
-/// - Sent, but the response could not be used: `TooLarge`, `Sink`, `Decode`.
-///
-/// [`Error::is_before_send`] is exact: it also covers, for example, a call that timed out before it
-/// was sent. Kinds may be added, so a `match` needs a `_` arm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// A setting of the client is missing or invalid. Nothing was sent. Correct the setting, which
-    /// the message names.
-    Config,
-    /// The path is invalid: it contains a value instead of a variable, is not a valid URI template,
-    /// or leads to another host. Nothing was sent. Correct the path.
-    Path,
-    /// The options of the call are invalid: a path variable is missing, a key is unknown, a value
-    /// has the wrong type, or a file cannot be read. Nothing was sent. Correct the options.
-    Options,
-    /// The request could not be signed: the [`Signer`](crate::Signer) failed or took too long, or
-    /// the operating system provided no random bytes. Nothing was sent.
-    Sign,
-    /// No connection could be made, neither to the primary host nor to the backup host (DNS,
-    /// refused connection, proxy, TLS). Nothing was sent, so the call is safe to retry.
-    Connect,
-    /// The call reached its time limit. The request may have arrived, unless
-    /// [`Error::is_before_send`] returns `true`. If the call changes something, query its outcome
-    /// before you retry it.
-    Timeout,
-    /// The connection broke after it was established. The request may have arrived. If the call
-    /// changes something, query its outcome before you retry it.
-    Transport,
-    /// The response is longer than 16 MiB, or a notification is longer than 1 MiB. The call may
-    /// have succeeded, so query its outcome. Download large files with the option `sink` or
-    /// `stream`.
-    TooLarge,
-    /// The response arrived but could not be written to its `sink`. Check the disk or the writer,
-    /// then download again.
-    Sink,
-    /// The signature of a response or a notification is missing or invalid, or the digest of a file
-    /// is wrong. Do not trust the content, which [`Error::response`] still returns. Check the
-    /// platform keys and the clock. The outcome of the call is unknown, so query it.
-    Verification,
-    /// A notification with a deliberately wrong signature, with which WeChat Pay tests whether it
-    /// is rejected. Respond with [`Reply::to`](crate::notify::Reply::to).
-    Probe,
-    /// A notification that was received before, or the [`ReplayStore`](crate::notify::ReplayStore)
-    /// failed. Respond with [`Reply::to`](crate::notify::Reply::to).
-    Replay,
-    /// The service responded with a redirect, which was not followed. The call was not executed. To
-    /// follow redirects, enable the option `allow_redirects`.
-    Redirect,
-    /// The service responded with 4xx: the request is invalid or not permitted. [`Error::code`]
-    /// returns the reason.
-    ClientError,
-    /// The service responded with 5xx, or with a status that means neither success nor failure:
-    /// 1xx, 304, 600 and above. The call may have been executed. Query the order, then retry the
-    /// call with the same merchant order number.
-    ServerError,
-    /// An APIv2 response with status 200 reports a failure in its fields: `return_code` or
-    /// `result_code` is not `SUCCESS`. [`Error::code`] returns the `err_code`. After `SYSTEMERROR`,
-    /// `BANKERROR` and `USERPAYING`, the outcome is unknown, so query it.
-    Fail,
-    /// A response or a notification is not the expected JSON or XML, or it cannot be decrypted. In
-    /// the case of a response, the call was executed.
-    Decode,
-    /// A custom [layer](crate::ClientBuilder::layer) returned an error, which is the source.
-    /// Whether a request was sent depends on the layer.
-    Layer,
-}
-
-impl ErrorKind {
-    /// Returns the name of the kind, such as `"options"` or `"client error"`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ErrorKind::Config => "config",
-            ErrorKind::Path => "path",
-            ErrorKind::Options => "options",
-            ErrorKind::Sign => "sign",
-            ErrorKind::Connect => "connect",
-            ErrorKind::Timeout => "timeout",
-            ErrorKind::Transport => "transport",
-            ErrorKind::TooLarge => "too large",
-            ErrorKind::Sink => "sink",
-            ErrorKind::Verification => "verification",
-            ErrorKind::Probe => "probe",
-            ErrorKind::Replay => "replay",
-            ErrorKind::Redirect => "redirect",
-            ErrorKind::ClientError => "client error",
-            ErrorKind::ServerError => "server error",
-            ErrorKind::Fail => "fail",
-            ErrorKind::Decode => "decode",
-            ErrorKind::Layer => "layer",
-        }
-    }
-}
-
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+/// The codes after which the call may have been executed, or still may be. Source: the error codes
+/// of WeChat Pay's payment, refund and transfer endpoints.
+const OUTCOME_UNKNOWN: [&str; 5] = ["SYSTEM_ERROR", "SYSTEMERROR", "BANK_ERROR", "BANKERROR", "USERPAYING"];
 
 /// The error type of this crate. It is the size of one pointer.
 ///
 /// The `Display` output is a single line with the call, the cause and the fix. The call is shown
-/// without the values of its variables. An error never contains a key or a signature.
+/// without the values of its variables. An error never contains a key, a signature or a value of
+/// the body, except the code and the message of WeChat Pay. A rejection without a valid signature
+/// is marked as unverified.
 ///
 /// A response other than 2xx becomes an error that contains the whole [`Response`]:
 ///
@@ -135,7 +33,7 @@ impl fmt::Display for ErrorKind {
 /// let options = json!({ "id": "none", "query": { "mchid": "1900000109" } });
 /// let error = client.chain("v3/pay/transactions/id/{id}").get(options).unwrap_err();
 /// match (error.kind(), error.code()) {
-///     (ErrorKind::ClientError, Some("ORDER_NOT_EXIST")) => println!("no such order"),
+///     (_, Some("ORDER_NOT_EXIST")) if error.is_refusal() => println!("no such order"),
 ///     (ErrorKind::Timeout | ErrorKind::Transport, _) => println!("unknown outcome: {error}"),
 ///     _ => println!("{error}"),
 /// }
@@ -199,27 +97,19 @@ impl Error {
         Error::new(ErrorKind::Layer, source.to_string()).with_source(source)
     }
 
-    /// The kind for a response other than 2xx.
-    pub(crate) fn kind_of(status: StatusCode) -> Option<ErrorKind> {
-        match status {
-            status if status.is_success() => None,
-            status if status.is_client_error() => Some(ErrorKind::ClientError),
-            status if status.is_redirection() && status != StatusCode::NOT_MODIFIED => Some(ErrorKind::Redirect),
-            // 1xx, 304 and undefined statuses leave the outcome unknown, as a 5xx does.
-            _ => Some(ErrorKind::ServerError),
-        }
-    }
-
     /// The error for a response other than 2xx. `code` and `message` come from the body if it is
     /// JSON in WeChat Pay's format.
     pub(crate) fn from_response(response: Response) -> Self {
-        let kind = Error::kind_of(response.status()).unwrap_or(ErrorKind::Redirect);
+        let kind = ErrorKind::of_status(response.status()).unwrap_or(ErrorKind::Redirect);
         let json = response.json().ok();
         let field = |name: &str| json.as_ref()?.get(name)?.as_str().map(str::to_owned);
         let (code, message) = (field("code"), field("message"));
         let message = message.unwrap_or_else(|| match response.status().as_u16() {
             _ if kind == ErrorKind::Redirect => "the service responded with a redirect, which is not followed".into(),
-            400..600 => format!("the body contains no error message of WeChat Pay: {}", excerpt(&response.text())),
+            400..600 => format!(
+                "the body contains no error message of WeChat Pay: {}",
+                content_description(response.headers(), response.body().len())
+            ),
             status => format!(
                 "the status {status} is neither a success nor a redirect nor an error, so the outcome is unknown: query \
                  before repeating the call"
@@ -227,13 +117,12 @@ impl Error {
         });
         let mut error = Error::new(kind, message);
         error.0.code = code;
-        error.0.hint = response.hint().map(str::to_owned);
         error.with_response(response)
     }
 
     /// The error for a response of APIv2 that reports a failure, with any status.
     pub(crate) fn fail(code: Option<String>, message: String, response: Response) -> Self {
-        let kind = Error::kind_of(response.status()).unwrap_or(ErrorKind::Fail);
+        let kind = ErrorKind::of_status(response.status()).unwrap_or(ErrorKind::Fail);
         let mut error = Error::new(kind, message);
         error.0.code = code;
         error.with_response(response)
@@ -245,6 +134,8 @@ impl Error {
     }
 
     pub(crate) fn with_response(mut self, response: Response) -> Self {
+        self.0.hint = response.hint().map(str::to_owned);
+        self.0.earlier_sent |= response.is_after_another();
         self.0.response = Some(response);
         self
     }
@@ -339,12 +230,27 @@ impl Error {
         self.response().and_then(Response::request_id)
     }
 
-    /// Returns whether WeChat Pay responded with an error: a status other than 2xx, or a failure in
-    /// the fields of an APIv2 response. After a [retry](crate::ClientBuilder::retry), this applies
-    /// to the last attempt; an earlier one may have been executed.
+    /// Returns whether the error contains a response with a valid signature of WeChat Pay. The
+    /// error of an unverified response may come from a gateway or a forger.
     #[must_use]
-    pub fn is_response(&self) -> bool {
-        matches!(self.kind(), ErrorKind::ClientError | ErrorKind::ServerError | ErrorKind::Redirect | ErrorKind::Fail)
+    pub fn is_verified(&self) -> bool {
+        self.response().is_some_and(Response::is_verified)
+    }
+
+    /// Returns whether WeChat Pay refused the call, so that it was not executed. This requires a
+    /// verified response with a 4xx status or, for APIv2, with a failure in its fields.
+    ///
+    /// It returns `false` if the outcome is unknown: if the response is unverified, is a redirect
+    /// or a 5xx, or has the code `SYSTEM_ERROR`, `BANK_ERROR` or `USERPAYING`, and if an earlier
+    /// request of the call may have arrived, because of a [retry](crate::ClientBuilder::retry) or a
+    /// redirect.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        let is_outcome_unknown = self.code().is_some_and(|code| OUTCOME_UNKNOWN.contains(&code));
+        matches!(self.kind(), ErrorKind::ClientError | ErrorKind::Fail)
+            && self.is_verified()
+            && !is_outcome_unknown
+            && !self.0.earlier_sent
     }
 
     /// Returns whether a time limit was reached, while connecting or later.
@@ -379,9 +285,14 @@ impl fmt::Display for Error {
         }
         if let Some(status) = self.status() {
             write!(f, "{} ", status.as_u16())?;
-            match self.code() {
-                Some(code) => write!(f, "{}: ", one_line(code, 64))?,
-                None => write!(f, "{}: ", status.canonical_reason().unwrap_or("response"))?,
+            let code = self.code().or(status.canonical_reason()).map_or("response".into(), |code| one_line(code, 64));
+            let is_rejection = matches!(
+                self.kind(),
+                ErrorKind::ClientError | ErrorKind::ServerError | ErrorKind::Redirect | ErrorKind::Fail
+            );
+            match is_rejection && !self.is_verified() {
+                true => write!(f, "{code} (unverified): ")?,
+                false => write!(f, "{code}: ")?,
             }
         }
         f.write_str(&one_line(self.message(), 2000))?;

@@ -18,7 +18,7 @@ use super::settings::{self, Settings};
 use super::{json_precision, output};
 use crate::client::Client;
 use crate::client::chain::Chain;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::options::Options;
 use crate::options::media::Media;
 use crate::pipeline::promise::Promise;
@@ -60,12 +60,17 @@ pub(super) fn run(config: &ConfigArgs, req: &Req) -> Result<(), Failure> {
         },
         Err(error) => {
             // The body of an error response is printed too, for the next program of a pipeline.
-            if let Some(response) = error.response().filter(|_| error.is_response()) {
+            if let Some(response) = error.response().filter(|_| is_rejection(error.kind())) {
                 output::check(output::body(response.body()))?;
             }
             Err(error.into())
         }
     }
+}
+
+/// Whether the body of the response explains the error.
+fn is_rejection(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ClientError | ErrorKind::ServerError | ErrorKind::Redirect | ErrorKind::Fail)
 }
 
 /// Waits for a call that writes a file. If a signal stops it, the call is dropped, which removes

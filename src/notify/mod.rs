@@ -49,7 +49,7 @@ use crate::pipeline::platform_key_id;
 use crate::pipeline::platform_keys::{PlatformKeyVerifier, PlatformKeys};
 use crate::pipeline::promise::Promise;
 use crate::pipeline::verify::Verifier;
-use crate::proto::verify;
+use crate::proto::{json_decode, verify};
 pub use replay_store::ReplayStore;
 pub use reply::Reply;
 
@@ -332,9 +332,8 @@ impl Notification {
     /// # Errors
     /// Fails with [`ErrorKind::Decode`] if the resource does not match `T`.
     pub fn resource_as<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
-        T::deserialize(&self.resource).map_err(|source| {
-            decode_error(format!("the resource does not match the expected type: {source}")).with_source(source)
-        })
+        json_decode::from_value(&self.resource)
+            .map_err(|reason| decode_error(format!("the resource does not match the expected type: {reason}")))
     }
 
     /// Returns the whole notification as received, with the encrypted resource.

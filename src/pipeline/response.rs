@@ -12,8 +12,8 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind};
-use crate::proto::excerpt::excerpt;
-use crate::proto::xml;
+use crate::proto::excerpt::content_description;
+use crate::proto::{json_decode, xml};
 
 /// What the layers know about a response. It is in the response's extensions until the response
 /// becomes a [`Response`].
@@ -25,6 +25,8 @@ pub(crate) struct ResponseInfo {
     pub(crate) attempts: u32,
     /// Whether the response came from the backup host.
     pub(crate) from_backup: bool,
+    /// Whether another request of the call was sent before this one and may have arrived.
+    pub(crate) after_another: bool,
     /// Why the service rejected the signature of the request.
     pub(crate) hint: Option<Arc<str>>,
     /// Where the body is.
@@ -44,7 +46,7 @@ pub(crate) enum BodyLocation {
 
 impl ResponseInfo {
     pub(crate) fn new(body: BodyLocation) -> Self {
-        ResponseInfo { verified: false, attempts: 1, from_backup: false, hint: None, body }
+        ResponseInfo { verified: false, attempts: 1, from_backup: false, after_another: false, hint: None, body }
     }
 
     /// Whether the body is not in memory.
@@ -119,6 +121,16 @@ impl Response {
         self.info.hint.as_deref()
     }
 
+    /// Whether another request of the call was sent before and may have arrived: by a retry or a
+    /// redirect.
+    pub(crate) fn is_after_another(&self) -> bool {
+        self.info.after_another
+    }
+
+    pub(crate) fn mark_after_another(&mut self) {
+        self.info.after_another = true;
+    }
+
     pub(crate) fn without_body(self) -> Self {
         Response { body: Bytes::new(), ..self }
     }
@@ -180,12 +192,9 @@ impl Response {
     /// # Errors
     /// Fails with [`ErrorKind::Decode`] if the body is not JSON or does not match the type.
     pub fn json_as<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_slice(self.body()).map_err(|source| {
-            Error::new(
-                ErrorKind::Decode,
-                format!("the body is not the expected JSON ({source}): {}", excerpt(&self.text())),
-            )
-            .with_source(source)
+        json_decode::from_slice(self.body()).map_err(|reason| {
+            let content = content_description(&self.headers, self.body.len());
+            Error::new(ErrorKind::Decode, format!("the body is not the expected JSON, {content}: {reason}"))
         })
     }
 
@@ -248,8 +257,9 @@ impl Response {
     /// Returns whether this response has a valid signature from WeChat Pay.
     ///
     /// The 2xx responses that a call returns are verified, except for a few documented paths whose
-    /// responses are not signed. Other responses may be unverified, because gateways in front of
-    /// WeChat Pay do not sign.
+    /// responses are not signed. Other responses may be unsigned and therefore unverified, because
+    /// gateways in front of WeChat Pay do not sign. A response with an invalid signature is an
+    /// error, whatever its status is.
     #[must_use]
     pub fn is_verified(&self) -> bool {
         self.info.verified

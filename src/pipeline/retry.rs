@@ -168,6 +168,7 @@ impl Hosts {
                     Ok(mut response) => {
                         if let Some(info) = response.extensions_mut().get_mut::<ResponseInfo>() {
                             (info.attempts, info.from_backup) = (attempts, at_backup);
+                            info.after_another = maybe_sent;
                         }
                         Ok(response)
                     }

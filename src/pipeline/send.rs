@@ -14,7 +14,7 @@ use crate::pipeline::call_config::CallConfig;
 use crate::pipeline::response::Response;
 use crate::pipeline::stack::BoxService;
 use crate::pipeline::trace;
-use crate::proto::excerpt::excerpt;
+use crate::proto::excerpt::content_description;
 use crate::proto::request::SigningInput;
 use crate::proto::{redirect, v2, xml};
 use crate::transport::runtime;
@@ -135,9 +135,13 @@ impl Pipeline {
                 // The request that was redirected did arrive.
                 if followed { error.after_sending() } else { error }
             })?;
-            let is_redirect = || Error::kind_of(response.status()) == Some(ErrorKind::Redirect);
+            let is_redirect = || ErrorKind::of_status(response.status()) == Some(ErrorKind::Redirect);
             let Some(sent) = repeatable.filter(|_| is_redirect()) else {
-                return Ok(Response::new(response));
+                let mut response = Response::new(response);
+                if followed {
+                    response.mark_after_another();
+                }
+                return Ok(response);
             };
             request = match redirect::next(&sent, &response, redirects.strict) {
                 Ok(next) => next,
@@ -172,6 +176,9 @@ fn timeout_error(timeout: Duration, started: bool) -> Error {
     Error::new(ErrorKind::Timeout, message).before_sending()
 }
 
+/// The text of the gateway's page for a call that needs the merchant certificate.
+const CERTIFICATE_PAGE: &str = "No required SSL certificate was sent";
+
 /// The error for a response that reports a failure: a status other than 2xx, or a failure in the
 /// fields of APIv2.
 fn failed(response: Response, is_v2: bool, failure: Option<v2::Failure>) -> Error {
@@ -182,6 +189,11 @@ fn failed(response: Response, is_v2: bool, failure: Option<v2::Failure>) -> Erro
         }
         // The fields contain a signature, so the message does not show them.
         _ if is_xml => Error::fail(None, "the body is XML and does not report a failure".to_owned(), response),
+        _ if is_v2 && response.text().contains(CERTIFICATE_PAGE) => {
+            let message =
+                format!("{CERTIFICATE_PAGE}: this call needs the merchant certificate, add the option \"security\"");
+            Error::fail(None, message, response)
+        }
         _ => Error::from_response(response),
     }
 }
@@ -191,8 +203,8 @@ fn failed(response: Response, is_v2: bool, failure: Option<v2::Failure>) -> Erro
 fn check_file_v2(response: &Response, path: &str) -> Result<(), Error> {
     let is_markup = response.text().trim_start().starts_with('<');
     if is_markup && (v2::is_file(path) || xml::read(response.body()).is_err()) {
-        let message =
-            format!("a file was expected, and the response is a page or damaged XML: {}", excerpt(&response.text()));
+        let content = content_description(response.headers(), response.body().len());
+        let message = format!("a file was expected, and the response is a page or damaged XML: {content}");
         return Err(Error::new(ErrorKind::Decode, message).with_response(response.clone()));
     }
     Ok(())

@@ -1,8 +1,9 @@
 //! The verifying layer: verifies each response before other code sees it.
 //!
 //! Each 2xx response must have a valid signature, except for the paths in the table of
-//! `proto/verify.rs`. Any other response becomes an error anyway; its signature is checked if it
-//! has one. The signature of an APIv2 response is one of its fields.
+//! `proto/verify.rs`. Any other response may be unsigned, because gateways in front of the service
+//! do not sign; if it has a signature, the signature must be valid. The signature of an APIv2
+//! response is one of its fields.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -20,6 +21,7 @@ use crate::pipeline::response::{Response, ResponseInfo};
 use crate::pipeline::sign::Credential;
 use crate::pipeline::trace::{self, Part};
 use crate::proto::diagnose;
+use crate::proto::excerpt::one_line;
 use crate::proto::verify::{self, Covers};
 use crate::transport::BoxFuture;
 
@@ -157,8 +159,10 @@ impl VerifyLayer {
         let result = self.check_signature(response, covers).await;
         measure.end();
         match result {
-            Err(reason) if required => Err(reason.to_string()),
-            result => Ok(result.is_ok()),
+            Ok(()) => Ok(true),
+            // A refusal may be unsigned, but not signed by someone else.
+            Err(reason) if required || !success => Err(reason.to_string()),
+            Err(_) => Ok(false),
         }
     }
 
@@ -207,7 +211,19 @@ fn verification_error(reason: &str, response: http::Response<Bytes>, path: Optio
     for hint in path_hint.into_iter().chain(clock.as_deref()) {
         message.extend(["; ", hint]);
     }
+    if !response.status().is_success() {
+        if let Some((code, text)) = refusal(response.body()) {
+            message.push_str(&format!("; the untrusted response reports {code}: {text}"));
+        }
+    }
     Error::new(ErrorKind::Verification, message).with_response(Response::new(response))
+}
+
+/// The code and the message of a refusal in the format of WeChat Pay.
+fn refusal(body: &[u8]) -> Option<(String, String)> {
+    let json: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let field = |name, max| json.get(name)?.as_str().map(|text| one_line(text, max).into_owned());
+    Some((field("code", 64)?, field("message", 500)?))
 }
 
 #[cfg(test)]

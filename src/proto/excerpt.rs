@@ -2,12 +2,27 @@
 
 use std::borrow::Cow;
 
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+
 /// The first 120 characters of a trimmed text on one line; `(empty)` for a blank one.
 pub(crate) fn excerpt(text: &str) -> Cow<'_, str> {
     match text.trim() {
         "" => Cow::Borrowed("(empty)"),
         text => one_line(text, 120),
     }
+}
+
+/// Describes a body without its text, which may contain personal values: its length and content
+/// type.
+pub(crate) fn content_description(headers: &HeaderMap, length: usize) -> String {
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = media_type.and_then(|value| value.split(';').next()).map(str::trim).unwrap_or_default();
+    let is_media_type = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "/+.-".contains(c);
+    if media_type.is_empty() || media_type.len() > 64 || !media_type.chars().all(is_media_type) {
+        return format!("{length} bytes");
+    }
+    format!("{length} bytes of {media_type}")
 }
 
 /// A name in quotation marks. A text that is not a name is shown as `***`: it may be a key or a
@@ -47,6 +62,22 @@ mod tests {
         for key in ["-----BEGIN X-----", "a b", "a\nb", "0123456789abcdef0123456789abcdef", "p@ss:word"] {
             assert_eq!(name(key), "***");
         }
+    }
+
+    #[test]
+    fn a_body_is_described_without_its_text() {
+        for (content_type, expected) in [
+            ("application/json; charset=utf-8", "7 bytes of application/json"),
+            ("image/svg+xml", "7 bytes of image/svg+xml"),
+            ("oUpF8uMuAJO", "7 bytes"),
+            ("", "7 bytes"),
+            ("text/html\t", "7 bytes of text/html"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, http::HeaderValue::from_static(content_type));
+            assert_eq!(content_description(&headers, 7), expected, "{content_type:?}");
+        }
+        assert_eq!(content_description(&HeaderMap::new(), 0), "0 bytes");
     }
 
     #[test]

@@ -6,7 +6,9 @@
 pub(crate) mod base_uri;
 pub(crate) mod case;
 pub(crate) mod diagnose;
+pub(crate) mod error_kind;
 pub(crate) mod excerpt;
+pub(crate) mod json_decode;
 pub(crate) mod json_depth;
 pub(crate) mod json_type;
 pub(crate) mod media;

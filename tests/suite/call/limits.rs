@@ -41,10 +41,8 @@ fn bodies_over_the_limit_are_errors() {
 fn deeply_nested_json_is_an_error() {
     let (sandbox, client) = start();
     let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
-    sandbox.inject(Fault::Tamper(Box::new(move |response| {
-        *response.status_mut() = http::StatusCode::BAD_REQUEST;
-        *response.body_mut() = Bytes::from(deep.clone());
-    })));
+    let deep = http::Response::builder().status(400).body(Bytes::from(deep)).expect("response");
+    sandbox.inject(Fault::Gateway(deep));
     let error = client.chain(CARDS).post(options()).expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::ClientError);
     assert!(error.to_string().len() < 1000, "{error}");

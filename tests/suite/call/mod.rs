@@ -14,6 +14,7 @@ mod layers;
 mod limits;
 mod network;
 mod platform_keys;
+mod refusals;
 mod rejected_requests;
 mod rejected_responses;
 mod request_options;

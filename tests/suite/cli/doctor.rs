@@ -75,7 +75,11 @@ fn each_mistake_is_found_by_its_check() {
             "cannot be decrypted",
         ),
         (good.replace("file://pub_key.pem", "file://apiclient_cert.pem"), "platform key", "PUB_KEY_ID"),
-        (good.replace("file://pub_key.pem", &other("pub_key.pem")), "response signature", "invalid"),
+        (
+            good.replace("file://pub_key.pem", &other("pub_key.pem")),
+            "response signature",
+            "does not match the platform key",
+        ),
         (replaced("base_uri", "https://127.0.0.1:1/hk".to_owned()), "base_uri", "must end with"),
         (replaced("base_uri", format!("http://{closed}/")), "connection", "cannot be reached"),
         (replaced("base_uri", "http://no-such-host.invalid/".to_owned()), "connection", "cannot be resolved"),

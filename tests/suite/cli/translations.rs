@@ -30,6 +30,7 @@ const NOT_TRANSLATED: &[(&str, &[&str])] = &[
     (
         "what a service answers, in its own words, or a trace",
         &[
+            "missing field `",
             "src/pipeline/trace.rs",
             "GET / state qr/{out_trade_no}, POST pay refund confirm replay probe notify card fault stub, all under /sandbox/",
             "src/transport/verbose.rs",

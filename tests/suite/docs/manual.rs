@@ -271,7 +271,7 @@ fn the_pages_on_options_and_errors_are_complete() {
     let readme = read(&root().join("README.md"));
     let options = first_column(&readme, "\n## Options\n");
     assert!(options.len() > 15, "{options:?}");
-    let errors = read(&root().join("src/error.rs"));
+    let errors = read(&root().join("src/proto/error_kind.rs"));
     let errors = errors.split("pub enum ErrorKind {").nth(1).and_then(|rest| rest.split("\n}").next()).expect("kinds");
     let is_kind = |line: &&str| !line.starts_with("//") && line.ends_with(',');
     let errors: Vec<_> = errors.lines().map(str::trim).filter(is_kind).map(|line| line.trim_matches(',')).collect();

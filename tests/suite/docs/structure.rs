@@ -22,7 +22,7 @@ const GUESTS_IMPORT: [(&str, &str); 3] = [("cli", "sandbox"), ("cli", "port"), (
 
 /// Files below all folders. The files of `proto` import nothing of the crate, and texts and values
 /// everywhere are bounded with them.
-const BASE: [&str; 4] = ["error.rs", "clock.rs", "proto/excerpt.rs", "proto/json_depth.rs"];
+const BASE: [&str; 5] = ["error.rs", "clock.rs", "proto/error_kind.rs", "proto/excerpt.rs", "proto/json_depth.rs"];
 
 /// An error holds the response that it is about, and a response is read with errors.
 fn is_error_with_its_response(from: &str, to: &str) -> bool {

@@ -328,7 +328,7 @@ fn untrusted_responses_are_verification_errors() {
         (body("<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><xml><a>&e;</a></xml>"), "document type"),
         (body("<!DOCTYPE l [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;\">]><xml><a>&b;</a></xml>"), "document type"),
         (body(&nested), "deeper than 32"),
-        (body("{\"return_code\": \"SUCCESS\"}"), "begins with"),
+        (body("{\"return_code\": \"SUCCESS\"}"), "not begin with"),
         (body(""), "empty"),
         (
             Fault::Tamper(Box::new(|response| *response.body_mut() = Bytes::from_static(b"<xml><a>\xff</a></xml>"))),

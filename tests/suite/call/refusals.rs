@@ -1,0 +1,175 @@
+//! Which errors prove that the service refused a call, and what errors show of a body.
+
+use std::error::Error as _;
+
+use bytes::Bytes;
+use http::Response;
+use serde::Deserialize;
+use serde_json::json;
+use wechatpay_chain::sandbox::Fault;
+use wechatpay_chain::{Error, ErrorKind, sandbox};
+
+use crate::support::{CARDS, client_at, options, raw_server, start};
+
+const FORGED: &str = r#"{"code":"ORDER_NOT_EXIST","message":"no such order"}"#;
+
+fn raw(status: &str, body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nlocation: /v3/y\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+#[test]
+fn an_unsigned_response_is_not_a_refusal() {
+    let (sandbox, _) = start();
+    for (status, body, kind) in [
+        ("502 Bad Gateway", "<html></html>", ErrorKind::ServerError),
+        ("302 Found", "", ErrorKind::Redirect),
+        ("404 Not Found", FORGED, ErrorKind::ClientError),
+        ("400 Bad Request", FORGED, ErrorKind::ClientError),
+        ("429 Too Many Requests", "", ErrorKind::ClientError),
+        ("999 Odd", FORGED, ErrorKind::ServerError),
+        ("101 Switching Protocols", "", ErrorKind::ServerError),
+    ] {
+        let client = client_at(&sandbox, raw_server(raw(status, body)));
+        let error = client.chain(CARDS).post(options()).expect_err(status);
+        assert_eq!(error.kind(), kind, "{status}: {error}");
+        assert!(!error.is_refusal() && !error.is_verified() && !error.is_before_send(), "{status}: {error}");
+        assert!(error.to_string().contains(" (unverified): "), "{status}: {error}");
+    }
+}
+
+#[test]
+fn a_verified_4xx_is_a_refusal() {
+    let (sandbox, client) = start();
+    let query = json!({ "no": "none", "query": { "mchid": sandbox::MCHID } });
+    let error = client.chain("v3/pay/transactions/out-trade-no/{no}").get(query).expect_err("404");
+    assert!(error.is_refusal() && error.is_verified() && !error.to_string().contains("unverified"), "{error}");
+    // A verified 5xx leaves the outcome unknown, and so does a code of the bank.
+    for (status, code) in [(500, "SYSTEM_ERROR"), (403, "BANK_ERROR"), (400, "USERPAYING")] {
+        sandbox.stub("POST", "v3/x", status, json!({ "code": code, "message": "try again" }));
+        let error = client.chain("v3/x").post(()).expect_err(code);
+        assert!(error.is_verified() && !error.is_refusal(), "{error}");
+    }
+    // A verified redirect was not followed; what happened is not known.
+    sandbox.stub("POST", "v3/x", 302, json!({}));
+    assert!(!client.chain("v3/x").post(()).expect_err("302").is_refusal());
+}
+
+#[test]
+fn a_refusal_of_a_later_attempt_says_nothing_about_the_first() {
+    let (sandbox, client) = start();
+    let mut wrong = options();
+    wrong["json"] = json!({ "activate_type": 7 });
+    wrong["retry"] = json!({ "times": 1, "pause": 0.001 });
+    let error = client.chain(CARDS).post(wrong.clone()).expect_err("400");
+    assert!(error.is_refusal(), "one attempt: {error}");
+    sandbox.inject(Fault::Hangup);
+    let error = client.chain(CARDS).post(wrong).expect_err("400");
+    assert_eq!(
+        (error.kind(), error.response().map(wechatpay_chain::Response::attempts)),
+        (ErrorKind::ClientError, Some(2))
+    );
+    assert!(error.is_verified() && !error.is_refusal(), "the first attempt may have been executed: {error}");
+    // A followed redirect is an earlier request, too.
+    sandbox.stub("GET", "v3/moved", 307, json!({}));
+    sandbox.inject(Fault::Tamper(Box::new(|response| {
+        response.headers_mut().insert("location", "/v3/none".parse().expect("path"));
+    })));
+    let followed = client.chain("v3/moved").get(json!({ "allow_redirects": true }));
+    if let Err(error) = followed {
+        assert!(!error.is_refusal(), "{error}");
+    }
+}
+
+#[test]
+fn a_refusal_with_a_wrong_signature_is_a_verification_error() {
+    let (sandbox, client) = start();
+    let mut wrong = options();
+    wrong["json"] = json!({ "activate_type": 7 });
+    for fault in [
+        Fault::WrongSignature,
+        Fault::Clock(-400),
+        Fault::UnknownSerial,
+        Fault::MissingHeader("wechatpay-nonce".to_owned()),
+        Fault::Tamper(Box::new(|response| *response.body_mut() = Bytes::from_static(FORGED.as_bytes()))),
+    ] {
+        let name = format!("{fault:?}");
+        sandbox.inject(fault);
+        let error = client.chain(CARDS).post(wrong.clone()).expect_err(&name);
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Verification, None), "{name}: {error}");
+        assert!(!error.is_refusal() && error.status().is_some_and(|status| status == 400), "{name}: {error}");
+        assert!(error.message().contains("the untrusted response reports "), "{name}: {error}");
+    }
+    sandbox.stub("POST", "v3/x", 500, json!({ "code": "SYSTEM_ERROR", "message": "m" }));
+    sandbox.inject(Fault::WrongSignature);
+    assert_eq!(client.chain("v3/x").post(()).expect_err("500").kind(), ErrorKind::Verification);
+}
+
+/// Everything that a program may log of an error, with its sources.
+fn shown(error: &Error) -> String {
+    let mut text = format!("{error} {error:?}");
+    let mut source = error.source();
+    while let Some(next) = source {
+        text.push_str(&format!(" {next} {next:?}"));
+        source = next.source();
+    }
+    text
+}
+
+#[test]
+fn errors_show_no_value_of_a_body() {
+    const OPENID: &str = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o";
+    #[derive(Debug, Deserialize)]
+    struct Order {
+        #[allow(dead_code, reason = "only deserialized")]
+        payer: Payer,
+    }
+    #[derive(Debug, Deserialize)]
+    struct Payer {
+        #[allow(dead_code, reason = "only deserialized")]
+        openid: u64,
+    }
+    let (sandbox, client) = start();
+    sandbox.stub("GET", "v3/x", 200, json!({ "payer": { "openid": OPENID } }));
+    let response = client.chain("v3/x").get(()).expect("200");
+    let error = response.json_as::<Order>().expect_err("not a number");
+    assert!(!shown(&error).contains(OPENID), "{}", shown(&error));
+    for expected in ["payer.openid", "at line 1, column", "bytes of application/json"] {
+        assert!(error.to_string().contains(expected), "{expected}: {error}");
+    }
+    // A body that is not JSON, and error responses without a message.
+    for (status, content_type, body) in [
+        (200, "text/plain", format!("{OPENID} 13800138000")),
+        (400, "application/json", json!({ "openid": OPENID }).to_string()),
+        (502, "text/html", format!("<html>{OPENID}</html>")),
+        (404, "text/plain", OPENID.to_owned()),
+    ] {
+        let gateway = Response::builder().status(status).header("content-type", content_type).body(Bytes::from(body));
+        sandbox.inject(Fault::Gateway(gateway.expect("response")));
+        let error = match client.chain("v3/billdownload/file").get(()) {
+            Ok(response) => {
+                assert!(!shown(&response.xml().expect_err("not XML")).contains(OPENID));
+                response.json().expect_err("not JSON")
+            }
+            Err(error) => error,
+        };
+        assert!(!shown(&error).contains(OPENID), "{}", shown(&error));
+        assert!(error.to_string().contains(" bytes"), "{error}");
+    }
+}
+
+#[test]
+fn the_error_of_a_notification_shows_no_value_of_its_resource() {
+    let sandbox = crate::support::sandbox();
+    let client = sandbox.client_builder().apiv3_key(sandbox.apiv3_key()).build().expect("client");
+    let paid = json!({ "payer": { "openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o" } });
+    let request = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &paid).expect("notification");
+    let notification = client.notifications().expect("key").verify(request.headers(), request.body()).expect("valid");
+    #[derive(Debug, Deserialize)]
+    struct Paid {
+        #[allow(dead_code, reason = "only deserialized")]
+        payer: String,
+    }
+    let error = notification.resource_as::<Paid>().expect_err("not a string");
+    assert!(error.message().contains("the type of payer does not match"), "{error}");
+    assert!(!shown(&error).contains("oUpF8uMuAJO"), "{}", shown(&error));
+}
