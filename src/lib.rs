@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "catalog")]
+pub mod catalog;
 #[cfg(feature = "cli")]
 mod cli;
 mod client;

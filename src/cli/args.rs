@@ -29,6 +29,7 @@ pub(super) enum Command {
     Certs(Certs),
     Doctor(Doctor),
     Port(Port),
+    Api(Api),
     #[cfg(feature = "sandbox")]
     Sandbox(Sandbox),
     Completions(Completions),
@@ -147,6 +148,38 @@ pub(super) struct Port {
     /// Print only the pieces that cannot be converted, on standard output, and no Rust
     #[arg(long)]
     pub(super) check: bool,
+}
+
+/// Look up the documented calls, offline
+///
+/// The catalogue has the path, the fields and the response of each call in the public
+/// documentation. It is part of wxpay; WXPAY_CATALOG or the setting catalog names a newer one.
+#[derive(clap::Args)]
+pub(super) struct Api {
+    #[command(subcommand)]
+    pub(super) command: ApiCommand,
+}
+
+#[derive(Subcommand)]
+pub(super) enum ApiCommand {
+    /// Print one line for each call
+    List {
+        /// Print each call with its fields as one line of JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Build a catalogue from a checkout of the documentation site
+    ///
+    /// Reads the Markdown pages in DIR/openapi and DIR/webhook. Each irregular page is listed on
+    /// standard error, with what was repaired or left out.
+    Import {
+        /// The folder with the folders openapi and webhook
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// Write the catalogue to this file
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
 }
 
 /// Download the platform certificates as PEM files

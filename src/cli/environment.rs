@@ -18,6 +18,7 @@ const VARIABLES: &[&str] = &[
     "WXPAY_BASE_URI",
     "WXPAY_PLATFORM_KEY_ID",
     "WXPAY_PLATFORM_KEY",
+    "WXPAY_CATALOG",
     "WXPAY_LANG",
 ];
 

@@ -79,6 +79,12 @@ Examples:
   wxpay port pay.php > src/main.rs
   wxpay port --check pay.php                     list what cannot be converted";
 
+const API: &str = "\
+Examples:
+  wxpay api list | grep refund
+  wxpay api list --json | jq 'select(.certificate) | .template'
+  wxpay api import documentation -o catalog.txt";
+
 const DOCTOR: &str = "\
 Examples:
   wxpay --config wxpay.toml doctor
@@ -117,6 +123,7 @@ const COMMAND_SECTIONS: &[(&str, &str)] = &[
     ("certs", CERTS),
     ("doctor", DOCTOR),
     ("port", PORT),
+    ("api", API),
     #[cfg(feature = "sandbox")]
     ("sandbox", SANDBOX),
     ("completions", COMPLETIONS),

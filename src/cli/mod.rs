@@ -1,5 +1,6 @@
 //! The command line `wxpay`: one file for each command, and the files that they share.
 
+mod api;
 mod args;
 mod certs;
 mod doctor;
@@ -43,6 +44,7 @@ pub fn main() -> ExitCode {
         Command::Certs(certs) => certs::run(&args.config, certs),
         Command::Doctor(doctor) => doctor::run(&args.config, doctor),
         Command::Port(port) => port::run(port),
+        Command::Api(api) => api::run(&args.config, api),
         Command::Wire(wire) => wire::run(&args.config, wire),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(sandbox) => sandbox::run(&args.config, sandbox),

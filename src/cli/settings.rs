@@ -16,6 +16,7 @@ use super::args::ConfigArgs;
 use super::environment::{self, variable};
 use super::failure::Failure;
 use super::output;
+use crate::catalog::Catalog;
 use crate::client::Client;
 use crate::client::builder::ClientBuilder;
 use crate::client::factory::MerchantIdentity;
@@ -56,6 +57,9 @@ pub(super) struct Settings {
     #[serde(deserialize_with = "non_empty")]
     pub(super) root_certificate: Option<String>,
     pub(super) merchant: Option<Merchant>,
+    /// The path of a catalogue that replaces the built-in one, also with `file://`.
+    #[serde(deserialize_with = "non_empty")]
+    pub(super) catalog: Option<String>,
     /// The platform keys by their ID.
     pub(super) certs: BTreeMap<String, String>,
 }
@@ -91,7 +95,17 @@ pub(super) fn client_builder(config: &ConfigArgs, arguments: Settings) -> Result
     Ok(settings.client_builder()?)
 }
 
+/// The catalogue that the settings name; `None` for the built-in one.
+pub(super) fn catalog(config: &ConfigArgs) -> Result<Option<Catalog>, Failure> {
+    Ok(load(config, Settings::default())?.catalog()?)
+}
+
 impl Settings {
+    /// The catalogue that these settings name; `None` for the built-in one.
+    pub(super) fn catalog(&self) -> Result<Option<Catalog>, Error> {
+        self.catalog.as_deref().map(|path| Catalog::from_path(file_path(path).unwrap_or(path))).transpose()
+    }
+
     /// Reads a TOML file. Relative `file://` paths in it start at its folder.
     fn from_file(path: &Path) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(path).map_err(|error| {
@@ -122,6 +136,7 @@ impl Settings {
             apiv3_key: variable("WXPAY_APIV3_KEY")?,
             secret: variable("WXPAY_SECRET")?,
             base_uri: variable("WXPAY_BASE_URI")?,
+            catalog: variable("WXPAY_CATALOG")?,
             certs,
             ..Settings::default()
         })
@@ -144,6 +159,7 @@ impl Settings {
             proxy: upper.proxy.or(self.proxy),
             root_certificate: upper.root_certificate.or(self.root_certificate),
             merchant: upper.merchant.or(self.merchant),
+            catalog: upper.catalog.or(self.catalog),
             certs: self.certs,
         }
     }
@@ -214,6 +230,7 @@ impl Settings {
             self.proxy.is_some(),
             self.root_certificate.is_some(),
             self.merchant.is_some(),
+            self.catalog.is_some(),
             !self.certs.is_empty(),
         ]
         .into_iter()
@@ -240,6 +257,9 @@ impl Settings {
     }
 
     fn resolve_paths(&mut self, folder: &Path) {
+        if let Some(path) = &mut self.catalog {
+            *path = folder.join(file_path(path).unwrap_or(path)).display().to_string();
+        }
         let own = [&mut self.private_key, &mut self.root_certificate].into_iter().flatten();
         let merchant = self.merchant.iter_mut();
         let merchant = merchant.flat_map(|merchant| [&mut merchant.cert, &mut merchant.key, &mut merchant.pkcs12]);

@@ -4,6 +4,7 @@ mod attacks;
 mod call_forms;
 mod call_hints;
 mod callers_code;
+mod catalog;
 mod client_config;
 mod concurrency;
 pub(crate) mod corpus;

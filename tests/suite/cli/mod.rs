@@ -5,6 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use wechatpay_chain::sandbox::{PUBLIC_KEY_ID, Sandbox};
 
+mod api;
 mod completions;
 mod doctor;
 mod files;

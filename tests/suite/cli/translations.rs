@@ -97,6 +97,17 @@ const NOT_TRANSLATED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "the text of the catalogue",
+        &[
+            "{} response",
+            "{} response {}",
+            "# wechatpay-chain catalogue, format 1",
+            "# Built by `wxpay api import` from the pages of the documentation site; do not edit.",
+            "# METHOD PATH TITLE, or NOTIFICATION NAME TITLE; then the places of the fields, one space for each level.",
+            "# FIELD TYPE MARK = VALUES. \"!\" is required, \"-\" not documented.",
+        ],
+    ),
+    (
         "whole files of a table on standard output",
         &["  serial     {}", "  subject    {}", "  valid from {} ({})", "  valid to   {} ({})"],
     ),

@@ -1,0 +1,247 @@
+//! Documented calls and notifications.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::OnceLock;
+
+use http::Method;
+
+use super::field::{Encoding, Field, FieldType, Place, ResponseKind, Section};
+use super::record::{self, Details};
+
+/// A documented call.
+///
+/// Only its first line is read when the catalogue is loaded. The rest is parsed at the first access
+/// and kept.
+pub struct Call {
+    record: Cow<'static, str>,
+    details: OnceLock<Details>,
+}
+
+/// A documented notification.
+pub struct Notification {
+    record: Cow<'static, str>,
+    details: OnceLock<Details>,
+}
+
+impl Call {
+    pub(super) fn new(record: Cow<'static, str>) -> Self {
+        Call { record, details: OnceLock::new() }
+    }
+
+    /// The method, the template and the title.
+    fn head(&self) -> (&str, &str, &str) {
+        let line = self.record.lines().next().unwrap_or_default();
+        let (method, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let (template, title) = rest.split_once(' ').unwrap_or((rest, ""));
+        (method, template, title)
+    }
+
+    fn details(&self) -> &Details {
+        self.details.get_or_init(|| record::details_or_default(&self.record))
+    }
+
+    /// Returns the method.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        Method::from_bytes(self.head().0.as_bytes()).unwrap_or_default()
+    }
+
+    pub(super) fn method_name(&self) -> &str {
+        self.head().0
+    }
+
+    /// Returns the path template, such as `v3/pay/transactions/id/{transaction_id}`. `None` if the
+    /// documentation has none, because a browser makes the call and not a client.
+    #[must_use]
+    pub fn template(&self) -> Option<&str> {
+        Some(self.head().1).filter(|template| *template != record::NONE)
+    }
+
+    /// Returns the title of the page, in Chinese.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        self.head().2
+    }
+
+    /// Returns the base URI, if it is another than `https://api.mch.weixin.qq.com/` and the
+    /// documentation gives it.
+    #[must_use]
+    pub fn base_uri(&self) -> Option<&str> {
+        self.details().base_uri.as_deref().filter(|base_uri| *base_uri != record::NONE)
+    }
+
+    /// Returns the addresses of the official pages.
+    pub fn links(&self) -> impl Iterator<Item = String> + '_ {
+        self.details().links.iter().map(|link| record::full_link(link))
+    }
+
+    /// Returns the options that the documentation gives with the call besides its fields, such as
+    /// `security` and `nonceless`.
+    #[must_use]
+    pub fn options(&self) -> &[String] {
+        &self.details().options
+    }
+
+    /// Returns whether the call needs the merchant certificate over TLS.
+    #[must_use]
+    pub fn needs_certificate(&self) -> bool {
+        self.options().iter().any(|option| option == "security")
+    }
+
+    /// Returns the fields of the request, by place.
+    #[must_use]
+    pub fn request(&self) -> &[Section] {
+        &self.details().request
+    }
+
+    /// Returns the fields of the request in one place.
+    #[must_use]
+    pub fn fields(&self, place: Place) -> &[Field] {
+        self.section(place).map_or(&[], |section| &section.fields)
+    }
+
+    pub(super) fn section(&self, place: Place) -> Option<&Section> {
+        self.request().iter().find(|section| section.place == place)
+    }
+
+    /// Returns what the body of a 2xx response is.
+    #[must_use]
+    pub fn response_kind(&self) -> ResponseKind {
+        self.details().response_kind
+    }
+
+    /// Returns the fields of the response.
+    #[must_use]
+    pub fn response(&self) -> &[Field] {
+        &self.details().response
+    }
+
+    /// Returns the paths of the fields of the JSON body that are sent encrypted, such as
+    /// `contact_info.mobile_phone`. The option `encrypt` takes such paths.
+    #[must_use]
+    pub fn encrypted_request_fields(&self) -> Vec<String> {
+        encrypted(self.fields(Place::Json))
+    }
+
+    /// Returns the paths of the fields of the response that are received encrypted.
+    #[must_use]
+    pub fn encrypted_response_fields(&self) -> Vec<String> {
+        encrypted(self.response())
+    }
+}
+
+/// The paths of the encrypted fields.
+pub(super) fn encrypted(fields: &[Field]) -> Vec<String> {
+    fn collect(fields: &[Field], prefix: &str, found: &mut Vec<String>) {
+        for field in fields {
+            let path = if prefix.is_empty() { field.name.clone() } else { format!("{prefix}.{}", field.name) };
+            if field.encoding == Encoding::Encrypted {
+                found.push(path.clone());
+            }
+            if field.field_type == FieldType::Object {
+                collect(&field.fields, &path, found);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    collect(fields, "", &mut found);
+    found
+}
+
+impl Notification {
+    pub(super) fn new(record: Cow<'static, str>) -> Self {
+        Notification { record, details: OnceLock::new() }
+    }
+
+    /// The name and the title.
+    fn head(&self) -> (&str, &str) {
+        let line = self.record.lines().next().unwrap_or_default();
+        let line = line.strip_prefix(record::NOTIFICATION).unwrap_or(line).trim_start();
+        line.split_once(' ').unwrap_or((line, ""))
+    }
+
+    fn details(&self) -> &Details {
+        self.details.get_or_init(|| record::details_or_default(&self.record))
+    }
+
+    /// Returns the name of its page, such as `v3/COUPON.SEND` or `v2/refund-processed`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.head().0
+    }
+
+    /// Returns the title of the page, in Chinese.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        self.head().1
+    }
+
+    /// Returns the event types, such as `COUPON.SEND`. Notifications of APIv2 mostly have none.
+    #[must_use]
+    pub fn event_types(&self) -> &[String] {
+        &self.details().events
+    }
+
+    /// Returns the original types of the resource, such as `coupon`; empty if the documentation
+    /// does not list them.
+    #[must_use]
+    pub fn original_types(&self) -> &[String] {
+        &self.details().originals
+    }
+
+    /// Returns the headers.
+    #[must_use]
+    pub fn headers(&self) -> &[Field] {
+        self.fields(Place::Headers)
+    }
+
+    /// Returns the fields of the body. The fields of the decrypted resource are below the field
+    /// that is encrypted.
+    #[must_use]
+    pub fn body(&self) -> &[Field] {
+        self.fields(Place::Body)
+    }
+
+    fn fields(&self, place: Place) -> &[Field] {
+        let section = self.details().request.iter().find(|section| section.place == place);
+        section.map_or(&[], |section| &section.fields)
+    }
+
+    /// Returns the fields of the decrypted resource.
+    #[must_use]
+    pub fn resource(&self) -> &[Field] {
+        fn find(fields: &[Field]) -> Option<&Field> {
+            fields.iter().find_map(|field| match field.encoding {
+                Encoding::AesGcm | Encoding::AesEcb => Some(field),
+                _ => find(&field.fields),
+            })
+        }
+        find(self.body()).map_or(&[], |field| &field.fields)
+    }
+
+    /// Returns the fields of the response to the notification.
+    #[must_use]
+    pub fn reply(&self) -> &[Field] {
+        &self.details().response
+    }
+
+    /// Returns the addresses of the official pages.
+    pub fn links(&self) -> impl Iterator<Item = String> + '_ {
+        self.details().links.iter().map(|link| record::full_link(link))
+    }
+}
+
+/// The method, the template and the title.
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Call").field(&self.record.lines().next().unwrap_or_default()).finish()
+    }
+}
+
+/// The name and the title.
+impl fmt::Debug for Notification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Notification").field(&self.record.lines().next().unwrap_or_default()).finish()
+    }
+}

@@ -1,0 +1,125 @@
+//! Paths in every notation that the crate knows, split into segments.
+
+use std::borrow::Cow;
+
+use crate::proto::case;
+
+/// A segment of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Segment<'a> {
+    /// A variable, as `{x}`, `<x>` or `_x_`.
+    Variable(&'a str),
+    /// A name or a value: as given, and as a name in kebab-case.
+    Text(&'a str, Cow<'a, str>),
+}
+
+/// The segments of a path: a template, a chain with `/`, `.` or `->`, a path with values, or a URL.
+pub(super) fn segments(path: &str) -> Vec<Segment<'_>> {
+    let path = without_query(without_origin(path.trim()));
+    let parts: Vec<&str> = if path.contains("->") {
+        path.split("->").map(|part| part.trim().trim_start_matches("{'").trim_end_matches("'}")).collect()
+    } else if path.contains('.') && !path.contains('/') {
+        path.split('.').collect()
+    } else {
+        path.split('/').collect()
+    };
+    let mut segments = Vec::with_capacity(parts.len());
+    let last = parts.len().saturating_sub(1);
+    for (index, part) in parts.into_iter().enumerate() {
+        // `id{/x}` writes its own slash. It was split at that slash.
+        if let Some(before) = part.strip_suffix('{') {
+            segments.push(segment(before, false));
+        } else if let Some(name) = part.strip_suffix('}').filter(|name| !name.contains('{')) {
+            segments.push(Segment::Variable(variable_name(name)));
+        } else {
+            segments.push(segment(part, index == last));
+        }
+    }
+    segments
+}
+
+/// The names of the placeholders for nothing, with which a path ends with a slash.
+const TRAILING_SLASH: [&str; 2] = ["empty", "stub"];
+
+fn segment(part: &str, is_last: bool) -> Segment<'_> {
+    let name = match part.as_bytes() {
+        [b'{', .., b'}'] | [b'<', .., b'>'] => part.get(1..part.len() - 1),
+        [b'_', _, .., b'_'] => part.get(1..part.len() - 1),
+        _ => None,
+    };
+    match name.map(variable_name) {
+        Some(name) if is_last && TRAILING_SLASH.contains(&name) => Segment::Text("", Cow::Borrowed("")),
+        Some(name) => Segment::Variable(name),
+        // A value with capitals that is not a name stays as it is.
+        None => Segment::Text(part, case::normalize(part).unwrap_or(Cow::Borrowed(part))),
+    }
+}
+
+/// The name of a variable without the operator and the modifier of RFC 6570.
+fn variable_name(text: &str) -> &str {
+    let text = text.trim_start_matches(['+', '#', '.', ';']);
+    text.split([':', '*']).next().unwrap_or(text)
+}
+
+/// A URL without its scheme, its host, and the path that the base URI of some regions has.
+fn without_origin(path: &str) -> &str {
+    let Some((_, rest)) = path.split_once("://") else { return path };
+    let path = rest.split_once('/').map_or("", |(_, path)| path);
+    ["hk/", "global/"]
+        .iter()
+        .find_map(|base| path.strip_prefix(base).filter(|rest| rest.starts_with("v3/")))
+        .unwrap_or(path)
+}
+
+/// A path without its query and its fragment, also as expressions of RFC 6570.
+fn without_query(path: &str) -> &str {
+    let end = ["{?", "{&", "{#", "{;", "?", "#"].iter().filter_map(|start| path.find(start)).min();
+    end.and_then(|end| path.get(..end)).unwrap_or(path)
+}
+
+/// The path with each variable as `{}`. Two templates of the same shape differ only in the names of
+/// their variables.
+pub(super) fn shape(method: &str, segments: &[Segment<'_>]) -> String {
+    let mut shape = String::with_capacity(64);
+    shape.push_str(method);
+    for segment in segments {
+        shape.push('/');
+        shape.push_str(match segment {
+            Segment::Variable(_) => "{}",
+            Segment::Text(_, name) => name,
+        });
+    }
+    shape
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_notation_has_the_same_shape() {
+        for (path, expected) in [
+            ("v3/pay/transactions/id/{transaction_id}", "GET/v3/pay/transactions/id/{}"),
+            ("v3/pay/transactions/id/<id>", "GET/v3/pay/transactions/id/{}"),
+            ("v3/pay/transactions/id/_id_", "GET/v3/pay/transactions/id/{}"),
+            ("v3.pay.transactions.id._id_", "GET/v3/pay/transactions/id/{}"),
+            ("v3->pay->transactions->id->{'_id_'}", "GET/v3/pay/transactions/id/{}"),
+            ("v3/pay/transactions/id{/id}", "GET/v3/pay/transactions/id/{}"),
+            ("v3/pay/transactions/id/{+id:9}{?mchid}", "GET/v3/pay/transactions/id/{}"),
+            ("v3/pay/transactions/id/{id}?mchid=1", "GET/v3/pay/transactions/id/{}"),
+            ("v3/marketing/membercardOpen/cards", "GET/v3/marketing/membercard-open/cards"),
+            ("v3/ecommerce/applyments/{empty}", "GET/v3/ecommerce/applyments/"),
+            ("v3/ecommerce/applyments/", "GET/v3/ecommerce/applyments/"),
+            ("https://api.mch.weixin.qq.com/v3/certificates?a=b", "GET/v3/certificates"),
+            ("https://api.mch.weixin.qq.com/hk/v3/refunds", "GET/v3/refunds"),
+            ("https://apihk.mch.weixin.qq.com/v3/global/refunds", "GET/v3/global/refunds"),
+            ("v3/pay/transactions/id/4200A1bC", "GET/v3/pay/transactions/id/4200A1bC"),
+            ("", "GET/"),
+            ("{}", "GET/{}"),
+            ("_", "GET/_"),
+            ("{é}/<中>", "GET/{}/{}"),
+        ] {
+            assert_eq!(shape("GET", &segments(path)), expected, "{path}");
+        }
+    }
+}
