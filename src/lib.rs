@@ -26,6 +26,8 @@ pub use client::builder::ClientBuilder;
 pub use client::chain::Chain;
 pub use client::download::Download;
 pub use client::payment::{voucher_sign, workwx_sign};
+#[cfg(feature = "aws-lc-rs")]
+pub use crypto::Encrypted;
 pub use crypto::secret::Secret;
 pub use crypto::{Apiv3Key, Certificate, PrivateKey, PublicKey};
 pub use error::{BoxError, Error, ErrorKind};

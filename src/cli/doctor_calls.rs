@@ -22,9 +22,9 @@ pub(super) fn check(client: &Client, settings: &Settings, report: &mut Report) {
     let mut options = json!({ "timeout": CALL_TIMEOUT, "json": { "echo_message": echo } });
     let encrypted = client.encrypt(&echo).ok();
     let has_encrypted_field = encrypted.is_some();
-    if let Some((ciphertext, key_id)) = encrypted {
-        options["json"]["encrypted_echo_message"] = ciphertext.into();
-        options["headers"] = json!({ "Wechatpay-Serial": key_id });
+    if let Some(encrypted) = encrypted {
+        options["json"]["encrypted_echo_message"] = encrypted.ciphertext.into();
+        options["headers"] = json!({ "Wechatpay-Serial": encrypted.serial });
     }
     let outcome = client.chain("v3/security/echo").post(options);
     let headers = match &outcome {

@@ -22,8 +22,9 @@ use crate::client::chain::Chain;
 use crate::client::chain_cache::ChainCache;
 use crate::client::download::Download;
 use crate::client::inner::ClientInner;
-use crate::clock;
-use crate::crypto::{Certificate, random};
+use crate::crypto::Certificate;
+#[cfg(feature = "aws-lc-rs")]
+use crate::crypto::Encrypted;
 #[cfg(feature = "aws-lc-rs")]
 use crate::error::ErrorKind;
 use crate::error::{BoxError, Error};
@@ -180,8 +181,8 @@ impl Client {
         Ok(crate::notify::v2::NotificationVerifier::with(credential, self.inner.platform_keys.apiv3_key().ok()))
     }
 
-    /// Encrypts a sensitive value for the platform with RSA-OAEP. Returns the ciphertext in base64,
-    /// and the ID of the key for the header `Wechatpay-Serial`.
+    /// Encrypts a sensitive value for the platform with RSA-OAEP. Returns the ciphertext, and the
+    /// ID of the key for the header `Wechatpay-Serial`.
     ///
     /// The option `encrypt` does this for the fields of a JSON body. Use this method for values
     /// elsewhere, such as in a query. The platform's 2048-bit keys limit the text to 214 bytes.
@@ -191,10 +192,10 @@ impl Client {
     /// # use serde_json::json;
     /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
     /// # let client = sandbox.client()?;
-    /// let (ciphertext, key_id) = client.encrypt("hello")?;
+    /// let encrypted = client.encrypt("hello")?;
     /// client.chain("v3/security/echo").post(json!({
-    ///     "json": { "echo_message": "hello", "encrypted_echo_message": ciphertext },
-    ///     "headers": { "Wechatpay-Serial": key_id },
+    ///     "json": { "echo_message": "hello", "encrypted_echo_message": encrypted.ciphertext },
+    ///     "headers": { "Wechatpay-Serial": encrypted.serial },
     /// }))?;
     /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```
@@ -204,17 +205,17 @@ impl Client {
     /// client has neither a platform key nor an APIv3 key; with [`ErrorKind::Verification`] if the
     /// platform certificates are needed but cannot be downloaded.
     #[cfg(feature = "aws-lc-rs")]
-    pub fn encrypt(&self, text: &str) -> Result<(String, String), Error> {
+    pub fn encrypt(&self, text: &str) -> Result<Encrypted, Error> {
         self.encrypt_async(text).wait()
     }
 
     /// The asynchronous form of [`encrypt`](Self::encrypt).
     #[cfg(feature = "aws-lc-rs")]
-    pub fn encrypt_async(&self, text: &str) -> Promise<(String, String)> {
+    pub fn encrypt_async(&self, text: &str) -> Promise<Encrypted> {
         let (platform_keys, text) = (Arc::clone(&self.inner.platform_keys), text.to_owned());
         Promise::new(async move {
-            let (id, key) = platform_keys.encryption_key().await?;
-            Ok((key.encrypt(text.as_bytes())?, id))
+            let (serial, key) = platform_keys.encryption_key().await?;
+            Ok(Encrypted { ciphertext: key.encrypt(text.as_bytes())?, serial })
         })
     }
 
@@ -245,8 +246,10 @@ impl Client {
 
     /// Returns the parameters that start a payment on a web page (JSAPI) or in a mini program,
     /// signed with the merchant's private key. They are an object with the strings `appId`,
-    /// `timeStamp`, `nonceStr`, `package`, `signType` and `paySign`. Source: WeChat Pay,
-    /// "JSAPI调起支付", "小程序调起支付".
+    /// `timeStamp`, `nonceStr`, `package`, `signType` and `paySign`. `wx.chooseWXPay` of the JS-SDK
+    /// takes the same values, but names the time `timestamp`. For the order of a partner, `appid`
+    /// is the `sub_appid` if the order has one. Source: WeChat Pay, "JSAPI调起支付",
+    /// "小程序调起支付".
     ///
     /// ```
     /// # let client = wechatpay_chain::sandbox::Sandbox::start()?.client()?;
@@ -264,19 +267,14 @@ impl Client {
 
     /// The asynchronous form of [`jsapi_payment`](Self::jsapi_payment).
     pub fn jsapi_payment_async(&self, appid: &str, prepay_id: &str) -> Promise<Value> {
-        let (inner, appid, package) = (Arc::clone(&self.inner), appid.to_owned(), format!("prepay_id={prepay_id}"));
-        Promise::new(async move {
-            let (timestamp, nonce) = (clock::now().to_string(), random::nonce()?);
-            let message = payment::jsapi_message(&appid, &timestamp, &nonce, &package);
-            let sign = inner.credential.sign_base64(message.as_bytes()).await?.1;
-            Ok(payment::jsapi(&appid, &timestamp, &nonce, &package, &sign))
-        })
+        payment::sign_jsapi(Arc::clone(&self.inner.credential), appid, prepay_id)
     }
 
     /// Returns the parameters that start a payment in an app, signed with the merchant's private
     /// key. They are an object with the strings `appid`, `partnerid`, `prepayid`, `package`,
-    /// `noncestr`, `timestamp` and `sign`. `partnerid` is this client's merchant ID; if you are a
-    /// partner, replace it with the sub-merchant's ID. Source: WeChat Pay, "APP调起支付".
+    /// `noncestr`, `timestamp` and `sign`. `partnerid` is this client's merchant ID: the `mchid` of
+    /// an order, or the `combine_mchid` of a combined order. For the order of a partner, use
+    /// [`partner_app_payment`](Self::partner_app_payment). Source: WeChat Pay, "APP调起支付".
     ///
     /// ```
     /// # let client = wechatpay_chain::sandbox::Sandbox::start()?.client()?;
@@ -295,13 +293,37 @@ impl Client {
 
     /// The asynchronous form of [`app_payment`](Self::app_payment).
     pub fn app_payment_async(&self, appid: &str, prepay_id: &str) -> Promise<Value> {
-        let (inner, appid, prepay_id) = (Arc::clone(&self.inner), appid.to_owned(), prepay_id.to_owned());
-        Promise::new(async move {
-            let (timestamp, nonce) = (clock::now().to_string(), random::nonce()?);
-            let message = payment::app_message(&appid, &timestamp, &nonce, &prepay_id);
-            let sign = inner.credential.sign_base64(message.as_bytes()).await?.1;
-            Ok(payment::app(&appid, &inner.credential.mchid, &prepay_id, &timestamp, &nonce, &sign))
-        })
+        payment::sign_app(Arc::clone(&self.inner.credential), appid, &self.inner.credential.mchid, prepay_id)
+    }
+
+    /// The same as [`app_payment`](Self::app_payment), for an order that a partner placed for a
+    /// sub-merchant: `partnerid` is the ID of the sub-merchant. `appid` is the `sub_appid` of the
+    /// order if it has one, and the `sp_appid` otherwise. The partner's key signs. Source: WeChat
+    /// Pay, "APP调起支付" for partners.
+    ///
+    /// ```
+    /// # let client = wechatpay_chain::sandbox::Sandbox::start()?.client()?;
+    /// let (sub_mchid, prepay_id) = ("1900000109", "wx201410272009395522657a690389285100");
+    /// let parameters = client.partner_app_payment("wx8888888888888888", sub_mchid, prepay_id)?;
+    /// assert_eq!(parameters["partnerid"], "1900000109");
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Fails with [`ErrorKind::Options`] if `sub_mchid` does not consist of digits, and with
+    /// [`ErrorKind::Sign`] if the signer returns an error.
+    pub fn partner_app_payment(&self, appid: &str, sub_mchid: &str, prepay_id: &str) -> Result<Value, Error> {
+        self.partner_app_payment_async(appid, sub_mchid, prepay_id).wait()
+    }
+
+    /// The asynchronous form of [`partner_app_payment`](Self::partner_app_payment).
+    pub fn partner_app_payment_async(&self, appid: &str, sub_mchid: &str, prepay_id: &str) -> Promise<Value> {
+        // Two strings are easily swapped, and the signature does not cover the merchant ID.
+        if sub_mchid.is_empty() || !sub_mchid.bytes().all(|byte| byte.is_ascii_digit()) {
+            let error = Error::options("sub_mchid is not the ID of a sub-merchant: it consists of digits");
+            return Promise::new(async move { Err(error) });
+        }
+        payment::sign_app(Arc::clone(&self.inner.credential), appid, sub_mchid, prepay_id)
     }
 
     /// Downloads the platform certificates, decrypts them with the APIv3 key, and verifies the

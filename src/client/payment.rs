@@ -1,11 +1,16 @@
 //! The parameters with which a front end starts a payment through WeChat's scripts and libraries,
 //! and the signatures of vouchers and WeChat Work.
 
+use std::sync::Arc;
+
 use ring::hmac;
 use serde_json::{Value, json};
 
-use crate::crypto::hex;
+use crate::clock;
 use crate::crypto::secret::Secret;
+use crate::crypto::{hex, random};
+use crate::pipeline::promise::Promise;
+use crate::pipeline::sign::Credential;
 use crate::proto::signing_string::{joined_by_line_feed, ksort, query_string_like};
 
 /// The signing string of `paySign` for JSAPI and mini programs: four lines, each of which ends with
@@ -20,13 +25,13 @@ use crate::proto::signing_string::{joined_by_line_feed, ksort, query_string_like
 /// 0123456789ABCDEFGHIJKLMNOPQRSTUV\n
 /// prepay_id=wx201410272009395522657a690389285100\n
 /// ```
-pub(crate) fn jsapi_message(appid: &str, timestamp: &str, nonce: &str, package: &str) -> String {
+fn jsapi_message(appid: &str, timestamp: &str, nonce: &str, package: &str) -> String {
     joined_by_line_feed([appid, timestamp, nonce, package])
 }
 
 /// The argument of `WeixinJSBridge.invoke('getBrandWCPayRequest', ...)`, and the parameters of
 /// `wx.requestPayment`. All values are strings.
-pub(crate) fn jsapi(appid: &str, timestamp: &str, nonce: &str, package: &str, sign: &str) -> Value {
+fn jsapi(appid: &str, timestamp: &str, nonce: &str, package: &str, sign: &str) -> Value {
     json!({
         "appId": appid,
         "timeStamp": timestamp,
@@ -34,6 +39,28 @@ pub(crate) fn jsapi(appid: &str, timestamp: &str, nonce: &str, package: &str, si
         "package": package,
         "signType": "RSA",
         "paySign": sign,
+    })
+}
+
+/// Signs the parameters for JSAPI and mini programs.
+pub(crate) fn sign_jsapi(credential: Arc<Credential>, appid: &str, prepay_id: &str) -> Promise<Value> {
+    let (appid, package) = (appid.to_owned(), format!("prepay_id={prepay_id}"));
+    Promise::new(async move {
+        let (timestamp, nonce) = (clock::now().to_string(), random::nonce()?);
+        let message = jsapi_message(&appid, &timestamp, &nonce, &package);
+        let sign = credential.sign_base64(message.as_bytes()).await?.1;
+        Ok(jsapi(&appid, &timestamp, &nonce, &package, &sign))
+    })
+}
+
+/// Signs the parameters for apps.
+pub(crate) fn sign_app(credential: Arc<Credential>, appid: &str, partnerid: &str, prepay_id: &str) -> Promise<Value> {
+    let (appid, partnerid, prepay_id) = (appid.to_owned(), partnerid.to_owned(), prepay_id.to_owned());
+    Promise::new(async move {
+        let (timestamp, nonce) = (clock::now().to_string(), random::nonce()?);
+        let message = app_message(&appid, &timestamp, &nonce, &prepay_id);
+        let sign = credential.sign_base64(message.as_bytes()).await?.1;
+        Ok(app(&appid, &partnerid, &prepay_id, &timestamp, &nonce, &sign))
     })
 }
 
@@ -48,12 +75,12 @@ pub(crate) fn jsapi(appid: &str, timestamp: &str, nonce: &str, package: &str, si
 /// 0123456789ABCDEFGHIJKLMNOPQRSTUV\n
 /// wx201410272009395522657a690389285100\n
 /// ```
-pub(crate) fn app_message(appid: &str, timestamp: &str, nonce: &str, prepay_id: &str) -> String {
+fn app_message(appid: &str, timestamp: &str, nonce: &str, prepay_id: &str) -> String {
     joined_by_line_feed([appid, timestamp, nonce, prepay_id])
 }
 
 /// The fields of `PayReq` in the libraries for Android, iOS and HarmonyOS. All values are strings.
-pub(crate) fn app(appid: &str, partnerid: &str, prepay_id: &str, timestamp: &str, nonce: &str, sign: &str) -> Value {
+fn app(appid: &str, partnerid: &str, prepay_id: &str, timestamp: &str, nonce: &str, sign: &str) -> Value {
     json!({
         "appid": appid,
         "partnerid": partnerid,

@@ -46,3 +46,5 @@ pub use aes_gcm::Apiv3Key;
 pub use certificate::Certificate;
 pub use private_key::PrivateKey;
 pub use public_key::PublicKey;
+#[cfg(feature = "aws-lc-rs")]
+pub use sensitive::Encrypted;

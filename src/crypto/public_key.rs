@@ -12,7 +12,7 @@ use x509_cert::spki::{AlgorithmIdentifierRef, ObjectIdentifier, SubjectPublicKey
 #[cfg(feature = "aws-lc-rs")]
 use {
     super::sensitive,
-    aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OaepPublicEncryptingKey, PublicEncryptingKey},
+    aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OaepPublicEncryptingKey, Pkcs1PublicEncryptingKey, PublicEncryptingKey},
 };
 
 use super::decode;
@@ -174,20 +174,37 @@ impl PublicKey {
     /// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if the text is too long.
     #[cfg(feature = "aws-lc-rs")]
     pub fn encrypt(&self, plaintext: &[u8]) -> Result<String, Error> {
-        let failed = |_| Error::options("the RSA library failed to encrypt");
-        let key = PublicEncryptingKey::from_der(&self.spki()).map_err(|_| failed(()))?;
-        let key = OaepPublicEncryptingKey::new(key).map_err(|_| failed(()))?;
-        let max = key.max_plaintext_size(&OAEP_SHA1_MGF1SHA1);
-        if plaintext.len() > max {
-            return Err(Error::options(format!(
-                "the field to encrypt has {} bytes: RSA encrypts up to {max}",
-                plaintext.len()
-            )));
-        }
+        let key = OaepPublicEncryptingKey::new(self.encrypting_key()?).map_err(failed_to_encrypt)?;
+        check_plaintext(plaintext, key.max_plaintext_size(&OAEP_SHA1_MGF1SHA1))?;
         let mut ciphertext = vec![0; key.ciphertext_size()];
-        let length = key.encrypt(&OAEP_SHA1_MGF1SHA1, plaintext, &mut ciphertext, None).map_err(|_| failed(()))?.len();
-        ciphertext.truncate(length);
-        Ok(BASE64_STANDARD.encode(ciphertext))
+        let encrypted = key.encrypt(&OAEP_SHA1_MGF1SHA1, plaintext, &mut ciphertext, None);
+        encrypted.map(|ciphertext| BASE64_STANDARD.encode(ciphertext)).map_err(failed_to_encrypt)
+    }
+
+    /// Encrypts with RSA PKCS#1 v1.5, like PHP's `Rsa::encrypt` with `OPENSSL_PKCS1_PADDING`, and
+    /// returns base64. A 2048-bit key can encrypt up to 245 bytes.
+    ///
+    /// Use it only where WeChat Pay requires this padding: the identity of the buyer in the customs
+    /// declaration of overseas merchants (`v3/global/customs/verify-certificate` and its APIv2
+    /// form), and the applications of micro-merchants in APIv2. Elsewhere, use
+    /// [`encrypt`](Self::encrypt). There is no decryption with this padding, because a program that
+    /// shows whether it succeeds reveals the text. Source: the PHP and Go SDKs, which added the
+    /// padding for overseas endpoints.
+    ///
+    /// # Errors
+    /// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if the text is too long.
+    #[cfg(feature = "aws-lc-rs")]
+    pub fn encrypt_pkcs1v15(&self, plaintext: &[u8]) -> Result<String, Error> {
+        let key = Pkcs1PublicEncryptingKey::new(self.encrypting_key()?).map_err(failed_to_encrypt)?;
+        check_plaintext(plaintext, key.max_plaintext_size())?;
+        let mut ciphertext = vec![0; key.ciphertext_size()];
+        let encrypted = key.encrypt(plaintext, &mut ciphertext);
+        encrypted.map(|ciphertext| BASE64_STANDARD.encode(ciphertext)).map_err(failed_to_encrypt)
+    }
+
+    #[cfg(feature = "aws-lc-rs")]
+    fn encrypting_key(&self) -> Result<PublicEncryptingKey, Error> {
+        PublicEncryptingKey::from_der(&self.spki()).map_err(failed_to_encrypt)
     }
 
     /// Encrypts the fields at `paths` in place with [`encrypt`](Self::encrypt). If one field fails,
@@ -216,6 +233,20 @@ impl PublicKey {
         // less.
         spki.unwrap_or_default()
     }
+}
+
+#[cfg(feature = "aws-lc-rs")]
+fn failed_to_encrypt<E>(_: E) -> Error {
+    Error::options("the RSA library failed to encrypt")
+}
+
+#[cfg(feature = "aws-lc-rs")]
+fn check_plaintext(plaintext: &[u8], max: usize) -> Result<(), Error> {
+    if plaintext.len() <= max {
+        return Ok(());
+    }
+    let length = plaintext.len();
+    Err(Error::options(format!("the field to encrypt has {length} bytes: RSA encrypts up to {max}")))
 }
 
 /// The length in bits of a number without leading zero bytes.

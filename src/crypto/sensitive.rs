@@ -11,6 +11,18 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::proto::json_depth;
 
+/// A value that was encrypted for the platform, returned by
+/// [`Client::encrypt`](crate::Client::encrypt).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Encrypted {
+    /// The ciphertext in base64, for the field.
+    pub ciphertext: String,
+    /// The ID of the key, for the header `Wechatpay-Serial`: `PUB_KEY_ID_...` or the serial number
+    /// of a certificate.
+    pub serial: String,
+}
+
 /// Replaces the text of the fields at `paths` with the result of `change`. If it fails, `json` is
 /// unchanged.
 pub(super) fn replace_all<'a>(
@@ -31,7 +43,8 @@ fn replace(json: &mut Value, path: &str, change: &mut impl FnMut(&str) -> Result
     let names: Vec<&str> = path.split('.').map(|name| name.strip_suffix("[]").unwrap_or(name)).collect();
     match walk(json, path, &names, change)? {
         0 => Err(Error::options(format!(
-            "the sensitive field {path:?} is not in the JSON: correct its path, or remove it"
+            "the sensitive field {path:?} is not in the JSON: correct its path, or remove it; encrypt a value elsewhere, such \
+             as in the query, with Client::encrypt"
         ))),
         _ => Ok(()),
     }

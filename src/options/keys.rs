@@ -130,7 +130,8 @@ impl Options {
         }
         if !self.encrypt.is_empty() && !matches!(self.spec.body, Some(RequestBody::Json(_))) {
             return Err(Error::options(
-                "the option \"encrypt\" names fields of the JSON body, and the option \"json\" is missing",
+                "the option \"encrypt\" names fields of the JSON body, and the option \"json\" is missing: encrypt a value elsewhere, such \
+                 as in the query, with Client::encrypt",
             ));
         }
         if let Some(RequestBody::Json(Value::String(text))) = &self.spec.body {

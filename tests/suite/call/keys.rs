@@ -204,6 +204,15 @@ fn openssl_decrypts_and_its_ciphertexts_are_decrypted() {
     assert!(
         public.encrypt(&[b'x'; 215]).expect_err("too long").to_string().contains("215 bytes: RSA encrypts up to 214")
     );
+    for text in ["", "张三", &"x".repeat(245)] {
+        let ours = public.encrypt_pkcs1v15(text.as_bytes()).expect("encrypted");
+        keys.write("ours", BASE64_STANDARD.decode(&ours).expect("base64"));
+        let pkcs1 = "pkeyutl -decrypt -inkey key.pem -in ours -pkeyopt rsa_padding_mode:pkcs1";
+        assert_eq!(keys.openssl(pkcs1), text.as_bytes());
+        assert!(key.decrypt(&ours).is_err(), "not OAEP");
+    }
+    let error = public.encrypt_pkcs1v15(&[b'x'; 246]).expect_err("too long");
+    assert!(error.to_string().contains("246 bytes: RSA encrypts up to 245"), "{error}");
     let other = PrivateKey::from_pem(&keys.text("key.pem")).expect("key");
     assert_eq!(other.decrypt(&public.encrypt(b"x").expect("encrypted")).expect("same key"), b"x");
     for wrong in ["", "%%%", "QUJD", &BASE64_STANDARD.encode([7; 256])] {

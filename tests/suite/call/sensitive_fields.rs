@@ -51,7 +51,8 @@ fn fields_are_encrypted_with_the_key_that_the_request_names() {
     let certificate = sandbox.rotate_certificate().expect("certificate");
     let by_certificate = || by_certificate(&sandbox).build().expect("client");
     assert_eq!(decrypted(&sandbox, &by_certificate()), (certificate.serial().to_owned(), body()));
-    let (cipher, id) = run(by_certificate().encrypt_async("张三")).expect("encrypted");
+    let encrypted = run(by_certificate().encrypt_async("张三")).expect("encrypted");
+    let (cipher, id) = (encrypted.ciphertext, encrypted.serial);
     assert_eq!(sandbox.decrypt(&id, &cipher).expect("decrypted"), "张三");
 }
 
@@ -155,6 +156,32 @@ fn payment_parameters_are_signed_over_their_lines() {
     let p = client.app_payment("wx8888888888888888", "wx2014").expect("parameters");
     assert_eq!((text(&p["partnerid"]), text(&p["package"])), (sandbox::MCHID.to_owned(), "Sign=WXPay".to_owned()));
     assert!(is_signed(["wx8888888888888888", &text(&p["timestamp"]), &text(&p["noncestr"]), "wx2014"], &p["sign"]));
+    for p in [
+        client.partner_app_payment("wx8888888888888888", "1230000109", "wx2014").expect("parameters"),
+        run(client.partner_app_payment_async("wx8888888888888888", "1230000109", "wx2014")).expect("parameters"),
+    ] {
+        assert_eq!((text(&p["partnerid"]), text(&p["prepayid"])), ("1230000109".to_owned(), "wx2014".to_owned()));
+        assert!(is_signed(["wx8888888888888888", &text(&p["timestamp"]), &text(&p["noncestr"]), "wx2014"], &p["sign"]));
+    }
+    // The last two arguments are exchanged.
+    let swapped = client.partner_app_payment("wx8888888888888888", "wx2014", "1230000109").expect_err("swapped");
+    assert!(swapped.is_before_send() && swapped.message().contains("sub_mchid"), "{swapped}");
+}
+
+#[test]
+fn a_sensitive_field_outside_of_the_json_is_encrypted_with_the_client() {
+    let (sandbox, client) = crate::support::start();
+    for options in [
+        json!({ "query": { "name": "张三" }, "encrypt": "name" }),
+        json!({ "query": { "name": "张三" }, "json": { "x": 1 }, "encrypt": "name" }),
+    ] {
+        let error = client.chain("v3/x").post(options).expect_err("not in the JSON");
+        assert!(error.message().contains("Client::encrypt"), "{error}");
+    }
+    let encrypted = client.encrypt("张三").expect("encrypted");
+    assert_eq!(encrypted.serial, sandbox::PUBLIC_KEY_ID);
+    assert_eq!(run(client.encrypt_async("张三")).expect("encrypted").serial, encrypted.serial);
+    drop(sandbox);
 }
 
 #[test]

@@ -160,9 +160,10 @@ fn cards_images_and_echo_messages_work() {
     assert_eq!(image.text(), "a picture");
     client.chain("v3/merchant-service/images/{id}").get(json!({ "id": "none" })).expect_err("none");
 
-    let (ciphertext, key_id) = client.encrypt("hello").expect("encrypted");
+    let encrypted = client.encrypt("hello").expect("encrypted");
     let echo = json!({
-        "json": { "notify_url": url, "echo_message": "hello", "encrypted_echo_message": ciphertext }, "headers": { "Wechatpay-Serial": key_id },
+        "json": { "notify_url": url, "echo_message": "hello", "encrypted_echo_message": encrypted.ciphertext },
+        "headers": { "Wechatpay-Serial": encrypted.serial },
     });
     assert_eq!(
         client.chain("v3/security/echo").post(&echo).expect("echo").json().expect("json")["echo_message"],
