@@ -8,6 +8,9 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use wechatpay_chain::sandbox::{self, Sandbox};
 use wechatpay_chain::{Client, ClientBuilder};
 
@@ -97,6 +100,22 @@ pub(crate) fn raw_server(response: impl Into<Vec<u8>>) -> SocketAddr {
     })
 }
 
+/// The address of a TLS server with this certificate.
+pub(crate) fn tls_server(certificate: CertificateDer<'static>, key: &rcgen::KeyPair) -> SocketAddr {
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+        .expect("config");
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    server(move |stream| {
+        let acceptor = acceptor.clone();
+        async move { acceptor.accept(stream).await.map(drop) }
+    })
+}
+
 /// A server that accepts connections and never writes to them.
 pub(crate) fn silent_server() -> SocketAddr {
     server(|stream| async move {
@@ -138,12 +157,18 @@ impl io::Write for SharedBuffer {
 /// Checks the messages of neighbouring conditions: each message contains its hint, and the hint of
 /// no other row. A row whose hint is empty is a condition without a hint.
 pub(crate) fn each_hint_names_its_condition(rows: &[(&str, String)]) {
+    let mut wrong = String::new();
     for (hint, message) in rows {
-        assert!(message.contains(hint), "{hint:?} not in {message:?}");
+        if !message.contains(hint) {
+            wrong += &format!("{hint:?} not in {message:?}\n");
+        }
         for (other, _) in rows.iter().filter(|(other, _)| !other.is_empty() && other != hint) {
-            assert!(!message.contains(other), "{other:?} in {message:?}, which is the message of {hint:?}");
+            if message.contains(other) {
+                wrong += &format!("{other:?} in {message:?}, which is the message of {hint:?}\n");
+            }
         }
     }
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
 /// Copies bytes in both directions between a connection and an address, until both are closed.

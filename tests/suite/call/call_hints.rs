@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use wechatpay_chain::sandbox::Sandbox;
-use wechatpay_chain::{Client, Error, Media, Response};
+use wechatpay_chain::{Client, Error, Media, Options, Response};
 
 use crate::support::{CARDS, by_certificate, each_hint_names_its_condition, start};
 
@@ -31,7 +31,7 @@ fn paths() {
         ("give it as an option, {\"query\"", get("v3/x?token=aBc")),
         ("if it is a name of the API, write it as the API does", get("v3/cards/pbLatjvWOibDc5")),
         ("is not a variable: write {id}", get("v3/pay/:id")),
-        ("inside a path write {id}", get("v3/pay/_id_")),
+        ("which is a variable only as a complete name", get("v3/pay/_id_")),
         ("like a variable, and is not one: write {x}", get("_a/b_")),
         ("paths of APIv2 are written without the first slash", get("/v2/pay/orderquery")),
         ("remove it, or pass the text as a variable", get("v3/x#y")),
@@ -81,6 +81,10 @@ fn apiv2() {
     let post = |options: Value| message(client.chain("v2/pay/orderquery").post(options));
     let fields = |fields: Value| post(json!({ "xml": fields }));
     let other = json!({ "xml": { "mch_id": "1900000108" } });
+    let tls = sandbox.client_builder().secret(sandbox.secret()).base_uri(sandbox.tls_base_uri()).build();
+    let refunds = tls.expect("client").chain("v2/secapi/pay/refund");
+    let refund =
+        |security: bool| message(refunds.post(json!({ "xml": { "mch_id": "1900000109" }, "security": security })));
     let not_apiv2 = |option: &str, place: &str| {
         format!(
             "the option {option:?} does not apply to APIv2 (\"v2/...\"), which has no JSON and no forms: give the fields as {place:?}"
@@ -98,12 +102,14 @@ fn apiv2() {
         ("use a client with the settings of the other merchant", post(other)),
         ("a number where the string \"1900000109\" is needed", fields(json!({ "mch_id": 1 }))),
         ("set base_uri to https", post(json!({ "xml": { "mch_id": "1900000109" }, "security": true }))),
+        ("this call needs the merchant certificate, add the option \"security\"", refund(false)),
+        ("缺少参数out_refund_no", refund(true)),
         ("a redirect could lead anywhere", post(json!({ "xml": {}, "allow_redirects": true }))),
         ("APIv2 encrypts in another way", post(json!({ "json": { "a": "b" }, "encrypt": "a" }))),
         ("the setting secret is missing", {
             message(without_key.chain("v2/pay/orderquery").post(json!({ "xml": { "mch_id": "1900000109" } })))
         }),
-        ("FAIL", fields(json!({ "mch_id": "1900000109", "sign_type": "MD5" }))),
+        ("缺少参数out_trade_no", fields(json!({ "mch_id": "1900000109", "sign_type": "MD5" }))),
     ]);
 }
 
@@ -139,5 +145,128 @@ fn endpoints_of_the_sandbox() {
         }),
         (stub, get(&client, "v3/none")),
         ("the path has no segment \"v3\"", get(&client, "pay/transactions/native")),
+    ]);
+}
+
+#[test]
+fn templates() {
+    let (_sandbox, client) = start();
+    let with = |path: &str, options: Value| message(client.chain(path).get(options));
+    let get = |path: &str| with(path, json!({ "x": "a", "y": "b" }));
+    each_hint_names_its_condition(&[
+        ("the expression is empty; write a variable name in it", get("v3/{}")),
+        ("is nested; use scalars in it", with("v3/{x}", json!({ "x": [[1]] }))),
+        ("has a prefix; use a scalar", with("v3/{x:3}", json!({ "x": ["a"] }))),
+        ("has both modifiers; use ':' or '*'", get("v3/{x:3*}")),
+        ("'}' has no '{' before it", get("v3/x}")),
+        ("'>' has no '<' before it", get("v3/x>")),
+        ("only one variable name may be between them", get("v3/<x y>")),
+        ("in a literal; write its %XX form", get("v3/\u{1}")),
+        ("is a reserved operator; use + # . / ; ? &", get("v3/{=x}")),
+        ("':' without a prefix length; use 1 to 9999", get("v3/{x:}")),
+        ("is not a number; use 1 to 9999", get("v3/{x:a}")),
+        ("is out of range; use 1 to 9999", get("v3/{x:10000}")),
+        ("a variable name is empty; use one comma between two names", get("v3/{x,,y}")),
+        ("in a name; use letters, digits, _ - . %XX", get("v3/{x!y}")),
+        ("'%' in a name; use %XX with two hexadecimal digits", get("v3/{x%zz}")),
+        ("'.' in a name; use one between two other characters", get("v3/{x..y}")),
+        ("is never closed", get("v3/{x")),
+    ]);
+}
+
+/// Guzzle's options that this crate does not have.
+#[test]
+fn replacements_of_guzzles_options() {
+    let (_sandbox, client) = start();
+    let rows: Vec<_> = [
+        ("auth", "the user and password of a proxy are part of the URL"),
+        ("cert", "the client certificate belongs to the settings of the client"),
+        ("cookies", "a Cookie header can be given in \"headers\""),
+        ("crypto_method", "TLS 1.2 and 1.3 are always on"),
+        ("curl", "use \"timeout\", \"connect_timeout\" and \"proxy\""),
+        ("decode_content", "bodies are returned as received"),
+        ("delay", "wait before the call, with your runtime's timer"),
+        ("expect", "bodies are sent at once"),
+        ("force_ip_resolve", "IPv4 and IPv6 are tried in parallel"),
+        ("handler", "replace parts of the client with ClientBuilder::signer"),
+        ("idn_conversion", "write the host of base_uri in ASCII"),
+        ("on_headers", "the response headers are in Response::headers"),
+        ("on_stats", "add a layer that measures with ClientBuilder::layer"),
+        ("progress", "JSON cannot represent a function: give it with Options::progress"),
+        ("ssl_key", "the client certificate belongs to the settings of the client"),
+        ("stream_context", "PHP streams are not used: use \"timeout\" and \"proxy\""),
+        ("synchronous", "call post for a synchronous call, post_async for an asynchronous one"),
+        ("verify", "TLS is always verified; add a private authority"),
+        ("version", "requests are sent over HTTP/1.1"),
+        ("colour", "it is neither a variable of the path"),
+    ]
+    .map(|(key, hint)| (hint, message(client.chain("v3/x").get(json!({ key: true })))))
+    .into();
+    each_hint_names_its_condition(&rows);
+}
+
+#[test]
+fn options_that_exclude_each_other() {
+    let (sandbox, client) = start();
+    let post = |options: Options| message(client.chain("v3/security/echo").post(options));
+    let with = |options: Value| post(options.into());
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("x");
+    let path = path.to_str().expect("UTF-8");
+    let v2 = sandbox.client_builder().secret(sandbox.secret()).build().expect("client");
+    let other_key = json!({ "Wechatpay-Serial": "00AB" });
+    let name = json!({ "name": "x" });
+    each_hint_names_its_condition(&[
+        ("a request has one body: give only one of", with(json!({ "json": {}, "body": "x" }))),
+        ("the options hold both \"sink\" and \"stream\"", with(json!({ "sink": path, "stream": true }))),
+        ("a response is written to one sink", post(Options::new().with("sink", path).sink(std::io::sink()))),
+        ("and the option \"sink\" is missing", post(Options::new().progress(|_, _| ()))),
+        ("the option \"encrypt\" names fields of the JSON body", with(json!({ "encrypt": "name" }))),
+        ("is not in the JSON: correct its path, or remove it", with(json!({ "json": {}, "encrypt": "name" }))),
+        ("names another key than the one that \"encrypt\" uses", {
+            with(json!({ "json": name, "encrypt": "name", "headers": other_key }))
+        }),
+        ("has no value: omit it", with(json!({ "headers": { "X": [] } }))),
+        ("cannot be set: the client signs", with(json!({ "headers": { "Authorization": "x" } }))),
+        ("leave the header out, the client sets it", {
+            let upload = Media::from_bytes("a.png", "x");
+            post(Options::new().media(upload).with("headers", json!({ "Content-Type": "image/png" })))
+        }),
+        ("and a GET has one place for fields", {
+            let both = json!({ "xml": { "mch_id": "1900000109" }, "query": { "a": "b" } });
+            message(v2.chain("v2/pay/x").get(both))
+        }),
+        #[cfg(unix)]
+        ("it is not a regular file: write to it with Options::sink", with(json!({ "sink": "/dev/null" }))),
+        ("PARAM_ERROR", with(json!({ "json": {} }))),
+    ]);
+}
+
+#[test]
+fn downloads() {
+    let (sandbox, client) = start();
+    let described = |hash_type: &str| {
+        let url = format!("{}v3/billdownload/file?token=x", sandbox.base_uri());
+        let body = json!({ "download_url": url, "hash_type": hash_type, "hash_value": "x" });
+        sandbox.stub("GET", "v3/bill/tradebill", 200, body);
+        client.chain("v3/bill/tradebill").get(()).expect("response")
+    };
+    let error = |response: &Response| client.download(response).expect_err("refused").to_string();
+    sandbox.file("v3/billdownload/file", 10);
+    let unsigned = {
+        let response = http::Response::builder().status(200).body(bytes::Bytes::from("{}")).expect("response");
+        sandbox.inject(wechatpay_chain::sandbox::Fault::Gateway(response));
+        client.chain("v3/billdownload/file").get(()).expect("a file needs no signature")
+    };
+    sandbox.stub("GET", "v3/other", 200, json!({}));
+    let other = client.chain("v3/other").get(()).expect("response");
+    each_hint_names_its_condition(&[
+        ("call the URL with the option \"sink\" instead", error(&described("MD5"))),
+        ("use the response of a successful call", error(&unsigned)),
+        ("the response has no download_url: a download needs", error(&other)),
+        ("the file is not the one that the service announced", {
+            let download = client.download(&described("SHA1")).expect("a download");
+            message(download.write(std::io::sink()))
+        }),
     ]);
 }

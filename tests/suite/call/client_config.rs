@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use wechatpay_chain::sandbox::Sandbox;
 use wechatpay_chain::{Client, ErrorKind, PrivateKey, PublicKey};
 
-use crate::support::{CARDS, options, sandbox, silent_server};
+use crate::support::{CARDS, each_hint_names_its_condition, options, sandbox, silent_server};
 
 /// The sandbox's settings without the APIv3 key, with which platform keys could be fetched.
 fn settings_of(sandbox: &Sandbox) -> Value {
@@ -81,18 +81,23 @@ fn each_missing_or_wrong_setting_is_reported() {
     let certificate = pem("CERTIFICATE", sandbox.rotate_certificate().expect("certificate").der());
     let own = pem("PUBLIC KEY", &sandbox.merchant_key().public_key().spki());
     let mut messages = Vec::new();
-    for key in ["mchid", "serial", "privateKey", "certs"] {
+    for (key, expected) in [
+        ("mchid", "the setting mchid is missing"),
+        ("serial", "the setting serial is missing"),
+        ("privateKey", "the setting private_key (privateKey) is missing"),
+        ("certs", "platform_key (certs) is missing"),
+    ] {
         let mut settings = settings_of(&sandbox);
         settings.as_object_mut().expect("object").remove(key);
-        messages.push((message_of(settings), "is missing"));
+        messages.push((expected, message_of(settings)));
     }
     for (key, value, expected) in [
         ("mchid", json!(""), "mchid is empty"),
         ("mchid", json!("19 00"), "characters other than letters and digits"),
         ("mchid", json!(["x"]), "mchid: an array"),
         ("serial", json!("3F:A0"), "not a hexadecimal number"),
-        ("serial", json!("646212345678901234567890123456789012345678901234"), "serial is a decimal number (48 digits)"),
-        ("serial", json!("64621234567890123456789012345678901234567"), "give the serial number in hexadecimal"),
+        ("serial", json!("646212345678901234567890123456789012345678901234"), "the setting serial is a decimal number"),
+        ("serial", json!("64621234567890123456789012345678901234567"), "the setting serial is a decimal number"),
         (
             "certs",
             json!({ "646212345678901234567890123456789012345678901234": public }),
@@ -139,11 +144,11 @@ fn each_missing_or_wrong_setting_is_reported() {
         ("private_key", json!("1"), "did you mean \"privateKey\"?"),
         ("colour", json!("1"), "the settings are mchid"),
     ] {
-        messages.push((message_of(with(&sandbox, key, value)), expected));
+        messages.push((expected, message_of(with(&sandbox, key, value))));
     }
-    messages.push((message_of(json!([])), "an array where an object"));
-    for (message, expected) in &messages {
-        assert!(message.contains(expected), "{expected:?} not in {message:?}");
+    messages.push(("an array where an object", message_of(json!([]))));
+    each_hint_names_its_condition(&messages);
+    for (_, message) in &messages {
         assert!(!message.contains("MII"), "key material in {message:?}");
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{Fault, Sandbox};
 use wechatpay_chain::{Error, ErrorKind};
 
-use crate::support::{CARDS, options, run, sandbox};
+use crate::support::{CARDS, each_hint_names_its_condition, options, run, sandbox};
 
 fn tamper(change: impl Fn(&mut HttpResponse<Bytes>) + Send + Sync + 'static) -> Fault {
     Fault::Tamper(Box::new(change))
@@ -46,7 +46,7 @@ fn each_invalid_signature_is_a_verification_error() {
     let mut cases: Vec<(Fault, &str)> = vec![
         (set("wechatpay-signature", "%%%"), "base64"),
         (set("wechatpay-signature", "c2hvcnQ="), "does not match the platform key"),
-        (set("wechatpay-signature", "WECHATPAY/SIGNTEST/abc"), "probe"),
+        (set("wechatpay-signature", "WECHATPAY/SIGNTEST/abc"), "deliberately wrong; repeat the call"),
         (set("wechatpay-timestamp", "soon"), "not a number"),
         (set("wechatpay-nonce", ""), "is empty"),
         (Fault::Clock(-301), "behind"),
@@ -89,15 +89,16 @@ fn each_invalid_signature_is_a_verification_error() {
             "appears twice",
         ));
     }
-    let count = cases.len();
+    let (count, mut rows) = (cases.len(), Vec::new());
     for (fault, expected) in cases {
         let shown = format!("{fault:?}");
         let error = call(&sandbox, fault).expect_err(expected);
         assert_eq!(error.kind(), ErrorKind::Verification, "{shown}: {error}");
-        assert!(error.to_string().contains(expected), "{expected:?} not in {error}");
+        rows.push((expected, error.to_string()));
         // The error holds the response, which is not verified.
         assert!(error.response().is_some_and(|response| !response.is_verified()), "{shown}");
     }
+    each_hint_names_its_condition(&rows);
     assert_eq!(sandbox.requests().len(), count, "one request for each");
     // `http_errors: false` skips no check.
     sandbox.inject(Fault::UnknownSerial);

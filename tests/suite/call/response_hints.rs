@@ -1,19 +1,16 @@
 //! The hints in errors of calls that were sent: each for its condition, not for neighbouring ones.
 
-use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{Response as HttpResponse, StatusCode};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use serde_json::json;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use wechatpay_chain::sandbox::{Fault, PUBLIC_KEY_ID, SERIAL, Sandbox};
 use wechatpay_chain::{BoxError, BoxFuture, Client, ClientBuilder, PrivateKey, Signature, Signer};
 
 use crate::support::{
-    CARDS, by_certificate, client_at, each_hint_names_its_condition, options, raw_server, sandbox, server,
+    CARDS, by_certificate, client_at, each_hint_names_its_condition, options, raw_server, sandbox, tls_server,
 };
 
 /// The message of a call that fails.
@@ -71,7 +68,7 @@ fn a_platform_key_that_is_not_known() {
     let wrong_key = sandbox.client_builder().platform_key(PUBLIC_KEY_ID, other_key().public_key());
     rows.push(("in the settings does not belong to this ID", failure(&build(wrong_key))));
     let gateway = HttpResponse::builder().status(502).body(Bytes::from("<html>")).expect("response");
-    sandbox.inject(Fault::Delay(std::time::Duration::ZERO));
+    sandbox.inject(Fault::Delay(Duration::ZERO));
     rows.push((
         "downloading the platform certificates failed",
         with_fault(&build(by_certificate(&sandbox)), Fault::Gateway(gateway)),
@@ -165,22 +162,6 @@ fn a_rejected_signature_of_an_own_signer() {
     ]);
 }
 
-/// The address of a TLS server with this certificate.
-fn tls_server(certificate: CertificateDer<'static>, key: &KeyPair) -> std::net::SocketAddr {
-    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
-        .expect("config");
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    server(move |stream| {
-        let acceptor = acceptor.clone();
-        async move { acceptor.accept(stream).await.map(drop) }
-    })
-}
-
 #[test]
 fn a_connection_that_cannot_be_made() {
     let sandbox = sandbox();
@@ -212,5 +193,71 @@ fn a_connection_that_cannot_be_made() {
         ("Connection refused", call(sandbox.client_builder(), "127.0.0.1", crate::support::unused_address().port())),
         ("base_uri may have to begin with https", failure(&client_at(&sandbox, garbage))),
         ("", call(sandbox.client_builder(), "127.0.0.1", garbage.port())),
+    ]);
+}
+
+#[test]
+fn a_wrong_clock() {
+    let sandbox = sandbox();
+    let client = build(sandbox.client_builder());
+    let (now, hour) = (SystemTime::now(), Duration::from_secs(3600));
+    let with_date = |date: SystemTime| {
+        sandbox.inject(Fault::Tamper(Box::new(move |response| {
+            let date = httpdate::fmt_http_date(date);
+            response.headers_mut().insert("date", date.parse().expect("date"));
+            *response.body_mut() = Bytes::from_static(b"{}");
+        })));
+        failure(&client)
+    };
+    each_hint_names_its_condition(&[
+        ("ahead of WeChat Pay's: synchronize it with NTP", with_date(now - hour)),
+        ("behind WeChat Pay's: synchronize it with NTP", with_date(now + hour)),
+        ("", with_date(now)),
+    ]);
+}
+
+/// Whether the request may have been processed.
+#[test]
+fn an_outcome_that_is_unknown() {
+    let sandbox = sandbox();
+    let client = build(sandbox.client_builder());
+    let with_fault = |fault: Fault| {
+        sandbox.inject(fault);
+        failure(&client)
+    };
+    let status = |status: u16| {
+        let response = HttpResponse::builder().status(status).body(Bytes::from_static(b"{}")).expect("response");
+        with_fault(Fault::Gateway(response))
+    };
+    let raw = |response: &str| failure(&client_at(&sandbox, raw_server(response)));
+    let stream = |response: &str| {
+        let client = client_at(&sandbox, raw_server(response));
+        let error = client.chain("v3/billdownload/file").get(json!({ "sink": "/tmp/never-written" }));
+        error.expect_err("truncated").to_string()
+    };
+    each_hint_names_its_condition(&[
+        ("broke before the response, so the request may have arrived", with_fault(Fault::Hangup)),
+        ("the response broke off", with_fault(Fault::CutBody(5))),
+        (
+            "so the outcome is unknown: query before repeating the call",
+            raw("HTTP/1.1 600 X\r\ncontent-length: 0\r\n\r\n"),
+        ),
+        ("the service responded with a redirect, which is not followed", status(302)),
+        ("the body contains no error message of WeChat Pay", status(500)),
+        ("so a truncated body would not be noticed", stream("HTTP/1.1 200 OK\r\n\r\nfile")),
+        ("query before repeating it; the last one failed", {
+            // The second attempt finds the server gone.
+            let gone = crate::support::unused_address();
+            let listener = std::net::TcpListener::bind(gone).expect("a port");
+            let server = std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().expect("accepted");
+                let _ = std::io::Read::read(&mut stream, &mut [0; 65536]);
+            });
+            let mut options = options();
+            options["retry"] = json!({ "times": 1, "pause": 0.1 });
+            let error = client_at(&sandbox, gone).chain(CARDS).post(options).expect_err("gone");
+            server.join().expect("ended");
+            error.to_string()
+        }),
     ]);
 }

@@ -1,5 +1,6 @@
 //! The hints in errors of settings: each for its condition, not for neighbouring ones.
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{MCHID, PUBLIC_KEY_ID, SERIAL, Sandbox};
 use wechatpay_chain::{Client, ClientBuilder, Error, PublicKey};
@@ -49,7 +50,7 @@ fn serial_numbers_and_ids() {
         ("the setting serial is empty: is the environment variable set?", with_serial("")),
         ("the setting serial is a decimal number", with_serial(&"1".repeat(48))),
         ("the setting serial is not a hexadecimal number", with_serial("37:75")),
-        ("serial is missing", built(without_serial)),
+        ("or a signer in its place; for APIv2 alone give the secret", built(without_serial)),
         ("is the serial number of the platform certificate: give that of apiclient_cert.pem", {
             built(merchant(&sandbox).serial(certificate.serial()).platform_key(certificate.serial(), platform.clone()))
         }),
@@ -181,6 +182,7 @@ fn the_certificate_for_tls() {
     };
     let (cert, key) = (&sandbox.settings()["merchant"]["cert"], &sandbox.settings()["privateKey"]);
     let public = &sandbox.settings()["certs"][PUBLIC_KEY_ID];
+    let no_pkcs12 = tempfile::NamedTempFile::new().expect("file");
     let other_key = rcgen::KeyPair::generate().expect("key").serialize_pem();
     let other_id = "1900000108";
     let mut other_merchant = sandbox.settings();
@@ -196,7 +198,68 @@ fn the_certificate_for_tls() {
         ),
         ("the certificate and the key do not match", merchant(json!({ "cert": cert, "key": other_key }))),
         ("give the path of apiclient_cert.p12", merchant(json!({ "pkcs12": "/no/a.p12", "passphrase": "x" }))),
+        ("or the passphrase is wrong: unless it was changed, it is the merchant ID", {
+            merchant(json!({ "pkcs12": no_pkcs12.path(), "passphrase": "x" }))
+        }),
         ("the certificate belongs to the merchant \"1900000109\"", outcome(Client::factory(other_merchant))),
         ("built", merchant(json!({ "cert": cert, "key": key }))),
+    ]);
+}
+
+#[test]
+fn texts_that_are_nearly_pem() {
+    let sandbox = sandbox();
+    let folder = tempfile::tempdir().expect("folder");
+    let pem = sandbox.settings()["privateKey"].as_str().expect("pem").to_owned();
+    let key = |key: &str| built(sandbox.client_builder().private_key(key));
+    let root = |pem: &str| built(sandbox.client_builder().root_certificate(pem));
+    let file = |name: &str, contents: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, contents).expect("written");
+        format!("file://{}", path.display())
+    };
+    let base64 = |bytes: &[u8]| BASE64_STANDARD.encode(bytes);
+    let utf16: Vec<u8> = "\u{feff}".encode_utf16().chain(pem.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let pkcs12 = [&[0x30, 0x82, 0x0a, 0x0a, 0x02, 0x01, 0x03][..], &[0x80; 64]].concat();
+    each_hint_names_its_condition(&[
+        ("its line breaks are escaped twice", key(&pem.replace('\n', "\\\\n"))),
+        ("built", key(&pem.replace('\n', "\\n"))),
+        ("its characters are escaped as in JSON", key(&pem.replace('/', "\\/"))),
+        ("it is percent-encoded, as in a URL", key(&pem.replace('+', "%2B"))),
+        ("its line breaks are HTML", key(&pem.replace('\n', "<br>"))),
+        ("it contains quotation marks: remove them", key(&pem.replace('\n', "\"\n"))),
+        ("replaced by dashes: write -----BEGIN", key(&pem.replace("-----BEGIN", "\u{2014}BEGIN"))),
+        ("its line -----BEGIN ...----- is missing", key(pem.split_once('\n').expect("lines").1)),
+        ("its line -----END ...----- is missing", key(&pem.replace("-----END", ""))),
+        ("between the lines BEGIN and END is not base64", key(&pem.replacen('M', "*", 1))),
+        ("it is PEM that was encoded in base64: decode it once", key(&base64(pem.as_bytes()))),
+        ("it is UTF-16 text: save it as UTF-8", key(&file("utf16.pem", &utf16))),
+        ("it is PKCS#12: extract the key with", key(&file("key.p12", &pkcs12))),
+        ("it is PKCS#12: give it to ClientBuilder::merchant_pkcs12", root(&file("cert.p12", &pkcs12))),
+        ("it is PKCS#12 in base64: give PEM", key(&base64(&pkcs12))),
+        ("is not a readable path: give PEM text without", key(&format!("file://{}", "MII/".repeat(100)))),
+        ("built", key(&file("key.pem", pem.as_bytes()))),
+    ]);
+}
+
+#[test]
+fn urls_of_proxies() {
+    let sandbox = sandbox();
+    let proxy = |url: &str| built(sandbox.client_builder().proxy(url));
+    each_hint_names_its_condition(&[
+        ("write it like \"http://proxy.example:3128\"", proxy("socks4://h:1")),
+        ("a fragment: in a user name or password, write %23", proxy("http://u:p#p@h:1")),
+        ("write \"@\" as %40, \"/\" as %2F and \"?\" as %3F", proxy("http://u:p/p@h:1")),
+        ("it contains \"@\" without a user name: remove it", proxy("http://@h:1")),
+        ("write CORP\\user as CORP%5Cuser", proxy("http://CORP\\u:p@h:1")),
+        ("write such a host in Punycode", proxy("http://ä.example:1")),
+        ("it contains a space or a control character", proxy("http://u:p p@h:1")),
+        ("it contains several \"@\"", proxy("http://u:p@p@h:1")),
+        ("it is longer than 2048 bytes", proxy(&format!("http://h:1/{}", "a".repeat(2048)))),
+        ("write four decimal numbers without leading zeros", proxy("http://127.1:1")),
+        ("its host has an empty label: remove a \".\"", proxy("http://a..b:1")),
+        ("its user name or password contains \"%\": write %25", proxy("http://u:5%@h:1")),
+        ("contains a reserved character: percent-encode it", proxy("http://u:p[@h:1")),
+        ("built", proxy("http://u:p%40p@h:1")),
     ]);
 }

@@ -1,13 +1,14 @@
 //! `wxpay doctor` finds each mistake in the settings.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
 use bytes::Bytes;
 use serde_json::Value;
-use wechatpay_chain::sandbox::{Fault, Sandbox};
+use wechatpay_chain::sandbox::{Fault, PUBLIC_KEY_ID, Sandbox};
 
-use crate::support::{each_hint_names_its_condition, unused_address};
+use crate::support::{each_hint_names_its_condition, tls_server, unused_address};
 
 /// Runs the doctor with these settings. Returns the exit code, and the name, the outcome and the
 /// message of each check.
@@ -44,6 +45,7 @@ fn each_mistake_is_found_by_its_check() {
     let replaced = |name: &str, with: String| good.replace(&line(name), &format!("{name} = {with:?}"));
     let closed = unused_address();
     let serial = wechatpay_chain::sandbox::SERIAL;
+    let mut messages = BTreeMap::<&str, Vec<(String, String)>>::new();
     for (toml, check, expected) in [
         (replaced("mchid", String::new()), "mchid", "missing"),
         (replaced("private_key", String::new()), "private_key", "missing"),
@@ -74,7 +76,7 @@ fn each_mistake_is_found_by_its_check() {
             "apiv3_key decryption",
             "cannot be decrypted",
         ),
-        (good.replace("file://pub_key.pem", "file://apiclient_cert.pem"), "platform key", "PUB_KEY_ID"),
+        (good.replace("file://pub_key.pem", "file://apiclient_cert.pem"), "platform key", "own key or certificate"),
         (
             good.replace("file://pub_key.pem", &other("pub_key.pem")),
             "response signature",
@@ -88,7 +90,7 @@ fn each_mistake_is_found_by_its_check() {
             "connection",
             "setting root_certificate is made, and is not",
         ),
-        (replaced("proxy", format!("http://{closed}")), "connection", "proxy"),
+        (replaced("proxy", format!("http://{closed}")), "connection", "the proxy does not respond"),
         (
             good.replace("key = \"file://apiclient_key.pem\"\n", "key = \"file://pub_key.pem\"\n"),
             "merchant (APIv2)",
@@ -100,8 +102,9 @@ fn each_mistake_is_found_by_its_check() {
         assert_eq!(code, Some(8), "{check}: {checks:?}");
         let found = checks
             .iter()
-            .any(|(name, outcome, message)| name == check && outcome == "failed" && message.contains(expected));
-        assert!(found, "{check} {expected:?} not in {checks:?}");
+            .find(|(name, outcome, message)| name == check && outcome == "failed" && message.contains(expected));
+        let (.., message) = found.unwrap_or_else(|| panic!("{check} {expected:?} not in {checks:?}"));
+        messages.entry(check).or_default().push((expected.to_owned(), message.clone()));
         // A mistake is reported once, by the most specific check.
         let failed: Vec<_> = checks.iter().filter(|(_, outcome, _)| outcome == "failed").collect();
         assert!(failed.len() == 1 || failed.iter().all(|(name, ..)| name != "client"), "{checks:?}");
@@ -110,6 +113,10 @@ fn each_mistake_is_found_by_its_check() {
             !shown.contains("BEGIN") && !shown.contains(line("apiv3_key").split('"').nth(1).expect("key")),
             "{shown}"
         );
+    }
+    for messages in messages.values() {
+        let rows: Vec<_> = messages.iter().map(|(expected, message)| (&**expected, message.clone())).collect();
+        each_hint_names_its_condition(&rows);
     }
     // The Date of the response differs from the clock of this machine.
     sandbox.inject(Fault::Tamper(Box::new(|response| {
@@ -151,7 +158,21 @@ fn each_connection_failure_has_its_own_remedy() {
     let port = sandbox.tls_base_uri().rsplit(':').next().expect("port").to_owned();
     let closed = unused_address();
     let other_root = format!("root_certificate = \"file://{}\"", other.path().join("root_cert.pem").display());
+    let (expired, expired_root) = {
+        let key = rcgen::KeyPair::generate().expect("key");
+        let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("params");
+        params.not_after = (std::time::SystemTime::now() - std::time::Duration::from_secs(3600)).into();
+        let certificate = params.self_signed(&key).expect("certificate");
+        let root = other.path().join("expired.pem");
+        std::fs::write(&root, certificate.pem()).expect("written");
+        (tls_server(certificate.der().clone(), &key), format!("root_certificate = \"file://{}\"", root.display()))
+    };
     each_hint_names_its_condition(&[
+        ("TLS failed: check this machine's clock", {
+            let toml = with("base_uri", &format!("base_uri = \"https://localhost:{}/\"", expired.port()));
+            let own = good.lines().find(|line| line.starts_with("root_certificate")).expect("root");
+            connection(toml.replace(own, &expired_root))
+        }),
         ("root_certificate is made, and is not the authority", connection(with("root_certificate", &other_root))),
         ("if a proxy intercepts TLS", connection(with("root_certificate", ""))),
         (
@@ -163,6 +184,43 @@ fn each_connection_failure_has_its_own_remedy() {
         ("the host cannot be reached", connection(with("base_uri", &format!("base_uri = \"http://{closed}/\"")))),
         ("WeChat Pay is reachable", connection(good.clone())),
     ]);
+}
+
+/// Findings that do not fail, and checks that do not apply.
+#[test]
+fn warnings_name_their_condition() {
+    let folder = tempfile::tempdir().expect("folder");
+    drop(Sandbox::builder().dir(folder.path()).start().expect("sandbox"));
+    let good = std::fs::read_to_string(folder.path().join("wxpay.toml")).expect("settings");
+    let with = |name: &str, line: &str| -> String {
+        let lines = good.lines().map(|given| if given.starts_with(name) { line } else { given });
+        lines.map(|line| format!("{line}\n")).collect()
+    };
+    let finding = |toml: &str, check: &str| {
+        let (_, checks) = doctor(folder.path(), toml, &["--offline"]);
+        checks.into_iter().find(|(name, ..)| name == check).map_or("no finding".to_owned(), |(.., message)| message)
+    };
+    let without_keys: String = {
+        let lines = good.lines().filter(|line| {
+            !line.starts_with("PUB_KEY_ID_") && !line.starts_with("7132") && !line.starts_with("apiv3_key")
+        });
+        lines.map(|line| format!("{line}\n")).collect()
+    };
+    let short_id = good.replace(PUBLIC_KEY_ID, &PUBLIC_KEY_ID[..30]);
+    each_hint_names_its_condition(&[
+        ("does not have 8 to 10 digits", finding(&with("mchid", "mchid = \"12345\""), "mchid")),
+        ("copy the whole ID from the merchant platform", finding(&short_id, "platform key id")),
+        ("no finding", finding(&good, "platform key id")),
+        ("and APIv2 keys have 32", finding(&with("secret", "secret = \"short\""), "secret (APIv2)")),
+        ("correct length", finding(&good, "secret (APIv2)")),
+        ("set pub_key.pem with its PUB_KEY_ID_..., or the apiv3_key", finding(&without_keys, "platform keys")),
+        ("notifications and platform certificates need it", finding(&without_keys, "apiv3_key")),
+        ("not built, because a check above failed", finding(&without_keys, "client")),
+    ]);
+    std::fs::remove_file(folder.path().join("apiclient_cert.pem")).expect("removed");
+    let without_merchant = good.split_once("[merchant]").expect("the table").0;
+    let message = finding(without_merchant, "certificate");
+    assert!(message.contains("is not in the folder of the private key"), "{message}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod api;
 mod completions;
 mod doctor;
 mod files;
+mod hints;
 mod req;
 mod translations;
 mod wire;

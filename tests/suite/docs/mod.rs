@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+mod hints;
 mod import_parser;
 mod imports;
 mod manual;

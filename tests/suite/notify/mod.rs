@@ -1,4 +1,5 @@
 //! Notifications of APIv2 and APIv3.
 
+mod hints;
 mod v2;
 mod v3;

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::support::sandbox;
+use crate::support::{each_hint_names_its_condition, sandbox};
 
 #[test]
 fn invalid_and_repeated_authorization_headers_are_refused() {
@@ -77,32 +77,38 @@ fn the_mistake_in_an_invalid_signature_is_named() {
         assert_eq!(json["detail"]["sign_information"]["url"], target, "{json}");
         json["detail"]["sandbox"]["reason"].as_str().expect("reason").to_owned()
     };
-    let message = send(&|t, n| format!("POST\n{target}\n{t}\n{n}\n"));
-    assert!(
-        message.contains("the body was left out") && message.contains("first difference in line 5, column 1"),
-        "{message}"
-    );
-    let message = send(&|t, n| format!("POST\n/v3/pay/transactions/native\n{t}\n{n}\n{body}\n"));
-    assert!(message.contains("the query was left out") && message.contains("line 2"), "{message}");
-    for (message, expected) in [
-        (
-            &(|t: i64, n: &str| format!("POST\n{target}\n{t}\n{n}\n{body}")) as &dyn Fn(i64, &str) -> String,
-            "line feed at the end",
-        ),
-        (&|t, n| format!("post\n{target}\n{t}\n{n}\n{body}\n"), "lower case"),
-        (
-            &|t, n| format!("POST\n/v3/pay/transactions/native?q=中\n{t}\n{n}\n{body}\n"),
-            "before it was percent-encoded",
-        ),
-        (&|t, n| format!("POST\nhttps://api.mch.weixin.qq.com{target}\n{t}\n{n}\n{body}\n"), "the real service"),
-        (&|t, n| format!("POST\n{target}\n{t}000\n{n}\n{body}\n"), "milliseconds"),
-        (&|t, n| format!("POST\n{target}\n{t}\n{n}\n{{\"b\":\"\\u4e2d\\/\",\"a\":1}}\n"), "escaped"),
-        (&|t, n| format!("POST\n{target}\n{t}\n{n}\n{{\"a\":1,\"b\":\"中/\"}}\n"), "sorted"),
-        (&|t, n| format!("get\n{target}\n{t}000\n{n}\n"), "no usual mistake"),
-    ] {
-        let message = send(message);
-        assert!(message.contains(expected), "{expected:?} not in {message:?}");
-    }
+    type Message<'a> = &'a dyn Fn(i64, &str) -> String;
+    let mistakes: [(&str, Message<'_>); 14] = [
+        ("the body was left out", &|t, n| format!("POST\n{target}\n{t}\n{n}\n\n")),
+        ("the query was left out", &|t, n| format!("POST\n/v3/pay/transactions/native\n{t}\n{n}\n{body}\n")),
+        ("without its question mark", &|t, n| format!("POST\n{}\n{t}\n{n}\n{body}\n", target.replace('?', ""))),
+        ("the line feed at the end is missing", &|t, n| format!("POST\n{target}\n{t}\n{n}\n{body}")),
+        ("the method was signed in lower case", &|t, n| format!("post\n{target}\n{t}\n{n}\n{body}\n")),
+        ("another method was signed", &|t, n| format!("GET\n{target}\n{t}\n{n}\n{body}\n")),
+        ("before it was percent-encoded", &|t, n| {
+            format!("POST\n/v3/pay/transactions/native?q=中\n{t}\n{n}\n{body}\n")
+        }),
+        ("the URL of the real service was signed", &|t, n| {
+            format!("POST\nhttps://api.mch.weixin.qq.com{target}\n{t}\n{n}\n{body}\n")
+        }),
+        ("the whole URL was signed instead of path and query", &|t, n| {
+            format!("POST\n{}{target}\n{t}\n{n}\n{body}\n", sandbox.base_uri().trim_end_matches('/'))
+        }),
+        ("the leading slash of the path is missing", &|t, n| {
+            format!("POST\n{}\n{t}\n{n}\n{body}\n", target.trim_start_matches('/'))
+        }),
+        ("the timestamp was signed in milliseconds", &|t, n| format!("POST\n{target}\n{t}000\n{n}\n{body}\n")),
+        ("with escaped slashes and non-ASCII characters", &|t, n| {
+            format!("POST\n{target}\n{t}\n{n}\n{{\"b\":\"\\u4e2d\\/\",\"a\":1}}\n")
+        }),
+        ("the keys of the body were sorted", &|t, n| format!("POST\n{target}\n{t}\n{n}\n{{\"a\":1,\"b\":\"中/\"}}\n")),
+        // Three mistakes at once.
+        ("no usual mistake explains the signature", &|t, n| format!("get\n{target}\n{t}000\n{n}\n")),
+    ];
+    let rows = mistakes.map(|(mistake, message)| (mistake, send(message)));
+    assert!(rows[0].1.contains("first difference in line 5, column 1"), "{}", rows[0].1);
+    assert!(rows[1].1.contains("line 2"), "{}", rows[1].1);
+    each_hint_names_its_condition(&rows);
     let calls = sandbox.overview()["calls"].clone();
     assert!(calls.as_array().expect("calls").iter().all(|call| call["valid"] == false));
 }
