@@ -34,8 +34,8 @@ pub use error::{BoxError, Error, ErrorKind};
 pub use options::Options;
 pub use options::media::Media;
 pub use php::{formatter, transformer};
-pub use pipeline::promise::Promise;
 pub use pipeline::response::{BodyStream, Response};
+pub use pipeline::send::Promise;
 pub use pipeline::sign::{Signature, Signer};
 pub use pipeline::stack::BoxService;
 pub use pipeline::verify::Verifier;
@@ -48,6 +48,7 @@ pub mod __private {
     pub use crate::cli::main;
     pub use crate::client::chain::Path;
     pub use crate::client::chain_macro::{as_str, buffer_len, join_names};
+    pub use crate::client::connections::with_second;
     pub use crate::dev::bench;
     #[cfg(fuzzing)]
     pub use crate::dev::fuzzing;

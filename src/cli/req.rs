@@ -21,8 +21,8 @@ use crate::client::chain::Chain;
 use crate::error::{Error, ErrorKind};
 use crate::options::Options;
 use crate::options::media::Media;
-use crate::pipeline::promise::Promise;
 use crate::pipeline::response::Response;
+use crate::pipeline::send::Promise;
 
 pub(super) fn run(config: &ConfigArgs, req: &Req) -> Result<(), Failure> {
     let options = options(req)?;

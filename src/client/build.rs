@@ -37,11 +37,11 @@ impl ClientBuilder {
     pub fn build(mut self) -> Result<Client, Error> {
         let base_uri = self.checked_base_uri()?;
         let merchant_key = self.private_key.clone();
-        let has_callers_code = !self.layers.is_empty() || self.signer.is_some() || self.verifier.is_some();
         let credential = Arc::new(self.credential(&base_uri)?);
         let sign = SignLayer(Arc::clone(&credential));
         let retry = RetryLayer::new(base_uri.clone(), self.checked_backup_uri(&base_uri)?, self.retry);
-        let http = HttpService::new(self.http_client(&credential.mchid)?);
+        let http_client = self.http_client(&credential.mchid)?;
+        let http = HttpService::new(http_client.clone());
         let source = self.apiv3_key.take().map(|key| CertificateSource {
             service: stack::stack_without_verification(retry.clone(), sign.clone(), http.clone()),
             base_uri: base_uri.clone(),
@@ -62,15 +62,18 @@ impl ClientBuilder {
             timeout: self.timeout,
             platform_keys,
             verifier,
-            has_callers_code,
+            http: http_client,
             notifications: OnceLock::new(),
             merchant_key,
         }))
     }
 
     fn http_client(&mut self, mchid: &str) -> Result<HttpClient, Error> {
-        let connector = Connector::new(&self.proxy, &self.roots, self.connect_timeout)?;
-        let Some(identity) = self.identity.take() else { return Ok(HttpClient::new(connector)) };
+        let client = match self.shared_connections()? {
+            Some(shared) => shared,
+            None => HttpClient::new(Connector::new(&self.proxy, &self.roots, self.connect_timeout)?, self.pool),
+        };
+        let Some(identity) = self.identity.take() else { return Ok(client) };
         let certificate = identity.chain.first().and_then(|certificate| Certificate::from_der(certificate).ok());
         let name = certificate.as_ref().and_then(Certificate::common_name).unwrap_or_default();
         // The certificate of a private gateway may have any name.
@@ -79,10 +82,9 @@ impl ClientBuilder {
                 "the setting merchant: the certificate belongs to the merchant {name:?}, and the client to {mchid:?}"
             )));
         }
-        let presenting = connector
-            .with_client_certificate(&self.roots, identity)
-            .map_err(|error| Error::config(format!("the setting merchant: {}", error.message())))?;
-        Ok(HttpClient::new(connector).with_certificate(presenting))
+        client
+            .with_certificate(identity)
+            .map_err(|error| Error::config(format!("the setting merchant: {}", error.message())))
     }
 
     /// Whether all settings of APIv3 are absent, so that the client can only call APIv2.

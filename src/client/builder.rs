@@ -23,12 +23,14 @@ use crate::pipeline::stack::{self, BoxLayer, BoxService};
 use crate::pipeline::verify::Verifier;
 use crate::pipeline::{platform_key_id, platform_keys};
 use crate::proto::excerpt;
+use crate::transport::http_client::HttpClient;
+use crate::transport::pool::PoolConfig;
 use crate::transport::proxy::Proxy;
 
 /// The default time limit of a call.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The default time limit for a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The default number of concurrent calls. WeChat Pay responds within about 50 to 200 ms, so 512
 /// concurrent calls are more than one core can sign. They use half of the 1,024 file descriptors
@@ -88,6 +90,9 @@ pub struct ClientBuilder {
     pub(super) timeout: Duration,
     pub(super) connect_timeout: Duration,
     pub(super) concurrency: usize,
+    pub(super) pool: PoolConfig,
+    /// The connections of another client, which this one shares.
+    pub(super) shared: Option<HttpClient>,
     pub(crate) proxy: Proxy,
     pub(super) roots: Vec<CertificateDer<'static>>,
     /// The first error in the settings, which `build` returns.
@@ -114,6 +119,8 @@ impl ClientBuilder {
             timeout: TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
             concurrency: CONCURRENCY,
+            pool: PoolConfig::default(),
+            shared: None,
             proxy: Proxy::default(),
             roots: Vec::new(),
             error: None,

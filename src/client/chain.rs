@@ -12,8 +12,8 @@ use crate::client::inner::ClientInner;
 use crate::error::Error;
 use crate::options::Options;
 use crate::options::keys::RESERVED;
-use crate::pipeline::promise::Promise;
 use crate::pipeline::response::Response;
+use crate::pipeline::send::Promise;
 use crate::proto::template::{Template, may_contain_userinfo, path_for_messages};
 use crate::proto::{case, request};
 

@@ -12,8 +12,8 @@ use crate::client::inner::ClientInner;
 use crate::crypto::file_digest::{Algorithm, FileDigest};
 use crate::error::Error;
 use crate::options::Options;
-use crate::pipeline::promise::Promise;
 use crate::pipeline::response::Response;
+use crate::pipeline::send::Promise;
 use crate::proto::json_depth;
 use crate::proto::template::path_for_messages;
 

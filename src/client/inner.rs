@@ -14,8 +14,8 @@ use crate::options::Options;
 use crate::options::keys::RESERVED;
 use crate::pipeline::call_config::CallConfig;
 use crate::pipeline::platform_keys::PlatformKeys;
-use crate::pipeline::promise::Promise;
 use crate::pipeline::response::{Response, Slot};
+use crate::pipeline::send::Promise;
 use crate::pipeline::send::{Pipeline, PreparedCall};
 use crate::pipeline::sign::Credential;
 use crate::pipeline::verify::Verifier;
@@ -26,6 +26,7 @@ use crate::proto::request::{self, UnsignedRequest};
 use crate::proto::template::{Template, path_for_messages};
 #[cfg(feature = "aws-lc-rs")]
 use crate::proto::verify::SERIAL;
+use crate::transport::http_client::HttpClient;
 
 /// The state that all clones and chains of a client share.
 pub(crate) struct ClientInner {
@@ -36,8 +37,7 @@ pub(crate) struct ClientInner {
     pub(crate) timeout: Duration,
     pub(crate) platform_keys: Arc<PlatformKeys>,
     pub(crate) verifier: Arc<dyn Verifier>,
-    /// Whether each call runs custom code: a layer, signer or verifier.
-    pub(crate) has_callers_code: bool,
+    pub(crate) http: HttpClient,
     /// Created once, so that all users share the replay store.
     pub(crate) notifications: OnceLock<NotificationVerifier>,
     /// Decrypts sensitive fields. Absent if the client has a custom signer instead of a key.
@@ -57,18 +57,16 @@ impl ClientInner {
     ) -> Promise<Response> {
         let path = path_for_messages(path);
         let inner = Arc::clone(self);
-        let poolable = !self.has_callers_code && options.sink.is_none() && !options.config.stream;
         if options.encrypt.is_empty() {
             let call = template.and_then(|template| self.prepare(&method, path, template, options.checked()?));
             let call = call.map_err(|error| error.with_call(&method, path));
-            return Promise::new(async move { inner.pipeline.send(call?).await }).poolable(poolable);
+            return Promise::new(async move { inner.pipeline.send(call?).await });
         }
         let (path, template) = (path.to_owned(), template.cloned());
         Promise::new(async move {
             let call = inner.prepare_encrypted(&method, &path, template, options).await;
             inner.pipeline.send(call.map_err(|error| error.with_call(&method, &path))?).await
         })
-        .poolable(poolable)
     }
 
     /// Calls a template as given: its names are not converted to kebab-case.

@@ -5,6 +5,7 @@ pub(crate) mod builder;
 pub(crate) mod chain;
 pub(crate) mod chain_cache;
 pub(crate) mod chain_macro;
+pub(crate) mod connections;
 pub(crate) mod download;
 pub(crate) mod factory;
 pub(crate) mod inner;
@@ -30,8 +31,8 @@ use crate::error::ErrorKind;
 use crate::error::{BoxError, Error};
 use crate::notify::NotificationVerifier;
 use crate::options::Options;
-use crate::pipeline::promise::Promise;
 use crate::pipeline::response::Response;
+use crate::pipeline::send::Promise;
 
 /// A client for the WeChat Pay OpenAPI, with the settings of one merchant.
 ///

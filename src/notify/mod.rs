@@ -47,7 +47,7 @@ use crate::crypto::{Apiv3Key, PublicKey};
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::platform_key_id;
 use crate::pipeline::platform_keys::{PlatformKeyVerifier, PlatformKeys};
-use crate::pipeline::promise::Promise;
+use crate::pipeline::send::Promise;
 use crate::pipeline::verify::Verifier;
 use crate::proto::{json_decode, verify};
 pub use replay_store::ReplayStore;

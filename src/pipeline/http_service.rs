@@ -58,7 +58,11 @@ impl Service<http::Request<Bytes>> for HttpService {
     }
 
     fn call(&mut self, request: http::Request<Bytes>) -> ResponseFuture {
-        Box::pin(self.clone().send(request))
+        let service = self.clone();
+        Box::pin(async move {
+            let mut sending = std::pin::pin!(service.send(request));
+            std::future::poll_fn(|context| runtime::on_io_runtime(|| sending.as_mut().poll(context))).await
+        })
     }
 }
 
@@ -205,8 +209,8 @@ impl ConnectionSource {
 }
 
 impl BodySource for ConnectionSource {
-    fn restart_timer(&mut self) {
-        self.body.restart_timer();
+    fn begin_read(&mut self) {
+        self.body.begin_read();
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
@@ -215,9 +219,8 @@ impl BodySource for ConnectionSource {
     }
 
     fn next_blocking(&mut self) -> Result<Option<Bytes>, Error> {
-        self.restart_timer();
-        // The connection of a stream is driven by the background runtime.
-        runtime::block_on_background(std::future::poll_fn(|context| self.poll_piece(context)))
+        self.begin_read();
+        runtime::block_on(std::future::poll_fn(|context| runtime::on_io_runtime(|| self.poll_piece(context))))
     }
 
     fn remaining(&self) -> Option<u64> {

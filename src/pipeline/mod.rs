@@ -5,7 +5,6 @@ pub(crate) mod certificate_fetch;
 pub(crate) mod http_service;
 pub(crate) mod platform_key_id;
 pub(crate) mod platform_keys;
-pub(crate) mod promise;
 pub(crate) mod response;
 pub(crate) mod retry;
 pub(crate) mod send;

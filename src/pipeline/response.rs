@@ -302,7 +302,7 @@ impl fmt::Debug for Response {
 /// The source of a [`BodyStream`]: a connection or bytes in memory.
 pub(crate) trait BodySource: Send {
     /// Restarts the time limit, so that it begins when the next read is polled.
-    fn restart_timer(&mut self);
+    fn begin_read(&mut self);
 
     /// Returns the next piece of the body, or `None` at its end.
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>>;
@@ -359,7 +359,7 @@ impl BodyStream {
             return Some(Ok(std::mem::take(&mut self.unread)));
         }
         let source = self.source.as_mut()?;
-        source.restart_timer();
+        source.begin_read();
         let piece = poll_fn(|context| source.poll_next(context)).await;
         self.received(piece).transpose()
     }

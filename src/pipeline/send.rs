@@ -1,6 +1,10 @@
 //! Sends one call. Every request of every verb, synchronous or asynchronous, passes
 //! [`Pipeline::send`]. Only the download of the platform certificates has a stack of its own.
 
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,8 +21,73 @@ use crate::pipeline::trace;
 use crate::proto::excerpt::content_description;
 use crate::proto::request::SigningInput;
 use crate::proto::{redirect, v2, xml};
-use crate::transport::runtime;
 use crate::transport::sink::{OpenSink, SinkWriter, UnfinishedFile};
+use crate::transport::{BoxFuture, runtime};
+
+/// A future of a [`Response`](crate::Response) or another result, with methods named after those of
+/// PHP promises.
+///
+/// Like every Rust future, it does nothing until you `.await` it or call [`wait`](Promise::wait).
+/// It runs on the tokio runtime that polls it; the runtime's timer and I/O must be enabled
+/// (`enable_all`, as with `#[tokio::main]`). Under another executor, its network I/O runs on a
+/// background thread. Dropping the promise cancels the call.
+///
+/// ```no_run
+/// # async fn run(client: wechatpay_chain::Client) -> Result<(), wechatpay_chain::Error> {
+/// let response = client.chain("v3/certificates").get_async(()).await?;
+///
+/// // As in PHP:
+/// client.chain("v3/certificates").get_async(())
+///     .then(|response| println!("{}", response.text()))
+///     .otherwise(|error| eprintln!("{error}"))
+///     .wait()?;
+/// # Ok(()) }
+/// ```
+#[must_use = "a call does nothing until it is awaited or waited for"]
+pub struct Promise<T> {
+    future: BoxFuture<'static, Result<T, Error>>,
+}
+
+impl<T: Send + 'static> Promise<T> {
+    pub(crate) fn new(future: impl Future<Output = Result<T, Error>> + Send + 'static) -> Self {
+        Promise { future: Box::pin(future) }
+    }
+
+    /// Maps the result of a successful call. Errors are passed on unchanged.
+    pub fn then<U: Send + 'static>(self, fulfilled: impl FnOnce(T) -> U + Send + 'static) -> Promise<U> {
+        Promise::new(async move { self.future.await.map(fulfilled) })
+    }
+
+    /// Maps the error of a failed call to a result. The result of a successful call is passed on
+    /// unchanged.
+    pub fn otherwise(self, rejected: impl FnOnce(Error) -> T + Send + 'static) -> Promise<T> {
+        Promise::new(async move { Ok(self.future.await.unwrap_or_else(rejected)) })
+    }
+
+    /// Blocks this thread until the call has finished. This works on any thread. In async code, use
+    /// `.await` instead, because `wait` blocks the runtime's thread.
+    ///
+    /// # Errors
+    /// Fails with the error of the call, unless [`otherwise`](Self::otherwise) has mapped it to a
+    /// result.
+    pub fn wait(self) -> Result<T, Error> {
+        runtime::block_on(self.future)
+    }
+}
+
+impl<T> Future for Promise<T> {
+    type Output = Result<T, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        runtime::poll(self.future.as_mut(), context)
+    }
+}
+
+impl<T> fmt::Debug for Promise<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Promise")
+    }
+}
 
 /// Sends the calls of a client.
 pub(crate) struct Pipeline {
@@ -51,18 +120,9 @@ impl Pipeline {
         Pipeline { stack, permits: Semaphore::new(permits) }
     }
 
-    /// Sends a call. Its steps follow below, in this order.
-    pub(crate) async fn send(&self, call: Box<PreparedCall>) -> Result<Response, Error> {
-        if call.config().is_some_and(|config| config.stream) {
-            // The reader of the stream may block this runtime, so the background runtime drives the
-            // connection.
-            return Box::pin(runtime::on_background(self.send_in_span(call))).await;
-        }
-        self.send_in_span(call).await
-    }
-
-    /// Records the call in its span, and names it in its error.
-    async fn send_in_span(&self, mut call: Box<PreparedCall>) -> Result<Response, Error> {
+    /// Sends a call. Its steps follow below, in this order. This one records the call in its span,
+    /// and names it in its error.
+    pub(crate) async fn send(&self, mut call: Box<PreparedCall>) -> Result<Response, Error> {
         let (method, template) = (call.method.clone(), std::mem::take(&mut call.template));
         let span = trace::span(&method, &template, call.request.uri());
         let result = trace::call(span, self.send_within_timeout(call)).await;
@@ -88,7 +148,8 @@ impl Pipeline {
             started = true;
             self.send_and_check(call).await
         };
-        tokio::time::timeout(timeout, sending).await.unwrap_or_else(|_| Err(timeout_error(timeout, started)))
+        let sending = runtime::on_io_runtime(|| tokio::time::timeout(timeout, sending));
+        sending.await.unwrap_or_else(|_| Err(timeout_error(timeout, started)))
     }
 
     /// Sends the call, checks the response, and writes it to the sink of the call.

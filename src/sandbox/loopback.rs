@@ -12,6 +12,7 @@ use crate::pipeline::http_service::HttpService;
 use crate::proto::url::web_host;
 use crate::transport::connect::Connector;
 use crate::transport::http_client::HttpClient;
+use crate::transport::pool::PoolConfig;
 use crate::transport::proxy::Proxy;
 use crate::transport::runtime;
 
@@ -43,5 +44,5 @@ pub(super) fn send(url: &str, mut request: Request<Bytes>) -> Result<Response<By
     *request.uri_mut() = uri;
     request.extensions_mut().insert(CallConfig::DEFAULT);
     let connector = Connector::new(&Proxy::Off, &[], std::time::Duration::from_secs(5))?;
-    runtime::block_on(HttpService::new(HttpClient::new(connector)).oneshot(request))
+    runtime::block_on(HttpService::new(HttpClient::new(connector, PoolConfig::OFF)).oneshot(request))
 }

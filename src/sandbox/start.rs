@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::pipeline::http_service::HttpService;
 use crate::transport::connect::Connector;
 use crate::transport::http_client::HttpClient;
+use crate::transport::pool::PoolConfig;
 use crate::transport::proxy::Proxy;
 
 /// What a data folder contains, or the defaults without one.
@@ -63,7 +64,8 @@ impl SandboxBuilder {
         }
         let outbox = Outbox::new(deliveries, self.allowed_hosts, self.speed);
         let state = State::new(platform, ledger, outbox, self.stubs);
-        let transport = HttpService::new(HttpClient::new(Connector::new(&Proxy::Off, &[], Duration::from_secs(5))?));
+        let connector = Connector::new(&Proxy::Off, &[], Duration::from_secs(5))?;
+        let transport = HttpService::new(HttpClient::new(connector, PoolConfig::OFF));
         let inner = Arc::new(SandboxInner::new(state, store, transport, self.log.map(RefusalLog::start)));
         let (stop, stopped) = oneshot::channel();
         let ([address, tls_address], thread) = server::start(self.port, Arc::clone(&inner), stopped)?;

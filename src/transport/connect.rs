@@ -1,9 +1,15 @@
 //! The connector: opens connections, directly or through a proxy, with TLS to the target.
+//!
+//! tokio registers a socket with the I/O driver of one runtime. A call may run on any runtime, so a
+//! [`Socket`] registers itself again when another runtime polls it. An idle connection therefore
+//! belongs to no runtime: it survives the end of the runtime that opened it, and calls on all
+//! runtimes share it.
 
-use std::io;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::Uri;
@@ -13,21 +19,19 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use hyper_util::rt::TokioIo;
 use rustls::client::WantsClientCert;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
+use socket2::SockRef;
+use tokio::net::TcpStream;
+use tokio::runtime::{Handle, Id};
 use tower::{Service, ServiceExt};
 
 use crate::crypto::identity::Identity;
 use crate::error::{BoxError, Error};
 use crate::transport::BoxFuture;
 use crate::transport::proxy::Proxy;
-
-tokio::task_local! {
-    /// The connect timeout of the current call, if the call has its own. hyper's pool passes only
-    /// an address to the connector, so the timeout is passed beside it.
-    pub(crate) static CONNECT_TIMEOUT: Duration;
-}
 
 /// Opens connections for the pool. A clone shares all settings.
 #[derive(Clone)]
@@ -36,12 +40,14 @@ pub(crate) struct Connector(Arc<ConnectorInner>);
 #[derive(Clone)]
 struct ConnectorInner {
     proxies: Option<Arc<Matcher>>,
-    tcp: HttpConnector,
+    tcp: SocketConnector,
     /// TLS to a proxy.
     tls: Arc<ClientConfig>,
     /// TLS to the service, with a client certificate if this connector presents one.
     tls_to_target: Arc<ClientConfig>,
     timeout: Duration,
+    /// The caller's root certificates.
+    roots: Vec<CertificateDer<'static>>,
 }
 
 impl Connector {
@@ -52,16 +58,20 @@ impl Connector {
         tcp.set_keepalive(Some(Duration::from_secs(60)));
         let tls = Arc::new(tls_config(roots)?.with_no_client_auth());
         let tls_to_target = Arc::clone(&tls);
-        Ok(Connector(Arc::new(ConnectorInner { proxies: proxy.matcher()?, tcp, tls, tls_to_target, timeout })))
+        let tcp = SocketConnector(tcp);
+        Ok(Connector(Arc::new(ConnectorInner {
+            proxies: proxy.matcher()?,
+            tcp,
+            tls,
+            tls_to_target,
+            timeout,
+            roots: roots.to_vec(),
+        })))
     }
 
     /// A connector that presents a client certificate to the service. A proxy does not get it.
-    pub(crate) fn with_client_certificate(
-        &self,
-        roots: &[CertificateDer<'static>],
-        identity: Identity,
-    ) -> Result<Self, Error> {
-        let tls = tls_config(roots)?.with_client_auth_cert(identity.chain, identity.key).map_err(|source| {
+    pub(crate) fn with_client_certificate(&self, identity: Identity) -> Result<Self, Error> {
+        let tls = tls_config(&self.0.roots)?.with_client_auth_cert(identity.chain, identity.key).map_err(|source| {
             Error::config(format!("the certificate and the key do not match, or are damaged: {source}"))
                 .with_source(source)
         })?;
@@ -71,6 +81,17 @@ impl Connector {
     /// A connector with the same settings and another proxy.
     pub(crate) fn with_proxy(&self, proxy: &Proxy) -> Result<Self, Error> {
         Ok(Connector(Arc::new(ConnectorInner { proxies: proxy.matcher()?, ..ConnectorInner::clone(&self.0) })))
+    }
+
+    /// Opens a connection. The timeout covers DNS, TCP, the response of a proxy and the TLS
+    /// handshake; the client's timeout is the default, and zero is no limit.
+    pub(super) async fn connect(&self, target: Uri, timeout: Option<Duration>) -> Result<BoxStream, BoxError> {
+        let timeout = timeout.unwrap_or(self.0.timeout);
+        let connecting = self.0.connect(target);
+        if timeout.is_zero() {
+            return connecting.await;
+        }
+        tokio::time::timeout(timeout, connecting).await.unwrap_or_else(|_| Err(Box::new(ConnectTimeout(timeout))))
     }
 
     /// Whether any request goes through a proxy.
@@ -111,29 +132,6 @@ fn tls_config(
         .with_safe_default_protocol_versions()
         .map_err(|source| Error::config(format!("TLS cannot be set up: {source}")).with_source(source))?;
     Ok(config.with_root_certificates(store))
-}
-
-impl Service<Uri> for Connector {
-    type Response = BoxStream;
-    type Error = BoxError;
-    type Future = BoxFuture<'static, Result<BoxStream, BoxError>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, target: Uri) -> Self::Future {
-        let shared = Arc::clone(&self.0);
-        let timeout = CONNECT_TIMEOUT.try_with(|timeout| *timeout).unwrap_or(shared.timeout);
-        Box::pin(async move {
-            // The timeout covers DNS, TCP, the response of a proxy and the TLS handshake.
-            let connecting = shared.connect(target);
-            if timeout.is_zero() {
-                return connecting.await;
-            }
-            tokio::time::timeout(timeout, connecting).await.unwrap_or_else(|_| Err(Box::new(ConnectTimeout(timeout))))
-        })
-    }
 }
 
 impl ConnectorInner {
@@ -237,5 +235,185 @@ impl<T: Write + Unpin> Write for Proxied<T> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+/// Opens [`Socket`]s. The [`Connected`] of a connection on top has a [`SocketHandle`].
+#[derive(Clone)]
+pub(super) struct SocketConnector(pub(super) HttpConnector);
+
+impl Service<Uri> for SocketConnector {
+    type Response = Socket;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<Socket, BoxError>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, target: Uri) -> Self::Future {
+        let connecting = self.0.call(target);
+        Box::pin(async move { Ok(Socket::new(connecting.await?)?) })
+    }
+}
+
+/// What a socket has to read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Pending {
+    Nothing,
+    Data,
+    /// The server has closed the connection, or it is broken.
+    End,
+}
+
+/// Observes a socket that hyper and rustls own.
+#[derive(Clone)]
+pub(super) struct SocketHandle(Arc<Mutex<SocketState>>);
+
+struct SocketState {
+    /// Absent after a registration has failed.
+    stream: Option<TokioIo<TcpStream>>,
+    /// The runtime with which the socket is registered.
+    runtime: Id,
+    /// The number of bytes written.
+    written: u64,
+}
+
+impl SocketHandle {
+    fn lock(&self) -> MutexGuard<'_, SocketState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of bytes that the system has accepted, TLS included.
+    pub(super) fn written(&self) -> u64 {
+        self.lock().written
+    }
+
+    /// The runtime with which the socket is registered.
+    pub(super) fn runtime(&self) -> Id {
+        self.lock().runtime
+    }
+
+    /// Registers the socket with the current runtime. A failure is reported when it is polled.
+    pub(super) fn attach(&self) {
+        let mut state = self.lock();
+        if let Ok(handle) = Handle::try_current() {
+            if handle.id() != state.runtime {
+                drop(state.register(handle.id()));
+            }
+        }
+    }
+
+    /// Asks the system for data that has arrived, without reading it. The result does not depend on
+    /// a runtime that has polled its sockets.
+    pub(super) fn pending(&self) -> Pending {
+        let state = self.lock();
+        let Some(stream) = &state.stream else { return Pending::End };
+        match SockRef::from(stream.inner()).peek(&mut [MaybeUninit::uninit()]) {
+            Ok(0) => Pending::End,
+            Ok(_) => Pending::Data,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Pending::Nothing,
+            Err(_) => Pending::End,
+        }
+    }
+
+    /// Polls the socket, registered with the current runtime.
+    fn poll<T>(&self, poll: impl FnOnce(Pin<&mut TokioIo<TcpStream>>) -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        let mut state = self.lock();
+        match state.registered() {
+            Ok(stream) => poll(Pin::new(stream)),
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+}
+
+impl SocketState {
+    fn registered(&mut self) -> io::Result<&mut TokioIo<TcpStream>> {
+        let runtime = Handle::try_current().map_err(io::Error::other)?.id();
+        if runtime != self.runtime {
+            // The timers of a call belong to the runtime in which it began, and tokio panics when
+            // they are polled after the end of that runtime. So the call fails first.
+            if let Some(stream) = &self.stream {
+                let ended = stream.inner().poll_read_ready(&mut Context::from_waker(Waker::noop()));
+                if let Poll::Ready(Err(error)) = ended {
+                    return Err(error);
+                }
+            }
+            self.register(runtime)?;
+        }
+        self.stream.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    fn register(&mut self, runtime: Id) -> io::Result<()> {
+        if let Some(stream) = self.stream.take() {
+            let stream = stream.into_inner().into_std()?;
+            self.stream = Some(TokioIo::new(TcpStream::from_std(stream)?));
+        }
+        self.runtime = runtime;
+        Ok(())
+    }
+}
+
+/// A TCP connection. Its runtime is the one that polls it.
+pub(super) struct Socket(SocketHandle);
+
+impl Socket {
+    fn new(stream: TokioIo<TcpStream>) -> io::Result<Self> {
+        let runtime = Handle::try_current().map_err(io::Error::other)?.id();
+        let state = SocketState { stream: Some(stream), runtime, written: 0 };
+        Ok(Socket(SocketHandle(Arc::new(Mutex::new(state)))))
+    }
+
+    fn write(
+        &self,
+        write: impl FnOnce(Pin<&mut TokioIo<TcpStream>>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let mut state = self.0.lock();
+        let written = match state.registered() {
+            Ok(stream) => write(Pin::new(stream)),
+            Err(error) => Poll::Ready(Err(error)),
+        };
+        if let Poll::Ready(Ok(bytes)) = written {
+            state.written += bytes as u64;
+        }
+        written
+    }
+}
+
+impl Connection for Socket {
+    fn connected(&self) -> Connected {
+        Connected::new().extra(self.0.clone())
+    }
+}
+
+impl Read for Socket {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        self.0.poll(|stream| stream.poll_read(context, into))
+    }
+}
+
+impl Write for Socket {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.write(|stream| stream.poll_write(context, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.write(|stream| stream.poll_write_vectored(context, buffers))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll(|stream| stream.poll_flush(context))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll(|stream| stream.poll_shutdown(context))
     }
 }

@@ -1,36 +1,28 @@
-//! The HTTP client: hyper's connection pool, one for each tokio runtime.
-//!
-//! A connection is driven by the runtime that opened it and ends with that runtime, so a call must
-//! not use a connection of another runtime.
+//! The HTTP client: sends a request on an idle connection of the pool, or on a new one.
 
 use std::error::Error as StdError;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Method;
 use http::header::{CONTENT_LENGTH, HeaderValue, PROXY_AUTHORIZATION};
+use http::{Method, Uri};
 use http_body_util::Full;
-use hyper::body::{Body, Incoming};
-use hyper_util::client::legacy::{Client, Error as LegacyError};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::runtime::{Handle, Id};
-use tokio::sync::oneshot;
+use hyper::body::{Body, Frame, Incoming};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use crate::error::{Error, ErrorKind};
-use crate::transport::connect::{CONNECT_TIMEOUT, ConnectTimeout, Connector};
+use crate::crypto::identity::Identity;
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::transport::connect::{ConnectTimeout, Connector};
+use crate::transport::pool::{Pool, PoolConfig, PooledConnection};
 use crate::transport::proxy::Proxy;
-use crate::transport::{runtime, verbose};
+use crate::transport::verbose;
 
-/// Idle connections kept for each host.
-const MAX_IDLE_PER_HOST: usize = 64;
 /// Pools kept for proxies that calls have named.
 const MAX_PROXY_POOLS: usize = 16;
-
-type Pool = Client<Connector, Full<Bytes>>;
 
 /// How a call is sent, where it differs from the client's settings.
 #[derive(Clone, Default)]
@@ -74,44 +66,45 @@ pub(crate) struct HttpClient {
 
 /// The connection pools of one connector.
 struct Pools {
-    connector: Connector,
+    pool: Arc<Pool>,
     uses_proxies: bool,
-    by_runtime: RwLock<Vec<PoolOfRuntime>>,
     /// For proxies that calls have named; the proxy used last is at the end.
     by_proxy: Mutex<Vec<(Proxy, Arc<Pools>)>>,
 }
 
-/// The connections of one runtime.
-struct PoolOfRuntime {
-    runtime: Id,
-    pool: Pool,
-    /// Dropped with this pool, which ends the task that waits for the end of the runtime.
-    _dropped: oneshot::Sender<()>,
-}
-
 impl HttpClient {
-    pub(crate) fn new(connector: Connector) -> Self {
-        HttpClient { plain: Pools::new(connector), with_certificate: None }
+    pub(crate) fn new(connector: Connector, config: PoolConfig) -> Self {
+        HttpClient { plain: Pools::new(Pool::new(connector, config)), with_certificate: None }
     }
 
-    /// Adds a connector that presents the client certificate.
-    pub(crate) fn with_certificate(mut self, connector: Connector) -> Self {
-        self.with_certificate = Some(Pools::new(connector));
-        self
+    /// Adds connections that present a client certificate. Other clones do not use them.
+    pub(crate) fn with_certificate(mut self, identity: Identity) -> Result<Self, Error> {
+        let connector = self.plain.pool.connector.with_client_certificate(identity)?;
+        self.with_certificate = Some(Pools::new(self.plain.pool.with_connector(connector)));
+        Ok(self)
+    }
+
+    /// Opens a connection for the next call, unless one is idle.
+    pub(crate) async fn warm_up(&self, target: &Uri) -> Result<(), Error> {
+        let pool = &self.plain.pool;
+        pool.warm_up(target).await.map_err(|source| connect_error(target, &pool.connector, source))
     }
 
     /// Sends a request and returns the head of its response, with the body still to be received.
-    /// `target` is a copy of its URI for messages, because the request is moved into hyper.
     pub(crate) async fn send(
         &self,
         mut request: http::Request<Bytes>,
-        target: &http::Uri,
+        target: &Uri,
         config: &HttpConfig,
         read_timeout: Duration,
     ) -> Result<http::Response<ResponseBody>, Error> {
+        if let Err(source) = Handle::try_current() {
+            let message = "a layer moved the call to a thread without a tokio runtime";
+            return Err(Error::new(ErrorKind::Connect, message).with_source(source));
+        }
         let pools = self.pools(config)?;
         if pools.uses_proxies {
-            if let Some(authorization) = pools.connector.proxy_authorization(request.uri()) {
+            if let Some(authorization) = pools.pool.connector.proxy_authorization(target) {
                 request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
             }
         }
@@ -123,33 +116,21 @@ impl HttpClient {
         if config.debug {
             verbose::print(&verbose::request(&request));
         }
-        let pool = pools.of_this_runtime()?;
-        let sending = async {
-            runtime::poll_io().await;
-            // hyper takes an idle connection, or calls `Connector::call`. If a reused connection
-            // turns out to be closed before a byte of the request was written, hyper opens another
-            // one.
-            let sending = pool.request(request.map(Full::new));
-            match config.connect_timeout {
-                Some(timeout) => CONNECT_TIMEOUT.scope(timeout, sending).await,
-                None => sending.await,
-            }
-        };
+        let sending = send_on(&pools.pool, target, request.map(Full::new), config.connect_timeout);
         let response = if read_timeout.is_zero() {
-            sending.await
+            sending.await?
         } else {
             tokio::time::timeout(read_timeout, sending).await.map_err(|_| {
                 let message = format!(
                     "no response within {read_timeout:?}; the request may have arrived, so query before repeating it"
                 );
                 Error::new(ErrorKind::Timeout, message)
-            })?
+            })??
         };
-        let response = response.map_err(|source| send_error(target, &pools.connector, source))?;
         if config.debug {
             verbose::print(&verbose::response(&response, began.elapsed()));
         }
-        Ok(response.map(ResponseBody::new))
+        Ok(response)
     }
 
     fn pools(&self, config: &HttpConfig) -> Result<Arc<Pools>, Error> {
@@ -171,9 +152,9 @@ impl HttpClient {
 }
 
 impl Pools {
-    fn new(connector: Connector) -> Arc<Self> {
-        let uses_proxies = connector.uses_proxies();
-        Arc::new(Pools { connector, uses_proxies, by_runtime: RwLock::default(), by_proxy: Mutex::default() })
+    fn new(pool: Arc<Pool>) -> Arc<Self> {
+        let uses_proxies = pool.connector.uses_proxies();
+        Arc::new(Pools { pool, uses_proxies, by_proxy: Mutex::default() })
     }
 
     /// The pools for a proxy that a call has named.
@@ -181,7 +162,10 @@ impl Pools {
         let mut by_proxy = self.by_proxy.lock().unwrap_or_else(PoisonError::into_inner);
         let (proxy, pools) = match by_proxy.iter().position(|(known, _)| known == proxy) {
             Some(at) => by_proxy.remove(at),
-            None => (proxy.clone(), Pools::new(self.connector.with_proxy(proxy)?)),
+            None => {
+                let connector = self.pool.connector.with_proxy(proxy)?;
+                (proxy.clone(), Pools::new(self.pool.with_connector(connector)))
+            }
         };
         if by_proxy.len() >= MAX_PROXY_POOLS {
             by_proxy.remove(0);
@@ -189,96 +173,85 @@ impl Pools {
         by_proxy.push((proxy, Arc::clone(&pools)));
         Ok(pools)
     }
+}
 
-    /// The pool of the runtime that polls this call.
-    fn of_this_runtime(self: &Arc<Self>) -> Result<Pool, Error> {
-        let handle = Handle::try_current().map_err(|source| {
-            Error::new(ErrorKind::Connect, "a layer moved the call to a thread without a tokio runtime")
-                .with_source(source)
-        })?;
-        let runtime = handle.id();
-        let find = |pools: &[PoolOfRuntime]| {
-            let pool = pools.iter().find(|pool| pool.runtime == runtime);
-            pool.map(|pool| pool.pool.clone())
-        };
-        if let Some(pool) = find(&self.by_runtime.read().unwrap_or_else(PoisonError::into_inner)) {
-            return Ok(pool);
+/// Sends a request on an idle connection, or on a new one. If an idle connection breaks before one
+/// byte was written, the request is sent on another.
+async fn send_on(
+    pool: &Arc<Pool>,
+    target: &Uri,
+    request: http::Request<Full<Bytes>>,
+    connect_timeout: Option<Duration>,
+) -> Result<http::Response<ResponseBody>, Error> {
+    while let Some(mut pooled) = pool.checkout(target).await {
+        match pooled.connection.send(target, request.clone()).await {
+            Ok(response) => return Ok(response.map(|incoming| ResponseBody::new(incoming, pooled, pool, target))),
+            Err(error) if error.may_have_arrived => return Err(broken(target, &pool.connector, error.source)),
+            Err(_) => {}
         }
-        let mut pools = self.by_runtime.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pool) = find(&pools) {
-            return Ok(pool);
+    }
+    let opened = pool.open(target, connect_timeout).await;
+    let mut pooled = opened.map_err(|source| connect_error(target, &pool.connector, source))?;
+    match pooled.connection.send(target, request).await {
+        Ok(response) => Ok(response.map(|incoming| ResponseBody::new(incoming, pooled, pool, target))),
+        Err(error) if error.may_have_arrived => Err(broken(target, &pool.connector, error.source)),
+        Err(error) => {
+            let route = route(target, &pool.connector);
+            let root = root_cause(&error.source);
+            let message =
+                format!("the connection to {route} was closed before any byte was written, nothing was sent: {root}");
+            Err(failed(ErrorKind::Connect, message, error.source.into()))
         }
-        let pool = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(runtime::IDLE_TIMEOUT)
-            .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
-            .build(self.connector.clone());
-        let (dropped, pool_dropped) = oneshot::channel();
-        pools.push(PoolOfRuntime { runtime, pool: pool.clone(), _dropped: dropped });
-        drop(pools);
-        // A runtime drops its tasks when it ends. This task then removes the pool of the runtime.
-        let end = RuntimeEnd { pools: Arc::downgrade(self), runtime };
-        handle.spawn(async move {
-            let _end = end;
-            let _ = pool_dropped.await;
-        });
-        Ok(pool)
     }
 }
 
-/// Removes the pool of a runtime that ends.
-struct RuntimeEnd {
-    pools: Weak<Pools>,
-    runtime: Id,
-}
-
-impl Drop for RuntimeEnd {
-    fn drop(&mut self) {
-        let Some(pools) = self.pools.upgrade() else { return };
-        let mut by_runtime = pools.by_runtime.write().unwrap_or_else(PoisonError::into_inner);
-        let ended = by_runtime.iter().position(|pool| pool.runtime == self.runtime);
-        let ended = ended.map(|at| by_runtime.swap_remove(at));
-        // The pool is dropped without the lock, because its connections may run code of their own.
-        drop(by_runtime);
-        drop(ended);
+/// The host of a target, and its proxy, for messages.
+fn route(target: &Uri, connector: &Connector) -> String {
+    let host = target.host().unwrap_or_default();
+    match connector.proxy_for(target) {
+        Some(proxy) => format!("{host} through the proxy {proxy}"),
+        None => host.to_owned(),
     }
 }
 
-fn send_error(target: &http::Uri, connector: &Connector, source: LegacyError) -> Error {
-    let root = root_cause(&source);
-    let host = match connector.proxy_for(target) {
-        Some(proxy) => format!("{} through the proxy {proxy}", target.host().unwrap_or_default()),
-        None => target.host().unwrap_or_default().to_owned(),
+/// The error of a call of which nothing was sent.
+fn connect_error(target: &Uri, connector: &Connector, source: BoxError) -> Error {
+    let root = root_cause(&*source);
+    // rustls wraps some of these errors as foreign ones, so their names are compared. With the name
+    // of a trusted authority and another key, the error is `BadSignature`.
+    let hint = match root.to_string() {
+        reason if reason.contains("UnknownIssuer") || reason.contains("BadSignature") => {
+            ": the certificate was issued neither by a public authority nor by one of ClientBuilder::root_certificate \
+             (root_certificate); add the private authority that issued it, if there is one"
+        }
+        reason if reason.contains("CaUsedAsEndEntity") => {
+            ": the server presents the certificate of an authority (CA:TRUE) as its own; issue a certificate for the server \
+             with that authority, and give the authority's as root_certificate"
+        }
+        _ => "",
     };
-    let (kind, message) = if source.is_connect() {
-        // rustls wraps some of these errors as foreign ones, so their names are compared. With the
-        // name of a trusted authority and another key, the error is `BadSignature`.
-        let hint = match root.to_string() {
-            reason if reason.contains("UnknownIssuer") || reason.contains("BadSignature") => {
-                ": the certificate was issued neither by a public authority nor by one of ClientBuilder::root_certificate \
-                 (root_certificate); add the private authority that issued it, if there is one"
-            }
-            reason if reason.contains("CaUsedAsEndEntity") => {
-                ": the server presents the certificate of an authority (CA:TRUE) as its own; issue a certificate for the server \
-                 with that authority, and give the authority's as root_certificate"
-            }
-            _ => "",
-        };
-        (ErrorKind::Connect, format!("no connection to {host}, nothing was sent: {root}{hint}"))
+    let message = format!("no connection to {}, nothing was sent: {root}{hint}", route(target, connector));
+    failed(ErrorKind::Connect, message, source)
+}
+
+/// The error of a call that was sent at least in part.
+fn broken(target: &Uri, connector: &Connector, source: hyper::Error) -> Error {
+    // A server that expects TLS responds to plain HTTP with a TLS alert, which is not valid HTTP.
+    let hint = if target.scheme_str() == Some("http") && source.is_parse() {
+        ": the response is not HTTP; base_uri may have to begin with https"
     } else {
-        // A server that expects TLS responds to plain HTTP with a TLS alert, which is not valid
-        // HTTP.
-        let is_parse = root.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse);
-        let hint = if target.scheme_str() == Some("http") && is_parse {
-            ": the response is not HTTP; base_uri may have to begin with https"
-        } else {
-            ""
-        };
-        let message = format!(
-            "the connection to {host} broke before the response, so the request may have arrived: {root}{hint}"
-        );
-        (ErrorKind::Transport, message)
+        ""
     };
+    let message = format!(
+        "the connection to {} broke before the response, so the request may have arrived: {}{hint}",
+        route(target, connector),
+        root_cause(&source)
+    );
+    failed(ErrorKind::Transport, message, source.into())
+}
+
+fn failed(kind: ErrorKind, message: String, source: BoxError) -> Error {
+    let root = root_cause(&*source);
     let timed_out = root.is::<ConnectTimeout>()
         || root.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut);
     let error = Error::new(kind, message).with_source(source);
@@ -286,7 +259,7 @@ fn send_error(target: &http::Uri, connector: &Connector, source: LegacyError) ->
 }
 
 /// The innermost source of an error. The outer errors only say that something below them failed.
-fn root_cause<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+pub(super) fn root_cause<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
     let mut root = error;
     while let Some(source) = root.source() {
         root = source;
@@ -302,26 +275,46 @@ const MAX_BLANKS: usize = 64;
 /// A response body that is still to be received. Its beginning can be inspected.
 pub(crate) struct ResponseBody {
     incoming: Incoming,
+    /// Whether the end of the body was read.
+    at_end: bool,
+    /// The connection that the body is read from, until it has ended or is idle again.
+    pooled: Option<PooledConnection>,
+    pool: Arc<Pool>,
+    target: Uri,
     /// Bytes that were inspected and not read yet.
     inspected: Bytes,
+    /// Whether the next read was not polled yet.
+    is_new_read: bool,
     /// The timer of the next read.
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 impl ResponseBody {
-    fn new(incoming: Incoming) -> Self {
-        ResponseBody { incoming, inspected: Bytes::new(), timer: None }
+    fn new(incoming: Incoming, pooled: PooledConnection, pool: &Arc<Pool>, target: &Uri) -> Self {
+        let (pool, target) = (Arc::clone(pool), target.clone());
+        ResponseBody {
+            incoming,
+            at_end: false,
+            pooled: Some(pooled),
+            pool,
+            target,
+            inspected: Bytes::new(),
+            is_new_read: false,
+            timer: None,
+        }
     }
 
     /// The next piece of data within the deadlines, or `None` at the end of the body.
     pub(crate) async fn next(&mut self, deadlines: Deadlines) -> Result<Option<Bytes>, Error> {
-        self.restart_timer();
+        self.begin_read();
         std::future::poll_fn(|context| self.poll_next(deadlines, context)).await
     }
 
-    /// Lets the time limit of the next read begin when it is polled.
-    pub(crate) fn restart_timer(&mut self) {
+    /// Lets a new read begin when it is polled: its time limit begins then, and it may be polled on
+    /// another runtime.
+    pub(crate) fn begin_read(&mut self) {
         self.timer = None;
+        self.is_new_read = true;
     }
 
     /// [`next`](Self::next), polled.
@@ -338,14 +331,21 @@ impl ResponseBody {
 
     /// Polls the connection, and skips trailers.
     fn poll_data(&mut self, deadlines: Deadlines, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
+        if let (true, Some(pooled)) = (std::mem::take(&mut self.is_new_read), &self.pooled) {
+            pooled.connection.attach();
+        }
         loop {
-            let frame = match Pin::new(&mut self.incoming).poll_frame(context) {
+            let frame = match self.poll_frame(context) {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => return self.poll_timer(deadlines, context),
             };
             self.timer = None;
             match frame {
-                None => return Poll::Ready(Ok(None)),
+                None => {
+                    self.at_end = true;
+                    self.release();
+                    return Poll::Ready(Ok(None));
+                }
                 Some(Err(source)) => {
                     let message = format!("the response broke off: {}", root_cause(&source));
                     return Poll::Ready(Err(Error::new(ErrorKind::Transport, message).with_source(source)));
@@ -356,6 +356,26 @@ impl ResponseBody {
                     }
                 }
             }
+        }
+    }
+
+    /// Polls the body, and the connection if there is no data yet.
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) {
+            return Poll::Ready(frame);
+        }
+        if self.pooled.as_mut().is_some_and(|pooled| pooled.connection.poll(context).is_ready()) {
+            self.pooled = None;
+        }
+        Pin::new(&mut self.incoming).poll_frame(context)
+    }
+
+    /// Returns the connection to the pool after the end of the body. Before the end, the connection
+    /// is closed, because the next response would begin within this body.
+    fn release(&mut self) {
+        let Some(mut pooled) = self.pooled.take() else { return };
+        if (self.at_end || self.incoming.is_end_stream()) && pooled.connection.is_idle() {
+            self.pool.check_in(&self.target, pooled);
         }
     }
 
@@ -392,5 +412,11 @@ impl ResponseBody {
     /// Whether the rest is empty.
     pub(crate) fn is_end(&self) -> bool {
         self.inspected.is_empty() && self.incoming.is_end_stream()
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        self.release();
     }
 }

@@ -2,7 +2,9 @@
 //! runtimes of synchronous calls.
 
 pub(crate) mod connect;
+mod connection;
 pub(crate) mod http_client;
+pub(crate) mod pool;
 pub(crate) mod proxy;
 pub(crate) mod runtime;
 pub(crate) mod sink;

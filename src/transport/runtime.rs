@@ -1,51 +1,41 @@
 //! The runtimes of synchronous calls: a pool of tokio runtimes, and one background runtime.
 //!
-//! A connection is driven by the tokio runtime that opened it, and ends with that runtime. An
-//! asynchronous call uses the runtime that polls it. A synchronous call has none:
+//! An asynchronous call uses the runtime that polls it. A synchronous call has none:
 //!
-//! - On a thread outside of any runtime, it checks out a runtime from a pool, with the connections
-//!   that earlier calls opened there, and drives it until the call is done. No other thread takes
-//!   part.
+//! - On a thread outside of any runtime, it checks out a runtime from a pool and drives it until
+//!   the call is done. No other thread takes part.
 //! - Inside async code, the I/O runs on the background runtime, which has a thread of its own, and
-//!   this thread is parked. So it does if code of the caller's takes part in the call: a layer, a
-//!   signer, a verifier, a sink, `then`, or a `tracing` subscriber. Such code may spawn tasks, and
-//!   a pooled runtime is not driven between calls. It may also block on a runtime of its own, which
-//!   tokio forbids on a thread that drives another.
+//!   this thread is parked.
 //!
-//! An asynchronous call under an executor other than tokio uses the background runtime too.
+//! Code of the caller's, such as a layer, a signer or a `tracing` subscriber, may block on a
+//! runtime of its own, or spawn tasks and wait for them. Therefore this thread polls the call
+//! outside of `Runtime::block_on`, and the current runtime is the background runtime. Only the
+//! sockets and timers of the call belong to the pooled runtime: see [`on_io_runtime`].
 //!
-//! The background thread also maintains the pool: it polls the idle runtimes once a second, so that
-//! closed connections are noticed, and drops runtimes after [`IDLE_TIMEOUT`].
+//! An asynchronous call under an executor other than tokio uses the background runtime too. So does
+//! the maintenance of the connection pools.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
-use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{Notify, oneshot};
-use tokio::task::yield_now;
-use tracing::level_filters::LevelFilter;
 
 use crate::error::{Error, ErrorKind};
 
-/// The maximum number of pooled runtimes. Each has three descriptors and its connections. Further
-/// calls use the background runtime.
+/// The maximum number of pooled runtimes. Each has three descriptors. Further calls use the
+/// background runtime.
 const MAX_RUNTIMES: usize = 64;
-/// How long an idle runtime or connection is kept.
-pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// How often idle runtimes are maintained.
-const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Runs a future on this thread until it is done. Works on any thread, also inside async code,
 /// where it blocks the thread.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let outside_of_runtimes = Handle::try_current().is_err_and(|error| error.is_missing_context());
-    // A `tracing` subscriber may spawn tasks, and a pooled runtime is not driven between calls.
-    if outside_of_runtimes && LevelFilter::current() == LevelFilter::OFF {
+    if outside_of_runtimes {
         if let Some(runtime) = PooledRuntime::checkout() {
             return runtime.block_on(future);
         }
@@ -54,7 +44,7 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Res
 }
 
 /// Runs a future on this thread until it is done, with its I/O on the background runtime.
-pub(crate) fn block_on_background<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+fn block_on_background<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let Background { handle, thread, .. } = start_background()?;
     if thread == thread::current().id() {
         return Err(Error::new(
@@ -65,6 +55,7 @@ pub(crate) fn block_on_background<T>(future: impl Future<Output = Result<T, Erro
     // Sockets, timers and tasks that the future creates now belong to the background runtime, also
     // on a thread of another runtime, which makes no progress while the thread is blocked.
     let _context = handle.enter();
+    let _io = IoRuntime::set(None);
     park_on(future)
 }
 
@@ -92,6 +83,9 @@ pub(crate) fn poll<T>(
     future: Pin<&mut (impl Future<Output = Result<T, Error>> + ?Sized)>,
     context: &mut Context<'_>,
 ) -> Poll<Result<T, Error>> {
+    // A call within a synchronous call is polled by an executor that does not drive the runtime of
+    // the outer call.
+    let _io = IoRuntime::set(None);
     if Handle::try_current().is_ok() {
         return future.poll(context);
     }
@@ -102,17 +96,6 @@ pub(crate) fn poll<T>(
         }
         Err(error) => Poll::Ready(Err(error)),
     }
-}
-
-/// A future whose I/O runs on the background runtime, wherever it is polled.
-pub(crate) async fn on_background<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let handle = start_background()?.handle;
-    let mut future = std::pin::pin!(future);
-    std::future::poll_fn(|context| {
-        let _context = handle.enter();
-        future.as_mut().poll(context)
-    })
-    .await
 }
 
 /// Spawns a task on a thread of its own, with its I/O on the background runtime. The task does not
@@ -131,25 +114,10 @@ pub(crate) fn spawn<T: Send + 'static>(
     Ok(receiver)
 }
 
-tokio::task_local! {
-    /// Set while a pooled runtime drives the call.
-    static POOLED: ();
-}
-
-/// Lets a pooled runtime poll its sockets. It was not driven since the last call, nor while the
-/// request was signed, and a connection that the server has closed meanwhile must be noticed before
-/// it is used.
-pub(crate) async fn poll_io() {
-    if POOLED.try_with(|()| ()).is_ok() {
-        yield_twice().await;
-    }
-}
-
-/// The first yield lets the runtime poll its sockets, and the second lets the connection tasks see
-/// the events.
-async fn yield_twice() {
-    yield_now().await;
-    yield_now().await;
+/// Spawns a task on the background runtime. The task must not block.
+pub(crate) fn spawn_on_background(task: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+    drop(start_background()?.handle.spawn(task));
+    Ok(())
 }
 
 thread_local! {
@@ -177,61 +145,13 @@ impl Drop for Blocked {
     }
 }
 
-static POOL: Mutex<RuntimePool> =
-    Mutex::new(RuntimePool { process: 0, idle: Vec::new(), checked_out: 0, is_maintained: false });
+static POOL: Mutex<RuntimePool> = Mutex::new(RuntimePool { process: 0, idle: Vec::new(), checked_out: 0 });
 
 struct RuntimePool {
     /// The process that filled the pool. A forked child must not use the runtimes of its parent.
     process: u32,
-    /// The runtime used last is at the end and is checked out next, because its connection is the
-    /// most likely to be open.
-    idle: Vec<(Arc<Runtime>, Instant)>,
+    idle: Vec<Arc<Runtime>>,
     checked_out: usize,
-    /// Whether the background thread maintains the pool.
-    is_maintained: bool,
-}
-
-/// A runtime of the pool, checked in when it is dropped.
-struct PooledRuntime(Arc<Runtime>);
-
-impl PooledRuntime {
-    /// `None` if the pool is exhausted, or the system cannot create another runtime.
-    fn checkout() -> Option<Self> {
-        let mut pool = RuntimePool::lock();
-        let runtime = match pool.idle.pop() {
-            Some((runtime, _)) => runtime,
-            None if pool.checked_out >= MAX_RUNTIMES => return None,
-            None => Arc::new(Builder::new_current_thread().enable_io().enable_time().build().ok()?),
-        };
-        pool.checked_out += 1;
-        Some(PooledRuntime(runtime))
-    }
-
-    fn block_on<T, E>(&self, future: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        let _blocked = Blocked::enter();
-        self.0.block_on(async {
-            let result = POOLED.scope((), future).await;
-            if result.is_err() {
-                // A connection of a failed call is closed now, and not at the next maintenance.
-                yield_twice().await;
-            }
-            result
-        })
-    }
-}
-
-impl Drop for PooledRuntime {
-    fn drop(&mut self) {
-        let mut pool = RuntimePool::lock();
-        pool.checked_out = pool.checked_out.saturating_sub(1);
-        pool.idle.push((Arc::clone(&self.0), Instant::now()));
-        let is_maintained = pool.is_maintained;
-        drop(pool);
-        // If the background thread cannot be started, the next call tries again.
-        if let (false, Ok(background)) = (is_maintained, start_background()) {
-            background.maintain.notify_one();
-        }
-    }
 }
 
 impl RuntimePool {
@@ -242,41 +162,105 @@ impl RuntimePool {
             // Forgotten, not dropped: the epoll descriptors of the runtimes are shared with the
             // parent.
             std::mem::forget(std::mem::take(&mut pool.idle));
-            *pool = RuntimePool { process, idle: Vec::new(), checked_out: 0, is_maintained: false };
+            *pool = RuntimePool { process, idle: Vec::new(), checked_out: 0 };
         }
         pool
     }
+}
 
-    /// Polls the idle runtimes and drops those that were idle for too long. Returns whether any are
-    /// left.
-    fn maintain() -> bool {
-        let mut at = 0;
+/// A runtime of the pool, checked in when it is dropped.
+struct PooledRuntime(Arc<Runtime>);
+
+impl PooledRuntime {
+    /// `None` if the pool is exhausted, or the system cannot create another runtime.
+    fn checkout() -> Option<Self> {
+        let mut pool = RuntimePool::lock();
+        let runtime = match pool.idle.pop() {
+            Some(runtime) => runtime,
+            None if pool.checked_out >= MAX_RUNTIMES => return None,
+            None => Arc::new(Builder::new_current_thread().enable_all().build().ok()?),
+        };
+        pool.checked_out += 1;
+        Some(PooledRuntime(runtime))
+    }
+
+    /// Polls a future to its end, and drives the runtime between polls.
+    fn block_on<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let background = start_background()?.handle;
+        let _blocked = Blocked::enter();
+        let _context = background.enter();
+        let _io = IoRuntime::set(Some(self.0.handle().clone()));
+        let woken = Arc::new(Woken(Notify::new()));
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut context = Context::from_waker(&waker);
+        let mut future = std::pin::pin!(future);
         loop {
-            // The lock is held briefly, because a process that is forked meanwhile would inherit
-            // it.
-            let mut pool = RuntimePool::lock();
-            match pool.idle.get(at) {
-                None => {
-                    pool.is_maintained = at > 0;
-                    return at > 0;
-                }
-                Some((runtime, since)) if since.elapsed() < IDLE_TIMEOUT => {
-                    let runtime = Arc::clone(runtime);
-                    drop(pool);
-                    // A call that checks this runtime out meanwhile drives it when this is done.
-                    runtime.block_on(yield_twice());
-                    at += 1;
-                }
-                Some(_) => {
-                    let (runtime, _) = pool.idle.remove(at);
-                    drop(pool);
-                    if let Some(runtime) = Arc::into_inner(runtime) {
-                        // Does not wait for DNS lookups in progress.
-                        runtime.shutdown_background();
-                    }
-                }
+            if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+                return output;
             }
+            self.0.block_on(async {
+                let mut notified = std::pin::pin!(woken.0.notified());
+                // A future that has woken itself may wait for a socket too. The yield lets the
+                // runtime poll its sockets.
+                if notified.as_mut().enable() {
+                    tokio::task::yield_now().await;
+                }
+                notified.await;
+            });
         }
+    }
+}
+
+/// Ends the turn of the runtime in [`PooledRuntime::block_on`].
+struct Woken(Notify);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_one();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.notify_one();
+    }
+}
+
+impl Drop for PooledRuntime {
+    fn drop(&mut self) {
+        let mut pool = RuntimePool::lock();
+        pool.checked_out = pool.checked_out.saturating_sub(1);
+        pool.idle.push(Arc::clone(&self.0));
+    }
+}
+
+thread_local! {
+    /// The pooled runtime that this thread drives, while it polls the call of that runtime.
+    static IO_RUNTIME: RefCell<Option<Handle>> = const { RefCell::new(None) };
+}
+
+/// Runs a function that creates sockets and timers of a call. In a synchronous call that drives a
+/// pooled runtime, they belong to that runtime, so that no other thread has to wake this one.
+pub(crate) fn on_io_runtime<T>(run: impl FnOnce() -> T) -> T {
+    match IO_RUNTIME.with_borrow(Option::clone) {
+        Some(handle) => {
+            let _context = handle.enter();
+            run()
+        }
+        None => run(),
+    }
+}
+
+/// Sets [`IO_RUNTIME`] until it is dropped. The field is the value before.
+struct IoRuntime(Option<Handle>);
+
+impl IoRuntime {
+    fn set(handle: Option<Handle>) -> Self {
+        IoRuntime(IO_RUNTIME.replace(handle))
+    }
+}
+
+impl Drop for IoRuntime {
+    fn drop(&mut self) {
+        IO_RUNTIME.set(self.0.take());
     }
 }
 
@@ -285,8 +269,6 @@ impl RuntimePool {
 struct Background {
     handle: Handle,
     thread: ThreadId,
-    /// Notified when the pool has idle runtimes.
-    maintain: Arc<Notify>,
     /// The process of the thread. A forked child has only the thread that forked.
     process: u32,
 }
@@ -311,17 +293,9 @@ fn start_background() -> Result<Background, Error> {
     }
     let runtime = Builder::new_current_thread().enable_all().build().map_err(thread_error)?;
     let handle = runtime.handle().clone();
-    let maintain = Arc::new(Notify::new());
-    let notified = Arc::clone(&maintain);
-    let drive = move || loop {
-        if RuntimePool::maintain() {
-            runtime.block_on(async { tokio::time::sleep(MAINTENANCE_INTERVAL).await });
-        } else {
-            runtime.block_on(notified.notified());
-        }
-    };
+    let drive = move || runtime.block_on(std::future::pending::<()>());
     let thread = thread::Builder::new().name("wechatpay-io".to_owned()).spawn(drive).map_err(thread_error)?;
-    let background = Background { handle, thread: thread.thread().id(), maintain, process };
+    let background = Background { handle, thread: thread.thread().id(), process };
     *slot = Some(background.clone());
     Ok(background)
 }

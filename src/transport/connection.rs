@@ -1,0 +1,180 @@
+//! HTTP/1.1 connections, driven by the call that uses them.
+//!
+//! hyper's connection is a future that reads and writes while it is polled. Here the call polls it,
+//! together with its response, so that no task is spawned: the end of a connection always wakes
+//! the call that waits for it, and an idle connection needs no runtime.
+
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{HOST, HeaderName, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Request, Response, Uri};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::client::legacy::connect::Connection as _;
+
+use crate::error::BoxError;
+use crate::transport::connect::{BoxStream, Pending, SocketHandle};
+
+/// How long a new connection is given to receive what TLS sends after the handshake.
+const HANDSHAKE_REST: Duration = Duration::from_millis(100);
+
+const NO_SOCKET: &str = "the connector lost the socket of a connection";
+
+/// An open connection.
+pub(super) struct Connection {
+    sender: http1::SendRequest<Full<Bytes>>,
+    /// Reads and writes while it is polled. Dropped when the connection has ended, which completes
+    /// the response with an error.
+    driver: Option<http1::Connection<BoxStream, Full<Bytes>>>,
+    socket: SocketHandle,
+    /// Whether requests are written with an absolute URI, for a proxy without a tunnel.
+    is_proxied: bool,
+    /// Whether no response was received yet.
+    is_new: bool,
+    /// The `timeout` of the last `Keep-Alive` header.
+    pub(super) keep_alive: Option<u32>,
+}
+
+/// A request that got no response.
+pub(super) struct SendError {
+    pub(super) source: hyper::Error,
+    /// Whether any byte of the request was handed to the system.
+    pub(super) may_have_arrived: bool,
+}
+
+impl Connection {
+    /// Begins HTTP on an open stream. Nothing is sent.
+    pub(super) async fn new(stream: BoxStream) -> Result<Box<Self>, BoxError> {
+        let connected = stream.connected();
+        let mut extras = http::Extensions::new();
+        connected.get_extras(&mut extras);
+        let socket = extras.remove::<SocketHandle>().ok_or(NO_SOCKET)?;
+        let (sender, driver) = http1::handshake(stream).await?;
+        let is_proxied = connected.is_proxied();
+        Ok(Box::new(Connection { sender, driver: Some(driver), socket, is_proxied, is_new: true, keep_alive: None }))
+    }
+
+    /// Moves the connection to the current runtime.
+    pub(super) fn attach(&self) {
+        self.socket.attach();
+    }
+
+    /// The runtime with which the socket is registered.
+    pub(super) fn runtime(&self) -> tokio::runtime::Id {
+        self.socket.runtime()
+    }
+
+    /// Whether a request can be sent: the server has not closed the connection, and has sent
+    /// nothing that was not asked for.
+    pub(super) async fn is_usable(&mut self) -> bool {
+        self.attach();
+        match self.socket.pending() {
+            Pending::Nothing => self.sender.is_ready() || self.is_new,
+            Pending::End => false,
+            // TLS 1.3 sends session tickets after the handshake.
+            Pending::Data if self.is_new => {
+                let rest = std::future::poll_fn(|context| {
+                    if self.poll(context).is_ready() {
+                        return Poll::Ready(false);
+                    }
+                    match self.socket.pending() {
+                        Pending::Nothing => Poll::Ready(true),
+                        Pending::Data => Poll::Pending,
+                        Pending::End => Poll::Ready(false),
+                    }
+                });
+                tokio::time::timeout(HANDSHAKE_REST, rest).await.unwrap_or(false)
+            }
+            Pending::Data => false,
+        }
+    }
+
+    /// Reads and writes. Ready when the connection has ended.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        // Without a shutdown, nothing is written to a connection that the server has closed, so
+        // that `written` counts only requests.
+        let ended = self.driver.as_mut().is_none_or(|driver| driver.poll_without_shutdown(context).is_ready());
+        if ended {
+            self.driver = None;
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+
+    /// Whether the server has closed the connection. Unread data of a new connection may be
+    /// session tickets.
+    pub(super) fn is_closed(&self) -> bool {
+        match self.socket.pending() {
+            Pending::Nothing => false,
+            Pending::Data => !self.is_new,
+            Pending::End => true,
+        }
+    }
+
+    /// Sends a request and receives the head of its response. A connection that fails is not usable
+    /// again.
+    pub(super) async fn send(
+        &mut self,
+        target: &Uri,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, SendError> {
+        request.headers_mut().entry(HOST).or_insert_with(|| host(target));
+        if !self.is_proxied {
+            *request.uri_mut() = origin_form(target);
+        }
+        let written = self.socket.written();
+        let mut response = std::pin::pin!(self.sender.try_send_request(request));
+        let response = std::future::poll_fn(|context| {
+            let _ = self.poll(context);
+            response.as_mut().poll(context)
+        });
+        match response.await {
+            Ok(response) => {
+                self.is_new = false;
+                self.keep_alive = keep_alive(response.headers());
+                Ok(response)
+            }
+            Err(error) => {
+                let may_have_arrived = self.socket.written() > written;
+                Err(SendError { source: error.into_error(), may_have_arrived })
+            }
+        }
+    }
+
+    /// Whether the connection waits for the next request. hyper has to be polled after the end of a
+    /// body.
+    pub(super) fn is_idle(&mut self) -> bool {
+        self.poll(&mut Context::from_waker(Waker::noop())).is_pending() && self.sender.is_ready()
+    }
+}
+
+/// The `Host` header: the port is written unless it is the default of the scheme.
+fn host(target: &Uri) -> HeaderValue {
+    let host = target.host().unwrap_or_default();
+    let default = if target.scheme_str() == Some("https") { 443 } else { 80 };
+    let value = match target.port_u16().filter(|port| *port != default) {
+        Some(port) => HeaderValue::try_from(format!("{host}:{port}")),
+        None => HeaderValue::from_str(host),
+    };
+    // The host of a URI has only characters that a header can have.
+    value.unwrap_or(HeaderValue::from_static(""))
+}
+
+fn origin_form(target: &Uri) -> Uri {
+    let path = target.path_and_query().cloned();
+    Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
+}
+
+/// The `timeout` of the header `Keep-Alive`, in seconds.
+fn keep_alive(headers: &HeaderMap) -> Option<u32> {
+    let value = headers.get(HeaderName::from_static("keep-alive"))?.to_str().ok()?;
+    value.split(',').find_map(|parameter| {
+        let (name, seconds) = parameter.split_once('=')?;
+        let is_timeout = name.trim().eq_ignore_ascii_case("timeout");
+        if is_timeout { seconds.trim().trim_matches('"').parse().ok() } else { None }
+    })
+}
