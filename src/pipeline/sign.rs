@@ -210,11 +210,13 @@ where
             let measure = trace::measure(Part::Signing);
             let signed = credential.sign_request(&mut request).await?;
             measure.end();
-            let has_version = diagnose::has_version(request.uri().path());
+            let uri = request.uri().clone();
             let mut response = inner.call(request).await?;
             let hint = match (response.status(), signed) {
                 (StatusCode::UNAUTHORIZED, Some(signed)) => refusal_hint(&response, &signed, credential.is_own_signer),
-                (StatusCode::NOT_FOUND, Some(_)) if !has_version => Some(diagnose::MISSING_VERSION.into()),
+                (StatusCode::NOT_FOUND, Some(_)) if !diagnose::has_version(uri.path()) => {
+                    Some(diagnose::MISSING_VERSION.into())
+                }
                 _ => None,
             };
             if let (Some(hint), Some(info)) = (hint, response.extensions_mut().get_mut::<ResponseInfo>()) {

@@ -49,6 +49,7 @@ impl Default for PoolConfig {
 
 impl PoolConfig {
     /// No connection is kept ready.
+    #[cfg(feature = "sandbox")]
     pub(crate) const OFF: PoolConfig = PoolConfig { keep_warm: Some(Duration::ZERO), second: Duration::from_secs(1) };
 
     /// How long a connection may be idle: a second less than the server keeps it, because a request
