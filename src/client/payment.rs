@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::crypto::secret::Secret;
 use crate::crypto::{hex, random};
-use crate::pipeline::promise::Promise;
+use crate::pipeline::send::Promise;
 use crate::pipeline::sign::Credential;
 use crate::proto::signing_string::{joined_by_line_feed, ksort, query_string_like};
 
