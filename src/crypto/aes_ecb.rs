@@ -23,6 +23,9 @@ use crate::error::{Error, ErrorKind};
 
 const BLOCK: usize = 16;
 
+/// The message for a text that no key can decrypt.
+pub(crate) const DAMAGED: &str = "the text is not base64 of whole blocks of AES, so it is damaged";
+
 /// Encrypts with a 32-byte key, and returns base64.
 ///
 /// # Errors
@@ -45,14 +48,15 @@ pub fn encrypt(plaintext: &[u8], key: &Secret) -> Result<String, Error> {
 ///
 /// # Errors
 /// Fails with [`ErrorKind::Config`] if the key does not have 32 bytes, and with
-/// [`ErrorKind::Decode`] if the text was not encrypted with this key.
+/// [`ErrorKind::Decode`] if the text is damaged or was not encrypted with this key.
 pub fn decrypt(ciphertext: &str, key: &Secret) -> Result<Vec<u8>, Error> {
     let wrong = || Error::new(ErrorKind::Decode, "the text cannot be decrypted with this key (AES-256-ECB)");
     let cipher = cipher(key)?;
     let compact: Vec<u8> = ciphertext.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    let mut bytes = BASE64_STANDARD.decode(compact).map_err(|_| wrong())?;
+    let damaged = || Error::new(ErrorKind::Decode, DAMAGED);
+    let mut bytes = BASE64_STANDARD.decode(compact).map_err(|_| damaged())?;
     if bytes.is_empty() || bytes.len() % BLOCK != 0 {
-        return Err(wrong());
+        return Err(damaged());
     }
     for block in bytes.chunks_exact_mut(BLOCK) {
         let mut decrypted = Array::try_from(&*block).unwrap_or_default();

@@ -43,19 +43,27 @@ impl Apiv3Key {
     /// bytes) and `associated_data` are the fields of the same names in the JSON.
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Decode`] if `ciphertext` was encrypted with another key, nonce or
-    /// associated data, or was changed afterwards.
+    /// Fails with [`ErrorKind::Decode`] if `ciphertext` is not base64, if the nonce does not have
+    /// 12 bytes, or if `ciphertext` was encrypted with another key, nonce or associated data, or
+    /// was changed afterwards.
     pub fn decrypt(&self, ciphertext: &str, nonce: &str, associated_data: &str) -> Result<Vec<u8>, Error> {
-        let wrong = || {
-            Error::new(
-                ErrorKind::Decode,
-                "the resource cannot be decrypted with this APIv3 key: compare the key with the one on the merchant platform",
-            )
-        };
-        let mut bytes = BASE64_STANDARD.decode(ciphertext).map_err(|_| wrong())?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce.as_bytes()).map_err(|_| wrong())?;
+        let wrong = |message: String| Error::new(ErrorKind::Decode, message);
+        let mut bytes = BASE64_STANDARD.decode(ciphertext).map_err(|_| {
+            wrong("the ciphertext of the resource is not base64: give it as it was received".to_owned())
+        })?;
+        let length = nonce.len();
+        let nonce = Nonce::try_assume_unique_for_key(nonce.as_bytes()).map_err(|_| {
+            wrong(format!("the nonce of the resource has {length} bytes and needs 12: give it as it was received"))
+        })?;
         let aad = Aad::from(associated_data.as_bytes());
-        let length = self.key()?.open_in_place(nonce, aad, &mut bytes).map_err(|_| wrong())?.len();
+        let opened = self.key()?.open_in_place(nonce, aad, &mut bytes).map(|plain| plain.len());
+        let length = opened.map_err(|_| {
+            wrong(
+                "the resource cannot be decrypted with this APIv3 key, nonce and associated data: compare the key with the one on \
+                 the merchant platform"
+                    .to_owned(),
+            )
+        })?;
         bytes.truncate(length);
         Ok(bytes)
     }

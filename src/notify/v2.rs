@@ -129,10 +129,13 @@ impl NotificationVerifier {
         let text = |name: &str| fields.get(name).and_then(Value::as_str);
         if let Some(ciphertext) = text("req_info") {
             let key = Secret::from(hash::md5(credential.secret.expose()));
-            let plain = aes_ecb::decrypt(ciphertext, &key).map_err(|_| {
-                decode_error(
-                    "the req_info cannot be decrypted with this APIv2 key: compare the key with the one on the merchant platform",
-                )
+            let plain = aes_ecb::decrypt(ciphertext, &key).map_err(|error| {
+                decode_error(match error.message() {
+                    aes_ecb::DAMAGED => "the req_info is not base64 of whole blocks of AES, so it is damaged",
+                    _ => {
+                        "the req_info cannot be decrypted with this APIv2 key: compare the key with the one on the merchant platform"
+                    }
+                })
             })?;
             let decrypted = xml::fields(&plain)
                 .map_err(|reason| decode_error(format!("the req_info is not the expected XML: {reason}")))?;

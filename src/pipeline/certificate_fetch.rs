@@ -5,7 +5,7 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -14,7 +14,7 @@ use crate::crypto::{Apiv3Key, Certificate, PublicKey};
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::call_config::CallConfig;
 use crate::pipeline::platform_key_id::{names_public_key, unknown_public_key};
-use crate::pipeline::response::Response;
+use crate::pipeline::response::{Response, ResponseInfo};
 use crate::pipeline::stack::BoxService;
 use crate::proto::base_uri::BaseUri;
 use crate::proto::request::{self, RequestSpec, ReservedNames, UnsignedRequest};
@@ -22,6 +22,19 @@ use crate::proto::verify;
 
 /// The path of the platform certificates.
 pub(crate) const CERTIFICATES: &str = "v3/certificates";
+
+/// The hint for a merchant without platform certificates.
+///
+/// Source: WeChat Pay, "微信支付公钥".
+const NO_CERTIFICATES: &str = "the merchant has no platform certificates, because it uses WeChat Pay's public key: add that key with \
+     ClientBuilder::platform_key (certs), from 账户中心 > API安全 > 微信支付公钥 of the merchant platform";
+
+/// Whether WeChat Pay reports that the merchant has no certificates. Another 404 is that of a
+/// gateway, or of a wrong `base_uri`.
+fn reports_no_certificates(response: &http::Response<Bytes>) -> bool {
+    let code = || serde_json::from_slice::<Value>(response.body()).ok()?.get("code").cloned();
+    response.status() == StatusCode::NOT_FOUND && code().is_some_and(|code| code == "RESOURCE_NOT_EXISTS")
+}
 
 /// Fetches the platform certificates.
 pub(crate) struct CertificateSource {
@@ -42,8 +55,12 @@ impl CertificateSource {
         let UnsignedRequest { mut request, .. } =
             request::build(Method::GET, &template, &spec, &self.base_uri, &reserved)?;
         request.extensions_mut().insert(CallConfig::DEFAULT);
-        let response = self.service.clone().oneshot(request).await?;
+        let mut response = self.service.clone().oneshot(request).await?;
         if !response.status().is_success() {
+            let has_none = reports_no_certificates(&response);
+            if let Some(info) = response.extensions_mut().get_mut::<ResponseInfo>().filter(|_| has_none) {
+                info.hint = Some(NO_CERTIFICATES.into());
+            }
             return Err(Error::from_response(Response::new(response)));
         }
         let certificates = self.decrypt(response.body())?;

@@ -273,16 +273,18 @@ fn the_apiv3_key_decrypts_what_it_encrypted_and_nothing_else() {
     assert_eq!(key.decrypt(&ciphertext, "0123456789ab", "certificate").expect("decrypted"), "中 text".as_bytes());
     let empty = key.encrypt(b"", "0123456789ab", "").expect("encrypted");
     assert_eq!(key.decrypt(&empty, "0123456789ab", "").expect("decrypted"), b"");
-    for (ciphertext, nonce, aad) in [
-        (ciphertext.as_str(), "0123456789ab", "transaction"),
-        (&ciphertext, "0123456789ac", "certificate"),
-        (&ciphertext, "short", "certificate"),
-        (&ciphertext[4..], "0123456789ab", "certificate"),
-        ("", "0123456789ab", "certificate"),
-        ("%%", "0123456789ab", "certificate"),
-    ] {
-        assert!(key.decrypt(ciphertext, nonce, aad).is_err());
-    }
+    let wrong_key = "compare the key with the one on the merchant platform";
+    let rows = [
+        (wrong_key, ciphertext.as_str(), "0123456789ab", "transaction"),
+        (wrong_key, &ciphertext, "0123456789ac", "certificate"),
+        ("has 5 bytes and needs 12: give it as it was received", &ciphertext, "short", "certificate"),
+        (wrong_key, &ciphertext[4..], "0123456789ab", "certificate"),
+        (wrong_key, "", "0123456789ab", "certificate"),
+        ("is not base64: give it as it was received", "%%", "0123456789ab", "certificate"),
+    ];
+    let rows = rows
+        .map(|(hint, ciphertext, nonce, aad)| (hint, key.decrypt(ciphertext, nonce, aad).expect_err(hint).to_string()));
+    each_hint_names_its_condition(&rows);
     let other = Apiv3Key::new("another key of thirty-two bytes!").expect("key");
     assert!(other.decrypt(&ciphertext, "0123456789ab", "certificate").is_err());
     assert!(key.encrypt(b"", "short", "").is_err());

@@ -89,6 +89,22 @@ fn a_platform_key_that_is_not_known() {
         (add_public_key, downloaded(UNKNOWN)),
         ("it is signed with a key that it does not contain", downloaded(CERTIFICATE)),
     ]);
+    // A merchant in public-key mode has no certificates.
+    let none = crate::support::sandbox();
+    let client = build(by_certificate(&none));
+    let download = || client.certificates().expect_err("no certificates").to_string();
+    let gateway = HttpResponse::builder().status(404).body(Bytes::from("<html>")).expect("response");
+    let encrypt = json!({ "json": { "name": "x" }, "encrypt": "name" });
+    each_hint_names_its_condition(&[
+        ("the merchant has no platform certificates, because", download()),
+        ("the merchant has no platform certificates, because", {
+            client.chain("v3/x").post(encrypt).expect_err("no key").to_string()
+        }),
+        ("the body contains no error message of WeChat Pay", {
+            none.inject(Fault::Gateway(gateway));
+            download()
+        }),
+    ]);
 }
 
 #[test]

@@ -118,6 +118,12 @@ fn each_mistake_is_found_by_its_check() {
         let rows: Vec<_> = messages.iter().map(|(expected, message)| (&**expected, message.clone())).collect();
         each_hint_names_its_condition(&rows);
     }
+    sandbox.inject(Fault::UnknownSerial);
+    let (_, checks) = doctor(folder.path(), &good, &[]);
+    let found = checks.iter().any(|(name, outcome, message)| {
+        name == "response signature" && outcome == "failed" && message.contains("platform_key (certs), or give it")
+    });
+    assert!(found, "{checks:?}");
     // The Date of the response differs from the clock of this machine.
     sandbox.inject(Fault::Tamper(Box::new(|response| {
         response.headers_mut().insert("date", "Mon, 23 Nov 2020 12:00:00 GMT".parse().expect("date"));

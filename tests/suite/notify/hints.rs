@@ -67,13 +67,15 @@ fn apiv2() {
     let message = |body: &[u8]| verifier.verify(body).map_or_else(|error| error.to_string(), |_| "accepted".to_owned());
     let signed = sandbox.notification_v2(&json!({ "return_code": "SUCCESS", "out_trade_no": "1" })).expect("body");
     let changed = String::from_utf8_lossy(&signed).replace("SUCCESS", "FAILURE");
-    let refund = format!("<xml><mch_id>{MCHID}</mch_id><req_info>AAAA</req_info></xml>");
+    let refund = |info: &str| format!("<xml><mch_id>{MCHID}</mch_id><req_info>{info}</req_info></xml>");
+    let (damaged, other_key) = (refund("AAAA"), refund("AAAAAAAAAAAAAAAAAAAAAA=="));
     let other = "<xml><mch_id>1900000108</mch_id><req_info>AAAA</req_info></xml>";
     let event = sandbox.notification_v2(&json!({ "event_ciphertext": "AAAA", "event_algorithm": "AEAD_AES_256_GCM" }));
     each_hint_names_its_condition(&[
         ("does not match its fields and the APIv2 key (the setting secret)", message(changed.as_bytes())),
         ("it has no sign", message(b"<xml><return_code>SUCCESS</return_code></xml>")),
-        ("cannot be decrypted with this APIv2 key: compare the key", message(refund.as_bytes())),
+        ("cannot be decrypted with this APIv2 key: compare the key", message(other_key.as_bytes())),
+        ("so it is damaged", message(damaged.as_bytes())),
         ("it is for another merchant", message(other.as_bytes())),
         ("which is missing: give it with NotificationVerifier::apiv3_key", message(&event.expect("body"))),
         ("is not the expected XML", message(b"{}")),

@@ -110,7 +110,7 @@ fn the_req_info_of_a_refund_is_decrypted() {
     assert_refused(
         verifier_of(&sandbox).verify(&unsigned(&fields("QUJD".to_owned()))),
         ErrorKind::Decode,
-        "cannot be decrypted",
+        "so it is damaged",
     );
     let plain = unsigned(&fields(encrypted(&sandbox.secret(), "no xml")));
     assert_refused(verifier_of(&sandbox).verify(&plain), ErrorKind::Decode, "req_info is not the expected XML");
