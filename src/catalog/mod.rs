@@ -31,26 +31,39 @@
 //! rejected.
 
 mod call;
+mod check;
+mod example;
 mod field;
+pub(crate) mod finding;
+pub(crate) mod given;
 #[cfg(feature = "cli")]
 pub(crate) mod import;
 #[cfg(feature = "cli")]
 mod page;
 mod path;
 mod record;
+mod search;
+mod values;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 pub use call::{Call, Notification};
 pub use field::{Encoding, Field, FieldType, Place, ResponseKind, Section};
+pub use finding::{Finding, FindingKind};
+use given::Given;
 use path::Segment;
 use record::HEADER;
+use serde_json::Value;
 
 use crate::error::Error;
+
+/// The longest path for which a similar one is suggested, and the most letters that may differ.
+const MAX_SHAPE_LEN: usize = 256;
+const MAX_EDITS: usize = 4;
 
 /// The documented calls and notifications.
 pub struct Catalog {
@@ -60,6 +73,8 @@ pub struct Catalog {
     shapes: HashMap<String, Vec<usize>>,
     /// The number of segments of each call's path; zero for a call without a path.
     lengths: Vec<usize>,
+    /// Built at the first search.
+    entries: OnceLock<Vec<search::Entry>>,
 }
 
 static BUILTIN: LazyLock<Catalog> = LazyLock::new(|| Catalog::index(Cow::Borrowed(include_str!("catalog.txt"))));
@@ -96,8 +111,13 @@ impl Catalog {
 
     /// Splits the text into its records, and reads their first lines.
     fn index(text: Cow<'static, str>) -> Catalog {
-        let mut catalog =
-            Catalog { calls: Vec::new(), notifications: Vec::new(), shapes: HashMap::new(), lengths: Vec::new() };
+        let mut catalog = Catalog {
+            calls: Vec::new(),
+            notifications: Vec::new(),
+            shapes: HashMap::new(),
+            lengths: Vec::new(),
+            entries: OnceLock::new(),
+        };
         match text {
             Cow::Borrowed(text) => records(text).for_each(|(_, record)| catalog.add(Cow::Borrowed(record))),
             Cow::Owned(text) => records(&text).for_each(|(_, record)| catalog.add(Cow::Owned(record.to_owned()))),
@@ -141,6 +161,24 @@ impl Catalog {
         let by_name = |found: &&Notification| found.name() == event_type;
         let found = self.notifications.iter().rev().find(by_type);
         found.or_else(|| self.notifications.iter().find(by_name))
+    }
+
+    /// Searches the calls by their titles, paths and field names, in Chinese and English. The best
+    /// match is first. Typing errors are tolerated.
+    ///
+    /// ```
+    /// # use wechatpay_chain::catalog::Catalog;
+    /// let found = Catalog::builtin().search("申请退款");
+    /// assert_eq!(found[0].template(), Some("v3/refund/domestic/refunds"));
+    /// ```
+    #[must_use]
+    pub fn search(&self, query: &str) -> Vec<&Call> {
+        let entries = self.entries.get_or_init(|| self.calls.iter().map(search::Entry::new).collect());
+        let query = search::Query::new(query);
+        let rated = self.calls.iter().zip(entries).filter_map(|(call, entry)| Some((entry.rate(&query)?, call)));
+        let mut rated: Vec<_> = rated.collect();
+        rated.sort_by(|a, b| b.0.total_cmp(&a.0));
+        rated.into_iter().map(|(_, call)| call).collect()
     }
 
     /// Finds a call by its method and its path.
@@ -195,6 +233,68 @@ impl Catalog {
                 let fitting = candidates.filter_map(|(call, _)| Some((fits(call, segments)?, call)));
                 fitting.min_by_key(|(variables, _)| *variables).map(|(_, call)| call)
             }),
+        }
+    }
+}
+
+impl Call {
+    /// Compares the options of this call with its documentation, and returns the differences.
+    ///
+    /// The options are those that a verb takes, as JSON. The variables of the path have their
+    /// documented names. In a raw `body`, nothing is checked.
+    #[must_use]
+    pub fn check(&self, options: &Value) -> Vec<Finding> {
+        check::check(self, None, &Given::from_options(options, &mut Vec::new()))
+    }
+
+    /// Returns example options for a verb, with placeholders for the values: with the required
+    /// fields, or with all.
+    #[must_use]
+    pub fn example(&self, all: bool) -> Value {
+        example::options(self, all)
+    }
+}
+
+impl Catalog {
+    /// Compares the options of a call with its documentation, and returns the differences. If the
+    /// catalogue does not have the call, that is the only finding.
+    ///
+    /// The path can have any form that [`find`](Self::find) accepts.
+    #[must_use]
+    pub fn check(&self, method: impl AsRef<str>, path: &str, options: &Value) -> Vec<Finding> {
+        self.check_given(method.as_ref(), path, &Given::from_options(options, &mut Vec::new()))
+    }
+
+    pub(crate) fn check_given(&self, method: &str, path: &str, given: &Given<'_>) -> Vec<Finding> {
+        match self.find(method, path) {
+            Some(call) => check::check(call, Some(path), given),
+            None => vec![self.undocumented(method, path)],
+        }
+    }
+
+    /// The finding for a call that the catalogue does not have.
+    fn undocumented(&self, method: &str, path: &str) -> Finding {
+        let shape = path::shape(method, &path::segments(path));
+        let other = ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter().find_map(|method| self.find(method, path));
+        let meant = match other {
+            Some(call) => Some(call),
+            None if shape.len() > MAX_SHAPE_LEN => None,
+            None => {
+                let rated =
+                    self.shapes.iter().map(|(known, calls)| (strsim::damerau_levenshtein(known, &shape), known, calls));
+                let best = rated
+                    .filter(|(distance, ..)| *distance <= MAX_EDITS)
+                    .min_by_key(|(distance, known, _)| (*distance, *known));
+                best.and_then(|(.., calls)| self.calls.get(*calls.first()?))
+            }
+        };
+        let kind = FindingKind::UndocumentedCall;
+        match meant {
+            Some(call) => {
+                let meant = format!("{} {}", call.method_name(), call.template().unwrap_or_default());
+                Finding::new(kind, "", format!("the call is not documented: did you mean {meant:?}?")).suggesting(meant)
+            }
+            None => Finding::new(kind, "", "the call is not documented"),
         }
     }
 }

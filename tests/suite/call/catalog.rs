@@ -1,6 +1,6 @@
 //! The catalogue of documented calls.
 
-use wechatpay_chain::catalog::Catalog;
+use wechatpay_chain::catalog::{Call, Catalog};
 use wechatpay_chain::{Error, ErrorKind};
 
 #[test]
@@ -118,7 +118,6 @@ fn a_catalogue_from_outside_is_checked() {
 }
 
 /// What a merchant would type, and the call that is meant.
-#[allow(dead_code, reason = "fixed before the search is written")]
 const QUERIES: [(&str, &str); 40] = [
     ("退款", "POST v3/refund/domestic/refunds"),
     ("申请退款", "POST v3/refund/domestic/refunds"),
@@ -161,3 +160,29 @@ const QUERIES: [(&str, &str); 40] = [
     ("modify settlement", "POST v3/apply4sub/sub_merchants/{sub_mchid}/modify-settlement"),
     ("combine transactions jsapi", "POST v3/combine-transactions/jsapi"),
 ];
+
+#[test]
+fn the_call_that_is_meant_is_among_the_first_three() {
+    let catalog = Catalog::builtin();
+    let (mut first, mut missed) = (0, Vec::new());
+    for (query, expected) in QUERIES {
+        let found: Vec<String> = catalog.search(query).into_iter().take(3).map(name).collect();
+        first += usize::from(found.first().is_some_and(|found| found == expected));
+        if !found.iter().any(|found| found == expected) {
+            missed.push(format!("{query}: {found:#?}"));
+        }
+    }
+    println!("{} queries, {first} first", QUERIES.len());
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+fn name(call: &Call) -> String {
+    format!("{} {}", call.method(), call.template().unwrap_or(call.title()))
+}
+
+#[test]
+fn a_search_without_a_result_is_empty() {
+    for query in ["", "  ", "qqqqqqqqqq", "🦀", &"长".repeat(10_000)] {
+        assert!(Catalog::builtin().search(query).is_empty(), "{query:.20}");
+    }
+}

@@ -5,6 +5,7 @@ mod call_forms;
 mod call_hints;
 mod callers_code;
 mod catalog;
+mod catalog_checks;
 mod client_config;
 mod concurrency;
 pub(crate) mod corpus;

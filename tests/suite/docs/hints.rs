@@ -67,6 +67,7 @@ const NOT_IN_A_TABLE: &[(&str, &[&str])] = &[
             "the runtime of the call cannot be started: {}",
             "the sandbox cannot set up TLS",
             "the sandbox's key file contains {} instead of a private key",
+            "undocumented call",
         ],
     ),
     (
