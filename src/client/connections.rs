@@ -30,7 +30,8 @@ impl ClientBuilder {
     /// Connections that present the client certificate of APIv2 are never shared.
     ///
     /// The connections have the settings `proxy`, `root_certificate`, `connect_timeout` and
-    /// `keep_warm` of the other client. `build` fails if this client sets one of them.
+    /// `keep_warm` of the other client. `build` fails if this client sets one of them to another
+    /// value.
     ///
     /// ```
     /// # use wechatpay_chain::{Client, Error};
@@ -48,16 +49,19 @@ impl ClientBuilder {
     /// The connections of the other client, if this client shares them.
     pub(super) fn shared_connections(&mut self) -> Result<Option<HttpClient>, Error> {
         let Some(shared) = self.shared.take() else { return Ok(None) };
-        let setting = match self {
-            _ if self.proxy != Proxy::default() => "proxy",
-            _ if !self.roots.is_empty() => "root_certificate",
-            _ if self.connect_timeout != CONNECT_TIMEOUT => "connect_timeout",
-            _ if self.pool.keep_warm.is_some() => "keep_warm",
-            _ => return Ok(Some(shared)),
-        };
-        Err(Error::config(format!(
-            "the setting {setting} does not apply to shared connections: set it on the client whose connections are shared"
-        )))
+        let (connector, config) = shared.settings();
+        let differs = [
+            ("proxy", self.proxy != Proxy::default() && self.proxy != *connector.proxy()),
+            ("root_certificate", !self.roots.is_empty() && self.roots != connector.roots()),
+            ("connect_timeout", self.connect_timeout != CONNECT_TIMEOUT && self.connect_timeout != connector.timeout()),
+            ("keep_warm", self.pool.keep_warm.is_some() && self.pool.keep_warm != config.keep_warm),
+        ];
+        match differs.into_iter().find(|(_, differs)| *differs) {
+            Some((setting, _)) => Err(Error::config(format!(
+                "the setting {setting} differs from that of the client whose connections are shared: set it only there"
+            ))),
+            None => Ok(Some(shared)),
+        }
     }
 }
 

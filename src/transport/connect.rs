@@ -45,6 +45,7 @@ struct ConnectorInner {
     tls: Arc<ClientConfig>,
     /// TLS to the service, with a client certificate if this connector presents one.
     tls_to_target: Arc<ClientConfig>,
+    proxy: Proxy,
     timeout: Duration,
     /// The caller's root certificates.
     roots: Vec<CertificateDer<'static>>,
@@ -65,6 +66,7 @@ impl Connector {
             tls,
             tls_to_target,
             timeout,
+            proxy: proxy.clone(),
             roots: roots.to_vec(),
         })))
     }
@@ -78,9 +80,26 @@ impl Connector {
         Ok(Connector(Arc::new(ConnectorInner { tls_to_target: Arc::new(tls), ..ConnectorInner::clone(&self.0) })))
     }
 
+    pub(crate) fn proxy(&self) -> &Proxy {
+        &self.0.proxy
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.0.timeout
+    }
+
+    /// The caller's root certificates.
+    pub(crate) fn roots(&self) -> &[CertificateDer<'static>] {
+        &self.0.roots
+    }
+
     /// A connector with the same settings and another proxy.
     pub(crate) fn with_proxy(&self, proxy: &Proxy) -> Result<Self, Error> {
-        Ok(Connector(Arc::new(ConnectorInner { proxies: proxy.matcher()?, ..ConnectorInner::clone(&self.0) })))
+        Ok(Connector(Arc::new(ConnectorInner {
+            proxies: proxy.matcher()?,
+            proxy: proxy.clone(),
+            ..ConnectorInner::clone(&self.0)
+        })))
     }
 
     /// Opens a connection. The timeout covers DNS, TCP, the response of a proxy and the TLS

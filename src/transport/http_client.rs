@@ -84,6 +84,11 @@ impl HttpClient {
         Ok(self)
     }
 
+    /// The settings of the connections.
+    pub(crate) fn settings(&self) -> (&Connector, PoolConfig) {
+        (&self.plain.pool.connector, self.plain.pool.config)
+    }
+
     /// Opens a connection for the next call, unless one is idle.
     pub(crate) async fn warm_up(&self, target: &Uri) -> Result<(), Error> {
         let pool = &self.plain.pool;

@@ -75,7 +75,7 @@ fn current_multi_thread() -> Option<Handle> {
 /// The idle connections of one connector.
 pub(crate) struct Pool {
     pub(super) connector: Connector,
-    config: PoolConfig,
+    pub(super) config: PoolConfig,
     state: Mutex<PoolState>,
     /// A reference for each open connection, idle or in use.
     open: Arc<()>,
@@ -213,18 +213,18 @@ impl Pool {
         let Some(host) = Host::of(target) else { return };
         let keep_warm = self.config.keep_warm();
         let keep_alive = pooled.connection.keep_alive;
-        if !keep_warm.is_zero() {
-            let warm = WarmHost { host: host.clone(), last_call: Instant::now(), keep_warm, keep_alive };
-            self.lock().warm = Some(warm);
-        }
-        self.put(host, pooled);
+        let warm = WarmHost { host: host.clone(), last_call: Instant::now(), keep_warm, keep_alive };
+        self.put(host, pooled, (!keep_warm.is_zero()).then_some(warm));
     }
 
-    fn put(self: &Arc<Self>, host: Host, pooled: PooledConnection) {
+    fn put(self: &Arc<Self>, host: Host, pooled: PooledConnection, warm: Option<WarmHost>) {
         let limit = self.config.idle_limit(pooled.connection.keep_alive);
         let runtime = pooled.connection.runtime();
         let (since, since_wall) = (Instant::now(), SystemTime::now());
         let mut state = self.lock();
+        if warm.is_some() {
+            state.warm = warm;
+        }
         let of_host = state.idle.iter().filter(|idle| idle.host == host).count();
         let oldest = state.idle.iter().position(|idle| of_host >= MAX_IDLE_PER_HOST && idle.host == host);
         let oldest = oldest.map(|at| state.idle.remove(at));
@@ -293,7 +293,7 @@ impl Pool {
         match opened {
             Ok(mut pooled) => {
                 pooled.connection.keep_alive = keep_alive;
-                self.put(host, pooled);
+                self.put(host, pooled, None);
             }
             Err(_) => self.lock().warm = None,
         }

@@ -8,6 +8,7 @@ mod catalog;
 mod catalog_checks;
 mod client_config;
 mod concurrency;
+mod connections;
 pub(crate) mod corpus;
 mod fault_matrix;
 mod key_spellings;
