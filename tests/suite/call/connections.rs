@@ -48,6 +48,8 @@ fn idle_server(sandbox: &Sandbox, idle: Duration, header: &'static str) -> (Sock
     (address, count)
 }
 
+/// Makes that many calls with gaps around an idle time.
+type Way = fn(&Client, usize, Duration);
 type Call = fn(&Client) -> Result<Response, Error>;
 
 fn synchronous(client: &Client) -> Result<Response, Error> {
@@ -71,7 +73,7 @@ fn gap(call: usize, idle: Duration) -> Duration {
 /// Makes calls with gaps, in each of six ways at the same time. Each call arrives once.
 fn calls_with_gaps(idle: Duration, calls: usize) {
     let second = idle / 8;
-    let ways: [(&str, fn(&Client, usize, Duration)); 6] = [
+    let ways: [(&str, Way); 6] = [
         ("plain", |client, calls, idle| each(client, calls, idle, synchronous)),
         ("wait", |client, calls, idle| each(client, calls, idle, waited)),
         ("another executor", |client, calls, idle| each(client, calls, idle, foreign_executor)),
