@@ -12,6 +12,7 @@ use super::output;
 use super::settings::{self, Settings};
 use crate::clock::rfc3339;
 use crate::crypto::Certificate;
+use crate::transport::sink;
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
@@ -37,7 +38,7 @@ pub(super) fn run(config: &ConfigArgs, certs: &Certs) -> Result<(), Failure> {
 /// Writes `wechatpay_SERIAL.pem`, the name that PHP's downloader uses.
 fn save(certificate: &Certificate, folder: &Path) -> io::Result<PathBuf> {
     let path = folder.join(format!("wechatpay_{}.pem", certificate.serial()));
-    std::fs::write(&path, certificate.pem())?;
+    sink::replace_file(&path, certificate.pem().as_bytes())?;
     Ok(path)
 }
 

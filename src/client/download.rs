@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::client::inner::ClientInner;
 use crate::crypto::file_digest::{Algorithm, FileDigest};
+use crate::crypto::gcm_decryptor::GcmDecryptor;
 use crate::error::Error;
 use crate::options::Options;
 use crate::pipeline::response::Response;
@@ -25,6 +26,12 @@ use crate::proto::template::path_for_messages;
 /// response's `hash_value`, because WeChat Pay computes it before compression. [`save`](Self::save)
 /// writes to a temporary file, and renames it only if the digest matches. Source: WeChat Pay,
 /// "申请交易账单" and "下载账单".
+///
+/// The bills of sub-merchants are encrypted. The merchant's private key decrypts their
+/// `encrypt_key`, and the file is decrypted with AEAD_AES_256_GCM as it is received. It is saved
+/// only if its authentication tag is valid, and if the digest of the decrypted and decompressed
+/// file is the `hash_value`. Source: WeChat Pay, "下载单个子商户/二级商户资金账单", and the comment
+/// on `hash_value` in the Java SDK.
 ///
 /// ```
 /// # use serde_json::json;
@@ -52,20 +59,65 @@ pub struct Download {
     inner: Arc<ClientInner>,
     url: String,
     digest: FileDigest,
+    decryptor: Option<GcmDecryptor>,
     options: Options,
 }
 
+/// The fields of a response that offers encrypted files.
+const COUNT: &str = "download_bill_count";
+const LIST: &str = "download_bill_list";
+
+fn decryptor(key: &[u8], nonce: &str) -> Result<GcmDecryptor, Error> {
+    let decryptor = <&[u8; 32]>::try_from(key).ok().and_then(|key| GcmDecryptor::new(key, nonce.as_bytes()));
+    decryptor.ok_or_else(|| {
+        Error::options(format!(
+            "the encrypt_key of the response has {} bytes, and AEAD_AES_256_GCM needs 32: give this algorithm in the query; \
+             SM4_GCM is not supported",
+            key.len()
+        ))
+    })
+}
+
 impl Download {
+    /// The download of the only file that a response offers.
     pub(crate) fn new(inner: &Arc<ClientInner>, response: &Response) -> Result<Self, Error> {
+        let mut all = Download::all(inner, response)?;
+        let count = all.len();
+        all.pop().filter(|_| count == 1).ok_or_else(|| {
+            Error::options(format!(
+                "the response offers {count} files: use Client::downloads, and join the files in its order"
+            ))
+        })
+    }
+
+    /// The downloads of the files that a response offers, in their order.
+    pub(crate) fn all(inner: &Arc<ClientInner>, response: &Response) -> Result<Vec<Self>, Error> {
         if !response.is_verified() {
             return Err(Error::options(
                 "the response is not verified, so the digest in it cannot be trusted: use the response of a successful call",
             ));
         }
         let json = response.json()?;
+        if json.get(COUNT).is_none() && json.get(LIST).is_none() {
+            return Ok(vec![Download::file(inner, &json)?]);
+        }
+        let mut files: Vec<&Value> = json.get(LIST).and_then(Value::as_array).into_iter().flatten().collect();
+        let sequence = |file: &Value| file.get("bill_sequence").and_then(Value::as_u64);
+        files.sort_by_key(|file| sequence(file));
+        let is_complete = files.iter().zip(1..).all(|(file, number)| sequence(file) == Some(number));
+        if !is_complete || json.get(COUNT).and_then(Value::as_u64) != Some(files.len() as u64) {
+            return Err(Error::options(
+                "the download_bill_list of the response is incomplete: its length is not the download_bill_count, or a \
+                 bill_sequence is missing",
+            ));
+        }
+        files.into_iter().map(|file| Download::file(inner, file)).collect()
+    }
+
+    fn file(inner: &Arc<ClientInner>, json: &Value) -> Result<Self, Error> {
+        let optional = |name: &str| json.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let field = |name: &str| {
-            let text = json.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-            text.ok_or_else(|| {
+            optional(name).ok_or_else(|| {
                 Error::options(format!(
                     "the response has no {name}: a download needs a response such as that of v3/bill/tradebill, with download_url, \
                      hash_type and hash_value"
@@ -80,7 +132,11 @@ impl Download {
             ))
         })?;
         let digest = FileDigest::new(algorithm, expected);
-        Ok(Download { inner: Arc::clone(inner), url: url.to_owned(), digest, options: Options::new() })
+        let decryptor = match optional("encrypt_key") {
+            Some(encrypted) => Some(decryptor(&inner.decrypt(encrypted)?, field("nonce")?)?),
+            None => None,
+        };
+        Ok(Download { inner: Arc::clone(inner), url: url.to_owned(), digest, decryptor, options: Options::new() })
     }
 
     /// Sets a function that is called while the file is received. Its arguments are the number of
@@ -141,8 +197,8 @@ impl Download {
     }
 
     fn send(self) -> Promise<Response> {
-        let Download { inner, url, digest, mut options } = self;
-        options.check_digest(digest);
+        let Download { inner, url, digest, decryptor, mut options } = self;
+        options.check_digest(digest, decryptor);
         inner.call_uri(Method::GET, &url, options)
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 #[cfg(feature = "aws-lc-rs")]
 use http::HeaderValue;
 use http::Method;
+use zeroize::Zeroizing;
 
 use crate::crypto::PrivateKey;
 use crate::error::{Error, ErrorKind};
@@ -83,7 +84,7 @@ impl ClientInner {
         template: &Template,
         options: Options,
     ) -> Result<Box<PreparedCall>, Error> {
-        let Options { spec, mut config, sink, progress, digest, .. } = options;
+        let Options { spec, mut config, sink, progress, decryptor, digest, .. } = options;
         let base_uri = config.base_uri.get_or_insert_with(|| self.base_uri.clone());
         let UnsignedRequest { mut request, signing } =
             request::build(method.clone(), template, &spec, base_uri, &RESERVED)?;
@@ -106,7 +107,7 @@ impl ClientInner {
         }
         let file = match sink {
             Some(sink) => {
-                let (open, file) = sink.open(progress, digest)?;
+                let (open, file) = sink.open(progress, decryptor, digest)?;
                 config.sink = Some(Slot::new(open));
                 Some(file)
             }
@@ -120,6 +121,20 @@ impl ClientInner {
         config.read_timeout.get_or_insert(default_read_timeout);
         request.extensions_mut().insert(config);
         Ok(Box::new(PreparedCall { method: method.clone(), template: path.to_owned(), request, file }))
+    }
+
+    /// Decrypts a value that was encrypted for the merchant.
+    #[cfg(feature = "aws-lc-rs")]
+    pub(crate) fn decrypt(&self, ciphertext: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let key = self.merchant_key.as_ref().ok_or_else(|| {
+            Error::config("the setting private_key is missing: with a custom signer, decrypt where the key is stored")
+        })?;
+        key.decrypt(ciphertext).map(Zeroizing::new)
+    }
+
+    #[cfg(not(feature = "aws-lc-rs"))]
+    pub(crate) fn decrypt(&self, _: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
+        Err(Error::config("decrypting needs the feature aws-lc-rs of this crate: ring has no RSA-OAEP"))
     }
 
     /// Encrypts the fields that the option `encrypt` names, and prepares the call. The platform

@@ -238,10 +238,7 @@ impl Client {
     /// instead of a private key; with [`ErrorKind::Decode`] if the text cannot be decrypted.
     #[cfg(feature = "aws-lc-rs")]
     pub fn decrypt(&self, ciphertext: &str) -> Result<String, Error> {
-        let key = self.inner.merchant_key.as_ref().ok_or_else(|| {
-            Error::config("the setting private_key is missing: with a custom signer, decrypt where the key is stored")
-        })?;
-        String::from_utf8(key.decrypt(ciphertext)?)
+        String::from_utf8(std::mem::take(&mut *self.inner.decrypt(ciphertext)?))
             .map_err(|_| Error::new(ErrorKind::Decode, "the decrypted field is not UTF-8 text"))
     }
 
@@ -358,14 +355,28 @@ impl Client {
 
     /// Prepares the download of a file. `response` describes the file in its fields `download_url`,
     /// `hash_type` and `hash_value`, as in the responses of `v3/bill/tradebill` and
-    /// `v3/bill/fundflowbill`. [`Download`] has an example.
+    /// `v3/bill/fundflowbill`, or in a `download_bill_list` with one file, as in the response of
+    /// `v3/bill/sub-merchant-fundflowbill`. [`Download`] has an example.
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Options`] if the response is not verified, if it lacks one of these
-    /// fields, or if its `hash_type` is neither `SHA1` nor `SHA256`. Fails with
-    /// [`ErrorKind::Decode`] if the response is not JSON.
+    /// Fails with [`ErrorKind::Options`] if the response is not verified, lacks one of these
+    /// fields, or offers several files; or if its `hash_type` is neither `SHA1` nor `SHA256`. Fails
+    /// with [`ErrorKind::Decode`] if the response is not JSON, or if its `encrypt_key` was
+    /// encrypted for another merchant.
     pub fn download(&self, response: &Response) -> Result<Download, Error> {
         Download::new(&self.inner, response)
+    }
+
+    /// The same as [`download`](Self::download), for any number of files, in the order of their
+    /// `bill_sequence`. WeChat Pay splits the encrypted bills of sub-merchants into several files
+    /// above about 16 GB. The bill is the decrypted files joined in this order. If there is no
+    /// bill, the list is empty.
+    ///
+    /// # Errors
+    /// The same as for [`download`](Self::download), except for several files. Also fails with
+    /// [`ErrorKind::Options`] if the list of files is incomplete.
+    pub fn downloads(&self, response: &Response) -> Result<Vec<Download>, Error> {
+        Download::all(&self.inner, response)
     }
 
     /// Sends a request with any method to a path template. The names in the path are used as given

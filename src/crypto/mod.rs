@@ -29,6 +29,7 @@ pub(crate) mod certificate;
 pub(crate) mod decode;
 pub(crate) mod der;
 pub(crate) mod file_digest;
+pub(crate) mod gcm_decryptor;
 pub mod hash;
 pub(crate) mod hex;
 pub(crate) mod identity;

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::media::Media;
 use super::read;
 use crate::crypto::file_digest::FileDigest;
+use crate::crypto::gcm_decryptor::GcmDecryptor;
 use crate::error::Error;
 use crate::pipeline::call_config::CallConfig;
 use crate::proto::excerpt::excerpt;
@@ -52,6 +53,8 @@ pub struct Options {
     pub(crate) encrypt: Vec<String>,
     pub(crate) sink: Option<Sink>,
     pub(crate) progress: Option<Progress>,
+    /// Decrypts the file in the sink.
+    pub(crate) decryptor: Option<GcmDecryptor>,
     /// The expected digest of the file in the sink.
     pub(crate) digest: Option<FileDigest>,
     /// The first error in the options. The verb reports it before anything is sent.
@@ -66,6 +69,7 @@ impl Default for Options {
             encrypt: Vec::new(),
             sink: None,
             progress: None,
+            decryptor: None,
             digest: None,
             error: None,
         }

@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::crypto::file_digest::FileDigest;
+use crate::crypto::gcm_decryptor::GcmDecryptor;
 use crate::error::Error;
 use crate::proto::json_depth;
 use crate::proto::request::RequestBody;
@@ -135,8 +136,10 @@ impl Options {
         self.sink = Some(Sink::Path(path));
     }
 
-    pub(crate) fn check_digest(&mut self, digest: FileDigest) {
-        self.digest = Some(digest);
+    /// Checks the file in the sink against a digest from a verified response, after decryption.
+    pub(crate) fn check_digest(&mut self, digest: FileDigest, decryptor: Option<GcmDecryptor>) {
+        (self.digest, self.decryptor) = (Some(digest), decryptor);
+        self.config.digest_is_known = true;
     }
 }
 

@@ -38,6 +38,9 @@ pub(crate) struct CallConfig {
     /// response whose signature covers the body is collected first, because it must be verified
     /// first.
     pub(crate) sink: Option<Slot<OpenSink>>,
+    /// Whether a digest in a verified response covers the body, so that its own signature is not
+    /// needed.
+    pub(crate) digest_is_known: bool,
 }
 
 impl CallConfig {
@@ -54,6 +57,7 @@ impl CallConfig {
         http_errors: true,
         signing: SigningInput::Body,
         sink: None,
+        digest_is_known: false,
     };
 }
 

@@ -23,6 +23,10 @@ use crate::transport::sink::{OpenSink, SinkWriter};
 /// The maximum length of a response body that is collected in memory, in bytes.
 const MAX_BODY: usize = 16 * 1024 * 1024;
 
+/// The maximum length of a file in a sink or stream, in bytes. WeChat Pay splits bills above about
+/// 16 GB. Without a limit, a response that does not end would fill the disk.
+const MAX_FILE: u64 = 32 * 1024 * 1024 * 1024;
+
 /// The future of each service of the stack.
 pub(crate) type ResponseFuture = BoxFuture<'static, Result<http::Response<Bytes>, Error>>;
 
@@ -77,6 +81,7 @@ async fn receive(
     let (mut parts, mut body) = response.into_parts();
     let success = parts.status.is_success();
     let covers = match config.signing.is_v2() {
+        false if config.digest_is_known => Covers::Nothing,
         false => verify::covers(method, path, &parts.headers),
         true if v2::is_unsigned(path) => Covers::Nothing,
         true => Covers::Body,
@@ -111,7 +116,7 @@ async fn receive(
             (Bytes::new(), BodyLocation::Sink)
         }
         None if config.stream && !collected_first => {
-            let stream = BodyStream::new(ConnectionSource { body, deadlines, digest });
+            let stream = BodyStream::new(ConnectionSource { body, deadlines, digest, received: 0 });
             (Bytes::new(), BodyLocation::Stream(Slot::new(stream)))
         }
         _ => match collect(&mut body, deadlines).await {
@@ -166,12 +171,21 @@ fn check_length(length: usize) -> Result<(), Error> {
     Err(Error::new(ErrorKind::TooLarge, message))
 }
 
+fn check_file_length(length: u64) -> Result<(), Error> {
+    if length <= MAX_FILE {
+        return Ok(());
+    }
+    let message = format!("the file is longer than {MAX_FILE} bytes, the limit for a sink and a stream");
+    Err(Error::new(ErrorKind::TooLarge, message))
+}
+
 async fn write(sink: OpenSink, body: &mut ResponseBody, deadlines: Deadlines) -> Result<OpenSink, Error> {
     let mut writer = SinkWriter::start(sink);
     let mut received = 0;
     while let Some(piece) = body.next(deadlines).await? {
         received += piece.len() as u64;
-        let total = body.remaining().map(|rest| received + rest);
+        let total = body.remaining().map(|rest| received.saturating_add(rest));
+        check_file_length(total.unwrap_or(received))?;
         if !writer.write(piece, total).await {
             break;
         }
@@ -185,12 +199,17 @@ struct ConnectionSource {
     deadlines: Deadlines,
     /// The digest that the service signed.
     digest: Option<FileDigest>,
+    /// The bytes received so far.
+    received: u64,
 }
 
 impl ConnectionSource {
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
         self.body.poll_next(self.deadlines, context).map(|piece| {
             let piece = piece?;
+            self.received += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+            let total = self.body.remaining().map(|rest| self.received.saturating_add(rest));
+            check_file_length(total.unwrap_or(self.received))?;
             match (&piece, &mut self.digest) {
                 (Some(piece), Some(digest)) => digest.update(piece),
                 (Some(_), None) => {}

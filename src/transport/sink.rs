@@ -8,6 +8,7 @@ use tempfile::{NamedTempFile, TempPath};
 use tokio::sync::mpsc;
 
 use crate::crypto::file_digest::FileDigest;
+use crate::crypto::gcm_decryptor::GcmDecryptor;
 use crate::error::{Error, ErrorKind};
 
 /// Called with the number of bytes received and the length of the whole body, if it is known.
@@ -23,8 +24,10 @@ pub(crate) enum Sink {
 pub(crate) struct OpenSink {
     writer: Box<dyn Write + Send>,
     progress: Option<Progress>,
+    /// Decrypts the file. The digests are those of the decrypted file.
+    decryptor: Option<GcmDecryptor>,
     digests: Vec<FileDigest>,
-    written: u64,
+    received: u64,
 }
 
 /// A temporary file and its final name. The call keeps it: dropping it removes the file at once,
@@ -37,6 +40,7 @@ impl Sink {
     pub(crate) fn open(
         self,
         progress: Option<Progress>,
+        decryptor: Option<GcmDecryptor>,
         digest: Option<FileDigest>,
     ) -> Result<(OpenSink, UnfinishedFile), Error> {
         let (writer, unfinished): (Box<dyn Write + Send>, _) = match self {
@@ -50,28 +54,44 @@ impl Sink {
                     };
                     Error::options(format!("the option \"sink\": {reason}")).with_source(source)
                 };
-                let path = regular(&path).map_err(failed)?;
+                check_regular(&path).map_err(failed)?;
                 let file = temporary(&path).map_err(failed)?;
                 let (file, temporary) = file.into_parts();
                 (Box::new(file), Some((temporary, path)))
             }
         };
-        let sink = OpenSink { writer, progress, digests: digest.into_iter().collect(), written: 0 };
+        let sink = OpenSink { writer, progress, decryptor, digests: digest.into_iter().collect(), received: 0 };
         Ok((sink, UnfinishedFile(unfinished)))
     }
 }
 
-/// The regular file that a path names, after following links. A device or a pipe is an error,
-/// because a rename would replace it.
-fn regular(path: &Path) -> io::Result<PathBuf> {
-    match std::fs::symlink_metadata(path) {
-        Ok(found) if found.is_symlink() => regular(&std::fs::canonicalize(path)?),
-        Ok(found) if found.is_dir() => Err(io::Error::other("it is a folder")),
-        Ok(found) if !found.is_file() => {
-            Err(io::Error::other("it is not a regular file: write to it with Options::sink"))
-        }
-        _ => Ok(path.to_owned()),
+/// Fails if a path names something else than a regular file. A device or a pipe would be replaced,
+/// and a symbolic link may be planted by another user of a shared folder. A link that appears later
+/// is replaced by the rename, not followed.
+fn check_regular(path: &Path) -> io::Result<()> {
+    let found = match std::fs::symlink_metadata(path) {
+        Ok(found) => found.file_type(),
+        Err(_) => return Ok(()),
+    };
+    if found.is_symlink() {
+        return Err(io::Error::other("it is a symbolic link: give the path of its target"));
     }
+    if found.is_dir() {
+        return Err(io::Error::other("it is a folder"));
+    }
+    if !found.is_file() {
+        return Err(io::Error::other("it is not a regular file: write to it with Options::sink"));
+    }
+    Ok(())
+}
+
+/// Writes a whole file, and replaces an existing one only when it is complete.
+#[cfg(feature = "cli")]
+pub(crate) fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
+    check_regular(path)?;
+    let mut file = temporary(path)?;
+    file.write_all(contents)?;
+    file.persist(path).map(drop).map_err(|failed| failed.error)
 }
 
 fn temporary(path: &Path) -> io::Result<NamedTempFile> {
@@ -97,19 +117,41 @@ impl OpenSink {
 
     /// Writes one piece of a response whose length is `total`, if it is known.
     pub(crate) fn write(&mut self, bytes: &[u8], total: Option<u64>) -> io::Result<()> {
-        self.writer.write_all(bytes)?;
-        for digest in &mut self.digests {
-            digest.update(bytes);
+        match &mut self.decryptor {
+            Some(decryptor) => {
+                let text = decryptor.update(bytes).ok_or_else(|| io::Error::other("it is longer than 64 GiB"))?;
+                self.write_text(&text)?;
+            }
+            None => self.write_text(bytes)?,
         }
-        self.written += bytes.len() as u64;
+        self.received += bytes.len() as u64;
         if let Some(progress) = &mut self.progress {
-            progress(self.written, total);
+            progress(self.received, total);
         }
         Ok(())
     }
 
-    /// Checks the digests of the written bytes.
-    pub(crate) fn finish(self) -> Result<(), Error> {
+    fn write_text(&mut self, text: &[u8]) -> io::Result<()> {
+        self.writer.write_all(text)?;
+        for digest in &mut self.digests {
+            digest.update(text);
+        }
+        Ok(())
+    }
+
+    /// Writes the last bytes of an encrypted file, and checks its authentication tag and the
+    /// digests.
+    pub(crate) fn finish(mut self) -> Result<(), Error> {
+        if let Some(decryptor) = self.decryptor.take() {
+            let text = decryptor.finish().ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Verification,
+                    "the file cannot be decrypted: it was changed or is incomplete, or the response with its key is not the one \
+                     that announced it",
+                )
+            })?;
+            self.write_text(&text).and_then(|()| self.writer.flush()).map_err(not_written)?;
+        }
         for digest in self.digests {
             digest.finish().map_err(|reason| {
                 Error::new(

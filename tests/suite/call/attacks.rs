@@ -299,17 +299,25 @@ fn sinks_are_regular_files() {
         assert!(made.success());
         let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("socket");
         std::os::unix::fs::symlink(&fifo, &link).expect("link");
-        for special in [&fifo, &socket, &link] {
+        // Someone else may have planted the link in a shared folder.
+        std::fs::write(folder.join("target"), b"old").expect("written");
+        std::os::unix::fs::symlink(folder.join("target"), folder.join("link")).expect("link");
+        std::os::unix::fs::symlink(folder.join("none"), folder.join("dangling")).expect("link");
+        for (special, expected) in [
+            (&fifo, "not a regular file"),
+            (&socket, "not a regular file"),
+            (&link, "a symbolic link"),
+            (&folder.join("link"), "a symbolic link"),
+            (&folder.join("dangling"), "a symbolic link"),
+        ] {
             let error = client.chain(FILE).get(json!({ "sink": special.to_str() })).expect_err("a special file");
-            assert!(error.to_string().contains("not a regular file"), "{error}");
+            assert!(error.to_string().contains(expected), "{error}");
         }
+        assert_eq!(std::fs::read(folder.join("target")).expect("target"), b"old");
+        assert!(!folder.join("none").exists());
         assert!(std::fs::symlink_metadata(&fifo).expect("fifo").file_type().is_fifo());
         assert!(std::fs::symlink_metadata(&socket).expect("socket").file_type().is_socket());
         assert!(sandbox.requests().is_empty(), "nothing was sent");
-        std::fs::write(folder.join("target"), b"old").expect("written");
-        std::os::unix::fs::symlink(folder.join("target"), folder.join("link")).expect("link");
-        client.chain(FILE).get(json!({ "sink": folder.join("link").to_str() })).expect("response");
-        assert!(folder.join("link").is_symlink());
         // The permissions of an existing file are kept.
         use std::os::unix::fs::PermissionsExt;
         std::fs::set_permissions(folder.join("target"), std::fs::Permissions::from_mode(0o600)).expect("mode");

@@ -126,6 +126,11 @@ fn sinks() {
     each_hint_names_its_condition(&[
         ("none does not exist: create it first", to("none/bill.csv")),
         ("cannot be written: it is a folder", to("")),
+        #[cfg(unix)]
+        ("it is a symbolic link: give the path of its target", {
+            std::os::unix::fs::symlink(folder.path().join("file"), folder.path().join("link")).expect("link");
+            to("link")
+        }),
         ("file/bill.csv cannot be written: Not a directory", to("file/bill.csv")),
         ("sent", to("bill.csv")),
     ]);
@@ -260,8 +265,11 @@ fn downloads() {
     };
     sandbox.stub("GET", "v3/other", 200, json!({}));
     let other = client.chain("v3/other").get(()).expect("response");
+    sandbox.stub("GET", "v3/none", 200, json!({ "download_bill_count": 0 }));
+    let none = client.chain("v3/none").get(()).expect("response");
     each_hint_names_its_condition(&[
         ("call the URL with the option \"sink\" instead", error(&described("MD5"))),
+        ("files: use Client::downloads", error(&none)),
         ("use the response of a successful call", error(&unsigned)),
         ("the response has no download_url: a download needs", error(&other)),
         ("the file is not the one that the service announced", {

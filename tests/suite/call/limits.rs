@@ -1,7 +1,7 @@
 //! The limits in docs/SECURITY.md, each exceeded by a response.
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 use wechatpay_chain::sandbox::Fault;
 use wechatpay_chain::{Client, Error, ErrorKind, Media, Options};
 
@@ -21,6 +21,23 @@ fn too_many_or_too_long_headers_are_errors() {
     let long = "y".repeat(1024 * 1024);
     let error = error_of(format!("HTTP/1.1 200 OK\r\nx: {long}\r\ncontent-length: 0\r\n\r\n").into_bytes());
     assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
+}
+
+/// The limit of a file is checked before anything is received, if its length is announced.
+#[test]
+fn a_file_over_the_limit_is_not_received() {
+    let folder = tempfile::tempdir().expect("folder");
+    let address = raw_server(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\nabc".to_vec());
+    let sandbox = crate::support::sandbox();
+    let client = client_at(&sandbox, address);
+    let file = client.chain("v3/billdownload/file");
+    let path = folder.path().join("bill");
+    let error = file.get(json!({ "sink": path.to_str() })).expect_err("too long");
+    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), 0);
+    let mut stream = file.get(json!({ "stream": true })).expect("a head").into_stream();
+    let error = std::io::copy(&mut stream, &mut std::io::sink()).expect_err("too long");
+    assert!(error.to_string().contains("the file is longer than"), "{error}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod client_config;
 mod concurrency;
 mod connections;
 pub(crate) mod corpus;
+mod encrypted_bills;
 mod fault_matrix;
 mod key_spellings;
 mod keys;

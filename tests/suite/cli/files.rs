@@ -40,6 +40,20 @@ fn certs_writes_the_certificates() {
     );
     let path = format!("file://{output}/wechatpay_{}.pem", certificate.serial());
     assert_eq!(wechatpay_chain::Certificate::from_pem(&path).expect("PEM"), certificate);
+    // A link that someone else planted is not followed.
+    #[cfg(unix)]
+    {
+        let file = path.trim_start_matches("file://");
+        std::fs::remove_file(file).expect("removed");
+        std::os::unix::fs::symlink(settings.path("victim"), file).expect("link");
+        let mut command = wxpay(&["--config", &settings.path("wxpay.toml"), "certs", "--output", &output]);
+        command.env("WXPAY_APIV3_KEY", sandbox.settings()["apiv3_key"].as_str().expect("key"));
+        let refused = run_with_input(command, "");
+        assert_eq!(refused.status.code(), Some(7), "{}", text(&refused.stderr));
+        assert!(text(&refused.stderr).contains("symbolic link"), "{}", text(&refused.stderr));
+        assert!(!std::path::Path::new(&settings.path("victim")).exists());
+        std::fs::remove_file(file).expect("removed");
+    }
     // The options of PHP's downloader. The APIv3 key cannot be given as an argument.
     let key = settings.path("key.pem");
     let arguments = [
