@@ -24,6 +24,7 @@ mod rejected_responses;
 mod request_options;
 mod response_hints;
 mod retry;
+mod round_trips;
 mod runtimes;
 mod secret_positions;
 mod secrets;
