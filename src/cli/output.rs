@@ -67,20 +67,36 @@ fn without_control_characters(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
+/// A text for a terminal: control characters other than line feeds and tabs are escaped.
+fn escaped(body: &[u8]) -> String {
+    let mut text = String::with_capacity(body.len());
+    for c in String::from_utf8_lossy(body).chars() {
+        match c {
+            '\n' | '\t' => text.push(c),
+            c if c.is_control() => text.extend(c.escape_default()),
+            c => text.push(c),
+        }
+    }
+    text
+}
+
 /// Prints the body of a response on standard output: JSON with indentation, anything else
-/// unchanged. JSON with numbers that parsing would round is printed unchanged, too.
+/// unchanged, except that control characters are escaped on a terminal. JSON with numbers that
+/// parsing would round is printed unchanged, too.
 pub(super) fn body(body: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let text = std::str::from_utf8(body).ok().filter(|text| json_precision::first_inexact_number(text).is_none());
-    match text.and_then(|text| serde_json::from_str::<Value>(text).ok()) {
-        Some(json) => writeln!(out, "{json:#}")?,
-        None => {
-            out.write_all(body)?;
-            // The prompt of the shell begins on a new line.
-            if out.is_terminal() && !body.is_empty() && !body.ends_with(b"\n") {
-                out.write_all(b"\n")?;
-            }
+    let formatted = text.and_then(|text| serde_json::from_str::<Value>(text).ok()).map(|json| format!("{json:#}\n"));
+    let body = formatted.as_ref().map_or(body, |json| json.as_bytes());
+    if out.is_terminal() {
+        // A page may contain escape sequences that move the cursor or change the title.
+        out.write_all(escaped(body).as_bytes())?;
+        // The prompt of the shell begins on a new line.
+        if !body.is_empty() && !body.ends_with(b"\n") {
+            out.write_all(b"\n")?;
         }
+    } else {
+        out.write_all(body)?;
     }
     out.flush()
 }
@@ -99,5 +115,17 @@ pub(super) fn check(written: io::Result<()>) -> Result<(), Failure> {
             Err(Failure::local_io(format!("standard output: {error}")))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped_for_a_terminal() {
+        let page = "<html>\x1b[2J\x1b]0;title\x07\r\n\t商户\u{9b}31m\u{7f}\n".as_bytes();
+        assert_eq!(escaped(page), "<html>\\u{1b}[2J\\u{1b}]0;title\\u{7}\\r\n\t商户\\u{9b}31m\\u{7f}\n");
+        assert!(escaped(b"\xff").chars().all(|c| c == '\u{fffd}'));
     }
 }

@@ -93,16 +93,18 @@ pub(super) fn run(config: &ConfigArgs, wire: &Wire) -> Result<(), Failure> {
     let platform_key_id = builder.platform_key_id();
     let mut out = BufWriter::with_capacity(BUFFER_SIZE, io::stdout().lock());
     let mut input = io::stdin().lock();
-    let mut line = String::new();
+    let mut line = Vec::new();
     let mut number = 0u64;
     loop {
         number += 1;
         line.clear();
-        let read = input.read_line(&mut line).map_err(|error| Failure::local_io(format!("standard input: {error}")))?;
+        let read = input
+            .read_until(b'\n', &mut line)
+            .map_err(|error| Failure::local_io(format!("standard input: {error}")))?;
         if read == 0 {
             return output::check(out.flush());
         }
-        if line.trim().is_empty() {
+        if line.trim_ascii().is_empty() {
             continue;
         }
         let output = convert(number, &line, &base, platform_key_id.as_ref(), signing.as_mut());
@@ -116,7 +118,7 @@ pub(super) fn run(config: &ConfigArgs, wire: &Wire) -> Result<(), Failure> {
 /// The output for one line of the input.
 fn convert(
     number: u64,
-    line: &str,
+    line: &[u8],
     base: &BaseUri,
     key_id: Option<&HeaderValue>,
     signing: Option<&mut Signing>,
@@ -134,7 +136,10 @@ fn convert(
     }
 }
 
-fn parse(number: u64, line: &str) -> Result<InputLine, Error> {
+fn parse(number: u64, line: &[u8]) -> Result<InputLine, Error> {
+    let line = std::str::from_utf8(line).map_err(|error| {
+        Error::options(format!("line {number} is not valid input: it is not UTF-8 at byte {}", error.valid_up_to()))
+    })?;
     let parsed = serde_json::from_str(line).map_err(|error| {
         // The parser counts the lines of one JSON text, so it is always at line 1.
         let reason = error.to_string().replace(" at line 1 column", ", at column");

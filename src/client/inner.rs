@@ -85,6 +85,9 @@ impl ClientInner {
         options: Options,
     ) -> Result<Box<PreparedCall>, Error> {
         let Options { spec, mut config, sink, progress, decryptor, digest, .. } = options;
+        if let Some(template) = &mut config.http.debug {
+            *template = path.into();
+        }
         let base_uri = config.base_uri.get_or_insert_with(|| self.base_uri.clone());
         let UnsignedRequest { mut request, signing } =
             request::build(method.clone(), template, &spec, base_uri, &RESERVED)?;

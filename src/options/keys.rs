@@ -213,7 +213,7 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "sink", set: |o, v| o.set_sink(read::text(v)?) },
     Key { name: "stream", set: |o, v| read::boolean(&v).map(|on| o.config.stream = on) },
     Key { name: "http_errors", set: |o, v| read::boolean(&v).map(|on| o.config.http_errors = on) },
-    Key { name: "debug", set: |o, v| read::boolean(&v).map(|on| o.config.http.debug = on) },
+    Key { name: "debug", set: |o, v| read::boolean(&v).map(|on| o.config.http.debug = on.then(|| "".into())) },
 ];
 
 /// The Guzzle options that this crate rejects, and their replacements. Path variables cannot have

@@ -213,6 +213,9 @@ impl Pipeline {
             };
             if let Some(config) = request.extensions_mut().get_mut::<CallConfig>() {
                 config.redirects.left -= 1;
+                if let Some(template) = &mut config.http.debug {
+                    *template = "***".into();
+                }
                 if response.status() == StatusCode::SEE_OTHER {
                     // The next request is a GET without a body.
                     config.signing = SigningInput::Body;

@@ -135,6 +135,9 @@ pub(crate) fn build(
     base: &BaseUri,
     reserved: &ReservedNames,
 ) -> Result<UnsignedRequest, Error> {
+    if method == Method::CONNECT {
+        return Err(Error::options("the method CONNECT asks a proxy for a tunnel, and is not a request to a service"));
+    }
     check_variables(template, spec, reserved)?;
     let reference =
         template.expand(|name| spec.variables.get(name)).map_err(|source| Error::options(source.to_string()))?;

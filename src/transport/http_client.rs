@@ -31,8 +31,9 @@ pub(crate) struct HttpConfig {
     pub(crate) connect_timeout: Option<Duration>,
     /// Whether the merchant's client certificate is presented.
     pub(crate) client_certificate: bool,
-    /// Whether the heads of request and response are printed to standard error.
-    pub(crate) debug: bool,
+    /// Whether the heads of request and response are printed to standard error, and the path that
+    /// is shown instead of the one with the values of the variables.
+    pub(crate) debug: Option<Arc<str>>,
 }
 
 /// The time limits for receiving a response.
@@ -118,8 +119,8 @@ impl HttpClient {
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let began = Instant::now();
-        if config.debug {
-            verbose::print(&verbose::request(&request));
+        if let Some(template) = &config.debug {
+            verbose::print(&verbose::request(&request, template));
         }
         let sending = send_on(&pools.pool, target, request.map(Full::new), config.connect_timeout);
         let response = if read_timeout.is_zero() {
@@ -132,7 +133,7 @@ impl HttpClient {
                 Error::new(ErrorKind::Timeout, message)
             })??
         };
-        if config.debug {
+        if config.debug.is_some() {
             verbose::print(&verbose::response(&response, began.elapsed()));
         }
         Ok(response)

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Uri;
 use http::header::{AUTHORIZATION, HeaderMap, LOCATION};
 
 use crate::proto::template::may_contain_userinfo;
@@ -28,13 +29,40 @@ const SHOWN: [&str; 15] = [
     "wechatpay-timestamp",
 ];
 
-/// The request as it is sent.
-pub(crate) fn request(request: &http::Request<Bytes>) -> String {
-    let mut out =
-        format!("> {} {} {:?}\n", request.method(), without_token(&request.uri().to_string()), request.version());
+/// The request as it is sent, with its template in place of the path. The values of path and query
+/// may be names, numbers of identity cards and tokens, so only their names are shown.
+pub(crate) fn request(request: &http::Request<Bytes>, template: &str) -> String {
+    let (method, uri, version) = (request.method(), request.uri(), request.version());
+    let mut out = format!("> {method} {}/{}{} {version:?}\n", origin(uri), path(template), query(uri));
     headers(&mut out, '>', request.headers());
     let _ = writeln!(out, "> ({} bytes)", request.body().len());
     out
+}
+
+fn origin(uri: &Uri) -> String {
+    match (uri.scheme_str(), uri.host()) {
+        (Some(scheme), Some(host)) => {
+            let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
+            format!("{scheme}://{host}{port}")
+        }
+        _ => String::new(),
+    }
+}
+
+/// The path of a template, which may be a URL.
+fn path(template: &str) -> &str {
+    let path = template.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or(template, |(_, path)| path);
+    path.trim_start_matches('/')
+}
+
+/// The names in a query.
+fn query(uri: &Uri) -> String {
+    let Some(query) = uri.query() else { return String::new() };
+    let names = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, _)) => format!("{name}=***"),
+        None => "***".to_owned(),
+    });
+    format!("?{}", names.collect::<Vec<_>>().join("&"))
 }
 
 /// The head of the response as it was received.
@@ -44,34 +72,23 @@ pub(crate) fn response<B>(response: &http::Response<B>, after: Duration) -> Stri
     out
 }
 
-/// The address without the tokens in its query. A token gives access to a file.
-fn without_token(text: &str) -> String {
-    let Some((path, query)) = text.split_once('?') else { return text.to_owned() };
-    let shown: Vec<_> = query
-        .split('&')
-        .map(|pair| match pair.split_once('=') {
-            Some((name, _)) if is_secret(name) => format!("{name}=***"),
-            _ => pair.to_owned(),
-        })
-        .collect();
-    format!("{path}?{}", shown.join("&"))
-}
-
-/// A token gives access to a file, a code to an account, and APIv2 has its signature in the query.
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    name.contains("token") || matches!(name.as_str(), "sign" | "code")
-}
-
 fn headers(out: &mut String, side: char, headers: &HeaderMap) {
     for (name, value) in headers {
         let shown = match value.to_str() {
             Ok(text) if name == AUTHORIZATION => authorization(text),
-            Ok(text) if name == LOCATION && !may_contain_userinfo(text) => without_token(text),
+            Ok(text) if name == LOCATION && !may_contain_userinfo(text) => location(text),
             Ok(text) if SHOWN.contains(&name.as_str()) => text.to_owned(),
             _ => "***".to_owned(),
         };
         let _ = writeln!(out, "{side} {name}: {shown}");
+    }
+}
+
+/// The host of a redirect, without the values in its path and query.
+fn location(text: &str) -> String {
+    match text.parse::<Uri>() {
+        Ok(uri) => format!("{}/***", origin(&uri)),
+        Err(_) => "***".to_owned(),
     }
 }
 
@@ -98,15 +115,15 @@ mod tests {
 
     #[test]
     fn secrets_are_left_out() {
-        let sent = http::Request::post("https://h/v3/x?a=b&token=s3cret")
+        let sent = http::Request::post("https://h:8/v3/x/s3cret?a=s3cret&token=s3cret&s3cret")
             .header("authorization", "WECHATPAY2-SHA256-RSA2048 mchid=\"1\",nonce_str=\"N\",signature=\"s3cret\"")
             .header("content-type", "application/json")
             .header("x-own", "s3cret")
             .body(Bytes::from_static(b"s3cret"))
             .expect("request");
         assert_eq!(
-            request(&sent),
-            "> POST https://h/v3/x?a=b&token=*** HTTP/1.1\n\
+            request(&sent, "v3/x/{name}"),
+            "> POST https://h:8/v3/x/{name}?a=***&token=***&*** HTTP/1.1\n\
              > authorization: WECHATPAY2-SHA256-RSA2048 mchid=\"1\",nonce_str=\"N\",signature=\"***\"\n\
              > content-type: application/json\n> x-own: ***\n> (6 bytes)\n"
         );
@@ -115,7 +132,15 @@ mod tests {
         let mut out = String::new();
         headers(&mut out, '>', &odd);
         assert_eq!(out, "> authorization: ***\n");
-        for (location, shown) in [("/v3/x?token=s3cret", "/v3/x?token=***"), ("https://u:s3cret@h/", "***")] {
+        for template in ["https://h:8/v3/{name}", "//v3/{name}", "v3/{name}"] {
+            assert!(request(&sent, template).starts_with("> POST https://h:8/v3/{name}?"), "{template}");
+        }
+        for (location, shown) in [
+            ("/v3/s3cret?token=s3cret", "/***"),
+            ("https://other.example:1/s3cret", "https://other.example:1/***"),
+            ("https://u:s3cret@h/", "***"),
+            ("s3cret s3cret", "***"),
+        ] {
             let response = http::Response::builder().header("location", location).body(()).expect("response");
             let shown = format!("< location: {shown}\n");
             assert!(super::response(&response, Duration::ZERO).ends_with(&shown), "{location}");

@@ -270,6 +270,14 @@ fn downloads() {
     each_hint_names_its_condition(&[
         ("call the URL with the option \"sink\" instead", error(&described("MD5"))),
         ("files: use Client::downloads", error(&none)),
+        ("and AEAD_AES_256_GCM needs 32: give this algorithm in the query", {
+            let key = sandbox.merchant_key().public_key().encrypt(&[7; 16]).expect("encrypted");
+            let bill = json!({
+                "bill_sequence": 1, "download_url": "x", "hash_type": "SHA1", "hash_value": "x", "nonce": "x", "encrypt_key": key,
+            });
+            sandbox.stub("GET", "v3/sm4", 200, json!({ "download_bill_count": 1, "download_bill_list": [bill] }));
+            error(&client.chain("v3/sm4").get(()).expect("response"))
+        }),
         ("use the response of a successful call", error(&unsigned)),
         ("the response has no download_url: a download needs", error(&other)),
         ("the file is not the one that the service announced", {

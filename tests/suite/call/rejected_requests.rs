@@ -86,6 +86,12 @@ fn each_invalid_call_is_an_error_and_sends_nothing() {
         messages.push((expected, error.message().to_owned()));
     }
     each_hint_names_its_condition(&messages);
+    for method in ["CONNECT", "connect"] {
+        for path in ["v3/x", "v2/x"] {
+            let error = client.request(method, path, json!({ "nonceless": true })).expect_err("a tunnel");
+            assert!(error.kind() == ErrorKind::Options && error.message().contains("CONNECT"), "{error}");
+        }
+    }
     assert!(client.request("NOT A METHOD", "v3/x", ()).is_err_and(|error| error.kind() == ErrorKind::Options));
     assert_eq!(sandbox.requests().len(), 0, "nothing was sent");
 }

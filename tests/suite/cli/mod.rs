@@ -31,13 +31,13 @@ fn wxpay(arguments: &[&str]) -> Command {
 }
 
 /// Runs a command with this input until it ends.
-fn run_with_input(mut command: Command, input: &str) -> Output {
+fn run_with_input(mut command: Command, input: impl AsRef<[u8]>) -> Output {
     let mut child = command.spawn().expect("wxpay");
     let mut stdin = child.stdin.take().expect("stdin");
-    let input = input.to_owned();
+    let input = input.as_ref().to_owned();
     let writer = std::thread::spawn(move || {
         // A command that ends early closes its input.
-        let _ = stdin.write_all(input.as_bytes());
+        let _ = stdin.write_all(&input);
     });
     let output = child.wait_with_output().expect("ended");
     writer.join().expect("writer");

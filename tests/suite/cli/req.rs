@@ -35,10 +35,37 @@ fn a_call_prints_its_response() {
     assert_eq!(text(&output.stdout), "{\n  \"a\": 1\n}\n");
     let debug = text(&output.stderr);
     assert!(
-        debug.contains("> GET http://") && debug.contains("signature=\"***\"") && debug.contains("> x-own: ***"),
+        debug.contains("/v3/x?a=***&b%5B0%5D=***&b%5B1%5D=*** HTTP/1.1")
+            && debug.contains("signature=\"***\"")
+            && debug.contains("> x-own: ***"),
         "{debug}"
     );
     assert_eq!(sandbox.requests().last().expect("received").target, "/v3/x?a=1&b%5B0%5D=x%20y&b%5B1%5D=z");
+}
+
+/// `script` runs a command on a terminal and copies its output.
+#[cfg(target_os = "linux")]
+#[test]
+fn control_characters_of_a_response_do_not_reach_a_terminal() {
+    let sandbox = sandbox();
+    let settings = Settings::new(&sandbox);
+    let page = b"<b>\x1b]0;title\x07\x1b[2J</b>".as_slice();
+    let gateway = || {
+        let response = http::Response::builder().status(200).body(page.into()).expect("response");
+        sandbox.inject(Fault::Gateway(response));
+    };
+    gateway();
+    let arguments = ["req", "v3/billdownload/file"];
+    let piped = settings.run(&arguments, "");
+    assert_eq!(piped.stdout, page, "{}", text(&piped.stderr));
+    gateway();
+    let command =
+        format!("{} --config {} {}", env!("CARGO_BIN_EXE_wxpay"), settings.path("wxpay.toml"), arguments.join(" "));
+    let mut script = std::process::Command::new("script");
+    let Ok(shown) = script.args(["-qec", &command, "/dev/null"]).output() else { return };
+    let shown = String::from_utf8_lossy(&shown.stdout);
+    assert!(shown.contains("<b>\\u{1b}]0;title\\u{7}\\u{1b}[2J</b>"), "{shown:?}");
+    assert!(!shown.contains('\u{1b}') && !shown.contains('\u{7}'), "{shown:?}");
 }
 
 #[test]

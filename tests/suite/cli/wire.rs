@@ -20,6 +20,22 @@ fn line(row: &Value, by: &str) -> String {
 }
 
 #[test]
+fn a_line_that_is_not_utf8_is_an_error_of_that_line() {
+    let good = b"{\"method\":\"GET\",\"template\":\"v3/x\"}\n";
+    let input = [good, &b"{\"method\":\"GET\xff\"}\n"[..], b" \xc3\n", good].concat();
+    let output = run_with_input(wxpay(&["wire", "--unsigned"]), &input);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let lines: Vec<Value> =
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(lines.len(), 4);
+    for (line, expected) in [(1, "line 2 is not valid input: it is not UTF-8 at byte 14"), (2, "line 3")] {
+        assert_eq!(lines[line]["error"]["kind"], "options");
+        assert!(lines[line]["error"]["message"].as_str().is_some_and(|text| text.contains(expected)), "{lines:?}");
+    }
+    assert!(lines[0]["target"] == "/v3/x" && lines[3]["target"] == "/v3/x", "{lines:?}");
+}
+
+#[test]
 fn v3_requests_and_their_signatures_equal_those_of_php() {
     let Some(rows) = corpus::rows("v3") else { return };
     let folder = corpus::folder().expect("present");
