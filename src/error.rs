@@ -266,8 +266,8 @@ impl Error {
     }
 
     /// Returns whether no request of this call was sent: because of an error in its settings, path,
-    /// options, signer or connection, or because it timed out while waiting for a permit or a
-    /// platform key.
+    /// options, signer or connection, or because it timed out while it was connecting, or waiting
+    /// for a permit, a signer or a platform key.
     #[must_use]
     pub fn is_before_send(&self) -> bool {
         let by_kind = matches!(

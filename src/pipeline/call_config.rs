@@ -50,7 +50,7 @@ impl CallConfig {
         timeout: None,
         read_timeout: None,
         deadline: None,
-        http: HttpConfig { proxy: None, connect_timeout: None, client_certificate: false, debug: None },
+        http: HttpConfig { proxy: None, connect_timeout: None, client_certificate: false, debug: None, sends: None },
         retry: None,
         redirects: Redirects { left: 0, strict: false },
         stream: false,

@@ -21,6 +21,7 @@ use crate::pipeline::trace;
 use crate::proto::excerpt::content_description;
 use crate::proto::request::SigningInput;
 use crate::proto::{redirect, v2, xml};
+use crate::transport::connection::SendCount;
 use crate::transport::sink::{OpenSink, SinkWriter, UnfinishedFile};
 use crate::transport::{BoxFuture, runtime};
 
@@ -132,24 +133,25 @@ impl Pipeline {
     /// Waits for a permit and sends the call, within the timeout of the call.
     async fn send_within_timeout(&self, mut call: Box<PreparedCall>) -> Result<Response, Error> {
         let timeout = call.config().and_then(|config| config.timeout).unwrap_or_default();
-        if timeout.is_zero() {
-            // The semaphore is never closed, so `acquire` cannot fail.
-            let _permit = self.permits.acquire().await;
-            return self.send_and_check(call).await;
-        }
-        // The body of a stream is received after this function has returned, so it needs the
-        // deadline.
+        let sends = SendCount::default();
         if let Some(config) = call.request.extensions_mut().get_mut::<CallConfig>() {
-            config.deadline = Instant::now().checked_add(timeout);
+            config.http.sends = Some(sends.clone());
+            // The body of a stream is received after this function has returned, so it needs the
+            // deadline.
+            config.deadline = if timeout.is_zero() { None } else { Instant::now().checked_add(timeout) };
         }
         let mut started = false;
         let sending = async {
+            // The semaphore is never closed, so `acquire` cannot fail.
             let _permit = self.permits.acquire().await;
             started = true;
             self.send_and_check(call).await
         };
+        if timeout.is_zero() {
+            return sending.await;
+        }
         let sending = runtime::on_io_runtime(|| tokio::time::timeout(timeout, sending));
-        sending.await.unwrap_or_else(|_| Err(timeout_error(timeout, started)))
+        sending.await.unwrap_or_else(|_| Err(timeout_error(timeout, started, &sends)))
     }
 
     /// Sends the call, checks the response, and writes it to the sink of the call.
@@ -226,17 +228,22 @@ impl Pipeline {
     }
 }
 
-fn timeout_error(timeout: Duration, started: bool) -> Error {
-    if started {
-        return Error::new(
-            ErrorKind::Timeout,
-            format!("no response after {timeout:?}; the request may have arrived, so query before repeating it"),
-        );
+fn timeout_error(timeout: Duration, started: bool, sends: &SendCount) -> Error {
+    if !sends.end_if_zero() {
+        let message =
+            format!("no response after {timeout:?}; the request may have arrived, so query before repeating it");
+        return Error::new(ErrorKind::Timeout, message);
     }
-    let message = format!(
-        "the call did not start within {timeout:?}, and nothing was sent: as many calls as the client allows are in flight; \
-         ClientBuilder::concurrency allows more"
-    );
+    let message = if started {
+        format!(
+            "nothing was sent within {timeout:?}: the call was still connecting, or waiting for a signer or a layer"
+        )
+    } else {
+        format!(
+            "the call did not start within {timeout:?}, and nothing was sent: as many calls as the client allows are in flight; \
+             ClientBuilder::concurrency allows more"
+        )
+    };
     Error::new(ErrorKind::Timeout, message).before_sending()
 }
 

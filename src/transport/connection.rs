@@ -4,6 +4,8 @@
 //! together with its response, so that no task is spawned: the end of a connection always wakes
 //! the call that waits for it, and an idle connection needs no runtime.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -44,6 +46,36 @@ pub(super) struct SendError {
     pub(super) source: hyper::Error,
     /// Whether any byte of the request was handed to the system.
     pub(super) may_have_arrived: bool,
+}
+
+/// Counts the requests of a call that may have arrived. The clones in its attempts share the count.
+#[derive(Clone, Default)]
+pub(crate) struct SendCount(Arc<AtomicU32>);
+
+impl SendCount {
+    /// Instead of a count: the call has ended, and none of its requests is sent any more.
+    const ENDED: u32 = u32::MAX;
+
+    /// Counts a request that is about to be written. Returns `false` if it must not be sent.
+    pub(super) fn begin(&self) -> bool {
+        let next = |count| if count == Self::ENDED { None } else { Some(count + 1) };
+        self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next).is_ok()
+    }
+
+    /// Takes back a request of which no byte was written.
+    pub(super) fn undo(&self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_zero(&self) -> bool {
+        self.0.load(Ordering::SeqCst) == 0
+    }
+
+    /// Ends the call if none of its requests may have arrived. A task of the caller's that goes on
+    /// with the call does not send it later. Returns whether the call was ended.
+    pub(crate) fn end_if_zero(&self) -> bool {
+        self.0.compare_exchange(0, Self::ENDED, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
 }
 
 impl Connection {

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::crypto::identity::Identity;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::transport::connect::{ConnectTimeout, Connector};
+use crate::transport::connection::SendCount;
 use crate::transport::pool::{Pool, PoolConfig, PooledConnection};
 use crate::transport::proxy::Proxy;
 use crate::transport::verbose;
@@ -34,6 +35,8 @@ pub(crate) struct HttpConfig {
     /// Whether the heads of request and response are printed to standard error, and the path that
     /// is shown instead of the one with the values of the variables.
     pub(crate) debug: Option<Arc<str>>,
+    /// The requests of the call that may have arrived.
+    pub(crate) sends: Option<SendCount>,
 }
 
 /// The time limits for receiving a response.
@@ -122,11 +125,16 @@ impl HttpClient {
         if let Some(template) = &config.debug {
             verbose::print(&verbose::request(&request, template));
         }
-        let sending = send_on(&pools.pool, target, request.map(Full::new), config.connect_timeout);
+        let sending = send_on(&pools.pool, target, request.map(Full::new), config);
         let response = if read_timeout.is_zero() {
             sending.await?
         } else {
             tokio::time::timeout(read_timeout, sending).await.map_err(|_| {
+                if config.sends.as_ref().is_some_and(SendCount::is_zero) {
+                    let route = route(target, &pools.pool.connector);
+                    let message = format!("no connection to {route} within {read_timeout:?}, nothing was sent");
+                    return Error::new(ErrorKind::Timeout, message).before_sending();
+                }
                 let message = format!(
                     "no response within {read_timeout:?}; the request may have arrived, so query before repeating it"
                 );
@@ -187,26 +195,33 @@ async fn send_on(
     pool: &Arc<Pool>,
     target: &Uri,
     request: http::Request<Full<Bytes>>,
-    connect_timeout: Option<Duration>,
+    config: &HttpConfig,
 ) -> Result<http::Response<ResponseBody>, Error> {
-    while let Some(mut pooled) = pool.checkout(target).await {
-        match pooled.connection.send(target, request.clone()).await {
+    loop {
+        let (mut pooled, is_new) = match pool.checkout(target).await {
+            Some(idle) => (idle, false),
+            None => {
+                let opened = pool.open(target, config.connect_timeout).await;
+                (opened.map_err(|source| connect_error(target, &pool.connector, source))?, true)
+            }
+        };
+        if !config.sends.as_ref().is_none_or(SendCount::begin) {
+            let message = "the call has ended before this request of it was sent, nothing was sent";
+            return Err(Error::new(ErrorKind::Timeout, message).before_sending());
+        }
+        let error = match pooled.connection.send(target, request.clone()).await {
             Ok(response) => return Ok(response.map(|incoming| ResponseBody::new(incoming, pooled, pool, target))),
             Err(error) if error.may_have_arrived => return Err(broken(target, &pool.connector, error.source)),
-            Err(_) => {}
+            Err(error) => error.source,
+        };
+        if let Some(sends) = &config.sends {
+            sends.undo();
         }
-    }
-    let opened = pool.open(target, connect_timeout).await;
-    let mut pooled = opened.map_err(|source| connect_error(target, &pool.connector, source))?;
-    match pooled.connection.send(target, request).await {
-        Ok(response) => Ok(response.map(|incoming| ResponseBody::new(incoming, pooled, pool, target))),
-        Err(error) if error.may_have_arrived => Err(broken(target, &pool.connector, error.source)),
-        Err(error) => {
-            let route = route(target, &pool.connector);
-            let root = root_cause(&error.source);
+        if is_new {
+            let (route, root) = (route(target, &pool.connector), root_cause(&error));
             let message =
                 format!("the connection to {route} was closed before any byte was written, nothing was sent: {root}");
-            Err(failed(ErrorKind::Connect, message, error.source.into()))
+            return Err(failed(ErrorKind::Connect, message, error.into()));
         }
     }
 }

@@ -2,7 +2,7 @@
 //! runtimes of synchronous calls.
 
 pub(crate) mod connect;
-mod connection;
+pub(crate) mod connection;
 pub(crate) mod http_client;
 pub(crate) mod pool;
 pub(crate) mod proxy;

@@ -1,18 +1,24 @@
 //! TLS, proxies, and connections that cannot be made.
 
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use bytes::Bytes;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
-use wechatpay_chain::ErrorKind;
+use tower::ServiceExt;
 use wechatpay_chain::sandbox::Sandbox;
+use wechatpay_chain::{BoxService, Error, ErrorKind};
 
-use crate::support::{CARDS, options, relay, sandbox, server, silent_server, unused_address};
+use crate::support::{CARDS, options, relay, run, sandbox, server, silent_server, unused_address};
 
 /// Starts a TLS server that forwards to the sandbox. Returns its address, and the PEM of the
 /// private authority that signed its certificate.
@@ -161,7 +167,7 @@ fn failures_to_connect_are_connect_errors() {
     }
     // A server that accepts connections and does not respond to the TLS handshake.
     let client = sandbox.client_builder().base_uri(format!("https://{}/", silent_server()));
-    let client = client.connect_timeout(std::time::Duration::from_millis(200)).build().expect("client");
+    let client = client.connect_timeout(Duration::from_millis(200)).build().expect("client");
     let error = client.chain(CARDS).post(options()).expect_err("silent");
     assert!(error.is_connect() && error.is_timeout(), "{error:?}");
 }
@@ -234,4 +240,96 @@ fn plain_http_to_a_tls_port_is_explained() {
     let client = sandbox.client_builder().base_uri(base).build().expect("client");
     let error = client.chain(CARDS).post(options()).expect_err("no HTTP");
     assert!(error.message().contains("may have to begin with https"), "{error}");
+}
+
+/// A time limit that ends while the call connects: nothing was sent. A server that reads the
+/// request and is silent may have executed it.
+#[test]
+fn a_timeout_says_whether_the_request_may_have_arrived() {
+    let sandbox = sandbox();
+    let total = serde_json::json!({ "timeout": 0.3 });
+    let read = serde_json::json!({ "timeout": 0, "read_timeout": 0.3 });
+    // Neither completes a TLS handshake. The bytes of the handshake are not those of the request.
+    for (scheme, not_sent) in [("https", true), ("http", false)] {
+        let client = sandbox.client_builder().base_uri(format!("{scheme}://{}/", silent_server()));
+        let client = client.build().expect("client");
+        for limit in [&total, &read] {
+            let synchronous = client.chain("v3/x").post(limit).expect_err("silent");
+            let asynchronous = run(client.chain("v3/x").post_async(limit)).expect_err("silent");
+            for error in [synchronous, asynchronous] {
+                assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+                assert_eq!(error.is_before_send(), not_sent, "{scheme}, {limit}: {error}");
+                let message = if not_sent { "nothing was sent" } else { "may have arrived" };
+                assert!(error.to_string().contains(message), "{scheme}, {limit}: {error}");
+            }
+        }
+    }
+}
+
+/// The idle connection that the server has closed is not written to, so the time limit of the
+/// call ends while it connects again.
+#[test]
+fn a_timeout_while_connecting_again_is_not_an_unknown_outcome() {
+    let sandbox = sandbox();
+    let (tls, authority) = tls_server(&sandbox);
+    let (is_first, close) = (AtomicBool::new(true), Arc::new(Notify::new()));
+    let (closed, was_closed) = std::sync::mpsc::channel();
+    let closing = Arc::clone(&close);
+    let address = server(move |mut stream| {
+        let (is_first, close, closed) = (is_first.swap(false, SeqCst), Arc::clone(&closing), closed.clone());
+        async move {
+            if !is_first {
+                return std::future::pending().await;
+            }
+            let mut to = TcpStream::connect(tls).await?;
+            tokio::select! {
+                _ = tokio::io::copy_bidirectional(&mut stream, &mut to) => {}
+                () = close.notified() => {}
+            }
+            drop(stream);
+            closed.send(()).map_err(std::io::Error::other)
+        }
+    });
+    let client = sandbox.client_builder().base_uri(format!("https://localhost:{}/", address.port()));
+    let client = client.root_certificate(&authority).keep_warm(Duration::ZERO).build().expect("client");
+    client.chain(CARDS).post(options()).expect("the first connection");
+    close.notify_one();
+    was_closed.recv().expect("closed");
+    let mut options = options();
+    options["timeout"] = serde_json::json!(0.3);
+    let error = client.chain(CARDS).post(options).expect_err("silent");
+    assert!(error.is_timeout() && error.is_before_send(), "{error}");
+    assert_eq!(sandbox.requests().len(), 1);
+}
+
+/// A layer may move the call to a task that goes on after the time limit. That task sends nothing
+/// any more, because the error says so.
+#[test]
+fn a_call_that_timed_out_before_sending_is_not_sent_later() {
+    let sandbox = sandbox();
+    let go_on = Arc::new(Notify::new());
+    let (ended, result) = std::sync::mpsc::channel();
+    let waits = Arc::clone(&go_on);
+    let layer = tower::layer::layer_fn(move |inner: BoxService| {
+        let (go_on, ended) = (Arc::clone(&waits), ended.clone());
+        tower::service_fn(move |request: http::Request<Bytes>| {
+            let (inner, go_on, ended) = (inner.clone(), Arc::clone(&go_on), ended.clone());
+            tokio::spawn(async move {
+                go_on.notified().await;
+                ended.send(inner.oneshot(request).await).expect("the test waits");
+            });
+            std::future::pending::<Result<http::Response<Bytes>, Error>>()
+        })
+    });
+    let client = sandbox.client_builder().layer(layer).build().expect("client");
+    let mut options = options();
+    options["timeout"] = serde_json::json!(0.2);
+    run(async {
+        let error = client.chain(CARDS).post_async(options).await.expect_err("the layer waits");
+        assert!(error.is_timeout() && error.is_before_send(), "{error}");
+        go_on.notify_one();
+        let error = tokio::task::spawn_blocking(move || result.recv()).await.expect("task").expect("ended");
+        assert!(error.expect_err("not sent").to_string().contains("the call has ended before"));
+    });
+    assert_eq!(sandbox.requests().len(), 0);
 }
