@@ -240,7 +240,7 @@ thread_local! {
 /// Runs a function that creates sockets and timers of a call. In a synchronous call that drives a
 /// pooled runtime, they belong to that runtime, so that no other thread has to wake this one.
 pub(crate) fn on_io_runtime<T>(run: impl FnOnce() -> T) -> T {
-    match IO_RUNTIME.with_borrow(Option::clone) {
+    match IO_RUNTIME.try_with(|runtime| runtime.borrow().clone()).ok().flatten() {
         Some(handle) => {
             let _context = handle.enter();
             run()
@@ -254,13 +254,14 @@ struct IoRuntime(Option<Handle>);
 
 impl IoRuntime {
     fn set(handle: Option<Handle>) -> Self {
-        IoRuntime(IO_RUNTIME.replace(handle))
+        // In the destructors of a thread, the variable may be gone.
+        IoRuntime(IO_RUNTIME.try_with(|runtime| runtime.replace(handle)).ok().flatten())
     }
 }
 
 impl Drop for IoRuntime {
     fn drop(&mut self) {
-        IO_RUNTIME.set(self.0.take());
+        let _ = IO_RUNTIME.try_with(|runtime| runtime.replace(self.0.take()));
     }
 }
 

@@ -15,7 +15,7 @@ use wechatpay_chain::sandbox::Sandbox;
 use wechatpay_chain::{Client, ClientBuilder, Error, ErrorKind, Response};
 
 use crate::support::{
-    CARDS, client_at, each_hint_names_its_condition, options, run, run_in_new_process, sandbox, server, start,
+    CARDS, client_at, each_hint_names_its_condition, options, relay, run, run_in_new_process, sandbox, server, start,
 };
 
 /// Forwards requests to a sandbox, and closes each connection that was idle for this long after a
@@ -305,6 +305,35 @@ fn a_connection_is_kept_warm_for_a_while_after_a_call() {
     assert_eq!(connections.load(Ordering::SeqCst), after, "it ends after the time");
 }
 
+/// An hour without the server, in seconds of 10 ms, with a call in each minute.
+#[test]
+fn an_hour_without_the_server_causes_few_attempts() {
+    let sandbox = sandbox();
+    let (attempts, target) = (Arc::new(AtomicUsize::new(0)), sandbox.address());
+    let counted = Arc::clone(&attempts);
+    let address = server(move |mut from| {
+        let attempt = counted.fetch_add(1, Ordering::SeqCst);
+        async move {
+            if attempt > 0 {
+                // The system refuses the client: the connection is reset.
+                return socket2::SockRef::from(&from).set_linger(Some(Duration::ZERO));
+            }
+            relay(&mut from, target).await
+        }
+    });
+    let builder = sandbox.client_builder().base_uri(format!("http://{address}/"));
+    let client = with_second(builder, Duration::from_millis(10)).build().expect("client");
+    synchronous(&client).expect("response");
+    // The connection of the first call is too old.
+    std::thread::sleep(Duration::from_millis(100));
+    for _ in 0..60 {
+        std::thread::sleep(Duration::from_millis(50));
+        synchronous(&client).expect_err("no server");
+    }
+    let attempts = attempts.load(Ordering::SeqCst);
+    assert!((60..120).contains(&attempts), "{attempts} connections");
+}
+
 #[test]
 fn an_unreachable_host_is_not_tried_again_without_a_call() {
     let sandbox = sandbox();
@@ -317,8 +346,7 @@ fn an_unreachable_host_is_not_tried_again_without_a_call() {
             if attempt > 0 {
                 return Ok(());
             }
-            let mut to = TcpStream::connect(target).await?;
-            tokio::io::copy_bidirectional(&mut from, &mut to).await.map(drop)
+            relay(&mut from, target).await
         }
     });
     let builder = sandbox.client_builder().base_uri(format!("http://{address}/"));
