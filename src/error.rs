@@ -200,7 +200,25 @@ impl Error {
         &self.0.message
     }
 
-    /// Returns the likely cause of a rejected signature, such as a wrong key or a wrong clock.
+    /// Whether the service rejected the request as invalid.
+    #[cfg(feature = "catalog")]
+    pub(crate) fn is_bad_request(&self) -> bool {
+        self.status() == Some(StatusCode::BAD_REQUEST)
+    }
+
+    /// Adds what differs from the documentation.
+    #[cfg(feature = "catalog")]
+    pub(crate) fn with_findings(mut self, findings: String) -> Self {
+        self.0.hint = Some(match self.0.hint.take() {
+            Some(hint) => format!("{hint}; {findings}"),
+            None => findings,
+        });
+        self
+    }
+
+    /// Returns the likely cause of a rejected signature, such as a wrong key or a wrong clock. With
+    /// the feature `catalog`, the hint after a status 400 lists where the request differs from the
+    /// documentation of the call.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use http::Method;
+use serde_json::Value;
 
 use super::field::{Encoding, Field, FieldType, Place, ResponseKind, Section};
 use super::record::{self, Details};
@@ -117,35 +118,55 @@ impl Call {
         &self.details().response
     }
 
-    /// Returns the paths of the fields of the JSON body that are sent encrypted, such as
+    /// Returns the paths of the fields in a place that are sent encrypted, such as
     /// `contact_info.mobile_phone`. The option `encrypt` takes such paths.
     #[must_use]
-    pub fn encrypted_request_fields(&self) -> Vec<String> {
-        encrypted(self.fields(Place::Json))
+    pub fn encrypted_request_fields(&self, place: Place) -> Vec<String> {
+        encrypted(self.fields(place), "", None)
     }
 
     /// Returns the paths of the fields of the response that are received encrypted.
     #[must_use]
     pub fn encrypted_response_fields(&self) -> Vec<String> {
-        encrypted(self.response())
+        encrypted(self.response(), "", None)
+    }
+
+    /// The paths of the encrypted fields of the request that are present in a value.
+    pub(crate) fn encrypted_in_request(&self, place: Place, value: &Value) -> Vec<String> {
+        encrypted(self.fields(place), "", Some(&[value]))
+    }
+
+    /// The paths of the encrypted fields of the response that are present in a value.
+    #[cfg(feature = "aws-lc-rs")]
+    pub(crate) fn encrypted_in_response(&self, value: &Value) -> Vec<String> {
+        encrypted(self.response(), "", Some(&[value]))
     }
 }
 
-/// The paths of the encrypted fields.
-pub(super) fn encrypted(fields: &[Field]) -> Vec<String> {
-    fn collect(fields: &[Field], prefix: &str, found: &mut Vec<String>) {
-        for field in fields {
-            let path = if prefix.is_empty() { field.name.clone() } else { format!("{prefix}.{}", field.name) };
-            if field.encoding == Encoding::Encrypted {
-                found.push(path.clone());
-            }
-            if field.field_type == FieldType::Object {
-                collect(&field.fields, &path, found);
-            }
+/// The paths of the encrypted fields, or of those that occur in one of the values.
+fn encrypted(fields: &[Field], prefix: &str, values: Option<&[&Value]>) -> Vec<String> {
+    let mut found = Vec::new();
+    for field in fields {
+        let path = format!("{prefix}{}", field.name);
+        let members: Option<Vec<&Value>> = values.map(|values| {
+            let members = values.iter().filter_map(|value| value.get(&field.name));
+            let elements = members.flat_map(|member| match member {
+                Value::Array(items) => items.iter().collect(),
+                one => vec![one],
+            });
+            elements.collect()
+        });
+        if members.as_ref().is_some_and(Vec::is_empty) {
+            continue;
+        }
+        if field.encoding == Encoding::Encrypted {
+            found.push(path);
+        } else if field.field_type == FieldType::Object {
+            found.extend(encrypted(&field.fields, &format!("{path}."), members.as_deref()));
         }
     }
-    let mut found = Vec::new();
-    collect(fields, "", &mut found);
+    found.sort();
+    found.dedup();
     found
 }
 

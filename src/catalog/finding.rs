@@ -13,6 +13,21 @@ pub struct Finding {
     suggestion: Option<String>,
 }
 
+/// What a client does with the findings for a call. The setting is
+/// [`ClientBuilder::check`](crate::ClientBuilder::check), and the option of a call is `"check"`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Check {
+    /// Calls are not checked: `"off"`.
+    #[default]
+    Off,
+    /// Each finding is an event of `tracing`, at the level `WARN`: `"warn"`.
+    Warn,
+    /// A call with findings is not sent. It fails with an error of the kind
+    /// [`Options`](crate::ErrorKind::Options), which lists them: `"deny"`.
+    Deny,
+}
+
 /// The kind of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -82,7 +82,6 @@ impl<'a> Given<'a> {
     }
 
     /// Reads a request that is prepared by a client.
-    #[allow(dead_code, reason = "for checks in the client")]
     pub(crate) fn from_spec(spec: &'a RequestSpec, encrypt: Encrypt<'a>) -> Given<'a> {
         let variables = spec.variables.iter().map(|(name, value)| (name.as_str(), value)).collect();
         let query = match &spec.query {

@@ -53,7 +53,7 @@ use std::sync::{LazyLock, OnceLock};
 
 pub use call::{Call, Notification};
 pub use field::{Encoding, Field, FieldType, Place, ResponseKind, Section};
-pub use finding::{Finding, FindingKind};
+pub use finding::{Check, Finding, FindingKind};
 use given::Given;
 use path::Segment;
 use record::HEADER;

@@ -65,6 +65,8 @@ impl ClientBuilder {
             http: http_client,
             notifications: OnceLock::new(),
             merchant_key,
+            #[cfg(feature = "catalog")]
+            checks: self.catalog,
         }))
     }
 

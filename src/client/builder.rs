@@ -95,6 +95,8 @@ pub struct ClientBuilder {
     pub(super) shared: Option<HttpClient>,
     pub(crate) proxy: Proxy,
     pub(super) roots: Vec<CertificateDer<'static>>,
+    #[cfg(feature = "catalog")]
+    pub(super) catalog: crate::client::checks::Checks,
     /// The first error in the settings, which `build` returns.
     pub(super) error: Option<Error>,
 }
@@ -123,6 +125,8 @@ impl ClientBuilder {
             shared: None,
             proxy: Proxy::default(),
             roots: Vec::new(),
+            #[cfg(feature = "catalog")]
+            catalog: Default::default(),
             error: None,
         }
     }

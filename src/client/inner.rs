@@ -6,8 +6,14 @@ use std::time::{Duration, Instant};
 #[cfg(feature = "aws-lc-rs")]
 use http::HeaderValue;
 use http::Method;
+#[cfg(all(feature = "aws-lc-rs", feature = "catalog"))]
+use serde_json::Value;
 use zeroize::Zeroizing;
 
+#[cfg(feature = "catalog")]
+use crate::catalog::Check;
+#[cfg(feature = "catalog")]
+use crate::client::checks::Checks;
 use crate::crypto::PrivateKey;
 use crate::error::{Error, ErrorKind};
 use crate::notify::NotificationVerifier;
@@ -21,10 +27,13 @@ use crate::pipeline::send::{Pipeline, PreparedCall};
 use crate::pipeline::sign::Credential;
 use crate::pipeline::verify::Verifier;
 use crate::proto::base_uri::BaseUri;
+#[cfg(all(feature = "aws-lc-rs", feature = "catalog"))]
+use crate::proto::request::Query;
 #[cfg(feature = "aws-lc-rs")]
 use crate::proto::request::RequestBody;
 use crate::proto::request::{self, UnsignedRequest};
 use crate::proto::template::{Template, path_for_messages};
+use crate::proto::v2;
 #[cfg(feature = "aws-lc-rs")]
 use crate::proto::verify::SERIAL;
 use crate::transport::http_client::HttpClient;
@@ -44,6 +53,8 @@ pub(crate) struct ClientInner {
     /// Decrypts sensitive fields. Absent if the client has a custom signer instead of a key.
     #[cfg_attr(not(feature = "aws-lc-rs"), allow(dead_code, reason = "ring cannot decrypt"))]
     pub(crate) merchant_key: Option<PrivateKey>,
+    #[cfg(feature = "catalog")]
+    pub(crate) checks: Checks,
 }
 
 impl ClientInner {
@@ -58,16 +69,55 @@ impl ClientInner {
     ) -> Promise<Response> {
         let path = path_for_messages(path);
         let inner = Arc::clone(self);
-        if options.encrypt.is_empty() {
+        #[cfg(feature = "catalog")]
+        let (template, options) = match template {
+            Ok(template) if self.needs_catalog(&options) => {
+                match self.checks.apply(self.adds_serial(), &method, path, template, options) {
+                    Ok(options) => (Ok(template), options),
+                    Err(error) => (Err(error), Options::new()),
+                }
+            }
+            template => (template, options),
+        };
+        if !options.encrypts() {
             let call = template.and_then(|template| self.prepare(&method, path, template, options.checked()?));
             let call = call.map_err(|error| error.with_call(&method, path));
-            return Promise::new(async move { inner.pipeline.send(call?).await });
+            return Promise::new(async move { inner.send(call?).await });
         }
         let (path, template) = (path.to_owned(), template.cloned());
         Promise::new(async move {
             let call = inner.prepare_encrypted(&method, &path, template, options).await;
-            inner.pipeline.send(call.map_err(|error| error.with_call(&method, &path))?).await
+            inner.send(call.map_err(|error| error.with_call(&method, &path))?).await
         })
+    }
+
+    /// Whether the catalogue is needed to prepare a call.
+    #[cfg(feature = "catalog")]
+    fn needs_catalog(&self, options: &Options) -> bool {
+        let check = options.catalog.check.unwrap_or(self.checks.check);
+        options.catalog.encrypt_documented || !matches!(check, Check::Off)
+    }
+
+    /// Whether the header `Wechatpay-Serial` is sent by default.
+    #[cfg(feature = "catalog")]
+    fn adds_serial(&self) -> bool {
+        self.credential.platform_key_id.is_some()
+    }
+
+    #[cfg(not(feature = "catalog"))]
+    fn send(&self, call: Box<PreparedCall>) -> impl Future<Output = Result<Response, Error>> {
+        self.pipeline.send(call)
+    }
+
+    /// Sends a call. If the service rejects it, the findings of the catalogue are added to the
+    /// error.
+    #[cfg(feature = "catalog")]
+    async fn send(&self, mut call: Box<PreparedCall>) -> Result<Response, Error> {
+        let spec = std::mem::take(&mut call.spec);
+        match self.pipeline.send(call).await {
+            Err(error) if error.is_bad_request() => Err(self.checks.explain(self.adds_serial(), error, &spec)),
+            result => result,
+        }
     }
 
     /// Calls a template as given: its names are not converted to kebab-case.
@@ -123,7 +173,14 @@ impl ClientInner {
         config.timeout.get_or_insert(default_timeout);
         config.read_timeout.get_or_insert(default_read_timeout);
         request.extensions_mut().insert(config);
-        Ok(Box::new(PreparedCall { method: method.clone(), template: path.to_owned(), request, file }))
+        Ok(Box::new(PreparedCall {
+            method: method.clone(),
+            template: path.to_owned(),
+            request,
+            #[cfg(feature = "catalog")]
+            spec,
+            file,
+        }))
     }
 
     /// Decrypts a value that was encrypted for the merchant.
@@ -150,9 +207,7 @@ impl ClientInner {
         options: Options,
     ) -> Result<Box<PreparedCall>, Error> {
         if path.get(..3).is_some_and(|version| version.eq_ignore_ascii_case("v2/")) {
-            return Err(Error::options(
-                "the option \"encrypt\" is for APIv3: APIv2 encrypts in another way for each endpoint",
-            ));
+            return Err(v2::encrypt_belongs_to_v3());
         }
         let template = template?;
         let timeout = options.config.timeout.unwrap_or(self.timeout);
@@ -183,6 +238,14 @@ impl ClientInner {
         let (id, key) = self.platform_keys.encryption_key().await?;
         if let Some(RequestBody::Json(json)) = &mut options.spec.body {
             key.encrypt_fields(json, options.encrypt.iter().map(String::as_str))?;
+        }
+        #[cfg(feature = "catalog")]
+        if let Some(Query::Map(members)) = &mut options.spec.query {
+            let mut query = Value::Object(std::mem::take(members));
+            key.encrypt_fields(&mut query, options.catalog.encrypt_query.iter().map(String::as_str))?;
+            if let Value::Object(encrypted) = query {
+                *members = encrypted;
+            }
         }
         let id = HeaderValue::try_from(id)
             .map_err(|_| Error::config("the ID of the platform key is not valid in a header"))?;

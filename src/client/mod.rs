@@ -5,6 +5,10 @@ pub(crate) mod builder;
 pub(crate) mod chain;
 pub(crate) mod chain_cache;
 pub(crate) mod chain_macro;
+#[cfg(feature = "catalog")]
+mod check;
+#[cfg(feature = "catalog")]
+pub(crate) mod checks;
 pub(crate) mod connections;
 pub(crate) mod download;
 pub(crate) mod factory;
@@ -63,7 +67,7 @@ use crate::pipeline::send::Promise;
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    inner: Arc<ClientInner>,
+    pub(super) inner: Arc<ClientInner>,
     cache: Arc<ChainCache<Chain>>,
 }
 

@@ -6,6 +6,9 @@
 #[doc = include_str!("../../docs/manual/getting-started.md")]
 struct GettingStarted;
 
+#[doc = include_str!("../../docs/manual/without-types.md")]
+struct WithoutTypes;
+
 #[doc = include_str!("../../docs/manual/errors.md")]
 struct Errors;
 

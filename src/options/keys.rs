@@ -10,6 +10,8 @@ use serde_json::Value;
 #[cfg(doc)]
 use super::media::Media;
 use super::read;
+#[cfg(feature = "catalog")]
+use crate::catalog::Check;
 use crate::crypto::file_digest::FileDigest;
 use crate::crypto::gcm_decryptor::GcmDecryptor;
 use crate::error::Error;
@@ -51,6 +53,8 @@ pub struct Options {
     pub(crate) config: CallConfig,
     /// The paths of the fields in the JSON body to encrypt before the request is sent.
     pub(crate) encrypt: Vec<String>,
+    #[cfg(feature = "catalog")]
+    pub(crate) catalog: CatalogOptions,
     pub(crate) sink: Option<Sink>,
     pub(crate) progress: Option<Progress>,
     /// Decrypts the file in the sink.
@@ -61,12 +65,26 @@ pub struct Options {
     pub(super) error: Option<Error>,
 }
 
+/// The options that need the catalogue.
+#[cfg(feature = "catalog")]
+#[derive(Default)]
+pub(crate) struct CatalogOptions {
+    /// In place of the client's setting.
+    pub(crate) check: Option<Check>,
+    /// `"encrypt": true`. The call replaces it with the paths of the fields.
+    pub(crate) encrypt_documented: bool,
+    /// The parameters of the query to encrypt.
+    pub(crate) encrypt_query: Vec<String>,
+}
+
 impl Default for Options {
     fn default() -> Self {
         Options {
             spec: RequestSpec::default(),
             config: CallConfig::DEFAULT,
             encrypt: Vec::new(),
+            #[cfg(feature = "catalog")]
+            catalog: CatalogOptions::default(),
             sink: None,
             progress: None,
             decryptor: None,
@@ -167,6 +185,25 @@ impl Options {
         }
     }
 
+    fn set_encrypt(&mut self, value: Value) -> Result<(), String> {
+        #[cfg(feature = "catalog")]
+        if value == Value::Bool(true) {
+            self.catalog.encrypt_documented = true;
+            return Ok(());
+        }
+        self.encrypt = read::texts(value)?;
+        Ok(())
+    }
+
+    /// Whether fields are encrypted before the request is sent.
+    pub(crate) fn encrypts(&self) -> bool {
+        #[cfg(feature = "catalog")]
+        if !self.catalog.encrypt_query.is_empty() {
+            return true;
+        }
+        !self.encrypt.is_empty()
+    }
+
     pub(super) fn set_sink(&mut self, path: String) -> Result<(), String> {
         if path.is_empty() {
             return Err("the path is empty".to_owned());
@@ -195,7 +232,9 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "body", set: |o, v| o.set_body(RequestBody::Raw(read::text(v)?.into())) },
     Key { name: "form_params", set: |o, v| o.set_body(RequestBody::Form(read::object(v)?)) },
     Key { name: "multipart", set: |o, v| o.set_body(RequestBody::Multipart(read::multipart(v)?)) },
-    Key { name: "encrypt", set: |o, v| read::texts(v).map(|paths| o.encrypt = paths) },
+    Key { name: "encrypt", set: Options::set_encrypt },
+    #[cfg(feature = "catalog")]
+    Key { name: "check", set: |o, v| put(&mut o.catalog.check, read::check(&v)) },
     // The request.
     Key { name: "query", set: |o, v| put(&mut o.spec.query, read::query(v)) },
     Key { name: "headers", set: |o, v| read::headers(v, &mut o.spec.headers) },

@@ -8,6 +8,8 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
 use super::media;
+#[cfg(feature = "catalog")]
+use crate::catalog::Check;
 use crate::pipeline::call_config::{Redirects, Retry};
 use crate::proto::base_uri::BaseUri;
 use crate::proto::excerpt::{excerpt, name};
@@ -63,6 +65,17 @@ pub(super) fn nonceless(value: &Value) -> Result<Option<bool>, String> {
 /// `true` or `false`.
 pub(super) fn boolean(value: &Value) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| format!("{} where true or false is needed", kind(value)))
+}
+
+/// The `check` option: `"off"`, `"warn"` or `"deny"`.
+#[cfg(feature = "catalog")]
+pub(super) fn check(value: &Value) -> Result<Check, String> {
+    match value.as_str() {
+        Some("off") => Ok(Check::Off),
+        Some("warn") => Ok(Check::Warn),
+        Some("deny") => Ok(Check::Deny),
+        _ => Err("\"off\", \"warn\" or \"deny\" is needed".to_owned()),
+    }
 }
 
 /// A duration: a number of seconds, at least 0. A positive number below one nanosecond is rounded

@@ -19,6 +19,8 @@ use crate::pipeline::response::Response;
 use crate::pipeline::stack::BoxService;
 use crate::pipeline::trace;
 use crate::proto::excerpt::content_description;
+#[cfg(feature = "catalog")]
+use crate::proto::request::RequestSpec;
 use crate::proto::request::SigningInput;
 use crate::proto::{redirect, v2, xml};
 use crate::transport::connection::SendCount;
@@ -104,6 +106,9 @@ pub(crate) struct PreparedCall {
     pub(crate) template: String,
     /// The request, with its [`CallConfig`] in the extensions.
     pub(crate) request: http::Request<Bytes>,
+    /// What the request was built from. It explains a rejection of the call.
+    #[cfg(feature = "catalog")]
+    pub(crate) spec: RequestSpec,
     /// The file of the option `sink`.
     pub(crate) file: Option<UnfinishedFile>,
 }

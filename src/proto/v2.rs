@@ -386,3 +386,8 @@ fn upload_fields(upload: &Multipart) -> Result<Fields, Error> {
     }
     Ok(fields)
 }
+
+/// The error for an option that APIv2 does not have.
+pub(crate) fn encrypt_belongs_to_v3() -> Error {
+    Error::options("the option \"encrypt\" is for APIv3: APIv2 encrypts in another way for each endpoint")
+}

@@ -12,7 +12,7 @@ use crate::support::each_hint_names_its_condition;
 fn options(row: &Value) -> Value {
     let mut options = row.get("options").cloned().unwrap_or_else(|| json!({}));
     if let Some(parts) = row.pointer("/expect/multipart") {
-        let members = options.as_object_mut().expect("an object");
+        let members = options.as_object_mut().expect("members");
         members.remove("body");
         members.insert(
             "multipart".to_owned(),
@@ -195,7 +195,7 @@ fn every_mistake_in_every_call_is_found() {
             let fields = call.fields(place);
             let (path, is_text) = (place.as_str(), place != Place::Json);
             if place == Place::Path {
-                let members = options.as_object().expect("an object");
+                let members = options.as_object().expect("members");
                 let rebuild = |members: Map<String, Value>| Value::from(members);
                 Spoiler { call, rebuild: &rebuild, path: "", is_text }.spoil(fields, members, &mut spoiled);
             } else if let Some(Value::Object(members)) = options.get(path) {
@@ -226,7 +226,7 @@ fn each_kind_of_finding_names_the_fix() {
         let mut json = json!({
             "out_trade_no": "1", "out_refund_no": "1", "amount": { "refund": 1, "total": 1, "currency": "CNY" }
         });
-        json.as_object_mut().expect("an object").extend(change.as_object().expect("an object").clone());
+        json.as_object_mut().expect("members").extend(change.as_object().expect("members").clone());
         first("v3/refund/domestic/refunds", json!({ "json": json }))
     };
     let close = |options: Value| first("v3/pay/transactions/out-trade-no/{out_trade_no}/close", options);

@@ -6,6 +6,7 @@ mod call_hints;
 mod callers_code;
 mod catalog;
 mod catalog_checks;
+mod catalog_client;
 mod client_config;
 mod concurrency;
 mod connections;

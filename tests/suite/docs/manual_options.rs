@@ -84,6 +84,20 @@ fn bodies() -> Outcome {
         "encrypt": ["contact.name", "users.phone"],
     }))?;
     assert!(!body(&sandbox).contains("张三") && !body(&sandbox).contains("13900000000"));
+    sandbox.stub("POST", "v3/profitsharing/receivers/add", 200, json!({}));
+    client.chain("v3/profitsharing/receivers/add").post(json!({
+        "json": {
+            "appid": "wx8888888888888888", "type": "PERSONAL_OPENID", "account": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o",
+            "name": "张三", "relation_type": "USER",
+        },
+        "encrypt": true,
+    }))?;
+    assert!(!body(&sandbox).contains("张三"));
+    let error = client.chain("v3/pay/transactions/native").post(json!({
+        "json": { "mchid": 1900000109 },
+        "check": "deny",
+    })).unwrap_err();
+    assert!(error.message().contains("json.mchid: a number where a string is needed"));
     sandbox.stub("POST", "v2/papay/querycontract", 200, json!({ "return_code": "SUCCESS", "contract_id": "1" }));
     let found = client.chain("v2/pay/orderquery").post(json!({ "xml": {
         "appid": "wx8888888888888888", "mch_id": "1900000109", "out_trade_no": "none-such",

@@ -1,0 +1,133 @@
+//! Checks of calls with the catalogue, and the fields that `"encrypt": true` stands for.
+
+use std::sync::Arc;
+
+use http::Method;
+use serde_json::Value;
+use tracing::warn;
+
+use crate::catalog::finding::Finding;
+use crate::catalog::given::{Encrypt, Given};
+use crate::catalog::{Call, Catalog, Check, FindingKind, Place};
+use crate::error::Error;
+use crate::options::Options;
+use crate::proto::request::{Query, RequestBody, RequestSpec};
+use crate::proto::template::Template;
+use crate::proto::v2;
+
+/// The settings of the checks.
+#[derive(Default)]
+pub(crate) struct Checks {
+    pub(super) check: Check,
+    /// `None` for the built-in one.
+    pub(super) catalog: Option<Arc<Catalog>>,
+}
+
+/// Calls whose fields are encrypted with another padding than that of the option `encrypt`. Source:
+/// WeChat Pay, "身份信息校验" of the customs declaration.
+const OTHER_PADDING: [&str; 2] = ["v3/customs/verify-certificate", "v3/global/customs/verify-certificate"];
+
+impl Checks {
+    pub(super) fn catalog(&self) -> &Catalog {
+        self.catalog.as_deref().unwrap_or_else(|| Catalog::builtin())
+    }
+
+    /// Checks a call, and replaces `"encrypt": true` with the paths of the fields. `adds_serial`:
+    /// the client sends the header `Wechatpay-Serial`.
+    pub(super) fn apply(
+        &self,
+        adds_serial: bool,
+        method: &Method,
+        path: &str,
+        template: &Template,
+        options: Options,
+    ) -> Result<Options, Error> {
+        let mut options = options.checked()?;
+        let check = options.catalog.check.unwrap_or(self.check);
+        if check != Check::Off {
+            let encrypt = match options.catalog.encrypt_documented {
+                true => Encrypt::Documented,
+                false if options.encrypt.is_empty() => Encrypt::Nothing,
+                false => Encrypt::Paths(&options.encrypt),
+            };
+            let mut given = Given::from_spec(&options.spec, encrypt);
+            given.adds_serial = adds_serial;
+            let findings = self.catalog().check_given(method.as_str(), template.source(), &given);
+            if check == Check::Deny && !findings.is_empty() {
+                return Err(Error::options(format!("the call differs from its documentation: {}", list(&findings))));
+            }
+            for finding in &findings {
+                warn!(
+                    http.request.method = %method,
+                    url.template = path,
+                    finding.kind = finding.kind().as_str(),
+                    "{finding}"
+                );
+            }
+        }
+        if options.catalog.encrypt_documented {
+            let call = self.catalog().find(method, template.source());
+            encrypt_documented(call, &mut options)?;
+        }
+        Ok(options)
+    }
+
+    /// Adds the findings for a call that the service rejected.
+    pub(super) fn explain(&self, adds_serial: bool, error: Error, spec: &RequestSpec) -> Error {
+        let Some((method, path)) = error.call().and_then(|call| call.split_once(' ')) else { return error };
+        let mut given = Given::from_spec(spec, Encrypt::Nothing);
+        given.adds_serial = adds_serial;
+        let mut findings = self.catalog().check_given(method, path, &given);
+        findings.retain(|finding| finding.kind() != FindingKind::UndocumentedCall);
+        if findings.is_empty() {
+            return error;
+        }
+        error.with_findings(format!("the call differs from its documentation: {}", list(&findings)))
+    }
+}
+
+/// All findings in one line.
+fn list(findings: &[Finding]) -> String {
+    findings.iter().map(Finding::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Sets the paths of the documented fields that are present.
+fn encrypt_documented(call: Option<&Call>, options: &mut Options) -> Result<(), Error> {
+    let fields = "name the fields, {\"encrypt\": [\"...\"]}";
+    let Some(call) = call else {
+        return Err(Error::options(format!(
+            "the option \"encrypt\" is true, and the catalogue does not have the call: {fields}"
+        )));
+    };
+    let template = call.template().unwrap_or_default();
+    if template.starts_with("v2/") {
+        return Err(v2::encrypt_belongs_to_v3());
+    }
+    if OTHER_PADDING.contains(&template) {
+        return Err(Error::options(
+            "the option \"encrypt\" is true, and this call needs another padding: encrypt its fields with PublicKey::encrypt_pkcs1v15",
+        ));
+    }
+    let in_query = !call.encrypted_request_fields(Place::Query).is_empty();
+    if !in_query && call.encrypted_request_fields(Place::Json).is_empty() {
+        return Err(Error::options(format!(
+            "the option \"encrypt\" is true, and the documentation of the call has no encrypted fields: {fields}, or omit the option"
+        )));
+    }
+    if let Some(RequestBody::Json(json)) = &options.spec.body {
+        options.encrypt = call.encrypted_in_request(Place::Json, json);
+    }
+    match &options.spec.query {
+        Some(Query::Map(members)) => {
+            let query = Value::Object(members.clone());
+            options.catalog.encrypt_query = call.encrypted_in_request(Place::Query, &query);
+        }
+        Some(Query::Text(_)) if in_query => {
+            return Err(Error::options(
+                "the option \"encrypt\" is true, and \"query\" is a string: give it as an object",
+            ));
+        }
+        _ => {}
+    }
+    Ok(())
+}
