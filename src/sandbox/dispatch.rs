@@ -8,10 +8,8 @@ use super::refusal::Refusal;
 use super::request::InboundRequest;
 use super::request_log::{Received, SignatureCheck};
 use super::response::RouteResponse;
-use super::signature::header_value;
 use super::state::State;
-use super::{routes, upload, v2};
-use crate::crypto::random;
+use super::{routes, upload, v2, wire_headers};
 use crate::error::Error;
 use crate::proto::verify;
 
@@ -35,7 +33,7 @@ pub(super) struct RefusedSignature {
 /// # Errors
 /// The response cannot be signed; the connection is closed without one.
 pub(super) fn dispatch(state: &mut State, inbound: InboundRequest, now: i64) -> Result<Dispatched, Error> {
-    let (check, mut response) = match ApiVersion::of_path(inbound.path()) {
+    let (check, mut response) = match ApiVersion::of_request(&inbound) {
         ApiVersion::V2 => v2::respond(state, &inbound, now),
         ApiVersion::V3 => respond_v3(state, &inbound, now),
     };
@@ -56,7 +54,7 @@ pub(super) fn dispatch(state: &mut State, inbound: InboundRequest, now: i64) -> 
         now,
     )?;
     response.sign(&signer)?;
-    response.http.headers_mut().insert("request-id", header_value(&random::nonce()?)?);
+    wire_headers::add(response.http.headers_mut(), now)?;
     let transmission = fault_injection::apply_after_signing(fault, &mut response);
     Ok(Dispatched { response, transmission, refused })
 }

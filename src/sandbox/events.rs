@@ -11,6 +11,7 @@ use super::merchant::{BUYER_OPENID, MCHID};
 use super::resources::{self, buyer};
 use super::string_enum::string_enum;
 use crate::clock::china_digits;
+use crate::crypto::hash;
 
 /// The payment of an order. The orders of a combined order are paid together and reported once.
 pub(super) fn payment(ledger: &Ledger, order: &Order) -> Option<Notification> {
@@ -98,13 +99,17 @@ fn payment_v2(order: &Order) -> Message {
     let total = order.terms.total.to_string();
     let (transaction_id, paid_at) =
         order.payment.as_ref().map_or(("", 0), |payment| (payment.transaction_id.as_str(), payment.paid_at));
-    let fields = json!({
+    let mut fields = json!({
         "return_code": "SUCCESS", "result_code": "SUCCESS", "appid": order.requested("/appid"), "mch_id": MCHID,
         "openid": buyer(order), "is_subscribe": "N", "trade_type": order.terms.trade_type.as_str(),
         "bank_type": "OTHERS", "total_fee": total, "cash_fee": total, "fee_type": "CNY",
         "transaction_id": transaction_id, "out_trade_no": order.terms.out_trade_no,
         "attach": order.requested("/attach"), "time_end": china_digits(paid_at),
     });
+    // It is signed as the order was.
+    if order.requested("/sign_type") == hash::HMAC_SHA256 {
+        fields["sign_type"] = hash::HMAC_SHA256.into();
+    }
     Message::v2("transaction-success", fields)
 }
 
@@ -115,8 +120,8 @@ fn refund_v2(order: &Order, refund: &Refund) -> Message {
         "out_refund_no": refund.out_refund_no, "out_trade_no": refund.out_trade_no,
         "refund_account": "REFUND_SOURCE_RECHARGE_FUNDS", "refund_fee": amount, "refund_id": refund.refund_id,
         "refund_recv_accout": "支付用户零钱", "refund_request_source": "API", "refund_status": "SUCCESS",
-        "settlement_refund_fee": amount, "settlement_total_fee": total,
-        "success_time": china_digits(refund.created_at), "total_fee": total,
+        "cash_refund_fee": amount, "settlement_refund_fee": amount, "settlement_total_fee": total,
+        "success_time": china_time::format_plain(refund.created_at), "total_fee": total,
         "transaction_id": refund.transaction_id,
     });
     let fields =

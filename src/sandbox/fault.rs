@@ -103,7 +103,7 @@ impl Fault {
 }
 
 /// The error page of a gateway.
-fn error_page(status: StatusCode) -> Response<Bytes> {
+pub(super) fn error_page(status: StatusCode) -> Response<Bytes> {
     let text = format!(
         "<html>\r\n<head><title>{status}</title></head>\r\n<body><center><h1>{status}</h1></center></body>\r\n</html>\r\n"
     );

@@ -97,6 +97,7 @@ mod outbox_worker;
 mod refusal_log;
 mod server;
 mod store;
+mod wire_headers;
 
 // The public interface.
 mod builder;
@@ -254,13 +255,15 @@ impl Sandbox {
         self.inner.read(overview::build)
     }
 
-    /// Creates the body of an APIv2 notification with these fields, signed with HMAC-SHA256.
+    /// Creates the body of an APIv2 notification with these fields. It is signed with MD5, or with
+    /// HMAC-SHA256 if the field `sign_type` or `algorithm` names it. An object in `req_info` or
+    /// `event_ciphertext` is encrypted.
     ///
     /// # Errors
     /// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if `fields` is not an object.
     pub fn notification_v2(&self, fields: &Value) -> Result<Bytes, Error> {
         json_depth::check(fields).map_err(Error::options)?;
-        notification::body_v2(&self.inner.keys.apiv2, fields)
+        notification::body_v2(&self.inner.keys, fields)
     }
 
     /// Serves a file of `length` bytes at a path, without a signature, like a bill. Returns its

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use http::{Method, Request};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::china_time;
 use super::delivery::{Format, Message};
@@ -15,14 +15,13 @@ use super::v2;
 use crate::crypto::secret::Secret;
 use crate::crypto::{aes_ecb, hash, random};
 use crate::error::Error;
-use crate::proto::v2::Apiv2Credential;
 use crate::proto::{verify, xml};
 
 /// The request that delivers a message, to be completed by its URL.
 pub(super) fn request(id: &str, message: &Message, keys: &Keys, signer: &Signer) -> Result<Request<Bytes>, Error> {
     match &message.format {
         Format::V2 => {
-            let mut request = post(body_v2(&keys.apiv2, &message.resource)?);
+            let mut request = post(body_v2(keys, &message.resource)?);
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
             Ok(request)
         }
@@ -86,8 +85,11 @@ fn summary(event_type: &str) -> &str {
     }
 }
 
-/// The XML of a notification of APIv2 with these fields.
-pub(super) fn body_v2(credential: &Apiv2Credential, fields: &Value) -> Result<Bytes, Error> {
+/// The XML of a notification of APIv2 with these fields. It is signed with MD5, or with HMAC-SHA256
+/// if `sign_type` or `algorithm` names it. An object in `req_info` or `event_ciphertext` is
+/// encrypted.
+pub(super) fn body_v2(keys: &Keys, fields: &Value) -> Result<Bytes, Error> {
+    let (credential, apiv3_key) = (&keys.apiv2, &keys.apiv3_key);
     let mut fields = fields
         .as_object()
         .cloned()
@@ -97,10 +99,32 @@ pub(super) fn body_v2(credential: &Apiv2Credential, fields: &Value) -> Result<By
     // A notification of a refund is not signed. Its fields are encrypted instead.
     if let Some(info) = fields.get("req_info").and_then(Value::as_object) {
         let key = Secret::from(hash::md5(credential.secret.expose()));
-        let ciphertext = aes_ecb::encrypt(xml::write(info).as_bytes(), &key)?;
+        let ciphertext = aes_ecb::encrypt(with_root("root", info).as_bytes(), &key)?;
         fields.insert("req_info".to_owned(), ciphertext.into());
-    } else {
-        v2::sign(&mut fields, hash::HMAC_SHA256, credential)?;
+        return Ok(xml::write(&fields).into());
     }
+    if let Some(event) = fields.get("event_ciphertext").and_then(Value::as_object) {
+        let nonce: String = random::nonce()?.chars().take(12).collect();
+        let associated_data = fields.get("event_associated_data").and_then(Value::as_str).unwrap_or_default();
+        let ciphertext = apiv3_key.encrypt(xml::write(event).as_bytes(), &nonce, associated_data)?;
+        for (name, value) in [
+            ("event_ciphertext", ciphertext.as_str()),
+            ("event_nonce", &nonce),
+            ("event_algorithm", "AEAD_AES_256_GCM"),
+            ("algorithm", hash::HMAC_SHA256),
+        ] {
+            fields.insert(name.to_owned(), value.into());
+        }
+    }
+    let is_hmac = |name: &str| fields.get(name).is_some_and(|value| value == hash::HMAC_SHA256);
+    let sign_type = if is_hmac("sign_type") || is_hmac("algorithm") { hash::HMAC_SHA256 } else { hash::MD5 };
+    v2::sign(&mut fields, sign_type, credential)?;
     Ok(xml::write(&fields).into())
+}
+
+/// XML with another root element.
+fn with_root(root: &str, fields: &Map<String, Value>) -> String {
+    let text = xml::write(fields);
+    let inside = text.strip_prefix("<xml>").and_then(|text| text.strip_suffix("</xml>")).unwrap_or_default();
+    format!("<{root}>{inside}</{root}>")
 }

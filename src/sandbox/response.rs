@@ -59,7 +59,10 @@ impl RouteResponse {
 
     /// A file, which is not signed.
     pub(super) fn file(file: Bytes) -> Self {
-        RouteResponse::new(Response::new(file), Signature::Unsigned)
+        let mut http = Response::new(file);
+        let content_type = media_type(http.body());
+        http.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        RouteResponse::new(http, Signature::Unsigned)
     }
 
     /// A generated file of this length, which is not signed.
@@ -70,7 +73,7 @@ impl RouteResponse {
     /// An overseas statement: a file whose SHA-1 is signed.
     pub(super) fn statement(file: Bytes, sha1: &str) -> Self {
         let covered = format!("{{\"sha1\":\"{sha1}\"}}");
-        let mut http = Response::new(file);
+        let mut http = RouteResponse::file(file).http;
         if let Ok(value) = HeaderValue::from_str(sha1) {
             http.headers_mut().insert(HeaderName::from_static(STATEMENT_SHA1), value);
         }
@@ -91,6 +94,17 @@ impl RouteResponse {
             Signature::InBody | Signature::Unsigned => return Ok(()),
         };
         signer.sign(self.http.headers_mut(), &covered)
+    }
+}
+
+/// The media type of a file, by its first bytes.
+pub(super) fn media_type(file: &[u8]) -> &'static str {
+    match file {
+        [0x89, b'P', b'N', b'G', ..] => "image/png",
+        [0xff, 0xd8, 0xff, ..] => "image/jpeg",
+        [b'B', b'M', ..] => "image/bmp",
+        [0x1f, 0x8b, ..] => "application/x-gzip",
+        _ => "text/plain; charset=utf-8",
     }
 }
 

@@ -107,6 +107,12 @@ fn wrong_method(method: &Method, path: &str, allowed: &[&str]) -> Refusal {
 }
 
 fn no_endpoint(method: &Method, path: &str) -> Refusal {
+    let complete = format!("/v3{path}");
+    if ROUTES.iter().any(|(_, template, _)| path_template::matches(template, &complete).is_some()) {
+        let message =
+            format!("the sandbox has no endpoint {method} {path}: paths of APIv3 begin with v3/, as in {complete}");
+        return Refusal::new(StatusCode::NOT_FOUND, "RESOURCE_NOT_EXISTS", message);
+    }
     let template = path.trim_start_matches('/');
     let message = format!(
         "the sandbox has no endpoint {method} {path}: define its response in a stub file (wxpay sandbox --stubs FILE) with the line \

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 
-use http::{Request, Response};
-use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
+use bytes::{Bytes, BytesMut};
+use http::header::{CONNECTION, EXPECT, HeaderValue};
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Version};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,12 +22,14 @@ use super::dispatch::{Dispatched, dispatch};
 use super::fault_injection::Transmission;
 use super::inner::SandboxInner;
 use super::request::InboundRequest;
-use super::{admin, outbox_worker};
+use super::{admin, fault, outbox_worker, wire_headers};
 use crate::clock::now;
 use crate::error::{BoxError, Error};
 
 /// The longest request body, in bytes.
-const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+const MAX_BODY_BYTES: u64 = 16 * 1024 * 1024;
+/// How much of a longer body is read before the response.
+const MAX_DISCARDED_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Listens on `port`, and on another port with TLS, and serves both on a new thread until `stopped`
 /// resolves. Returns both addresses.
@@ -46,9 +50,15 @@ pub(super) fn start(
     let thread = thread::Builder::new().name("wechatpay-sandbox".to_owned()).spawn(move || {
         runtime.block_on(async move {
             let tls = TlsAcceptor::from(Arc::clone(&inner.keys.tls.server));
+            let header_names = wire_headers::header_names().await;
+            let connection = |base_uri: String| Connection {
+                base_uri: base_uri.into(),
+                has_client_certificate: false,
+                header_names: header_names.clone(),
+            };
             tokio::spawn(outbox_worker::run(Arc::clone(&inner)));
-            tokio::spawn(accept(listener, format!("http://{address}/").into(), None, Arc::clone(&inner)));
-            tokio::spawn(accept(tls_listener, format!("https://{tls_address}/").into(), Some(tls), inner));
+            tokio::spawn(accept(listener, connection(format!("http://{address}/")), None, Arc::clone(&inner)));
+            tokio::spawn(accept(tls_listener, connection(format!("https://{tls_address}/")), Some(tls), inner));
             // When this ends, the runtime is dropped and closes all connections.
             let _ = stopped.await;
         });
@@ -69,9 +79,11 @@ struct Connection {
     /// The URI under which the client reaches the sandbox.
     base_uri: Arc<str>,
     has_client_certificate: bool,
+    /// The spelling of header names, for the extensions of responses.
+    header_names: Extensions,
 }
 
-async fn accept(listener: TcpListener, base_uri: Arc<str>, tls: Option<TlsAcceptor>, inner: Arc<SandboxInner>) {
+async fn accept(listener: TcpListener, connection: Connection, tls: Option<TlsAcceptor>, inner: Arc<SandboxInner>) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
         inner.panicked.store(true, Ordering::SeqCst);
         return;
@@ -80,16 +92,16 @@ async fn accept(listener: TcpListener, base_uri: Arc<str>, tls: Option<TlsAccept
         // An error concerns a connection that the client gave up.
         let Ok((stream, _)) = listener.accept().await else { continue };
         let _ = stream.set_nodelay(true);
-        let (inner, tls, base_uri) = (Arc::clone(&inner), tls.clone(), Arc::clone(&base_uri));
+        let (inner, tls, connection) = (Arc::clone(&inner), tls.clone(), connection.clone());
         tokio::spawn(async move {
             let _guard = PanicGuard(Arc::clone(&inner));
             match tls {
-                None => serve(stream, Connection { base_uri, has_client_certificate: false }, inner).await,
+                None => serve(stream, connection, inner).await,
                 Some(tls) => {
                     // A failed handshake is up to the client.
                     if let Ok(stream) = tls.accept(stream).await {
                         let has_client_certificate = stream.get_ref().1.peer_certificates().is_some();
-                        serve(stream, Connection { base_uri, has_client_certificate }, inner).await;
+                        serve(stream, Connection { has_client_certificate, ..connection }, inner).await;
                     }
                 }
             }
@@ -109,9 +121,69 @@ impl Drop for PanicGuard {
 }
 
 async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, connection: Connection, inner: Arc<SandboxInner>) {
-    let service = service_fn(move |request| handle(Arc::clone(&inner), connection.clone(), request));
+    let service = service_fn(move |request| respond(Arc::clone(&inner), connection.clone(), request));
     // Injected faults break connections on purpose, so errors are expected.
-    let _ = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // Also closes idle connections, since it runs from the end of the previous request.
+        .header_read_timeout(wire_headers::KEEP_ALIVE)
+        .title_case_headers(true)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+/// Handles a request, and completes the headers of its response.
+async fn respond(
+    inner: Arc<SandboxInner>,
+    connection: Connection,
+    request: Request<Incoming>,
+) -> Result<Response<ResponseBody>, BoxError> {
+    let closes = request.version() < Version::HTTP_11 || asks_to_close(request.headers());
+    let header_names = connection.header_names.clone();
+    let mut response = handle(inner, connection, request).await?;
+    wire_headers::announce_keep_alive(response.headers_mut(), closes);
+    *response.extensions_mut() = header_names;
+    Ok(response)
+}
+
+/// Whether a request asks the server to close the connection.
+fn asks_to_close(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.any(|value| value.split(',').any(|option| option.trim().eq_ignore_ascii_case("close")))
+}
+
+/// Reads a body completely. The inner `Err` is the status if it is too long or does not
+/// arrive.
+///
+/// The rest of a body that is too long is read and discarded, up to a limit, because a client that
+/// is still sending might not see a response on a connection that is being closed.
+async fn read_body(expects_continue: bool, mut body: Incoming) -> hyper::Result<Result<Bytes, StatusCode>> {
+    if body.size_hint().lower() > MAX_BODY_BYTES && expects_continue {
+        return Ok(Err(StatusCode::PAYLOAD_TOO_LARGE));
+    }
+    let (mut bytes, mut length) = (BytesMut::new(), 0);
+    while length <= MAX_DISCARDED_BYTES {
+        let frame = match tokio::time::timeout(wire_headers::KEEP_ALIVE, body.frame()).await {
+            Ok(frame) => frame,
+            Err(_) => return Ok(Err(StatusCode::REQUEST_TIMEOUT)),
+        };
+        let Some(frame) = frame else { break };
+        let Ok(data) = frame?.into_data() else { continue };
+        length += data.len() as u64;
+        if length <= MAX_BODY_BYTES {
+            bytes.extend_from_slice(&data);
+        } else {
+            bytes.clear();
+        }
+    }
+    Ok(if length > MAX_BODY_BYTES { Err(StatusCode::PAYLOAD_TOO_LARGE) } else { Ok(bytes.freeze()) })
+}
+
+/// A response of the service's gateway. It is not signed, and the connection is closed after it.
+fn gateway_error(status: StatusCode) -> Response<ResponseBody> {
+    let mut response = fault::error_page(status).map(ResponseBody::bytes);
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// Handles a request: reads it, dispatches it under the lock, waits until its changes are on disk,
@@ -125,7 +197,14 @@ async fn handle(
     request: Request<Incoming>,
 ) -> Result<Response<ResponseBody>, BoxError> {
     let (parts, body) = request.into_parts();
-    let body = Limited::new(body, MAX_BODY_BYTES).collect().await?.to_bytes();
+    // Requests that are not for a resource of this server.
+    if parts.method == Method::CONNECT || parts.uri.path() == "*" || parts.method == Method::TRACE {
+        return Ok(gateway_error(StatusCode::METHOD_NOT_ALLOWED));
+    }
+    let body = match read_body(parts.headers.contains_key(EXPECT), body).await? {
+        Ok(body) => body,
+        Err(status) => return Ok(gateway_error(status)),
+    };
     let request = Request::from_parts(parts, body);
     if admin::is_admin_path(request.uri().path()) {
         let (response, pending) = inner.transact(|state| admin::respond(state, &request, now()));

@@ -47,6 +47,10 @@ fn try_respond(
     if route.is_some_and(|route| route.needs_client_certificate) && !inbound.has_client_certificate {
         return Ok(plain(StatusCode::BAD_REQUEST, Bytes::from_static(NO_CLIENT_CERTIFICATE.as_bytes())));
     }
+    if route.is_some() && method != Method::POST && stub::find(&state.stubs, ApiVersion::V2, method, path).is_none() {
+        let body = xml::write(&refused(V2Refusal::Return("请使用post方法".to_owned()))?);
+        return Ok(xml_response(StatusCode::OK, body));
+    }
     let request = read_fields(inbound).and_then(|fields| {
         authenticate(&fields, &state.platform.keys.apiv2, check)?;
         Ok(fields)
@@ -64,7 +68,6 @@ fn try_respond(
             status = stub_status;
             Ok((request, V2Response::new(fields)))
         }
-        (Ok(_), None, Some(_)) if method != Method::POST => Err(V2Refusal::Return("请使用post方法".to_owned())),
         (Ok(request), None, Some(route)) => (route.handler)(state, &request, now).map(|response| (request, response)),
         (Ok(_), None, None) => Err(no_route(path)),
     };
@@ -76,9 +79,13 @@ fn try_respond(
     if understood && !is_unsigned(path) && !fields.contains_key("sign") {
         sign(&mut fields, sign_type, &state.platform.keys.apiv2)?;
     }
-    let mut response = plain(status, xml::write(&fields).into());
+    Ok(RouteResponse { notifications, ..xml_response(status, xml::write(&fields)) })
+}
+
+fn xml_response(status: StatusCode, body: String) -> RouteResponse {
+    let mut response = plain(status, body.into());
     response.http.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
-    Ok(RouteResponse { notifications, ..response })
+    response
 }
 
 /// A response without the headers of APIv3.

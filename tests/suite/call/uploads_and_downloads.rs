@@ -232,7 +232,7 @@ fn a_download_without_data_times_out() {
         let mut request = [0; 4096];
         let size = stream.read(&mut request).await?;
         to.write_all(&request[..size]).await?;
-        let mut response = vec![0; 300];
+        let mut response = vec![0; 4096];
         let size = to.read(&mut response).await?;
         let head = response[..size].windows(4).position(|w| w == b"\r\n\r\n").expect("head") + 4;
         stream.write_all(&response[..head + 10]).await?;

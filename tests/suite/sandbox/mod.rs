@@ -19,6 +19,7 @@ mod persistence;
 mod sdks;
 mod validation;
 mod webdriver;
+mod wire;
 
 /// The options of a native order.
 pub(crate) fn native(out_trade_no: &str, total: u64, notify_url: &str) -> Value {

@@ -244,3 +244,80 @@ fn invalid_amounts_and_parts_of_orders_are_refused() {
     }
     sandbox.audit().expect("balanced");
 }
+
+/// A handler that knows neither the sandbox nor the crate computes the sign of the notification.
+#[test]
+fn a_notification_of_apiv2_is_signed_as_its_order_was() {
+    use wechatpay_chain::crypto::{aes_ecb, hash};
+    let sandbox = crate::support::sandbox();
+    let client = sandbox.client_builder().base_uri(sandbox.tls_base_uri()).build().expect("client");
+    let (url, receive) = notify_server(vec![]);
+    let verifier = client.notifications_v2().expect("key");
+    let secret = String::from_utf8(sandbox.secret().expose().to_vec()).expect("text");
+    for (number, sign_type, length) in
+        [("md5-01", None, 32), ("md5-02", Some("MD5"), 32), ("hmac-1", Some("HMAC-SHA256"), 64)]
+    {
+        let mut order = json!({ "xml": {
+            "appid": "wx8888888888888888", "mch_id": MCHID, "body": "b", "out_trade_no": number, "total_fee": 100,
+            "spbill_create_ip": "1.1.1.1", "notify_url": url, "trade_type": "NATIVE", "product_id": "1",
+        }});
+        if let Some(sign_type) = sign_type {
+            order["xml"]["sign_type"] = sign_type.into();
+        }
+        client.chain("v2/pay/unifiedorder").post(order).expect("placed");
+        sandbox.pay(number).expect("paid");
+        // Earlier notifications are repeated, because 204 is not a response of APIv2.
+        let body = std::iter::repeat_with(|| String::from_utf8(next_delivery(&receive).1).expect("text"))
+            .take(20)
+            .find(|body| body.contains(number))
+            .expect("notification");
+        let verified = verifier.verify(body.as_bytes()).expect("valid");
+        let mut fields = verified.fields().as_object().expect("fields").clone();
+        let sign = fields.remove("sign").expect("sign");
+        // Sorted by name, without empty values.
+        let fields: std::collections::BTreeMap<&String, &str> = fields
+            .iter()
+            .map(|(name, value)| (name, value.as_str().expect("text")))
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
+        let signed: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let expected_type = sign_type.unwrap_or("MD5");
+        let expected = hash::sign(expected_type, &signed.join("&"), &secret.as_str().into()).expect("sign");
+        assert_eq!(sign, expected, "{number}: {body}");
+        assert_eq!(expected.len(), length);
+        let named = fields.get(&"sign_type".to_owned()).copied();
+        assert_eq!(named, sign_type.filter(|name| *name != "MD5"), "{body}");
+        client
+            .chain("v2/secapi/pay/refund")
+            .post(json!({ "security": true, "xml": {
+                "appid": "wx8888888888888888", "mch_id": MCHID, "out_trade_no": number, "out_refund_no": format!("r-{number}"),
+                "total_fee": "100", "refund_fee": "40", "notify_url": url,
+            }}))
+            .expect("refunded");
+        let info = std::iter::repeat_with(|| String::from_utf8(next_delivery(&receive).1).expect("text"))
+            .take(20)
+            .find_map(|body| Some(body.split_once("<req_info>")?.1.split_once("</req_info>")?.0.to_owned()))
+            .expect("refund");
+        let key = wechatpay_chain::Secret::from(hash::md5(secret.as_bytes()));
+        let info = String::from_utf8(aes_ecb::decrypt(&info, &key).expect("decrypted")).expect("text");
+        assert!(info.starts_with("<root>") && info.ends_with("</root>"), "{info}");
+        let time = info.split_once("<success_time>").expect("time").1.split_once('<').expect("end").0;
+        let form: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+        assert_eq!(form, "0000-00-00 00:00:00", "{info}");
+    }
+}
+
+#[test]
+fn a_sealed_event_of_apiv2_contains_xml() {
+    let sandbox = crate::support::sandbox();
+    let body = sandbox
+        .notification_v2(
+            &json!({ "event_type": "CHECK.SUCCESS", "event_ciphertext": { "state": "DOING", "room": "<1>" } }),
+        )
+        .expect("body");
+    let verifier = wechatpay_chain::notify::v2::NotificationVerifier::new(MCHID, sandbox.secret()).expect("key");
+    let event = verifier.apiv3_key(sandbox.apiv3_key()).verify(&body).expect("valid");
+    assert_eq!(event.resource(), &json!({ "state": "DOING", "room": "<1>" }));
+    assert_eq!(event.fields()["algorithm"], "HMAC-SHA256");
+    assert_eq!(event.fields()["sign"].as_str().map(str::len), Some(64));
+}
