@@ -1,10 +1,10 @@
 //! The latency of calls that are 10 seconds apart, over TLS and a network with a round trip of
 //! 30 ms: `cargo bench --features sandbox --bench connections`.
 //!
-//! A second is 100 ms here, and the server closes connections that were idle for eight of them. The
 //! A second is 100 ms here, and the server closes connections that were idle for eight of them.
 //! The relay makes a new connection wait for one more round trip, in place of the TCP handshake.
 //! hyper's legacy client is measured in the same way.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark may end by a panic")]
 
 use std::io::{Read, Write};
