@@ -161,6 +161,16 @@ mod tests {
         let bytes: Vec<&[u8]> = gzip.chunks(1).collect();
         assert!(matches(&bytes, SHA1_OF_ABC));
         assert!(!matches(&[&gzip[..gzip.len() - 9]], SHA1_OF_ABC));
+        // A whole gzip file with other contents, and one with the right contents and another file
+        // behind them.
+        let compress = |text: &[u8]| {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(text).expect("memory");
+            encoder.finish().expect("memory")
+        };
+        assert!(!matches(&[&compress(b"abd")], SHA1_OF_ABC));
+        assert!(!matches(&[&compress(b"")], SHA1_OF_ABC));
+        assert!(!matches(&[&gzip, &compress(b"d")], SHA1_OF_ABC));
         let raw = hex::encode(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &gzip).as_ref());
         assert!(matches(&[&gzip], &raw));
         assert!(!matches(&[b"\x1f\x8bnot gzip at all"], SHA1_OF_ABC));

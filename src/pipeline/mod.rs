@@ -14,4 +14,7 @@ mod trace;
 pub(crate) mod verify;
 
 #[cfg(test)]
+#[cfg(feature = "sandbox")]
+mod platform_keys_tests;
+#[cfg(test)]
 mod retry_tests;

@@ -39,7 +39,7 @@ pub(crate) struct PlatformKeys {
     /// The keys in the settings, by ID or serial number. Their validity period is not checked for
     /// verification; the configuration is authoritative.
     configured: BTreeMap<String, PublicKey>,
-    downloaded: RwLock<Downloaded>,
+    pub(super) downloaded: RwLock<Downloaded>,
     /// `None` without an APIv3 key.
     source: Option<CertificateSource>,
     fetches: Mutex<FetchState>,
@@ -47,8 +47,8 @@ pub(crate) struct PlatformKeys {
 
 /// The downloaded certificates, and the time of the last successful fetch.
 #[derive(Default)]
-struct Downloaded {
-    certificates: Vec<Certificate>,
+pub(super) struct Downloaded {
+    pub(super) certificates: Vec<Certificate>,
     at: Option<Instant>,
 }
 
@@ -121,7 +121,7 @@ impl PlatformKeys {
     }
 
     /// The key with this ID or serial number, if it is known and valid. Does not download.
-    fn known_key(&self, serial: &str) -> Option<PublicKey> {
+    pub(super) fn known_key(&self, serial: &str) -> Option<PublicKey> {
         if let Some(key) = self.configured.get(serial) {
             return Some(key.clone());
         }
@@ -198,7 +198,7 @@ impl PlatformKeys {
 
     /// [`encryption_key`](Self::encryption_key) without a download.
     #[cfg(feature = "aws-lc-rs")]
-    fn known_encryption_key(&self) -> Option<(String, PublicKey)> {
+    pub(super) fn known_encryption_key(&self) -> Option<(String, PublicKey)> {
         let owned = |(id, key): (&String, &PublicKey)| (id.clone(), key.clone());
         if let Some(found) = self.configured.iter().find(|(id, _)| is_public_key_id(id)).map(owned) {
             return Some(found);
@@ -374,37 +374,5 @@ impl Verifier for PlatformKeyVerifier {
             }
             .into())
         })
-    }
-}
-
-#[cfg(all(test, feature = "sandbox"))]
-mod tests {
-    use super::*;
-    use crate::sandbox::keys;
-
-    #[test]
-    fn an_expired_downloaded_certificate_is_unknown() {
-        let certificate = |until| {
-            let issued = keys::issue(900, until).expect("issued");
-            Certificate::from_pem(&issued.pem).expect("certificate")
-        };
-        let now = SystemTime::now();
-        let platform_keys = PlatformKeys::new(BTreeMap::new(), None);
-        for (certificate, found) in
-            [(certificate(now - Duration::from_secs(60)), false), (certificate(now + Duration::from_secs(60)), true)]
-        {
-            let serial = certificate.serial().to_owned();
-            platform_keys.downloaded.write().expect("lock").certificates = vec![certificate];
-            assert_eq!(platform_keys.known_key(&serial).is_some(), found);
-            #[cfg(feature = "aws-lc-rs")]
-            assert_eq!(platform_keys.known_encryption_key().is_some(), found);
-            // In the settings, it verifies after its expiry too, and encrypts only while it is
-            // valid.
-            let key = platform_keys.downloaded.read().expect("lock").certificates[0].public_key().clone();
-            let configured = PlatformKeys::new(BTreeMap::from([(serial.clone(), key)]), None);
-            assert!(configured.known_key(&serial).is_some());
-            #[cfg(feature = "aws-lc-rs")]
-            assert_eq!(configured.known_encryption_key().is_some(), found);
-        }
     }
 }

@@ -305,9 +305,52 @@ fn start_background() -> Result<Background, Error> {
 mod tests {
     use super::*;
 
+    /// The tests of the pool run one after the other.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+    /// Another process ID stands for the state that a forked child has copied.
+    #[test]
+    fn a_forked_child_leaves_the_runtimes_of_its_parent() {
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let runtime = || Arc::new(Builder::new_current_thread().enable_all().build().expect("runtime"));
+        let of_parent = runtime();
+        {
+            let mut pool = RuntimePool::lock();
+            pool.idle = vec![Arc::clone(&of_parent)];
+            pool.process = std::process::id() + 1;
+        }
+        let child = RuntimePool::lock();
+        // Other tests may have filled the child's pool meanwhile.
+        assert!(child.process == std::process::id() && !child.idle.iter().any(|idle| Arc::ptr_eq(idle, &of_parent)));
+        drop(child);
+        assert_eq!(Arc::strong_count(&of_parent), 2, "forgotten, not dropped");
+
+        let before = start_background().expect("started");
+        assert_eq!(start_background().expect("kept").thread, before.thread);
+        if let Some(background) = BACKGROUND.lock().expect("lock").as_mut() {
+            background.process += 1;
+        }
+        let after = start_background().expect("started");
+        assert!(after.thread != before.thread && after.process == std::process::id());
+    }
+
+    /// The call would wait for its own thread.
+    #[test]
+    fn a_synchronous_call_on_the_background_thread_is_an_error() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        spawn_on_background(async move {
+            let _ = sender.send(block_on(async { Ok(()) }));
+        })
+        .expect("spawned");
+        let error = receiver.recv().expect("the thread is not blocked").expect_err("on the network thread");
+        assert_eq!(error.kind(), ErrorKind::Connect);
+        assert!(error.message().contains("own network thread"), "{error}");
+    }
+
     /// Other tests of this process use the pool at the same time.
     #[test]
     fn the_pool_is_bounded() {
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         for round in 0..3 {
             let runtimes: Vec<PooledRuntime> = (0..2 * MAX_RUNTIMES).map_while(|_| PooledRuntime::checkout()).collect();
             assert!((MAX_RUNTIMES / 2..=MAX_RUNTIMES).contains(&runtimes.len()), "{} in round {round}", runtimes.len());
