@@ -16,9 +16,10 @@ use crate::pipeline::call_config::CallConfig;
 use crate::pipeline::platform_key_id::{names_public_key, unknown_public_key};
 use crate::pipeline::response::{Response, ResponseInfo};
 use crate::pipeline::stack::BoxService;
+use crate::pipeline::verify::ENCODED;
 use crate::proto::base_uri::BaseUri;
 use crate::proto::request::{self, RequestSpec, ReservedNames, UnsignedRequest};
-use crate::proto::verify;
+use crate::proto::verify::{self, Signed};
 
 /// The path of the platform certificates.
 pub(crate) const CERTIFICATES: &str = "v3/certificates";
@@ -120,10 +121,11 @@ impl CertificateSource {
             let message = format!("the response with the platform certificates is not trustworthy: {reason}");
             Error::new(ErrorKind::Verification, message)
         };
-        let signed = verify::check_headers(response.headers(), response.body(), now()).map_err(untrusted)?;
-        let now = SystemTime::now();
+        let check = |body| verify::check_headers(response.headers(), body, now());
+        let signed = check(response.body()).map_err(untrusted)?;
+        let today = SystemTime::now();
         let found =
-            new.iter().find(|certificate| certificate.serial() == signed.serial && certificate.is_valid_at(now));
+            new.iter().find(|certificate| certificate.serial() == signed.serial && certificate.is_valid_at(today));
         let key = found.map(|certificate| certificate.public_key().clone()).or_else(|| known(signed.serial));
         let key = key.ok_or_else(|| {
             untrusted(if names_public_key(signed.serial) {
@@ -132,10 +134,17 @@ impl CertificateSource {
                 "it is signed with a key that it does not contain".to_owned()
             })
         })?;
-        if key.verify(&signed.message, &signed.signature) {
+        let received = ResponseInfo::received(response);
+        let is_signed = |signed: Signed<'_>| key.verify(&signed.message, &signed.signature);
+        // The service may have signed the compressed body.
+        if is_signed(signed) || received.is_some_and(|body| check(body).is_ok_and(is_signed)) {
             return Ok(());
         }
-        Err(untrusted("its signature is invalid".to_owned()))
+        let mut reason = "its signature is invalid".to_owned();
+        if received.is_some() {
+            reason.extend(["; ", ENCODED]);
+        }
+        Err(untrusted(reason))
     }
 }
 

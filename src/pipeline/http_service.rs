@@ -4,7 +4,7 @@
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use http::header::TRANSFER_ENCODING;
+use http::header::{CONTENT_ENCODING, TRANSFER_ENCODING};
 use http::{HeaderMap, Method};
 use tower::Service;
 
@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::pipeline::call_config::CallConfig;
 use crate::pipeline::response::{BodyLocation, BodySource, BodyStream, Response, ResponseInfo, Slot};
 use crate::pipeline::trace::{self, Part};
+use crate::proto::content_coding::{self, Decoder};
 use crate::proto::v2;
 use crate::proto::verify::{self, Covers};
 use crate::transport::BoxFuture;
@@ -92,6 +93,22 @@ async fn receive(
             "the response has neither a length nor chunked framing, nor a signature over its body, so a truncated body would not be noticed",
         ));
     }
+    let mut decoder = None;
+    if parts.headers.contains_key(CONTENT_ENCODING) && !body.is_end() {
+        decoder = match Decoder::new(&parts.headers) {
+            Ok(decoder) => decoder,
+            Err(error) => return Err(error.with_response(Response::new(without_body(parts)))),
+        };
+        if decoder.is_some() {
+            content_coding::remove_headers(&mut parts.headers);
+        }
+        // A body that the signature covers is kept in both forms.
+        if success && covers != Covers::Body {
+            if let Some(decoder) = decoder.take() {
+                body.decode(decoder);
+            }
+        }
+    }
     // A body that the signature covers is verified before anyone reads it. APIv2 reports in XML
     // that a file does not exist, and that report is read from memory too.
     let collected_first = !success
@@ -104,6 +121,7 @@ async fn receive(
         }
         Covers::Body | Covers::Nothing => None,
     };
+    let mut received = None;
     let (collected, location) = match config.sink {
         Some(slot) if !collected_first => {
             let mut sink = slot
@@ -119,18 +137,26 @@ async fn receive(
             let stream = BodyStream::new(ConnectionSource { body, deadlines, digest, received: 0 });
             (Bytes::new(), BodyLocation::Stream(Slot::new(stream)))
         }
-        _ => match collect(&mut body, deadlines).await {
-            Ok(collected) => (collected, BodyLocation::Collected),
-            // The status is known, even if the body is lost.
-            Err(error) if !success => {
-                let head = http::Response::from_parts(parts, Bytes::new());
-                return Err(error.with_response(Response::new(head)));
+        _ => {
+            let mut collected = collect(&mut body, deadlines).await;
+            if let (Ok(encoded), Some(decoder)) = (&collected, decoder) {
+                received = Some(encoded.clone());
+                collected = decode(decoder, encoded.clone());
             }
-            Err(error) => return Err(error),
-        },
+            match collected {
+                Ok(collected) => (collected, BodyLocation::Collected),
+                // The status is known, even if the body is lost.
+                Err(error) if !success => return Err(error.with_response(Response::new(without_body(parts)))),
+                Err(error) => return Err(error),
+            }
+        }
     };
-    parts.extensions.insert(ResponseInfo::new(location));
+    parts.extensions.insert(ResponseInfo { received, ..ResponseInfo::new(location) });
     Ok(http::Response::from_parts(parts, collected))
+}
+
+fn without_body(parts: http::response::Parts) -> http::Response<Bytes> {
+    http::Response::from_parts(parts, Bytes::new())
 }
 
 /// Whether the framing shows the end of the body, so that truncation can be detected.
@@ -161,6 +187,20 @@ async fn collect(body: &mut ResponseBody, deadlines: Deadlines) -> Result<Bytes,
         collected.extend_from_slice(&piece);
     }
     Ok(collected.freeze())
+}
+
+/// Decodes a body in memory.
+fn decode(mut decoder: Decoder, received: Bytes) -> Result<Bytes, Error> {
+    let mut decoded = BytesMut::new();
+    decoder.push(received);
+    while let Some(piece) = decoder.next()? {
+        check_length(decoded.len() + piece.len())?;
+        decoded.extend_from_slice(&piece);
+    }
+    let last = decoder.finish()?.unwrap_or_default();
+    check_length(decoded.len() + last.len())?;
+    decoded.extend_from_slice(&last);
+    Ok(decoded.freeze())
 }
 
 fn check_length(length: usize) -> Result<(), Error> {

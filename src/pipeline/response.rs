@@ -31,6 +31,8 @@ pub(crate) struct ResponseInfo {
     pub(crate) hint: Option<Arc<str>>,
     /// Where the body is.
     pub(crate) body: BodyLocation,
+    /// The body as received, if it was decoded. The signature may cover either form.
+    pub(crate) received: Option<Bytes>,
 }
 
 /// Where the body of a response is.
@@ -46,7 +48,13 @@ pub(crate) enum BodyLocation {
 
 impl ResponseInfo {
     pub(crate) fn new(body: BodyLocation) -> Self {
-        ResponseInfo { verified: false, attempts: 1, from_backup: false, after_another: false, hint: None, body }
+        let (from_backup, after_another) = (false, false);
+        ResponseInfo { verified: false, attempts: 1, from_backup, after_another, hint: None, body, received: None }
+    }
+
+    /// The body as received, if it was decoded.
+    pub(crate) fn received(response: &http::Response<Bytes>) -> Option<&Bytes> {
+        response.extensions().get::<ResponseInfo>()?.received.as_ref()
     }
 
     /// Whether the body is not in memory.
@@ -81,6 +89,11 @@ impl<T> Clone for Slot<T> {
 
 /// The response to a call: the status, the headers and the whole body as received.
 ///
+/// The crate does not ask for compressed responses. If one has the header `Content-Encoding: gzip`,
+/// because the caller has set `Accept-Encoding` or a gateway compresses unasked, its body is
+/// decoded, and `Content-Encoding` and `Content-Length` are removed from the headers. The limit for
+/// bodies in memory applies to the decoded body. Any other coding is an error.
+///
 /// ```
 /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
 /// # let client = sandbox.client()?;
@@ -108,6 +121,7 @@ impl Response {
     pub(crate) fn new(response: http::Response<Bytes>) -> Self {
         let (mut parts, body) = response.into_parts();
         let info = parts.extensions.remove().unwrap_or_else(|| ResponseInfo::new(BodyLocation::Collected));
+        let info = ResponseInfo { received: None, ..info };
         Response { status: parts.status, headers: parts.headers, body, info }
     }
 
@@ -141,7 +155,8 @@ impl Response {
         self.status
     }
 
-    /// Returns the HTTP headers.
+    /// Returns the HTTP headers as received, except those that described a body before it was
+    /// decoded.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
@@ -153,7 +168,7 @@ impl Response {
         self.headers().get("request-id")?.to_str().ok()
     }
 
-    /// Returns the raw body.
+    /// Returns the raw body, decoded if it was compressed with `Content-Encoding`.
     #[must_use]
     pub fn body(&self) -> &Bytes {
         &self.body

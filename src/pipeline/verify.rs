@@ -74,7 +74,8 @@ use crate::transport::BoxFuture;
 pub trait Verifier: Send + Sync + 'static {
     /// Verifies that `signature` is a signature of `message` by the platform key with the ID
     /// `serial`. The signature is raw bytes, RSA PKCS#1 v1.5 with SHA-256. The message consists of
-    /// the timestamp, nonce and body, each followed by a line feed.
+    /// the timestamp, nonce and body, each followed by a line feed. If the body was compressed with
+    /// `Content-Encoding`, it is verified decoded, and then as received if that fails.
     ///
     /// Returns an error with the reason if the signature is invalid. The call then fails with
     /// [`ErrorKind::Verification`].
@@ -196,11 +197,18 @@ impl VerifyLayer {
             }
             verify::check_headers(headers, covered.as_bytes(), now())?
         } else {
-            verify::check_headers(headers, response.body(), now())?
+            let signed = verify::check_headers(headers, response.body(), now())?;
+            let result = self.verifier.verify(signed.serial, &signed.message, &signed.signature).await;
+            // The service may have signed the compressed body.
+            let Some(received) = ResponseInfo::received(response).filter(|_| result.is_err()) else { return result };
+            verify::check_headers(headers, received, now())?
         };
         self.verifier.verify(signed.serial, &signed.message, &signed.signature).await
     }
 }
+
+/// The hint for a body that was decoded. Neither form of it has a valid signature.
+pub(super) const ENCODED: &str = "the body has the Content-Encoding gzip, so a gateway may have changed it";
 
 /// The error for a response whose signature is missing or invalid. It contains the response. `path`
 /// is that of an APIv3 call.
@@ -215,8 +223,9 @@ fn verification_error(reason: &str, response: http::Response<Bytes>, path: Optio
             None
         }
     });
+    let encoding = ResponseInfo::received(&response).map(|_| ENCODED);
     let mut message = format!("the response is not trustworthy, because its signature is not valid: {reason}");
-    for hint in path_hint.into_iter().chain(clock.as_deref()) {
+    for hint in path_hint.into_iter().chain(clock.as_deref()).chain(encoding) {
         message.extend(["; ", hint]);
     }
     if !response.status().is_success() {

@@ -5,6 +5,7 @@
 
 pub(crate) mod base_uri;
 pub(crate) mod case;
+pub(crate) mod content_coding;
 pub(crate) mod diagnose;
 pub(crate) mod error_kind;
 pub(crate) mod excerpt;

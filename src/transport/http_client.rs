@@ -1,6 +1,5 @@
 //! The HTTP client: sends a request on an idle connection of the pool, or on a new one.
 
-use std::error::Error as StdError;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -15,11 +14,13 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::crypto::identity::Identity;
-use crate::error::{BoxError, Error, ErrorKind};
-use crate::transport::connect::{ConnectTimeout, Connector};
+use crate::error::{Error, ErrorKind};
+use crate::proto::content_coding::Decoder;
+use crate::transport::connect::Connector;
 use crate::transport::connection::SendCount;
 use crate::transport::pool::{Pool, PoolConfig, PooledConnection};
 use crate::transport::proxy::Proxy;
+use crate::transport::send_error::{broken, connect_error, failed, root_cause, route};
 use crate::transport::verbose;
 
 /// Pools kept for proxies that calls have named.
@@ -226,68 +227,6 @@ async fn send_on(
     }
 }
 
-/// The host of a target, and its proxy, for messages.
-fn route(target: &Uri, connector: &Connector) -> String {
-    let host = target.host().unwrap_or_default();
-    match connector.proxy_for(target) {
-        Some(proxy) => format!("{host} through the proxy {proxy}"),
-        None => host.to_owned(),
-    }
-}
-
-/// The error of a call of which nothing was sent.
-fn connect_error(target: &Uri, connector: &Connector, source: BoxError) -> Error {
-    let root = root_cause(&*source);
-    // rustls wraps some of these errors as foreign ones, so their names are compared. With the name
-    // of a trusted authority and another key, the error is `BadSignature`.
-    let hint = match root.to_string() {
-        reason if reason.contains("UnknownIssuer") || reason.contains("BadSignature") => {
-            ": the certificate was issued neither by a public authority nor by one of ClientBuilder::root_certificate \
-             (root_certificate); add the private authority that issued it, if there is one"
-        }
-        reason if reason.contains("CaUsedAsEndEntity") => {
-            ": the server presents the certificate of an authority (CA:TRUE) as its own; issue a certificate for the server \
-             with that authority, and give the authority's as root_certificate"
-        }
-        _ => "",
-    };
-    let message = format!("no connection to {}, nothing was sent: {root}{hint}", route(target, connector));
-    failed(ErrorKind::Connect, message, source)
-}
-
-/// The error of a call that was sent at least in part.
-fn broken(target: &Uri, connector: &Connector, source: hyper::Error) -> Error {
-    // A server that expects TLS responds to plain HTTP with a TLS alert, which is not valid HTTP.
-    let hint = if target.scheme_str() == Some("http") && source.is_parse() {
-        ": the response is not HTTP; base_uri may have to begin with https"
-    } else {
-        ""
-    };
-    let message = format!(
-        "the connection to {} broke before the response, so the request may have arrived: {}{hint}",
-        route(target, connector),
-        root_cause(&source)
-    );
-    failed(ErrorKind::Transport, message, source.into())
-}
-
-fn failed(kind: ErrorKind, message: String, source: BoxError) -> Error {
-    let root = root_cause(&*source);
-    let timed_out = root.is::<ConnectTimeout>()
-        || root.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut);
-    let error = Error::new(kind, message).with_source(source);
-    if timed_out { error.timed_out() } else { error }
-}
-
-/// The innermost source of an error. The outer errors only say that something below them failed.
-pub(super) fn root_cause<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
-    let mut root = error;
-    while let Some(source) = root.source() {
-        root = source;
-    }
-    root
-}
-
 /// The UTF-8 byte order mark, which bills begin with.
 const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
 /// How many bytes of white space [`ResponseBody::begins_with_markup`] skips.
@@ -302,6 +241,8 @@ pub(crate) struct ResponseBody {
     pooled: Option<PooledConnection>,
     pool: Arc<Pool>,
     target: Uri,
+    /// Decodes the body as it is received.
+    decoder: Option<Box<Decoder>>,
     /// Bytes that were inspected and not read yet.
     inspected: Bytes,
     /// Whether the next read was not polled yet.
@@ -319,10 +260,16 @@ impl ResponseBody {
             pooled: Some(pooled),
             pool,
             target,
+            decoder: None,
             inspected: Bytes::new(),
             is_new_read: false,
             timer: None,
         }
+    }
+
+    /// Decodes the body from now on.
+    pub(crate) fn decode(&mut self, decoder: Decoder) {
+        self.decoder = Some(Box::new(decoder));
     }
 
     /// The next piece of data within the deadlines, or `None` at the end of the body.
@@ -356,6 +303,9 @@ impl ResponseBody {
             pooled.connection.attach();
         }
         loop {
+            if let Some(piece) = self.decoder.as_mut().and_then(|decoder| decoder.next().transpose()) {
+                return Poll::Ready(piece.map(Some));
+            }
             let frame = match self.poll_frame(context) {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => return self.poll_timer(deadlines, context),
@@ -365,15 +315,17 @@ impl ResponseBody {
                 None => {
                     self.at_end = true;
                     self.release();
-                    return Poll::Ready(Ok(None));
+                    return Poll::Ready(self.decoder.take().map_or(Ok(None), |decoder| decoder.finish()));
                 }
                 Some(Err(source)) => {
                     let message = format!("the response broke off: {}", root_cause(&source));
                     return Poll::Ready(Err(Error::new(ErrorKind::Transport, message).with_source(source)));
                 }
                 Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        return Poll::Ready(Ok(Some(data)));
+                    let Ok(data) = frame.into_data() else { continue };
+                    match &mut self.decoder {
+                        Some(decoder) => decoder.push(data),
+                        None => return Poll::Ready(Ok(Some(data))),
                     }
                 }
             }
@@ -427,12 +379,15 @@ impl ResponseBody {
 
     /// The length of the rest, if it is known.
     pub(crate) fn remaining(&self) -> Option<u64> {
+        if self.decoder.is_some() {
+            return None;
+        }
         Some(self.incoming.size_hint().exact()? + self.inspected.len() as u64)
     }
 
     /// Whether the rest is empty.
     pub(crate) fn is_end(&self) -> bool {
-        self.inspected.is_empty() && self.incoming.is_end_stream()
+        self.inspected.is_empty() && self.decoder.is_none() && self.incoming.is_end_stream()
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod http_client;
 pub(crate) mod pool;
 pub(crate) mod proxy;
 pub(crate) mod runtime;
+mod send_error;
 pub(crate) mod sink;
 mod verbose;
 

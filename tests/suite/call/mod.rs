@@ -8,6 +8,7 @@ mod catalog;
 mod catalog_checks;
 mod catalog_client;
 mod client_config;
+mod compressed;
 mod concurrency;
 mod connections;
 pub(crate) mod corpus;

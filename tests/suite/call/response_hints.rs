@@ -23,7 +23,7 @@ fn build(builder: ClientBuilder) -> Client {
 }
 
 /// Another merchant's private key.
-fn other_key() -> PrivateKey {
+pub(super) fn other_key() -> PrivateKey {
     use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
     let pair = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).expect("key");
     let der: Pkcs8V1Der<'_> = pair.as_der().expect("der");
