@@ -29,7 +29,7 @@ Settings:
   backup_uri = \"https://api2.wechatpay.cn/\"      used if base_uri is unreachable; \"\" for none
   retry = 2                                      retries after 429, 5xx or a broken connection;
                                                  default 0
-  timeout = 30                                   in seconds; likewise connect_timeout
+  timeout = 30                                   in seconds; likewise connect_timeout, keep_warm
   proxy = \"http://proxy.example:3128\"            default: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY
   root_certificate = \"file://ca.pem\"             a private CA, trusted besides the public ones
   [certs]

@@ -52,6 +52,8 @@ pub(super) struct Settings {
     pub(super) timeout: Option<Duration>,
     #[serde(deserialize_with = "connect_timeout")]
     pub(super) connect_timeout: Option<Duration>,
+    #[serde(deserialize_with = "keep_warm")]
+    pub(super) keep_warm: Option<Duration>,
     /// Empty for no proxy.
     pub(super) proxy: Option<String>,
     #[serde(deserialize_with = "non_empty")]
@@ -156,6 +158,7 @@ impl Settings {
             retry: upper.retry.or(self.retry),
             timeout: upper.timeout.or(self.timeout),
             connect_timeout: upper.connect_timeout.or(self.connect_timeout),
+            keep_warm: upper.keep_warm.or(self.keep_warm),
             proxy: upper.proxy.or(self.proxy),
             root_certificate: upper.root_certificate.or(self.root_certificate),
             merchant: upper.merchant.or(self.merchant),
@@ -200,6 +203,9 @@ impl Settings {
         if let Some(timeout) = self.connect_timeout {
             builder = builder.connect_timeout(timeout);
         }
+        if let Some(duration) = self.keep_warm {
+            builder = builder.keep_warm(duration);
+        }
         if let Some(retry) = self.retry {
             builder.retry = retry;
         }
@@ -227,6 +233,7 @@ impl Settings {
             self.retry.is_some(),
             self.timeout.is_some(),
             self.connect_timeout.is_some(),
+            self.keep_warm.is_some(),
             self.proxy.is_some(),
             self.root_certificate.is_some(),
             self.merchant.is_some(),
@@ -310,6 +317,10 @@ fn connect_timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     setting("connect_timeout", deserializer, options::seconds)
 }
 
+fn keep_warm<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    setting("keep_warm", deserializer, options::seconds)
+}
+
 /// Reads a value as the option of a call with the same form, so that both have the same messages.
 fn setting<'de, D: Deserializer<'de>, T>(
     name: &str,
@@ -332,7 +343,7 @@ mod tests {
     fn values_are_typed() {
         let settings = parse(
             "mchid = \"1900000109\"\nserial = \"\"\nbackup_uri = \"\"\nretry = { times = 2, pause = 0.5 }\ntimeout = 3\n\
-             connect_timeout = 1.5\n[merchant]\ncert = \"file://cert.pem\"\nkey = \"file://key.pem\"\n[certs]\nA = \"a\"\n",
+             connect_timeout = 1.5\nkeep_warm = 0\n[merchant]\ncert = \"file://cert.pem\"\nkey = \"file://key.pem\"\n[certs]\nA = \"a\"\n",
         );
         let settings = settings.unwrap_or_default();
         assert_eq!(settings.mchid.as_deref(), Some("1900000109"));
@@ -341,7 +352,8 @@ mod tests {
         assert_eq!(settings.retry.map(|retry| retry.times), Some(2));
         assert_eq!(settings.timeout, Some(Duration::from_secs(3)));
         assert_eq!(settings.connect_timeout, Some(Duration::from_millis(1500)));
-        assert_eq!(settings.count(), 7);
+        assert_eq!(settings.keep_warm, Some(Duration::ZERO));
+        assert_eq!(settings.count(), 8);
     }
 
     #[test]

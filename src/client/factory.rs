@@ -76,6 +76,7 @@ const SETTINGS: &[(&str, Setter)] = &[
     }),
     ("timeout", |builder, value| Ok(builder.timeout(seconds(&value)?))),
     ("connect_timeout", |builder, value| Ok(builder.connect_timeout(seconds(&value)?))),
+    ("keep_warm", |builder, value| Ok(builder.keep_warm(seconds(&value)?))),
     ("proxy", |mut builder, value| {
         builder.proxy = proxy(value)?;
         Ok(builder)

@@ -263,7 +263,7 @@ pub(super) const REJECTED: &[(&str, &str)] = &[
     ("cookies", "the service sets no cookies; a Cookie header can be given in \"headers\""),
     ("crypto_method", "TLS 1.2 and 1.3 are always on"),
     ("curl", "requests are not sent with curl: use \"timeout\", \"connect_timeout\" and \"proxy\""),
-    ("decode_content", "bodies are returned as received, because digests and signatures cover those bytes"),
+    ("decode_content", "responses with Content-Encoding: gzip are always decoded, and verified in both forms"),
     ("delay", "wait before the call, with your runtime's timer"),
     ("expect", "bodies are sent at once"),
     ("force_ip_resolve", "IPv4 and IPv6 are tried in parallel"),

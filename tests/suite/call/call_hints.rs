@@ -189,7 +189,7 @@ fn replacements_of_guzzles_options() {
         ("cookies", "a Cookie header can be given in \"headers\""),
         ("crypto_method", "TLS 1.2 and 1.3 are always on"),
         ("curl", "use \"timeout\", \"connect_timeout\" and \"proxy\""),
-        ("decode_content", "bodies are returned as received"),
+        ("decode_content", "are always decoded, and verified in both forms"),
         ("delay", "wait before the call, with your runtime's timer"),
         ("expect", "bodies are sent at once"),
         ("force_ip_resolve", "IPv4 and IPv6 are tried in parallel"),

@@ -54,6 +54,24 @@ fn timeouts_have_defaults_and_can_be_set_in_the_map() {
     assert!(error.is_connect() && error.is_timeout() && error.to_string().contains("200ms"), "{error}");
 }
 
+/// Shared connections have the setting of the client whose connections they are.
+#[test]
+fn keep_warm_can_be_set_in_the_map() {
+    let sandbox = sandbox();
+    let mut settings = sandbox.settings();
+    settings["keep_warm"] = json!(7);
+    let first = Client::factory(settings).expect("client");
+    let second = |seconds| {
+        let builder = Client::builder().mchid(wechatpay_chain::sandbox::MCHID).secret(sandbox.secret());
+        let builder = builder.keep_warm(std::time::Duration::from_secs(seconds));
+        builder.share_connections(&first).build().map_err(|error| error.to_string())
+    };
+    assert!(second(7).is_ok(), "the same setting");
+    assert!(second(8).expect_err("another one").contains("the setting keep_warm differs"));
+    let error = Client::factory(with(&sandbox, "keep_warm", json!("x"))).expect_err("a string").to_string();
+    assert!(error.contains("the setting keep_warm: a string"), "{error}");
+}
+
 #[test]
 fn keys_are_read_from_files() {
     let sandbox = sandbox();

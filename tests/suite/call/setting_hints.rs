@@ -263,22 +263,3 @@ fn urls_of_proxies() {
         ("built", proxy("http://u:p%40p@h:1")),
     ]);
 }
-
-#[test]
-fn settings_of_shared_connections() {
-    let sandbox = sandbox();
-    let builder = || Client::builder().mchid(MCHID).secret(sandbox.secret());
-    let first = builder().build().expect("client");
-    let second = || builder().share_connections(&first);
-    let duration = std::time::Duration::from_secs(1);
-    let remedy = "does not apply to shared connections: set it on the client whose connections are shared";
-    let hint = |setting: &str| format!("the setting {setting} {remedy}");
-    each_hint_names_its_condition(&[
-        (&hint("proxy"), built(second().no_proxy())),
-        (&hint("root_certificate"), built(second().root_certificate(sandbox.root_certificate()))),
-        (&hint("connect_timeout"), built(second().connect_timeout(duration))),
-        (&hint("keep_warm"), built(second().keep_warm(duration))),
-        ("built", built(second().timeout(duration))),
-        ("built", built(builder().keep_warm(duration))),
-    ]);
-}

@@ -198,3 +198,14 @@ fn settings() -> Outcome {
     same.chain("v3/security/echo").post(json!({ "json": { "echo_message": "hello" } }))?;
     Ok(())
 }
+
+#[test]
+fn connections() -> Outcome {
+    let sandbox = Sandbox::start()?;
+    let client = sandbox.client()?;
+    let other_merchant = sandbox.client_builder();
+    client.warm_up()?; // or warm_up_async().await: the first call needs no handshake
+    let second = other_merchant.share_connections(&client).build()?; // a ClientBuilder with other keys
+    second.warm_up()?; // does nothing: the connection of the first client is idle
+    Ok(())
+}
