@@ -29,8 +29,8 @@ pub(super) fn options(call: &Call, all: bool) -> Value {
                 options.insert("multipart".to_owned(), parts.collect());
             }
             Place::Headers => {
-                // The client sets it.
-                members.remove("Content-Type");
+                // The client sets these.
+                members.retain(|name, _| name != "Content-Type" && name != "Wechatpay-Serial");
                 if !members.is_empty() {
                     options.insert("headers".to_owned(), members.into());
                 }
@@ -43,10 +43,6 @@ pub(super) fn options(call: &Call, all: bool) -> Value {
     }
     if !is_v2 && has_encrypted(call, &options) {
         options.insert("encrypt".to_owned(), true.into());
-        // This option sets the header.
-        if let Some(Value::Object(headers)) = options.get_mut("headers") {
-            headers.remove("Wechatpay-Serial");
-        }
     }
     options.into()
 }
@@ -91,7 +87,6 @@ fn value(field: &Field, all: bool, encrypts: bool) -> Value {
             FieldType::String if field.encoding == Encoding::Json => "{}".into(),
             // The client does not encrypt everywhere, and an empty text needs no encryption.
             FieldType::String if field.encoding == Encoding::Encrypted && !encrypts => "".into(),
-            FieldType::String if field.name == "Wechatpay-Serial" => "PUB_KEY_ID_...".into(),
             FieldType::String if field.name.ends_with("url") => "https://www.example.com/".into(),
             FieldType::String => field.name.as_str().into(),
         },

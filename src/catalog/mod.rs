@@ -265,6 +265,21 @@ impl Catalog {
         self.check_given(method.as_ref(), path, &Given::from_options(options, &mut Vec::new()))
     }
 
+    /// As [`check`](Self::check). `adds_serial`: the client sends the header `Wechatpay-Serial`.
+    #[cfg(feature = "cli")]
+    pub(crate) fn check_options(
+        &self,
+        method: impl AsRef<str>,
+        path: &str,
+        options: &Value,
+        adds_serial: bool,
+    ) -> Vec<Finding> {
+        let mut paths = Vec::new();
+        let mut given = Given::from_options(options, &mut paths);
+        given.adds_serial = adds_serial;
+        self.check_given(method.as_ref(), path, &given)
+    }
+
     pub(crate) fn check_given(&self, method: &str, path: &str, given: &Given<'_>) -> Vec<Finding> {
         match self.find(method, path) {
             Some(call) => check::check(call, Some(path), given),

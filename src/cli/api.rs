@@ -4,11 +4,12 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use clap::builder::PossibleValuesParser;
 use serde_json::{Map, Value, json};
 
-use super::args::{Api, ApiCommand, ConfigArgs};
+use super::args::{Api, ApiCall, ApiCommand, ConfigArgs};
 use super::failure::Failure;
-use super::{output, settings, translate};
+use super::{api_example, api_show, api_types, output, settings, translate};
 use crate::catalog::{Call, Catalog, Encoding, Field, Place, import};
 
 pub(super) fn run(config: &ConfigArgs, api: &Api) -> Result<(), Failure> {
@@ -19,8 +20,49 @@ pub(super) fn run(config: &ConfigArgs, api: &Api) -> Result<(), Failure> {
     let catalog = loaded.as_ref().unwrap_or_else(|| Catalog::builtin());
     match &api.command {
         ApiCommand::List { json } => list(catalog, *json),
+        ApiCommand::Search { words, limit } => search(catalog, &words.join(" "), *limit),
+        ApiCommand::Show(call) => print(&api_show::table(find(catalog, call)?)),
+        ApiCommand::Example { call, lang, all } => print(&api_example::example(find(catalog, call)?, *lang, *all)),
+        ApiCommand::Types(call) => print(&api_types::types(find(catalog, call)?)),
         ApiCommand::Import { .. } => Ok(()),
     }
+}
+
+/// The command line with the documented paths as the values of its arguments, for completions.
+pub(super) fn with_paths(command: clap::Command) -> clap::Command {
+    let mut paths: Vec<&str> = Catalog::builtin().calls().filter_map(Call::template).collect();
+    paths.dedup();
+    let complete = |command: clap::Command| {
+        command.mut_arg("path", |path| path.value_parser(PossibleValuesParser::new(paths.clone())))
+    };
+    let api = |api: clap::Command| {
+        ["show", "example", "types"].into_iter().fold(api, |api, name| api.mut_subcommand(name, complete))
+    };
+    command.mut_subcommand("req", complete).mut_subcommand("api", api)
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    output::generated(|out| out.write_all(text.as_bytes()))
+}
+
+/// The call that the arguments name.
+fn find<'a>(catalog: &'a Catalog, call: &ApiCall) -> Result<&'a Call, Failure> {
+    catalog.find(&call.method, &call.path).ok_or_else(|| {
+        let findings = catalog.check(&call.method, &call.path, &Value::Null);
+        Failure::usage(findings.iter().map(|finding| finding.message()).collect::<Vec<_>>().join("; "))
+    })
+}
+
+fn search(catalog: &Catalog, words: &str, limit: usize) -> Result<(), Failure> {
+    let found = catalog.search(words);
+    if found.is_empty() {
+        return Err(Failure { code: 1, message: format!("no call matches {words:?}") });
+    }
+    output::generated(|out| found.into_iter().take(limit).try_for_each(|call| write_line(call, out)))
+}
+
+fn write_line(call: &Call, out: &mut Vec<u8>) -> io::Result<()> {
+    writeln!(out, "{:6} {} {}", call.method().as_str(), call.template().unwrap_or("-"), call.title())
 }
 
 fn list(catalog: &Catalog, as_json: bool) -> Result<(), Failure> {
@@ -29,8 +71,7 @@ fn list(catalog: &Catalog, as_json: bool) -> Result<(), Failure> {
             if as_json {
                 writeln!(out, "{}", call_as_json(call))?;
             } else {
-                let template = call.template().unwrap_or("-");
-                writeln!(out, "{:6} {template} {}", call.method().as_str(), call.title())?;
+                write_line(call, out)?;
             }
         }
         Ok(())

@@ -88,6 +88,13 @@ pub(super) struct Req {
     /// calls
     #[arg(long)]
     pub(super) security: bool,
+    /// Do not compare the call with its documentation
+    ///
+    /// Without this option, each difference is printed. A call with a misspelled or misplaced
+    /// field, a wrong type, or a value that is not listed is not sent. A call with a missing field,
+    /// and one that is not documented, is sent.
+    #[arg(long)]
+    pub(super) no_check: bool,
     /// Print the request and response headers on standard error, with secrets masked
     #[arg(short, long)]
     pub(super) debug: bool,
@@ -162,6 +169,32 @@ pub(super) struct Api {
 
 #[derive(Subcommand)]
 pub(super) enum ApiCommand {
+    /// Search the calls by title, path or field name, in Chinese or English
+    ///
+    /// Prints the best matches, the best one first. Typing errors are tolerated.
+    Search {
+        /// The words to search for
+        #[arg(required = true, value_name = "WORD")]
+        words: Vec<String>,
+        /// Print at most this many calls
+        #[arg(short, long, value_name = "NUMBER", default_value_t = 10)]
+        limit: usize,
+    },
+    /// Print the fields of a call: types, required fields, listed values, encrypted fields, links
+    Show(ApiCall),
+    /// Print an example of a call, with placeholders for the values
+    Example {
+        #[command(flatten)]
+        call: ApiCall,
+        /// Print it as options in JSON, or as code
+        #[arg(short, long, value_enum, default_value_t = Language::Json)]
+        lang: Language,
+        /// Include the fields that are not required
+        #[arg(long)]
+        all: bool,
+    },
+    /// Print Rust types for the request and the response of a call, with serde
+    Types(ApiCall),
     /// Print one line for each call
     List {
         /// Print each call with its fields as one line of JSON
@@ -180,6 +213,24 @@ pub(super) enum ApiCommand {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
+}
+
+/// A documented call.
+#[derive(clap::Args)]
+pub(super) struct ApiCall {
+    /// The HTTP method, such as POST
+    pub(super) method: String,
+    /// The path, a chain with dots, a path with values, or a URL
+    pub(super) path: String,
+}
+
+/// The language of an example.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(super) enum Language {
+    Json,
+    Rust,
+    Php,
+    Curl,
 }
 
 /// Download the platform certificates as PEM files

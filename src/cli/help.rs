@@ -81,7 +81,10 @@ Examples:
 
 const API: &str = "\
 Examples:
-  wxpay api list | grep refund
+  wxpay api search refund
+  wxpay api show POST v3/refund/domestic/refunds
+  wxpay api example POST v3/refund/domestic/refunds --lang php
+  wxpay api types POST v3/refund/domestic/refunds >> src/refund.rs
   wxpay api list --json | jq 'select(.certificate) | .template'
   wxpay api import documentation -o catalog.txt";
 

@@ -1,6 +1,9 @@
 //! The command line `wxpay`: one file for each command, and the files that they share.
 
 mod api;
+mod api_example;
+mod api_show;
+mod api_types;
 mod args;
 mod certs;
 mod doctor;
@@ -49,7 +52,7 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "sandbox")]
         Command::Sandbox(sandbox) => sandbox::run(&args.config, sandbox),
         Command::Completions(completions) => output::generated(|out| {
-            clap_complete::generate(completions.shell, &mut command(), "wxpay", out);
+            clap_complete::generate(completions.shell, &mut api::with_paths(command()), "wxpay", out);
             Ok(())
         }),
         Command::Man => output::generated(|out| man::page(command(), out)),

@@ -16,6 +16,7 @@ use super::args::{ConfigArgs, Req};
 use super::failure::Failure;
 use super::settings::{self, Settings};
 use super::{json_precision, output};
+use crate::catalog::{Catalog, Finding, FindingKind};
 use crate::client::Client;
 use crate::client::chain::Chain;
 use crate::error::{Error, ErrorKind};
@@ -25,10 +26,15 @@ use crate::pipeline::response::Response;
 use crate::pipeline::send::Promise;
 
 pub(super) fn run(config: &ConfigArgs, req: &Req) -> Result<(), Failure> {
-    let options = options(req)?;
+    let (options, as_json) = options(req)?;
     let client = settings::client_builder(config, Settings::default())?.build()?;
     let method = method(req)?;
     let chain = chain(&client, &req.path);
+    if !req.no_check {
+        let catalog = settings::catalog(config)?;
+        let catalog = catalog.as_ref().unwrap_or_else(|| Catalog::builtin());
+        check(&catalog.check_options(&method, &req.path, &as_json, client.inner.adds_serial()))?;
+    }
     let bar = req.sink.as_ref().filter(|_| std::io::stderr().is_terminal()).map(|_| progress_bar());
     let options = match bar.clone() {
         Some(bar) => options.progress(move |received, total| {
@@ -66,6 +72,23 @@ pub(super) fn run(config: &ConfigArgs, req: &Req) -> Result<(), Failure> {
             Err(error.into())
         }
     }
+}
+
+/// Prints the findings for a call. Fails if one of them is a mistake.
+fn check(findings: &[Finding]) -> Result<(), Failure> {
+    for finding in findings {
+        // Any call can be made, but a similar path is probably a typing error.
+        if finding.kind() != FindingKind::UndocumentedCall || finding.suggestion().is_some() {
+            output::note(&finding.to_string());
+        }
+    }
+    // A field that the tables mark as required is often one of several alternatives.
+    let is_mistake =
+        |finding: &Finding| !matches!(finding.kind(), FindingKind::UndocumentedCall | FindingKind::MissingField);
+    if findings.iter().any(is_mistake) {
+        return Err(Failure::usage("the call differs from its documentation and was not sent; --no-check sends it"));
+    }
+    Ok(())
 }
 
 /// Whether the body of the response explains the error.
@@ -142,9 +165,11 @@ fn chain(client: &Client, path: &str) -> Chain {
     segments.fold(first, |chain, segment| chain.seg(segment))
 }
 
-/// The options of the call that the arguments give.
-fn options(req: &Req) -> Result<Options, Failure> {
-    let mut options = Options::from(Value::Object(json_options(req)?));
+/// The options of the call that the arguments give, and the same as JSON, as far as it can
+/// represent them.
+fn options(req: &Req) -> Result<(Options, Value), Failure> {
+    let mut as_json = json_options(req)?;
+    let mut options = Options::from(as_json.clone());
     if let Some(argument) = &req.json {
         // The text is sent unchanged: parsing and serialising it would round numbers and drop
         // repeated keys.
@@ -152,14 +177,18 @@ fn options(req: &Req) -> Result<Options, Failure> {
         if !options.spec.headers.contains_key(CONTENT_TYPE) {
             options.spec.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
+        as_json.insert("json".to_owned(), serde_json::from_str(&body).unwrap_or_default());
         options = options.body(body);
     }
-    let Some(path) = &req.upload else { return Ok(options) };
-    let media = Media::from_path(path)?;
-    Ok(options.media(match &req.meta {
-        Some(meta) => media.meta(parse_json("--meta", meta)?),
-        None => media,
-    }))
+    if let Some(path) = &req.upload {
+        let media = Media::from_path(path)?;
+        options = options.media(match &req.meta {
+            Some(meta) => media.meta(parse_json("--meta", meta)?),
+            None => media,
+        });
+        as_json.insert("body".to_owned(), "".into());
+    }
+    Ok((options, as_json.into()))
 }
 
 /// The options that have a JSON form.

@@ -100,7 +100,7 @@ impl ClientInner {
 
     /// Whether the header `Wechatpay-Serial` is sent by default.
     #[cfg(feature = "catalog")]
-    fn adds_serial(&self) -> bool {
+    pub(crate) fn adds_serial(&self) -> bool {
         self.credential.platform_key_id.is_some()
     }
 

@@ -67,7 +67,7 @@ use crate::pipeline::send::Promise;
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    pub(super) inner: Arc<ClientInner>,
+    pub(crate) inner: Arc<ClientInner>,
     cache: Arc<ChainCache<Chain>>,
 }
 

@@ -11,6 +11,13 @@ const COMMANDS: &[&[&str]] = &[
     &["wire"],
     &["certs"],
     &["port"],
+    &["api"],
+    &["api", "search"],
+    &["api", "show"],
+    &["api", "example"],
+    &["api", "types"],
+    &["api", "list"],
+    &["api", "import"],
     &["doctor"],
     &["sandbox"],
     &["sandbox", "pay"],
@@ -90,6 +97,11 @@ fn completion_scripts_are_valid_and_complete_words() {
         (&["wxpay", "do"][..], "doctor"),
         (&["wxpay", "sandbox", "p"], "pay probe"),
         (&["wxpay", "req", "--s"], "--sink --security"),
+        (
+            &["wxpay", "req", "v3/refund/domestic/refunds/{r"],
+            "v3/refund/domestic/refunds/{refund_id}/apply-abnormal-refund",
+        ),
+        (&["wxpay", "api", "show", "POST", "v3/certificat"], "v3/certificates"),
     ] {
         if let Some(suggestions) = complete(words) {
             assert_eq!(suggestions.trim(), expected, "{words:?}");

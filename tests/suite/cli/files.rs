@@ -89,9 +89,17 @@ fn a_download_of_a_gigabyte_needs_little_memory() {
     let settings = Settings::new(&sandbox);
     sandbox.file("v3/billdownload/file", SIZE);
     let saved = settings.path("bill");
-    let mut child = wxpay(&["--config", &settings.path("wxpay.toml"), "req", "v3/billdownload/file", "--sink", &saved])
-        .spawn()
-        .expect("wxpay");
+    let mut child = wxpay(&[
+        "--config",
+        &settings.path("wxpay.toml"),
+        "req",
+        "v3/billdownload/file",
+        "--no-check",
+        "--sink",
+        &saved,
+    ])
+    .spawn()
+    .expect("wxpay");
     let mut peak = 0;
     let status = loop {
         let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
@@ -126,8 +134,15 @@ fn an_interrupted_download_leaves_no_file() {
     for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
         let sink = folder.path().join("bill.csv");
         let config = settings.path("wxpay.toml");
-        let mut command =
-            wxpay(&["--config", &config, "req", "v3/billdownload/file", "--sink", sink.to_str().expect("path")]);
+        let mut command = wxpay(&[
+            "--config",
+            &config,
+            "req",
+            "v3/billdownload/file",
+            "--no-check",
+            "--sink",
+            sink.to_str().expect("path"),
+        ]);
         let child =
             command.env("WXPAY_BASE_URI", format!("http://{address}/")).env("WXPAY_LANG", "en").spawn().expect("wxpay");
         let began = std::time::Instant::now();

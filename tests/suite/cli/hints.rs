@@ -32,8 +32,13 @@ fn arguments_and_variables() {
         ("WeChat Pay does not sign this response", {
             let response = http::Response::builder().status(200).body(bytes::Bytes::from("x")).expect("response");
             sandbox.inject(wechatpay_chain::sandbox::Fault::Gateway(response));
-            run(&["req", "v3/billdownload/file"])
+            run(&["req", "v3/billdownload/file", "--query", "token=x"])
         }),
+        (
+            "differs from its documentation and was not sent; --no-check sends it",
+            run(&["req", "v3/certificates", "--query", "algorithm_type=X"]),
+        ),
+        ("no call matches \"qqqqqqqq\"", run(&["api", "search", "qqqqqqqq"])),
         ("", run(&["req", "v3/x"])),
     ]);
 }

@@ -55,7 +55,7 @@ fn control_characters_of_a_response_do_not_reach_a_terminal() {
         sandbox.inject(Fault::Gateway(response));
     };
     gateway();
-    let arguments = ["req", "v3/billdownload/file"];
+    let arguments = ["req", "v3/billdownload/file", "--query", "token=x"];
     let piped = settings.run(&arguments, "");
     assert_eq!(piped.stdout, page, "{}", text(&piped.stderr));
     gateway();

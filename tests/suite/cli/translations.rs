@@ -97,6 +97,25 @@ const NOT_TRANSLATED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "code that wxpay api prints",
+        &[
+            "  -H @<(echo {})",
+            "\"$(echo \"$request\" | jq -r '.headers | to_entries[] | .key + \": \" + .value')\"",
+            "\"$(echo \"$request\" | jq -r '{}')\"",
+            "let response = client.chain({}).{}({})?;",
+            "request=$(echo '{}' | wxpay wire)",
+            "    /// Fields with a number in their names.",
+            "    pub numbered: std::collections::BTreeMap<String, String>,",
+            "    pub {}: Option<{}>,",
+            "    pub {}: {},",
+            "JSON as text.",
+            "One of `{}`.",
+            "The response of `{} {}`.",
+            "The {} of `{} {}`.",
+            "pub struct {} {",
+        ],
+    ),
+    (
         "the text of the catalogue",
         &[
             "{} response",
