@@ -72,7 +72,8 @@ impl InFlightFetch {
     async fn wait_until_ended(&mut self) -> bool {
         // A little longer than a fetch can take. The sender is dropped only if the task panicked.
         let limit = FETCH_TIMEOUT + Duration::from_secs(5);
-        matches!(tokio::time::timeout(limit, self.0.wait_for(|ended| *ended)).await, Ok(Ok(_)))
+        let ended = std::pin::pin!(self.0.wait_for(|ended| *ended));
+        matches!(runtime::timeout(limit, ended).await, Some(Ok(_)))
     }
 }
 

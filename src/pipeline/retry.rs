@@ -19,6 +19,7 @@ use crate::pipeline::http_service::ResponseFuture;
 use crate::pipeline::response::ResponseInfo;
 use crate::pipeline::trace;
 use crate::proto::base_uri::BaseUri;
+use crate::transport::runtime;
 
 /// How long calls go to the backup host first, after the primary host could not be reached.
 const PRIMARY_DOWN: Duration = Duration::from_secs(60);
@@ -184,7 +185,7 @@ impl Hosts {
                 Err(error) => error.kind().as_str(),
             };
             trace::repeated(attempts, reason, request.uri().host(), pause);
-            tokio::time::sleep(pause).await;
+            runtime::sleep_until(tokio::time::Instant::now() + pause).await;
         }
     }
 }

@@ -146,17 +146,16 @@ impl Pipeline {
             config.deadline = if timeout.is_zero() { None } else { Instant::now().checked_add(timeout) };
         }
         let mut started = false;
-        let sending = async {
-            // The semaphore is never closed, so `acquire` cannot fail.
-            let _permit = self.permits.acquire().await;
-            started = true;
-            self.send_and_check(call).await
+        let result = {
+            let sending = std::pin::pin!(async {
+                // The semaphore is never closed, so `acquire` cannot fail.
+                let _permit = self.permits.acquire().await;
+                started = true;
+                self.send_and_check(call).await
+            });
+            if timeout.is_zero() { Some(sending.await) } else { runtime::timeout(timeout, sending).await }
         };
-        if timeout.is_zero() {
-            return sending.await;
-        }
-        let sending = runtime::on_io_runtime(|| tokio::time::timeout(timeout, sending));
-        sending.await.unwrap_or_else(|_| Err(timeout_error(timeout, started, &sends)))
+        result.unwrap_or_else(|| Err(timeout_error(timeout, started, &sends)))
     }
 
     /// Sends the call, checks the response, and writes it to the sink of the call.

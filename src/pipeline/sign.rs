@@ -255,13 +255,13 @@ impl Credential {
             SigningInput::Meta(meta) => Some(meta),
             SigningInput::Body => None,
         };
-        let authorizing = self.authorize(request, meta.as_ref(), base_uri, now(), &nonce);
+        let authorizing = std::pin::pin!(self.authorize(request, meta.as_ref(), base_uri, now(), &nonce));
         // If a layer moved the call to a thread without a runtime, there is no timer, and the HTTP
         // service returns the error.
         if read_timeout.is_zero() || Handle::try_current().is_err() {
             return authorizing.await.map(Some);
         }
-        let signed = tokio::time::timeout(read_timeout, authorizing).await.map_err(|_| {
+        let signed = runtime::timeout(read_timeout, authorizing).await.ok_or_else(|| {
             let message = format!("the signer did not respond within {read_timeout:?}; nothing was sent");
             Error::new(ErrorKind::Sign, message).timed_out()
         })?;

@@ -9,8 +9,8 @@ use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::Uri;
 use http::header::HeaderValue;
@@ -30,8 +30,8 @@ use tower::{Service, ServiceExt};
 
 use crate::crypto::identity::Identity;
 use crate::error::{BoxError, Error};
-use crate::transport::BoxFuture;
-use crate::transport::proxy::Proxy;
+use crate::transport::proxy::{Proxied, Proxy};
+use crate::transport::{BoxFuture, runtime};
 
 /// Opens connections for the pool. A clone shares all settings.
 #[derive(Clone)]
@@ -106,11 +106,11 @@ impl Connector {
     /// handshake; the client's timeout is the default, and zero is no limit.
     pub(super) async fn connect(&self, target: Uri, timeout: Option<Duration>) -> Result<BoxStream, BoxError> {
         let timeout = timeout.unwrap_or(self.0.timeout);
-        let connecting = self.0.connect(target);
+        let connecting = std::pin::pin!(self.0.connect(target));
         if timeout.is_zero() {
             return connecting.await;
         }
-        tokio::time::timeout(timeout, connecting).await.unwrap_or_else(|_| Err(Box::new(ConnectTimeout(timeout))))
+        runtime::timeout(timeout, connecting).await.unwrap_or_else(|| Err(Box::new(ConnectTimeout(timeout))))
     }
 
     /// Whether any request goes through a proxy.
@@ -228,35 +228,6 @@ impl Connection for BoxStream {
     }
 }
 
-/// A connection to a proxy without a tunnel. hyper writes the whole URI into the request line.
-struct Proxied<T>(T);
-
-impl<T: Connection> Connection for Proxied<T> {
-    fn connected(&self) -> Connected {
-        self.0.connected().proxy(true)
-    }
-}
-
-impl<T: Read + Unpin> Read for Proxied<T> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, into)
-    }
-}
-
-impl<T: Write + Unpin> Write for Proxied<T> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
-    }
-}
-
 /// Opens [`Socket`]s. The [`Connected`] of a connection on top has a [`SocketHandle`].
 #[derive(Clone)]
 pub(super) struct SocketConnector(pub(super) HttpConnector);
@@ -271,8 +242,26 @@ impl Service<Uri> for SocketConnector {
     }
 
     fn call(&mut self, target: Uri) -> Self::Future {
-        let connecting = self.0.call(target);
-        Box::pin(async move { Ok(Socket::new(connecting.await?)?) })
+        let tcp = self.0.clone();
+        Box::pin(async move {
+            let connected = runtime::on_each_runtime(|| tcp.clone().call(target.clone())).await?;
+            Ok(Socket::new(connected)?)
+        })
+    }
+}
+
+/// A time of the clock that runs while the machine is suspended, and of the one that is never set.
+#[derive(Clone, Copy)]
+pub(super) struct Moment(Instant, SystemTime);
+
+impl Moment {
+    fn now() -> Self {
+        Moment(Instant::now(), SystemTime::now())
+    }
+
+    /// The time since then: the longer one of both clocks.
+    pub(super) fn elapsed(self) -> Duration {
+        self.0.elapsed().max(self.1.elapsed().unwrap_or_default())
     }
 }
 
@@ -296,6 +285,10 @@ struct SocketState {
     runtime: Id,
     /// The number of bytes written.
     written: u64,
+    /// When the socket was last polled and had nothing to read.
+    was_empty: Moment,
+    /// The data read last arrived after this moment.
+    arrived_after: Moment,
 }
 
 impl SocketHandle {
@@ -308,19 +301,15 @@ impl SocketHandle {
         self.lock().written
     }
 
+    /// The data read last arrived after this moment. The server may have been idle since then, even
+    /// if the data was read much later.
+    pub(super) fn arrived_after(&self) -> Moment {
+        self.lock().arrived_after
+    }
+
     /// The runtime with which the socket is registered.
     pub(super) fn runtime(&self) -> Id {
         self.lock().runtime
-    }
-
-    /// Registers the socket with the current runtime. A failure is reported when it is polled.
-    pub(super) fn attach(&self) {
-        let mut state = self.lock();
-        if let Ok(handle) = Handle::try_current() {
-            if handle.id() != state.runtime {
-                drop(state.register(handle.id()));
-            }
-        }
     }
 
     /// Asks the system for data that has arrived, without reading it. The result does not depend on
@@ -350,14 +339,6 @@ impl SocketState {
     fn registered(&mut self) -> io::Result<&mut TokioIo<TcpStream>> {
         let runtime = Handle::try_current().map_err(io::Error::other)?.id();
         if runtime != self.runtime {
-            // The timers of a call belong to the runtime in which it began, and tokio panics when
-            // they are polled after the end of that runtime. So the call fails first.
-            if let Some(stream) = &self.stream {
-                let ended = stream.inner().poll_read_ready(&mut Context::from_waker(Waker::noop()));
-                if let Poll::Ready(Err(error)) = ended {
-                    return Err(error);
-                }
-            }
             self.register(runtime)?;
         }
         self.stream.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
@@ -379,7 +360,8 @@ pub(super) struct Socket(SocketHandle);
 impl Socket {
     fn new(stream: TokioIo<TcpStream>) -> io::Result<Self> {
         let runtime = Handle::try_current().map_err(io::Error::other)?.id();
-        let state = SocketState { stream: Some(stream), runtime, written: 0 };
+        let now = Moment::now();
+        let state = SocketState { stream: Some(stream), runtime, written: 0, was_empty: now, arrived_after: now };
         Ok(Socket(SocketHandle(Arc::new(Mutex::new(state)))))
     }
 
@@ -407,7 +389,16 @@ impl Connection for Socket {
 
 impl Read for Socket {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        self.0.poll(|stream| stream.poll_read(context, into))
+        let read = self.0.poll(|stream| stream.poll_read(context, into));
+        // tokio does not ask the system before its runtime was driven, so there may be data.
+        let is_empty = read.is_pending() && self.0.pending() == Pending::Nothing;
+        let mut state = self.0.lock();
+        if is_empty {
+            state.was_empty = Moment::now();
+        } else if read.is_ready() {
+            state.arrived_after = state.was_empty;
+        }
+        read
     }
 }
 

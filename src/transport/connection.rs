@@ -19,7 +19,8 @@ use hyper::client::conn::http1;
 use hyper_util::client::legacy::connect::Connection as _;
 
 use crate::error::BoxError;
-use crate::transport::connect::{BoxStream, Pending, SocketHandle};
+use crate::transport::connect::{BoxStream, Moment, Pending, SocketHandle};
+use crate::transport::runtime;
 
 /// How long a new connection is given to receive what TLS sends after the handshake.
 const HANDSHAKE_REST: Duration = Duration::from_millis(100);
@@ -90,9 +91,9 @@ impl Connection {
         Ok(Box::new(Connection { sender, driver: Some(driver), socket, is_proxied, is_new: true, keep_alive: None }))
     }
 
-    /// Moves the connection to the current runtime.
-    pub(super) fn attach(&self) {
-        self.socket.attach();
+    /// A moment since which the server may have been idle.
+    pub(super) fn idle_since(&self) -> Moment {
+        self.socket.arrived_after()
     }
 
     /// The runtime with which the socket is registered.
@@ -103,9 +104,8 @@ impl Connection {
     /// Whether a request can be sent: the server has not closed the connection, and has sent
     /// nothing that was not asked for.
     pub(super) async fn is_usable(&mut self) -> bool {
-        self.attach();
         match self.socket.pending() {
-            Pending::Nothing => self.sender.is_ready() || self.is_new,
+            Pending::Nothing => !self.sender.is_closed(),
             Pending::End => false,
             // TLS 1.3 sends session tickets after the handshake.
             Pending::Data if self.is_new => {
@@ -119,7 +119,7 @@ impl Connection {
                         Pending::End => Poll::Ready(false),
                     }
                 });
-                tokio::time::timeout(HANDSHAKE_REST, rest).await.unwrap_or(false)
+                runtime::timeout(HANDSHAKE_REST, std::pin::pin!(rest)).await.unwrap_or(false)
             }
             Pending::Data => false,
         }

@@ -21,7 +21,7 @@ use crate::transport::connection::SendCount;
 use crate::transport::pool::{Pool, PoolConfig, PooledConnection};
 use crate::transport::proxy::Proxy;
 use crate::transport::send_error::{broken, connect_error, failed, root_cause, route};
-use crate::transport::verbose;
+use crate::transport::{BoxFuture, runtime, verbose};
 
 /// Pools kept for proxies that calls have named.
 const MAX_PROXY_POOLS: usize = 16;
@@ -126,11 +126,11 @@ impl HttpClient {
         if let Some(template) = &config.debug {
             verbose::print(&verbose::request(&request, template));
         }
-        let sending = send_on(&pools.pool, target, request.map(Full::new), config);
+        let sending = std::pin::pin!(send_on(&pools.pool, target, request.map(Full::new), config));
         let response = if read_timeout.is_zero() {
             sending.await?
         } else {
-            tokio::time::timeout(read_timeout, sending).await.map_err(|_| {
+            runtime::timeout(read_timeout, sending).await.ok_or_else(|| {
                 if config.sends.as_ref().is_some_and(SendCount::is_zero) {
                     let route = route(target, &pools.pool.connector);
                     let message = format!("no connection to {route} within {read_timeout:?}, nothing was sent");
@@ -245,10 +245,8 @@ pub(crate) struct ResponseBody {
     decoder: Option<Box<Decoder>>,
     /// Bytes that were inspected and not read yet.
     inspected: Bytes,
-    /// Whether the next read was not polled yet.
-    is_new_read: bool,
     /// The timer of the next read.
-    timer: Option<Pin<Box<tokio::time::Sleep>>>,
+    timer: Option<BoxFuture<'static, ()>>,
 }
 
 impl ResponseBody {
@@ -262,7 +260,6 @@ impl ResponseBody {
             target,
             decoder: None,
             inspected: Bytes::new(),
-            is_new_read: false,
             timer: None,
         }
     }
@@ -278,11 +275,9 @@ impl ResponseBody {
         std::future::poll_fn(|context| self.poll_next(deadlines, context)).await
     }
 
-    /// Lets a new read begin when it is polled: its time limit begins then, and it may be polled on
-    /// another runtime.
+    /// Lets a new read begin when it is polled: its time limit begins then.
     pub(crate) fn begin_read(&mut self) {
         self.timer = None;
-        self.is_new_read = true;
     }
 
     /// [`next`](Self::next), polled.
@@ -299,9 +294,6 @@ impl ResponseBody {
 
     /// Polls the connection, and skips trailers.
     fn poll_data(&mut self, deadlines: Deadlines, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
-        if let (true, Some(pooled)) = (std::mem::take(&mut self.is_new_read), &self.pooled) {
-            pooled.connection.attach();
-        }
         loop {
             if let Some(piece) = self.decoder.as_mut().and_then(|decoder| decoder.next().transpose()) {
                 return Poll::Ready(piece.map(Some));
@@ -355,7 +347,7 @@ impl ResponseBody {
     fn poll_timer(&mut self, deadlines: Deadlines, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
         if self.timer.is_none() {
             let Some(deadline) = deadlines.next() else { return Poll::Pending };
-            self.timer = Some(Box::pin(tokio::time::sleep_until(deadline)));
+            self.timer = Some(Box::pin(runtime::sleep_until(deadline)));
         }
         if let Some(timer) = &mut self.timer {
             ready!(timer.as_mut().poll(context));

@@ -9,14 +9,14 @@
 //! connections after the time limit, and opens one ahead of the next call.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use http::Uri;
 use http::uri::{Authority, Scheme};
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
 
 use crate::error::BoxError;
-use crate::transport::connect::Connector;
+use crate::transport::connect::{Connector, Moment};
 use crate::transport::connection::Connection;
 use crate::transport::runtime;
 
@@ -103,17 +103,14 @@ struct IdleConnection {
     host: Host,
     /// The runtime with which the socket is registered.
     runtime: Id,
-    since: Instant,
-    /// The clock of [`Instant`] stops while the machine is suspended.
-    since_wall: SystemTime,
+    since: Moment,
     limit: Duration,
 }
 
 impl IdleConnection {
     /// The time until the connection is too old to be reused.
     fn remaining(&self) -> Duration {
-        let wall = self.since_wall.elapsed().unwrap_or_default();
-        self.limit.saturating_sub(self.since.elapsed().max(wall))
+        self.limit.saturating_sub(self.since.elapsed())
     }
 }
 
@@ -220,7 +217,7 @@ impl Pool {
     fn put(self: &Arc<Self>, host: Host, pooled: PooledConnection, warm: Option<WarmHost>) {
         let limit = self.config.idle_limit(pooled.connection.keep_alive);
         let runtime = pooled.connection.runtime();
-        let (since, since_wall) = (Instant::now(), SystemTime::now());
+        let since = pooled.connection.idle_since();
         let mut state = self.lock();
         if warm.is_some() {
             state.warm = warm;
@@ -228,7 +225,7 @@ impl Pool {
         let of_host = state.idle.iter().filter(|idle| idle.host == host).count();
         let oldest = state.idle.iter().position(|idle| of_host >= MAX_IDLE_PER_HOST && idle.host == host);
         let oldest = oldest.map(|at| state.idle.remove(at));
-        state.idle.push(IdleConnection { pooled, host, runtime, since, since_wall, limit });
+        state.idle.push(IdleConnection { pooled, host, runtime, since, limit });
         let is_maintained = std::mem::replace(&mut state.is_maintained, true);
         drop(state);
         drop(oldest);

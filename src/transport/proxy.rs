@@ -2,9 +2,14 @@
 
 use std::borrow::Cow;
 use std::ffi::OsString;
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use http::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::client::proxy::matcher::Matcher;
 
 use crate::error::Error;
@@ -88,6 +93,35 @@ fn check(url: &str) -> Result<(), &'static str> {
             && intercept.uri().authority().is_some_and(|authority| authority.as_str() == parsed.host_and_port)
     });
     if is_supported { Ok(()) } else { Err(FORM) }
+}
+
+/// A connection to a proxy without a tunnel. hyper writes the whole URI into the request line.
+pub(super) struct Proxied<T>(pub(super) T);
+
+impl<T: Connection> Connection for Proxied<T> {
+    fn connected(&self) -> Connected {
+        self.0.connected().proxy(true)
+    }
+}
+
+impl<T: Read + Unpin> Read for Proxied<T> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, into)
+    }
+}
+
+impl<T: Write + Unpin> Write for Proxied<T> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
 }
 
 #[cfg(test)]

@@ -21,9 +21,11 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind};
 
@@ -247,6 +249,46 @@ pub(crate) fn on_io_runtime<T>(run: impl FnOnce() -> T) -> T {
         }
         None => run(),
     }
+}
+
+/// Awaits a future of tokio's that belongs to a runtime, such as a timer. If it is polled on
+/// another runtime, it is made again there, because the first runtime may have ended, or nobody may
+/// drive it. A call can therefore be moved to another runtime or thread at any time.
+pub(crate) async fn on_each_runtime<F: Future>(make: impl Fn() -> F) -> F::Output {
+    let current = || {
+        let io = IO_RUNTIME.try_with(|runtime| runtime.borrow().as_ref().map(Handle::id)).ok().flatten();
+        io.or_else(|| Handle::try_current().ok().map(|handle| handle.id()))
+    };
+    loop {
+        let runtime = current();
+        let mut future = std::pin::pin!(on_io_runtime(&make));
+        let output = std::future::poll_fn(|context| {
+            if current().is_some_and(|current| Some(current) != runtime) {
+                return Poll::Ready(None);
+            }
+            future.as_mut().poll(context).map(Some)
+        });
+        if let Some(output) = output.await {
+            return output;
+        }
+    }
+}
+
+/// Waits until a time, on the runtime that polls it.
+pub(crate) async fn sleep_until(deadline: Instant) {
+    on_each_runtime(|| tokio::time::sleep_until(deadline)).await;
+}
+
+/// Awaits a future. Returns `None` if it is not done within the limit.
+pub(crate) async fn timeout<F: Future>(limit: Duration, mut future: Pin<&mut F>) -> Option<F::Output> {
+    let Some(deadline) = Instant::now().checked_add(limit) else { return Some(future.await) };
+    // Unconstrained, so that the limit holds even if the future uses up tokio's budget.
+    let mut elapsed = std::pin::pin!(tokio::task::unconstrained(sleep_until(deadline)));
+    std::future::poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => elapsed.as_mut().poll(context).map(|()| None),
+    })
+    .await
 }
 
 /// Sets [`IO_RUNTIME`] until it is dropped. The field is the value before.

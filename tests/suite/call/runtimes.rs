@@ -138,22 +138,6 @@ fn a_cancelled_call_does_not_affect_others() {
 }
 
 #[test]
-fn a_call_whose_runtime_ended_fails_in_another() {
-    let sandbox = sandbox();
-    sandbox.inject(Fault::Delay(Duration::from_secs(30)));
-    let client = sandbox.client().expect("client");
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("runtime");
-    let mut begun = Box::pin(client.chain(CARDS).post_async(options()));
-    runtime.block_on(async {
-        assert!(tokio::time::timeout(Duration::from_millis(100), &mut begun).await.is_err());
-    });
-    drop(runtime);
-    let error = run(begun).expect_err("its connection is gone");
-    assert!(!error.is_before_send(), "{error}");
-    call(&client);
-}
-
-#[test]
 fn connections_are_reused() {
     use std::sync::atomic::{AtomicUsize, Ordering};
     let sandbox = sandbox();

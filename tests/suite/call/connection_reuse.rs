@@ -1,0 +1,179 @@
+//! When a connection is used again: never after the server may have closed it, and never for a
+//! response that was not asked for.
+
+use std::io::Read;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use wechatpay_chain::__private::with_second;
+use wechatpay_chain::{Client, Error, ErrorKind, Promise, Response};
+
+use crate::support::{client_at, run, sandbox, server};
+
+const FILE: &str = "v3/billdownload/file";
+const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+
+/// Reads the head of a request and its body.
+async fn read_request(stream: &mut TcpStream) -> std::io::Result<Option<String>> {
+    let mut request = Vec::new();
+    loop {
+        let mut more = [0; 4096];
+        let length = stream.read(&mut more).await?;
+        if length == 0 {
+            return Ok(None);
+        }
+        request.extend_from_slice(&more[..length]);
+        let text = String::from_utf8_lossy(&request).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let head = head.to_lowercase();
+        let announced = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
+        if body.len() >= announced.unwrap_or(0) {
+            return Ok(Some(text));
+        }
+    }
+}
+
+fn post(client: &Client) -> Promise<Response> {
+    client.chain("v3/pay/transactions/native").post_async(json!({ "json": { "a": 1 }, "timeout": 5 }))
+}
+
+fn kind(result: Result<Response, Error>) -> ErrorKind {
+    result.expect_err("no sandbox").kind()
+}
+
+#[test]
+fn warming_up_does_not_make_a_connection_younger() {
+    let sandbox = sandbox();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let address = server(move |mut stream| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async move {
+            while read_request(&mut stream).await?.is_some() {
+                stream.write_all(NOT_FOUND).await?;
+            }
+            Ok(())
+        }
+    });
+    let builder = sandbox.client_builder().base_uri(format!("http://{address}/")).keep_warm(Duration::ZERO);
+    let client = with_second(builder, Duration::from_millis(50)).build().expect("client");
+    assert_eq!(kind(post(&client).wait()), ErrorKind::ClientError);
+    for _ in 0..4 {
+        std::thread::sleep(Duration::from_millis(150));
+        client.warm_up().expect("warm");
+    }
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+}
+
+/// The server has sent the end of the body long before it is read, and counts its idle time from
+/// there.
+#[test]
+fn a_stream_that_was_read_late_leaves_an_old_connection() {
+    let sandbox = sandbox();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let (sent, all_sent) = mpsc::channel();
+    let address = server(move |mut stream| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        let sent = sent.clone();
+        async move {
+            while let Some(request) = read_request(&mut stream).await? {
+                if request.contains("billdownload") {
+                    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345").await?;
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    stream.write_all(b"67890").await?;
+                    let _ = sent.send(());
+                } else {
+                    stream.write_all(NOT_FOUND).await?;
+                }
+            }
+            Ok(())
+        }
+    });
+    let builder = sandbox.client_builder().base_uri(format!("http://{address}/")).keep_warm(Duration::ZERO);
+    let client = with_second(builder, Duration::from_millis(50)).build().expect("client");
+    // The response is received before its end is sent.
+    let mut stream = client.chain(FILE).get(json!({ "stream": true })).expect("stream").into_stream();
+    all_sent.recv_timeout(Duration::from_secs(10)).expect("sent");
+    std::thread::sleep(Duration::from_millis(500));
+    let mut body = String::new();
+    stream.read_to_string(&mut body).expect("body");
+    assert_eq!(body, "1234567890");
+    assert_eq!(kind(post(&client).wait()), ErrorKind::ClientError);
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+}
+
+/// Sends these responses, in parts, with a pause before each empty part. Counts the requests.
+fn respond_server(responses: Vec<Vec<Vec<u8>>>) -> (SocketAddr, Arc<AtomicUsize>) {
+    let (count, responses) = (Arc::new(AtomicUsize::new(0)), Arc::new(responses));
+    let counted = Arc::clone(&count);
+    let address = server(move |mut stream| {
+        let (counted, responses) = (Arc::clone(&counted), Arc::clone(&responses));
+        async move {
+            stream.set_nodelay(true)?;
+            while read_request(&mut stream).await?.is_some() {
+                let Some(parts) = responses.get(counted.fetch_add(1, Ordering::SeqCst)) else { return Ok(()) };
+                for part in parts {
+                    if part.is_empty() {
+                        tokio::time::sleep(Duration::from_millis(30)).await;
+                    }
+                    stream.write_all(part).await?;
+                }
+            }
+            Ok(())
+        }
+    });
+    (address, count)
+}
+
+#[test]
+fn data_that_was_not_asked_for_is_not_the_next_response() {
+    let sandbox = sandbox();
+    let forged: &[u8] = b"HTTP/1.1 418 Teapot\r\nContent-Length: 0\r\n\r\n";
+    let v = |parts: &[&[u8]]| -> Vec<Vec<u8>> { parts.iter().map(|part| part.to_vec()).collect() };
+    let cases: Vec<(&str, Vec<Vec<u8>>)> = vec![
+        ("same segment", v(&[&[NOT_FOUND, forged].concat()])),
+        ("later", v(&[NOT_FOUND, b"", forged])),
+        ("204 with a body", v(&[b"HTTP/1.1 204 No Content\r\nContent-Length: 40\r\n\r\nHTTP/1.1 418 Teapot\r\nContent-Length: 0\r\n\r\n"])),
+        ("304 with a body", v(&[b"HTTP/1.1 304 Not\r\nContent-Length: 40\r\n\r\nHTTP/1.1 418 Teapot\r\nContent-Length: 0\r\n\r\n"])),
+        ("too long a body", v(&[b"HTTP/1.1 404 Not\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 418 Teapot\r\nContent-Length: 0\r\n\r\n"])),
+        ("chunked and more", v(&[b"HTTP/1.1 404 Not\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-T: 1\r\n\r\nHTTP/1.1 418 Teapot\r\nContent-Length: 0\r\n\r\n"])),
+        ("chunked, its end later", v(&[b"HTTP/1.1 404 Not\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", b"", b"0\r\n\r\n"])),
+        ("HTTP/1.0", v(&[b"HTTP/1.0 404 Not\r\nContent-Length: 0\r\n\r\n", b"", forged])),
+        ("close", v(&[b"HTTP/1.1 404 Not\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", b"", forged])),
+        ("100 before", v(&[b"HTTP/1.1 100 Continue\r\n\r\n", b"", NOT_FOUND])),
+        ("103 before", v(&[b"HTTP/1.1 103 Early\r\nLink: a\r\n\r\n", NOT_FOUND])),
+        ("100 after", v(&[NOT_FOUND, b"HTTP/1.1 100 Continue\r\n\r\n"])),
+        ("crlf after", v(&[NOT_FOUND, b"\r\n"])),
+        ("101", v(&[b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", forged])),
+    ];
+    for (name, parts) in cases {
+        for asynchronous in [false, true] {
+            for pause in [0, 60] {
+                // After the next request, it cannot be told from the response.
+                if pause == 0 && name == "later" {
+                    continue;
+                }
+                let (address, requests) = respond_server(vec![parts.clone(), v(&[NOT_FOUND]), v(&[NOT_FOUND])]);
+                let client = client_at(&sandbox, address);
+                let call = || -> u16 {
+                    let outcome = if asynchronous { run(post(&client)) } else { post(&client).wait() };
+                    outcome.map_or_else(
+                        |error| error.response().map_or(0, |response| response.status().as_u16()),
+                        |response| response.status().as_u16(),
+                    )
+                };
+                let first = call();
+                std::thread::sleep(Duration::from_millis(pause));
+                let second = call();
+                assert_eq!(second, 404, "{name} {asynchronous} {pause}, after {first}");
+                assert_eq!(requests.load(Ordering::SeqCst), 2, "{name} {asynchronous} {pause}");
+            }
+        }
+    }
+}
