@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind};
@@ -289,6 +290,16 @@ pub(crate) async fn timeout<F: Future>(limit: Duration, mut future: Pin<&mut F>)
         Poll::Pending => elapsed.as_mut().poll(context).map(|()| None),
     })
     .await
+}
+
+/// Runs code of the caller's on a thread that may block. A pooled runtime is not driven after its
+/// call, so the current runtime of the code is the background runtime instead.
+pub(crate) fn spawn_blocking<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    let is_pooled = IO_RUNTIME.try_with(|runtime| runtime.borrow().is_some()).unwrap_or(false);
+    match start_background() {
+        Ok(background) if is_pooled => background.handle.spawn_blocking(run),
+        _ => tokio::task::spawn_blocking(run),
+    }
 }
 
 /// Sets [`IO_RUNTIME`] until it is dropped. The field is the value before.

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use crate::crypto::file_digest::FileDigest;
 use crate::crypto::gcm_decryptor::GcmDecryptor;
 use crate::error::{Error, ErrorKind};
+use crate::transport::runtime;
 
 /// Called with the number of bytes received and the length of the whole body, if it is known.
 pub(crate) type Progress = Box<dyn FnMut(u64, Option<u64>) + Send>;
@@ -190,7 +191,7 @@ pub(crate) struct SinkWriter {
 impl SinkWriter {
     pub(crate) fn start(mut sink: OpenSink) -> Self {
         let (pieces, mut received) = mpsc::channel::<(Bytes, Option<u64>)>(4);
-        let thread = tokio::task::spawn_blocking(move || {
+        let thread = runtime::spawn_blocking(move || {
             while let Some((piece, total)) = received.blocking_recv() {
                 sink.write(&piece, total)?;
             }

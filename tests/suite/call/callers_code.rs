@@ -556,3 +556,36 @@ fn a_signer_may_block_while_certificates_are_downloaded() {
     client().chain(CARDS).post(options()).expect("response");
     assert!(!client().certificates().expect("certificates").is_empty());
 }
+
+/// Blocks on the current runtime, and waits for a task of it.
+struct BlockingWriter(mpsc::Sender<()>);
+
+impl std::io::Write for BlockingWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let sleep = tokio::time::sleep(Duration::from_millis(60));
+        tokio::runtime::Handle::current().block_on(tokio::spawn(sleep)).expect("done");
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for BlockingWriter {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+#[test]
+fn a_sink_that_blocks_on_the_current_runtime_ends_after_its_call() {
+    let (sandbox, client) = start();
+    sandbox.file(FILE, 100_000);
+    let (send, end) = mpsc::channel();
+    client.chain(FILE).get(Options::new().sink(BlockingWriter(send.clone()))).expect("response");
+    end.recv_timeout(Duration::from_secs(5)).expect("ended");
+    let options = Options::from(json!({ "timeout": 0.05 })).sink(BlockingWriter(send));
+    client.chain(FILE).get(options).expect_err("a timeout, or a sink that is not finished");
+    end.recv_timeout(Duration::from_secs(5)).expect("the writer ended");
+}
