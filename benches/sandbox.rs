@@ -23,7 +23,7 @@ fn requests(sandbox: &Sandbox, run: &str) -> Vec<String> {
     (0..CALLS)
         .map(|number| {
             let body = format!(
-                r#"{{"appid":"wxd678efh567hg6787","mchid":"{MCHID}","description":"d","out_trade_no":"{run}-{number}","notify_url":"https://example.com/n","amount":{{"total":1}}}}"#
+                r#"{{"appid":"wxd678efh567hg6787","mchid":"{MCHID}","description":"d","out_trade_no":"order-{run}-{number}","notify_url":"https://example.com/n","amount":{{"total":1}}}}"#
             );
             let target = "/v3/pay/transactions/native";
             let (timestamp, nonce) = (formatter::timestamp(), formatter::nonce().expect("nonce"));

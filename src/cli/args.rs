@@ -339,6 +339,8 @@ pub(super) enum SandboxControl {
         /// The event to cause: ACCEPT_CARD, ACTIVATE_CARD or USERCARD_MANAGE
         event: String,
     },
+    /// Make the bills of today available, which otherwise exist from 10:00 of the next day on
+    Bills,
     /// Inject a fault into the next responses or notifications
     Fault {
         /// The fault to inject, such as wrong-signature or delay:MILLISECONDS

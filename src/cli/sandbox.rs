@@ -89,6 +89,7 @@ fn control(folder: &Path, command: &SandboxControl) -> Result<(), Failure> {
         SandboxControl::Replay { id } => ("replay", json!({ "id": id })),
         SandboxControl::Probe { notify_url } => ("probe", json!({ "notify_url": notify_url })),
         SandboxControl::Card { card_id, event } => ("card", json!({ "card_id": card_id, "event": event })),
+        SandboxControl::Bills => ("bills", json!({})),
         SandboxControl::Fault { fault, times, notifications } => {
             let on = if *notifications { "notification" } else { "answer" };
             ("fault", json!({ "fault": fault, "times": times, "on": on }))

@@ -30,12 +30,12 @@ use crate::proto::media::MediaFile;
 /// # let sandbox = Sandbox::start()?;
 /// # let client = sandbox.client()?;
 /// // Upload with the default meta.
-/// let media = Media::from_bytes("licence.png", b"...".as_slice());
+/// let media = Media::from_bytes("licence.png", b"\x89PNG...".as_slice());
 /// let response = client.chain("v3/merchant/media/upload").post(media)?;
 /// println!("{}", response.json()?["media_id"]);
 ///
 /// // Upload with a different meta and another option.
-/// let media = Media::from_bytes("licence.png", b"...".as_slice());
+/// let media = Media::from_bytes("licence.png", b"\x89PNG...".as_slice());
 /// let meta = json!({ "file_name": "licence.png", "file_digest": media.sha256(), "item_id": 56 });
 /// let options = Options::new().with("sub_mchid", "1900000109").media(media.meta(meta));
 /// # Ok::<(), wechatpay_chain::Error>(())

@@ -14,8 +14,7 @@ use crate::crypto::random;
 use crate::error::Error;
 
 /// The control calls, for an unknown one.
-pub(super) const CALLS: &str =
-    "GET / state qr/{out_trade_no}, POST pay refund confirm replay probe notify card fault stub, all under /sandbox/";
+pub(super) const CALLS: &str = "GET / state qr/{out_trade_no}, POST pay refund confirm replay probe notify card fault stub bills, all under /sandbox/";
 
 /// The result of a call: the body of its response, and the notifications that it causes.
 struct Done {
@@ -49,6 +48,7 @@ const ACTIONS: &[(&str, Action)] = &[
     ("card", card),
     ("fault", fault),
     ("stub", add_stubs),
+    ("bills", bills),
 ];
 
 /// Makes a control call and returns the body of its response; `None` if there is no such call.
@@ -84,11 +84,17 @@ fn refusal(what: &str, number: &str, error: LedgerError) -> Error {
             LedgerError::NotFound => "is not known to the sandbox",
             LedgerError::AlreadyPaid => "is paid already",
             LedgerError::Closed => "is closed",
+            LedgerError::Expired => "has expired",
             LedgerError::NotPaid => "is not paid yet",
             LedgerError::ExceedsRemaining => "has less left than this amount",
             LedgerError::InsufficientFunds => "cannot be refunded: the merchant's balance is too low",
             LedgerError::WrongState => "has already ended",
-            LedgerError::NumberUsed | LedgerError::TotalMismatch | LedgerError::NotForSharing => {
+            LedgerError::NumberUsed
+            | LedgerError::NumbersDiffer
+            | LedgerError::TotalMismatch
+            | LedgerError::NoRelation
+            | LedgerError::AboveRatio
+            | LedgerError::NotForSharing => {
                 "cannot be changed like this"
             }
         }
@@ -102,7 +108,7 @@ fn pay(state: &mut State, fields: &Value, now: i64) -> Result<Done, Error> {
     let keys = state.ledger.find_payable_keys(number);
     // All of them are paid, or none.
     for key in &keys {
-        state.ledger.check_pay(key).map_err(refusal)?;
+        state.ledger.check_pay(key, now).map_err(refusal)?;
     }
     let mut transaction_id = Err(LedgerError::NotFound);
     for key in &keys {
@@ -136,6 +142,7 @@ fn refund(state: &mut State, fields: &Value, now: i64) -> Result<Done, Error> {
         amount: amount.unwrap_or(order.remaining()),
         total: order.terms.total,
         notify_url: None,
+        reason: None,
     };
     let refunded = state.ledger.refund(&key, &new, now).map_err(refusal)?;
     let body = json!({ "refund_id": refunded.refund().refund_id, "amount": refunded.refund().amount });
@@ -195,6 +202,12 @@ fn fault(state: &mut State, fields: &Value, _: i64) -> Result<Done, Error> {
     for _ in 0..times {
         queue.push_back(Fault::from_name(name)?);
     }
+    Ok(Done::ok())
+}
+
+/// The night passes for bills: that of today exists from now on.
+fn bills(state: &mut State, _: &Value, _: i64) -> Result<Done, Error> {
+    state.early_bills = true;
     Ok(Done::ok())
 }
 

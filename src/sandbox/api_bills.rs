@@ -1,28 +1,51 @@
 //! Trade bills and fund-flow bills. A bill is generated when its download URL is requested.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 
 use bytes::Bytes;
 use http::StatusCode;
 use serde_json::json;
 
+use super::bill_text::{self, TradeBill};
 use super::china_time;
 use super::ledger::Ledger;
 use super::refusal::Refusal;
-use super::resources::buyer;
 use super::response::RouteResponse;
 use super::route_request::RouteRequest;
-use super::schema::has_form;
 use super::state::State;
 use crate::crypto::{hash, random};
 
+/// A day, in seconds.
+const DAY: i64 = 86_400;
+/// When the bill of a day is available, in seconds after its end.
+const AVAILABLE_AFTER: i64 = 10 * 3600;
+
 pub(super) fn trade_bill(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
-    offer(state, request, trade_text)
+    let kind = match request.query("bill_type").as_deref() {
+        None | Some("ALL") => TradeBill::All,
+        Some("SUCCESS") => TradeBill::Payments,
+        Some("REFUND") => TradeBill::Refunds,
+        // These are documented, and need features that the sandbox does not have.
+        Some("RECHARGE_REFUND" | "ALL_SPECIAL" | "SUC_SPECIAL" | "REF_SPECIAL") => return Err(no_statement()),
+        Some(_) => return Err(Refusal::param("query", "bill_type", "参数 bill_type 应为ALL、SUCCESS或REFUND")),
+    };
+    let sub_mchid = request.query("sub_mchid");
+    offer(state, request, |ledger, date| bill_text::trade(ledger, date, kind, sub_mchid.as_deref()))
 }
 
 pub(super) fn fund_flow_bill(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
-    offer(state, request, fund_flow_text)
+    let has_entries = match request.query("account_type").as_deref() {
+        None | Some("BASIC") => true,
+        Some("OPERATION" | "FEES") => false,
+        Some(_) => {
+            return Err(Refusal::param("query", "account_type", "参数 account_type 应为BASIC、OPERATION或FEES"));
+        }
+    };
+    offer(state, request, |ledger, date| bill_text::fund_flow(ledger, date).filter(|_| has_entries))
+}
+
+fn no_statement() -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, "NO_STATEMENT_EXIST", "请求的账单文件不存在")
 }
 
 /// Generates a bill and keeps it for download. `text` returns `None` if there is nothing on that
@@ -30,20 +53,22 @@ pub(super) fn fund_flow_bill(state: &mut State, request: &RouteRequest<'_>) -> R
 fn offer(
     state: &mut State,
     request: &RouteRequest<'_>,
-    text: fn(&Ledger, &str) -> Option<String>,
+    text: impl FnOnce(&Ledger, &str) -> Option<String>,
 ) -> Result<RouteResponse, Refusal> {
     let date = request.query("bill_date").unwrap_or_default();
-    if !has_form(&date, "0000-00-00") {
-        return Err(Refusal::param("query", "bill_date", "参数 bill_date 应为2019-06-11格式的日期"));
-    }
+    let begin = china_time::parse_date(&date)
+        .ok_or_else(|| Refusal::param("query", "bill_date", "参数 bill_date 应为2019-06-11格式的日期"))?;
     let compress: fn(&str) -> Bytes = match request.query("tar_type").as_deref() {
         None => |text| Bytes::copy_from_slice(text.as_bytes()),
         Some("GZIP") => gzip,
         Some(_) => return Err(Refusal::param("query", "tar_type", "参数 tar_type 应为GZIP")),
     };
-    let Some(text) = text(&state.ledger, &date) else {
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, "NO_STATEMENT_EXIST", "请求的账单文件不存在"));
-    };
+    if !state.early_bills && request.now < begin + DAY + AVAILABLE_AFTER {
+        let mut refusal = no_statement();
+        refusal.detail = json!({ "sandbox": EARLY });
+        return Err(refusal);
+    }
+    let text = text(&state.ledger, &date).ok_or_else(no_statement)?;
     let token = random::nonce().map_err(|error| Refusal::system_error(&error))?;
     state.bills.insert(token.clone(), compress(&text));
     Ok(RouteResponse::json(&json!({
@@ -53,81 +78,13 @@ fn offer(
     })))
 }
 
+const EARLY: &str =
+    "the bill of a day exists from 10:00 of the next day on; the control call \"bills\" makes it available at once";
+
 /// Downloads a bill.
 pub(super) fn download(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
     let bill = state.bills.get(&request.query("token").unwrap_or_default());
     bill.map(RouteResponse::file).ok_or_else(Refusal::no_resource)
-}
-
-/// The payments and refunds of a date, with the most important columns of the service's bill, in
-/// its order.
-fn trade_text(ledger: &Ledger, date: &str) -> Option<String> {
-    let mut out = String::from(
-        "\u{feff}交易时间,公众账号ID,商户号,微信订单号,商户订单号,用户标识,交易类型,交易状态,订单金额,退款单号,商户退款单号,退款金额\n",
-    );
-    let (mut count, mut total, mut refunded) = (0, 0, 0);
-    for (order, payment) in ledger.orders.values().filter_map(|order| Some((order, order.payment.as_ref()?))) {
-        if china_time::date_of_seconds(payment.paid_at) != date {
-            continue;
-        }
-        let _ = writeln!(
-            out,
-            "`{},`{},`{},`{},`{},`{},`{},`SUCCESS,`{},`0,`0,`0.00",
-            china_time::format_seconds(payment.paid_at),
-            order.requested("/appid"),
-            order.terms.owner,
-            payment.transaction_id,
-            order.terms.out_trade_no,
-            buyer(order),
-            order.terms.trade_type.as_str(),
-            yuan(order.terms.total)
-        );
-        (count, total) = (count + 1, total + order.terms.total);
-    }
-    for refund in ledger.refunds.values().filter(|refund| china_time::date_of_seconds(refund.created_at) == date) {
-        let _ = writeln!(
-            out,
-            "`{},`,`{},`{},`{},`,`,`REFUND,`0.00,`{},`{},`{}",
-            china_time::format_seconds(refund.created_at),
-            ledger.orders.get(&refund.order).map_or("", |order| order.terms.owner.as_str()),
-            refund.transaction_id,
-            refund.out_trade_no,
-            refund.refund_id,
-            refund.out_refund_no,
-            yuan(refund.amount)
-        );
-        (count, refunded) = (count + 1, refunded + refund.amount);
-    }
-    let _ = writeln!(out, "总交易单数,订单总金额,退款总金额\n`{count},`{},`{}", yuan(total), yuan(refunded));
-    (count > 0).then_some(out)
-}
-
-/// The account entries of a date.
-fn fund_flow_text(ledger: &Ledger, date: &str) -> Option<String> {
-    let mut out =
-        String::from("\u{feff}记账时间,微信支付业务单号,商户单号,业务名称,收支类型,收支金额（元）,账户结余（元）\n");
-    let (mut count, mut income, mut spent) = (0, 0, 0);
-    for entry in ledger.entries.iter().filter(|entry| china_time::date_of_seconds(entry.at) == date) {
-        let (direction, sum) = if entry.kind.is_income() { ("收入", &mut income) } else { ("支出", &mut spent) };
-        *sum += entry.amount;
-        count += 1;
-        let _ = writeln!(
-            out,
-            "`{},`{},`{},`{},`{direction},`{},`{}",
-            china_time::format_seconds(entry.at),
-            entry.number,
-            entry.out_number,
-            entry.kind.description(),
-            yuan(entry.amount),
-            yuan(entry.balance)
-        );
-    }
-    let _ = writeln!(out, "资金流水总笔数,收入金额,支出金额\n`{count},`{},`{}", yuan(income), yuan(spent));
-    (count > 0).then_some(out)
-}
-
-fn yuan(fen: u64) -> String {
-    format!("{}.{:02}", fen / 100, fen % 100)
 }
 
 fn gzip(text: &str) -> Bytes {

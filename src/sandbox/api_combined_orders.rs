@@ -12,16 +12,24 @@ use super::route_request::{RouteRequest, check_merchant, text};
 use super::schema::{Field, Kind, MAX_FEN, check_at, optional, required};
 use super::state::State;
 
-const APPID: Field = required("/combine_appid", Kind::Text(32));
-const SUB_ORDERS: Field = required("/sub_orders", Kind::List(50));
+const APPID: Field = required("/combine_appid", Kind::Appid);
+const SUB_ORDERS: Field = required("/sub_orders", Kind::List(2, 50));
 const COMBINED: &[Field] = &[
     APPID,
     required("/combine_mchid", Kind::Number),
-    required("/combine_out_trade_no", Kind::Number),
+    required("/combine_out_trade_no", Kind::OrderNumber),
     required("/notify_url", Kind::Url),
+    optional("/time_expire", Kind::Expiry),
+    optional("/limit_pay", Kind::List(1, 10)),
+    optional("/combine_payer_info/openid", Kind::Openid),
     SUB_ORDERS,
 ];
 const JSAPI: &[Field] = &[required("/combine_payer_info/openid", Kind::Text(128))];
+const H5: &[Field] = &[
+    required("/scene_info", Kind::Object),
+    required("/scene_info/payer_client_ip", Kind::Text(45)),
+    required("/scene_info/h5_info/type", Kind::Text(32)),
+];
 const SUB_ORDER_KEY: &[Field] = &[required("/mchid", Kind::Number), required("/out_trade_no", Kind::Number)];
 const SUB_ORDER: &[Field] = &[
     required("/description", Kind::Text(127)),
@@ -41,7 +49,7 @@ pub(super) fn place_app(state: &mut State, request: &RouteRequest<'_>) -> Result
 }
 
 pub(super) fn place_h5(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
-    place(state, request, TradeType::H5, &[])
+    place(state, request, TradeType::H5, H5)
 }
 
 pub(super) fn place_jsapi(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
@@ -61,6 +69,7 @@ fn place(
     for (index, sub_order) in sub_orders(&body) {
         let at = format!("/sub_orders/{index}");
         check_at(sub_order, &at, SUB_ORDER_KEY)?;
+        check_at(sub_order, &at, &[required("/out_trade_no", Kind::OrderNumber)])?;
         check_at(sub_order, &at, SUB_ORDER)?;
         orders.push(sub_order_terms(&body, sub_order, trade_type));
     }
@@ -75,7 +84,7 @@ fn place(
     }
     // A combined order that is paid or closed takes no further orders.
     for key in state.ledger.combined_order_keys(text(&body, "combine_out_trade_no")) {
-        state.ledger.check_pay(&key)?;
+        state.ledger.check_pay(&key, request.now)?;
     }
     let mut prepay_id = String::new();
     for terms in orders {
@@ -90,7 +99,7 @@ fn sub_orders(body: &Value) -> impl Iterator<Item = (usize, &Value)> {
 
 fn sub_order_terms(body: &Value, sub_order: &Value, trade_type: TradeType) -> OrderTerms {
     let mut request = sub_order.clone();
-    for name in ["combine_appid", "combine_mchid", "combine_payer_info"] {
+    for name in ["combine_appid", "combine_mchid", "combine_payer_info", "time_expire"] {
         request[name] = body[name].clone();
     }
     OrderTerms {

@@ -14,15 +14,22 @@ use super::state::State;
 /// The fields of every order.
 const ORDER: &[Field] = &[
     required("/description", Kind::Text(127)),
-    required("/out_trade_no", Kind::Number),
+    required("/out_trade_no", Kind::OrderNumber),
     required("/notify_url", Kind::Url),
-    optional("/time_expire", Kind::Time),
+    optional("/time_expire", Kind::Expiry),
     optional("/attach", Kind::Text(128)),
     optional("/goods_tag", Kind::Text(32)),
     optional("/support_fapiao", Kind::Boolean),
     required("/amount", Kind::Object),
     required("/amount/total", Kind::Integer(1, MAX_FEN)),
     optional("/amount/currency", Kind::OneOf(&["CNY"])),
+    optional("/limit_pay", Kind::List(1, 10)),
+    optional("/detail", Kind::Object),
+    optional("/detail/goods_detail", Kind::List(1, 6000)),
+    optional("/payer", Kind::Object),
+    optional("/payer/openid", Kind::Openid),
+    optional("/payer/sp_openid", Kind::Openid),
+    optional("/payer/sub_openid", Kind::Openid),
     optional("/settle_info", Kind::Object),
     optional("/settle_info/profit_sharing", Kind::Boolean),
 ];
@@ -51,7 +58,7 @@ struct Variant {
 
 const DIRECT: Variant = Variant {
     api: OrderApi::Direct,
-    merchant_fields: &[required("/appid", Kind::Text(32)), required("/mchid", Kind::Number)],
+    merchant_fields: &[required("/appid", Kind::Appid), required("/mchid", Kind::Number)],
     close_fields: &[required("/mchid", Kind::Number)],
     signer: "mchid",
     owner: "mchid",
@@ -60,9 +67,9 @@ const DIRECT: Variant = Variant {
 const PARTNER: Variant = Variant {
     api: OrderApi::Partner,
     merchant_fields: &[
-        required("/sp_appid", Kind::Text(32)),
+        required("/sp_appid", Kind::Appid),
         required("/sp_mchid", Kind::Number),
-        optional("/sub_appid", Kind::Text(32)),
+        optional("/sub_appid", Kind::Appid),
         required("/sub_mchid", Kind::Number),
     ],
     close_fields: &[required("/sp_mchid", Kind::Number)],
@@ -104,6 +111,9 @@ fn place(
         |pointer: &&str| body.pointer(pointer).and_then(Value::as_str).is_some_and(|openid| !openid.is_empty());
     if trade_type == TradeType::Jsapi && !variant.openids.iter().any(names_buyer) {
         return Err(Refusal::missing("body", "/payer/openid"));
+    }
+    if names_buyer(&"/payer/sub_openid") && text(&body, "sub_appid").is_empty() {
+        return Err(Refusal::missing("body", "/sub_appid"));
     }
     let terms = OrderTerms {
         api: variant.api,

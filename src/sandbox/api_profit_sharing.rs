@@ -3,21 +3,41 @@
 use serde_json::{Value, json};
 
 use super::china_time;
-use super::ledger::Ledger;
-use super::ledger_profit_sharing::Rest;
-use super::ledger_records::{ProfitSharing, ProfitSharingReturn, record_key};
+use super::ledger::{Ledger, LedgerError};
+use super::ledger_profit_sharing::{Rest, receiver_key};
+use super::ledger_records::{ProfitSharing, ProfitSharingReturn, Receiver, record_key};
 use super::refusal::Refusal;
 use super::response::RouteResponse;
 use super::route_request::{RouteRequest, owner, text};
 use super::schema::{Field, Kind, MAX_FEN, check_at, required};
+use super::sensitive_fields;
 use super::state::State;
 
 const SHARING_KEY: &[Field] = &[required("/transaction_id", Kind::Text(32)), required("/out_order_no", Kind::Text(64))];
-const SHARING: &[Field] = &[required("/receivers", Kind::List(50)), required("/unfreeze_unsplit", Kind::Boolean)];
+const SHARING: &[Field] = &[required("/receivers", Kind::List(1, 50)), required("/unfreeze_unsplit", Kind::Boolean)];
 const DESCRIPTION: &[Field] = &[required("/description", Kind::Text(80))];
 const RECEIVER: &[Field] = &[
     required("/type", Kind::OneOf(&["MERCHANT_ID", "PERSONAL_OPENID", "PERSONAL_SUB_OPENID"])),
     required("/account", Kind::Text(64)),
+];
+const ADDED_RECEIVER: &[Field] = &[
+    required("/appid", Kind::Appid),
+    required(
+        "/relation_type",
+        Kind::OneOf(&[
+            "SERVICE_PROVIDER",
+            "STORE",
+            "STAFF",
+            "STORE_OWNER",
+            "PARTNER",
+            "HEADQUARTER",
+            "BRAND",
+            "DISTRIBUTOR",
+            "USER",
+            "SUPPLIER",
+            "CUSTOM",
+        ]),
+    ),
 ];
 const RECEIVER_AMOUNT: &[Field] =
     &[required("/amount", Kind::Integer(1, MAX_FEN)), required("/description", Kind::Text(80))];
@@ -29,12 +49,18 @@ const RETURN: &[Field] = &[
 ];
 
 pub(super) fn share(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
-    let body = request.json(&[SHARING_KEY, SHARING])?;
+    let mut body = request.json(&[SHARING_KEY, SHARING])?;
+    let owner = owner(&body).to_owned();
     let mut amount = 0;
-    for (index, receiver) in body["receivers"].as_array().into_iter().flatten().enumerate() {
+    for (index, receiver) in body["receivers"].as_array_mut().into_iter().flatten().enumerate() {
         let at = format!("/receivers/{index}");
         check_at(receiver, &at, RECEIVER)?;
         check_at(receiver, &at, RECEIVER_AMOUNT)?;
+        sensitive_fields::decrypt(&state.platform, request.inbound, receiver, &at, "name")?;
+        let key = receiver_key(&owner, text(receiver, "type"), text(receiver, "account"));
+        if !state.ledger.receivers.contains_key(&key) {
+            return Err(LedgerError::NoRelation.into());
+        }
         amount += receiver["amount"].as_u64().unwrap_or_default();
     }
     let rest = if body["unfreeze_unsplit"] == true { Rest::Unfreezes } else { Rest::StaysFrozen };
@@ -87,16 +113,28 @@ pub(super) fn unsplit_amount(state: &mut State, request: &RouteRequest<'_>) -> R
     Ok(RouteResponse::json(&json!({ "transaction_id": transaction_id, "unsplit_amount": order.frozen })))
 }
 
-/// Receivers are accepted and not remembered, whether they are added or deleted.
-pub(super) fn change_receiver(_: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
-    let body = request.json(&[RECEIVER])?;
-    let mut response = json!({});
-    for name in ["sub_mchid", "type", "account", "name", "relation_type", "custom_relation"] {
-        if let Some(value) = body.get(name) {
-            response[name] = value.clone();
-        }
+pub(super) fn add_receiver(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
+    let mut body = request.json(&[RECEIVER, ADDED_RECEIVER])?;
+    sensitive_fields::decrypt(&state.platform, request.inbound, &mut body, "", "name")?;
+    let mut response = echo(&body, &["sub_mchid", "type", "account", "relation_type", "custom_relation"]);
+    if let Some(name) = body["name"].as_str() {
+        response["name"] = sensitive_fields::for_merchant(&state.platform, name)?;
     }
+    let receiver = Receiver { relation_type: text(&body, "relation_type").to_owned() };
+    state.ledger.add_receiver(&receiver_key(owner(&body), text(&body, "type"), text(&body, "account")), receiver);
     Ok(RouteResponse::json(&response))
+}
+
+pub(super) fn delete_receiver(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
+    let body = request.json(&[RECEIVER])?;
+    state.ledger.remove_receiver(&receiver_key(owner(&body), text(&body, "type"), text(&body, "account")));
+    Ok(RouteResponse::json(&echo(&body, &["sub_mchid", "type", "account"])))
+}
+
+/// The fields of a request that its response repeats.
+fn echo(body: &Value, names: &[&str]) -> Value {
+    let fields = names.iter().filter_map(|name| Some(((*name).to_owned(), body.get(*name)?.clone())));
+    Value::Object(fields.collect())
 }
 
 pub(super) fn return_profit(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {

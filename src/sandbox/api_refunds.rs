@@ -34,6 +34,7 @@ pub(super) fn refund(state: &mut State, request: &RouteRequest<'_>) -> Result<Ro
         amount: fen("refund"),
         total: fen("total"),
         notify_url: body["notify_url"].as_str(),
+        reason: body["reason"].as_str(),
     };
     let order = state.ledger.order(owner(&body), out_trade_no, transaction_id).map_err(Refusal::of_resource)?;
     let key = order.key();

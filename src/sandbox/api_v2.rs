@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::api_orders::{code_url, h5_url};
+use super::china_time;
 use super::events;
 use super::ledger_records::{Order, OrderApi, OrderTerms, TradeType, record_key};
 use super::ledger_refunds::NewRefund;
 use super::merchant::MCHID;
 use super::resources::buyer;
-use super::schema::{is_number, is_url};
+use super::schema::{is_appid, is_notify_url, is_number, is_openid};
 use super::state::State;
 use super::v2_fields::{V2Refusal, V2Response, fen, optional, text};
 use crate::clock::china_digits;
@@ -46,11 +47,19 @@ fn repeatable(request: &Fields) -> Value {
 
 fn place_order(state: &mut State, request: &Fields, now: i64) -> Result<V2Response, V2Refusal> {
     let trade_type = match text(request, "trade_type")? {
-        "NATIVE" => TradeType::Native,
+        "NATIVE" => {
+            text(request, "product_id")?;
+            TradeType::Native
+        }
         "APP" => TradeType::App,
-        "MWEB" => TradeType::H5,
+        "MWEB" => {
+            text(request, "scene_info")?;
+            TradeType::H5
+        }
         "JSAPI" => {
-            text(request, "openid")?;
+            if optional(request, "sub_openid").is_none() && !is_openid(text(request, "openid")?) {
+                return Err(V2Refusal::malformed("openid"));
+            }
             TradeType::Jsapi
         }
         _ => return Err(V2Refusal::malformed("trade_type")),
@@ -69,10 +78,18 @@ fn place_order(state: &mut State, request: &Fields, now: i64) -> Result<V2Respon
         combine_out_trade_no: None,
         request: repeatable(request),
     };
+    if !is_appid(text(request, "appid")?) {
+        return Err(V2Refusal::Result("APPID_MCHID_NOT_MATCH", "appid和mch_id不匹配"));
+    }
+    if let Some(expiry) = optional(request, "time_expire") {
+        if china_time::parse_digits(expiry).is_none_or(|time| time <= now) {
+            return Err(V2Refusal::Return("time_expire时间过期，或格式有误".to_owned()));
+        }
+    }
     if !is_number(&terms.out_trade_no) {
         return Err(V2Refusal::malformed("out_trade_no"));
     }
-    if !is_url(&terms.notify_url) {
+    if !is_notify_url(&terms.notify_url) {
         return Err(V2Refusal::malformed("notify_url"));
     }
     let prepay_id = &state.ledger.place(terms, now)?.prepay_id;
@@ -91,7 +108,12 @@ fn find_order<'a>(state: &'a State, request: &Fields) -> Result<&'a Order, V2Ref
     if out_trade_no.is_none() && transaction_id.is_none() {
         return Err(V2Refusal::missing("out_trade_no"));
     }
-    Ok(state.ledger.order(MCHID, out_trade_no.unwrap_or_default(), transaction_id.unwrap_or_default())?)
+    let order = state.ledger.order(MCHID, out_trade_no.unwrap_or_default(), transaction_id.unwrap_or_default())?;
+    // An order of APIv2 belongs to an appid. One that was placed by APIv3 has it in the same field.
+    if optional(request, "appid").is_some_and(|appid| appid != order.requested("/appid")) {
+        return Err(V2Refusal::Result("APPID_MCHID_NOT_MATCH", "appid和mch_id不匹配，或订单不属于该appid"));
+    }
+    Ok(order)
 }
 
 fn query_order(state: &mut State, request: &Fields, _: i64) -> Result<V2Response, V2Refusal> {
@@ -122,8 +144,9 @@ fn refund(state: &mut State, request: &Fields, now: i64) -> Result<V2Response, V
         amount: fen(request, "refund_fee")?,
         total: fen(request, "total_fee")?,
         notify_url: optional(request, "notify_url"),
+        reason: optional(request, "refund_desc"),
     };
-    if new.notify_url.is_some_and(|url| !is_url(url)) {
+    if new.notify_url.is_some_and(|url| !is_notify_url(url)) {
         return Err(V2Refusal::malformed("notify_url"));
     }
     let key = find_order(state, request)?.key();

@@ -51,6 +51,9 @@ fn check_request(
     if !headers.contains_key(ACCEPT) || !headers.contains_key(USER_AGENT) {
         return Err(Refusal::param("header", "Accept", "Http头缺少Accept或User-Agent"));
     }
+    if !accepts_json(request.header(ACCEPT).unwrap_or_default()) {
+        return Err(Refusal::param("header", "Accept", "Http头Accept应包含application/json"));
+    }
     let fields = authorization(request)?;
     if fields.mchid != MCHID {
         let detail = detail("mchid", format!("the sandbox's merchant is {MCHID}"), "authorization");
@@ -107,6 +110,14 @@ fn check_request(
         "sign_message_length": message.len(),
     });
     Err(sign_error("错误的签名，验签失败", detail))
+}
+
+/// Whether the media ranges of an `Accept` header include JSON.
+fn accepts_json(accept: &str) -> bool {
+    accept.split(',').any(|range| {
+        let range = range.split(';').next().unwrap_or_default().trim();
+        ["*/*", "application/*", "application/json"].iter().any(|known| range.eq_ignore_ascii_case(known))
+    })
 }
 
 /// The fields of the one `Authorization` header.

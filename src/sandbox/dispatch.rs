@@ -9,7 +9,7 @@ use super::request::InboundRequest;
 use super::request_log::{Received, SignatureCheck};
 use super::response::RouteResponse;
 use super::state::State;
-use super::{routes, upload, v2, wire_headers};
+use super::{routes, sensitive_fields, upload, v2, wire_headers};
 use crate::error::Error;
 use crate::proto::verify;
 
@@ -67,6 +67,8 @@ fn respond_v3(state: &mut State, inbound: &InboundRequest, now: i64) -> (Signatu
     let signed = upload.as_ref().map_or(inbound.http.body(), |upload| &upload.meta);
     let merchant_key = state.platform.keys.merchant.public_key();
     let (check, outcome) = authenticate(inbound, signed, &merchant_key, &mut state.nonces, now);
-    let outcome = outcome.and_then(|()| routes::route(state, inbound, upload.as_ref(), now));
+    let outcome = outcome
+        .and_then(|()| sensitive_fields::check_serial(&state.platform, inbound))
+        .and_then(|()| routes::route(state, inbound, upload.as_ref(), now));
     (check, outcome.unwrap_or_else(|refusal: Refusal| refusal.into()))
 }

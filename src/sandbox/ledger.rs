@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::ledger_records::{Account, Entry, EntryKind, Order, ProfitSharing, ProfitSharingReturn, Refund, Transfer};
+use super::ledger_records::{
+    Account, Entry, EntryKind, Order, ProfitSharing, ProfitSharingReturn, Receiver, Refund, Transfer,
+};
 use super::rows::{Change, ChangeLog, Table};
 
 /// The merchant's balance in a new sandbox, in fen.
@@ -21,8 +23,12 @@ pub(super) enum LedgerError {
     NotFound,
     /// The number is in use with other parameters.
     NumberUsed,
+    /// The merchant's number and the transaction ID name two orders.
+    NumbersDiffer,
     AlreadyPaid,
     Closed,
+    /// The time until which the order can be paid is over.
+    Expired,
     NotPaid,
     /// The amount is more than what is left of the order.
     ExceedsRemaining,
@@ -31,6 +37,10 @@ pub(super) enum LedgerError {
     InsufficientFunds,
     /// The order was not placed for profit sharing, or its profit sharing has ended.
     NotForSharing,
+    /// A receiver of profit sharing was not added.
+    NoRelation,
+    /// The shared part of an order would exceed the highest ratio.
+    AboveRatio,
     WrongState,
 }
 
@@ -50,6 +60,8 @@ pub(super) struct Ledger {
     pub(super) transfers: BTreeMap<String, Transfer>,
     pub(super) sharings: BTreeMap<String, ProfitSharing>,
     pub(super) sharing_returns: BTreeMap<String, ProfitSharingReturn>,
+    /// The receivers of profit sharing that were added.
+    pub(super) receivers: BTreeMap<String, Receiver>,
     pub(super) entries: Vec<Entry>,
     pub(super) account: Account,
     /// The keys of paid orders by transaction ID.
@@ -69,6 +81,7 @@ impl Default for Ledger {
             transfers: BTreeMap::new(),
             sharings: BTreeMap::new(),
             sharing_returns: BTreeMap::new(),
+            receivers: BTreeMap::new(),
             entries: Vec::new(),
             account: NEW.account,
             by_transaction: BTreeMap::new(),
@@ -137,6 +150,7 @@ impl Ledger {
             Table::Transfers => drop(self.transfers.insert(key, read(row)?)),
             Table::ProfitSharings => drop(self.sharings.insert(key, read(row)?)),
             Table::ProfitSharingReturns => drop(self.sharing_returns.insert(key, read(row)?)),
+            Table::Receivers => drop(self.receivers.insert(key, read(row)?)),
             Table::Entries => self.entries.push(read(row)?),
             // They belong to the outbox.
             Table::Deliveries => {}

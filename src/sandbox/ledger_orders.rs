@@ -41,14 +41,19 @@ impl Ledger {
     }
 
     /// An order of `owner` by the merchant's number, or by the transaction ID when that number is
-    /// empty.
+    /// empty. If both are given, they must name the same order.
     pub(super) fn order(&self, owner: &str, out_trade_no: &str, transaction_id: &str) -> Result<&Order, LedgerError> {
         let order = if out_trade_no.is_empty() {
             self.order_by_transaction(transaction_id)
         } else {
             self.orders.get(&record_key(owner, out_trade_no))
         };
-        order.filter(|order| order.terms.owner == owner).ok_or(LedgerError::NotFound)
+        let order = order.filter(|order| order.terms.owner == owner).ok_or(LedgerError::NotFound)?;
+        let is_its_own = |payment: &Payment| payment.transaction_id == transaction_id;
+        if !transaction_id.is_empty() && !order.payment.as_ref().is_some_and(is_its_own) {
+            return Err(LedgerError::NumbersDiffer);
+        }
+        Ok(order)
     }
 
     pub(super) fn order_by_transaction(&self, transaction_id: &str) -> Option<&Order> {
@@ -92,17 +97,19 @@ impl Ledger {
     }
 
     /// Whether [`pay`](Self::pay) would accept the payment.
-    pub(super) fn check_pay(&self, key: &str) -> Result<(), LedgerError> {
-        match self.orders.get(key).ok_or(LedgerError::NotFound)?.state {
+    pub(super) fn check_pay(&self, key: &str, now: i64) -> Result<(), LedgerError> {
+        let order = self.orders.get(key).ok_or(LedgerError::NotFound)?;
+        match order.state {
             TradeState::Success | TradeState::Refund => Err(LedgerError::AlreadyPaid),
             TradeState::Closed => Err(LedgerError::Closed),
+            TradeState::NotPay if order.expires_at().is_some_and(|time| time <= now) => Err(LedgerError::Expired),
             TradeState::NotPay => Ok(()),
         }
     }
 
     /// The buyer pays the order. Returns the transaction ID.
     pub(super) fn pay(&mut self, key: &str, now: i64) -> Result<String, LedgerError> {
-        self.check_pay(key)?;
+        self.check_pay(key, now)?;
         let transaction_id = self.next_number("42000011", now);
         let order = self.orders.get_mut(key).ok_or(LedgerError::NotFound)?;
         order.state = TradeState::Success;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::ledger::{Ledger, LedgerError};
-use super::ledger_records::{EntryKind, ProfitSharing, ProfitSharingReturn, record_key};
+use super::ledger_records::{EntryKind, ProfitSharing, ProfitSharingReturn, Receiver, record_key};
 use super::rows::Table;
 
 /// What happens to the frozen rest of an order after a sharing.
@@ -15,7 +15,28 @@ pub(super) enum Rest {
     Unfreezes,
 }
 
+/// The highest part of an order that can be shared, unless the service agrees to more.
+const MAX_PERCENT: u64 = 30;
+
+/// The key of a receiver of `owner`.
+pub(super) fn receiver_key(owner: &str, kind: &str, account: &str) -> String {
+    record_key(owner, &format!("{kind}/{account}"))
+}
+
 impl Ledger {
+    /// Adds a receiver. Added again, it is replaced.
+    pub(super) fn add_receiver(&mut self, key: &str, receiver: Receiver) {
+        self.changes.write(Table::Receivers, key, &receiver);
+        self.receivers.insert(key.to_owned(), receiver);
+    }
+
+    /// Removes a receiver, if it exists.
+    pub(super) fn remove_receiver(&mut self, key: &str) {
+        if self.receivers.remove(key).is_some() {
+            self.changes.delete(Table::Receivers, key);
+        }
+    }
+
     /// Gives `amount` of a paid order to receivers. Repeated with the same request, it is the same
     /// sharing.
     pub(super) fn share_profit(
@@ -41,6 +62,9 @@ impl Ledger {
         }
         if amount > order.frozen {
             return Err(LedgerError::ExceedsRemaining);
+        }
+        if (order.shared + amount) * 100 > order.terms.total * MAX_PERCENT {
+            return Err(LedgerError::AboveRatio);
         }
         let left = order.frozen - amount;
         let sharing = ProfitSharing {

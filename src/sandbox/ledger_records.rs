@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::china_time;
 use super::string_enum::string_enum;
 
 string_enum! {
@@ -120,6 +121,15 @@ impl Order {
         self.terms.request.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// Until when the order can be paid, in seconds since 1970.
+    pub(super) fn expires_at(&self) -> Option<i64> {
+        match (self.requested("/time_expire"), self.terms.api) {
+            ("", _) => None,
+            (digits, OrderApi::V2) => china_time::parse_digits(digits),
+            (time, _) => china_time::parse_rfc3339(time),
+        }
+    }
+
     /// The part of the payment that was neither refunded nor shared.
     pub(super) fn remaining(&self) -> u64 {
         self.terms.total - self.refunded - self.shared
@@ -139,6 +149,8 @@ pub(super) struct Refund {
     pub(super) total: u64,
     pub(super) created_at: i64,
     pub(super) notify_url: Option<String>,
+    #[serde(default)]
+    pub(super) reason: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -166,6 +178,12 @@ pub(super) struct ProfitSharing {
     pub(super) created_at: i64,
     /// The whole request; a repeated one must be the same.
     pub(super) request: Value,
+}
+
+/// A receiver of profit sharing, by the merchant's number, its type and its account.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Receiver {
+    pub(super) relation_type: String,
 }
 
 /// A shared amount that a receiver returned.

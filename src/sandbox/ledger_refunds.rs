@@ -11,6 +11,7 @@ pub(super) struct NewRefund<'a> {
     /// The total of the order, for comparison.
     pub(super) total: u64,
     pub(super) notify_url: Option<&'a str>,
+    pub(super) reason: Option<&'a str>,
 }
 
 /// A refund, and whether this request made it.
@@ -29,8 +30,8 @@ impl Refunded {
 }
 
 impl Ledger {
-    /// Refunds a part of an order, or all of it. Repeated with the same number and amount, it is
-    /// the same refund.
+    /// Refunds a part of an order, or all of it. Repeated with the same number, amount and reason,
+    /// it is the same refund.
     pub(super) fn refund(&mut self, order_key: &str, new: &NewRefund<'_>, now: i64) -> Result<Refunded, LedgerError> {
         let order = self.orders.get(order_key).ok_or(LedgerError::NotFound)?;
         let payment = match &order.payment {
@@ -42,7 +43,7 @@ impl Ledger {
         }
         let key = record_key(&order.terms.owner, new.out_refund_no);
         if let Some(known) = self.refunds.get(&key) {
-            if known.order != order_key || known.amount != new.amount {
+            if known.order != order_key || known.amount != new.amount || known.reason.as_deref() != new.reason {
                 return Err(LedgerError::NumberUsed);
             }
             return Ok(Refunded::Known(known.clone()));
@@ -67,6 +68,7 @@ impl Ledger {
             total: new.total,
             created_at: now,
             notify_url: new.notify_url.map(str::to_owned),
+            reason: new.reason.map(str::to_owned),
         };
         self.account.frozen -= from_frozen;
         self.account.available -= from_available;

@@ -28,7 +28,7 @@ fn refund(
     (number, amount, total): (&str, u64, u64),
     now: i64,
 ) -> Result<u64, LedgerError> {
-    let new = NewRefund { out_refund_no: number, amount, total, notify_url: None };
+    let new = NewRefund { out_refund_no: number, amount, total, notify_url: None, reason: None };
     ledger.refund(key, &new, now).map(|refunded| refunded.refund().amount)
 }
 
@@ -56,6 +56,7 @@ fn an_order_is_placed_paid_and_refunded() {
     let order = ledger.order("m", "1", "").expect("order");
     assert_eq!((order.refunded, order.state.as_str()), (100, "REFUND"));
     assert_eq!(ledger.order("m", "", "").expect_err("no number"), LedgerError::NotFound);
+    assert_eq!(ledger.order("m", "1", "x").expect_err("two orders"), LedgerError::NumbersDiffer);
     ledger.audit().expect("balanced");
 }
 
@@ -67,6 +68,23 @@ fn a_closed_order_stays_closed() {
     assert_eq!((ledger.close("m/1"), ledger.close("m/1")), (Ok(()), Ok(())));
     assert_eq!(ledger.pay("m/1", 1).expect_err("closed"), LedgerError::Closed);
     assert_eq!(ledger.place(terms("1", 100, false), 1).expect_err("closed"), LedgerError::Closed);
+}
+
+#[test]
+fn an_order_cannot_be_paid_after_its_time_expire() {
+    let mut ledger = Ledger::default();
+    // Both are 2018-06-08 10:34:56 in China.
+    let expiry = 1_528_425_296;
+    for (number, api, time) in
+        [("1", OrderApi::Direct, "2018-06-08T10:34:56+08:00"), ("2", OrderApi::V2, "20180608103456")]
+    {
+        let terms = OrderTerms { api, request: json!({ "time_expire": time }), ..terms(number, 100, false) };
+        let key = ledger.place(terms, 1).expect("order").key();
+        assert_eq!(ledger.pay(&key, expiry).expect_err("too late"), LedgerError::Expired);
+        assert_eq!(ledger.check_pay(&key, expiry - 1), Ok(()));
+        ledger.pay(&key, expiry - 1).expect("in time");
+    }
+    ledger.audit().expect("balanced");
 }
 
 #[test]
@@ -141,14 +159,16 @@ fn profit_is_shared_and_returned() {
     assert_eq!(error, LedgerError::NotForSharing);
     let error = ledger.share_profit("m/1", "s", 101, rest, &request, 3).expect_err("more");
     assert_eq!(error, LedgerError::ExceedsRemaining);
-    ledger.share_profit("m/1", "s", 30, rest, &request, 3).expect("shared");
-    ledger.share_profit("m/1", "s", 30, rest, &request, 3).expect("the same");
-    let error = ledger.share_profit("m/1", "s", 30, rest, &json!({}), 3).expect_err("other request");
+    ledger.share_profit("m/1", "s", 20, rest, &request, 3).expect("shared");
+    ledger.share_profit("m/1", "s", 20, rest, &request, 3).expect("the same");
+    let error = ledger.share_profit("m/1", "s", 20, rest, &json!({}), 3).expect_err("other request");
     assert_eq!(error, LedgerError::NumberUsed);
+    let error = ledger.share_profit("m/1", "t", 11, rest, &request, 3).expect_err("more than 30 %");
+    assert_eq!(error, LedgerError::AboveRatio);
     refund(&mut ledger, "m/1", ("r", 20, 100), 4).expect("refund");
-    assert_eq!(ledger.account.frozen, 50);
+    assert_eq!(ledger.account.frozen, 60);
     ledger.share_profit("m/1", "t", 10, Rest::Unfreezes, &request, 5).expect("the last");
-    assert_eq!((ledger.account.available, ledger.account.frozen), (OPENING_BALANCE + 140, 0));
+    assert_eq!((ledger.account.available, ledger.account.frozen), (OPENING_BALANCE + 150, 0));
     let error = ledger.share_profit("m/1", "u", 1, rest, &request, 6).expect_err("over");
     assert_eq!(error, LedgerError::NotForSharing);
     ledger.return_profit("m/s", "b", 10, &request, 7).expect("returned");
@@ -158,6 +178,6 @@ fn profit_is_shared_and_returned() {
     let error = ledger.return_profit("m/s", "c", 21, &request, 7).expect_err("more");
     assert_eq!(error, LedgerError::ExceedsRemaining);
     assert_eq!(ledger.return_profit("m/x", "c", 1, &request, 7).expect_err("none"), LedgerError::NotFound);
-    assert_eq!(ledger.account.available, OPENING_BALANCE + 150);
+    assert_eq!(ledger.account.available, OPENING_BALANCE + 160);
     ledger.audit().expect("balanced");
 }

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::ledger_records::Order;
+use super::ledger_records::{Order, Transfer};
 use super::state::State;
 
 /// How many rows each table has.
@@ -32,7 +32,7 @@ pub(super) fn build(state: &State) -> Value {
         "account": ledger.account,
         "orders": orders.into_iter().map(order_row).collect::<Value>(),
         "refunds": refunds.into_iter().map(row).collect::<Value>(),
-        "transfers": transfers.into_iter().map(row).collect::<Value>(),
+        "transfers": transfers.into_iter().map(transfer_row).collect::<Value>(),
         "calls": calls.collect::<Value>(),
         "notifications": state.outbox.deliveries().iter().rev().take(MAX_ROWS).map(row).collect::<Value>(),
         "count": state.requests.count(),
@@ -49,6 +49,15 @@ fn newest<'a, T>(records: impl Iterator<Item = &'a T>, age: impl Fn(&'a T) -> (i
 
 fn row(record: impl Serialize) -> Value {
     serde_json::to_value(record).unwrap_or_default()
+}
+
+/// A transfer without the name of its user, which the request encrypts.
+fn transfer_row(transfer: &Transfer) -> Value {
+    let mut row = row(transfer);
+    if let Some(request) = row["request"].as_object_mut() {
+        request.remove("user_name");
+    }
+    row
 }
 
 fn order_row(order: &Order) -> Value {

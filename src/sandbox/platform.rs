@@ -33,6 +33,11 @@ impl Platform {
         self.certificates.iter().find(|issued| issued.serial == serial).map(AsRef::as_ref)
     }
 
+    /// Whether the platform has a key with this ID or serial number.
+    pub(super) fn has_key(&self, id: &str) -> bool {
+        id == PUBLIC_KEY_ID || self.certificate(id).is_some()
+    }
+
     /// The signer of a response to a request whose `Wechatpay-Serial` is `requested`.
     pub(super) fn signer(&self, requested: Option<&str>, now: i64) -> Signer {
         let by_public_key = requested == Some(PUBLIC_KEY_ID) || self.default_key == DefaultKey::PublicKey;

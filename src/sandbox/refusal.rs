@@ -81,6 +81,14 @@ impl From<LedgerError> for Refusal {
             LedgerError::NumberUsed => (StatusCode::FORBIDDEN, "OUT_TRADE_NO_USED", "商户订单号重复"),
             LedgerError::AlreadyPaid => (StatusCode::BAD_REQUEST, "ORDERPAID", "该订单已支付"),
             LedgerError::Closed => (StatusCode::BAD_REQUEST, "ORDER_CLOSED", "该订单已关闭"),
+            LedgerError::Expired => (StatusCode::BAD_REQUEST, "ORDER_CLOSED", "该订单已过期"),
+            LedgerError::NumbersDiffer => {
+                (StatusCode::BAD_REQUEST, "PARAM_ERROR", "transaction_id与out_trade_no不是同一笔订单")
+            }
+            LedgerError::NoRelation => {
+                (StatusCode::BAD_REQUEST, "NO_RELATION", "分账接收方与商户没有分账关系，请先添加分账接收方")
+            }
+            LedgerError::AboveRatio => (StatusCode::FORBIDDEN, "RULE_LIMIT", "分账金额超过最大分账比例30%"),
             LedgerError::NotPaid => (StatusCode::BAD_REQUEST, "INVALID_REQUEST", "订单未支付"),
             LedgerError::ExceedsRemaining => (StatusCode::BAD_REQUEST, "INVALID_REQUEST", "金额超过可操作的剩余金额"),
             LedgerError::TotalMismatch => (StatusCode::BAD_REQUEST, "PARAM_ERROR", "订单总金额与原订单不一致"),

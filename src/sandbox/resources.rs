@@ -10,7 +10,7 @@ use super::route_request::text;
 
 /// The openid of the buyer: the one that the order names, or that of the sandbox's buyer.
 pub(super) fn buyer(order: &Order) -> &str {
-    let named = ["/payer/openid", "/payer/sp_openid", "/combine_payer_info/openid", "/openid"];
+    let named = ["/payer/openid", "/payer/sp_openid", "/combine_payer_info/openid", "/openid", "/sub_openid"];
     named.into_iter().map(|pointer| order.requested(pointer)).find(|openid| !openid.is_empty()).unwrap_or(BUYER_OPENID)
 }
 
@@ -48,6 +48,10 @@ pub(super) fn transaction(order: &Order) -> Value {
             body["amount"]["payer_currency"] = "CNY".into();
             payer[openid] = buyer(order).into();
         }
+    }
+    let sub_openid = order.requested("/payer/sub_openid");
+    if !sub_openid.is_empty() {
+        payer["sub_openid"] = sub_openid.into();
     }
     body["payer"] = payer;
     body

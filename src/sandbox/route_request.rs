@@ -9,6 +9,7 @@ use super::path_template::Variables;
 use super::refusal::Refusal;
 use super::request::InboundRequest;
 use super::schema::{self, Field};
+use super::strict_json;
 use super::upload::Upload;
 
 pub(super) struct RouteRequest<'a> {
@@ -50,8 +51,10 @@ impl RouteRequest<'_> {
         if !media_type.eq_ignore_ascii_case("application/json") {
             return Err(Refusal::param("header", "Content-Type", "Http头Content-Type应为application/json"));
         }
-        let body: Value = serde_json::from_slice(self.inbound.http.body())
-            .map_err(|error| Refusal::param("body", "", format!("请求body不是合法的JSON: {error}")))?;
+        let malformed = |reason: String| Refusal::param("body", "", format!("请求body不是合法的JSON: {reason}"));
+        strict_json::check(self.inbound.http.body()).map_err(malformed)?;
+        let body: Value =
+            serde_json::from_slice(self.inbound.http.body()).map_err(|error| malformed(error.to_string()))?;
         if !body.is_object() {
             return Err(Refusal::param("body", "", "请求body应为JSON对象"));
         }

@@ -12,18 +12,20 @@ pub(super) enum Table {
     Transfers,
     ProfitSharings,
     ProfitSharingReturns,
+    Receivers,
     Entries,
     Deliveries,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 8] = [
+    pub(super) const ALL: [Table; 9] = [
         Table::Meta,
         Table::Orders,
         Table::Refunds,
         Table::Transfers,
         Table::ProfitSharings,
         Table::ProfitSharingReturns,
+        Table::Receivers,
         Table::Entries,
         Table::Deliveries,
     ];
@@ -37,6 +39,7 @@ impl Table {
             Table::Transfers => "transfers",
             Table::ProfitSharings => "profit_sharings",
             Table::ProfitSharingReturns => "profit_sharing_returns",
+            Table::Receivers => "receivers",
             Table::Entries => "entries",
             Table::Deliveries => "deliveries",
         }

@@ -1,8 +1,13 @@
 //! Field schemas: what the fields of a request must be, and the refusal of a field that is not.
 
+use std::net::IpAddr;
+
+use http::StatusCode;
 use serde_json::Value;
 
+use super::china_time;
 use super::refusal::Refusal;
+use crate::clock::now;
 use crate::proto::url::{web_host, without_userinfo};
 
 /// A field of a request.
@@ -24,12 +29,20 @@ pub(super) enum Kind {
     /// An integer in this range, bounds included.
     Integer(i64, i64),
     Boolean,
+    /// A merchant's number with at least six characters.
+    OrderNumber,
+    /// A merchant's number of letters and digits only.
+    BillNumber,
+    /// The ID of an app, an official account or a mini program.
+    Appid,
+    Openid,
+    /// A `notify_url`.
     Url,
-    /// A time in RFC 3339.
-    Time,
+    /// A time in RFC 3339 that is not over.
+    Expiry,
     Object,
-    /// An array with at least 1 and at most this many elements.
-    List(usize),
+    /// An array whose length is in this range, bounds included.
+    List(usize, usize),
     OneOf(&'static [&'static str]),
 }
 
@@ -59,6 +72,9 @@ pub(super) fn check_at(part: &Value, at: &str, fields: &[Field]) -> Result<(), R
             _ => continue,
         };
         if let Err(requirement) = field.kind.check(value) {
+            if matches!(field.kind, Kind::Appid) && value.as_str().is_some_and(|appid| matches!(appid.len(), 1..=32)) {
+                return Err(Refusal::new(StatusCode::BAD_REQUEST, "APPID_MCHID_NOT_MATCH", "appid和mch_id不匹配"));
+            }
             let mut refusal = Refusal::param("body", &pointer, format!("参数 {pointer} {requirement}"));
             // A URL may contain a password.
             refusal.detail["value"] = match (field.kind, value.as_str()) {
@@ -87,12 +103,28 @@ impl Kind {
                 (value.as_i64().is_some_and(|number| (min..=max).contains(&number)), format!("应为{min}到{max}的整数"))
             }
             Kind::Boolean => (value.is_boolean(), "应为布尔值".to_owned()),
-            Kind::Url => (text.is_some_and(is_url), "应为http或https开头、不超过255个字符的URL".to_owned()),
-            Kind::Time => (text.is_some_and(is_time), "应为RFC 3339格式的时间，如2018-06-08T10:34:56+08:00".to_owned()),
+            Kind::OrderNumber => (
+                text.is_some_and(|text| text.len() >= 6 && is_number(text)),
+                "应为6-32个字符的字符串，只能是数字、大小写字母_-|*".to_owned(),
+            ),
+            Kind::BillNumber => (
+                text.is_some_and(|text| is_number(text) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())),
+                "应为1-32个字符的字符串，只能是数字、大小写字母".to_owned(),
+            ),
+            Kind::Appid => (text.is_some_and(is_appid), "应为公众号、小程序或应用的AppID".to_owned()),
+            Kind::Openid => (text.is_some_and(is_openid), "不是有效的openid".to_owned()),
+            Kind::Url => (
+                text.is_some_and(is_notify_url),
+                "应为https开头、不超过255个字符、不携带参数的URL（本机和内网地址也可用http）".to_owned(),
+            ),
+            Kind::Expiry => (
+                text.and_then(china_time::parse_rfc3339).is_some_and(|time| time > now()),
+                "应为RFC 3339格式的时间，如2018-06-08T10:34:56+08:00，且晚于当前时间".to_owned(),
+            ),
             Kind::Object => (value.is_object(), "应为对象".to_owned()),
-            Kind::List(max) => (
-                value.as_array().is_some_and(|items| (1..=max).contains(&items.len())),
-                format!("应为1到{max}个元素的数组"),
+            Kind::List(min, max) => (
+                value.as_array().is_some_and(|items| (min..=max).contains(&items.len())),
+                format!("应为{min}到{max}个元素的数组"),
             ),
             Kind::OneOf(values) => {
                 (text.is_some_and(|text| values.contains(&text)), format!("应为{}之一", values.join("、")))
@@ -107,23 +139,39 @@ pub(super) fn is_number(text: &str) -> bool {
     matches!(text.len(), 1..=32) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-|*".contains(&byte))
 }
 
-/// Whether a text can be a `notify_url`.
-pub(super) fn is_url(text: &str) -> bool {
-    text.len() <= 255 && web_host(text).is_ok()
+/// Whether a text has the form of an `appid`.
+pub(super) fn is_appid(text: &str) -> bool {
+    let prefixes = ["wx", "ww"];
+    text.len() == 18 && prefixes.iter().any(|prefix| text.starts_with(prefix)) && is_number(text)
 }
 
-/// Whether a text has the form `2018-06-08T10:34:56+08:00`. The values of its numbers are not
-/// checked.
-fn is_time(text: &str) -> bool {
-    const MOMENT: &str = "0000-00-00T00:00:00";
-    let (Some(moment), Some(zone)) = (text.get(..MOMENT.len()), text.get(MOMENT.len()..)) else { return false };
-    has_form(moment, MOMENT) && (zone == "Z" || has_form(zone, "+00:00") || has_form(zone, "-00:00"))
+/// Whether a text has the form of an `openid`.
+pub(super) fn is_openid(text: &str) -> bool {
+    text.len() == 28
+        && text.starts_with('o')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
-/// Whether a text equals `form`, where each `0` stands for a digit.
-pub(super) fn has_form(text: &str, form: &str) -> bool {
-    text.len() == form.len()
-        && text.bytes().zip(form.bytes()).all(|(byte, of)| if of == b'0' { byte.is_ascii_digit() } else { byte == of })
+/// Whether a text can be a `notify_url`: https, or http on this machine or a private network, and
+/// without a query.
+pub(super) fn is_notify_url(text: &str) -> bool {
+    let Ok(host) = web_host(text) else { return false };
+    let is_https = text.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
+    text.len() <= 255 && !text.contains(['?', '#']) && (is_https || is_private(host))
+}
+
+/// Whether a host is on this machine or in a private network.
+fn is_private(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    match address.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        Ok(IpAddr::V6(address)) => address.is_loopback() || (address.segments()[0] & 0xfe00) == 0xfc00,
+        // A name without a dot is one of a local network.
+        Err(_) => {
+            let local = [".localhost", ".local", ".internal", ".test"];
+            !host.contains('.') || local.iter().any(|suffix| host.ends_with(suffix))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -144,13 +192,19 @@ mod tests {
             (Kind::Boolean, json!(false), json!(0)),
             (Kind::Url, json!("https://a.example/x"), json!("ftp://a")),
             (Kind::Url, json!("http://127.0.0.1:1/"), json!("https://a b")),
-            (Kind::Url, json!("http://[::1]:1/x?y"), json!("https://user:QZXJ@a.example/")),
+            (Kind::Url, json!("http://[::1]:1/x"), json!("https://user:QZXJ@a.example/")),
+            (Kind::Url, json!("http://192.168.1.2/x"), json!("http://a.example/x")),
+            (Kind::Url, json!("http://web:8080/x"), json!("https://a.example/x?y")),
             (Kind::Url, json!("https://a.example"), json!("https://a.example\\@b.example/")),
             (Kind::Url, json!("https://a.example:65535/"), json!("https://a.example:65536/")),
-            (Kind::Time, json!("2018-06-08T10:34:56+08:00"), json!("2018-06-08")),
-            (Kind::Time, json!("2018-06-08T10:34:56Z"), json!("2018-06-08T10:34:56")),
+            (Kind::Expiry, json!("2999-06-08T10:34:56+08:00"), json!("2018-06-08T10:34:56+08:00")),
+            (Kind::Expiry, json!("2999-06-08T10:34:56Z"), json!("2999-13-45T99:99:99+08:00")),
+            (Kind::OrderNumber, json!("A_-|*9"), json!("order")),
+            (Kind::BillNumber, json!("a1"), json!("a_1")),
+            (Kind::Appid, json!("wxd678efh567hg6787"), json!("wx1")),
+            (Kind::Openid, json!("oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"), json!("x")),
             (Kind::Object, json!({}), json!([])),
-            (Kind::List(1), json!([1]), json!([1, 2])),
+            (Kind::List(1, 1), json!([1]), json!([1, 2])),
             (Kind::OneOf(&["A", "B"]), json!("B"), json!("C")),
         ] {
             assert!(kind.check(&good).is_ok(), "{good}");

@@ -33,6 +33,8 @@ pub(super) struct State {
     /// The faults of the next attempts to send a notification.
     pub(super) notification_faults: VecDeque<Fault>,
     pub(super) bills: Files,
+    /// Whether bills exist before the next morning.
+    pub(super) early_bills: bool,
     pub(super) images: Files,
     pub(super) member_cards: MemberCards,
 }
@@ -58,6 +60,7 @@ impl State {
             response_faults: VecDeque::new(),
             notification_faults: VecDeque::new(),
             bills: Files::default(),
+            early_bills: false,
             images: Files::default(),
             member_cards: MemberCards::default(),
         }

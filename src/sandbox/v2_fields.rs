@@ -45,13 +45,18 @@ impl From<LedgerError> for V2Refusal {
             LedgerError::NumberUsed => ("OUT_TRADE_NO_USED", "商户订单号重复"),
             LedgerError::AlreadyPaid => ("ORDERPAID", "该订单已支付"),
             LedgerError::Closed => ("ORDERCLOSED", "订单已关闭"),
+            LedgerError::Expired => ("ORDERCLOSED", "订单已过期"),
+            LedgerError::NumbersDiffer => ("INVALID_TRANSACTIONID", "无效transaction_id: 与out_trade_no不是同一笔订单"),
             LedgerError::NotPaid => ("TRADE_STATE_ERROR", "订单状态错误"),
             LedgerError::ExceedsRemaining => {
                 ("REFUND_FEE_MISMATCH", "订单金额或退款金额与之前请求不一致，或超过可退金额")
             }
             LedgerError::TotalMismatch => ("INVALID_REQUEST", "订单总金额与退款请求中的总金额不一致"),
             LedgerError::InsufficientFunds => ("NOTENOUGH", "余额不足"),
-            LedgerError::NotForSharing | LedgerError::WrongState => ("INVALID_REQUEST", "当前状态不允许此操作"),
+            LedgerError::NotForSharing
+            | LedgerError::NoRelation
+            | LedgerError::AboveRatio
+            | LedgerError::WrongState => ("INVALID_REQUEST", "当前状态不允许此操作"),
         };
         V2Refusal::Result(code, message)
     }

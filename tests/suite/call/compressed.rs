@@ -248,7 +248,7 @@ fn apiv2_responses_are_decoded() {
     let client = client_at(&sandbox, relay(&sandbox, "content-encoding: gzip\r\n", gzip));
     let order = json!({ "xml": {
         "appid": "wx8888888888888888", "mch_id": MCHID, "body": "a book", "out_trade_no": "1", "total_fee": 888,
-        "spbill_create_ip": "123.12.12.123", "notify_url": "https://example.com/notify", "trade_type": "NATIVE",
+        "spbill_create_ip": "123.12.12.123", "notify_url": "https://example.com/notify", "trade_type": "NATIVE", "product_id": "1",
     }});
     let response = client.chain("v2/pay/unifiedorder").post(&order).expect("placed");
     assert!(response.is_verified() && response.xml().expect("xml")["code_url"].is_string());
@@ -298,6 +298,7 @@ fn files_are_decoded_as_they_arrive() {
         "notify_url": "https://example.com/notify", "amount": { "total": 100 },
     }});
     plain.chain("v3/pay/transactions/native").post(order).expect("placed");
+    sandbox.control("bills", &json!({})).expect("available");
     sandbox.pay("order-1").expect("paid");
     let order = json!({ "query": { "mchid": MCHID }, "out_trade_no": "order-1" });
     let order = plain.chain("v3/pay/transactions/out-trade-no/{out_trade_no}").get(order).expect("order");

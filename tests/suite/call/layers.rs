@@ -206,7 +206,8 @@ fn in_public_key_mode_the_request_names_the_key() {
     client.chain(CARDS).post(options()).expect("response");
     let mut own = options();
     own["headers"] = json!({ "Wechatpay-Serial": "MINE" });
-    client.chain(CARDS).post(own).expect("response");
+    let error = client.chain(CARDS).post(own).expect_err("the sandbox has no such key");
+    assert_eq!(error.code(), Some("PARAM_ERROR"));
     let both =
         sandbox.client_builder().platform_key("5157F09EFDC096DE15EBE81A47057A7200000000", sandbox.platform_key());
     both.build().expect("client").chain(CARDS).post(options()).expect("response");

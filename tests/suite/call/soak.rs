@@ -232,7 +232,7 @@ fn clones_work_on_many_threads_and_runtimes() {
             let (client, responses) = (client.clone(), &responses);
             scope.spawn(move || {
                 for number in 0..40 {
-                    let options: Value = native(&format!("t{thread}-{number}"), 1, "https://example.com/n");
+                    let options: Value = native(&format!("order-{thread}-{number}"), 1, "https://example.com/n");
                     let outcome = match (thread % 3, number % 2) {
                         (0, _) => client.chain("v3/pay/transactions/native").post(options),
                         (1, _) => {

@@ -9,7 +9,7 @@ use crate::support::{sandbox, server};
 fn files_are_uploaded_and_downloaded() {
     let sandbox = sandbox();
     let settings = Settings::new(&sandbox);
-    std::fs::write(settings.path("a.png"), b"picture").expect("written");
+    std::fs::write(settings.path("a.png"), b"\x89PNG").expect("written");
     let output = settings.run(&["req", "v3/merchant/media/upload", "--upload", &settings.path("a.png")], "");
     assert!(output.status.success(), "{}", text(&output.stderr));
     sandbox.file("v3/billdownload/file", 10_000);

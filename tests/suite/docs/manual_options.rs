@@ -35,7 +35,7 @@ fn forms() -> Outcome {
     things.get(json!({ "query": { "limit": 10 } }))?; // an object
     things.get(())?;                                  // no options
     things.post(Options::new().with("timeout", 5).json(&[1, 2, 3]))?; // values that JSON cannot represent
-    client.chain("v3/merchant/media/upload").post(Media::from_bytes("a.png", "..."))?; // only an upload
+    client.chain("v3/merchant/media/upload").post(Media::from_bytes("a.png", b"\x89PNG...".as_slice()))?; // only an upload
     let error = things.post(json!({ "jsn": { "name": "a" } })).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Options);
     assert!(error.message().ends_with("did you mean \"json\"?"));

@@ -26,7 +26,7 @@ fn native(out_trade_no: &str) -> Value {
             "appid": "wxd678efh567hg6787",
             "mchid": "1900000109",
             "description": "a book",
-            "out_trade_no": out_trade_no,
+            "out_trade_no": format!("order-{out_trade_no}"),
             "notify_url": "https://example.com/notify",
             "amount": { "total": 100 },
         },
@@ -320,7 +320,7 @@ fn apiv2() -> Outcome {
             "total_fee": 888,
             "spbill_create_ip": "123.12.12.123",
             "notify_url": "https://example.com/notify",
-            "trade_type": "NATIVE",
+            "trade_type": "NATIVE", "product_id": "1",
             "sign_type": "HMAC-SHA256",
         },
     }))?;
@@ -498,11 +498,11 @@ fn uploads() -> Outcome {
     sandbox.stub("POST", "v3/things/upload", 200, json!({}));
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("licence.png");
-    std::fs::write(&file, b"...")?;
+    std::fs::write(&file, b"\x89PNG...")?;
     let media = Media::from_path(file)?; // or from_bytes, from_reader
     let response = instance.chain("v3/merchant/media/upload").post(media)?;
     println!("{}", response.json()?["media_id"]);
-    let media = Media::from_bytes("licence.png", b"...".as_slice());
+    let media = Media::from_bytes("licence.png", b"\x89PNG...".as_slice());
     let meta = json!({
         "file_name": "licence.png",
         "file_digest": media.sha256(),

@@ -144,7 +144,7 @@ fn promises_replace_path_variables() {
 #[test]
 fn a_refund_is_made_asynchronously() {
     let environment = Environment::new("refund");
-    let transaction = place_and_pay(&environment.sandbox, "1", 888);
+    let transaction = place_and_pay(&environment.sandbox, "order-1", 888);
     let printed = environment.run("refund", &[("WXPAY_TRANSACTION_ID", &transaction)]);
     let response = parse_json(&printed);
     assert_eq!((&response["amount"]["refund"], &response["transaction_id"]), (&json!(888), &json!(transaction)));
@@ -158,13 +158,13 @@ fn a_refund_is_made_asynchronously() {
 fn files_are_uploaded_and_downloaded() {
     let environment = Environment::new("upload");
     environment.write("video.mp4", "a video");
-    environment.write("image.jpg", "an image");
+    environment.write("image.jpg", "BM, an image");
     assert_eq!(environment.run("upload", &[]), "200\n200\nuploaded\n");
     let requests = environment.sandbox.requests();
     assert_eq!(requests[0].target, "/v3/merchant/media/video_upload");
     assert!(text(&requests[0].body).contains("filename=\"video.mp4\""));
     assert_eq!(requests[1].target, "/v3/merchant-service/images/upload");
-    assert_eq!(std::fs::read(environment.folder.join("saved.jpg")).expect("saved"), b"an image");
+    assert_eq!(std::fs::read(environment.folder.join("saved.jpg")).expect("saved"), b"BM, an image");
 }
 
 #[test]

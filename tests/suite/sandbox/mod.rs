@@ -17,6 +17,7 @@ mod page;
 mod payouts;
 mod persistence;
 mod sdks;
+mod strictness;
 mod validation;
 mod webdriver;
 mod wire;

@@ -49,10 +49,10 @@ fn notifications_are_redelivered_until_they_succeed() {
     let sandbox = Sandbox::builder().notification_speed(1000.0).start().expect("sandbox");
     let client = sandbox.client().expect("client");
     let (url, receive) = notify_server(vec![500, 401, 200]);
-    client.chain("v3/pay/transactions/native").post(native("n1", 1, &url)).expect("placed");
+    client.chain("v3/pay/transactions/native").post(native("order-n1", 1, &url)).expect("placed");
     // The first has an invalid signature. The second is valid, but gets an error.
     sandbox.inject_notification(Fault::WrongSignature);
-    sandbox.pay("n1").expect("paid");
+    sandbox.pay("order-n1").expect("paid");
     let first = next_delivery(&receive);
     assert_eq!(verify_delivery(&sandbox, &first).expect_err("wrong signature").kind(), ErrorKind::Verification);
     let (second, third) = (next_delivery(&receive), next_delivery(&receive));
@@ -101,8 +101,8 @@ fn a_notification_is_given_up_after_sixteen_attempts() {
     let sandbox = Sandbox::builder().notification_speed(1e6).start().expect("sandbox");
     let client = sandbox.client().expect("client");
     let url = format!("http://{}/", unused_address());
-    client.chain("v3/pay/transactions/native").post(native("n1", 1, &url)).expect("placed");
-    sandbox.pay("n1").expect("paid");
+    client.chain("v3/pay/transactions/native").post(native("order-n1", 1, &url)).expect("placed");
+    sandbox.pay("order-n1").expect("paid");
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
     loop {
         let sent = sandbox.overview()["notifications"][0].clone();
@@ -126,7 +126,7 @@ fn a_notify_url_with_user_info_is_refused_and_not_shown() {
         "http://127.0.0.1:1@QZXJ@example.com/",
         "http://127.0.0.1:99999/QZXJ@",
     ] {
-        let order = client.chain("v3/pay/transactions/native").post(super::native("1", 1, url)).expect_err(url);
+        let order = client.chain("v3/pay/transactions/native").post(super::native("order-1", 1, url)).expect_err(url);
         assert_eq!(order.code(), Some("PARAM_ERROR"), "{order}");
         shown += &format!("{order} {}", order.response().expect("response").text());
         let order = client.chain("v2/pay/unifiedorder").post(json!({ "xml": {
@@ -155,7 +155,7 @@ fn payments_and_refunds_of_apiv2_are_notified() {
         .chain("v2/pay/unifiedorder")
         .post(json!({ "xml": {
             "appid": "wx8888888888888888", "mch_id": MCHID, "body": "b", "out_trade_no": "o1", "total_fee": 100,
-            "spbill_create_ip": "1.2.3.4", "notify_url": url, "trade_type": "NATIVE",
+            "spbill_create_ip": "1.2.3.4", "notify_url": url, "trade_type": "NATIVE", "product_id": "1",
         }}))
         .expect("placed");
     sandbox.pay("o1").expect("paid");
@@ -191,22 +191,25 @@ fn each_named_fault_causes_its_error() {
         ("delay:400", ErrorKind::Timeout),
     ] {
         control(&sandbox, "fault", &json!({ "fault": fault })).expect("fault");
-        let options = with_field(native(&format!("f{}", fault.len()), 1, url), "/timeout", 0.2.into());
+        let options = with_field(native(&format!("order-f{}", fault.len()), 1, url), "/timeout", 0.2.into());
         let error = client.chain("v3/pay/transactions/native").post(options).expect_err(fault);
         assert_eq!(error.kind(), kind, "{fault}: {error}");
     }
     let retry_after = |error: Error| error.response().expect("response").headers().get("retry-after").cloned();
     control(&sandbox, "fault", &json!({ "fault": "frequency-limited", "times": 2 })).expect("fault");
     for _ in 0..2 {
-        let error = client.chain("v3/pay/transactions/native").post(native("rl", 1, url)).expect_err("limited");
+        let error = client.chain("v3/pay/transactions/native").post(native("order-rl", 1, url)).expect_err("limited");
         assert_eq!(error.code(), Some("FREQUENCY_LIMITED"));
         assert_eq!(retry_after(error).expect("header"), "1");
     }
-    client.chain("v3/pay/transactions/native").post(native("rl", 1, url)).expect("no more faults");
+    client.chain("v3/pay/transactions/native").post(native("order-rl", 1, url)).expect("no more faults");
     // After a rotation, responses are signed with a new certificate, which the client downloads.
     control(&sandbox, "fault", &json!({ "fault": "rotate-key" })).expect("fault");
     let by_certificate = by_certificate(&sandbox).build().expect("client");
-    by_certificate.chain("v3/pay/transactions/native").post(native("rk", 1, url)).expect("downloaded and verified");
+    by_certificate
+        .chain("v3/pay/transactions/native")
+        .post(native("order-rk", 1, url))
+        .expect("downloaded and verified");
 }
 
 #[test]
@@ -215,30 +218,33 @@ fn invalid_amounts_and_parts_of_orders_are_refused() {
     let sub = |number: &str| json!({ "mchid": MCHID, "out_trade_no": number, "description": "d", "attach": "a", "amount": { "total_amount": 100, "currency": "CNY" } });
     let combined = |number: &str, subs: serde_json::Value| {
         json!({ "json": {
-            "combine_appid": "wx", "combine_mchid": MCHID, "combine_out_trade_no": number, "notify_url": "https://example.com/n", "sub_orders": subs,
+            "combine_appid": "wx8888888888888888", "combine_mchid": MCHID, "combine_out_trade_no": number, "notify_url": "https://example.com/n", "sub_orders": subs,
         }})
     };
     let place = client.chain("v3/combine-transactions/native");
     assert_eq!(
-        place.post(combined("c", json!([sub("s1"), sub("s1")]))).expect_err("twice").code(),
+        place.post(combined("order-c", json!([sub("order-s1"), sub("order-s1")]))).expect_err("twice").code(),
         Some("PARAM_ERROR")
     );
-    assert!(sandbox.pay("s1").is_err(), "no part is placed");
-    place.post(combined("c", json!([sub("s1"), sub("s2")]))).expect("placed");
-    sandbox.pay("s2").expect("all parts are paid");
-    assert_eq!(place.post(combined("c", json!([sub("s3")]))).expect_err("paid").code(), Some("ORDERPAID"));
+    assert!(sandbox.pay("order-s1").is_err(), "no part is placed");
+    place.post(combined("order-c", json!([sub("order-s1"), sub("order-s2")]))).expect("placed");
+    sandbox.pay("order-s2").expect("all parts are paid");
+    assert_eq!(
+        place.post(combined("order-c", json!([sub("order-s3"), sub("order-s4")]))).expect_err("paid").code(),
+        Some("ORDERPAID")
+    );
     for wrong in [json!(-5), json!("3"), json!(3.5), json!({}), json!(0)] {
-        let message =
-            control(&sandbox, "refund", &json!({ "out_trade_no": "s2", "amount": wrong })).expect_err("invalid amount");
+        let message = control(&sandbox, "refund", &json!({ "out_trade_no": "order-s2", "amount": wrong }))
+            .expect_err("invalid amount");
         assert!(message.contains("positive integer"), "{message}");
     }
-    control(&sandbox, "refund", &json!({ "out_trade_no": "s2", "amount": 30 })).expect("refunded");
+    control(&sandbox, "refund", &json!({ "out_trade_no": "order-s2", "amount": 30 })).expect("refunded");
     let refunds = sandbox.overview()["refunds"].clone();
-    assert_eq!((&refunds[0]["out_trade_no"], &refunds[0]["amount"]), (&json!("s2"), &json!(30)));
+    assert_eq!((&refunds[0]["out_trade_no"], &refunds[0]["amount"]), (&json!("order-s2"), &json!(30)));
     for fee in ["18446744073709551615", "+100", "00100", "1e3", "-1", "10000000001"] {
         let error = client.chain("v2/pay/unifiedorder").post(json!({ "xml": {
             "appid": "wx", "mch_id": MCHID, "body": "b", "out_trade_no": "big", "total_fee": fee, "spbill_create_ip": "1.2.3.4",
-            "notify_url": "https://example.com/n", "trade_type": "NATIVE",
+            "notify_url": "https://example.com/n", "trade_type": "NATIVE", "product_id": "1",
         }}));
         assert!(error.expect_err(fee).message().contains("total_fee"), "{fee}");
     }

@@ -6,6 +6,8 @@ use wechatpay_chain::sandbox::MCHID;
 use super::{assert_refused, native, next_delivery, notify_server, verify_delivery, with_field};
 use crate::support::start;
 
+const OPENID: &str = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o";
+
 #[test]
 fn a_native_order_is_placed_paid_notified_and_refunded() {
     let (sandbox, client) = start();
@@ -101,7 +103,7 @@ fn each_invalid_order_is_refused_with_its_field() {
         ("/json/time_expire", "tomorrow".into(), "/time_expire"),
         ("/json/appid", "".into(), "/appid"),
     ] {
-        let options = with_field(native("1", 1, url), pointer, value.clone());
+        let options = with_field(native("order-1", 1, url), pointer, value.clone());
         let error = client.chain("v3/pay/transactions/native").post(options).expect_err(pointer);
         assert_eq!(error.code(), Some("PARAM_ERROR"), "{pointer} {value}: {error}");
         let message = error.response().expect("response").json().expect("json");
@@ -110,12 +112,12 @@ fn each_invalid_order_is_refused_with_its_field() {
     assert_refused(
         &client,
         "v3/pay/transactions/native",
-        with_field(native("1", 1, url), "/json/mchid", "1".into()),
+        with_field(native("order-1", 1, url), "/json/mchid", "1".into()),
         403,
         "NO_AUTH",
     );
-    assert_refused(&client, "v3/pay/transactions/jsapi", native("1", 1, url), 400, "PARAM_ERROR");
-    assert_refused(&client, "v3/pay/transactions/h5", native("1", 1, url), 400, "PARAM_ERROR");
+    assert_refused(&client, "v3/pay/transactions/jsapi", native("order-1", 1, url), 400, "PARAM_ERROR");
+    assert_refused(&client, "v3/pay/transactions/h5", native("order-1", 1, url), 400, "PARAM_ERROR");
     let error = client
         .chain("v3/pay/transactions/native")
         .post(json!({ "body": "{", "headers": { "Content-Type": "application/json" } }));
@@ -141,43 +143,43 @@ fn orders_of_every_type_are_placed_directly_and_by_partners() {
     let h5 = json!({ "payer_client_ip": "14.23.150.211", "h5_info": { "type": "Wap" } });
     for (kind, field, pointer, extra) in [
         ("native", "code_url", "/json/attach", json!("a")),
-        ("jsapi", "prepay_id", "/json/payer", json!({ "openid": "o1", "sp_openid": "o1" })),
+        ("jsapi", "prepay_id", "/json/payer", json!({ "openid": OPENID, "sp_openid": OPENID })),
         ("app", "prepay_id", "/json/attach", json!("a")),
         ("h5", "h5_url", "/json/scene_info", h5),
     ] {
-        let direct = with_field(native(&format!("d-{kind}"), 5, url), pointer, extra.clone());
+        let direct = with_field(native(&format!("direct-{kind}"), 5, url), pointer, extra.clone());
         let placed = client.chain(&format!("v3/pay/transactions/{kind}")).post(direct).expect("placed");
         assert!(placed.json().expect("json")[field].is_string(), "{kind}");
         let placed = client.chain(&format!("v3/pay/partner/transactions/{kind}")).post(with_field(
-            partner(&format!("p-{kind}")),
+            partner(&format!("partner-{kind}")),
             pointer,
             extra,
         ));
         assert!(placed.expect("placed").json().expect("json")[field].is_string(), "{kind}");
-        sandbox.pay(&format!("d-{kind}")).expect("paid");
-        sandbox.pay(&format!("p-{kind}")).expect("paid");
+        sandbox.pay(&format!("direct-{kind}")).expect("paid");
+        sandbox.pay(&format!("partner-{kind}")).expect("paid");
         let queried = client
             .chain("v3/pay/partner/transactions/out-trade-no/{no}")
-            .get(json!({ "no": format!("p-{kind}"), "query": { "sp_mchid": MCHID, "sub_mchid": "1900000209" } }));
+            .get(json!({ "no": format!("partner-{kind}"), "query": { "sp_mchid": MCHID, "sub_mchid": "1900000209" } }));
         let queried = queried.expect("order").json().expect("json");
         assert_eq!((&queried["sub_mchid"], &queried["trade_state"]), (&json!("1900000209"), &json!("SUCCESS")));
     }
     // Each merchant has its own order numbers.
-    client.chain("v3/pay/partner/transactions/native").post(partner("d-native")).expect("another merchant's");
+    client.chain("v3/pay/partner/transactions/native").post(partner("direct-native")).expect("another merchant's");
     let close = client.chain("v3/pay/transactions/out-trade-no/{no}/close");
-    client.chain("v3/pay/transactions/native").post(native("c", 1, url)).expect("placed");
-    let closed = close.post(json!({ "no": "c", "json": { "mchid": MCHID } })).expect("closed");
+    client.chain("v3/pay/transactions/native").post(native("order-c", 1, url)).expect("placed");
+    let closed = close.post(json!({ "no": "order-c", "json": { "mchid": MCHID } })).expect("closed");
     assert_eq!(closed.status(), 204);
     assert_eq!(
-        close.post(json!({ "no": "d-native", "json": { "mchid": MCHID } })).expect_err("paid").code(),
+        close.post(json!({ "no": "direct-native", "json": { "mchid": MCHID } })).expect_err("paid").code(),
         Some("ORDERPAID")
     );
     assert_eq!(
         close.post(json!({ "no": "x", "json": { "mchid": MCHID } })).expect_err("none").code(),
         Some("ORDER_NOT_EXIST")
     );
-    assert_refused(&client, "v3/pay/transactions/native", native("c", 1, url), 400, "ORDER_CLOSED");
-    assert!(sandbox.pay("c").expect_err("closed").message().contains("is closed"));
+    assert_refused(&client, "v3/pay/transactions/native", native("order-c", 1, url), 400, "ORDER_CLOSED");
+    assert!(sandbox.pay("order-c").expect_err("closed").message().contains("is closed"));
     sandbox.audit().expect("balanced");
 }
 
@@ -185,10 +187,10 @@ fn orders_of_every_type_are_placed_directly_and_by_partners() {
 fn a_combined_order_is_placed_paid_and_closed_as_one() {
     let (sandbox, client) = start();
     let (url, receive) = notify_server(vec![]);
-    let sub = |number: &str, amount: u64| json!({ "mchid": MCHID, "out_trade_no": number, "description": "d", "attach": "a", "amount": { "total_amount": amount, "currency": "CNY" } });
+    let sub = |number: &str, amount: u64| json!({ "mchid": MCHID, "out_trade_no": format!("order-{number}"), "description": "d", "attach": "a", "amount": { "total_amount": amount, "currency": "CNY" } });
     let combined = |number: &str, subs: Value| {
         json!({ "json": {
-            "combine_appid": "wxd678efh567hg6787", "combine_mchid": MCHID, "combine_out_trade_no": number, "notify_url": url, "sub_orders": subs,
+            "combine_appid": "wxd678efh567hg6787", "combine_mchid": MCHID, "combine_out_trade_no": format!("order-{number}"), "notify_url": url, "sub_orders": subs,
         }})
     };
     client
@@ -199,23 +201,25 @@ fn a_combined_order_is_placed_paid_and_closed_as_one() {
     let error =
         client.chain("v3/combine-transactions/native").post(combined("other", json!([sub("s3", 10), sub("s1", 10)])));
     assert_eq!(error.expect_err("taken").code(), Some("OUT_TRADE_NO_USED"));
-    assert!(sandbox.pay("s3").is_err(), "no part is placed");
-    sandbox.pay("all").expect("paid");
+    assert!(sandbox.pay("order-s3").is_err(), "no part is placed");
+    sandbox.pay("order-all").expect("paid");
     let notification = verify_delivery(&sandbox, &next_delivery(&receive)).expect("valid");
     assert_eq!(notification.resource()["sub_orders"].as_array().map(Vec::len), Some(2));
     assert_eq!(sandbox.overview()["notifications"].as_array().map(Vec::len), Some(1), "reported once");
-    let queried = client.chain("v3/combine-transactions/out-trade-no/{no}").get(json!({ "no": "all" })).expect("order");
+    let queried =
+        client.chain("v3/combine-transactions/out-trade-no/{no}").get(json!({ "no": "order-all" })).expect("order");
     assert_eq!(queried.json().expect("json")["sub_orders"][1]["amount"]["payer_amount"], 20);
-    client.chain("v3/combine-transactions/jsapi").post(combined("j", json!([sub("s4", 1)]))).expect_err("no payer");
+    let jsapi = combined("j", json!([sub("s4", 1), sub("s7", 1)]));
+    client.chain("v3/combine-transactions/jsapi").post(jsapi).expect_err("no payer");
     client
         .chain("v3/combine-transactions/app")
         .post(combined("c", json!([sub("s5", 1), sub("s6", 1)])))
         .expect("placed");
     let close = client.chain("v3/combine-transactions/out-trade-no/{no}/close");
-    let closing = |no: &str, subs: Value| json!({ "no": no, "json": { "combine_appid": "wxd678efh567hg6787", "sub_orders": subs } });
-    let number = |no: &str| json!({ "mchid": MCHID, "out_trade_no": no });
+    let closing = |no: &str, subs: Value| json!({ "no": format!("order-{no}"), "json": { "combine_appid": "wxd678efh567hg6787", "sub_orders": subs } });
+    let number = |no: &str| json!({ "mchid": MCHID, "out_trade_no": format!("order-{no}") });
     close.post(closing("c", json!([number("s5"), number("s1")]))).expect_err("s1 belongs to another order");
     assert_eq!(close.post(closing("c", json!([number("s5"), number("s6")]))).expect("closed").status(), 204);
-    assert!(sandbox.pay("c").is_err());
+    assert!(sandbox.pay("order-c").is_err());
     sandbox.audit().expect("balanced");
 }

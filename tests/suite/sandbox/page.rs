@@ -49,7 +49,7 @@ fn send_badly_signed(sandbox: &Sandbox, target: &str, signed: bool) {
     let header = wechatpay_chain::formatter::authorization(MCHID, &nonce, &signature, timestamp, SERIAL);
     let header = if signed { format!("authorization: {header}\r\n") } else { String::new() };
     let request = format!(
-        "POST {target} HTTP/1.1\r\nhost: x\r\naccept: a\r\nuser-agent: b\r\nconnection: close\r\n{header}\
+        "POST {target} HTTP/1.1\r\nhost: x\r\naccept: */*\r\nuser-agent: b\r\nconnection: close\r\n{header}\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
@@ -91,8 +91,8 @@ fn the_page_shows_the_state_and_its_buttons_work() {
     browser.open("orders", &row);
     let width = || browser.run("return document.querySelector('#orders img')?.naturalWidth ?? 0;", json!([]));
     assert!(eventually(|| width().as_u64() > Some(0)), "the QR code is loaded");
-    orders.post(native("o2", 1, &url)).expect("placed");
-    browser.assert_cell("orders", &format!("{MCHID}/o2"), "number", "Image形象店-深圳腾大-QQ公仔");
+    orders.post(native("order-o2", 1, &url)).expect("placed");
+    browser.assert_cell("orders", &format!("{MCHID}/order-o2"), "number", "Image形象店-深圳腾大-QQ公仔");
     let open = "return [...document.querySelectorAll('#orders details')].map(one => one.open);";
     assert_eq!(browser.run(open, json!([])), json!([false, true]));
 
@@ -142,10 +142,10 @@ fn the_page_shows_the_state_and_its_buttons_work() {
 
     // The order is paid elsewhere before the button is pressed.
     browser.run("window.held = document.querySelector('#orders .pay');", json!([]));
-    sandbox.pay("o2").expect("paid");
-    browser.assert_cell("orders", &format!("{MCHID}/o2"), "state", "SUCCESS");
+    sandbox.pay("order-o2").expect("paid");
+    browser.assert_cell("orders", &format!("{MCHID}/order-o2"), "state", "SUCCESS");
     browser.run("window.held.click();", json!([]));
-    browser.assert_message("the order \"o2\" is paid already");
+    browser.assert_message("the order \"order-o2\" is paid already");
     wait_for_delivery();
 
     // On a phone nothing is outside of the screen. The next action removes the message.

@@ -140,32 +140,32 @@ fn a_killed_sandbox_has_lost_no_order_that_it_confirmed() {
 fn a_restart_keeps_the_state() {
     let folder = tempfile::tempdir().expect("folder");
     let shared = json!({ "profit_sharing": true });
-    let before =
-        {
-            let sandbox = Sandbox::builder().dir(folder.path()).start().expect("sandbox");
-            let client = sandbox.client().expect("client");
-            for (number, sharing) in [("a", false), ("b", true), ("c", false)] {
-                let mut order = native(number, 1000, "https://example.com/n");
-                if sharing {
-                    order["json"]["settle_info"] = shared.clone();
-                }
-                client.chain("v3/pay/transactions/native").post(order).expect("placed");
+    let before = {
+        let sandbox = Sandbox::builder().dir(folder.path()).start().expect("sandbox");
+        let client = sandbox.client().expect("client");
+        for (number, sharing) in [("order-a", false), ("order-b", true), ("order-c", false)] {
+            let mut order = native(number, 1000, "https://example.com/n");
+            if sharing {
+                order["json"]["settle_info"] = shared.clone();
             }
-            sandbox.pay("a").expect("paid");
-            let transaction_id = sandbox.pay("b").expect("paid");
-            client.chain("v3/refund/domestic/refunds").post(json!({ "json": {
-            "out_trade_no": "a", "out_refund_no": "r", "amount": { "refund": 1, "total": 1000, "currency": "CNY" },
+            client.chain("v3/pay/transactions/native").post(order).expect("placed");
+        }
+        sandbox.pay("order-a").expect("paid");
+        add_receiver(&client);
+        let transaction_id = sandbox.pay("order-b").expect("paid");
+        client.chain("v3/refund/domestic/refunds").post(json!({ "json": {
+            "out_trade_no": "order-a", "out_refund_no": "r", "amount": { "refund": 1, "total": 1000, "currency": "CNY" },
         }})).expect("refunded");
-            client
-                .chain("v3/profitsharing/orders")
-                .post(json!({ "json": {
-                    "transaction_id": transaction_id, "out_order_no": "s", "unfreeze_unsplit": false,
-                    "receivers": [{ "type": "MERCHANT_ID", "account": "1", "amount": 10, "description": "d" }],
-                }}))
-                .expect("shared");
-            sandbox.audit().expect("balanced");
-            sandbox.overview()
-        };
+        client
+            .chain("v3/profitsharing/orders")
+            .post(json!({ "json": {
+                "transaction_id": transaction_id, "out_order_no": "s", "unfreeze_unsplit": false,
+                "receivers": [{ "type": "MERCHANT_ID", "account": "1", "amount": 10, "description": "d" }],
+            }}))
+            .expect("shared");
+        sandbox.audit().expect("balanced");
+        sandbox.overview()
+    };
     let began = Instant::now();
     let sandbox = Sandbox::builder().dir(folder.path()).start().expect("sandbox");
     println!("started again in {:?}", began.elapsed());
@@ -219,7 +219,7 @@ fn action() -> impl Strategy<Value = Action> {
 /// Runs an action. Returns the state that a query found, or an error that the service would not
 /// return.
 fn run(action: &Action, sandbox: &Sandbox, client: &Client) -> Result<Option<(u8, String)>, String> {
-    let no = |order: &u8| format!("o{order}");
+    let no = |order: &u8| format!("order-{order}");
     let path = "v3/pay/transactions/out-trade-no/{no}";
     let outcome = match action {
         Action::Place(order, total) => {
@@ -313,22 +313,23 @@ fn the_last_change_before_the_end_is_kept() {
         ("place", |_, client, _| {
             client
                 .chain("v3/pay/transactions/native")
-                .post(native("last", 7, "https://example.com/n"))
+                .post(native("order-last", 7, "https://example.com/n"))
                 .expect("placed");
         }),
-        ("pay", |sandbox, _, _| drop(sandbox.pay("open").expect("paid"))),
+        ("pay", |sandbox, _, _| drop(sandbox.pay("order-open").expect("paid"))),
         ("close", |_, client, _| {
             client
-                .chain("v3/pay/transactions/out-trade-no/open/close")
+                .chain("v3/pay/transactions/out-trade-no/order-open/close")
                 .post(json!({ "json": { "mchid": MCHID } }))
                 .expect("closed");
         }),
         ("refund", |_, client, _| {
             client.chain("v3/refund/domestic/refunds").post(json!({ "json": {
-                "out_trade_no": "shared", "out_refund_no": "r", "amount": { "refund": 1, "total": 1000, "currency": "CNY" },
+                "out_trade_no": "order-shared", "out_refund_no": "r", "amount": { "refund": 1, "total": 1000, "currency": "CNY" },
             }})).expect("refunded");
         }),
         ("share", |_, client, id| {
+            add_receiver(client);
             client
                 .chain("v3/profitsharing/orders")
                 .post(json!({ "json": {
@@ -362,12 +363,12 @@ fn the_last_change_before_the_end_is_kept() {
             let client = sandbox.client().expect("client");
             client
                 .chain("v3/pay/transactions/native")
-                .post(native("open", 5, "https://example.com/n"))
+                .post(native("order-open", 5, "https://example.com/n"))
                 .expect("placed");
-            let mut order = native("shared", 1000, "https://example.com/n");
+            let mut order = native("order-shared", 1000, "https://example.com/n");
             order["json"]["settle_info"] = json!({ "profit_sharing": true });
             client.chain("v3/pay/transactions/native").post(order).expect("placed");
-            let id = sandbox.pay("shared").expect("paid");
+            let id = sandbox.pay("order-shared").expect("paid");
             action(&sandbox, &client, &id);
             sandbox.audit().unwrap_or_else(|error| panic!("{name}: {error}"));
             sandbox.overview()
@@ -381,11 +382,21 @@ fn the_last_change_before_the_end_is_kept() {
     }
 }
 
+fn add_receiver(client: &Client) {
+    client
+        .chain("v3/profitsharing/receivers/add")
+        .post(json!({ "json": {
+            "appid": "wx8888888888888888", "type": "MERCHANT_ID", "account": "1", "relation_type": "STORE",
+        }}))
+        .expect("added");
+}
+
 fn transfer(client: &Client) {
     client
         .chain("v3/fund-app/mch-transfer/transfer-bills")
         .post(json!({ "json": {
-            "appid": "wx", "out_bill_no": "t1", "transfer_scene_id": "1000", "openid": "o", "transfer_amount": 400,
+            "appid": "wxf636efh567hg4356", "out_bill_no": "t1", "transfer_scene_id": "1000",
+            "openid": "o-MYE42l80oelYMDE34nYD456Xoy", "transfer_amount": 400,
             "transfer_remark": "r", "transfer_scene_report_infos": [{ "info_type": "a", "info_content": "b" }],
         }}))
         .expect("created");

@@ -10,7 +10,7 @@ fn invalid_and_repeated_authorization_headers_are_refused() {
     // Without the client, since it would not send these headers.
     let send = |authorization: &[String]| {
         let mut request =
-            "GET /v3/x HTTP/1.1\r\nhost: x\r\naccept: a\r\nuser-agent: b\r\nconnection: close\r\n".to_owned();
+            "GET /v3/x HTTP/1.1\r\nhost: x\r\naccept: */*\r\nuser-agent: b\r\nconnection: close\r\n".to_owned();
         authorization.iter().for_each(|value| request += &format!("authorization: {value}\r\n"));
         let mut stream = std::net::TcpStream::connect(sandbox.address()).expect("connected");
         stream.write_all(format!("{request}\r\n").as_bytes()).expect("sent");
@@ -64,7 +64,7 @@ fn the_mistake_in_an_invalid_signature_is_named() {
         let header = wechatpay_chain::formatter::authorization(mchid, &nonce, &signature, timestamp, serial);
         let mut stream = std::net::TcpStream::connect(sandbox.address()).expect("connected");
         let head = format!(
-            "POST {target} HTTP/1.1\r\nhost: x\r\naccept: a\r\nuser-agent: b\r\nconnection: close\r\n\
+            "POST {target} HTTP/1.1\r\nhost: x\r\naccept: */*\r\nuser-agent: b\r\nconnection: close\r\n\
              content-type: application/json\r\ncontent-length: {}\r\nauthorization: {header}\r\n\r\n{body}",
             body.len()
         );

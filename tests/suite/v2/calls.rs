@@ -12,7 +12,7 @@ pub(crate) fn order(out_trade_no: &str) -> Value {
     json!({ "xml": {
         "appid": "wx8888888888888888", "mch_id": MCHID, "sign_type": "HMAC-SHA256", "body": "image形象店 <QQ公仔> ]]> & \"co\"",
         "out_trade_no": out_trade_no, "total_fee": 888, "spbill_create_ip": "123.12.12.123",
-        "notify_url": "https://example.com/notify?a=b&c=d", "trade_type": "NATIVE",
+        "notify_url": "https://example.com/notify", "trade_type": "NATIVE", "product_id": "<a & b>",
     }})
 }
 
