@@ -1,11 +1,26 @@
 //! The system clock, and the formats of a time.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Seconds since 1970, or 0 if the clock is set to an earlier time.
 pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// A time of the clock that runs while the machine is suspended, and of the one that is never set.
+#[derive(Clone, Copy)]
+pub(crate) struct Moment(Instant, SystemTime);
+
+impl Moment {
+    pub(crate) fn now() -> Self {
+        Moment(Instant::now(), SystemTime::now())
+    }
+
+    /// The time since then: the longer one of both clocks.
+    pub(crate) fn elapsed(self) -> Duration {
+        self.0.elapsed().max(self.1.elapsed().unwrap_or_default())
+    }
 }
 
 /// The `Date` header of a response minus the local time, in seconds; `None` without a valid header.

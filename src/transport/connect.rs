@@ -10,7 +10,7 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use http::Uri;
 use http::header::HeaderValue;
@@ -28,6 +28,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::{Handle, Id};
 use tower::{Service, ServiceExt};
 
+use crate::clock::Moment;
 use crate::crypto::identity::Identity;
 use crate::error::{BoxError, Error};
 use crate::transport::proxy::{Proxied, Proxy};
@@ -250,21 +251,6 @@ impl Service<Uri> for SocketConnector {
     }
 }
 
-/// A time of the clock that runs while the machine is suspended, and of the one that is never set.
-#[derive(Clone, Copy)]
-pub(super) struct Moment(Instant, SystemTime);
-
-impl Moment {
-    fn now() -> Self {
-        Moment(Instant::now(), SystemTime::now())
-    }
-
-    /// The time since then: the longer one of both clocks.
-    pub(super) fn elapsed(self) -> Duration {
-        self.0.elapsed().max(self.1.elapsed().unwrap_or_default())
-    }
-}
-
 /// What a socket has to read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Pending {
@@ -283,12 +269,24 @@ struct SocketState {
     stream: Option<TokioIo<TcpStream>>,
     /// The runtime with which the socket is registered.
     runtime: Id,
+    /// The process that opened the socket.
+    process: u32,
     /// The number of bytes written.
     written: u64,
     /// When the socket was last polled and had nothing to read.
     was_empty: Moment,
     /// The data read last arrived after this moment.
     arrived_after: Moment,
+}
+
+impl Drop for SocketState {
+    fn drop(&mut self) {
+        if self.process != std::process::id() {
+            // Forgotten in a forked child: a dropped socket is removed from the epoll descriptor,
+            // which is shared with the parent, and the parent would wait for it in vain.
+            std::mem::forget(self.stream.take());
+        }
+    }
 }
 
 impl SocketHandle {
@@ -361,7 +359,8 @@ impl Socket {
     fn new(stream: TokioIo<TcpStream>) -> io::Result<Self> {
         let runtime = Handle::try_current().map_err(io::Error::other)?.id();
         let now = Moment::now();
-        let state = SocketState { stream: Some(stream), runtime, written: 0, was_empty: now, arrived_after: now };
+        let (stream, process) = (Some(stream), std::process::id());
+        let state = SocketState { stream, runtime, process, written: 0, was_empty: now, arrived_after: now };
         Ok(Socket(SocketHandle(Arc::new(Mutex::new(state)))))
     }
 
@@ -425,5 +424,27 @@ impl Write for Socket {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.poll(|stream| stream.poll_shutdown(context))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Another process ID stands for the socket that a forked child has copied.
+    #[tokio::test]
+    async fn a_forked_child_leaves_the_sockets_of_its_parent() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("address");
+        for is_child in [false, true] {
+            let stream = TcpStream::connect(address).await.expect("connected");
+            let (mut peer, _) = listener.accept().expect("accepted");
+            peer.set_nonblocking(true).expect("mode");
+            let socket = Socket::new(TokioIo::new(stream)).expect("socket");
+            socket.0.lock().process += u32::from(is_child);
+            drop(socket);
+            let end = io::Read::read(&mut peer, &mut [0]);
+            assert_eq!(end.is_err(), is_child, "{end:?}");
+        }
     }
 }

@@ -18,8 +18,9 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::client::legacy::connect::Connection as _;
 
+use crate::clock::Moment;
 use crate::error::BoxError;
-use crate::transport::connect::{BoxStream, Moment, Pending, SocketHandle};
+use crate::transport::connect::{BoxStream, Pending, SocketHandle};
 use crate::transport::runtime;
 
 /// How long a new connection is given to receive what TLS sends after the handshake.

@@ -15,8 +15,9 @@ use http::Uri;
 use http::uri::{Authority, Scheme};
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
 
+use crate::clock::Moment;
 use crate::error::BoxError;
-use crate::transport::connect::{Connector, Moment};
+use crate::transport::connect::Connector;
 use crate::transport::connection::Connection;
 use crate::transport::runtime;
 
@@ -77,8 +78,6 @@ pub(crate) struct Pool {
     pub(super) connector: Connector,
     pub(super) config: PoolConfig,
     state: Mutex<PoolState>,
-    /// A reference for each open connection, idle or in use.
-    open: Arc<()>,
 }
 
 #[derive(Default)]
@@ -90,9 +89,11 @@ struct PoolState {
     /// The host to which a connection is kept ready.
     warm: Option<WarmHost>,
     is_maintained: bool,
+    /// A reference for each open connection of this process, idle or in use.
+    open: Arc<()>,
 }
 
-/// A connection with its reference in [`Pool::open`].
+/// A connection with its reference in [`PoolState::open`].
 pub(super) struct PooledConnection {
     pub(super) connection: Box<Connection>,
     _open: Arc<()>,
@@ -149,7 +150,7 @@ enum Step {
 
 impl Pool {
     pub(super) fn new(connector: Connector, config: PoolConfig) -> Arc<Self> {
-        Arc::new(Pool { connector, config, state: Mutex::default(), open: Arc::default() })
+        Arc::new(Pool { connector, config, state: Mutex::default() })
     }
 
     /// A pool with the same settings and another connector.
@@ -191,7 +192,7 @@ impl Pool {
     /// Opens a connection.
     pub(super) async fn open(&self, target: &Uri, timeout: Option<Duration>) -> Result<PooledConnection, BoxError> {
         let stream = self.connector.connect(target.clone(), timeout).await?;
-        Ok(PooledConnection { connection: Connection::new(stream).await?, _open: Arc::clone(&self.open) })
+        Ok(PooledConnection { connection: Connection::new(stream).await?, _open: Arc::clone(&self.lock().open) })
     }
 
     /// Opens a connection for the next call.
@@ -258,7 +259,7 @@ impl Pool {
             }
         }
         // A connection in use will be idle again, so no other is opened.
-        let in_use = Arc::strong_count(&self.open) - 1 > state.idle.len() + closed.len();
+        let in_use = Arc::strong_count(&state.open) - 1 > state.idle.len() + closed.len();
         let step = match &state.warm {
             Some(warm) if warm.last_call.elapsed() < warm.keep_warm => {
                 // Opened two seconds ahead, so that the next call finds a connection at any time.
