@@ -273,6 +273,8 @@ struct SocketState {
     process: u32,
     /// The number of bytes written.
     written: u64,
+    /// Whether the system did not accept the data written last.
+    is_write_blocked: bool,
     /// When the socket was last polled and had nothing to read.
     was_empty: Moment,
     /// The data read last arrived after this moment.
@@ -297,6 +299,11 @@ impl SocketHandle {
     /// The number of bytes that the system has accepted, TLS included.
     pub(super) fn written(&self) -> u64 {
         self.lock().written
+    }
+
+    /// Whether data is waiting to be written.
+    pub(super) fn is_write_blocked(&self) -> bool {
+        self.lock().is_write_blocked
     }
 
     /// The data read last arrived after this moment. The server may have been idle since then, even
@@ -360,7 +367,15 @@ impl Socket {
         let runtime = Handle::try_current().map_err(io::Error::other)?.id();
         let now = Moment::now();
         let (stream, process) = (Some(stream), std::process::id());
-        let state = SocketState { stream, runtime, process, written: 0, was_empty: now, arrived_after: now };
+        let state = SocketState {
+            stream,
+            runtime,
+            process,
+            written: 0,
+            is_write_blocked: false,
+            was_empty: now,
+            arrived_after: now,
+        };
         Ok(Socket(SocketHandle(Arc::new(Mutex::new(state)))))
     }
 
@@ -373,6 +388,7 @@ impl Socket {
             Ok(stream) => write(Pin::new(stream)),
             Err(error) => Poll::Ready(Err(error)),
         };
+        state.is_write_blocked = written.is_pending();
         if let Poll::Ready(Ok(bytes)) = written {
             state.written += bytes as u64;
         }
@@ -428,23 +444,5 @@ impl Write for Socket {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Another process ID stands for the socket that a forked child has copied.
-    #[tokio::test]
-    async fn a_forked_child_leaves_the_sockets_of_its_parent() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("address");
-        for is_child in [false, true] {
-            let stream = TcpStream::connect(address).await.expect("connected");
-            let (mut peer, _) = listener.accept().expect("accepted");
-            peer.set_nonblocking(true).expect("mode");
-            let socket = Socket::new(TokioIo::new(stream)).expect("socket");
-            socket.0.lock().process += u32::from(is_child);
-            drop(socket);
-            let end = io::Read::read(&mut peer, &mut [0]);
-            assert_eq!(end.is_err(), is_child, "{end:?}");
-        }
-    }
-}
+#[path = "connect_tests.rs"]
+mod tests;

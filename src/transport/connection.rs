@@ -179,9 +179,12 @@ impl Connection {
     }
 
     /// Whether the connection waits for the next request. hyper has to be polled after the end of a
-    /// body.
+    /// body. After an early response, the rest of the request may be in a buffer of hyper or
+    /// rustls, and the next request would wait behind it.
     pub(super) fn is_idle(&mut self) -> bool {
-        self.poll(&mut Context::from_waker(Waker::noop())).is_pending() && self.sender.is_ready()
+        self.poll(&mut Context::from_waker(Waker::noop())).is_pending()
+            && self.sender.is_ready()
+            && !self.socket.is_write_blocked()
     }
 }
 

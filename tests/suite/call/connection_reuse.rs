@@ -177,3 +177,35 @@ fn data_that_was_not_asked_for_is_not_the_next_response() {
         }
     }
 }
+
+/// The server responds before it has read the body. hyper keeps the rest of the body in a buffer if
+/// the request goes to a proxy without a tunnel.
+#[test]
+fn a_connection_with_an_unfinished_request_is_not_used_again() {
+    let sandbox = sandbox();
+    let (connections, posts) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (counted, counted_posts) = (Arc::clone(&connections), Arc::clone(&posts));
+    let address = server(move |mut stream| {
+        let (connection, posts) = (counted.fetch_add(1, Ordering::SeqCst), Arc::clone(&counted_posts));
+        async move {
+            if connection == 0 {
+                let mut head = [0; 4096];
+                let _ = stream.read(&mut head).await?;
+                stream.write_all(NOT_FOUND).await?;
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                return Ok(());
+            }
+            while read_request(&mut stream).await?.is_some() {
+                posts.fetch_add(1, Ordering::SeqCst);
+                stream.write_all(NOT_FOUND).await?;
+            }
+            Ok(())
+        }
+    });
+    let builder = sandbox.client_builder().base_uri("http://example.com/").proxy(format!("http://{address}"));
+    let client = builder.build().expect("client");
+    let large = client.chain("v3/x").post(json!({ "json": { "a": "x".repeat(8_000_000) } }));
+    assert_eq!(kind(large), ErrorKind::ClientError);
+    assert_eq!(kind(post(&client).wait()), ErrorKind::ClientError);
+    assert_eq!((connections.load(Ordering::SeqCst), posts.load(Ordering::SeqCst)), (2, 1));
+}
