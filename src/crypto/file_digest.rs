@@ -177,6 +177,23 @@ mod tests {
         assert!(!matches(&[b"\x1f"], SHA1_OF_ABC));
     }
 
+    /// For gzip, the digest of the decompressed file, since WeChat Pay announces that one.
+    #[test]
+    fn the_error_names_the_algorithm_and_the_digest() {
+        let error = |algorithm, text: &[u8]| {
+            let mut digest = FileDigest::new(algorithm, "00");
+            digest.update(text);
+            digest.finish().expect_err("another digest")
+        };
+        let sha1 = SHA1_OF_ABC.to_ascii_lowercase();
+        assert_eq!(error(Algorithm::Sha1, b"abc"), format!("its SHA1 is {sha1}, expected 00"));
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(b"abc").expect("memory");
+        let gzip = encoder.finish().expect("memory");
+        assert_eq!(error(Algorithm::Sha1, &gzip), format!("its SHA1 is {sha1}, expected 00"));
+        assert!(error(Algorithm::Sha256, b"").starts_with("its SHA256 is e3b0c44298fc1c149afb"));
+    }
+
     #[test]
     fn algorithms_by_name() {
         assert_eq!(Algorithm::from_name("SHA256"), Some(Algorithm::Sha256));

@@ -364,3 +364,13 @@ fn every_documented_event_is_verified() {
     }
     assert_eq!(count, 61);
 }
+
+#[test]
+fn a_notification_of_half_a_mebibyte_is_accepted() {
+    let sandbox = sandbox();
+    let resource = json!({ "attach": "x".repeat(400_000) });
+    let request = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &resource).expect("notification");
+    assert!(request.body().len() > 512 * 1024, "{}", request.body().len());
+    let notification = verifier_of(&sandbox).verify(request.headers(), request.body()).expect("below the limit");
+    assert_eq!(notification.resource(), &resource);
+}
