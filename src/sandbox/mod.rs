@@ -100,6 +100,7 @@ mod outbox_worker;
 mod refusal_log;
 mod server;
 mod store;
+mod store_file;
 mod wire_headers;
 
 // The public interface.

@@ -84,14 +84,15 @@ fn restore(dir: &Path) -> Result<Restored, Error> {
         Error::config(format!("the folder {} cannot be created: {source}", dir.display())).with_source(source)
     })?;
     let (mut ledger, mut deliveries) = (Ledger::default(), Vec::new());
+    let key_file = dir.join("sandbox-keys.json");
     // The database is opened first, because its lock keeps other sandboxes out of the folder.
-    let store = Store::open(&dir.join("sandbox.redb"), |table, key, row| match table {
+    let store = Store::open(&dir.join("sandbox.redb"), &key_file, |table, key, row| match table {
         Table::Deliveries => {
             deliveries.push(serde_json::from_slice(row).map_err(|error| error.to_string())?);
             Ok(())
         }
         table => ledger.restore(table, key, row),
     })?;
-    let keys = Arc::new(Keys::of_folder(&dir.join("sandbox-keys.json"))?);
+    let keys = Arc::new(Keys::of_folder(&key_file)?);
     Ok(Restored { keys, store, ledger, deliveries })
 }

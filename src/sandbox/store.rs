@@ -8,10 +8,11 @@ use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 
-use redb::{Database, ReadableTable, TableDefinition};
+use redb::{Database, TableDefinition};
 use tokio::sync::oneshot;
 
 use super::rows::{Change, RowChange, Table};
+use super::store_file;
 use crate::error::{BoxError, Error};
 
 /// A table of rows in JSON.
@@ -49,26 +50,21 @@ impl Store {
     }
 
     /// Opens the database at `path`, passes its rows to `restore` in the order of their keys, and
-    /// starts the writing thread.
+    /// starts the writing thread. `key_file` belongs to the database.
     ///
     /// # Errors
     /// The database cannot be used, another process uses it, or `restore` fails.
     pub(super) fn open(
         path: &Path,
+        key_file: &Path,
         mut restore: impl FnMut(Table, &str, &[u8]) -> Result<(), String>,
     ) -> Result<Self, Error> {
         let failed = |source: BoxError| {
             Error::config(format!("the sandbox's database {} cannot be used: {source}", path.display()))
                 .with_source(source)
         };
-        let database = Database::create(path).map_err(|source| match source {
-            redb::DatabaseError::DatabaseAlreadyOpen => Error::config(format!(
-                "another sandbox is running with this folder (its database is {}): stop it, or use another folder and port (--dir, --port)",
-                path.display()
-            )),
-            source => failed(format!("{source}: move the folder away to start with a new one").into()),
-        })?;
-        for (table, key, row) in read_all(&database).map_err(failed)? {
+        let (database, rows) = store_file::open(path, key_file)?;
+        for (table, key, row) in rows {
             restore(table, &key, &row).map_err(|reason| failed(format!("row {key:?}: {reason}").into()))?;
         }
         let (jobs, receiver) = mpsc::channel();
@@ -96,26 +92,8 @@ impl Drop for Store {
     }
 }
 
-fn definition(table: Table) -> Definition {
+pub(super) fn definition(table: Table) -> Definition {
     TableDefinition::new(table.name())
-}
-
-fn read_all(database: &Database) -> Result<Vec<(Table, String, Vec<u8>)>, BoxError> {
-    // A table exists once it was opened for writing.
-    let transaction = database.begin_write()?;
-    for table in Table::ALL {
-        transaction.open_table(definition(table))?;
-    }
-    transaction.commit()?;
-    let transaction = database.begin_read()?;
-    let mut rows = Vec::new();
-    for table in Table::ALL {
-        for entry in transaction.open_table(definition(table))?.iter()? {
-            let (key, value) = entry?;
-            rows.push((table, key.value().to_owned(), value.value().to_owned()));
-        }
-    }
-    Ok(rows)
 }
 
 fn run(database: &Database, jobs: &Receiver<Job>) {
