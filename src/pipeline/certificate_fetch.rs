@@ -162,7 +162,7 @@ mod tests {
             let sealed = json!({ "ciphertext": ciphertext, "nonce": "0123456789ab", "associated_data": "certificate" });
             json!({ "serial_no": serial, "encrypt_certificate": sealed })
         };
-        let rsa = keys::issue(901, SystemTime::now() + Duration::from_secs(60)).expect("issued");
+        let rsa = keys::issue(SystemTime::now() + Duration::from_secs(60)).expect("issued");
         let elliptic = rcgen::generate_simple_self_signed(vec!["x".to_owned()]).expect("certificate").cert.pem();
         let service = BoxService::new(tower::service_fn(|_| std::future::ready(Err(Error::layer("not called")))));
         let source = CertificateSource {

@@ -7,12 +7,12 @@ use http::header::{ACCEPT, AUTHORIZATION, USER_AGENT};
 use serde_json::{Value, json};
 
 use super::diagnose::{Diagnosis, SignedParts, diagnose};
-use super::merchant::{MCHID, SERIAL};
+use super::keys::Keys;
+use super::merchant::MCHID;
 use super::nonces::Nonces;
 use super::refusal::Refusal;
 use super::request::InboundRequest;
 use super::request_log::SignatureCheck;
-use crate::crypto::PublicKey;
 use crate::proto::signing_string::{self, Authorization};
 
 /// How far a request's clock may be off, in seconds.
@@ -25,12 +25,12 @@ const MAX_SHOWN_CHARS: usize = 512;
 pub(super) fn authenticate(
     request: &InboundRequest,
     signed: &[u8],
-    merchant_key: &PublicKey,
+    keys: &Keys,
     nonces: &mut Nonces,
     now: i64,
 ) -> (SignatureCheck, Result<(), Refusal>) {
     let mut check = SignatureCheck::default();
-    let outcome = check_request(request, signed, merchant_key, nonces, now, &mut check);
+    let outcome = check_request(request, signed, keys, nonces, now, &mut check);
     if let Err(refusal) = &outcome {
         if check.reason.is_empty() {
             check.reason = format!("{} {}", refusal.message, refusal.detail["issue"].as_str().unwrap_or_default());
@@ -42,7 +42,7 @@ pub(super) fn authenticate(
 fn check_request(
     request: &InboundRequest,
     signed: &[u8],
-    merchant_key: &PublicKey,
+    keys: &Keys,
     nonces: &mut Nonces,
     now: i64,
     check: &mut SignatureCheck,
@@ -61,10 +61,14 @@ fn check_request(
             detail, ..Refusal::new(StatusCode::BAD_REQUEST, "MCH_NOT_EXISTS", "商户号不存在")
         });
     }
-    if !fields.serial.eq_ignore_ascii_case(SERIAL) {
+    if !fields.serial.eq_ignore_ascii_case(&keys.serial) {
         return Err(sign_error(
             "商户证书序列号有误。请使用签名私钥匹配的证书序列号",
-            detail("serial_no", format!("the serial number of the sandbox's merchant is {SERIAL}"), "authorization"),
+            detail(
+                "serial_no",
+                format!("the serial number of the sandbox's merchant is {}", keys.serial),
+                "authorization",
+            ),
         ));
     }
     if fields.timestamp.abs_diff(now) > MAX_CLOCK_SKEW {
@@ -78,6 +82,7 @@ fn check_request(
     let message = signing_string::request(method, target, fields.timestamp, fields.nonce, signed);
     check.expected = String::from_utf8_lossy(&message).into_owned();
     let signature = BASE64_STANDARD.decode(fields.signature).unwrap_or_default();
+    let merchant_key = &keys.merchant.public_key();
     if merchant_key.verify(&message, &signature) {
         // Only the nonce of a valid signature is remembered, so that nobody can use up the nonces
         // of others.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::Sandbox;
-use super::merchant::{MCHID, PUBLIC_KEY_ID, SERIAL};
+use super::merchant::{MCHID, PUBLIC_KEY_ID};
 use super::private_file;
 
 /// The settings file for `wxpay --config`.
@@ -40,7 +40,7 @@ pub(crate) fn summary(sandbox: &Sandbox, folder: &Path) -> Value {
         certs[issued.serial.as_str()] = files.path("wechatpay_cert.pem").into();
     }
     json!({
-        "base_uri": sandbox.base_uri(), "tls_base_uri": sandbox.tls_base_uri(), "mchid": MCHID, "serial": SERIAL,
+        "base_uri": sandbox.base_uri(), "tls_base_uri": sandbox.tls_base_uri(), "mchid": MCHID, "serial": sandbox.inner.keys.serial,
         "private_key": files.path("apiclient_key.pem"), "certificate": files.path("apiclient_cert.pem"), "certs": certs,
         "apiv3_key": sandbox.inner.keys.apiv3_text, "secret": String::from_utf8_lossy(sandbox.secret().expose()),
         "root_certificate": files.path("root_cert.pem"), "config": files.path(CONFIG),
@@ -53,6 +53,7 @@ pub(super) fn write(sandbox: &Sandbox, folder: &Path) -> io::Result<()> {
     let path = |name: &str| folder.join(name);
     private_file::write(&path("apiclient_key.pem"), &keys.merchant_pem)?;
     fs::write(path("apiclient_cert.pem"), &keys.tls.merchant_cert_pem)?;
+    private_file::write(&path("apiclient_cert.p12"), keys.pkcs12().map_err(io::Error::other)?)?;
     fs::write(path("pub_key.pem"), &keys.platform_public_pem)?;
     fs::write(path("root_cert.pem"), &keys.tls.root_pem)?;
     if let Some(issued) = &keys.certificate {
@@ -63,11 +64,12 @@ pub(super) fn write(sandbox: &Sandbox, folder: &Path) -> io::Result<()> {
     let certificate_serial = keys.certificate.as_ref().map_or("", |issued| issued.serial.as_str());
     private_file::write(
         &path(CONFIG),
-        &format!(
-            "mchid = {MCHID:?}\nserial = {SERIAL:?}\nprivate_key = \"file://apiclient_key.pem\"\nbase_uri = {:?}\nproxy = \"\"\n\
+        format!(
+            "mchid = {MCHID:?}\nserial = {:?}\nprivate_key = \"file://apiclient_key.pem\"\nbase_uri = {:?}\nproxy = \"\"\n\
              root_certificate = \"file://root_cert.pem\"\n\
              apiv3_key = {:?}\nsecret = {:?}\n\n[certs]\n{PUBLIC_KEY_ID} = \"file://pub_key.pem\"\n{}\n[merchant]\n\
              cert = \"file://apiclient_cert.pem\"\nkey = \"file://apiclient_key.pem\"\n",
+            keys.serial,
             // Over TLS, so that the endpoints that require the client certificate work as well.
             text("tls_base_uri"),
             text("apiv3_key"),
@@ -83,8 +85,11 @@ pub(super) fn write(sandbox: &Sandbox, folder: &Path) -> io::Result<()> {
         let mut filled = (*template).to_owned();
         for (placeholder, value) in [
             ("@BASE_URI@", text("base_uri")),
+            ("@TLS_BASE_URI@", text("tls_base_uri")),
+            ("@ROOT_CERT@", text("root_certificate")),
+            ("@MERCHANT_CERT@", text("certificate")),
             ("@MCHID@", MCHID.to_owned()),
-            ("@SERIAL@", SERIAL.to_owned()),
+            ("@SERIAL@", keys.serial.clone()),
             ("@PRIVATE_KEY@", text("private_key")),
             ("@PUBLIC_KEY_ID@", PUBLIC_KEY_ID.to_owned()),
             ("@PUBLIC_KEY@", all["certs"][PUBLIC_KEY_ID].as_str().unwrap_or_default().to_owned()),
@@ -99,7 +104,7 @@ pub(super) fn write(sandbox: &Sandbox, folder: &Path) -> io::Result<()> {
     }
     private_file::write(
         &path(RUNNING),
-        &json!({ "base_uri": sandbox.base_uri(), "tls_base_uri": sandbox.tls_base_uri(), "pid": std::process::id() })
+        json!({ "base_uri": sandbox.base_uri(), "tls_base_uri": sandbox.tls_base_uri(), "pid": std::process::id() })
             .to_string(),
     )
 }

@@ -1,6 +1,8 @@
 //! Dispatches a request: authenticates and routes it, enqueues its notifications, logs it, and
 //! signs the response. All of this happens under one lock, so that a request is atomic.
 
+use std::sync::Arc;
+
 use super::api_version::ApiVersion;
 use super::authenticate::authenticate;
 use super::fault_injection::{self, Transmission};
@@ -65,8 +67,8 @@ fn respond_v3(state: &mut State, inbound: &InboundRequest, now: i64) -> (Signatu
         Err(refusal) => return (SignatureCheck::default(), refusal.into()),
     };
     let signed = upload.as_ref().map_or(inbound.http.body(), |upload| &upload.meta);
-    let merchant_key = state.platform.keys.merchant.public_key();
-    let (check, outcome) = authenticate(inbound, signed, &merchant_key, &mut state.nonces, now);
+    let keys = Arc::clone(&state.platform.keys);
+    let (check, outcome) = authenticate(inbound, signed, &keys, &mut state.nonces, now);
     let outcome = outcome
         .and_then(|()| sensitive_fields::check_serial(&state.platform, inbound))
         .and_then(|()| routes::route(state, inbound, upload.as_ref(), now));

@@ -11,13 +11,13 @@ use rcgen::{CertificateParams, DnType, PKCS_RSA_SHA256, SerialNumber};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use serde::{Deserialize, Serialize};
 
-use super::merchant::MCHID;
+use super::merchant::{MCHID, SERIAL};
 use super::private_file;
-use super::tls::{Tls, TlsMaterial};
+use super::tls::{Tls, TlsMaterial, bytes_of};
 use crate::crypto::decode;
 use crate::crypto::der::{Der, DerKind};
 use crate::crypto::pem::to_pem;
-use crate::crypto::{Apiv3Key, PrivateKey, random};
+use crate::crypto::{Apiv3Key, PrivateKey, hash, random};
 use crate::error::Error;
 use crate::proto::v2::Apiv2Credential;
 
@@ -25,6 +25,9 @@ use crate::proto::v2::Apiv2Credential;
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Material {
     merchant: String,
+    /// The serial number of the merchant's certificate.
+    #[serde(default = "default_serial")]
+    serial: String,
     platform: String,
     apiv3_key: String,
     secret: String,
@@ -43,6 +46,8 @@ pub(super) struct IssuedMaterial {
 pub(super) struct Keys {
     pub(super) merchant: PrivateKey,
     pub(super) merchant_pem: String,
+    /// The serial number of the merchant's certificate.
+    pub(super) serial: String,
     pub(super) platform: PrivateKey,
     pub(super) platform_public_pem: String,
     pub(super) apiv3_key: Apiv3Key,
@@ -69,14 +74,23 @@ pub(super) fn certificate(number: usize) -> Result<Arc<Issued>, Error> {
     static ISSUED: Mutex<Vec<Arc<Issued>>> = Mutex::new(Vec::new());
     let mut issued = ISSUED.lock().unwrap_or_else(PoisonError::into_inner);
     while issued.len() <= number {
-        // Serial numbers start at the current time. A client may have stored a certificate of an
-        // earlier process, and would take one with the same serial number for it.
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        let number = usize::try_from(since).unwrap_or_default() + issued.len();
-        let next = issue(number, SystemTime::now() + VALIDITY)?;
+        let next = issue(SystemTime::now() + VALIDITY)?;
         issued.push(Arc::new(next));
     }
     issued.get(number).cloned().ok_or_else(|| Error::config("the sandbox has no certificate with this number"))
+}
+
+/// A random serial number of 20 bytes, in hexadecimal, with the prefix of its kind. A client may
+/// have stored a certificate of another sandbox, and would take one with the same serial number for
+/// it.
+fn random_serial(prefix: &str) -> Result<String, Error> {
+    let digest = hash::sha1(random::nonce()?).to_ascii_uppercase();
+    Ok(format!("{prefix}{}", digest.get(prefix.len()..).unwrap_or_default()))
+}
+
+/// The serial number of the merchant's certificate in key files without one.
+fn default_serial() -> String {
+    SERIAL.to_owned()
 }
 
 fn key_error<E>(_: E) -> Error {
@@ -90,31 +104,25 @@ fn generate() -> Result<String, Error> {
 }
 
 /// Issues a platform certificate.
-pub(crate) fn issue(number: usize, until: SystemTime) -> Result<Issued, Error> {
-    Issued::from(&issue_material(number, until)?)
+pub(crate) fn issue(until: SystemTime) -> Result<Issued, Error> {
+    Issued::from(&issue_material(until)?)
 }
 
-fn issue_material(number: usize, until: SystemTime) -> Result<IssuedMaterial, Error> {
+fn issue_material(until: SystemTime) -> Result<IssuedMaterial, Error> {
     let failed = |source: rcgen::Error| Error::config("the sandbox cannot issue a certificate").with_source(source);
     let key = generate()?;
     let der = der_of(&key)?;
     let signer =
         rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&PrivatePkcs8KeyDer::from(der.as_slice()), &PKCS_RSA_SHA256);
-    let mut serial =
-        vec![0x71, 0x32, 0xd7, 0x2a, 0x03, 0xe9, 0x3c, 0xdd, 0xf8, 0xc0, 0x3b, 0xbd, 0x1f, 0x37, 0xee, 0xdf];
-    serial.extend_from_slice(&u32::try_from(number).unwrap_or(u32::MAX).to_be_bytes());
+    let serial = random_serial("7132D72A")?;
     let mut params = CertificateParams::new(Vec::new()).map_err(failed)?;
     params.distinguished_name.push(DnType::CommonName, "Tenpay.com sign");
     params.distinguished_name.push(DnType::OrganizationName, "Tenpay.com");
-    params.serial_number = Some(SerialNumber::from(serial.clone()));
+    params.serial_number = Some(SerialNumber::from(bytes_of(&serial)));
     params.not_before = (SystemTime::now() - Duration::from_secs(3600)).into();
     params.not_after = until.into();
     let certificate = params.self_signed(&signer.map_err(failed)?).map_err(failed)?;
-    Ok(IssuedMaterial {
-        key,
-        serial: crate::crypto::hex::encode(&serial).to_ascii_uppercase(),
-        pem: to_pem("CERTIFICATE", certificate.der()),
-    })
+    Ok(IssuedMaterial { key, serial, pem: to_pem("CERTIFICATE", certificate.der()) })
 }
 
 /// The DER of a key that `generate` returned.
@@ -143,7 +151,7 @@ impl Issued {
 }
 
 impl Material {
-    fn generate() -> Result<Self, Error> {
+    fn generate(serial: String) -> Result<Self, Error> {
         // In parallel, because generating keys takes most of the time of a first start.
         let (merchant, platform) = std::thread::scope(|scope| {
             let merchant = scope.spawn(generate);
@@ -152,8 +160,9 @@ impl Material {
             Ok::<_, Error>((merchant?, platform?))
         })?;
         Ok(Material {
-            tls: TlsMaterial::issue(&der_of(&merchant)?)?,
+            tls: TlsMaterial::issue(&der_of(&merchant)?, &serial)?,
             merchant,
+            serial,
             platform,
             apiv3_key: random::nonce()?,
             secret: random::nonce()?,
@@ -171,12 +180,32 @@ impl Keys {
             platform,
             merchant: PrivateKey::from_pem(&material.merchant)?,
             merchant_pem: material.merchant,
+            serial: material.serial,
             apiv3_key: Apiv3Key::new(material.apiv3_key.as_str())?,
             apiv3_text: material.apiv3_key,
             apiv2: Apiv2Credential::new(MCHID, material.secret.into()).map_err(Error::config)?,
             tls: Tls::new(&material.tls)?,
             certificate: issued.map(Arc::new),
         })
+    }
+
+    /// The merchant's certificate and key as `apiclient_cert.p12`, with the merchant ID as the
+    /// passphrase.
+    pub(super) fn pkcs12(&self) -> Result<Vec<u8>, Error> {
+        use p12_keystore::{
+            Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, LocalKeyId, MacAlgorithm, PrivateKeyChain,
+        };
+        let failed = |_| Error::config("the sandbox cannot issue a certificate");
+        let key = p12_keystore::PrivateKey::from_der(&der_of(&self.merchant_pem)?).map_err(failed)?;
+        let certificates = decode::certificates(&self.tls.merchant_cert_pem).map_err(Error::config)?;
+        let chain: Vec<Certificate> =
+            certificates.iter().map(|der| Certificate::from_der(der)).collect::<Result<_, _>>().map_err(failed)?;
+        let mut store = KeyStore::new();
+        let id = LocalKeyId::from(self.serial.as_bytes());
+        store.add_entry(MCHID, KeyStoreEntry::PrivateKeyChain(PrivateKeyChain::new(id, key, chain)));
+        // The algorithms that every library reads.
+        let writer = store.writer(MCHID).encryption_algorithm(EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc);
+        writer.mac_algorithm(MacAlgorithm::HmacSha1).write().map_err(failed)
     }
 
     /// Reads the key file of a data folder, and creates it if it does not exist.
@@ -186,8 +215,8 @@ impl Keys {
             Ok(bytes) => serde_json::from_slice(&bytes)
                 .map_err(|_| failed("the file is damaged: move the folder away to start with new keys".to_owned()))?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let mut generated = Material::generate()?;
-                generated.certificate = Some(issue_material(0, SystemTime::now() + VALIDITY)?);
+                let mut generated = Material::generate(random_serial("3775B6A4")?)?;
+                generated.certificate = Some(issue_material(SystemTime::now() + VALIDITY)?);
                 let text = serde_json::to_string(&generated).map_err(|error| failed(error.to_string()))?;
                 private_file::write(path, &text).map_err(|error| failed(error.to_string()))?;
                 generated
@@ -205,5 +234,5 @@ pub(super) fn of_process() -> Result<Arc<Keys>, Error> {
     if let Some(keys) = &*slot {
         return Ok(Arc::clone(keys));
     }
-    Ok(Arc::clone(slot.insert(Arc::new(Keys::from(Material::generate()?)?))))
+    Ok(Arc::clone(slot.insert(Arc::new(Keys::from(Material::generate(default_serial())?)?))))
 }

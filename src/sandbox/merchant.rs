@@ -2,7 +2,8 @@
 
 /// The ID of the sandbox's merchant.
 pub const MCHID: &str = "1900000109";
-/// The serial number of the merchant's certificate.
+/// The serial number of the merchant's certificate in a sandbox without a data folder. Each data
+/// folder has its own, which [`settings`](super::Sandbox::settings) contains.
 pub const SERIAL: &str = "3775B6A45ACD588826D15E583A95F5DDC0FFEE00";
 /// The ID of the platform's public key.
 pub const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_0119000001092026010100000000000000";

@@ -285,7 +285,7 @@ impl Sandbox {
     pub fn settings(&self) -> Value {
         json!({
             "mchid": MCHID,
-            "serial": SERIAL,
+            "serial": self.inner.keys.serial,
             "privateKey": self.inner.keys.merchant_pem,
             "certs": { PUBLIC_KEY_ID: self.inner.keys.platform_public_pem },
             "apiv3_key": self.inner.keys.apiv3_text,
@@ -300,7 +300,7 @@ impl Sandbox {
     pub fn client_builder(&self) -> ClientBuilder {
         Client::builder()
             .mchid(MCHID)
-            .serial(SERIAL)
+            .serial(&self.inner.keys.serial)
             .private_key(self.merchant_key())
             .platform_key(PUBLIC_KEY_ID, self.platform_key())
             .secret(self.secret())

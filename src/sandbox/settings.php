@@ -11,6 +11,9 @@ return WeChatPay\Builder::factory([
         '@CERT_SERIAL@' => WeChatPay\Crypto\Rsa::from('file://@CERT@', WeChatPay\Crypto\Rsa::KEY_TYPE_PUBLIC),
     ],
     'secret' => '@SECRET@',
-    'base_uri' => '@BASE_URI@',
+    // The client certificate, for calls of APIv2 with 'security' => true. It is presented over TLS only.
+    'merchant' => ['cert' => '@MERCHANT_CERT@', 'key' => '@PRIVATE_KEY@'],
+    'base_uri' => '@TLS_BASE_URI@',
+    'verify' => '@ROOT_CERT@',
 ]);
 // The APIv3 key, for notifications: @APIV3_KEY@

@@ -8,15 +8,12 @@ use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 
-use redb::{Database, TableDefinition};
+use redb::Database;
 use tokio::sync::oneshot;
 
 use super::rows::{Change, RowChange, Table};
-use super::store_file;
+use super::store_file::{self, definition};
 use crate::error::{BoxError, Error};
-
-/// A table of rows in JSON.
-type Definition = TableDefinition<'static, &'static str, &'static [u8]>;
 
 /// Writes changed rows to the database, if there is one.
 pub(super) struct Store {
@@ -90,10 +87,6 @@ impl Drop for Store {
             let _ = thread.join();
         }
     }
-}
-
-pub(super) fn definition(table: Table) -> Definition {
-    TableDefinition::new(table.name())
 }
 
 fn run(database: &Database, jobs: &Receiver<Job>) {

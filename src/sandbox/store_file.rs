@@ -12,11 +12,15 @@ use std::path::Path;
 use std::sync::Once;
 
 use redb::backends::{FileBackend, InMemoryBackend};
-use redb::{Database, DatabaseError, ReadableTable, StorageBackend};
+use redb::{Database, DatabaseError, ReadableTable, StorageBackend, TableDefinition};
 
 use super::rows::Table;
-use super::store::definition;
 use crate::error::{BoxError, Error};
+
+/// A table of rows in JSON.
+pub(super) fn definition(table: Table) -> TableDefinition<'static, &'static str, &'static [u8]> {
+    TableDefinition::new(table.name())
+}
 
 /// A table, a key and a row.
 pub(super) type Row = (Table, String, Vec<u8>);
@@ -80,7 +84,7 @@ fn read_copy(bytes: &[u8]) -> Result<Vec<Row>, BoxError> {
     backend.write(0, bytes)?;
     let mut database = Database::builder().create_with_backend(backend)?;
     if !database.check_integrity()? {
-        return Err("a part of it does not match its checksum".into());
+        return Err(redb::StorageError::Corrupted(String::new()).into());
     }
     read_all(&database)
 }

@@ -14,7 +14,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Serialize};
 
-use super::merchant::{MCHID, SERIAL};
+use super::merchant::MCHID;
 use crate::error::Error;
 
 /// Certificates and keys in PEM. The private key of the authority is dropped, because it signs
@@ -36,8 +36,9 @@ pub(super) struct Tls {
 }
 
 impl TlsMaterial {
-    /// Issues the certificates. `merchant_key` is in PKCS#8.
-    pub(super) fn issue(merchant_key: &[u8]) -> Result<Self, Error> {
+    /// Issues the certificates. `merchant_key` is in PKCS#8, `serial` is the serial number of its
+    /// certificate.
+    pub(super) fn issue(merchant_key: &[u8], serial: &str) -> Result<Self, Error> {
         let failed = |source: rcgen::Error| Error::config("the sandbox cannot issue a certificate").with_source(source);
         let mut params = named("Sandbox CA").map_err(failed)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -51,7 +52,7 @@ impl TlsMaterial {
         let server = params.signed_by(&key, &authority).map_err(failed)?;
 
         let mut params = named(MCHID).map_err(failed)?;
-        params.serial_number = Some(SerialNumber::from(bytes_of(SERIAL)));
+        params.serial_number = Some(SerialNumber::from(bytes_of(serial)));
         let merchant_key = PrivatePkcs8KeyDer::from(merchant_key);
         let merchant_key = KeyPair::from_pkcs8_der_and_sign_algo(&merchant_key, &PKCS_RSA_SHA256).map_err(failed)?;
         let merchant = params.signed_by(&merchant_key, &authority).map_err(failed)?;
@@ -108,7 +109,7 @@ fn named(name: &str) -> Result<CertificateParams, rcgen::Error> {
 }
 
 /// Decodes a hexadecimal number.
-fn bytes_of(hexadecimal: &str) -> Vec<u8> {
+pub(super) fn bytes_of(hexadecimal: &str) -> Vec<u8> {
     let digits: Vec<u8> =
         hexadecimal.chars().filter_map(|c| c.to_digit(16)).filter_map(|d| u8::try_from(d).ok()).collect();
     digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect()

@@ -44,7 +44,10 @@ fn each_mistake_is_found_by_its_check() {
     let line = |name: &str| good.lines().find(|line| line.starts_with(name)).expect(name).to_owned();
     let replaced = |name: &str, with: String| good.replace(&line(name), &format!("{name} = {with:?}"));
     let closed = unused_address();
-    let serial = wechatpay_chain::sandbox::SERIAL;
+    let settings = sandbox.settings();
+    let serial = settings["serial"].as_str().expect("serial");
+    let platform = std::fs::read_to_string(folder.path().join("wechatpay_cert.pem")).expect("certificate");
+    let platform = wechatpay_chain::Certificate::from_pem(&platform).expect("certificate").serial().to_owned();
     let mut messages = BTreeMap::<&str, Vec<(String, String)>>::new();
     for (toml, check, expected) in [
         (replaced("mchid", String::new()), "mchid", "missing"),
@@ -60,11 +63,7 @@ fn each_mistake_is_found_by_its_check() {
             "serial",
             &format!("which is {serial}"),
         ),
-        (
-            replaced("serial", "7132D72A03E93CDDF8C03BBD1F37EEDF00000000".to_owned()),
-            "serial",
-            "it is the ID of a platform key",
-        ),
+        (replaced("serial", platform.clone()), "serial", "it is the ID of a platform key"),
         (
             replaced("mchid", "1900000108".to_owned()),
             "certificate owner",

@@ -180,10 +180,14 @@ fn a_restart_keeps_the_state() {
     assert!(toml.contains(&sandbox.tls_base_uri()), "{toml}");
     for name in ["settings.php", "settings.mjs", "settings.go.txt", "settings.java.txt"] {
         let text = std::fs::read_to_string(folder.path().join(name)).expect(name);
-        assert!(text.contains(&sandbox.base_uri()) && !text.contains("@MCHID@"), "{name}: {text}");
+        let base_uri = if name == "settings.php" { sandbox.tls_base_uri() } else { sandbox.base_uri() };
+        assert!(text.contains(&base_uri) && !text.contains("@MCHID@"), "{name}: {text}");
+        let left =
+            text.split('@').skip(1).step_by(2).find(|part| part.chars().all(|c| c.is_ascii_uppercase() || c == '_'));
+        assert_eq!(left, None, "{name} has a placeholder: {text}");
     }
     #[cfg(unix)]
-    for name in ["apiclient_key.pem", "sandbox-keys.json", "wxpay.toml", "settings.php"] {
+    for name in ["apiclient_key.pem", "apiclient_cert.p12", "sandbox-keys.json", "wxpay.toml", "settings.php"] {
         use std::os::unix::fs::PermissionsExt;
         let mode = std::fs::metadata(folder.path().join(name)).expect(name).permissions().mode();
         assert_eq!(mode & 0o077, 0, "{name} is readable by others");
@@ -414,6 +418,35 @@ fn a_folder_is_used_by_one_sandbox() {
     assert_eq!(running.len(), 1);
     let key = std::fs::read_to_string(folder.path().join("apiclient_key.pem")).expect("key");
     assert_eq!(running[0].settings()["privateKey"], key);
+}
+
+/// A serial number identifies one key, and the files of the folder agree.
+#[test]
+fn each_folder_has_its_own_serial_numbers() {
+    let mut seen = BTreeSet::new();
+    for _ in 0..2 {
+        let folder = tempfile::tempdir().expect("folder");
+        let sandbox = Sandbox::builder().dir(folder.path()).start().expect("sandbox");
+        let settings = sandbox.settings();
+        let serial = settings["serial"].as_str().expect("serial").to_owned();
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect(name);
+        let certificate = |name: &str| wechatpay_chain::Certificate::from_pem(&read(name)).expect("certificate");
+        assert_eq!(certificate("apiclient_cert.pem").serial(), serial);
+        assert!(seen.insert(serial), "the merchant's");
+        assert!(seen.insert(certificate("wechatpay_cert.pem").serial().to_owned()), "the platform's");
+        sandbox.client().expect("client").chain("v3/certificates").get(()).expect("the serial number is accepted");
+        // The certificate and the key in the PKCS#12 file are those of the merchant.
+        let refunds = Client::factory(json!({
+            "mchid": MCHID, "secret": settings["secret"], "base_uri": sandbox.tls_base_uri(), "proxy": "",
+            "root_certificate": sandbox.root_certificate(),
+            "merchant": { "pkcs12": folder.path().join("apiclient_cert.p12"), "passphrase": MCHID },
+        }));
+        let refund = json!({ "security": true, "xml": {
+            "mch_id": MCHID, "out_trade_no": "none-such", "out_refund_no": "r", "total_fee": "1", "refund_fee": "1",
+        }});
+        let error = refunds.expect("client").chain("v2/secapi/pay/refund").post(refund).expect_err("no order");
+        assert_eq!(error.code(), Some("ORDERNOTEXIST"), "{error}");
+    }
 }
 
 /// A damaged file is reported in one sentence and not changed, and a file that is accepted has lost

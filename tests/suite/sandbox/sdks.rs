@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use wechatpay_chain::sandbox::{MCHID, PUBLIC_KEY_ID, SERIAL, Sandbox};
+use wechatpay_chain::sandbox::{MCHID, PUBLIC_KEY_ID, Sandbox};
 
 /// The scripts of this repository.
 fn scripts() -> PathBuf {
@@ -55,7 +55,7 @@ fn assert_script(mut script: Command, last_line: &str, prefix: &str, user_agent:
         .env("WXPAY_SANDBOX", folder.path())
         .env("WXPAY_BASE_URI", sandbox.base_uri())
         .env("WXPAY_MCHID", MCHID)
-        .env("WXPAY_SERIAL", SERIAL)
+        .env("WXPAY_SERIAL", sandbox.settings()["serial"].as_str().expect("serial"))
         .env("WXPAY_PRIVATE_KEY", file("apiclient_key.pem"))
         .env("WXPAY_APIV3_KEY", apiv3_key)
         .env("WXPAY_PLATFORM_KEY_ID", PUBLIC_KEY_ID)
