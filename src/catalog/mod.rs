@@ -71,8 +71,9 @@ pub struct Catalog {
     notifications: Vec<Notification>,
     /// The calls by method and path, in which each variable is `{}`.
     shapes: HashMap<String, Vec<usize>>,
-    /// The number of segments of each call's path; zero for a call without a path.
-    lengths: Vec<usize>,
+    /// The calls by method, number of segments, and the first two segments. A path with values is
+    /// compared with one group.
+    groups: HashMap<String, Vec<usize>>,
     /// Built at the first search.
     entries: OnceLock<Vec<search::Entry>>,
 }
@@ -115,7 +116,7 @@ impl Catalog {
             calls: Vec::new(),
             notifications: Vec::new(),
             shapes: HashMap::new(),
-            lengths: Vec::new(),
+            groups: HashMap::new(),
             entries: OnceLock::new(),
         };
         match text {
@@ -131,14 +132,12 @@ impl Catalog {
             return;
         }
         let call = Call::new(record);
-        let mut length = 0;
         if let Some(template) = call.template() {
             let segments = path::segments(template);
-            length = segments.len();
-            let shape = path::shape(call.method_name(), &segments);
-            self.shapes.entry(shape).or_default().push(self.calls.len());
+            let index = self.calls.len();
+            self.groups.entry(path::group(call.method_name(), &segments, false)).or_default().push(index);
+            self.shapes.entry(path::shape(call.method_name(), &segments)).or_default().push(index);
         }
-        self.lengths.push(length);
         self.calls.push(call);
     }
 
@@ -225,12 +224,9 @@ impl Catalog {
         match calls.clone().find(|call| has_variables(call, segments)) {
             Some(call) => Some(call),
             None => calls.clone().find(|call| fits(call, segments).is_some()).or_else(|| {
-                let candidates = self
-                    .calls
-                    .iter()
-                    .zip(&self.lengths)
-                    .filter(|(call, length)| **length == segments.len() && call.method_name() == method);
-                let fitting = candidates.filter_map(|(call, _)| Some((fits(call, segments)?, call)));
+                let groups = [false, true].map(|any| self.groups.get(&path::group(method, segments, any)));
+                let candidates = groups.into_iter().flatten().flatten().filter_map(|index| self.calls.get(*index));
+                let fitting = candidates.filter_map(|call| Some((fits(call, segments)?, call)));
                 fitting.min_by_key(|(variables, _)| *variables).map(|(_, call)| call)
             }),
         }

@@ -92,6 +92,17 @@ pub(super) fn shape(method: &str, segments: &[Segment<'_>]) -> String {
     shape
 }
 
+/// The method, the number of segments, and the first two segments. The second one is a variable, if
+/// it is one or if `any` is set.
+pub(super) fn group(method: &str, segments: &[Segment<'_>], any: bool) -> String {
+    let name = |index: usize| match segments.get(index) {
+        Some(Segment::Text(_, name)) if index == 0 || !any => name,
+        Some(_) => "{}",
+        None => "",
+    };
+    format!("{method} {} {} {}", segments.len(), name(0), name(1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
