@@ -2,7 +2,7 @@
 //! code.
 //!
 //! ```text
-//! cargo run --example native_order
+//! cargo run --features sandbox --example native_order
 //! ```
 
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! One call in all forms against the sandbox: `cargo run --example quickstart`.
+//! One call in all forms against the sandbox: `cargo run --features sandbox --example quickstart`.
 
 use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{self, Sandbox};

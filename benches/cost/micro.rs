@@ -1,9 +1,9 @@
 //! Microbenchmarks of the pure steps of a call, timed here and counted by `counts`.
 
 use std::hint::black_box;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::{TEMPLATE, options};
+use crate::{TEMPLATE, median, options};
 use http::{HeaderMap, HeaderName};
 use serde_json::{Value, json};
 use wechatpay_chain::__private::bench::{Address, Template};
@@ -142,13 +142,20 @@ pub(crate) fn all(input: Input) -> Vec<(&'static str, Benchmark)> {
     ]
 }
 
-/// Times each with criterion, which compares with the previous run.
+/// Prints the median time of each, over samples of about ten milliseconds.
 pub(crate) fn run() {
-    let mut criterion = criterion::Criterion::default()
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2));
+    const SAMPLES: usize = 100;
     for (name, mut run) in all(Input::generate()) {
-        criterion.bench_function(name, |bencher| bencher.iter(&mut run));
+        let mut time = |iterations: u32| {
+            let began = Instant::now();
+            (0..iterations).for_each(|_| run());
+            began.elapsed()
+        };
+        let mut iterations = 1;
+        while time(iterations) < Duration::from_millis(10) {
+            iterations *= 2;
+        }
+        let samples = (0..SAMPLES).map(|_| time(iterations).as_secs_f64() * 1e9 / f64::from(iterations)).collect();
+        println!("{name:<20} {:>12.0} ns", median(samples));
     }
-    criterion.final_summary();
 }
