@@ -1,4 +1,5 @@
-//! A `notify_url` with axum, called by the sandbox: `cargo run --features axum,sandbox --example notifications`.
+//! A `notify_url` with axum, called by the sandbox:
+//! `cargo run --features axum,sandbox --example notifications`.
 
 use std::net::SocketAddr;
 
