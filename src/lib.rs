@@ -12,7 +12,7 @@ mod dev;
 mod error;
 pub mod notify;
 mod options;
-mod php;
+pub mod php;
 mod pipeline;
 #[cfg(feature = "cli")]
 mod port;

@@ -5,7 +5,7 @@ use tree_sitter::Node;
 use super::Porter;
 use super::syntax::{all, children, field, line};
 use super::text::{comment, indent};
-use super::value::{Expr, Type};
+use super::value::{Bond, Expr, Form, Type};
 use crate::options;
 
 /// The maximum length of an array that PHP has on one line and that stays on one line.
@@ -100,14 +100,23 @@ impl<'t> Porter<'t> {
                 promised = Some((**of).clone());
                 continue;
             }
-            let value = if translated.ty.is_object() {
+            let value = if translated.ty == Type::Bool && translated.bond > Bond::Compare {
+                // The macro takes no `||` at this place.
+                format!("({})", translated.code)
+            } else if translated.ty.is_object() {
                 let why = "JSON cannot hold this object: give it to Options by a method";
                 self.left(value, why).code
+            } else if translated.ty == Type::Unit {
+                self.left(value, "what stands here has no value").code
             } else {
                 self.json(&translated)
             };
             let (key, dynamic) = match key {
                 None => {
+                    if items.iter().any(|item| matches!(item, Item::Element { dynamic: true, .. })) {
+                        self.left(child, "its key follows from one that is only known at run time: write it");
+                        continue;
+                    }
                     next_index += 1;
                     ((next_index - 1).to_string(), false)
                 }
@@ -119,7 +128,7 @@ impl<'t> Porter<'t> {
                     };
                     match (number, key.literal.clone()) {
                         (Some(number), _) => {
-                            sequential &= number == next_index;
+                            sequential &= number <= next_index && number >= 0;
                             next_index = next_index.max(number.saturating_add(1));
                             (number.to_string(), false)
                         }
@@ -128,8 +137,12 @@ impl<'t> Porter<'t> {
                             (literal, false)
                         }
                         (None, None) => {
+                            let Some(key) = self.key(&key) else {
+                                self.left(child, "a key of this type is not carried over");
+                                continue;
+                            };
                             sequential = false;
-                            (self.plain_str(&key), true)
+                            (key, true)
                         }
                     }
                 }
@@ -153,7 +166,15 @@ impl<'t> Porter<'t> {
             }
         }
         let short = line(node) == node.end_position().row + 1;
+        if items.iter().any(|item| matches!(item, Item::Element { dynamic: true, .. })) {
+            return self.built(node, &items, media.is_some());
+        }
         if items.iter().any(|item| matches!(item, Item::Spread(_))) {
+            let numbered =
+                |item: &Item| matches!(item, Item::Element { key: Some(key), .. } if key.parse::<i64>().is_ok());
+            if !sequential && items.iter().any(numbered) {
+                return self.left(node, "an array with numbers as keys that others are unpacked into: use array_merge");
+            }
             return self.merged(items, short);
         }
         let empty = items.iter().all(|item| matches!(item, Item::Comment { .. }));
@@ -207,6 +228,25 @@ impl<'t> Porter<'t> {
         (opens && mode.starts_with(['w', 'x'])).then(|| self.expression(*path))
     }
 
+    /// An array with a key that is only known at run time.
+    fn built(&mut self, node: Node<'t>, items: &[Item], media: bool) -> Expr {
+        let mut pairs = Vec::new();
+        for item in items {
+            match item {
+                Item::Element { key: Some(key), dynamic, value, .. } => {
+                    let key = if *dynamic { key.clone() } else { super::text::quoted(key) };
+                    pairs.push(format!("(json!({key}), json!({value}))"));
+                }
+                Item::Comment { .. } => {}
+                _ => return self.left(node, "an array with keys of several kinds: fill it step by step"),
+            }
+        }
+        if media {
+            return self.left(node, "an array with keys of several kinds: fill it step by step");
+        }
+        Expr::new(format!("php::from_pairs(vec![{}])", pairs.join(", ")), Type::Value)
+    }
+
     /// An array that other arrays are unpacked into.
     fn merged(&mut self, items: Vec<Item>, short: bool) -> Expr {
         let (mut arrays, mut run) = (Vec::new(), Vec::new());
@@ -227,8 +267,9 @@ impl<'t> Porter<'t> {
             }
         }
         flush(&mut run, &mut arrays);
-        let helper = "php_merge";
-        Expr::new(format!("{helper}(vec![{}])", arrays.join(", ")), Type::Value)
+        let arrays: Vec<String> = arrays.into_iter().map(|array| format!("&{array}")).collect();
+        let end = self.try_any();
+        Expr::new(format!("php::merge(&[{}]){end}", arrays.join(", ")), Type::Value)
     }
 
     /// `$of[$key]`, read.
@@ -238,18 +279,31 @@ impl<'t> Porter<'t> {
             Type::Null => return Expr::new("Value::Null", Type::Value),
             _ => return self.left(node, "an index into what is no array"),
         }
-        let key = self.key(key);
-        Expr::place(format!("{}[{key}]", of.tight()), Type::Value)
+        if key.literal.as_deref().is_some_and(|key| key.parse::<i64>().is_err()) {
+            return Expr::place(format!("{}[{}]", of.tight(), key.code), Type::Value);
+        }
+        let Some(key) = self.key(key) else {
+            return self.left(node, "a key of this type is not carried over");
+        };
+        let end = self.try_any();
+        Expr::new(format!("php::at({}, {key}){end}", of.reference()), Type::Value).form(Form::Ref)
     }
 
-    /// A key as the index of a `Value`.
-    pub(super) fn key(&mut self, key: &Expr) -> String {
-        match (&key.ty, &key.literal) {
-            (_, Some(_)) => key.code.clone(),
-            (Type::Int, _) if key.code.bytes().all(|byte| byte.is_ascii_digit()) => key.code.clone(),
-            (Type::Int, _) => format!("usize::try_from({}).unwrap_or(usize::MAX)", key.code),
-            _ => self.plain_str(key),
-        }
+    /// A key, for `php::at` and the like.
+    pub(super) fn key(&mut self, key: &Expr) -> Option<String> {
+        Some(match &key.ty {
+            _ if key.literal.as_deref().is_some_and(|key| key.parse::<i64>().is_ok_and(|n| n.to_string() == key)) => {
+                key.literal.clone().unwrap_or_default()
+            }
+            Type::Int => key.code.clone(),
+            Type::Text => self.str(key),
+            Type::Value if key.inside.is_none() => key.reference(),
+            Type::Null => "\"\"".to_owned(),
+            Type::Bool => format!("i64::from({})", key.code),
+            Type::Status => format!("i64::from({})", key.code),
+            Type::Float => format!("php::int_of_float({})", key.code),
+            _ => return None,
+        })
     }
 }
 

@@ -3,8 +3,8 @@
 use tree_sitter::Node;
 
 use super::Porter;
-use super::scope::Var;
-use super::syntax::{all, bare, children, field};
+use super::frame::Var;
+use super::syntax::{all, bare, field};
 use super::value::{Expr, Form, Type};
 
 impl<'t> Porter<'t> {
@@ -37,6 +37,9 @@ impl<'t> Porter<'t> {
         let Some(name) = super::syntax::variable(left, self.php) else {
             return format!("{};", self.note_left(node, "a variable whose name is only known at run time"));
         };
+        if e.ty == Type::Unit {
+            return format!("{};", self.note_left(node, "what is assigned has no value here"));
+        }
         if matches!(e.ty, Type::MediaStream | Type::MediaHeaders) {
             return format!("{};", self.note_left(node, "give the upload itself to the call, as its options"));
         }
@@ -48,8 +51,9 @@ impl<'t> Porter<'t> {
         let assignments = self.frame().assigned(name);
         if let (Some(var), false) = (&declared, straight && here == depth) {
             // A parameter, or a variable of an outer block.
-            if var.form == Form::Ref || (!var.mutable && var.block != here) {
-                return self.shadowed(node, name, e, right);
+            if var.form == Form::Ref || !var.mutable {
+                let why = "the variable of a loop or of another function gets another value: give it another name";
+                return format!("{};", self.note_left(node, why));
             }
             let value = match var.ty.clone() {
                 Type::Option(of) if e.ty == *of => Some(format!("Some({})", self.owned_value(&e, right))),
@@ -62,8 +66,10 @@ impl<'t> Porter<'t> {
                 None => self.loosened(node, name),
             };
         }
+        self.note_object(name, right);
         self.frame().sites.insert(name.to_owned(), at);
-        let e = if self.loose.contains(&at) && !e.ty.is_object() && e.ty != Type::Value {
+        let unset = self.frame().is_maybe_unset(name);
+        let e = if (unset || self.loose.contains(&at)) && !e.ty.is_object() && e.ty != Type::Value {
             Expr::new(self.value(&e), Type::Value)
         } else {
             e
@@ -77,6 +83,7 @@ impl<'t> Porter<'t> {
         let borrowed = e.ty == Type::Text
             && e.form == Form::Ref
             && !changed
+            && !unset
             && (straight || assignments == 1)
             && (here == depth || declared.is_some());
         let mut ty = match e.ty.clone() {
@@ -86,10 +93,6 @@ impl<'t> Porter<'t> {
         };
         let mut literal = e.literal.clone().filter(|_| borrowed && assignments == 1);
         let mut value = if borrowed { e.code.clone() } else { self.owned_value(&e, right) };
-        // An empty array that is filled with named keys is an object.
-        if e.code == "json!([])" && self.frame().story(name).is_some_and(|story| story.keyed) {
-            value = "json!({})".to_owned();
-        }
         if matches!(ty, Type::Response | Type::Client | Type::Error) && e.form == Form::Ref {
             value = e.code.clone();
         }
@@ -98,7 +101,7 @@ impl<'t> Porter<'t> {
         } else {
             Form::Place
         };
-        if here == depth && (straight || declared.is_none()) {
+        if here == depth && !unset && (straight || declared.is_none()) {
             let mutable = changed || (!straight && assignments > 1);
             let block = here;
             let mark = if mutable { "mut " } else { "" };
@@ -148,7 +151,7 @@ impl<'t> Porter<'t> {
 
     /// The placeholder for an assignment that the variable's type cannot hold. The variable gets a
     /// wider type, and the file is translated again.
-    fn loosened(&mut self, node: Node<'t>, name: &str) -> String {
+    pub(super) fn loosened(&mut self, node: Node<'t>, name: &str) -> String {
         if let Some(site) = self.frame().sites.get(name).copied() {
             self.loose.insert(site);
         }
@@ -164,82 +167,6 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// An assignment to a parameter, which becomes a new variable of the same name.
-    fn shadowed(&mut self, node: Node<'t>, name: &str, e: Expr, right: Option<Node<'t>>) -> String {
-        let here = self.frame().blocks.len();
-        let depth = self.frame().block_depth(name);
-        if here != depth && here > 1 {
-            return format!(
-                "{};",
-                self.note_left(node, "a parameter gets another value in a branch: give it another name before")
-            );
-        }
-        let changed = self.frame().is_changed_after(name, node.start_byte());
-        let value = self.owned_value(&e, right);
-        let loops = self.frame().loops;
-        let ty = if matches!(e.ty, Type::Body | Type::MaybeBody) { Type::Text } else { e.ty };
-        let Some(var) = self.frame().vars.get_mut(name) else { return String::new() };
-        *var =
-            Var { rust: var.rust.clone(), ty, form: Form::Place, literal: None, block: here, loops, mutable: changed };
-        format!("let {}{} = {value};", if changed { "mut " } else { "" }, var.rust)
-    }
-
-    /// `$a['b']['c'] = value`, `$a[] = value`
-    fn element(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> String {
-        let mut root = left;
-        while matches!(root.kind(), "subscript_expression" | "member_access_expression") {
-            match children(root).first() {
-                Some(inner) => root = *inner,
-                None => break,
-            }
-        }
-        let Some(name) = super::syntax::variable(root, self.php) else {
-            return format!("{};", self.note_left(node, "what is changed here is not known"));
-        };
-        let mut before = String::new();
-        match self.frame().vars.get(name).cloned() {
-            None => {
-                // PHP creates an array in a variable without a value.
-                before = self.assigned(node, root, Expr::new("json!([])", Type::Value), None);
-                before = before.replacen("let ", "let mut ", 1).replacen("mut mut ", "mut ", 1);
-                before.push('\n');
-            }
-            Some(var) if var.ty == Type::Value && var.form == Form::Ref => {
-                // PHP passes arrays by value, so the change is local to this function.
-                before = format!("let mut {0} = {0}.clone();\n", var.rust);
-                if let Some(var) = self.frame().vars.get_mut(name) {
-                    var.form = Form::Place;
-                    var.mutable = true;
-                }
-            }
-            Some(var) if var.ty == Type::Value => {}
-            Some(_) => return format!("{};", self.note_left(node, "an element of what is no array")),
-        }
-        let value = self.expression(right);
-        if value.ty.is_object() {
-            return format!(
-                "{};",
-                self.note_left(node, "JSON cannot hold this object: give it to Options by a method")
-            );
-        }
-        let value = match value.form {
-            Form::Owned => self.value(&value),
-            _ if value.ty == Type::Value => self.take(&value, right, node.end_byte()),
-            _ => self.value(&value),
-        };
-        match children(left).as_slice() {
-            [of] if left.kind() == "subscript_expression" => {
-                let of = self.expression(*of);
-                let helper = "php_push";
-                format!("{before}{helper}(&mut {}, {value});", of.code)
-            }
-            _ => {
-                let place = self.expression(left);
-                format!("{before}{} = {value};", place.code)
-            }
-        }
-    }
-
     /// `[$a, $b] = $list`, `['k' => $a] = $map`
     fn unpacked(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> String {
         let of = self.expression(right);
@@ -251,8 +178,16 @@ impl<'t> Porter<'t> {
 
     fn taken_apart(&mut self, node: Node<'t>, left: Node<'t>, of: Expr) -> String {
         let mut out = Vec::new();
-        let of = if of.form == Form::Owned {
-            out.push(format!("let unpacked = {};", of.code));
+        // The variables that are assigned may be read by the array.
+        let mut stack = vec![left];
+        let mut reads = of.form == Form::Owned;
+        while let Some(node) = stack.pop() {
+            let name = super::syntax::variable(node, self.php).and_then(|name| self.frame().vars.get(name));
+            reads |= name.is_some_and(|var| super::catch::uses_word(&of.code, &var.rust));
+            stack.extend(super::syntax::children(node));
+        }
+        let of = if reads {
+            out.push(format!("let unpacked = {};", of.owned()));
             Expr::place("unpacked", Type::Value)
         } else {
             of
@@ -279,94 +214,6 @@ impl<'t> Porter<'t> {
                     let todo = self.note_left(*part, "what is taken out of an array goes into a variable here");
                     out.push(format!("{todo};"));
                 }
-            }
-        }
-        out.join("\n")
-    }
-
-    pub(super) fn augmented(&mut self, node: Node<'t>) -> String {
-        let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else {
-            return format!("{};", self.note_left(node, "an assignment of an unknown form"));
-        };
-        let operator = field(node, "operator").map(|operator| self.text(operator)).unwrap_or_default().to_owned();
-        let (place, value) = (self.expression(left), self.expression(right));
-        match (operator.as_str(), &place.ty, place.form) {
-            (".=", Type::Text, Form::Place) => {
-                let value = self.str(&value);
-                format!("{}.push_str({value});", place.code)
-            }
-            ("??=", Type::Value, _) => {
-                let value = self.value(&value);
-                format!("if {}.is_null() {{\n    {} = {value};\n}}", place.code, place.code)
-            }
-            ("+=", Type::Value, _) if value.inside.is_some() => {
-                let helper = "php_add";
-                format!("{} = {helper}({}, {});", place.code, place.reference(), value.reference())
-            }
-            ("+=" | "-=" | "*=", Type::Int, Form::Place) if matches!(value.ty, Type::Int | Type::Status) => {
-                format!("{} {operator} {};", place.code, self.int(&value))
-            }
-            ("+=" | "-=" | "*=" | "/=", Type::Float, Form::Place) => {
-                format!("{} {operator} {};", place.code, self.float(&value))
-            }
-            ("+=" | "-=" | "*=" | "/=" | "%=", Type::Value, _) => {
-                let operator = operator.trim_end_matches('=').to_owned();
-                let sum = self.calculated(node, &place, &value, &operator);
-                let sum = self.value(&sum);
-                format!("{} = {sum};", place.code)
-            }
-            (".=", Type::Value, _) => {
-                let joined = self.joined(vec![place.clone(), value]);
-                let joined = self.value(&joined);
-                format!("{} = {joined};", place.code)
-            }
-            (_, ty, form) => {
-                let widens = matches!(ty, Type::Int | Type::Float | Type::Text | Type::Bool)
-                    && form == Form::Place
-                    && !value.ty.is_object();
-                match super::syntax::variable(left, self.php).filter(|_| widens) {
-                    Some(name) => self.loosened(node, name),
-                    None => {
-                        let why = format!("the operator {operator} has no counterpart here");
-                        format!("{};", self.note_left(node, &why))
-                    }
-                }
-            }
-        }
-    }
-
-    pub(super) fn update(&mut self, node: Node<'t>) -> String {
-        let Some(place) = children(node).first().map(|inner| self.expression(*inner)) else {
-            return format!("{};", self.note_left(node, "a step of an unknown form"));
-        };
-        let operator = if self.text(node).contains("++") { "+" } else { "-" };
-        match place.ty {
-            Type::Int => format!("{} {operator}= 1;", place.code),
-            Type::Value => {
-                let one = self.calculated(node, &place, &Expr::new("1", Type::Int), operator);
-                format!("{} = {};", place.code, self.value(&one))
-            }
-            _ => format!("{};", self.note_left(node, "what is counted is no number")),
-        }
-    }
-
-    pub(super) fn unset(&mut self, node: Node<'t>) -> String {
-        let mut out = Vec::new();
-        for one in children(node) {
-            match (one.kind(), children(one).as_slice()) {
-                ("subscript_expression", [of, key]) => {
-                    let (of, key) = (self.expression(*of), self.expression(*key));
-                    if of.ty != Type::Value {
-                        return format!("{};", self.note_left(node, "an element of what is no array"));
-                    }
-                    let key = self.plain_str(&key);
-                    out.push(format!(
-                        "if let Some(members) = {}.as_object_mut() {{\n    members.shift_remove({key});\n}}",
-                        of.tight()
-                    ));
-                }
-                ("variable_name", _) => {}
-                _ => return format!("{};", self.note_left(node, "what is taken away is not known")),
             }
         }
         out.join("\n")

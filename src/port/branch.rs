@@ -4,10 +4,10 @@ use tree_sitter::Node;
 
 use super::Porter;
 use super::catch::diverges;
-use super::scope::{Kind, Var};
+use super::frame::Kind;
 use super::syntax::{all, bare, children, field};
 use super::text::indent;
-use super::value::{Bond, Expr, Form, Type};
+use super::value::{Bond, Expr, Type};
 
 impl<'t> Porter<'t> {
     pub(super) fn branch(&mut self, node: Node<'t>) -> String {
@@ -120,153 +120,17 @@ impl<'t> Porter<'t> {
         Some((name, answer))
     }
 
-    pub(super) fn foreach(&mut self, node: Node<'t>) -> String {
-        let parts = children(node);
-        let body = field(node, "body");
-        let (Some(body), [list, bound, ..]) = (body, parts.as_slice()) else {
-            return format!("{};", self.note_left(node, "a loop of an unknown form"));
-        };
-        let of = self.expression(*list);
-        let (key, value) = match bound.kind() {
-            "pair" => match children(*bound).as_slice() {
-                [key, value] => (Some(*key), *value),
-                _ => (None, *bound),
-            },
-            _ => (None, *bound),
-        };
-        let names = (key.map(|key| super::syntax::variable(key, self.php)), super::syntax::variable(value, self.php));
-        let (key, Some(value)) = names else {
-            return format!(
-                "{};",
-                self.note_left(node, "a loop that takes its elements apart or changes them: do it in its body")
-            );
-        };
-        let element = match &of.ty {
-            Type::Value => Type::Value,
-            Type::Answers(of) => (**of).clone(),
-            _ => Type::Unit,
-        };
-        if element == Type::Unit || key == Some(None) {
-            return format!("{};", self.note_left(node, "what is walked through is no array that is known"));
-        }
-        let rust = self.fresh_here(value);
-        self.frame().loops += 1;
-        let (loops, block) = (self.frame().loops, self.frame().blocks.len() + 1);
-        let var = Var {
-            rust: rust.clone(),
-            ty: element.clone(),
-            form: Form::Ref,
-            literal: None,
-            block,
-            loops,
-            mutable: false,
-        };
-        self.frame().vars.insert(value.to_owned(), var);
-        let list = of.reference();
-        let head = match key.flatten() {
-            None => {
-                let helper = "php_values";
-                if element == Type::Value {
-                    format!("for {rust} in {helper}({list})")
-                } else {
-                    format!("for (_, {rust}) in {list}")
-                }
-            }
-            Some(key) => {
-                let name = self.fresh_here(key);
-                let var = Var {
-                    rust: name.clone(),
-                    ty: Type::Text,
-                    form: Form::Place,
-                    literal: None,
-                    block,
-                    loops,
-                    mutable: false,
-                };
-                self.frame().vars.insert(key.to_owned(), var);
-                let helper = "php_pairs";
-                if element == Type::Value {
-                    format!("for ({name}, {rust}) in {helper}({list})")
-                } else {
-                    format!("for ({name}, {rust}) in {list}")
-                }
-            }
-        };
-        let block = self.block(body);
-        self.frame().loops -= 1;
-        format!("{head} {{\n{}\n}}", indent(&block))
-    }
-
-    pub(super) fn repeat(&mut self, node: Node<'t>) -> String {
-        let (Some(condition), Some(body)) = (field(node, "condition"), field(node, "body")) else {
-            return format!("{};", self.note_left(node, "a loop of an unknown form"));
-        };
-        self.frame().loops += 1;
-        let asked = self.expression(condition);
-        let asked = self.truth(&asked, Bond::Loose);
-        let block = self.block(body);
-        self.frame().loops -= 1;
-        let head = if asked == "true" { "loop".to_owned() } else { format!("while {asked}") };
-        format!("{head} {{\n{}\n}}", indent(&block))
-    }
-
-    /// `do { ... } while (...)`
-    pub(super) fn repeat_after(&mut self, node: Node<'t>) -> String {
-        let (Some(condition), Some(body)) = (field(node, "condition"), field(node, "body")) else {
-            return format!("{};", self.note_left(node, "a loop of an unknown form"));
-        };
-        if self.text(body).contains("continue") {
-            return format!("{};", self.note_left(node, "continue in a do loop: write it with while (true)"));
-        }
-        self.frame().loops += 1;
-        let block = self.block(body);
-        let asked = self.expression(condition);
-        let asked = self.truth(&asked, Bond::Unary);
-        self.frame().loops -= 1;
-        format!("loop {{\n{}\n    if !{asked} {{\n        break;\n    }}\n}}", indent(&block))
-    }
-
-    /// `for ($i = 0; $i < $n; $i++)`
-    pub(super) fn counted(&mut self, node: Node<'t>) -> String {
-        let why = "a for whose parts are no plain count: write it with while";
-        let parts = (field(node, "initialize"), field(node, "condition"), field(node, "update"), field(node, "body"));
-        let (Some(first), Some(condition), Some(update), Some(body)) = parts else {
-            return format!("{};", self.note_left(node, why));
-        };
-        let counter = field(first, "left").and_then(|left| super::syntax::variable(left, self.php));
-        let asked = field(condition, "left").and_then(|left| super::syntax::variable(left, self.php));
-        let stepped = children(update).first().and_then(|left| super::syntax::variable(*left, self.php));
-        let operator = field(condition, "operator").map(|operator| self.text(operator)).unwrap_or_default();
-        let plain = counter.is_some()
-            && counter == asked
-            && counter == stepped
-            && update.kind() == "update_expression"
-            && self.text(update).contains("++")
-            && matches!(operator, "<" | "<=");
-        let (Some(name), true, Some(from), Some(to)) =
-            (counter, plain, field(first, "right"), field(condition, "right"))
-        else {
-            return format!("{};", self.note_left(node, why));
-        };
-        let (from, to) = (self.expression(from), self.expression(to));
-        let (from, to) = (self.int(&from), self.int(&to));
-        let rust = self.fresh_here(name);
-        self.frame().loops += 1;
-        let (loops, block) = (self.frame().loops, self.frame().blocks.len() + 1);
-        let var =
-            Var { rust: rust.clone(), ty: Type::Int, form: Form::Place, literal: None, block, loops, mutable: false };
-        self.frame().vars.insert(name.to_owned(), var);
-        let code = self.block(body);
-        self.frame().loops -= 1;
-        let dots = if operator == "<" { ".." } else { "..=" };
-        format!("for {rust} in {from}{dots}{to} {{\n{}\n}}", indent(&code))
-    }
-
     /// `switch`, where each case ends with `break`, `return` or `throw`.
     pub(super) fn switch(&mut self, node: Node<'t>) -> String {
         let (Some(condition), Some(body)) = (field(node, "condition"), field(node, "body")) else {
             return format!("{};", self.note_left(node, "a switch of an unknown form"));
         };
+        if !matches!(bare(condition).kind(), "variable_name" | "subscript_expression" | "boolean") {
+            return format!("{};", self.note_left(node, "a switch of a calculation: give it a variable first"));
+        }
+        if continues(body) {
+            return format!("{};", self.note_left(node, "continue in a switch is break there: write it with if"));
+        }
         let subject = self.expression(condition);
         let (mut out, mut tests, mut other) = (Vec::new(), Vec::new(), None);
         let cases = children(body);
@@ -275,17 +139,21 @@ impl<'t> Porter<'t> {
             let value = field(case, "value");
             if let Some(value) = value {
                 let test = self.expression(value);
-                tests.push(match (&subject.ty, &test.ty) {
-                    (Type::Value, Type::Text) => format!("{} == {}", subject.tight(), self.plain_str(&test)),
-                    (a, b) if a == b || *a == Type::Value || (*a == Type::Status && *b == Type::Int) => {
-                        format!("{} == {}", subject.within(Bond::Sum), test.within(Bond::Sum))
-                    }
-                    _ => return format!("{};", self.note_left(node, "a switch of this type: write it with if")),
-                });
+                let Some(test) = self.is_equal(&subject, &test) else {
+                    return format!("{};", self.note_left(node, "a switch of this type: write it with if"));
+                };
+                tests.push(test.within(Bond::And));
             }
             let mut statements: Vec<Node<'t>> =
                 all(case).into_iter().filter(|child| child.is_named() && Some(*child) != value).collect();
             let code = statements.iter().filter(|one| one.kind() != "comment").count();
+            if value.is_none() && number + 1 < last {
+                return format!("{};", self.note_left(node, "a default before other cases: write it last"));
+            }
+            if value.is_none() && !tests.is_empty() {
+                // `case 1: default:` is the default.
+                tests.clear();
+            }
             if code == 0 && number + 1 < last && value.is_some() {
                 // `case 1: case 2:`
                 continue;
@@ -299,7 +167,7 @@ impl<'t> Porter<'t> {
                 None if number + 1 == last => {}
                 _ => return format!("{};", self.note_left(node, "a case that runs into the next: write it with if")),
             }
-            if statements.iter().any(|one| one.kind() == "break_statement") {
+            if statements.iter().any(|one| breaks(*one)) {
                 return format!("{};", self.note_left(node, "a break in the middle of a case: write it with if"));
             }
             let block = self.statements(case, &statements, None);
@@ -362,5 +230,30 @@ impl<'t> Porter<'t> {
                 }
             }
         }
+    }
+}
+
+/// Whether a statement in a `switch` contains a `break` of it, also in a branch.
+fn breaks(node: Node<'_>) -> bool {
+    leaves(node, "break_statement", true)
+}
+
+/// Whether a `switch` contains a `continue`, which leaves it like `break`.
+fn continues(node: Node<'_>) -> bool {
+    leaves(node, "continue_statement", true)
+}
+
+fn leaves(node: Node<'_>, kind: &str, first: bool) -> bool {
+    match node.kind() {
+        found if found == kind => true,
+        "while_statement"
+        | "for_statement"
+        | "foreach_statement"
+        | "do_statement"
+        | "anonymous_function"
+        | "function_definition" => false,
+        "switch_statement" if !first => false,
+        "switch_statement" => children(node).into_iter().any(|child| leaves(child, kind, false)),
+        _ => children(node).into_iter().any(|child| leaves(child, kind, first)),
     }
 }

@@ -4,7 +4,7 @@
 use tree_sitter::Node;
 
 use super::exception::{MIXED, Own, kinds};
-use super::scope::{Facts, Flow, Kind, Var};
+use super::frame::{Facts, Flow, Kind, Var};
 use super::syntax::{children, field, named};
 use super::text::indent;
 use super::value::{Expr, Form, Type};
@@ -161,6 +161,7 @@ impl<'t> Porter<'t> {
                 let value = if given == "Option<()>" { "()" } else { "value" };
                 format!("if let Some({value}) = attempt{end} {{\n    {on};\n}}")
             }
+            None if diverges(node) => format!("attempt{end};\nunreachable!()"),
             None => format!("attempt{end};"),
         };
         let after = if after.is_empty() { after } else { format!("{after}\n") };
@@ -230,6 +231,12 @@ impl<'t> Porter<'t> {
             return out;
         }
         out.push_str(&match (facts.returning, handled) {
+            (false, (name, handled)) if diverges(node) => {
+                format!(
+                    "match attempt {{\n    Ok(()) => unreachable!(),\n    Err({name}) => {{\n{}\n    }}\n}}",
+                    indent(&indent(&handled))
+                )
+            }
             (false, (name, handled)) if handled.trim().is_empty() => {
                 let _ = name;
                 "let _ = attempt;".to_owned()
@@ -431,7 +438,7 @@ fn way_out(assumed: Facts) -> &'static str {
     }
 }
 
-fn uses_word(code: &str, word: &str) -> bool {
+pub(super) fn uses_word(code: &str, word: &str) -> bool {
     code.match_indices(word).any(|(at, _)| {
         let before = code.get(..at).and_then(|before| before.chars().next_back());
         let after = code.get(at + word.len()..).and_then(|after| after.chars().next());

@@ -83,12 +83,42 @@ impl<'t> Porter<'t> {
             _ => self.expression(node),
         };
         match (&options.ty, options.form) {
+            (Type::Value, _) if self.may_be_float(node) => format!("php::options({})", options.owned()),
             (Type::Value, Form::Owned) => options.code,
             (Type::Value, _) => options.reference(),
             (Type::Options | Type::Media, _) => self.take(&options, node, node.end_byte()),
             (Type::Null, _) => "()".to_owned(),
             _ => self.left(node, "the options of a call are an array").code,
         }
+    }
+
+    /// Whether options may contain a `float`, which PHP writes into JSON without its fraction if
+    /// that is zero.
+    pub(super) fn may_be_float(&mut self, node: Node<'t>) -> bool {
+        let mut stack = vec![node];
+        while let Some(node) = stack.pop() {
+            match node.kind() {
+                "float" | "binary_expression"
+                    if node.kind() == "float" || self.text(node).contains(['+', '-', '*', '/']) =>
+                {
+                    return true;
+                }
+                "variable_name" => {
+                    if matches!(self.variable_type(node), Some(Type::Value | Type::Float) | None) {
+                        return true;
+                    }
+                }
+                "function_call_expression" => {
+                    let ty = self.dry_run(|porter| porter.expression(node)).ty;
+                    if matches!(ty, Type::Value | Type::Float) {
+                        return true;
+                    }
+                }
+                "anonymous_function" | "arrow_function" | "member_call_expression" | "scoped_call_expression" => {}
+                _ => stack.extend(children(node)),
+            }
+        }
+        false
     }
 
     /// Whether an expression is a client, or a chain that begins with one.

@@ -21,15 +21,15 @@ impl<'t> Porter<'t> {
         match &e.ty {
             Type::Text | Type::Body | Type::MaybeBody => e.owned(),
             Type::Null => "String::new()".to_owned(),
-            Type::Bool => format!("if {} {{ \"1\" }} else {{ \"\" }}.to_owned()", e.code),
-            Type::Float => format!("{}({})", "php_number", e.code),
+            Type::Bool => format!("String::from(if {} {{ \"1\" }} else {{ \"\" }})", e.code),
+            Type::Float => format!("php::number_text({})", e.code),
             Type::Int | Type::Status | Type::Error | Type::BoxError => {
                 format!("{}.to_string()", e.tight())
             }
             Type::Bytes => format!("String::from_utf8_lossy({}).into_owned()", e.reference()),
             _ => {
                 let reference = self.value_ref(e);
-                format!("php_text({reference})")
+                format!("php::text({reference})")
             }
         }
     }
@@ -51,7 +51,11 @@ impl<'t> Porter<'t> {
             (None, Type::Null) => "null".to_owned(),
             (None, Type::Body) => format!("{}.text()", e.tight()),
             (None, Type::MaybeBody) => e.owned(),
-            (None, Type::Float) => format!("php_json({})", e.code),
+            (None, Type::Float) => {
+                let end = self.try_any();
+                format!("php::finite({}){end}", e.code)
+            }
+            (None, Type::Bool) if e.bond > Bond::Compare => format!("({})", e.code),
             (None, Type::Value | Type::Text | Type::Int | Type::Bool | Type::Status) => e.code.clone(),
             (None, Type::Error | Type::BoxError | Type::Bytes) => self.string(e),
             // PHP has no text for these types.
@@ -78,6 +82,64 @@ impl<'t> Porter<'t> {
         }
     }
 
+    /// An operand of `php::equal`, `php::add` and the like.
+    pub(super) fn operand(&mut self, e: &Expr) -> String {
+        match &e.ty {
+            Type::Value if e.inside.is_some() => format!("&{}", e.code),
+            Type::Value => e.reference(),
+            Type::Null => "&Value::Null".to_owned(),
+            Type::Text => self.str(e),
+            Type::Int | Type::Bool => e.code.clone(),
+            Type::Status => format!("i64::from({})", e.code),
+            Type::Float if e.inside.is_some() => e.code.clone(),
+            _ => format!("&{}", self.value(e)),
+        }
+    }
+
+    /// The value as PHP converts it for a parameter or a return value with a declared type; `None`
+    /// if the conversion has no meaning.
+    pub(super) fn coerced(&mut self, e: &Expr, ty: &Type) -> Option<Expr> {
+        let convert = match ty {
+            Type::Int => "int_argument",
+            Type::Float => "float_argument",
+            Type::Text => "text_argument",
+            Type::Bool => "bool_argument",
+            _ => return None,
+        };
+        let fits = match ty {
+            _ if e.ty == *ty => true,
+            Type::Int => e.ty == Type::Status,
+            Type::Float => matches!(e.ty, Type::Int | Type::Status),
+            Type::Text => matches!(e.ty, Type::Body | Type::MaybeBody | Type::Int | Type::Float | Type::Bool),
+            Type::Bool => matches!(e.ty, Type::Int | Type::Float | Type::Text),
+            _ => false,
+        };
+        if fits {
+            return Some(e.clone());
+        }
+        if e.ty.is_object() || matches!(e.ty, Type::Unit) {
+            return None;
+        }
+        let value = self.value_ref(e);
+        let end = self.try_any();
+        Some(Expr::new(format!("php::{convert}({value}){end}"), ty.clone()))
+    }
+
+    /// The argument of a parameter that is null or of a declared type.
+    pub(super) fn nullable(&mut self, e: &Expr, of: &Type) -> Expr {
+        let convert = match of {
+            _ if e.ty == *of || e.ty == Type::Null || e.ty.is_object() => return e.clone(),
+            Type::Int => "int_argument",
+            Type::Float => "float_argument",
+            Type::Text => "text_argument",
+            Type::Bool => "bool_argument",
+            _ => return e.clone(),
+        };
+        let value = self.value_ref(e);
+        let end = self.try_any();
+        Expr::new(format!("php::nullable({value}, php::{convert}){end}"), Type::Value)
+    }
+
     /// A `bool` by PHP's rules of truth, with parentheses if it binds less tightly than `bond`.
     pub(super) fn truth(&mut self, e: &Expr, bond: Bond) -> String {
         match &e.ty {
@@ -90,12 +152,31 @@ impl<'t> Porter<'t> {
             Type::MaybeResponse | Type::Option(_) => format!("{}.is_some()", e.tight()),
             ty if ty.is_object() => "true".to_owned(),
             Type::Status => "true".to_owned(),
-            Type::Value => format!("{}({})", "php_true", e.reference()),
+            Type::Value => format!("php::truth({})", e.reference()),
+            Type::Float => {
+                Expr::new(format!("{} != 0.0", e.within(Bond::Sum)), Type::Bool).bond(Bond::Compare).within(bond)
+            }
             _ => {
                 let text = self.string(e);
                 format!("!matches!({text}.as_str(), \"\" | \"0\")")
             }
         }
+    }
+
+    /// `!$e`
+    pub(super) fn not_true(&mut self, e: &Expr) -> Expr {
+        if e.ty == Type::Bool {
+            return super::operator::negated(e);
+        }
+        let code = self.truth(e, Bond::Loose);
+        let bond = match e.ty {
+            Type::Int | Type::Float => Bond::Compare,
+            _ if code.starts_with('!') => Bond::Unary,
+            _ => Bond::Tight,
+        };
+        let code = if bond == Bond::Compare { code.replace(" != ", " == ") } else { code };
+        let truth = Expr::new(code, Type::Bool).bond(bond);
+        if bond == Bond::Compare { truth } else { super::operator::negated(&truth) }
     }
 
     /// A `&str` that can be matched, not a `&String`.
@@ -113,11 +194,11 @@ impl<'t> Porter<'t> {
             Type::Int => e.code.clone(),
             Type::Null => "0".to_owned(),
             Type::Bool | Type::Status => format!("i64::from({})", e.code),
-            Type::Float => format!("{} as i64", e.within(Bond::Unary)),
-            Type::Text => format!("php_int(&Value::from({}))", self.plain_str(e)),
+            Type::Float => format!("php::int_of_float({})", e.code),
+            Type::Text => format!("php::int_of_text({})", self.str(e)),
             _ => {
                 let reference = self.value_ref(e);
-                format!("php_int({reference})")
+                format!("php::int({reference})")
             }
         }
     }
@@ -128,10 +209,10 @@ impl<'t> Porter<'t> {
             Type::Float => e.code.clone(),
             Type::Int if e.code.bytes().all(|byte| byte.is_ascii_digit()) => format!("{}.0", e.code),
             Type::Int => format!("{} as f64", e.within(Bond::Unary)),
-            Type::Text => format!("php_float(&Value::from({}))", self.plain_str(e)),
+            Type::Text => format!("php::float_of_text({})", self.str(e)),
             _ => {
                 let reference = self.value_ref(e);
-                format!("php_float({reference})")
+                format!("php::float({reference})")
             }
         }
     }

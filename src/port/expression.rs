@@ -71,7 +71,7 @@ impl<'t> Porter<'t> {
         match parsed {
             // Without a type, an integer literal in Rust has 32 bits.
             Some(number) if i32::try_from(number).is_err() => Expr::new(format!("{number}_i64"), Type::Int),
-            Some(number) => Expr::new(number.to_string(), Type::Int),
+            Some(number) => Expr::new(number.to_string(), Type::Int).small(true),
             None => self.left_as(node, "the number does not fit into 64 bits", Type::Int),
         }
     }
@@ -79,10 +79,8 @@ impl<'t> Porter<'t> {
     fn float_literal(&mut self, node: Node<'t>) -> Expr {
         match self.text(node).replace('_', "").parse::<f64>() {
             Ok(number) if number.is_finite() => {
-                // As json_encode prints it: whole numbers without a fraction.
-                let whole = number.fract() == 0.0 && number.abs() < 9e15;
-                let inside = whole.then(|| format!("{number:.0}"));
-                Expr { inside, ..Expr::new(format!("{number:?}"), Type::Float) }
+                let code = format!("{number:?}");
+                Expr { inside: Some(code.clone()), ..Expr::new(code, Type::Float) }
             }
             _ => self.left_as(node, "the number is none that Rust has", Type::Float),
         }
@@ -103,7 +101,8 @@ impl<'t> Porter<'t> {
             return self.left(node, "a variable whose name is only known at run time");
         };
         if let Some(var) = self.frame().vars.get(name).cloned() {
-            let read = Expr::place(var.rust.clone(), var.ty.clone()).form(var.form);
+            let small = var.ty == Type::Int && self.frame().is_counter(name);
+            let read = Expr::place(var.rust.clone(), var.ty.clone()).form(var.form).small(small);
             return match var.ty {
                 // A variable that a `try` may have left without a value.
                 Type::Option(of) if !of.is_copy() && var.form == Form::Place => {
@@ -113,6 +112,9 @@ impl<'t> Porter<'t> {
                 }
                 _ => read,
             };
+        }
+        if self.unset_variable(name) == Some(true) {
+            return self.variable(node);
         }
         let chained = self.frame().is_chained(name);
         let assigned = self.frame().assigned(name) > 0;
@@ -135,7 +137,7 @@ impl<'t> Porter<'t> {
         let rust = self.fresh_here(name);
         let text = super::text::comment("//", &format!("PHP, line {}: {}", super::syntax::line(node), self.text(node)));
         self.frame().hoisted.push((1, format!("{text}\nlet {rust}: {} = {todo};", ty.name())));
-        let var = super::scope::Var {
+        let var = super::frame::Var {
             rust: rust.clone(),
             ty: ty.clone(),
             form: Form::Place,
@@ -211,7 +213,11 @@ impl<'t> Porter<'t> {
                 Expr::new(self.float(&e), Type::Float).bond(if e.ty == Type::Int { Bond::Sum } else { Bond::Tight })
             }
             "bool" | "boolean" => Expr::new(self.truth(&e, Bond::Tight), Type::Bool),
-            "array" | "object" if e.ty == Type::Value => e,
+            // An array of a scalar has it as its only element.
+            "array" if e.inside.is_some() => e,
+            "array" if matches!(e.ty, Type::Value | Type::Text | Type::Int | Type::Float | Type::Bool | Type::Null) => {
+                Expr::new(format!("php::to_array({})", self.value(&e)), Type::Value)
+            }
             _ => self.left(node, "a cast that has no counterpart here"),
         }
     }
@@ -259,9 +265,15 @@ impl<'t> Porter<'t> {
                     } else {
                         e
                     };
+                    let nullable = signature.nullable.get(number).cloned().flatten();
+                    let e = match (nullable, self.coerced(&e, ty)) {
+                        (Some(of), _) => self.nullable(&e, &of),
+                        (None, Some(e)) => e,
+                        (None, None) => e,
+                    };
                     match self.argument(&e, ty) {
-                        Some(code) => code,
-                        None => {
+                        Some(code) if e.ty != Type::Unit => code,
+                        _ => {
                             let left = self.left_as(*argument, "the function takes another type", ty.clone());
                             self.argument(&left, ty).unwrap_or(left.code)
                         }

@@ -1,15 +1,16 @@
 //! Converts functions, and builds the program around them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use tree_sitter::Node;
 
+use super::frame::{Flow, Frame, Kind};
 use super::imports::{IMPORTS, identifiers, needed};
-use super::scope::{Flow, Frame, Kind, uses};
+use super::scope::uses;
 use super::syntax::{all, children, field, named};
 use super::text::{comment, indent, snake};
-use super::value::{Expr, Form, Signature, Type};
+use super::value::{Expr, Form, Type};
 use super::{Ported, Porter};
 
 impl<'t> Porter<'t> {
@@ -43,7 +44,7 @@ impl<'t> Porter<'t> {
             for function in &functions {
                 let name = field(*function, "name").map(|name| self.text(name)).unwrap_or_default().to_lowercase();
                 let body = field(*function, "body").unwrap_or(*function);
-                let frame = Frame { uses: Rc::new(uses(body, self.php)), ..Frame::default() };
+                let frame = self.frame_of(*function, body);
                 let seen = self.dry_run(|porter| porter.function_parts(*function, frame, body));
                 if let (Some((_, signature, _)), Some(known)) = (seen, self.functions.get_mut(&name)) {
                     known.1 = Rc::new(signature);
@@ -65,7 +66,7 @@ impl<'t> Porter<'t> {
 
     fn main(&mut self, root: Node<'t>, nodes: &[Node<'t>]) -> String {
         let frame = Frame {
-            uses: Rc::new(uses(root, self.php)),
+            uses: Rc::new(uses(root, self.php, &[])),
             flows: vec![Flow { kind: Kind::Main, returns: Some(Type::Unit), ..Flow::default() }],
             ..Frame::default()
         };
@@ -104,7 +105,7 @@ impl<'t> Porter<'t> {
         }
         let name = field(node, "name").map(|name| self.text(name)).unwrap_or_default().to_lowercase();
         let body = field(node, "body").unwrap_or(node);
-        let frame = Frame { uses: Rc::new(uses(body, self.php)), ..Frame::default() };
+        let frame = self.frame_of(node, body);
         let notes = std::mem::take(&mut self.state.notes);
         let parts = self.function_parts(node, frame, body);
         let own = std::mem::replace(&mut self.state.notes, notes);
@@ -211,6 +212,9 @@ impl<'t> Porter<'t> {
                 }
                 None
             }
+            (Some(e), Some(ty)) if e.ty != ty && flow.declared && self.coerced(e, &ty).is_some() => {
+                self.coerced(e, &ty).map(|e| e.owned())
+            }
             (Some(e), Some(ty)) if e.ty == ty => Some(match value {
                 Some(value) => self.take(e, super::syntax::bare(value), node.end_byte()),
                 None => e.owned(),
@@ -237,83 +241,6 @@ impl<'t> Porter<'t> {
             (Some(code), false) => code,
         };
         if tail { format!("{before}{given}") } else { format!("{before}return {given};") }
-    }
-
-    /// The type that PHP declares; `None` without a declaration.
-    pub(super) fn annotated(&self, written: &str) -> Option<Type> {
-        let nullable = written.starts_with('?')
-            || written.to_lowercase().contains("|null")
-            || written.to_lowercase().starts_with("null|");
-        let name = written.trim_start_matches(['?', '\\']).to_lowercase().replace("|null", "").replace("null|", "");
-        let last = name.rsplit('\\').next().unwrap_or_default();
-        let ty = match last {
-            "string" => Type::Text,
-            "int" | "integer" => Type::Int,
-            "float" => Type::Float,
-            "bool" | "boolean" => Type::Bool,
-            "array" | "mixed" | "object" | "stdclass" | "iterable" => Type::Value,
-            "void" | "never" => return Some(Type::Unit),
-            "builderchainable" => Type::Client,
-            "responseinterface" | "response" => Type::Response,
-            "promiseinterface" => Type::Promise(Box::new(Type::Response)),
-            "mediautil" => Type::Media,
-            _ => return None,
-        };
-        Some(match (nullable, ty) {
-            (true, Type::Text | Type::Int | Type::Float | Type::Bool) => Type::Value,
-            (true, Type::Value) => Type::Value,
-            (true, ty) => Type::Option(Box::new(ty)),
-            (false, ty) => ty,
-        })
-    }
-
-    /// The parameters of a function: their types and their Rust code.
-    pub(super) fn signature(&mut self, node: Node<'t>, returns: Type) -> Option<(Signature, Vec<String>)> {
-        let body = field(node, "body").unwrap_or(node);
-        let inside = uses(body, self.php);
-        let (mut parameters, mut defaults, mut written) = (Vec::new(), Vec::new(), Vec::new());
-        let frame = Frame { uses: Rc::new(HashMap::new()), ..Frame::default() };
-        for parameter in field(node, "parameters").map(children).unwrap_or_default() {
-            if parameter.kind() != "simple_parameter"
-                || all(parameter).iter().any(|child| child.kind() == "reference_modifier")
-            {
-                return None;
-            }
-            let name = field(parameter, "name").and_then(|v| super::syntax::variable(v, self.php))?;
-            let declared = field(parameter, "type").and_then(|ty| self.annotated(self.text(ty)));
-            let key = || {
-                // `$platformPublicKey`, passed to Rsa::encrypt and the like.
-                let name = name.to_lowercase();
-                match (name.contains("public"), name.contains("private"), name.contains("key")) {
-                    (true, _, true) => Some(Type::PublicKey),
-                    (_, true, true) => Some(Type::PrivateKey),
-                    _ => None,
-                }
-            };
-            // The name that PHP's manual uses, even if the function only passes it on.
-            let named = matches!(name, "instance" | "client" | "wxpay" | "wechatpay");
-            let chained = named || inside.get(name).is_some_and(|story| story.chained);
-            let of_default = field(parameter, "default_value").and_then(|default| {
-                let ty = self.dry_run(|porter| porter.expression(default)).ty;
-                matches!(ty, Type::Text | Type::Int | Type::Float | Type::Bool).then_some(ty)
-            });
-            let ty = match declared {
-                Some(ty) => ty,
-                None if chained => Type::Client,
-                None => key().or_else(|| of_default.clone()).unwrap_or(Type::Value),
-            };
-            let default = field(parameter, "default_value").map(|default| {
-                self.dry_run(|porter| {
-                    let e = porter.expression(default);
-                    porter.argument(&e, &ty).unwrap_or_else(|| "&Value::Null".to_owned())
-                })
-            });
-            let rust = self.fresh(&frame, name);
-            written.push(format!("{rust}: {}", ty.parameter()));
-            parameters.push(ty);
-            defaults.push(default);
-        }
-        Some((Signature { parameters, defaults, returns }, written))
     }
 
     /// `const X = 1;` and `define('X', 1);`
@@ -366,7 +293,10 @@ impl<'t> Porter<'t> {
         let mut rust = snake(php);
         let taken = |name: &str| {
             self.functions.values().any(|(function, _)| function == name)
-                || matches!(name, "formatter" | "hash" | "aes_ecb" | "transformer" | "attempt" | "unpacked" | "drop")
+                || matches!(
+                    name,
+                    "formatter" | "php" | "hash" | "aes_ecb" | "transformer" | "attempt" | "unpacked" | "drop"
+                )
                 || frame.vars.iter().any(|(other, var)| other != php && var.rust == name)
         };
         while taken(&rust) {

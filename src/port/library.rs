@@ -21,7 +21,7 @@ impl<'t> Porter<'t> {
                 let list = children(*list).first().map(|list| self.expression(*list));
                 if let Some(list) = list.filter(|list| list.ty == Type::Value) {
                     let list = list.reference();
-                    let pieces = format!("php_values({list}).into_iter().map(php_text).collect::<Vec<_>>()");
+                    let pieces = format!("php::values({list}).into_iter().map(php::text).collect::<Vec<_>>()");
                     let code = format!("formatter::joined_by_line_feed({pieces}.iter().map(String::as_str))");
                     return Expr::new(code, Type::Text);
                 }
@@ -91,7 +91,7 @@ impl<'t> Porter<'t> {
                         .map(|item| self.expression(item))
                         .collect();
                     let [pem, passphrase] = pair.as_slice() else { return None };
-                    let (pem, passphrase) = (self.str(pem), self.str(passphrase));
+                    let (pem, passphrase) = (self.str(pem), self.plain_str(passphrase));
                     let end = self.try_crate();
                     let code = format!("PrivateKey::from_encrypted_pem({pem}, &Secret::from({passphrase})){end}");
                     return Some(Expr::new(code, Type::PrivateKey));

@@ -3,38 +3,48 @@
 //!
 //! ```text
 //! syntax.rs       parses PHP, and reads the syntax tree
-//! statement.rs    statements; assign.rs assignments; branch.rs branches and loops
-//! function.rs     functions, and the program around them
-//! expression.rs   expressions; operator.rs operators; array.rs arrays; string.rs strings
+//! statement.rs    statements; assign.rs assignments; change.rs changes; branch.rs, repeat.rs loops
+//! function.rs     functions, and the program around them; signature.rs their parameters
+//! expression.rs   expressions; operator.rs, arithmetic.rs operators
+//! array.rs        arrays; string.rs strings
 //! chain.rs        chains and verbs; client.rs Builder::factory
 //! promise.rs      then, otherwise, wait; catch.rs try and catch; exception.rs exception classes
-//! library.rs      the SDK's classes; native.rs and special.rs PHP's built-in functions
+//! library.rs      the SDK's classes; native.rs, native_values.rs, special.rs PHP's functions
 //! object.rs       properties and methods of objects
-//! scope.rs        variables; value.rs types; convert.rs conversions; text.rs spelling
+//! scope.rs        uses of variables; definite.rs definite assignment
+//! frame.rs        the function that is being converted
+//! value.rs        types; convert.rs conversions; text.rs spelling
 //! helpers.rs      functions that a program may need; imports.rs finds the needed ones
 //! ```
 //!
 //! PHP that cannot be converted becomes a `todo!` below a comment with the PHP, and is listed in
 //! [`Ported::left`].
 
+mod arithmetic;
 mod array;
 mod assign;
 mod branch;
 mod catch;
 mod chain;
+mod change;
 mod client;
 mod convert;
+mod definite;
 mod exception;
 mod expression;
+mod frame;
 mod function;
 mod helpers;
 mod imports;
 mod library;
 mod native;
+mod native_values;
 mod object;
 mod operator;
 mod promise;
+mod repeat;
 mod scope;
+mod signature;
 mod special;
 mod statement;
 mod string;
@@ -47,7 +57,7 @@ use std::rc::Rc;
 
 use tree_sitter::Node;
 
-use scope::{Flow, Frame, Kind};
+use frame::{Flow, Frame, Kind};
 use value::{Bond, Expr, Signature, Type};
 
 /// A converted file.

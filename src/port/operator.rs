@@ -52,64 +52,99 @@ impl<'t> Porter<'t> {
     }
 
     fn equal(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>, operator: &str, strict: bool) -> Expr {
-        let (mut a, mut b) = (self.expression(left), self.expression(right));
-        if a.ty == Type::Null || (b.ty == Type::Value && a.ty != Type::Value) {
-            std::mem::swap(&mut a, &mut b);
+        let (a, b) = (self.expression(left), self.expression(right));
+        let asked = if strict { self.is_identical(&a, &b) } else { self.is_equal(&a, &b) };
+        let Some(asked) = asked else {
+            return self.left_as(node, "values of these types are not compared here", Type::Bool);
+        };
+        if operator == "==" {
+            return asked;
         }
-        let negated = operator == "!=";
-        let not = if negated { "!" } else { "" };
-        let boolean = |code: String, bond: Bond| Expr::new(code, Type::Bool).bond(bond);
-        let unary = if negated { Bond::Unary } else { Bond::Tight };
-        if !strict && self.is_loose(&a, &b) {
-            let (a, b) = (self.value_ref(&a), self.value_ref(&b));
-            return boolean(format!("{not}{}({a}, {b})", "php_equal"), unary);
-        }
-        match (&a.ty, &b.ty) {
-            (Type::Null, Type::Null) => boolean((!negated).to_string(), Bond::Tight),
-            (Type::Value, Type::Null) => boolean(format!("{not}{}.is_null()", a.tight()), unary),
-            (Type::MaybeResponse | Type::Option(_), Type::Null) => {
-                let asked = if negated { "is_some" } else { "is_none" };
-                boolean(format!("{}.{asked}()", a.tight()), Bond::Tight)
-            }
-            // A value with a type other than `Value` is never null.
-            (_, Type::Null) => boolean(negated.to_string(), Bond::Tight),
-            (Type::Bool, Type::Bool) => match (a.code.as_str(), b.code.as_str()) {
-                (_, "true") if !negated => a,
-                (_, "false") if negated => a,
-                (_, "true" | "false") => boolean(format!("!{}", a.within(Bond::Unary)), Bond::Unary),
-                _ => boolean(format!("{} {operator} {}", a.within(Bond::Sum), b.within(Bond::Sum)), Bond::Compare),
-            },
-            (Type::Text | Type::Body, Type::Text | Type::Body) => {
-                let (a, b) = (self.side(&a), self.side(&b));
-                boolean(format!("{a} {operator} {b}"), Bond::Compare)
-            }
-            (Type::Value, Type::Text | Type::Int | Type::Bool | Type::Float) => {
-                let plain = if b.ty == Type::Text { self.plain_str(&b) } else { b.within(Bond::Sum) };
-                boolean(format!("{} {operator} {plain}", a.within(Bond::Sum)), Bond::Compare)
-            }
-            (Type::Value, Type::Value) => {
-                boolean(format!("{} {operator} {}", a.within(Bond::Sum), b.within(Bond::Sum)), Bond::Compare)
-            }
-            (Type::Int | Type::Status | Type::Float, Type::Int | Type::Status | Type::Float) => {
-                let (a, b) = self.numbers(&a, &b);
-                boolean(format!("{a} {operator} {b}"), Bond::Compare)
-            }
-            _ => self.left_as(node, "values of these types are not compared here", Type::Bool),
-        }
+        negated(&asked)
     }
 
-    /// Whether `==` may find values of different types equal.
-    fn is_loose(&self, a: &Expr, b: &Expr) -> bool {
-        let scalar = |ty: &Type| matches!(ty, Type::Value | Type::Text | Type::Int | Type::Float | Type::Bool);
-        let word = |e: &Expr| e.literal.as_deref().is_some_and(|text| !text.is_empty() && !numeric(text));
-        let both = scalar(&a.ty) && scalar(&b.ty);
-        let texts = |ty: &Type| matches!(ty, Type::Text | Type::Body);
-        if texts(&a.ty) && texts(&b.ty) {
-            return !is_word(a) && !is_word(b);
+    /// `$a === $b`; `None` for types whose comparison is not carried over.
+    pub(super) fn is_identical(&mut self, a: &Expr, b: &Expr) -> Option<Expr> {
+        let (a, b) = if a.ty == Type::Null || (b.ty == Type::Value && a.ty != Type::Value) { (b, a) } else { (a, b) };
+        Some(match (&a.ty, &b.ty) {
+            (Type::Null, Type::Null) => truth("true".to_owned(), Bond::Tight),
+            (Type::Value, Type::Null) => truth(format!("{}.is_null()", a.tight()), Bond::Tight),
+            (Type::MaybeResponse | Type::Option(_), Type::Null) => {
+                truth(format!("{}.is_none()", a.tight()), Bond::Tight)
+            }
+            // A value with a type other than `Value` is never null.
+            (_, Type::Null) => truth("false".to_owned(), Bond::Tight),
+            (Type::Bool, Type::Bool) => match (a.code.as_str(), b.code.as_str()) {
+                (_, "true") => a.clone(),
+                (_, "false") => truth(format!("!{}", a.within(Bond::Unary)), Bond::Unary),
+                _ => truth(format!("{} == {}", a.within(Bond::Sum), b.within(Bond::Sum)), Bond::Compare),
+            },
+            (Type::Text, Type::Text) => {
+                let (a, b) = (self.side(a), self.side(b));
+                truth(format!("{a} == {b}"), Bond::Compare)
+            }
+            (Type::Value, Type::Text | Type::Int | Type::Bool) => {
+                let plain = if b.ty == Type::Text { self.plain_str(b) } else { b.within(Bond::Sum) };
+                truth(format!("{} == {plain}", a.within(Bond::Sum)), Bond::Compare)
+            }
+            (Type::Value, Type::Value | Type::Float | Type::Status) => {
+                let (a, b) = (self.operand(a), self.operand(b));
+                truth(format!("php::identical({a}, {b})"), Bond::Tight)
+            }
+            (Type::Int | Type::Status, Type::Int | Type::Status) | (Type::Float, Type::Float) => {
+                let (a, b) = self.numbers(a, b);
+                truth(format!("{a} == {b}"), Bond::Compare)
+            }
+            (a, b) if a != b && scalar(a) && scalar(b) && self.has_exact_types() => {
+                truth("false".to_owned(), Bond::Tight)
+            }
+            _ => return None,
+        })
+    }
+
+    /// Whether the file has none of the functions that return false in PHP and fail here.
+    fn has_exact_types(&self) -> bool {
+        !["env(", "file_get_contents", "_file(", "file_put_contents"].iter().any(|name| self.php.contains(name))
+    }
+
+    /// `$a == $b`; `None` for types whose comparison is not carried over.
+    pub(super) fn is_equal(&mut self, a: &Expr, b: &Expr) -> Option<Expr> {
+        let (a, b) = if a.ty == Type::Null || a.ty == Type::Bool { (b, a) } else { (a, b) };
+        if !(scalar(&a.ty) || a.ty == Type::Value) || !(scalar(&b.ty) || b.ty == Type::Value) {
+            return self.is_identical(a, b).filter(|_| b.ty == Type::Null && a.ty.is_object());
         }
-        let number = |ty: &Type| matches!(ty, Type::Int | Type::Float);
-        let same = (a.ty == b.ty && a.ty != Type::Value) || (number(&a.ty) && number(&b.ty));
-        both && !same && !word(a) && !word(b)
+        Some(match (&a.ty, &b.ty) {
+            (Type::Text, Type::Null) => truth(format!("{}.is_empty()", a.tight()), Bond::Tight),
+            (Type::Bool, Type::Bool) | (Type::Null, Type::Null) => return self.is_identical(a, b),
+            (_, Type::Null) if a.ty != Type::Value => {
+                let code = self.truth(a, Bond::Unary);
+                negated(&truth(code, Bond::Unary))
+            }
+            (_, Type::Bool) => match b.code.as_str() {
+                "true" => truth(self.truth(a, Bond::Tight), Bond::Tight),
+                "false" => {
+                    let code = self.truth(a, Bond::Unary);
+                    negated(&truth(code, Bond::Unary))
+                }
+                _ => {
+                    let code = self.truth(a, Bond::Sum);
+                    truth(format!("{code} == {}", b.within(Bond::Sum)), Bond::Compare)
+                }
+            },
+            (Type::Text, Type::Text) if is_word(a) || is_word(b) => return self.is_identical(a, b),
+            (Type::Text, Type::Text) => {
+                let (a, b) = (self.str(a), self.str(b));
+                truth(format!("php::equal_texts({a}, {b})"), Bond::Tight)
+            }
+            (Type::Int | Type::Status | Type::Float, Type::Int | Type::Status | Type::Float) => {
+                let (a, b) = self.numbers(a, b);
+                truth(format!("{a} == {b}"), Bond::Compare)
+            }
+            _ => {
+                let (a, b) = (self.operand(a), self.operand(b));
+                truth(format!("php::equal({a}, {b})"), Bond::Tight)
+            }
+        })
     }
 
     /// `$a <=> $b`
@@ -118,40 +153,8 @@ impl<'t> Porter<'t> {
         if a.ty.is_object() || b.ty.is_object() {
             return self.left_as(node, "objects have no order", Type::Int);
         }
-        if is_number(&a.ty) && is_number(&b.ty) {
-            let (a, b) = self.numbers(&a, &b);
-            return Expr::new(format!("i64::from({a} > {b}) - i64::from({a} < {b})"), Type::Int).bond(Bond::Sum);
-        }
-        let (a, b) = (self.value_ref(&a), self.value_ref(&b));
-        Expr::new(format!("i64::from({}({a}, {b}) as i8)", "php_order"), Type::Int)
-    }
-
-    /// A bitwise operation.
-    fn bits(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>, operator: &str) -> Expr {
-        let (a, b) = (self.expression(left), self.expression(right));
-        if a.ty != Type::Int || b.ty != Type::Int {
-            return self.left_as(node, "bits of what is no whole number", Type::Int);
-        }
-        Expr::new(format!("{} {operator} {}", a.within(Bond::Unary), b.within(Bond::Unary)), Type::Int).bond(Bond::Sum)
-    }
-
-    /// `$x++` as a value.
-    pub(super) fn stepped(&mut self, node: Node<'t>) -> Expr {
-        let Some(inner) = children(node).first().copied() else {
-            return self.left(node, "a step of an unknown form");
-        };
-        let place = self.expression(inner);
-        if place.ty != Type::Int || place.form != Form::Place {
-            return self.left_as(node, "what is counted is no whole number", Type::Int);
-        }
-        let (text, x) = (self.text(node), place.code);
-        let sign = if text.contains("++") { "+" } else { "-" };
-        let code = if text.starts_with(['+', '-']) {
-            format!("{{\n    {x} {sign}= 1;\n    {x}\n}}")
-        } else {
-            format!("{{\n    {x} {sign}= 1;\n    {x} {} 1\n}}", if sign == "+" { "-" } else { "+" })
-        };
-        Expr::new(code, Type::Int).bond(Bond::Loose)
+        let (a, b) = (self.operand(&a), self.operand(&b));
+        Expr::new(format!("php::order({a}, {b})"), Type::Int)
     }
 
     fn side(&mut self, e: &Expr) -> String {
@@ -168,20 +171,31 @@ impl<'t> Porter<'t> {
         if !whole(a) || !whole(b) {
             let side = |porter: &mut Self, e: &Expr| {
                 let code = porter.float(e);
-                if code.ends_with(" as f64") { format!("({code})") } else { code }
+                if code.ends_with(" as f64") {
+                    format!("({code})")
+                } else {
+                    Expr { code, ..e.clone() }.within(Bond::Sum)
+                }
             };
             return (side(self, a), side(self, b));
         }
         if (a.ty == Type::Status && (b.ty == Type::Status || literal(b))) || (b.ty == Type::Status && literal(a)) {
             return (a.within(Bond::Sum), b.within(Bond::Sum));
         }
-        let side = |porter: &mut Self, e: &Expr| if e.ty == Type::Int { e.within(Bond::Sum) } else { porter.int(e) };
+        let side = |porter: &mut Self, e: &Expr| {
+            if e.ty == Type::Int {
+                // `a as i64 < b` would begin generic arguments.
+                if e.code.ends_with(" as i64") { format!("({})", e.code) } else { e.within(Bond::Sum) }
+            } else {
+                porter.int(e)
+            }
+        };
         (side(self, a), side(self, b))
     }
 
     fn ordered(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>, operator: &str) -> Expr {
         let (a, b) = (self.expression(left), self.expression(right));
-        if a.ty.is_object() || b.ty.is_object() {
+        if a.ty.is_object() || b.ty.is_object() || a.ty == Type::Unit || b.ty == Type::Unit {
             return self.left_as(node, "objects have no order", Type::Bool);
         }
         if is_number(&a.ty) && is_number(&b.ty) {
@@ -192,88 +206,14 @@ impl<'t> Porter<'t> {
             let code = format!("{} {operator} {}", self.plain_str(&a), self.plain_str(&b));
             return Expr::new(code, Type::Bool).bond(Bond::Compare);
         }
-        let asked = match operator {
-            "<" => "is_lt",
-            ">" => "is_gt",
-            "<=" => "is_le",
-            _ => "is_ge",
+        let (a, b) = (self.operand(&a), self.operand(&b));
+        let code = match operator {
+            "<" => format!("php::less({a}, {b})"),
+            ">" => format!("php::less({b}, {a})"),
+            "<=" => format!("php::at_most({a}, {b})"),
+            _ => format!("php::at_most({b}, {a})"),
         };
-        let (a, b) = (self.value_ref(&a), self.value_ref(&b));
-        Expr::new(format!("{}({a}, {b}).{asked}()", "php_order"), Type::Bool)
-    }
-
-    pub(super) fn arithmetic(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>, operator: &str) -> Expr {
-        let (a, b) = (self.expression(left), self.expression(right));
-        self.calculated(node, &a, &b, operator)
-    }
-
-    /// The four basic operations. Integers stay integers, except for division, which returns a
-    /// float in PHP.
-    pub(super) fn calculated(&mut self, node: Node<'t>, a: &Expr, b: &Expr, operator: &str) -> Expr {
-        if operator == "+" && a.ty == Type::Value && b.ty == Type::Value && (a.inside.is_some() || b.inside.is_some()) {
-            // One of them is an array literal.
-            let code = format!("{}({}, {})", "php_add", a.reference(), b.reference());
-            return Expr::new(code, Type::Value);
-        }
-        if a.ty.is_object() || b.ty.is_object() || a.ty == Type::Unit {
-            return self.left_as(node, "these are no numbers", Type::Int);
-        }
-        if operator == "**" {
-            return match (&a.ty, &b.ty) {
-                (Type::Int, Type::Int) => {
-                    Expr::new(format!("i64::pow({}, {} as u32)", a.code, b.within(Bond::Unary)), Type::Int)
-                }
-                _ => self.left_as(node, "the operator ** is carried over for whole numbers", Type::Int),
-            };
-        }
-        let whole = |ty: &Type| matches!(ty, Type::Int | Type::Status);
-        let number = |ty: &Type| whole(ty) || *ty == Type::Float;
-        if !number(&a.ty) || !number(&b.ty) {
-            let (x, y) = (self.value_ref(a), self.value_ref(b));
-            return Expr::new(format!("{}({x}, '{operator}', {y})", "php_math"), Type::Value);
-        }
-        let fraction = a.ty == Type::Float || b.ty == Type::Float || operator == "/";
-        // Operands that are calculated themselves get parentheses.
-        let wrap = |code: String, e: &Expr| {
-            let calculated = e.bond >= Bond::Sum || code.contains(" as ");
-            if calculated { format!("({code})") } else { code }
-        };
-        if fraction {
-            let (x, y) = (self.float(a), self.float(b));
-            return Expr::new(format!("{} {operator} {}", wrap(x, a), wrap(y, b)), Type::Float).bond(Bond::Sum);
-        }
-        let (mut x, y) = (self.int(a), self.int(b));
-        if [&x, &y].iter().all(|code| code.bytes().all(|byte| byte.is_ascii_digit())) {
-            x.push_str("_i64");
-        }
-        Expr::new(format!("{} {operator} {}", wrap(x, a), wrap(y, b)), Type::Int).bond(Bond::Sum)
-    }
-
-    pub(super) fn unary(&mut self, node: Node<'t>) -> Expr {
-        let operator = field(node, "operator").map(|operator| self.text(operator)).unwrap_or_default();
-        let Some(inner) = field(node, "argument") else {
-            return self.left(node, "an operator without an operand");
-        };
-        let e = self.expression(inner);
-        match operator {
-            "!" => {
-                let code = self.truth(&e, Bond::Unary);
-                let code = match code.strip_prefix('!') {
-                    Some(positive) if e.ty != Type::Bool || e.bond == Bond::Unary => positive.to_owned(),
-                    _ => format!("!{code}"),
-                };
-                Expr::new(code, Type::Bool).bond(Bond::Unary)
-            }
-            "-" if matches!(e.ty, Type::Int | Type::Float) => {
-                let inside = e.inside.as_ref().map(|inside| format!("-{inside}"));
-                Expr { inside, ..Expr::new(format!("-{}", e.within(Bond::Unary)), e.ty.clone()).bond(Bond::Unary) }
-            }
-            "-" if matches!(e.ty, Type::Value | Type::Text) => {
-                Expr::new(format!("-{}", self.int(&e)), Type::Int).bond(Bond::Unary)
-            }
-            "+" if matches!(e.ty, Type::Int | Type::Float) => e,
-            _ => self.left(node, &format!("the operator {operator} has no counterpart here")),
-        }
+        Expr::new(code, Type::Bool)
     }
 
     /// `$a ?? $b`
@@ -281,27 +221,33 @@ impl<'t> Porter<'t> {
         if bare(right).kind() == "throw_expression" {
             return self.left(node, "an expression that throws: ask before with if");
         }
-        let known = super::syntax::variable(left, self.php).is_none_or(|name| self.frame().vars.contains_key(name));
-        if !known && left.kind() == "variable_name" {
-            // An expression that has no value in PHP.
-            return self.expression(right);
+        let name = super::syntax::variable(left, self.php);
+        if let Some(unset) = name.and_then(|name| self.unset_variable(name)) {
+            if !unset {
+                // An expression that has no value in PHP.
+                return self.expression(right);
+            }
         }
         let (a, b) = (self.expression(left), self.expression(right));
         match (&a.ty, &b.ty) {
             (Type::Null, _) => b,
             (Type::Value, ty) if !ty.is_object() => {
-                let helper = "php_or";
+                let lazy =
+                    b.literal.is_none() && !matches!(bare(right).kind(), "variable_name" | "integer" | "boolean");
                 let other = match (&b.ty, b.form) {
                     (Type::Null, _) => return Expr::new(a.owned(), Type::Value),
-                    (Type::Text, Form::Ref) | (Type::Int | Type::Float | Type::Bool | Type::Status, _) => {
-                        b.code.clone()
-                    }
-                    (Type::Text, _) => b.owned(),
+                    (Type::Text, Form::Ref) | (Type::Int | Type::Bool | Type::Status, _) if !lazy => b.code.clone(),
+                    (Type::Text, _) if !lazy => b.owned(),
                     _ => self.value(&b),
                 };
-                Expr::new(format!("{helper}({}, {other})", a.reference()), Type::Value)
+                if lazy && b.inside.is_none() {
+                    // The other side runs only if it is needed.
+                    let code = format!("match {} {{ Value::Null => {other}, value => value.clone() }}", a.reference());
+                    return Expr::new(code, Type::Value).bond(Bond::Loose);
+                }
+                Expr::new(format!("php::or({}, {other})", a.reference()), Type::Value)
             }
-            (Type::MaybeResponse | Type::MaybeBody, _) => {
+            (Type::MaybeResponse | Type::MaybeBody | Type::Option(_) | Type::Value, _) => {
                 self.left(node, "an answer that may be missing: ask for it with if")
             }
             // A value with a type other than `Value` is never null.
@@ -317,8 +263,19 @@ impl<'t> Porter<'t> {
         let Some(body) = field(node, "body") else {
             // `$a ?: $b`
             let other = self.expression(alternative);
-            if asked.form == Form::Owned && asked.bond != Bond::Tight {
-                return self.left(node, "?: of a calculation: give it a variable first");
+            if asked.form == Form::Owned && asked.literal.is_none() {
+                // It is evaluated once.
+                let given = Expr::place("value", asked.ty.clone());
+                let ty = Self::scalar(Self::both(&asked.ty, &other.ty));
+                let condition = self.truth(&given, Bond::Loose);
+                let sides = (self.owned_as(&Expr { form: Form::Owned, ..given }, &ty), self.owned_as(&other, &ty));
+                return match sides {
+                    (Some(value), Some(other)) if condition != "true" => {
+                        let code = format!("match {} {{ value if {condition} => {value}, _ => {other} }}", asked.code);
+                        Expr::new(code, ty).bond(Bond::Loose)
+                    }
+                    _ => self.left(node, "the two sides have types that do not go together"),
+                };
             }
             let condition = self.truth(&asked, Bond::Loose);
             return self.either(node, &condition, asked, other);
@@ -349,6 +306,9 @@ impl<'t> Porter<'t> {
         let (Some(subject), Some(body)) = (field(node, "condition"), field(node, "body")) else {
             return self.left(node, "a match of an unknown form");
         };
+        if !matches!(bare(subject).kind(), "variable_name" | "subscript_expression" | "boolean") {
+            return self.left(node, "a match of a calculation: give it a variable first");
+        }
         let subject = self.expression(subject);
         let (mut arms, mut other) = (Vec::new(), None);
         for arm in children(body) {
@@ -376,16 +336,14 @@ impl<'t> Porter<'t> {
         for (tests, result) in arms {
             let mut asked = Vec::new();
             for test in tests {
-                asked.push(match (subject.code.as_str(), &subject.ty) {
-                    ("true", Type::Bool) => self.truth(&test, Bond::And),
-                    (_, Type::Value) if test.ty == Type::Text => {
-                        format!("{} == {}", subject.tight(), self.plain_str(&test))
-                    }
-                    (_, Type::Value | Type::Text | Type::Int | Type::Bool | Type::Status) => {
-                        format!("{} == {}", subject.within(Bond::Sum), test.within(Bond::Sum))
-                    }
-                    _ => return self.left(node, "a match of this type: write it with if"),
-                });
+                let test = match (subject.code.as_str(), &subject.ty) {
+                    ("true", Type::Bool) if test.ty == Type::Bool => Some(test),
+                    _ => self.is_identical(&subject, &test),
+                };
+                let Some(test) = test else {
+                    return self.left(node, "a match of this type: write it with if");
+                };
+                asked.push(test.within(Bond::And));
             }
             let Some(result) = self.owned_as(&result, &ty) else {
                 return self.left(node, "the results have types that do not go together");
@@ -397,6 +355,32 @@ impl<'t> Porter<'t> {
         };
         code.push_str(&format!("{{\n    {other}\n}}"));
         Expr::new(code, ty).bond(Bond::Loose)
+    }
+}
+
+fn scalar(ty: &Type) -> bool {
+    matches!(ty, Type::Text | Type::Int | Type::Float | Type::Bool | Type::Null | Type::Status)
+}
+
+fn truth(code: String, bond: Bond) -> Expr {
+    Expr::new(code, Type::Bool).bond(bond)
+}
+
+/// `!$e` of a truth value.
+pub(super) fn negated(e: &Expr) -> Expr {
+    if let Some(positive) = e.code.strip_prefix('!').filter(|_| e.bond == Bond::Unary) {
+        return truth(positive.to_owned(), Bond::Tight);
+    }
+    match (e.code.as_str(), e.bond) {
+        ("true", _) => truth("false".to_owned(), Bond::Tight),
+        ("false", _) => truth("true".to_owned(), Bond::Tight),
+        (code, Bond::Compare) if code.matches(" == ").count() == 1 && !code.contains(['"', '|', '&']) => {
+            truth(code.replace(" == ", " != "), Bond::Compare)
+        }
+        (code, Bond::Compare) if code.matches(" == \"").count() == 1 && code.matches('"').count() == 2 => {
+            truth(code.replace(" == \"", " != \""), Bond::Compare)
+        }
+        _ => truth(format!("!{}", e.within(Bond::Unary)), Bond::Unary),
     }
 }
 

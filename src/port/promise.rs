@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use tree_sitter::Node;
 
-use super::scope::{Facts, Flow, Frame, Kind, Var, uses};
+use super::frame::{Facts, Flow, Frame, Kind, Var};
+use super::scope::uses;
 use super::syntax::{arguments, bare, children, field};
 use super::text::indent;
 use super::value::{Bond, Expr, Form, Signature, Type};
@@ -198,10 +199,12 @@ impl<'t> Porter<'t> {
             };
             frame.vars.insert(name.to_owned(), var);
         }
+        let head = self.copied(&mut frame);
         frame.flows = vec![Flow { kind: Kind::Step, assumed: facts, returns: returns.clone(), ..Flow::default() }];
         self.state.frames.push(frame);
         let ends = returns.clone().unwrap_or(Type::Unit);
         let code = self.function_body(body, &ends, facts.fallible);
+        let code = head.into_iter().chain([code]).collect::<Vec<_>>().join("\n");
         let flow = self.flow().clone();
         self.state.frames.pop();
         let result = if facts.fallible { format!(" -> Result<{}, BoxError>", ends.name()) } else { String::new() };
@@ -231,9 +234,8 @@ impl<'t> Porter<'t> {
     /// them.
     fn captured(&mut self, node: Node<'t>, keeps: bool) -> (Frame, Vec<String>) {
         let body = field(node, "body").unwrap_or(node);
-        let mut frame = Frame { uses: Rc::new(uses(body, self.php)), ..Frame::default() };
         let names: Vec<String> = if node.kind() == "arrow_function" {
-            frame.uses.keys().cloned().collect()
+            uses(body, self.php, &[]).into_keys().collect()
         } else {
             children(node)
                 .into_iter()
@@ -250,6 +252,8 @@ impl<'t> Porter<'t> {
                 .map(str::to_owned)
                 .collect()
         };
+        let given: Vec<String> = self.parameter_names(node).into_iter().chain(names.iter().cloned()).collect();
+        let mut frame = Frame { uses: Rc::new(uses(body, self.php, &given)), ..Frame::default() };
         let mut copies = Vec::new();
         let mut sorted = names;
         sorted.sort();
@@ -294,6 +298,31 @@ impl<'t> Porter<'t> {
         let returns = signature.returns.name();
         let code = format!("|{}| -> Result<{returns}, BoxError> {{\n{}\n}}", parameters.join(", "), indent(&code));
         Expr::new(code, Type::Closure(Rc::new(signature))).bond(Bond::Loose)
+    }
+
+    /// Copies of the parameters and captured variables that the function modifies: PHP passes
+    /// them by value.
+    fn copied(&mut self, frame: &mut Frame) -> Vec<String> {
+        let mut names: Vec<String> = frame.vars.keys().filter(|name| frame.is_modified(name)).cloned().collect();
+        names.sort();
+        let mut head = Vec::new();
+        for name in names {
+            let wide = frame.sites.get(&name).is_some_and(|site| self.loose.contains(site));
+            let Some(var) = frame.vars.get_mut(&name) else { continue };
+            let rust = var.rust.clone();
+            head.push(match (&var.ty, var.form) {
+                (Type::Text | Type::Int | Type::Float | Type::Bool, _) if wide => {
+                    var.ty = Type::Value;
+                    format!("let mut {rust} = json!({rust});")
+                }
+                (Type::Text, Form::Ref) => format!("let mut {rust} = {rust}.to_owned();"),
+                (ty, _) if ty.is_copy() => format!("let mut {rust} = {rust};"),
+                (Type::Value | Type::Text, _) => format!("let mut {rust} = {rust}.clone();"),
+                _ => continue,
+            });
+            (var.form, var.mutable, var.literal) = (Form::Place, true, None);
+        }
+        head
     }
 
     /// The parameters of a function, its return type, and its body.
@@ -343,10 +372,14 @@ impl<'t> Porter<'t> {
             let form = if ty.parameter().starts_with('&') { Form::Ref } else { Form::Place };
             let var = Var { rust, ty: ty.clone(), form, literal: None, block: 1, loops: 0, mutable: false };
             frame.vars.insert(name.to_owned(), var);
+            frame.sites.insert(name.to_owned(), parameter.start_byte());
         }
-        frame.flows = vec![Flow { kind: Kind::Function, returns: returns.clone(), ..Flow::default() }];
+        let head = self.copied(&mut frame);
+        let declared = field(node, "return_type").is_some();
+        frame.flows = vec![Flow { kind: Kind::Function, returns: returns.clone(), declared, ..Flow::default() }];
         self.state.frames.push(frame);
         let code = self.function_body(body, &returns.unwrap_or(Type::Unit), true);
+        let code = head.into_iter().chain([code]).collect::<Vec<_>>().join("\n");
         let flow = self.flow().clone();
         self.state.frames.pop();
         Some((code, flow))

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use tree_sitter::Node;
 
+use super::definite::{is_counter, maybe_unset};
 use super::syntax::{children, field, variable};
-use super::value::{Form, Type};
 
 /// The use of a variable at one position.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,6 +48,10 @@ pub(super) struct Story {
     pub(super) last_change: usize,
     pub(super) keyed: bool,
     pub(super) chained: bool,
+    /// It may be read before it is assigned.
+    pub(super) maybe_unset: bool,
+    /// It counts in small steps from a small number.
+    pub(super) counter: bool,
     /// If each of several blocks assigns it first and it is not used outside of them: one variable
     /// for each block, by the block.
     pub(super) groups: HashMap<usize, Story>,
@@ -55,8 +59,8 @@ pub(super) struct Story {
 
 pub(super) type Uses = HashMap<String, Story>;
 
-/// All uses in the body of a function.
-pub(super) fn uses(body: Node<'_>, php: &str) -> Uses {
+/// All uses in the body of a function with these parameters and captured variables.
+pub(super) fn uses(body: Node<'_>, php: &str, parameters: &[String]) -> Uses {
     let mut out = Uses::new();
     let walk = Walk { php, blocks: Rc::from([body.id()]) };
     for child in children(body) {
@@ -65,8 +69,18 @@ pub(super) fn uses(body: Node<'_>, php: &str) -> Uses {
     if body.kind() != "compound_statement" && body.kind() != "program" {
         walk.visit(body, &mut out);
     }
-    for story in out.values_mut() {
+    let unset = maybe_unset(body, php, parameters);
+    for (name, story) in &mut out {
         story.tell();
+        let given = parameters.contains(name);
+        story.maybe_unset = unset.contains(name) && !given;
+        story.counter = !given && is_counter(body, name, php);
+        if given || story.maybe_unset {
+            // One variable for the whole function.
+            story.common = 1;
+            story.straight = false;
+            story.groups.clear();
+        }
     }
     out
 }
@@ -112,6 +126,37 @@ impl Story {
             self.groups = groups;
         }
     }
+}
+
+/// Whether a function of PHP changes the variable that is its first argument.
+pub(super) fn changes_argument(function: &str) -> bool {
+    matches!(
+        function.trim_start_matches('\\').to_ascii_lowercase().as_str(),
+        "sort"
+            | "rsort"
+            | "usort"
+            | "uasort"
+            | "uksort"
+            | "asort"
+            | "arsort"
+            | "krsort"
+            | "ksort"
+            | "array_push"
+            | "array_pop"
+            | "array_shift"
+            | "array_unshift"
+            | "array_splice"
+            | "array_walk"
+            | "shuffle"
+            | "settype"
+            | "array_multisort"
+            | "end"
+            | "reset"
+            | "next"
+            | "prev"
+            | "natsort"
+            | "natcasesort"
+    )
 }
 
 struct Walk<'a> {
@@ -230,6 +275,18 @@ impl Walk<'_> {
                     }
                 }
             }
+            "function_call_expression"
+                if field(node, "function")
+                    .is_some_and(|name| changes_argument(super::syntax::text(name, self.php))) =>
+            {
+                let given = field(node, "arguments").map(children).unwrap_or_default();
+                for (number, argument) in given.into_iter().enumerate() {
+                    match children(argument).first() {
+                        Some(target) if number == 0 => self.target(*target, Act::Change, out),
+                        _ => self.visit(argument, out),
+                    }
+                }
+            }
             "variable_name" => self.note(node, Act::Read, out),
             "compound_statement" | "case_statement" | "default_statement" | "colon_block" => self.block(node, out),
             _ => {
@@ -277,121 +334,5 @@ impl Walk<'_> {
             "list_literal" => children(left).into_iter().for_each(|part| self.target(part, Act::Inner, out)),
             _ => self.visit(left, out),
         }
-    }
-}
-
-/// A variable that Rust has declared.
-#[derive(Clone, Debug)]
-pub(super) struct Var {
-    pub(super) rust: String,
-    pub(super) ty: Type,
-    pub(super) form: Form,
-    /// The text of a literal, if that is its only assignment.
-    pub(super) literal: Option<String>,
-    /// The block of its declaration, and the loops that enclose it.
-    pub(super) block: usize,
-    pub(super) loops: usize,
-    /// Whether it can be assigned again in place.
-    pub(super) mutable: bool,
-}
-
-/// The ways in which control leaves a function or a block.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Flow {
-    pub(super) kind: Kind,
-    /// The control flow that the conversion assumed, and the one that it found.
-    pub(super) assumed: Facts,
-    pub(super) found: Facts,
-    pub(super) returned: Vec<Type>,
-    /// How many loops were open at its start.
-    pub(super) loops: usize,
-    /// It ends only with a `return`.
-    pub(super) whole: bool,
-    /// The type that a returned value is converted to.
-    pub(super) returns: Option<Type>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Facts {
-    /// An error of this crate may leave it.
-    pub(super) fallible: bool,
-    /// An error of another type may leave it.
-    pub(super) foreign: bool,
-    /// It contains a `return`.
-    pub(super) returning: bool,
-    /// It contains a `break` or `continue` of an outer loop.
-    pub(super) leaves: Option<&'static str>,
-    /// It contains both of them, or one of them and `return`.
-    pub(super) tangled: bool,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) enum Kind {
-    /// `main`: a `return` ends the program.
-    #[default]
-    Main,
-    /// A function, or a closure in a variable: it always returns a `Result`.
-    Function,
-    /// A closure of `then` or `otherwise`: it returns a `Result` only if it can fail.
-    Step,
-    /// The body of a `try`.
-    Try,
-}
-
-/// A function that is being converted.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Frame {
-    pub(super) uses: Rc<Uses>,
-    pub(super) vars: HashMap<String, Var>,
-    /// The declaration of each variable.
-    pub(super) sites: HashMap<String, usize>,
-    pub(super) blocks: Vec<usize>,
-    pub(super) loops: usize,
-    /// Declarations to insert before the current statement of a block.
-    pub(super) hoisted: Vec<(usize, String)>,
-    pub(super) flows: Vec<Flow>,
-    /// The name that the response of an error is bound to, by the error's variable.
-    pub(super) answers: HashMap<String, String>,
-}
-
-impl Frame {
-    pub(super) fn story(&self, name: &str) -> Option<&Story> {
-        let mut story = self.uses.get(name)?;
-        while let Some(inner) = self.blocks.get(story.common).and_then(|block| story.groups.get(block)) {
-            story = inner;
-        }
-        Some(story)
-    }
-
-    pub(super) fn is_used(&self, name: &str) -> bool {
-        self.story(name).is_some()
-    }
-
-    pub(super) fn is_chained(&self, name: &str) -> bool {
-        self.story(name).is_some_and(|story| story.chained)
-    }
-
-    pub(super) fn assigned(&self, name: &str) -> usize {
-        self.story(name).map_or(0, |story| story.assigned)
-    }
-
-    /// The innermost block that contains all uses of a variable, as its depth among the open
-    /// blocks.
-    pub(super) fn block_depth(&self, name: &str) -> usize {
-        self.story(name).map_or(self.blocks.len(), |story| story.common).clamp(1, self.blocks.len().max(1))
-    }
-
-    /// Whether a variable is used after this position, or in the next iteration of a loop.
-    pub(super) fn used_after(&self, name: &str, at: usize) -> bool {
-        let again = self.vars.get(name).is_some_and(|var| var.loops < self.loops);
-        again || self.story(name).is_some_and(|story| story.last > at)
-    }
-
-    pub(super) fn is_straight(&self, name: &str) -> bool {
-        self.story(name).is_none_or(|story| story.straight)
-    }
-
-    pub(super) fn is_changed_after(&self, name: &str, at: usize) -> bool {
-        self.story(name).is_some_and(|story| story.last_change > at)
     }
 }

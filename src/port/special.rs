@@ -23,45 +23,62 @@ impl<'t> Porter<'t> {
         Some(Expr::new(format!("std::fs::read_to_string({path}){end}"), Type::Text))
     }
 
-    /// For invalid JSON, PHP's function returns null. Here it is an error, except in a closure,
-    /// which cannot return one.
-    pub(super) fn json_decode(&mut self, given: &[Node<'t>]) -> Option<Expr> {
+    /// For invalid JSON, PHP's function returns null. In the body of a response it is an error
+    /// here, except in a closure, which cannot return one.
+    pub(super) fn json_decode(&mut self, node: Node<'t>, given: &[Node<'t>]) -> Option<Expr> {
+        let assoc = match given.get(1).map(|flag| self.text(*flag).to_ascii_lowercase()).as_deref() {
+            Some("true" | "1") => true,
+            None | Some("false" | "0" | "null") => false,
+            Some(_) => return Some(self.left(node, "whether json_decode makes arrays is only known at run time")),
+        };
+        if given.get(3).is_some_and(|flags| self.text(*flags) != "JSON_THROW_ON_ERROR") {
+            return Some(self.left(node, "this flag of json_decode has no counterpart here"));
+        }
+        let throws = given.len() > 3;
         let text = self.expression(*given.first()?);
+        let array = |code: String| if assoc { format!("php::array({code})") } else { code };
         let code = match &text.ty {
             Type::MaybeBody => {
-                format!("{}.and_then(|response| response.json().ok()).unwrap_or_default()", text.tight())
+                array(format!("{}.and_then(|response| response.json().ok()).unwrap_or_default()", text.tight()))
             }
-            Type::Body if self.is_step() => format!("{}.json().unwrap_or_default()", text.tight()),
-            Type::Body => format!("{}.json(){}", text.tight(), self.try_crate()),
+            Type::Body if self.is_step() => array(format!("{}.json().unwrap_or_default()", text.tight())),
+            Type::Body => array(format!("{}.json(){}", text.tight(), self.try_crate())),
             ty if ty.is_object() => return None,
             _ => {
                 let text = self.str(&text);
-                if self.is_step() {
-                    format!("serde_json::from_str::<Value>({text}).unwrap_or_default()")
+                if throws {
+                    let end = self.try_any();
+                    array(format!("serde_json::from_str::<Value>({text}){end}"))
+                } else if assoc {
+                    format!("php::json_decode({text})")
                 } else {
-                    format!("serde_json::from_str::<Value>({text}){}", self.try_any())
+                    format!("php::json_decode_object({text})")
                 }
             }
         };
         Some(Expr::new(code, Type::Value))
     }
 
-    pub(super) fn isset(&mut self, given: &[Node<'t>]) -> Option<Expr> {
+    pub(super) fn isset(&mut self, node: Node<'t>, given: &[Node<'t>]) -> Option<Expr> {
         let mut asked = Vec::new();
         for one in given {
             if let Some(name) = super::syntax::variable(*one, self.php) {
+                if self.unset_variable(name) == Some(false) {
+                    return Some(Expr::new("false", Type::Bool));
+                }
                 match self.frame().vars.get(name).cloned() {
-                    None => return Some(Expr::new("false", Type::Bool)),
-                    Some(var) if matches!(var.ty, Type::Option(_)) => asked.push(format!("{}.is_some()", var.rust)),
+                    Some(var) if matches!(var.ty, Type::Option(_) | Type::MaybeResponse) => {
+                        asked.push(format!("{}.is_some()", var.rust));
+                    }
                     Some(var) if var.ty == Type::Value => asked.push(format!("!{}.is_null()", var.rust)),
-                    Some(_) => asked.push("true".to_owned()),
+                    _ => asked.push("true".to_owned()),
                 }
                 continue;
             }
             let e = self.expression(*one);
             match e.ty {
                 Type::Value => asked.push(format!("!{}.is_null()", e.tight())),
-                _ => return None,
+                _ => return Some(self.left_as(node, "what isset asks for is no element of an array", Type::Bool)),
             }
         }
         let bond = if asked.len() > 1 { Bond::And } else { Bond::Unary };
@@ -70,18 +87,17 @@ impl<'t> Porter<'t> {
 
     pub(super) fn empty(&mut self, given: &[Node<'t>]) -> Option<Expr> {
         let [one] = given else { return None };
-        if super::syntax::variable(*one, self.php).is_some_and(|name| !self.frame().vars.contains_key(name)) {
+        if super::syntax::variable(*one, self.php).is_some_and(|name| self.unset_variable(name) == Some(false)) {
             return Some(Expr::new("true", Type::Bool));
         }
         let e = self.expression(*one);
+        if e.ty == Type::Unit {
+            return None;
+        }
         if e.ty.is_object() && !matches!(e.ty, Type::MaybeResponse | Type::Option(_)) {
             return Some(Expr::new("false", Type::Bool));
         }
-        let truth = self.truth(&e, Bond::Unary);
-        Some(
-            Expr::new(truth.strip_prefix('!').map_or_else(|| format!("!{truth}"), str::to_owned), Type::Bool)
-                .bond(Bond::Unary),
-        )
+        Some(self.not_true(&e))
     }
 
     /// `%s`, `%d` and the like, as far as Rust has an equivalent.
@@ -112,17 +128,22 @@ impl<'t> Porter<'t> {
             let (shown, width) = match (kind, spec) {
                 ("s", "") => (self.display(&e), String::new()),
                 ("s", spec)
-                    if spec.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit())
+                    if self.is_ascii(&e)
+                        && spec.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit())
                         && !spec.starts_with('0') =>
                 {
                     let side = if spec.starts_with('-') { '<' } else { '>' };
                     (self.string(&e), format!("{side}{}", spec.trim_start_matches('-')))
                 }
-                ("d" | "u", spec) if spec.bytes().all(|byte| byte.is_ascii_digit()) => (self.int(&e), spec.to_owned()),
-                ("f" | "F", spec) => (self.float(&e), spec.to_owned()),
-                ("x" | "X", spec) if spec.bytes().all(|byte| byte.is_ascii_digit()) => {
-                    (self.int(&e), format!("{spec}{kind}"))
+                ("d", spec) if spec.bytes().all(|byte| byte.is_ascii_digit()) => (self.int(&e), spec.to_owned()),
+                ("f" | "F", spec)
+                    if spec.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && !spec.ends_with('.') =>
+                {
+                    let spec =
+                        if spec.is_empty() || spec.contains('.') { spec.to_owned() } else { format!("{spec}.6") };
+                    (self.float(&e), spec)
                 }
+                ("x" | "X", "") => (self.int(&e), format!("{spec}{kind}")),
                 _ => {
                     return Some(self.left_as(
                         node,
@@ -152,6 +173,12 @@ impl<'t> Porter<'t> {
         } else {
             Expr::new(format!("format!(\"{out}\"{arguments})"), Type::Text)
         })
+    }
+
+    /// Whether a text certainly has one byte a character, so that PHP and Rust count alike.
+    fn is_ascii(&self, e: &Expr) -> bool {
+        matches!(e.ty, Type::Int | Type::Float | Type::Bool | Type::Status)
+            || e.literal.as_deref().is_some_and(str::is_ascii)
     }
 
     /// `Utils::unwrap($promises)`, `Utils::all($promises)->wait()`

@@ -58,6 +58,9 @@ impl<'t> Porter<'t> {
             last = Some(*node);
         }
         self.frame().blocks.pop();
+        // The variables of this block end with it.
+        let open = self.frame().blocks.len();
+        self.frame().vars.retain(|_, var| var.block <= open.max(1));
         out.truncate(out.trim_end().len());
         out
     }

@@ -59,6 +59,8 @@ pub(super) struct Signature {
     pub(super) parameters: Vec<Type>,
     /// The Rust code of the default values.
     pub(super) defaults: Vec<Option<String>>,
+    /// The declared type of each parameter that may also be null.
+    pub(super) nullable: Vec<Option<Type>>,
     pub(super) returns: Type,
 }
 
@@ -169,11 +171,13 @@ pub(super) struct Expr {
     pub(super) literal: Option<String>,
     /// The code inside `json!`, if it differs.
     pub(super) inside: Option<String>,
+    /// A whole number below 2^31, so that one operation cannot leave 64 bits.
+    pub(super) small: bool,
 }
 
 impl Expr {
     pub(super) fn new(code: impl Into<String>, ty: Type) -> Self {
-        Expr { code: code.into(), ty, form: Form::Owned, bond: Bond::Tight, literal: None, inside: None }
+        Expr { code: code.into(), ty, form: Form::Owned, bond: Bond::Tight, literal: None, inside: None, small: false }
     }
 
     pub(super) fn place(code: impl Into<String>, ty: Type) -> Self {
@@ -186,6 +190,10 @@ impl Expr {
 
     pub(super) fn bond(self, bond: Bond) -> Self {
         Expr { bond, ..self }
+    }
+
+    pub(super) fn small(self, small: bool) -> Self {
+        Expr { small, ..self }
     }
 
     pub(super) fn literal(value: &str) -> Self {

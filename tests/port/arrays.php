@@ -50,7 +50,7 @@ $decoded = json_decode('{"a":{"b":[1,{"c":"d"}]},"t":true,"f":1.5}', true);
 echo $decoded['a']['b'][1]['c'], $decoded['a']['b'][0] + 1, $decoded['f'], $decoded['t'] ? 'yes' : 'no', "\n";
 $sum = 0;
 foreach ($decoded['a']['b'] as $item) {
-    $sum += is_array($item) ? 10 : $item;
+    $sum += is_int($item) ? $item : 10;
 }
 echo $sum, "\n";
 print_r(['a' => 1, 'b' => ['c' => 'x', 'd' => []], 'n' => null, 'f' => false, 't' => true]);

@@ -2,7 +2,11 @@
 
 pub(crate) mod corpus;
 mod examples;
+mod php_expressions;
 mod php_output;
+mod php_programs;
+mod php_statements;
 pub(crate) mod php_writer;
 pub(crate) mod rustc;
+mod same_output;
 mod unsupported;

@@ -1,0 +1,158 @@
+//! Converts arithmetic, with PHP's rules for whole numbers and fractions.
+
+use tree_sitter::Node;
+
+use super::Porter;
+use super::syntax::{children, field};
+use super::value::{Bond, Expr, Form, Type};
+
+impl<'t> Porter<'t> {
+    /// A bitwise operation.
+    pub(super) fn bits(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>, operator: &str) -> Expr {
+        let (a, b) = (self.expression(left), self.expression(right));
+        if a.ty != Type::Int || b.ty != Type::Int {
+            return self.left_as(node, "bits of what is no whole number", Type::Int);
+        }
+        Expr::new(format!("{} {operator} {}", a.within(Bond::Unary), b.within(Bond::Unary)), Type::Int).bond(Bond::Sum)
+    }
+
+    /// `$x++` as a value.
+    pub(super) fn stepped(&mut self, node: Node<'t>) -> Expr {
+        let Some(inner) = children(node).first().copied() else {
+            return self.left(node, "a step of an unknown form");
+        };
+        let place = self.expression(inner);
+        let name = super::syntax::variable(inner, self.php).unwrap_or_default();
+        if place.ty != Type::Int || place.form != Form::Place || !self.frame().is_counter(name) {
+            return self.left_as(node, "what is counted is no whole number", Type::Int);
+        }
+        // PHP reads the other operands at another time.
+        let mut statement = node;
+        while let Some(parent) = statement.parent().filter(|_| !statement.kind().ends_with("_statement")) {
+            // What `echo` prints is read piece by piece.
+            if matches!(parent.kind(), "echo_statement" | "sequence_expression") {
+                break;
+            }
+            statement = parent;
+        }
+        let (mut stack, mut uses) = (vec![statement], 0);
+        while let Some(one) = stack.pop() {
+            uses += usize::from(super::syntax::variable(one, self.php) == Some(name));
+            stack.extend(children(one));
+        }
+        if uses > 1 {
+            return self.left_as(node, "a variable is counted and read in one statement: make two of it", Type::Int);
+        }
+        let (text, x) = (self.text(node), place.code);
+        let sign = if text.contains("++") { "+" } else { "-" };
+        let code = if text.starts_with(['+', '-']) {
+            format!("{{\n    {x} {sign}= 1;\n    {x}\n}}")
+        } else {
+            format!("{{\n    {x} {sign}= 1;\n    {x} {} 1\n}}", if sign == "+" { "-" } else { "+" })
+        };
+        Expr::new(code, Type::Int).bond(Bond::Loose)
+    }
+
+    pub(super) fn arithmetic(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>, operator: &str) -> Expr {
+        let (a, b) = (self.expression(left), self.expression(right));
+        self.calculated(node, &a, &b, operator)
+    }
+
+    /// The basic operations. Whole numbers stay whole, except for a division with a rest. A result
+    /// beyond 64 bits is an error.
+    pub(super) fn calculated(&mut self, node: Node<'t>, a: &Expr, b: &Expr, operator: &str) -> Expr {
+        let unknown =
+            |ty: &Type| ty.is_object() || matches!(ty, Type::Unit | Type::Body | Type::MaybeBody | Type::Bytes);
+        if unknown(&a.ty) || unknown(&b.ty) {
+            return self.left_as(node, "these are no numbers", Type::Int);
+        }
+        let whole = |ty: &Type| matches!(ty, Type::Int | Type::Status);
+        let number = |ty: &Type| whole(ty) || *ty == Type::Float;
+        // Operands that are calculated themselves get parentheses.
+        let wrap = |code: String, e: &Expr| {
+            let calculated = e.bond >= Bond::Sum || code.contains(" as ");
+            if calculated { format!("({code})") } else { code }
+        };
+        let name = match operator {
+            "+" => "add",
+            "-" => "sub",
+            "*" => "mul",
+            "/" => "div",
+            "%" => "rem",
+            _ => "pow",
+        };
+        if number(&a.ty) && number(&b.ty) && matches!(operator, "+" | "-" | "*") {
+            if a.ty == Type::Float || b.ty == Type::Float {
+                let (x, y) = (self.float(a), self.float(b));
+                return Expr::new(format!("{} {operator} {}", wrap(x, a), wrap(y, b)), Type::Float).bond(Bond::Sum);
+            }
+            let (mut x, y) = (self.int(a), self.int(b));
+            if a.small && b.small {
+                if [&x, &y].iter().all(|code| code.bytes().all(|byte| byte.is_ascii_digit())) {
+                    x.push_str("_i64");
+                }
+                return Expr::new(format!("{} {operator} {}", wrap(x, a), wrap(y, b)), Type::Int).bond(Bond::Sum);
+            }
+            if !self.has_large_numbers() {
+                let end = self.try_any();
+                return Expr::new(format!("php::{name}_int({x}, {y}){end}"), Type::Int);
+            }
+        }
+        let literal = b.code.bytes().all(|byte| byte.is_ascii_digit()) && b.code.bytes().any(|byte| byte != b'0');
+        if operator == "%" && whole(&a.ty) && whole(&b.ty) && literal {
+            let mut x = self.int(a);
+            if x.bytes().all(|byte| byte.is_ascii_digit()) {
+                x.push_str("_i64");
+            }
+            return Expr::new(format!("{} % {}", wrap(x, a), b.code), Type::Int).bond(Bond::Sum).small(b.small);
+        }
+        let (x, y) = (self.operand(a), self.operand(b));
+        let end = self.try_any();
+        let ty = if operator == "%" { Type::Int } else { Type::Value };
+        Expr::new(format!("php::{name}({x}, {y}){end}"), ty)
+    }
+
+    /// Whether the file has numbers with which a calculation may leave 64 bits.
+    fn has_large_numbers(&self) -> bool {
+        let bytes = self.php.as_bytes();
+        self.php.contains("PHP_INT_M")
+            || bytes
+                .chunk_by(|a, b| a.is_ascii_digit() && b.is_ascii_digit())
+                .any(|run| run.len() > 15 && run.first().is_some_and(u8::is_ascii_digit))
+    }
+
+    pub(super) fn unary(&mut self, node: Node<'t>) -> Expr {
+        let operator = field(node, "operator").map(|operator| self.text(operator)).unwrap_or_default();
+        let Some(inner) = field(node, "argument") else {
+            return self.left(node, "an operator without an operand");
+        };
+        let e = self.expression(inner);
+        match operator {
+            "!" => {
+                if matches!(e.ty, Type::Unit) {
+                    return self.left(node, "what has no value is neither true nor false");
+                }
+                self.not_true(&e)
+            }
+            "-" if e.ty == Type::Float || (e.ty == Type::Int && e.small) => {
+                let inside = e.inside.as_ref().map(|inside| format!("-{inside}"));
+                let code = format!("-{}", e.within(Bond::Unary));
+                Expr { inside, ..Expr::new(code, e.ty.clone()).bond(Bond::Unary).small(e.small) }
+            }
+            "-" if e.ty == Type::Int => {
+                let end = self.try_any();
+                Expr::new(format!("php::sub_int(0, {}){end}", e.code), Type::Int)
+            }
+            "-" if matches!(e.ty, Type::Value | Type::Text | Type::Bool | Type::Null) => {
+                let (operand, end) = (self.operand(&e), self.try_any());
+                Expr::new(format!("php::neg({operand}){end}"), Type::Value)
+            }
+            "+" if matches!(e.ty, Type::Int | Type::Float) => e,
+            "+" if matches!(e.ty, Type::Value | Type::Text | Type::Bool | Type::Null) => {
+                let (operand, end) = (self.operand(&e), self.try_any());
+                Expr::new(format!("php::mul({operand}, 1){end}"), Type::Value)
+            }
+            _ => self.left(node, &format!("the operator {operator} has no counterpart here")),
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! Converts PHP's built-in functions of numbers, arrays and files.
+
+use tree_sitter::Node;
+
+use super::Porter;
+use super::value::{Bond, Expr, Form, Type};
+
+impl<'t> Porter<'t> {
+    /// Whether the file makes no objects of PHP, which `is_array` tells from arrays.
+    pub(super) fn has_no_objects(&self) -> bool {
+        !self.php.contains("stdClass") && !self.php.contains("(object)") && {
+            self.php.split("json_decode").skip(1).all(|call| {
+                let call = call.split(';').next().unwrap_or_default().to_ascii_lowercase();
+                call.contains("true") || call.contains(", 1)")
+            })
+        }
+    }
+
+    /// Whether a text is ASCII for certain.
+    pub(super) fn is_plain(&self, e: &Expr) -> bool {
+        matches!(e.ty, Type::Int | Type::Float | Type::Bool) || e.literal.as_deref().is_some_and(str::is_ascii)
+    }
+
+    /// A function that changes the variable which it gets, as a statement.
+    pub(super) fn by_reference(&mut self, name: &str, given: &[Node<'t>]) -> Option<Expr> {
+        let [target, rest @ ..] = given else { return None };
+        let variable = super::syntax::variable(*target, self.php)?;
+        let var = self.frame().vars.get(variable).cloned()?;
+        if var.ty != Type::Value || var.form != Form::Place || !var.mutable {
+            return None;
+        }
+        match (name, rest) {
+            ("ksort", []) => Some(Expr::new(format!("php::ksort(&mut {})", var.rust), Type::Unit)),
+            ("array_push", [value]) => {
+                let value = self.expression(*value);
+                if value.ty.is_object() || value.ty == Type::Unit {
+                    return None;
+                }
+                let (value, end) = (self.value(&value), self.try_any());
+                Some(Expr::new(format!("php::push(&mut {}, {value}){end}", var.rust), Type::Unit))
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn of_values(&mut self, node: Node<'t>, name: &str, given: &[Expr]) -> Option<Expr> {
+        let int = |code: String| Expr::new(code, Type::Int);
+        Some(match (name, given) {
+            ("intval", [thing]) => int(self.int(thing)),
+            ("floatval" | "doubleval", [thing]) => Expr::new(self.float(thing), Type::Float),
+            ("boolval", [thing]) => Expr::new(self.truth(thing, Bond::Tight), Type::Bool),
+            ("round" | "floor" | "ceil" | "number_format", [thing, ..]) if thing.ty.is_object() => return None,
+            ("round", [thing, rest @ ..]) if rest.len() < 2 => {
+                let places = rest.first().map_or_else(|| "0".to_owned(), |places| self.int(places));
+                Expr::new(format!("php::round({}, {places})", self.number(thing)), Type::Float)
+            }
+            ("floor", [thing]) => Expr::new(format!("f64::floor({})", self.number(thing)), Type::Float),
+            ("ceil", [thing]) => Expr::new(format!("f64::ceil({})", self.number(thing)), Type::Float),
+            ("number_format", [thing, rest @ ..]) if rest.len() < 4 => {
+                let number = self.number(thing);
+                let places = rest.first().map_or_else(|| "0".to_owned(), |places| self.int(places));
+                let point = rest.get(1).map_or_else(|| "\".\"".to_owned(), |point| self.str(point));
+                let separator = rest.get(2).map_or_else(|| "\",\"".to_owned(), |separator| self.str(separator));
+                let code = format!("php::number_format({number}, {places}, {point}, {separator})");
+                Expr::new(code, Type::Text)
+            }
+            ("abs", [thing]) if matches!(thing.ty, Type::Int | Type::Float | Type::Value) => {
+                let (thing, end) = (self.operand(thing), self.try_any());
+                Expr::new(format!("php::abs({thing}){end}"), Type::Value)
+            }
+            ("max" | "min", [one, other, ..]) if !one.ty.is_object() && !other.ty.is_object() => {
+                if given.iter().any(|one| one.ty.is_object()) {
+                    return None;
+                }
+                let all: Vec<String> = given.iter().map(|one| self.json(one)).collect();
+                let end = self.try_any();
+                Expr::new(format!("php::{name}(&json!([{}])){end}", all.join(", ")), Type::Value)
+            }
+            ("max" | "min" | "array_sum", [list]) if list.ty == Type::Value => {
+                let (list, end) = (self.operand(list), self.try_any());
+                let name = if name == "array_sum" { "sum" } else { name };
+                Expr::new(format!("php::{name}({list}){end}"), Type::Value)
+            }
+            ("array_column", [list, key]) if list.ty == Type::Value && key.literal.is_some() => {
+                let (list, key) = (self.operand(list), self.str(key));
+                Expr::new(format!("php::column({list}, {key})"), Type::Value)
+            }
+            ("array_filter" | "array_unique" | "array_flip" | "array_reverse", [list]) if list.ty == Type::Value => {
+                let (list, name) = (self.operand(list), name.trim_start_matches("array_"));
+                Expr::new(format!("php::{name}({list})"), Type::Value)
+            }
+            ("time", []) => int("formatter::timestamp()".to_owned()).small(true),
+            ("count" | "sizeof", [list]) if list.ty == Type::Value => {
+                let (list, end) = (self.operand(list), self.try_any());
+                int(format!("php::count({list}){end}")).small(true)
+            }
+            ("in_array", [thing, list, strict @ ..])
+                if list.ty == Type::Value && !thing.ty.is_object() && strict.len() < 2 =>
+            {
+                let strictly = strict.first().is_some_and(|strict| strict.code == "true");
+                let (thing, list) = (self.value_ref(thing), list.reference());
+                let contains = if strictly { "contains_identical" } else { "contains" };
+                Expr::new(format!("php::{contains}({list}, {thing})"), Type::Bool)
+            }
+            ("array_keys", [list]) if list.ty == Type::Value => {
+                Expr::new(format!("php::keys({})", list.reference()), Type::Value)
+            }
+            ("array_values", [list]) if list.ty == Type::Value => {
+                Expr::new(format!("php::list({})", list.reference()), Type::Value)
+            }
+            ("intdiv", [a, b]) => {
+                let (a, b) = (self.coerced(a, &Type::Int)?, self.coerced(b, &Type::Int)?);
+                let (a, b) = (self.int(&a), self.int(&b));
+                {
+                    let end = self.try_any();
+                    int(format!("php::intdiv({a}, {b}){end}"))
+                }
+            }
+            ("array_key_exists", [key, list]) if list.ty == Type::Value => {
+                let key = self.key(key)?;
+                Expr::new(format!("php::has({}, {key})", list.reference()), Type::Bool)
+            }
+            ("json_encode", [thing, flags @ ..]) if !thing.ty.is_object() => {
+                let value = self.operand_value(thing);
+                let flags = match flags {
+                    [] => "0".to_owned(),
+                    [flags] if flags.ty == Type::Int && self.knows_flags(node) => flags.code.clone(),
+                    _ => return None,
+                };
+                let names = [
+                    ("64", "php::JSON_UNESCAPED_SLASHES"),
+                    ("128", "php::JSON_PRETTY_PRINT"),
+                    ("256", "php::JSON_UNESCAPED_UNICODE"),
+                    ("1024", "php::JSON_PRESERVE_ZERO_FRACTION"),
+                ];
+                let named = |flag: &str| {
+                    let found = names.iter().find(|(number, _)| *number == flag.trim());
+                    found.map_or_else(|| flag.trim().to_owned(), |(_, name)| (*name).to_owned())
+                };
+                let flags =
+                    flags.split('|').map(named).filter(|flag| flag != "4_194_304").collect::<Vec<_>>().join(" | ");
+                let flags = if flags.is_empty() { "0" } else { &flags };
+                Expr::new(format!("php::json_encode({value}, {flags})"), Type::Text)
+            }
+            ("print_r", [thing, yes]) if yes.code == "true" => {
+                let shown = self.shown(thing)?;
+                let code = self.formatted_value(name, "format", &shown, thing);
+                Expr::new(code, Type::Text)
+            }
+            ("var_export", [thing, yes]) if yes.code == "true" => {
+                let shown = self.shown(thing)?;
+                Expr::new(self.formatted_value(name, "format", &shown, thing), Type::Text)
+            }
+            ("print_r" | "var_dump" | "var_export" | "dump", things) if !things.is_empty() && things.len() < 2 => {
+                let mut lines = Vec::new();
+                for thing in things {
+                    let shown = self.shown(thing)?;
+                    lines.push(self.formatted_value(
+                        name,
+                        if name == "print_r" { "print" } else { "println" },
+                        &shown,
+                        thing,
+                    ));
+                }
+                Expr::new(lines.join(";\n"), Type::Unit)
+            }
+            ("error_log", [thing, ..]) => {
+                Expr::new(self.formatted("eprintln", std::slice::from_ref(thing)), Type::Unit)
+            }
+            ("uniqid", [] | [_]) => {
+                let helper = "php_uniqid";
+                match given.first().filter(|prefix| prefix.literal.as_deref() != Some("")) {
+                    None => Expr::new(format!("{helper}()"), Type::Text),
+                    Some(prefix) => {
+                        let parts = [prefix.clone(), Expr::new(format!("{helper}()"), Type::Text)];
+                        Expr::new(self.formatted("format", &parts), Type::Text)
+                    }
+                }
+            }
+            ("usleep", [time]) if time.ty == Type::Int => Expr::new(
+                format!("std::thread::sleep(std::time::Duration::from_micros({}.unsigned_abs()))", literal_i64(time)),
+                Type::Unit,
+            ),
+            ("sleep", [time]) if time.ty == Type::Int => Expr::new(
+                format!("std::thread::sleep(std::time::Duration::from_secs({}.unsigned_abs()))", literal_i64(time)),
+                Type::Unit,
+            ),
+            ("date" | "gmdate" | "strtotime" | "mktime", _) => self.left_as(
+                node,
+                "dates need a library such as time or chrono, and the zone that PHP takes from its settings",
+                Type::Text,
+            ),
+            _ => return None,
+        })
+    }
+
+    /// An `f64`, for a function that takes numbers.
+    fn number(&mut self, e: &Expr) -> String {
+        if matches!(e.ty, Type::Value | Type::Text) {
+            let (value, end) = (self.value_ref(e), self.try_any());
+            return format!("php::float_argument({value}){end}");
+        }
+        self.float(e)
+    }
+
+    /// A `&Value`.
+    fn operand_value(&mut self, e: &Expr) -> String {
+        if e.ty == Type::Value { self.operand(e) } else { format!("&{}", self.value(e)) }
+    }
+
+    /// Whether the flags of `json_encode` are names that are carried over.
+    fn knows_flags(&self, node: Node<'t>) -> bool {
+        let flags = node.child_by_field_name("arguments").and_then(|given| given.named_child(1));
+        let text = flags.map(|flags| self.text(flags)).unwrap_or_default();
+        if text.starts_with('$') && !self.php.contains("|=") {
+            // A variable: the file has no other flags.
+            let other = |name: &str| {
+                ["UNESCAPED_SLASHES", "PRETTY_PRINT", "UNESCAPED_UNICODE"].iter().all(|known| !name.starts_with(known))
+            };
+            return !self.php.split("JSON_").skip(1).any(other);
+        }
+        flags.is_some_and(|flags| {
+            self.text(flags).split('|').all(|flag| {
+                matches!(
+                    flag.trim().trim_start_matches('\\'),
+                    "JSON_UNESCAPED_SLASHES"
+                        | "JSON_PRETTY_PRINT"
+                        | "JSON_UNESCAPED_UNICODE"
+                        | "JSON_PRESERVE_ZERO_FRACTION"
+                        | "JSON_THROW_ON_ERROR"
+                        | "64"
+                        | "128"
+                        | "256"
+                        | "320"
+                        | "0"
+                )
+            })
+        })
+    }
+
+    /// The readable output of a value.
+    fn shown(&mut self, thing: &Expr) -> Option<String> {
+        match &thing.ty {
+            Type::Value => Some(thing.code.clone()),
+            Type::Response | Type::Client | Type::Chain | Type::Error | Type::BoxError => Some(thing.code.clone()),
+            ty if ty.is_object() => None,
+            _ => Some(self.display(thing)),
+        }
+    }
+
+    fn formatted_value(&mut self, what: &str, name: &str, shown: &str, thing: &Expr) -> String {
+        match &thing.ty {
+            Type::Value if what == "print_r" => {
+                let printed = format!("php::print_r({})", self.operand(thing));
+                self.formatted(if name == "println" { "print" } else { name }, &[Expr::new(printed, Type::Text)])
+            }
+            Type::Value => format!("{name}!(\"{{:#}}\", {shown})"),
+            ty if ty.is_object() => format!("{name}!(\"{{:#?}}\", {shown})"),
+            Type::Text if what == "var_export" => format!("{name}!(\"'{{}}'\", {shown})"),
+            Type::Bool if matches!(what, "var_export" | "var_dump") => format!("{name}!(\"{{}}\", {})", thing.code),
+            _ => self.formatted(name, std::slice::from_ref(thing)),
+        }
+    }
+
+    pub(super) fn of_files(&mut self, name: &str, given: &[Expr]) -> Option<Expr> {
+        Some(match (name, given) {
+            ("getenv" | "env", [key]) => {
+                let key = self.str(key);
+                Expr::new(format!("std::env::var({key}).unwrap_or_default()"), Type::Text)
+            }
+            ("getenv" | "env", [key, default]) if name == "env" && default.ty == Type::Text => {
+                let (key, default) = (self.str(key), self.string(default));
+                Expr::new(format!("std::env::var({key}).unwrap_or_else(|_| {default})"), Type::Text)
+            }
+            ("file_put_contents", [path, contents]) => {
+                let (path, contents) = (self.str(path), self.bytes(contents));
+                let end = self.try_any();
+                Expr::new(format!("std::fs::write({path}, {contents}){end}"), Type::Unit)
+            }
+            ("file_put_contents", [path, contents, flags])
+                if flags.code.split('|').all(|flag| matches!(flag.trim(), "8" | "2")) =>
+            {
+                let appends = flags.code.split('|').any(|flag| flag.trim() == "8");
+                let (path, contents) = (self.str(path), self.bytes(contents));
+                let end = self.try_any();
+                let code = if appends {
+                    format!(
+                        "std::io::Write::write_all(&mut std::fs::OpenOptions::new().append(true).create(true).open({path}){end}, {contents}){end}"
+                    )
+                } else {
+                    format!("std::fs::write({path}, {contents}){end}")
+                };
+                Expr::new(code, Type::Unit)
+            }
+            ("unlink", [path]) => {
+                let path = self.str(path);
+                let end = self.try_any();
+                Expr::new(format!("std::fs::remove_file({path}){end}"), Type::Unit)
+            }
+            ("file_exists" | "is_file", [path]) => {
+                let path = self.str(path);
+                let asks = if name == "is_file" { "is_file" } else { "exists" };
+                Expr::new(format!("std::path::Path::new({path}).{asks}()"), Type::Bool)
+            }
+            ("basename", [path]) => {
+                let path = self.plain_str(path);
+                Expr::new(
+                    format!("{path}.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned()"),
+                    Type::Text,
+                )
+            }
+            ("sha1_file" | "md5_file", [path]) => {
+                let digest = name.trim_end_matches("_file");
+                let path = self.str(path);
+                let end = self.try_any();
+                Expr::new(format!("hash::{digest}(std::fs::read({path}){end})"), Type::Text)
+            }
+            ("hash_file", [algorithm, path]) => {
+                let name =
+                    algorithm.literal.clone().filter(|name| matches!(name.as_str(), "md5" | "sha1" | "sha256"))?;
+                let path = self.str(path);
+                let end = self.try_any();
+                Expr::new(format!("hash::{name}(std::fs::read({path}){end})"), Type::Text)
+            }
+            ("hash", [algorithm, thing]) => {
+                let name =
+                    algorithm.literal.clone().filter(|name| matches!(name.as_str(), "md5" | "sha1" | "sha256"))?;
+                let thing = if thing.ty == Type::Bytes { thing.reference() } else { self.str(thing) };
+                Expr::new(format!("hash::{name}({thing})"), Type::Text)
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// An integer that a method can be called on.
+fn literal_i64(e: &Expr) -> String {
+    if e.code.bytes().all(|byte| byte.is_ascii_digit()) && e.form == Form::Owned {
+        format!("{}_i64", e.code)
+    } else {
+        e.tight()
+    }
+}

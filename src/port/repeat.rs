@@ -1,0 +1,233 @@
+//! Converts loops.
+
+use tree_sitter::Node;
+
+use super::Porter;
+use super::frame::Var;
+use super::syntax::{children, field};
+use super::text::indent;
+use super::value::{Bond, Expr, Form, Type};
+
+impl<'t> Porter<'t> {
+    pub(super) fn foreach(&mut self, node: Node<'t>) -> String {
+        let parts = children(node);
+        let body = field(node, "body");
+        let (Some(body), [list, bound, ..]) = (body, parts.as_slice()) else {
+            return format!("{};", self.note_left(node, "a loop of an unknown form"));
+        };
+        let of = self.expression(*list);
+        let (key, value) = match bound.kind() {
+            "pair" => match children(*bound).as_slice() {
+                [key, value] => (Some(*key), *value),
+                _ => (None, *bound),
+            },
+            _ => (None, *bound),
+        };
+        let names = (key.map(|key| super::syntax::variable(key, self.php)), super::syntax::variable(value, self.php));
+        let (key, Some(value)) = names else {
+            return format!(
+                "{};",
+                self.note_left(node, "a loop that takes its elements apart or changes them: do it in its body")
+            );
+        };
+        let element = match &of.ty {
+            Type::Value => Type::Value,
+            Type::Answers(of) => (**of).clone(),
+            _ => Type::Unit,
+        };
+        if element == Type::Unit || key == Some(None) {
+            return format!("{};", self.note_left(node, "what is walked through is no array that is known"));
+        }
+        let span = (node.start_byte(), node.end_byte());
+        let key = key.flatten();
+        if [Some(value), key].into_iter().flatten().any(|name| !self.frame().is_local_to(name, span)) {
+            return format!("{};", self.note_left(node, "the variable of a loop is used outside of it"));
+        }
+        let changes = super::syntax::variable(*list, self.php).is_some_and(|list| self.frame().is_modified(list));
+        let list = match of.form {
+            // The loop walks through the array as it was.
+            Form::Owned => format!("&{}", of.within(Bond::Unary)),
+            _ if changes => format!("&{}.clone()", of.tight()),
+            _ => of.reference(),
+        };
+        self.frame().loops += 1;
+        let mut head = Vec::new();
+        let name = self.bound(value, element.clone(), Form::Ref, &mut head);
+        let pattern = match (key, &element) {
+            (None, Type::Value) => name,
+            (None, _) => format!("(_, {name})"),
+            (Some(key), _) => {
+                let ty = if element == Type::Value { Type::Value } else { Type::Text };
+                format!("({}, {name})", self.bound(key, ty, Form::Place, &mut head))
+            }
+        };
+        let list = match (key, &element) {
+            (None, Type::Value) => format!("php::values({list})"),
+            (Some(_), Type::Value) => format!("php::pairs({list})"),
+            _ => list,
+        };
+        let block = self.block(body);
+        self.frame().loops -= 1;
+        for name in [Some(value), key].into_iter().flatten() {
+            self.frame().vars.remove(name);
+        }
+        let head: String = head.iter().map(|line| format!("{line}\n")).collect();
+        format!("for {pattern} in {list} {{\n{}\n}}", indent(&format!("{head}{block}")))
+    }
+
+    /// A variable that a loop binds: its name in the pattern. If the body changes it, the body
+    /// begins with a copy.
+    fn bound(&mut self, php: &str, ty: Type, form: Form, head: &mut Vec<String>) -> String {
+        let rust = self.fresh_here(php);
+        let (loops, block) = (self.frame().loops, self.frame().blocks.len() + 1);
+        let story = self.frame().uses.get(php);
+        let changed = story.is_some_and(|story| {
+            story.uses.iter().any(|one| !matches!(one.act, super::scope::Act::Read | super::scope::Act::Bind))
+        });
+        let (form, mutable) = match (changed, form) {
+            (false, form) => (form, false),
+            (true, Form::Ref) => {
+                head.push(format!("let mut {rust} = {rust}.clone();"));
+                (Form::Place, true)
+            }
+            (true, form) => {
+                head.push(format!("let mut {rust} = {rust};"));
+                (form, true)
+            }
+        };
+        let var = Var { rust: rust.clone(), ty, form, literal: None, block, loops, mutable };
+        self.frame().vars.insert(php.to_owned(), var);
+        self.frame().objects.remove(php);
+        rust
+    }
+
+    pub(super) fn repeat(&mut self, node: Node<'t>) -> String {
+        let (Some(condition), Some(body)) = (field(node, "condition"), field(node, "body")) else {
+            return format!("{};", self.note_left(node, "a loop of an unknown form"));
+        };
+        self.frame().loops += 1;
+        let asked = self.expression(condition);
+        let asked = self.truth(&asked, Bond::Loose);
+        let block = self.block(body);
+        self.frame().loops -= 1;
+        let head = if asked == "true" { "loop".to_owned() } else { format!("while {asked}") };
+        format!("{head} {{\n{}\n}}", indent(&block))
+    }
+
+    /// `do { ... } while (...)`
+    pub(super) fn repeat_after(&mut self, node: Node<'t>) -> String {
+        let (Some(condition), Some(body)) = (field(node, "condition"), field(node, "body")) else {
+            return format!("{};", self.note_left(node, "a loop of an unknown form"));
+        };
+        if has_continue(body) {
+            return format!("{};", self.note_left(node, "continue in a do loop: write it with while (true)"));
+        }
+        self.frame().loops += 1;
+        let block = self.block(body);
+        let asked = self.expression(condition);
+        let asked = self.truth(&asked, Bond::Unary);
+        self.frame().loops -= 1;
+        format!("loop {{\n{}\n    if !{asked} {{\n        break;\n    }}\n}}", indent(&block))
+    }
+
+    /// `for ($i = 0; $i < $n; $i++)`
+    pub(super) fn counted(&mut self, node: Node<'t>) -> String {
+        let why = "a for whose parts are no plain count: write it with while";
+        let parts = (field(node, "initialize"), field(node, "condition"), field(node, "update"), field(node, "body"));
+        let (Some(first), Some(condition), Some(update), Some(body)) = parts else {
+            return format!("{};", self.note_left(node, why));
+        };
+        let counter = field(first, "left").and_then(|left| super::syntax::variable(left, self.php));
+        let Some(name) = counter.filter(|_| first.kind() == "assignment_expression") else {
+            return format!("{};", self.note_left(node, why));
+        };
+        let asked = field(condition, "left").and_then(|left| super::syntax::variable(left, self.php));
+        let stepped = children(update).first().and_then(|left| super::syntax::variable(*left, self.php));
+        let operator = field(condition, "operator").map(|operator| self.text(operator)).unwrap_or_default();
+        let plain = counter == asked
+            && counter == stepped
+            && update.kind() == "update_expression"
+            && self.text(update).contains("++")
+            && matches!(operator, "<" | "<=");
+        let span = (node.start_byte(), node.end_byte());
+        let within = (body.start_byte(), body.end_byte());
+        let changed = |porter: &mut Self, name: &str| {
+            let story = porter.frame().uses.get(name);
+            story.is_some_and(|story| {
+                let act = |act| act != super::scope::Act::Read;
+                story.uses.iter().any(|one| within.0 <= one.at && one.at < within.1 && act(one.act))
+            })
+        };
+        let range = match (plain, field(first, "right"), field(condition, "right")) {
+            (true, Some(from), Some(to)) => {
+                let mut stack = vec![to];
+                let mut fixed = !changed(self, name) && self.frame().is_local_to(name, span);
+                while let Some(one) = stack.pop() {
+                    if let Some(name) = super::syntax::variable(one, self.php) {
+                        fixed &= !changed(self, name);
+                    }
+                    let known = one.kind() != "function_call_expression"
+                        || field(one, "function")
+                            .is_some_and(|name| matches!(self.text(name), "count" | "sizeof" | "strlen"));
+                    fixed &= known && one.kind() != "member_call_expression";
+                    stack.extend(children(one));
+                }
+                let ints = self.dry_run(|porter| (porter.expression(from).ty, porter.expression(to).ty));
+                (fixed && ints == (Type::Int, Type::Int)).then_some((from, to))
+            }
+            _ => None,
+        };
+        let Some((from, to)) = range else {
+            return self.counted_freely(node, (first, condition, update, body));
+        };
+        let (from, to) = (self.expression(from), self.expression(to));
+        let rust = self.fresh_here(name);
+        self.frame().loops += 1;
+        let (loops, block) = (self.frame().loops, self.frame().blocks.len() + 1);
+        let var =
+            Var { rust: rust.clone(), ty: Type::Int, form: Form::Place, literal: None, block, loops, mutable: false };
+        self.frame().vars.insert(name.to_owned(), var);
+        let code = self.block(body);
+        self.frame().loops -= 1;
+        self.frame().vars.remove(name);
+        let dots = if operator == "<" { ".." } else { "..=" };
+        let literal = |e: &Expr| e.code.bytes().all(|byte| byte.is_ascii_digit());
+        let from = if literal(&from) && literal(&to) { format!("{}_i64", from.code) } else { from.within(Bond::Unary) };
+        format!("for {rust} in {from}{dots}{} {{\n{}\n}}", to.within(Bond::Unary), indent(&code))
+    }
+
+    /// Any other `for`, as a `while`.
+    fn counted_freely(&mut self, node: Node<'t>, parts: (Node<'t>, Node<'t>, Node<'t>, Node<'t>)) -> String {
+        let (first, condition, update, body) = parts;
+        if has_continue(body) {
+            return format!("{};", self.note_left(node, "continue in such a for loop: write it with while"));
+        }
+        let begin = self.assignment(first);
+        self.frame().loops += 1;
+        let asked = self.expression(condition);
+        let asked = self.truth(&asked, Bond::Loose);
+        let block = self.block(body);
+        let step = match update.kind() {
+            "update_expression" => self.update(update),
+            "augmented_assignment_expression" => self.augmented(update),
+            "assignment_expression" => self.assignment(update),
+            _ => format!("{};", self.note_left(update, "a for whose parts are no plain count: write it with while")),
+        };
+        self.frame().loops -= 1;
+        format!("{begin}\nwhile {asked} {{\n{}\n}}", indent(&format!("{block}\n{step}")))
+    }
+}
+
+/// Whether a loop's body contains a `continue` of this loop.
+fn has_continue(node: Node<'_>) -> bool {
+    match node.kind() {
+        "continue_statement" => true,
+        "while_statement"
+        | "for_statement"
+        | "foreach_statement"
+        | "do_statement"
+        | "anonymous_function"
+        | "function_definition" => false,
+        _ => children(node).into_iter().any(has_continue),
+    }
+}

@@ -1,0 +1,117 @@
+//! The parameters of functions, and their types.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use tree_sitter::Node;
+
+use super::Porter;
+use super::frame::Frame;
+use super::scope::uses;
+use super::syntax::{all, children, field};
+use super::value::{Signature, Type};
+
+impl<'t> Porter<'t> {
+    /// A frame for the body of a function.
+    pub(super) fn frame_of(&self, node: Node<'t>, body: Node<'t>) -> Frame {
+        Frame { uses: Rc::new(uses(body, self.php, &self.parameter_names(node))), ..Frame::default() }
+    }
+
+    pub(super) fn parameter_names(&self, node: Node<'t>) -> Vec<String> {
+        let parameters = field(node, "parameters").map(children).unwrap_or_default();
+        let names = parameters.into_iter().filter_map(|one| field(one, "name"));
+        names.filter_map(|one| super::syntax::variable(one, self.php)).map(str::to_owned).collect()
+    }
+
+    /// The type that PHP declares; `None` without a declaration.
+    pub(super) fn annotated(&self, written: &str) -> Option<Type> {
+        let nullable = written.starts_with('?')
+            || written.to_lowercase().contains("|null")
+            || written.to_lowercase().starts_with("null|");
+        let name = written.trim_start_matches(['?', '\\']).to_lowercase().replace("|null", "").replace("null|", "");
+        let last = name.rsplit('\\').next().unwrap_or_default();
+        let ty = match last {
+            "string" => Type::Text,
+            "int" | "integer" => Type::Int,
+            "float" => Type::Float,
+            "bool" | "boolean" => Type::Bool,
+            "array" | "mixed" | "object" | "stdclass" | "iterable" => Type::Value,
+            "void" | "never" => return Some(Type::Unit),
+            "builderchainable" => Type::Client,
+            "responseinterface" | "response" => Type::Response,
+            "promiseinterface" => Type::Promise(Box::new(Type::Response)),
+            "mediautil" => Type::Media,
+            _ => return None,
+        };
+        Some(match (nullable, ty) {
+            (true, Type::Text | Type::Int | Type::Float | Type::Bool) => Type::Value,
+            (true, Type::Value) => Type::Value,
+            (true, ty) => Type::Option(Box::new(ty)),
+            (false, ty) => ty,
+        })
+    }
+
+    /// The parameters of a function: their types and their Rust code.
+    pub(super) fn signature(&mut self, node: Node<'t>, returns: Type) -> Option<(Signature, Vec<String>)> {
+        let body = field(node, "body").unwrap_or(node);
+        let inside = uses(body, self.php, &[]);
+        let (mut parameters, mut defaults, mut written) = (Vec::new(), Vec::new(), Vec::new());
+        let mut nullable = Vec::new();
+        let frame = Frame { uses: Rc::new(HashMap::new()), ..Frame::default() };
+        for parameter in field(node, "parameters").map(children).unwrap_or_default() {
+            if parameter.kind() != "simple_parameter"
+                || all(parameter).iter().any(|child| child.kind() == "reference_modifier")
+            {
+                return None;
+            }
+            let name = field(parameter, "name").and_then(|v| super::syntax::variable(v, self.php))?;
+            let declared = field(parameter, "type").and_then(|ty| self.annotated(self.text(ty)));
+            let key = || {
+                // `$platformPublicKey`, passed to Rsa::encrypt and the like.
+                let name = name.to_lowercase();
+                match (name.contains("public"), name.contains("private"), name.contains("key")) {
+                    (true, _, true) => Some(Type::PublicKey),
+                    (_, true, true) => Some(Type::PrivateKey),
+                    _ => None,
+                }
+            };
+            // The name that PHP's manual uses, even if the function only passes it on.
+            let named = matches!(name, "instance" | "client" | "wxpay" | "wechatpay");
+            let chained = named || inside.get(name).is_some_and(|story| story.chained);
+            let default = field(parameter, "default_value");
+            let is_null = default.is_some_and(|default| self.text(default).eq_ignore_ascii_case("null"));
+            let scalar = |ty: &Type| matches!(ty, Type::Text | Type::Int | Type::Float | Type::Bool);
+            // Without a declared type, PHP accepts any value, whatever the default is.
+            let (ty, of) = match declared {
+                Some(ty) if is_null && scalar(&ty) => (Type::Value, Some(ty)),
+                Some(ty) if is_null && ty.is_object() => (Type::Option(Box::new(ty)), None),
+                Some(ty) => {
+                    let name = field(parameter, "type").map(|ty| self.text(ty)).unwrap_or_default();
+                    let inner = self.annotated(name.trim_start_matches('?')).filter(|_| name.starts_with('?'));
+                    (ty, inner.filter(scalar))
+                }
+                None if chained => (Type::Client, None),
+                None => (key().unwrap_or(Type::Value), None),
+            };
+            if matches!(ty, Type::Option(_)) {
+                return None;
+            }
+            nullable.push(of);
+            let default = match default {
+                Some(default) => {
+                    let code = self.dry_run(|porter| {
+                        let e = porter.expression(default);
+                        porter.argument(&e, &ty).filter(|code| !code.contains("todo!") && !code.contains('?'))
+                    });
+                    Some(code?)
+                }
+                None => None,
+            };
+            let rust = self.fresh(&frame, name);
+            written.push(format!("{rust}: {}", ty.parameter()));
+            parameters.push(ty);
+            defaults.push(default);
+        }
+        Some((Signature { parameters, defaults, nullable, returns }, written))
+    }
+}
