@@ -226,7 +226,7 @@ impl Response {
     ///     "appid": "wx8888888888888888", "mch_id": "1900000109", "body": "a book",
     ///     "out_trade_no": "1217752501201407033233368018", "total_fee": 888,
     ///     "spbill_create_ip": "123.12.12.123", "notify_url": "https://example.com/notify",
-    ///     "trade_type": "NATIVE",
+    ///     "trade_type": "NATIVE", "product_id": "12235413214070356458058",
     /// }}))?;
     /// assert!(order.xml()?["code_url"].as_str().is_some_and(|url| url.starts_with("weixin://")));
     /// # Ok::<(), wechatpay_chain::Error>(())
