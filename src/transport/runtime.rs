@@ -390,6 +390,8 @@ mod tests {
     /// The call would wait for its own thread.
     #[test]
     fn a_synchronous_call_on_the_background_thread_is_an_error() {
+        // The test of a forked child replaces the background runtime.
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let (sender, receiver) = std::sync::mpsc::channel();
         spawn_on_background(async move {
             let _ = sender.send(block_on(async { Ok(()) }));
