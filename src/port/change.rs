@@ -24,6 +24,10 @@ impl<'t> Porter<'t> {
             _ => self.value(&value),
         };
         match self.place(node, left) {
+            // The value would be moved before the key is read.
+            Ok((before, place)) if !value.contains('(') && uses_word(&place, &value) => {
+                format!("{before}{place} = {value}.clone();")
+            }
             Ok((before, place)) if place.contains("php::") && uses_word(&value, &self.root_name(left)) => {
                 // It reads the array that is changed.
                 format!("{before}let value = {value};\n{place} = value;")

@@ -95,12 +95,38 @@ pub(crate) fn port(php: &str) -> Result<Ported, String> {
         php
     };
     let php = php.strip_prefix('\u{feff}').unwrap_or(php);
+    let runnable;
+    let php = match php.split_once('\n') {
+        // PHP skips the line that names the interpreter, as it does the line end after a tag.
+        Some((first, rest)) if first.starts_with("#!") => {
+            runnable = format!("<?php ?>\n{rest}");
+            &runnable
+        }
+        _ => php,
+    };
+    let php = without_data(php);
     // Nested code is converted recursively, for which the stack of a thread may be too small.
     std::thread::scope(|scope| {
         let walk = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || ported(php));
         let walk = walk.map_err(|error| format!("no thread to work on: {error}"))?;
         walk.join().map_err(|_| "this file cannot be carried over: please report it".to_owned())?
     })
+}
+
+/// The code before `__halt_compiler();`, after which a file contains data.
+fn without_data(php: &str) -> &str {
+    let halts = |line: &str| {
+        let rest = line.trim_start().strip_prefix("__halt_compiler");
+        rest.is_some_and(|rest| rest.chars().filter(|c| !c.is_whitespace()).take(3).eq("();".chars()))
+    };
+    let mut at = 0;
+    for line in php.split_inclusive('\n') {
+        if halts(line) {
+            return php.get(..at).unwrap_or(php);
+        }
+        at += line.len();
+    }
+    php
 }
 
 /// The stack size for the deepest nesting that is accepted.

@@ -43,7 +43,11 @@ impl<'t> Porter<'t> {
         if [Some(value), key].into_iter().flatten().any(|name| !self.frame().is_local_to(name, span)) {
             return format!("{};", self.note_left(node, "the variable of a loop is used outside of it"));
         }
-        let changes = super::syntax::variable(*list, self.php).is_some_and(|list| self.frame().is_modified(list));
+        let mut root = *list;
+        while let ("subscript_expression", Some(first)) = (root.kind(), children(root).first().copied()) {
+            root = first;
+        }
+        let changes = super::syntax::variable(root, self.php).is_some_and(|list| self.frame().is_modified(list));
         let list = match of.form {
             // The loop walks through the array as it was.
             Form::Owned => format!("&{}", of.within(Bond::Unary)),

@@ -138,10 +138,7 @@ impl<'t> Porter<'t> {
             | "namespace_use_declaration"
             | "namespace_definition"
             | "declare_statement" => String::new(),
-            "text_interpolation" | "text" if self.text(node).trim_end_matches("?>").trim().is_empty() => String::new(),
-            "text_interpolation" | "text" => {
-                format!("{};", self.note_left(node, "a page around the code has no counterpart here"))
-            }
+            "text_interpolation" | "text" => self.page(node),
             "class_declaration" | "interface_declaration" | "trait_declaration" | "enum_declaration" => {
                 format!("{};", self.note_left(node, "classes are not carried over: make functions of their methods, with what they use as parameters"))
             }
@@ -152,6 +149,23 @@ impl<'t> Porter<'t> {
                 let why = format!("{} has no counterpart here", kind.replace('_', " "));
                 format!("{};", self.note_left(node, &why))
             }
+        }
+    }
+
+    /// The text around the code, which PHP prints. Of a page, only blanks are carried over.
+    fn page(&mut self, node: Node<'t>) -> String {
+        let text = self.text(node);
+        // PHP skips the line end after a closing tag.
+        let text = match text.strip_prefix("?>") {
+            Some(rest) => rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n')).unwrap_or(rest),
+            None => text,
+        };
+        let text = text.trim_end_matches("?>");
+        let text = text.strip_suffix("<?php").unwrap_or(text);
+        match text {
+            "" => String::new(),
+            blank if blank.trim().is_empty() => format!("print!({});", super::text::quoted(blank)),
+            _ => format!("{};", self.note_left(node, "a page around the code has no counterpart here")),
         }
     }
 
@@ -220,13 +234,26 @@ impl<'t> Porter<'t> {
         }
     }
 
+    /// PHP prints each argument before it evaluates the next, which may print something or fail.
     fn echo(&mut self, node: Node<'t>) -> String {
-        let mut parts = Vec::new();
+        let (mut groups, mut parts): (Vec<Vec<Expr>>, Vec<Expr>) = (Vec::new(), Vec::new());
         for child in children(node) {
             for one in sequence(child) {
-                self.concatenated(one, &mut parts);
+                let mut next = Vec::new();
+                self.concatenated(one, &mut next);
+                let acts = next.iter().any(|part| part.literal.is_none() && part.code.contains('?'));
+                if acts && !parts.is_empty() {
+                    groups.push(std::mem::take(&mut parts));
+                }
+                parts.extend(next);
             }
         }
+        groups.push(parts);
+        let printed: Vec<String> = groups.into_iter().map(|parts| self.printed(parts)).collect();
+        printed.join("\n")
+    }
+
+    fn printed(&mut self, parts: Vec<Expr>) -> String {
         let mut merged: Vec<Expr> = Vec::new();
         for part in parts {
             match (merged.last_mut(), &part.literal) {

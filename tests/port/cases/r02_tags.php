@@ -1,0 +1,10 @@
+<?php
+echo "one";
+?>
+<?php
+echo "two";
+?>
+
+<?php
+echo "three\n";
+?>

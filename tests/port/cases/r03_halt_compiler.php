@@ -1,0 +1,4 @@
+<?php
+echo "code\n";
+__halt_compiler();
+this is <?php not code {{{
