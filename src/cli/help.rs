@@ -32,6 +32,7 @@ Settings:
   timeout = 30                                   in seconds; likewise connect_timeout, keep_warm
   proxy = \"http://proxy.example:3128\"            default: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY
   root_certificate = \"file://ca.pem\"             a private CA, trusted besides the public ones
+  catalog = \"file://catalog.txt\"                WXPAY_CATALOG, in place of the built-in catalogue
   [certs]
   PUB_KEY_ID_0119... = \"file://pub_key.pem\"      WXPAY_PLATFORM_KEY_ID and WXPAY_PLATFORM_KEY
   [merchant]                                     the merchant certificate for --security
@@ -44,6 +45,7 @@ const ENVIRONMENT: &str = "\
 Environment:
   WXPAY_CONFIG                   the TOML file to read if --config is absent
   WXPAY_MCHID, WXPAY_SERIAL, ... settings, see above
+  WXPAY_CATALOG                  the file of a catalogue, as wxpay api import makes it
   HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY
                                  proxies, used if the settings contain none
   WXPAY_LANG                     the language of messages: zh for Chinese, en for English;
