@@ -57,6 +57,18 @@ struct Level<'a> {
     form: Form,
 }
 
+/// The other numbers that name the same order or refund. The pages of APIv2 mark each of them as
+/// required, and state in their text that one is enough.
+fn alternatives<'a>(name: &'a str, fields: &'a [Field]) -> impl Iterator<Item = &'static str> + 'a {
+    const ORDER: &[&str] = &["transaction_id", "out_trade_no"];
+    const REFUND: &[&str] = &["refund_id", "out_refund_no", "transaction_id", "out_trade_no"];
+    // Only queries of refunds take the number of a refund that exists.
+    let is_refund_query = fields.iter().any(|field| field.name == "refund_id");
+    let group = if is_refund_query { REFUND } else { ORDER };
+    let group = if group.contains(&name) { group } else { &[] };
+    group.iter().copied().filter(move |other| *other != name)
+}
+
 impl Check<'_> {
     fn find(&mut self, kind: FindingKind, path: impl Into<String>, message: impl Into<String>) {
         self.findings.push(Finding::new(kind, path, message));
@@ -205,7 +217,8 @@ impl Check<'_> {
             let name = field.name.as_str();
             let is_required = || level.fields.iter().filter(|other| other.name == name).all(|other| other.required);
             let is_added = self.is_v2 && ADDED_V2.contains(&name);
-            if !members.contains_key(name) && !is_added && seen.insert(name) && is_required() {
+            let has_alternative = || alternatives(name, level.fields).any(|other| members.contains_key(other));
+            if !members.contains_key(name) && !is_added && seen.insert(name) && is_required() && !has_alternative() {
                 self.missing(format!("{}.{name}", level.path));
             }
         }

@@ -74,7 +74,10 @@ impl Client {
     #[cfg_attr(docsrs, doc(cfg(feature = "catalog")))]
     pub fn decrypt_response(&self, method: impl AsRef<str>, path: &str, response: &Response) -> Result<Value, Error> {
         let call = self.inner.checks.catalog().find(method, path).ok_or_else(|| {
-            Error::options("the catalogue does not have the call: decrypt its fields with PrivateKey::decrypt_fields")
+            Error::options(
+                "the catalogue does not have the call: give its method and its path, such as Chain::template returns it, or \
+                 decrypt its fields with PrivateKey::decrypt_fields",
+            )
         })?;
         let mut json = response.json()?;
         let paths = call.encrypted_in_response(&json);

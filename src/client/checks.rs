@@ -68,8 +68,25 @@ impl Checks {
         if options.catalog.encrypt_documented {
             let call = self.catalog().find(method, template.source());
             encrypt_documented(call, &mut options)?;
+            self.refuse_unknown_fields(method, template, &options)?;
         }
         Ok(options)
+    }
+
+    /// A field that the catalogue does not have may be a sensitive one with a misspelled name, and
+    /// would be sent as plain text.
+    fn refuse_unknown_fields(&self, method: &Method, template: &Template, options: &Options) -> Result<(), Error> {
+        let given = Given::from_spec(&options.spec, Encrypt::Documented);
+        let mut findings = self.catalog().check_given(method.as_str(), template.source(), &given);
+        findings.retain(|finding| finding.kind() == FindingKind::UnknownField);
+        if findings.is_empty() {
+            return Ok(());
+        }
+        Err(Error::options(format!(
+            "the option \"encrypt\" is true, and fields that are not documented would be sent as plain text: name the fields to \
+             encrypt, {{\"encrypt\": [\"...\"]}}, or correct these: {}",
+            list(&findings)
+        )))
     }
 
     /// Adds the findings for a call that the service rejected.

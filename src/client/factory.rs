@@ -174,6 +174,11 @@ fn unknown_setting(key: &str) -> Error {
         return Error::config(format!("the setting {shown} is not supported: {instead}"));
     }
     if options::is_reserved(key) {
+        if key == "check" {
+            return Error::config(
+                "the setting \"check\" is not in the map: use ClientBuilder::check, or the option of a call",
+            );
+        }
         return Error::config(format!("the setting {shown} is an option of a call: give it with each call"));
     }
     if key.to_lowercase().contains("v2") {

@@ -72,7 +72,10 @@ impl ClientInner {
         #[cfg(feature = "catalog")]
         let (template, options) = match template {
             Ok(template) if self.needs_catalog(&options) => {
-                match self.checks.apply(self.adds_serial(), &method, path, template, options) {
+                let options = self.validated(&method, template, options);
+                match options
+                    .and_then(|options| self.checks.apply(self.adds_serial(), &method, path, template, options))
+                {
                     Ok(options) => (Ok(template), options),
                     Err(error) => (Err(error), Options::new()),
                 }
@@ -89,6 +92,16 @@ impl ClientInner {
             let call = inner.prepare_encrypted(&method, &path, template, options).await;
             inner.send(call.map_err(|error| error.with_call(&method, &path))?).await
         })
+    }
+
+    /// Builds the request once before the call is compared with its documentation, because a
+    /// mistake in the options is the cause of what would be missing.
+    #[cfg(feature = "catalog")]
+    fn validated(&self, method: &Method, template: &Template, options: Options) -> Result<Options, Error> {
+        let options = options.checked()?;
+        let base_uri = options.config.base_uri.as_ref().unwrap_or(&self.base_uri);
+        request::build(method.clone(), template, &options.spec, base_uri, &RESERVED)?;
+        Ok(options)
     }
 
     /// Whether the catalogue is needed to prepare a call.

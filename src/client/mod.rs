@@ -263,7 +263,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Sign`] if the signer returns an error.
+    /// Fails with [`ErrorKind::Options`] if an argument does not have the form of an appid or a
+    /// prepay ID, and with [`ErrorKind::Sign`] if the signer returns an error.
     pub fn jsapi_payment(&self, appid: &str, prepay_id: &str) -> Result<Value, Error> {
         self.jsapi_payment_async(appid, prepay_id).wait()
     }
@@ -289,7 +290,7 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Sign`] if the signer returns an error.
+    /// As [`jsapi_payment`](Self::jsapi_payment).
     pub fn app_payment(&self, appid: &str, prepay_id: &str) -> Result<Value, Error> {
         self.app_payment_async(appid, prepay_id).wait()
     }
@@ -313,8 +314,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Options`] if `sub_mchid` does not consist of digits, and with
-    /// [`ErrorKind::Sign`] if the signer returns an error.
+    /// Fails with [`ErrorKind::Options`] if `sub_mchid` does not consist of digits, and as
+    /// [`jsapi_payment`](Self::jsapi_payment).
     pub fn partner_app_payment(&self, appid: &str, sub_mchid: &str, prepay_id: &str) -> Result<Value, Error> {
         self.partner_app_payment_async(appid, sub_mchid, prepay_id).wait()
     }

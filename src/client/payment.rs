@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::crypto::secret::Secret;
 use crate::crypto::{hex, random};
+use crate::error::Error;
 use crate::pipeline::send::Promise;
 use crate::pipeline::sign::Credential;
 use crate::proto::signing_string::{joined_by_line_feed, ksort, query_string_like};
@@ -42,10 +43,27 @@ fn jsapi(appid: &str, timestamp: &str, nonce: &str, package: &str, sign: &str) -
     })
 }
 
+/// Checks the arguments. An error in them would otherwise appear only on the buyer's phone.
+fn check(appid: &str, prepay_id: &str) -> Result<(), Error> {
+    // A prepay ID has 36 characters, so exchanged arguments are noticed.
+    let is_appid = |text: &str| text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if appid.is_empty() || !is_appid(appid) {
+        return Err(Error::options("the appid is not an appid such as wx8888888888888888"));
+    }
+    if prepay_id.is_empty() || !prepay_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+        return Err(Error::options(
+            "the prepay_id is not that of a response, such as wx201410272009395522657a690389285100: give it without \"prepay_id=\"",
+        ));
+    }
+    Ok(())
+}
+
 /// Signs the parameters for JSAPI and mini programs.
 pub(crate) fn sign_jsapi(credential: Arc<Credential>, appid: &str, prepay_id: &str) -> Promise<Value> {
+    let checked = check(appid, prepay_id);
     let (appid, package) = (appid.to_owned(), format!("prepay_id={prepay_id}"));
     Promise::new(async move {
+        checked?;
         let (timestamp, nonce) = (clock::now().to_string(), random::nonce()?);
         let message = jsapi_message(&appid, &timestamp, &nonce, &package);
         let sign = credential.sign_base64(message.as_bytes()).await?.1;
@@ -55,8 +73,10 @@ pub(crate) fn sign_jsapi(credential: Arc<Credential>, appid: &str, prepay_id: &s
 
 /// Signs the parameters for apps.
 pub(crate) fn sign_app(credential: Arc<Credential>, appid: &str, partnerid: &str, prepay_id: &str) -> Promise<Value> {
+    let checked = check(appid, prepay_id);
     let (appid, partnerid, prepay_id) = (appid.to_owned(), partnerid.to_owned(), prepay_id.to_owned());
     Promise::new(async move {
+        checked?;
         let (timestamp, nonce) = (clock::now().to_string(), random::nonce()?);
         let message = app_message(&appid, &timestamp, &nonce, &prepay_id);
         let sign = credential.sign_base64(message.as_bytes()).await?.1;

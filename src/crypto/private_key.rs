@@ -217,6 +217,13 @@ impl TryFrom<&str> for PrivateKey {
     }
 }
 
+impl TryFrom<&String> for PrivateKey {
+    type Error = Error;
+    fn try_from(setting: &String) -> Result<Self, Error> {
+        PrivateKey::from_pem(setting)
+    }
+}
+
 impl TryFrom<String> for PrivateKey {
     type Error = Error;
     fn try_from(setting: String) -> Result<Self, Error> {

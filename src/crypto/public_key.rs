@@ -261,6 +261,13 @@ impl TryFrom<&str> for PublicKey {
     }
 }
 
+impl TryFrom<&String> for PublicKey {
+    type Error = Error;
+    fn try_from(setting: &String) -> Result<Self, Error> {
+        PublicKey::from_pem(setting)
+    }
+}
+
 impl TryFrom<String> for PublicKey {
     type Error = Error;
     fn try_from(setting: String) -> Result<Self, Error> {

@@ -100,7 +100,9 @@ pub(crate) fn refusal(signed: &[u8], is_own_signer: bool, detail: &Value, offset
     if expected.is_empty() {
         return None;
     }
-    let finding = if *expected == signed {
+    let finding = if *expected == signed && is_own_signer {
+        "the service expected exactly the message that the signer was given"
+    } else if *expected == signed {
         "the service expected exactly the message that was signed, so the key is wrong"
     } else {
         // Without the length, nothing is known of what follows the beginning.
@@ -108,7 +110,7 @@ pub(crate) fn refusal(signed: &[u8], is_own_signer: bool, detail: &Value, offset
         "the service expected a message of the same length and with the same beginning, so the key is probably wrong"
     };
     let cause = if is_own_signer {
-        "the signer signs with another key than that of the certificate whose serial number it returns"
+        "the signer signs other bytes, or with another key than that of the certificate whose serial number it returns"
     } else {
         "private_key does not belong to the certificate with the configured serial"
     };

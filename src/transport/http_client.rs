@@ -310,7 +310,10 @@ impl ResponseBody {
                     return Poll::Ready(self.decoder.take().map_or(Ok(None), |decoder| decoder.finish()));
                 }
                 Some(Err(source)) => {
-                    let message = format!("the response broke off: {}", root_cause(&source));
+                    let message = format!(
+                        "the response broke off; the request has arrived, so query before repeating it: {}",
+                        root_cause(&source)
+                    );
                     return Poll::Ready(Err(Error::new(ErrorKind::Transport, message).with_source(source)));
                 }
                 Some(Ok(frame)) => {

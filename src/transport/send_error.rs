@@ -45,7 +45,7 @@ pub(super) fn broken(target: &Uri, connector: &Connector, source: hyper::Error) 
         ""
     };
     let message = format!(
-        "the connection to {} broke before the response, so the request may have arrived: {}{hint}",
+        "the connection to {} broke before the response; the request may have arrived, so query before repeating it: {}{hint}",
         route(target, connector),
         root_cause(&source)
     );

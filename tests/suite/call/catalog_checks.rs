@@ -106,7 +106,12 @@ impl Spoiler<'_> {
                 members[&field.name] = value;
                 members
             };
-            if field.required && !is_added && same == 1 {
+            // One of several numbers of an order is enough.
+            let numbers = ["transaction_id", "out_trade_no", "out_refund_no", "refund_id"];
+            let group = if members.contains_key("refund_id") { &numbers[..] } else { &numbers[..2] };
+            let is_alternative = group.contains(&field.name.as_str())
+                && group.iter().any(|other| *other != field.name && members.contains_key(*other));
+            if field.required && !is_added && same == 1 && !is_alternative {
                 let mut members = members.clone();
                 members.remove(&field.name);
                 self.expect(spoiled, 0, members, FindingKind::MissingField, &field.name, None);

@@ -2,7 +2,7 @@
 //! and hints after a rejection.
 
 use serde_json::{Value, json};
-use wechatpay_chain::catalog::{Catalog, Check};
+use wechatpay_chain::catalog::{Catalog, Check, FindingKind};
 use wechatpay_chain::sandbox::{MCHID, PUBLIC_KEY_ID, Sandbox};
 use wechatpay_chain::{Client, ErrorKind};
 
@@ -185,6 +185,10 @@ fn encrypt_true_is_an_error_where_it_would_encrypt_nothing_or_wrongly() {
             "has no encrypted fields: name the fields",
             post("v3/refund/domestic/refunds", json!({ "json": {}, "encrypt": true })),
         ),
+        (
+            "fields that are not documented would be sent as plain text",
+            post(RECEIVERS, json!({ "json": { "nmae": "张三" }, "encrypt": true })),
+        ),
         ("encrypt its fields with PublicKey::encrypt_pkcs1v15", post(customs, json!({ "json": {}, "encrypt": true }))),
         ("\"query\" is a string: give it as an object", query.expect_err("an error").to_string()),
         ("APIv2 encrypts in another way", post("v2/mmpaysptrans/pay_bank", json!({ "xml": {}, "encrypt": true }))),
@@ -229,4 +233,45 @@ fn after_a_rejection_the_hint_lists_the_findings() {
     assert_eq!(client.chain(RECEIVERS).post(options).expect_err("rejected").hint(), None);
     sandbox.stub("POST", "v3/things", 400, rejection);
     assert_eq!(client.chain("v3/things").post(json!({ "json": {} })).expect_err("rejected").hint(), None);
+}
+
+#[test]
+fn one_of_several_numbers_of_an_order_is_enough() {
+    let catalog = Catalog::builtin();
+    let missing = |path: &str, xml: Value| -> Vec<String> {
+        let findings = catalog.check("POST", path, &json!({ "xml": xml }));
+        let missing = findings.iter().filter(|finding| finding.kind() == FindingKind::MissingField);
+        let numbers = missing.map(|finding| finding.path().to_owned()).filter(|path| !path.contains("appid"));
+        numbers
+            .filter(|path| path.contains("transaction") || path.contains("out_") || path.contains("refund_id"))
+            .collect()
+    };
+    for number in ["transaction_id", "out_trade_no"] {
+        assert_eq!(
+            missing("v2/pay/orderquery", json!({ number: "1217752501201407033233368018" })),
+            [""; 0],
+            "{number}"
+        );
+    }
+    assert_eq!(missing("v2/pay/orderquery", json!({})).len(), 2);
+    for number in ["transaction_id", "out_trade_no", "out_refund_no", "refund_id"] {
+        assert_eq!(
+            missing("v2/pay/refundquery", json!({ number: "1217752501201407033233368018" })),
+            [""; 0],
+            "{number}"
+        );
+    }
+    // The number of the new refund does not name the order.
+    let refund = missing("v2/secapi/pay/refund", json!({ "out_refund_no": "1" }));
+    assert_eq!(refund, ["xml.transaction_id", "xml.out_trade_no"]);
+}
+
+#[test]
+fn a_mistake_in_the_options_comes_before_the_documentation() {
+    let sandbox = sandbox();
+    let client = sandbox.client_builder().check(Check::Deny).build().expect("client");
+    let native = client.chain("v3/pay/transactions/native");
+    let error = native.post(json!({ "mchid": "1900000109", "description": "a book" })).expect_err("no json");
+    assert!(error.message().contains("belongs in \"json\""), "{error}");
+    assert_eq!(sandbox.requests().len(), 0);
 }

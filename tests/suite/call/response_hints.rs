@@ -163,7 +163,7 @@ fn a_rejected_signature_of_an_own_signer() {
     };
     let settings = |builder: ClientBuilder| failure(&build(builder));
     each_hint_names_its_condition(&[
-        ("the signer signs with another key", failure(&own(other_key(), SERIAL))),
+        ("the signer signs other bytes, or with another key", failure(&own(other_key(), SERIAL))),
         ("private_key does not belong", settings(sandbox.client_builder().private_key(other_key()))),
         ("the serial number that the signer returned", failure(&own(sandbox.merchant_key(), "00AB"))),
         ("the setting serial is unknown", settings(sandbox.client_builder().serial("00AB"))),
@@ -252,8 +252,14 @@ fn an_outcome_that_is_unknown() {
         error.expect_err("truncated").to_string()
     };
     each_hint_names_its_condition(&[
-        ("broke before the response, so the request may have arrived", with_fault(Fault::Hangup)),
-        ("the response broke off", with_fault(Fault::CutBody(5))),
+        (
+            "broke before the response; the request may have arrived, so query before repeating it",
+            with_fault(Fault::Hangup),
+        ),
+        (
+            "the response broke off; the request has arrived, so query before repeating it",
+            with_fault(Fault::CutBody(5)),
+        ),
         (
             "so the outcome is unknown: query before repeating the call",
             raw("HTTP/1.1 600 X\r\ncontent-length: 0\r\n\r\n"),
