@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{self, Fault, Sandbox};
-use wechatpay_chain::{Client, Error, ErrorKind, Options, Secret, voucher_sign};
+use wechatpay_chain::{Client, ErrorKind, Options, Secret, voucher_sign};
 
 use crate::support::{by_certificate, run, sandbox};
 
@@ -214,23 +214,4 @@ fn options_from_the_builder_are_encrypted() {
     let options = Options::new().json(&body()).with("encrypt", json!(["name"]));
     sandbox.client().expect("client").chain(PATH).post(options).expect("response");
     assert!(!String::from_utf8_lossy(&sandbox.requests()[0].body).contains("张三"));
-}
-
-#[test]
-fn payment_parameters_have_the_form_of_their_names() {
-    let sandbox = sandbox();
-    let client = sandbox.client().expect("client");
-    let prepay_id = "wx201410272009395522657a690389285100";
-    let text = |result: Result<Value, Error>| result.map_or_else(|error| error.to_string(), |_| String::new());
-    crate::support::each_hint_names_its_condition(&[
-        ("", text(client.jsapi_payment("wx8888888888888888", prepay_id))),
-        ("the appid is not an appid such as", text(client.jsapi_payment("", prepay_id))),
-        ("the appid is not an appid such as", text(client.app_payment(prepay_id, "wx8888888888888888"))),
-        (
-            "give it without \"prepay_id=\"",
-            text(client.jsapi_payment("wx8888888888888888", &format!("prepay_id={prepay_id}"))),
-        ),
-        ("give it without \"prepay_id=\"", text(client.app_payment("wx8888888888888888", ""))),
-        ("give it without \"prepay_id=\"", text(client.partner_app_payment("wx8888888888888888", "1900000109", "a b"))),
-    ]);
 }

@@ -165,6 +165,7 @@ fn names_of_settings() {
         ("did you mean \"certs\"?", with("certificates")),
         ("the settings are mchid, ", with("colour")),
         ("is an option of a call: give it with each call", with("headers")),
+        ("is not in the map: use ClientBuilder::check", with("check")),
         ("is not supported: TLS is always verified", with("verify")),
         ("the APIv2 key is \"secret\", as in PHP", with("v2_key")),
         ("instead of PHP's 'any' => null, give the setting apiv3_key", certs(json!({ "any": null }))),
@@ -261,5 +262,24 @@ fn urls_of_proxies() {
         ("its user name or password contains \"%\": write %25", proxy("http://u:5%@h:1")),
         ("contains a reserved character: percent-encode it", proxy("http://u:p[@h:1")),
         ("built", proxy("http://u:p%40p@h:1")),
+    ]);
+}
+
+#[test]
+fn payment_parameters_have_the_form_of_their_names() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    let prepay_id = "wx201410272009395522657a690389285100";
+    let text = |result: Result<Value, Error>| result.map_or_else(|error| error.to_string(), |_| String::new());
+    each_hint_names_its_condition(&[
+        ("", text(client.jsapi_payment("wx8888888888888888", prepay_id))),
+        ("the appid is not an appid such as", text(client.jsapi_payment("", prepay_id))),
+        ("the appid is not an appid such as", text(client.app_payment(prepay_id, "wx8888888888888888"))),
+        (
+            "give it without \"prepay_id=\"",
+            text(client.jsapi_payment("wx8888888888888888", &format!("prepay_id={prepay_id}"))),
+        ),
+        ("give it without \"prepay_id=\"", text(client.app_payment("wx8888888888888888", ""))),
+        ("give it without \"prepay_id=\"", text(client.partner_app_payment("wx8888888888888888", "1900000109", "a b"))),
     ]);
 }

@@ -16,7 +16,7 @@ const NOT_TRANSLATED: &[(&str, &[&str])] = &[
     ("wxpay receives no notifications", &["src/notify/"]),
     ("not built for users", &["src/dev/"]),
     ("what wxpay port writes, and why it leaves what it leaves, is in the language of the program", &["src/port/"]),
-    ("wxpay has no fields of its own in XML", &["src/php/transformer.rs"]),
+    ("wxpay has no fields of its own in XML, and runs no ported program", &["src/php/"]),
     (
         "what the compiler says of chain!",
         &[
@@ -351,7 +351,10 @@ fn messages_are_in_the_language_of_the_locale() {
     sandbox.stub("GET", "v3/x", 200, serde_json::json!({}));
     sandbox.inject(Fault::Hangup);
     let (_, hung_up, code) = chinese(&["req", "v3/x"]);
-    assert!(code == Some(4) && hung_up.contains("的连接在收到应答之前断开，请求可能已经到达："), "{hung_up}");
+    assert!(
+        code == Some(4) && hung_up.contains("的连接在收到应答之前断开；请求可能已经到达，请先查询再决定是否重试："),
+        "{hung_up}"
+    );
     sandbox.inject(Fault::UnknownSerial);
     let (_, untrusted, code) = chinese(&["req", "v3/x"]);
     assert!(code == Some(6) && untrusted.contains("应答不可信，验签不通过：它由微信支付公钥 "), "{untrusted}");
