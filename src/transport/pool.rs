@@ -327,3 +327,7 @@ impl Drop for Maintenance {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "pool_tests.rs"]
+mod tests;
