@@ -50,3 +50,19 @@ pub(crate) fn rfc3339(moment: SystemTime, zone: time::UtcOffset) -> String {
     };
     format!("{}T{hour:02}:{minute:02}:{second:02}{zone}", moment.date())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elapsed_is_the_longer_time_of_both_clocks() {
+        let hour = Duration::from_secs(3600);
+        let (instant, wall) = (Instant::now(), SystemTime::now());
+        assert!(Moment(instant, wall - hour).elapsed() >= hour, "suspended");
+        assert!(Moment(instant, wall + hour).elapsed() < hour, "set back");
+        if let Some(earlier) = instant.checked_sub(hour) {
+            assert!(Moment(earlier, wall + hour).elapsed() >= hour);
+        }
+    }
+}

@@ -12,10 +12,10 @@ use bytes::Bytes;
 use http::Request;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tower::util::MapRequestLayer;
+use tower::util::{MapFutureLayer, MapRequestLayer};
 use wechatpay_chain::sandbox::{Fault, MCHID, PUBLIC_KEY_ID, SERIAL};
 use wechatpay_chain::{
-    BoxError, BoxFuture, Client, ErrorKind, Media, Options, PrivateKey, PublicKey, Signature, Signer, Verifier,
+    BoxError, BoxFuture, Client, Error, ErrorKind, Media, Options, PrivateKey, PublicKey, Signature, Signer, Verifier,
 };
 
 use crate::support::{CARDS, SharedBuffer, client_at, options, run, sandbox, server, start};
@@ -588,4 +588,58 @@ fn a_sink_that_blocks_on_the_current_runtime_ends_after_its_call() {
     let options = Options::from(json!({ "timeout": 0.05 })).sink(BlockingWriter(send));
     client.chain(FILE).get(options).expect_err("a timeout, or a sink that is not finished");
     end.recv_timeout(Duration::from_secs(5)).expect("the writer ended");
+}
+
+/// The runtime of the outer call is not driven while the inner one blocks its thread.
+#[test]
+fn a_layer_may_block_on_an_asynchronous_call() {
+    let (sandbox, nested) = start();
+    let layer = MapRequestLayer::new(move |request: Request<Bytes>| {
+        futures_executor::block_on(nested.chain(CARDS).post_async(options())).expect("response");
+        request
+    });
+    let client = sandbox.client_builder().layer(layer).build().expect("client");
+    let (send, end) = mpsc::channel();
+    std::thread::spawn(move || send.send(client.chain(CARDS).post(options()).is_ok()));
+    assert!(end.recv_timeout(Duration::from_secs(10)).expect("the call ends"));
+    assert_eq!(sandbox.requests().len(), 2);
+}
+
+type Calling = BoxFuture<'static, Result<http::Response<Bytes>, Error>>;
+
+/// The sockets of a synchronous call are polled although its future is never at rest.
+#[test]
+fn a_layer_may_poll_a_call_all_the_time() {
+    let layer = MapFutureLayer::new(|mut calling: Calling| {
+        std::future::poll_fn(move |context| {
+            context.waker().wake_by_ref();
+            calling.as_mut().poll(context)
+        })
+    });
+    let (_sandbox, client) = sandbox_client(|builder| builder.layer(layer));
+    let (send, end) = mpsc::channel();
+    std::thread::spawn(move || send.send(client.chain(CARDS).post(options()).is_ok()));
+    assert!(end.recv_timeout(Duration::from_secs(10)).expect("the call ends"));
+}
+
+/// A future that uses up its budget leaves none for the timer.
+#[test]
+fn a_layer_that_uses_up_the_budget_is_timed_out() {
+    let layer = MapFutureLayer::new(|calling: Calling| -> Calling {
+        drop(calling);
+        Box::pin(async {
+            loop {
+                tokio::task::consume_budget().await;
+            }
+        })
+    });
+    let (_sandbox, client) = sandbox_client(|builder| builder.layer(layer));
+    let mut options = options();
+    options["timeout"] = 0.2.into();
+    let (send, end) = mpsc::channel();
+    std::thread::spawn(move || {
+        let _ = send.send(runtime().block_on(client.chain(CARDS).post_async(options)).map_err(|error| error.kind()));
+    });
+    let outcome = end.recv_timeout(Duration::from_secs(10)).expect("the call ends");
+    assert_eq!(outcome.expect_err("no response"), ErrorKind::Timeout);
 }
