@@ -27,7 +27,7 @@ use crate::transport::connection::SendCount;
 use crate::transport::sink::{OpenSink, SinkWriter, UnfinishedFile};
 use crate::transport::{BoxFuture, runtime};
 
-/// A future of a [`Response`](crate::Response) or another result, with methods named after those of
+/// A future of a [`Response`] or another result, with methods named after those of
 /// PHP promises.
 ///
 /// Like every Rust future, it does nothing until you `.await` it or call [`wait`](Promise::wait).
