@@ -73,12 +73,12 @@ impl Checks {
         Ok(options)
     }
 
-    /// A field that the catalogue does not have may be a sensitive one with a misspelled name, and
-    /// would be sent as plain text.
+    /// A field that the catalogue does not have here may be a sensitive one with a misspelled name,
+    /// or at another level, and would be sent as plain text.
     fn refuse_unknown_fields(&self, method: &Method, template: &Template, options: &Options) -> Result<(), Error> {
         let given = Given::from_spec(&options.spec, Encrypt::Documented);
         let mut findings = self.catalog().check_given(method.as_str(), template.source(), &given);
-        findings.retain(|finding| finding.kind() == FindingKind::UnknownField);
+        findings.retain(|finding| matches!(finding.kind(), FindingKind::UnknownField | FindingKind::WrongPlace));
         if findings.is_empty() {
             return Ok(());
         }

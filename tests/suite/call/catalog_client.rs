@@ -189,6 +189,10 @@ fn encrypt_true_is_an_error_where_it_would_encrypt_nothing_or_wrongly() {
             "fields that are not documented would be sent as plain text",
             post(RECEIVERS, json!({ "json": { "nmae": "张三" }, "encrypt": true })),
         ),
+        (
+            "fields that are not documented would be sent as plain text",
+            post("v3/applyment4sub/applyment/{empty}", json!({ "json": { "contact_name": "张三" }, "encrypt": true })),
+        ),
         ("encrypt its fields with PublicKey::encrypt_pkcs1v15", post(customs, json!({ "json": {}, "encrypt": true }))),
         ("\"query\" is a string: give it as an object", query.expect_err("an error").to_string()),
         ("APIv2 encrypts in another way", post("v2/mmpaysptrans/pay_bank", json!({ "xml": {}, "encrypt": true }))),

@@ -7,6 +7,7 @@ mod callers_code;
 mod catalog;
 mod catalog_checks;
 mod catalog_client;
+mod catalog_damage;
 mod client_config;
 mod compressed;
 mod concurrency;
