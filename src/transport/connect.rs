@@ -251,6 +251,9 @@ impl Service<Uri> for SocketConnector {
     }
 }
 
+/// The precision of the time at which a response has arrived. Asking the system costs a call.
+const PRECISION: Duration = Duration::from_millis(10);
+
 /// What a socket has to read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Pending {
@@ -320,8 +323,13 @@ impl SocketHandle {
     /// Asks the system for data that has arrived, without reading it. The result does not depend on
     /// a runtime that has polled its sockets.
     pub(super) fn pending(&self) -> Pending {
-        let state = self.lock();
-        let Some(stream) = &state.stream else { return Pending::End };
+        self.lock().pending()
+    }
+}
+
+impl SocketState {
+    fn pending(&self) -> Pending {
+        let Some(stream) = &self.stream else { return Pending::End };
         match SockRef::from(stream.inner()).peek(&mut [MaybeUninit::uninit()]) {
             Ok(0) => Pending::End,
             Ok(_) => Pending::Data,
@@ -331,31 +339,26 @@ impl SocketHandle {
     }
 
     /// Polls the socket, registered with the current runtime.
-    fn poll<T>(&self, poll: impl FnOnce(Pin<&mut TokioIo<TcpStream>>) -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        let mut state = self.lock();
-        match state.registered() {
+    fn poll<T>(
+        &mut self,
+        poll: impl FnOnce(Pin<&mut TokioIo<TcpStream>>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        match self.registered() {
             Ok(stream) => poll(Pin::new(stream)),
             Err(error) => Poll::Ready(Err(error)),
         }
     }
-}
 
-impl SocketState {
     fn registered(&mut self) -> io::Result<&mut TokioIo<TcpStream>> {
         let runtime = Handle::try_current().map_err(io::Error::other)?.id();
         if runtime != self.runtime {
-            self.register(runtime)?;
+            if let Some(stream) = self.stream.take() {
+                let stream = stream.into_inner().into_std()?;
+                self.stream = Some(TokioIo::new(TcpStream::from_std(stream)?));
+            }
+            self.runtime = runtime;
         }
         self.stream.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
-    }
-
-    fn register(&mut self, runtime: Id) -> io::Result<()> {
-        if let Some(stream) = self.stream.take() {
-            let stream = stream.into_inner().into_std()?;
-            self.stream = Some(TokioIo::new(TcpStream::from_std(stream)?));
-        }
-        self.runtime = runtime;
-        Ok(())
     }
 }
 
@@ -384,10 +387,7 @@ impl Socket {
         write: impl FnOnce(Pin<&mut TokioIo<TcpStream>>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         let mut state = self.0.lock();
-        let written = match state.registered() {
-            Ok(stream) => write(Pin::new(stream)),
-            Err(error) => Poll::Ready(Err(error)),
-        };
+        let written = state.poll(write);
         state.is_write_blocked = written.is_pending();
         if let Poll::Ready(Ok(bytes)) = written {
             state.written += bytes as u64;
@@ -404,14 +404,14 @@ impl Connection for Socket {
 
 impl Read for Socket {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        let read = self.0.poll(|stream| stream.poll_read(context, into));
-        // tokio does not ask the system before its runtime was driven, so there may be data.
-        let is_empty = read.is_pending() && self.0.pending() == Pending::Nothing;
         let mut state = self.0.lock();
-        if is_empty {
-            state.was_empty = Moment::now();
-        } else if read.is_ready() {
+        let read = state.poll(|stream| stream.poll_read(context, into));
+        if read.is_ready() {
             state.arrived_after = state.was_empty;
+        } else if state.was_empty.elapsed() > PRECISION && state.pending() == Pending::Nothing {
+            // tokio does not ask the system before its runtime was driven, so there may have been
+            // data.
+            state.was_empty = Moment::now();
         }
         read
     }
@@ -435,11 +435,11 @@ impl Write for Socket {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll(|stream| stream.poll_flush(context))
+        self.0.lock().poll(|stream| stream.poll_flush(context))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll(|stream| stream.poll_shutdown(context))
+        self.0.lock().poll(|stream| stream.poll_shutdown(context))
     }
 }
 

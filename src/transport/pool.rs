@@ -223,8 +223,10 @@ impl Pool {
         if warm.is_some() {
             state.warm = warm;
         }
-        let of_host = state.idle.iter().filter(|idle| idle.host == host).count();
-        let oldest = state.idle.iter().position(|idle| of_host >= MAX_IDLE_PER_HOST && idle.host == host);
+        // Counted only if there can be too many.
+        let may_be_full = state.idle.len() >= MAX_IDLE_PER_HOST;
+        let is_full = may_be_full && state.idle.iter().filter(|idle| idle.host == host).count() >= MAX_IDLE_PER_HOST;
+        let oldest = if is_full { state.idle.iter().position(|idle| idle.host == host) } else { None };
         let oldest = oldest.map(|at| state.idle.remove(at));
         state.idle.push(IdleConnection { pooled, host, runtime, since, limit });
         let is_maintained = std::mem::replace(&mut state.is_maintained, true);
