@@ -92,7 +92,7 @@ pub enum Place {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ResponseKind {
-    /// There is no body.
+    /// The body is empty.
     #[default]
     Empty,
     /// JSON.

@@ -1,4 +1,4 @@
-//! What a caller gave for a call, from the options as JSON or from a [`RequestSpec`].
+//! The fields of a request to check, read from the options as JSON or from a [`RequestSpec`].
 
 use std::borrow::Cow;
 

@@ -45,7 +45,7 @@ pub(super) struct Page {
     pub(super) entries: Vec<Entry>,
     /// Links before the first heading with a method.
     pub(super) links: Vec<String>,
-    /// What was not read, with the number of the line.
+    /// The parts of the page that were skipped, each with its line number and the reason.
     pub(super) notes: Vec<(usize, String)>,
 }
 

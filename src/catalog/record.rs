@@ -29,12 +29,12 @@ pub(super) const HEADER: &str = "# wechatpay-chain catalogue, format 1";
 pub(super) const NOTIFICATION: &str = "NOTIFICATION";
 /// In place of a template or a base URI that the documentation does not give.
 pub(super) const NONE: &str = "-";
-/// What the links begin with, which is left out.
+/// The common prefix of all links. A record omits it.
 const LINK_PREFIX: &str = "https://pay.weixin.qq.com/doc/";
 /// The deepest nesting. The documentation has nine levels.
 const MAX_DEPTH: usize = 24;
 
-/// What follows the first line of a record.
+/// The lines of a record below the first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Details {
     pub(super) base_uri: Option<String>,

@@ -30,8 +30,8 @@ use crate::proto::template::path_for_messages;
 /// The bills of sub-merchants are encrypted. The merchant's private key decrypts their
 /// `encrypt_key`, and the file is decrypted with AEAD_AES_256_GCM as it is received. It is saved
 /// only if its authentication tag is valid, and if the digest of the decrypted and decompressed
-/// file is the `hash_value`. Source: WeChat Pay, "下载单个子商户/二级商户资金账单", and the comment
-/// on `hash_value` in the Java SDK.
+/// file is the `hash_value`. Source: WeChat Pay, "下载单个子商户/二级商户资金账单",
+/// and the comment on `hash_value` in the Java SDK.
 ///
 /// ```
 /// # use serde_json::json;

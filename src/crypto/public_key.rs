@@ -168,7 +168,8 @@ impl PublicKey {
     }
 
     /// Encrypts a sensitive field for the platform with RSA-OAEP, SHA-1 and MGF1, and returns
-    /// base64. A 2048-bit key can encrypt up to 214 bytes. Source: WeChat Pay, "敏感信息加解密".
+    /// base64. A 2048-bit key can encrypt up to 214 bytes.
+    /// Source: WeChat Pay, "敏感信息加解密".
     ///
     /// # Errors
     /// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if the text is too long.
@@ -187,9 +188,9 @@ impl PublicKey {
     /// Use it only where WeChat Pay requires this padding: the identity of the buyer in the customs
     /// declaration of overseas merchants (`v3/global/customs/verify-certificate` and its APIv2
     /// form), and the applications of micro-merchants in APIv2. Elsewhere, use
-    /// [`encrypt`](Self::encrypt). There is no decryption with this padding, because a program that
-    /// shows whether it succeeds reveals the text. Source: the PHP and Go SDKs, which added the
-    /// padding for overseas endpoints.
+    /// [`encrypt`](Self::encrypt). This crate does not decrypt with this padding, because a program
+    /// that shows whether decryption succeeds reveals the text. Source: the PHP and Go SDKs, which
+    /// added the padding for overseas endpoints.
     ///
     /// # Errors
     /// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if the text is too long.

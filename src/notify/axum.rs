@@ -17,8 +17,8 @@ use super::{MAX_BYTES, Notification, NotificationVerifier, Reply};
 use crate::error::{Error, ErrorKind};
 use crate::transport::runtime;
 
-/// The longest time in which the body of a notification must arrive. WeChat Pay delivers it again
-/// if there is no response within five seconds.
+/// The time limit for receiving the body of a notification. WeChat Pay delivers a notification
+/// again if it does not receive a response within five seconds.
 const MAX_WAIT: Duration = Duration::from_secs(15);
 
 /// Extracts an authentic notification in a handler whose state contains a [`NotificationVerifier`].

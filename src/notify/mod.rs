@@ -88,7 +88,7 @@ impl NotificationVerifier {
     /// [`Client::notifications`]: crate::Client::notifications
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Config`] if there is no key, or if a key does not match its ID.
+    /// Fails with [`ErrorKind::Config`] if `keys` is empty, or if a key does not match its ID.
     pub fn new(
         keys: impl IntoIterator<Item = (impl Into<String>, PublicKey)>,
         apiv3_key: Apiv3Key,

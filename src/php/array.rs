@@ -73,13 +73,13 @@ fn find<'a>(array: &'a Value, key: &str) -> Option<&'a Value> {
     }
 }
 
-/// `$array[$key]`, read; null if there is no such element.
+/// Reads `$array[$key]`. Returns null if the element does not exist.
 #[must_use]
 pub(super) fn get<K: Key>(array: &Value, key: K) -> &Value {
     key.key().and_then(|key| find(array, &key)).unwrap_or(&NULL)
 }
 
-/// `$array[$key]`, read; null if there is no such element.
+/// Reads `$array[$key]`. Returns null if the element does not exist.
 ///
 /// # Errors
 /// The value is a string, of which PHP reads a character.

@@ -1,4 +1,4 @@
-//! What code ported from PHP needs at run time: PHP's conversions, comparisons, arithmetic and
+//! The run-time library of code ported from PHP: PHP's conversions, comparisons, arithmetic and
 //! arrays, and the helper classes of the PHP SDK.
 //!
 //! `wxpay port` writes plain Rust where the types are known, and calls these functions where they

@@ -87,7 +87,7 @@ impl Outbox {
     /// Sends a notification again, whatever its outcome.
     ///
     /// # Errors
-    /// There is no such notification, or it must not be sent to its URL.
+    /// The notification does not exist, or it must not be sent to its URL.
     pub(super) fn replay(&mut self, id: &str) -> Result<(), String> {
         let delivery = self.deliveries.iter_mut().find(|delivery| delivery.id == id);
         let delivery = delivery.ok_or_else(|| format!("there is no notification {id:?}"))?;
