@@ -338,8 +338,8 @@ impl<'t> Porter<'t> {
         };
         let mut out = String::new();
         if !self.state.left.is_empty() {
-            // This is a line of the generated program.
-            out.push_str(&comment("//", "What is left to do stands as todo!(), below the PHP it was."));
+            // A comment of the generated program, for the merchant who completes it.
+            out.push_str(&comment("//", "PHP that was not converted is in comments, above a todo!() in its place."));
             out.push_str("\n#![allow(unreachable_code, unused_mut, unused_variables)]\n\n");
         }
         if !json.is_empty() {

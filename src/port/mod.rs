@@ -269,8 +269,18 @@ impl<'t> Porter<'t> {
             }
             stack.extend(syntax::all(node));
         }
-        // This is code of the generated program, for its author to replace.
-        format!("todo!(\"line {line}: {}\")", text::braced(&text::short(php, 60)))
+        self.todo(node)
+    }
+
+    /// The `todo!` of a piece that was not converted. It is code of the generated program, which
+    /// the merchant replaces; this program does not run it.
+    fn todo(&self, node: Node<'t>) -> String {
+        format!("todo!(\"line {}: {}\")", syntax::line(node), text::braced(&text::short(self.text(node), 60)))
+    }
+
+    /// Whether the piece as a whole was the last one that was not converted.
+    fn was_left(&self, node: Node<'t>) -> bool {
+        self.state.left.last().is_some_and(|left| left.span == (node.start_byte(), node.end_byte()))
     }
 
     /// A `todo!` for an expression that was not converted, with a type.

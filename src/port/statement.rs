@@ -182,15 +182,9 @@ impl<'t> Porter<'t> {
                 self.ended(node, called)
             }
             _ => {
-                let before = self.state.left.len();
                 let e = self.expression(node);
-                // A statement that is not converted needs no type for its `todo!`.
-                if self.state.left.len() == before + 1 && e.code.starts_with("(todo!(") && e.code.ends_with(')') {
-                    if let Some((todo, _)) = e.code.trim_start_matches('(').rsplit_once(" as ") {
-                        return format!("{todo};");
-                    }
-                }
-                self.ended(node, e)
+                // The value of a statement is not used, so it needs no type.
+                if self.was_left(node) { format!("{};", self.todo(node)) } else { self.ended(node, e) }
             }
         }
     }
