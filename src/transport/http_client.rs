@@ -20,7 +20,7 @@ use crate::transport::connect::Connector;
 use crate::transport::connection::SendCount;
 use crate::transport::pool::{Pool, PoolConfig, PooledConnection};
 use crate::transport::proxy::Proxy;
-use crate::transport::send_error::{broken, connect_error, failed, root_cause, route};
+use crate::transport::send_error::{broken, closed, connect_error, root_cause, route};
 use crate::transport::{BoxFuture, runtime, verbose};
 
 /// Pools kept for proxies that calls have named.
@@ -219,10 +219,7 @@ async fn send_on(
             sends.undo();
         }
         if is_new {
-            let (route, root) = (route(target, &pool.connector), root_cause(&error));
-            let message =
-                format!("the connection to {route} was closed before any byte was written, nothing was sent: {root}");
-            return Err(failed(ErrorKind::Connect, message, error.into()));
+            return Err(closed(target, &pool.connector, error));
         }
     }
 }

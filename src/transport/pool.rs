@@ -195,14 +195,13 @@ impl Pool {
         Ok(PooledConnection { connection: Connection::new(stream).await?, _open: Arc::clone(&self.lock().open) })
     }
 
-    /// Opens a connection for the next call.
+    /// Opens a connection for the next call, unless one is idle.
     pub(super) async fn warm_up(self: &Arc<Self>, target: &Uri) -> Result<(), BoxError> {
-        if let Some(connection) = self.checkout(target).await {
-            self.check_in(target, connection);
-            return Ok(());
-        }
-        let connection = self.open(target, None).await?;
-        self.check_in(target, connection);
+        let pooled = match self.checkout(target).await {
+            Some(pooled) => pooled,
+            None => self.open(target, None).await?,
+        };
+        self.check_in(target, pooled);
         Ok(())
     }
 

@@ -36,6 +36,16 @@ pub(super) fn connect_error(target: &Uri, connector: &Connector, source: BoxErro
     failed(ErrorKind::Connect, message, source)
 }
 
+/// The error of a call whose new connection ended before the request was written.
+pub(super) fn closed(target: &Uri, connector: &Connector, source: hyper::Error) -> Error {
+    let message = format!(
+        "the connection to {} was closed before any byte was written, nothing was sent: {}",
+        route(target, connector),
+        root_cause(&source)
+    );
+    failed(ErrorKind::Connect, message, source.into())
+}
+
 /// The error of a call that was sent at least in part.
 pub(super) fn broken(target: &Uri, connector: &Connector, source: hyper::Error) -> Error {
     // A server that expects TLS responds to plain HTTP with a TLS alert, which is not valid HTTP.
@@ -52,7 +62,7 @@ pub(super) fn broken(target: &Uri, connector: &Connector, source: hyper::Error) 
     failed(ErrorKind::Transport, message, source.into())
 }
 
-pub(super) fn failed(kind: ErrorKind, message: String, source: BoxError) -> Error {
+fn failed(kind: ErrorKind, message: String, source: BoxError) -> Error {
     let root = root_cause(&*source);
     let timed_out = root.is::<ConnectTimeout>()
         || root.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut);
