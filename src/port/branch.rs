@@ -5,7 +5,7 @@ use tree_sitter::Node;
 use super::Porter;
 use super::catch::diverges;
 use super::frame::Kind;
-use super::syntax::{all, bare, children, field};
+use super::syntax::{all, bare, children, contains_own, field};
 use super::text::indent;
 use super::value::{Bond, Expr, Type};
 
@@ -235,25 +235,10 @@ impl<'t> Porter<'t> {
 
 /// Whether a statement in a `switch` contains a `break` of it, also in a branch.
 fn breaks(node: Node<'_>) -> bool {
-    leaves(node, "break_statement", true)
+    contains_own(node, "break_statement", 1)
 }
 
 /// Whether a `switch` contains a `continue`, which leaves it like `break`.
 fn continues(node: Node<'_>) -> bool {
-    leaves(node, "continue_statement", true)
-}
-
-fn leaves(node: Node<'_>, kind: &str, first: bool) -> bool {
-    match node.kind() {
-        found if found == kind => true,
-        "while_statement"
-        | "for_statement"
-        | "foreach_statement"
-        | "do_statement"
-        | "anonymous_function"
-        | "function_definition" => false,
-        "switch_statement" if !first => false,
-        "switch_statement" => children(node).into_iter().any(|child| leaves(child, kind, false)),
-        _ => children(node).into_iter().any(|child| leaves(child, kind, first)),
-    }
+    contains_own(node, "continue_statement", 1)
 }

@@ -4,7 +4,7 @@ use tree_sitter::Node;
 
 use super::Porter;
 use super::frame::Var;
-use super::syntax::{children, field};
+use super::syntax::{children, contains_own, field};
 use super::text::indent;
 use super::value::{Bond, Expr, Form, Type};
 
@@ -224,14 +224,5 @@ impl<'t> Porter<'t> {
 
 /// Whether a loop's body contains a `continue` of this loop.
 fn has_continue(node: Node<'_>) -> bool {
-    match node.kind() {
-        "continue_statement" => true,
-        "while_statement"
-        | "for_statement"
-        | "foreach_statement"
-        | "do_statement"
-        | "anonymous_function"
-        | "function_definition" => false,
-        _ => children(node).into_iter().any(has_continue),
-    }
+    contains_own(node, "continue_statement", usize::MAX)
 }

@@ -73,6 +73,23 @@ pub(super) fn children(node: Node<'_>) -> Vec<Node<'_>> {
     node.named_children(&mut cursor).filter(|child| child.kind() != "comment").collect()
 }
 
+/// Whether a node is or contains a statement of this kind that is not in a loop or a function
+/// inside of it. `switches` is the number of nested `switch` statements that are searched.
+pub(super) fn contains_own(node: Node<'_>, kind: &str, switches: usize) -> bool {
+    match node.kind() {
+        found if found == kind => true,
+        "while_statement"
+        | "for_statement"
+        | "foreach_statement"
+        | "do_statement"
+        | "anonymous_function"
+        | "function_definition" => false,
+        "switch_statement" if switches == 0 => false,
+        "switch_statement" => children(node).into_iter().any(|child| contains_own(child, kind, switches - 1)),
+        _ => children(node).into_iter().any(|child| contains_own(child, kind, switches)),
+    }
+}
+
 /// The named children, with comments.
 pub(super) fn named(node: Node<'_>) -> Vec<Node<'_>> {
     let mut cursor = node.walk();
