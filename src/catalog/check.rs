@@ -69,7 +69,7 @@ fn alternatives<'a>(name: &'a str, fields: &'a [Field]) -> impl Iterator<Item = 
     group.iter().copied().filter(move |other| *other != name)
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
     fn find(&mut self, kind: FindingKind, path: impl Into<String>, message: impl Into<String>) {
         self.findings.push(Finding::new(kind, path, message));
     }
@@ -88,8 +88,8 @@ impl Check<'_> {
             let given_segment = index.checked_sub(skipped).and_then(|index| given_segments.get(index));
             let (given_name, value) = match given_segment.filter(|_| path.is_some()) {
                 Some(Segment::Text(text, _)) => (*name, Some(Cow::Owned(Value::from(*text)))),
-                Some(Segment::Variable(given)) => (*given, self.variable(given)),
-                None => (*name, self.variable(name)),
+                Some(Segment::Variable(given)) => (*given, self.variable(given).map(Cow::Borrowed)),
+                None => (*name, self.variable(name).map(Cow::Borrowed)),
             };
             bound.push(given_name.to_owned());
             let level = Level { fields, place: Place::Path, path: "", form: Form::Text };
@@ -102,7 +102,8 @@ impl Check<'_> {
             return;
         }
         let names: Vec<&str> = bound.iter().map(String::as_str).filter(|name| self.variable(name).is_none()).collect();
-        for (key, _) in self.given.variables.clone() {
+        let given = self.given;
+        for (key, _) in &given.variables {
             if bound.iter().any(|name| name == key) {
                 continue;
             }
@@ -114,9 +115,8 @@ impl Check<'_> {
         }
     }
 
-    fn variable(&self, name: &str) -> Option<Cow<'static, Value>> {
-        let found = self.given.variables.iter().find(|(key, _)| *key == name);
-        found.map(|(_, value)| Cow::Owned((*value).clone()))
+    fn variable(&self, name: &str) -> Option<&'a Value> {
+        self.given.variables.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
     }
 
     fn query(&mut self) {

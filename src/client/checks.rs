@@ -43,50 +43,36 @@ impl Checks {
         options: Options,
     ) -> Result<Options, Error> {
         let mut options = options.checked()?;
-        let check = options.catalog.check.unwrap_or(self.check);
-        if check != Check::Off {
-            let encrypt = match options.catalog.encrypt_documented {
-                true => Encrypt::Documented,
-                false if options.encrypt.is_empty() => Encrypt::Nothing,
-                false => Encrypt::Paths(&options.encrypt),
-            };
-            let mut given = Given::from_spec(&options.spec, encrypt);
-            given.adds_serial = adds_serial;
-            let findings = self.catalog().check_given(method.as_str(), template.source(), &given);
-            if check == Check::Deny && !findings.is_empty() {
+        let encrypt = match options.catalog.encrypt_documented {
+            true => Encrypt::Documented,
+            false if options.encrypt.is_empty() => Encrypt::Nothing,
+            false => Encrypt::Paths(&options.encrypt),
+        };
+        let mut given = Given::from_spec(&options.spec, encrypt);
+        given.adds_serial = adds_serial;
+        let findings = self.catalog().check_given(method.as_str(), template.source(), &given);
+        match options.catalog.check.unwrap_or(self.check) {
+            Check::Deny if !findings.is_empty() => {
                 return Err(Error::options(format!("the call differs from its documentation: {}", list(&findings))));
             }
-            for finding in &findings {
-                warn!(
-                    http.request.method = %method,
-                    url.template = path,
-                    finding.kind = finding.kind().as_str(),
-                    "{finding}"
-                );
+            Check::Deny | Check::Off => {}
+            Check::Warn => {
+                for finding in &findings {
+                    warn!(
+                        http.request.method = %method,
+                        url.template = path,
+                        finding.kind = finding.kind().as_str(),
+                        "{finding}"
+                    );
+                }
             }
         }
         if options.catalog.encrypt_documented {
             let call = self.catalog().find(method, template.source());
             encrypt_documented(call, &mut options)?;
-            self.refuse_unknown_fields(method, template, &options)?;
+            refuse_unknown_fields(findings)?;
         }
         Ok(options)
-    }
-
-    /// A field that the catalogue does not have here may be a sensitive one with a misspelled name,
-    /// or at another level, and would be sent as plain text.
-    fn refuse_unknown_fields(&self, method: &Method, template: &Template, options: &Options) -> Result<(), Error> {
-        let given = Given::from_spec(&options.spec, Encrypt::Documented);
-        let mut findings = self.catalog().check_given(method.as_str(), template.source(), &given);
-        findings.retain(|finding| matches!(finding.kind(), FindingKind::UnknownField | FindingKind::WrongPlace));
-        if findings.is_empty() {
-            return Ok(());
-        }
-        Err(Error::options(format!(
-            "the option \"encrypt\" is true, and fields that are not documented would be sent as plain text: name the fields to \
-             encrypt, {{\"encrypt\": [\"...\"]}}, or correct these: {}",
-            list(&findings)
-        )))
     }
 
     /// Adds the findings for a call that the service rejected.
@@ -106,6 +92,20 @@ impl Checks {
 /// All findings in one line.
 fn list(findings: &[Finding]) -> String {
     findings.iter().map(Finding::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Fails for fields that the catalogue does not have where they are. Such a field may be a
+/// sensitive one with a misspelled name, or at another level, and would be sent as plain text.
+fn refuse_unknown_fields(mut findings: Vec<Finding>) -> Result<(), Error> {
+    findings.retain(|finding| matches!(finding.kind(), FindingKind::UnknownField | FindingKind::WrongPlace));
+    if findings.is_empty() {
+        return Ok(());
+    }
+    Err(Error::options(format!(
+        "the option \"encrypt\" is true, and fields that are not documented would be sent as plain text: name the fields to \
+         encrypt, {{\"encrypt\": [\"...\"]}}, or correct these: {}",
+        list(&findings)
+    )))
 }
 
 /// Sets the paths of the documented fields that are present.
