@@ -171,6 +171,26 @@ pub(crate) fn each_hint_names_its_condition(rows: &[(&str, String)]) {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// Reads a request with its body; `None` if the client has closed the connection.
+pub(crate) async fn read_request(stream: &mut TcpStream) -> io::Result<Option<String>> {
+    let mut request = Vec::new();
+    loop {
+        let mut more = [0; 4096];
+        let length = stream.read(&mut more).await?;
+        if length == 0 {
+            return Ok(None);
+        }
+        request.extend_from_slice(&more[..length]);
+        let text = String::from_utf8_lossy(&request).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let head = head.to_lowercase();
+        let announced = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
+        if body.len() >= announced.unwrap_or(0) {
+            return Ok(Some(text));
+        }
+    }
+}
+
 /// Copies bytes in both directions between a connection and an address, until both are closed.
 pub(crate) async fn relay(
     mut from: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,

@@ -9,34 +9,13 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use wechatpay_chain::__private::with_second;
 use wechatpay_chain::{Client, Error, ErrorKind, Promise, Response};
 
-use crate::support::{client_at, run, sandbox, server};
+use crate::support::{client_at, read_request, run, sandbox, server};
 
 const FILE: &str = "v3/billdownload/file";
 const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
-
-/// Reads the head of a request and its body.
-async fn read_request(stream: &mut TcpStream) -> std::io::Result<Option<String>> {
-    let mut request = Vec::new();
-    loop {
-        let mut more = [0; 4096];
-        let length = stream.read(&mut more).await?;
-        if length == 0 {
-            return Ok(None);
-        }
-        request.extend_from_slice(&more[..length]);
-        let text = String::from_utf8_lossy(&request).into_owned();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let head = head.to_lowercase();
-        let announced = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
-        if body.len() >= announced.unwrap_or(0) {
-            return Ok(Some(text));
-        }
-    }
-}
 
 fn post(client: &Client) -> Promise<Response> {
     client.chain("v3/pay/transactions/native").post_async(json!({ "json": { "a": 1 }, "timeout": 5 }))

@@ -17,7 +17,7 @@ use wechatpay_chain::__private::with_second;
 use wechatpay_chain::sandbox::Sandbox;
 use wechatpay_chain::{Client, Error, ErrorKind, Promise, Response};
 
-use crate::support::{CARDS, client_at, options, relay, run, sandbox, server};
+use crate::support::{CARDS, client_at, options, read_request, relay, run, sandbox, server};
 
 /// What a flight server knows of one connection.
 #[derive(Default)]
@@ -136,25 +136,6 @@ const STAGES: [&[u8]; 4] = [
     b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
 ];
 
-/// Reads a request with its body. Returns whether there was one.
-async fn read_request(stream: &mut TcpStream) -> std::io::Result<bool> {
-    let mut request = Vec::new();
-    loop {
-        let mut more = [0; 4096];
-        let length = stream.read(&mut more).await?;
-        if length == 0 {
-            return Ok(false);
-        }
-        request.extend_from_slice(&more[..length]);
-        let text = String::from_utf8_lossy(&request).to_lowercase();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let announced = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
-        if body.len() >= announced.unwrap_or(0) {
-            return Ok(true);
-        }
-    }
-}
-
 fn send(client: &Client, verb: &str) -> Promise<Response> {
     let chain = client.chain("v3/pay/transactions/native");
     let body = json!({ "json": { "out_trade_no": "1" } });
@@ -178,11 +159,11 @@ fn a_connection_that_breaks_after_the_request_is_an_unknown_outcome() {
                 let address = server(move |mut stream| {
                     let counted = Arc::clone(&counted);
                     async move {
-                        if reused && read_request(&mut stream).await? {
+                        if reused && read_request(&mut stream).await?.is_some() {
                             counted.fetch_add(1, Ordering::SeqCst);
                             stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").await?;
                         }
-                        if read_request(&mut stream).await? {
+                        if read_request(&mut stream).await?.is_some() {
                             counted.fetch_add(1, Ordering::SeqCst);
                             stream.write_all(part).await?;
                             if reset {

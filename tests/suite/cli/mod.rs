@@ -10,6 +10,7 @@ mod completions;
 mod doctor;
 mod files;
 mod hints;
+pub(crate) mod literals;
 mod req;
 mod translations;
 mod wire;

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::{read, root, sources};
+use crate::cli::literals::literals;
 
 /// The words with which a message gives a remedy or a probable cause.
 const MARKERS: &[&str] = &[
@@ -109,12 +110,9 @@ const NOT_IN_A_TABLE: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The string literals of a source that have at least two words, unescaped.
+/// The string literals of a source that have at least two words.
 fn phrases(source: &str) -> Vec<String> {
-    // The character '"' is not the end of a literal.
-    let escaped = source.replace("'\"'", "").replace("\\\\", "\u{0}").replace("\\\"", "\u{1}");
-    let phrases = escaped.split('"').skip(1).step_by(2);
-    phrases.map(|text| text.replace('\u{1}', "\"").replace('\u{0}', "\\")).filter(|text| text.contains(' ')).collect()
+    literals(source).into_iter().filter(|text| text.contains(' ')).collect()
 }
 
 /// Whether a text has one of the markers as a whole word.
@@ -136,7 +134,7 @@ fn every_hint_is_a_row_of_a_table() {
     });
     let units = UNIT_TESTS.iter().map(|path| {
         let text = read(&root().join(path));
-        ((*path).to_owned(), text.split_once("#[cfg(test)]").expect("tests").1.to_owned())
+        ((*path).to_owned(), text.split_once("\nmod tests {").expect("tests").1.to_owned())
     });
     let rows: Vec<String> = tables.chain(units).flat_map(|(_, text)| phrases(&text)).collect();
     // A row names a part of the message, or more than a part between two placeholders.

@@ -11,6 +11,7 @@ use wechatpay_chain::{Client, Error};
 
 use crate::support::server;
 
+mod data_folder;
 mod notifications;
 mod orders;
 mod page;
