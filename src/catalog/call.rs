@@ -1,6 +1,7 @@
 //! Documented calls and notifications.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -122,52 +123,98 @@ impl Call {
     /// `contact_info.mobile_phone`. The option `encrypt` takes such paths.
     #[must_use]
     pub fn encrypted_request_fields(&self, place: Place) -> Vec<String> {
-        encrypted(self.fields(place), "", None)
+        encrypted(self.fields(place), "")
     }
 
     /// Returns the paths of the fields of the response that are received encrypted.
     #[must_use]
     pub fn encrypted_response_fields(&self) -> Vec<String> {
-        encrypted(self.response(), "", None)
+        encrypted(self.response(), "")
     }
 
-    /// The paths of the encrypted fields of the request that are present in a value.
-    pub(crate) fn encrypted_in_request(&self, place: Place, value: &Value) -> Vec<String> {
-        encrypted(self.fields(place), "", Some(&[value]))
+    /// The paths of the encrypted fields of the request that are present in a value. The error is
+    /// the path of a value that should be an object with such fields, and is not one.
+    pub(crate) fn encrypted_in_request(&self, place: Place, value: &Value) -> Result<Vec<String>, String> {
+        let mut present = Present::default();
+        let fields = self.fields(place);
+        if has_encrypted(fields) {
+            present.find_in_object(fields, place.as_str(), "", &[value]);
+        }
+        present.opaque.map_or(Ok(present.paths.into_iter().collect()), Err)
     }
 
     /// The paths of the encrypted fields of the response that are present in a value.
     #[cfg(feature = "aws-lc-rs")]
     pub(crate) fn encrypted_in_response(&self, value: &Value) -> Vec<String> {
-        encrypted(self.response(), "", Some(&[value]))
+        let mut present = Present::default();
+        present.find(self.response(), "", &[value]);
+        present.paths.into_iter().collect()
     }
 }
 
-/// The paths of the encrypted fields, or of those that occur in one of the values.
-fn encrypted(fields: &[Field], prefix: &str, values: Option<&[&Value]>) -> Vec<String> {
+/// The paths of the encrypted fields.
+fn encrypted(fields: &[Field], prefix: &str) -> Vec<String> {
     let mut found = Vec::new();
     for field in fields {
         let path = format!("{prefix}{}", field.name);
-        let members: Option<Vec<&Value>> = values.map(|values| {
-            let members = values.iter().filter_map(|value| value.get(&field.name));
-            let elements = members.flat_map(|member| match member {
-                Value::Array(items) => items.iter().collect(),
-                one => vec![one],
-            });
-            elements.collect()
-        });
-        if members.as_ref().is_some_and(Vec::is_empty) {
-            continue;
-        }
         if field.encoding == Encoding::Encrypted {
             found.push(path);
-        } else if field.field_type == FieldType::Object {
-            found.extend(encrypted(&field.fields, &format!("{path}."), members.as_deref()));
+        } else {
+            found.extend(encrypted(&field.fields, &format!("{path}.")));
         }
     }
     found.sort();
     found.dedup();
     found
+}
+
+/// The encrypted fields that occur in a value.
+#[derive(Default)]
+struct Present {
+    paths: BTreeSet<String>,
+    /// The path of a value that cannot be searched.
+    opaque: Option<String>,
+}
+
+impl Present {
+    fn find(&mut self, fields: &[Field], prefix: &str, values: &[&Value]) {
+        for field in fields {
+            let mut members = Vec::new();
+            values.iter().filter_map(|value| value.get(&field.name)).for_each(|member| elements(member, &mut members));
+            let path = format!("{prefix}{}", field.name);
+            if members.is_empty() {
+            } else if field.encoding == Encoding::Encrypted {
+                self.paths.insert(path);
+            } else if field.field_type == FieldType::Object && has_encrypted(&field.fields) {
+                self.find_in_object(&field.fields, &path, &format!("{path}."), &members);
+            } else if has_encrypted(&field.fields) {
+                // The fields are inside of a text.
+                self.opaque.get_or_insert(path);
+            }
+        }
+    }
+
+    /// `values`: what is given for an object, or for a list of objects.
+    fn find_in_object(&mut self, fields: &[Field], path: &str, prefix: &str, values: &[&Value]) {
+        let mut objects = Vec::new();
+        values.iter().for_each(|value| elements(value, &mut objects));
+        if !objects.iter().all(|value| value.is_object() || value.is_null()) {
+            self.opaque.get_or_insert_with(|| path.to_owned());
+        }
+        self.find(fields, prefix, &objects);
+    }
+}
+
+fn has_encrypted(fields: &[Field]) -> bool {
+    fields.iter().any(|field| field.encoding == Encoding::Encrypted || has_encrypted(&field.fields))
+}
+
+/// The elements of a list and of the lists in it, or the value itself.
+fn elements<'a>(value: &'a Value, out: &mut Vec<&'a Value>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| elements(item, out)),
+        other => out.push(other),
+    }
 }
 
 impl Notification {

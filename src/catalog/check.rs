@@ -21,17 +21,24 @@ const COMMON_V2: [&str; 3] = ["sign", "nonce_str", "sign_type"];
 const ADDED_V2: [&str; 2] = ["sign", "nonce_str"];
 /// Headers that the client sets.
 const ADDED_HEADERS: [&str; 3] = ["content-type", "accept", "user-agent"];
+/// The most unknown fields for which a similar name is searched.
+const MAX_SUGGESTIONS: usize = 100;
 /// The most values that a message lists.
 const MAX_VALUES: usize = 20;
 
 /// The findings for a call. `path` is the path as given, if it is not the documented template.
 pub(super) fn check(call: &Call, path: Option<&str>, given: &Given<'_>) -> Vec<Finding> {
-    let mut check = Check { call, given, findings: Vec::new(), is_v2: is_v2(call), has_encrypted: false };
+    let mut check =
+        Check { call, given, findings: Vec::new(), is_v2: is_v2(call), has_encrypted: false, unknown_fields: 0 };
     check.path(path);
     check.query();
     check.headers();
     check.body();
     check.serial();
+    // A field in another place is not missing.
+    let misplaced = check.findings.iter().filter(|finding| finding.kind() == FindingKind::WrongPlace);
+    let misplaced: HashSet<String> = misplaced.filter_map(Finding::suggestion).map(str::to_owned).collect();
+    check.findings.retain(|finding| finding.kind() != FindingKind::MissingField || !misplaced.contains(finding.path()));
     check.findings
 }
 
@@ -46,6 +53,7 @@ struct Check<'a> {
     is_v2: bool,
     /// Whether a field is given that is documented as encrypted.
     has_encrypted: bool,
+    unknown_fields: usize,
 }
 
 /// The fields at one level, and where they are.
@@ -87,7 +95,8 @@ impl<'a> Check<'a> {
             let Some(field) = fields.iter().find(|field| field.name == *name) else { continue };
             let given_segment = index.checked_sub(skipped).and_then(|index| given_segments.get(index));
             let (given_name, value) = match given_segment.filter(|_| path.is_some()) {
-                Some(Segment::Text(text, _)) => (*name, Some(Cow::Owned(Value::from(*text)))),
+                Some(Segment::Text(text, _)) => (*name, Some(Cow::Owned(path::decoded(text).into()))),
+                Some(Segment::Mixed) => continue,
                 Some(Segment::Variable(given)) => (*given, self.variable(given).map(Cow::Borrowed)),
                 None => (*name, self.variable(name).map(Cow::Borrowed)),
             };
@@ -104,7 +113,7 @@ impl<'a> Check<'a> {
         let names: Vec<&str> = bound.iter().map(String::as_str).filter(|name| self.variable(name).is_none()).collect();
         let given = self.given;
         for (key, _) in &given.variables {
-            if bound.iter().any(|name| name == key) {
+            if bound.iter().any(|name| name == key) || given.in_path.iter().any(|name| name == key) {
                 continue;
             }
             if let Some(place) = self.other_place(key, None) {
@@ -165,8 +174,19 @@ impl<'a> Check<'a> {
                 self.section(Place::Json, Some(&Map::new()), Form::Json)
             }
             Body::Json(other) => {
-                if self.call.section(Place::Json).is_some() {
+                if let Some(section) = self.call.section(Place::Json) {
                     self.find(FindingKind::WrongType, "json", format!("{} where an object is needed", kind(other)));
+                    for (index, item) in other.as_array().into_iter().flatten().enumerate() {
+                        if let Value::Object(members) = item {
+                            let level = Level {
+                                fields: &section.fields,
+                                place: Place::Json,
+                                path: &format!("json[{index}]"),
+                                form: Form::Json,
+                            };
+                            self.fields(members, level);
+                        }
+                    }
                 }
             }
             Body::Xml(members) => self.section(Place::Xml, Some(members), Form::Text),
@@ -225,10 +245,7 @@ impl<'a> Check<'a> {
     }
 
     fn missing(&mut self, path: String) {
-        let elsewhere = self.findings.iter().any(|finding| finding.suggestion() == Some(&path));
-        if !elsewhere {
-            self.find(FindingKind::MissingField, path, "the field is required and missing");
-        }
+        self.find(FindingKind::MissingField, path, "the field is required and missing");
     }
 
     fn unknown_field(&mut self, name: &str, path: String, members: &Map<String, Value>, level: Level<'_>) {
@@ -238,6 +255,10 @@ impl<'a> Check<'a> {
         }
         if let Some(place) = self.other_place(name, Some(level.place)).filter(|_| is_top) {
             return self.wrong_place(path, format!("{}.{name}", place.as_str()));
+        }
+        self.unknown_fields += 1;
+        if self.unknown_fields > MAX_SUGGESTIONS {
+            return self.unknown(path, None);
         }
         let absent = level.fields.iter().map(|field| field.name.as_str()).filter(|name| !members.contains_key(*name));
         if let Some(meant) = closest(name, absent) {
@@ -255,8 +276,6 @@ impl<'a> Check<'a> {
 
     fn wrong_place(&mut self, path: String, documented: String) {
         let message = format!("the field belongs in {documented}");
-        // The documented place may have been checked before.
-        self.findings.retain(|finding| finding.kind() != FindingKind::MissingField || finding.path() != documented);
         self.findings.push(Finding::new(FindingKind::WrongPlace, path, message).suggesting(documented));
     }
 
@@ -286,7 +305,12 @@ impl<'a> Check<'a> {
             }
             // As text, a list with one element and the element are the same.
             value if !field.list || level.form == Form::Text => self.item(field, value, path, level),
-            other => self.wrong_type(path, other, "an array"),
+            other => {
+                self.wrong_type(path, other, "an array");
+                if other.is_object() {
+                    self.item(field, other, path, level);
+                }
+            }
         }
     }
 
@@ -302,6 +326,11 @@ impl<'a> Check<'a> {
                 Value::Object(members) => self.fields(members, Level { fields: &field.fields, path, ..level }),
                 // In PHP, an empty array can be an empty object.
                 Value::Array(items) if items.is_empty() => {}
+                Value::Array(items) => {
+                    self.wrong_type(path, value, "an object");
+                    let containers = items.iter().enumerate().filter(|(_, item)| item.is_object() || item.is_array());
+                    containers.for_each(|(index, item)| self.item(field, item, &format!("{path}[{index}]"), level));
+                }
                 other => self.wrong_type(path, other, "an object"),
             };
         }

@@ -6,12 +6,15 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use crate::proto::request::{Query, RequestBody, RequestSpec};
+use crate::proto::template::Template;
 
 /// The parts of a request that are compared with the documentation.
 #[derive(Default)]
 pub(crate) struct Given<'a> {
     /// The members of the options that are not places for fields: path variables, and options.
     pub(super) variables: Vec<(&'a str, &'a Value)>,
+    /// The variables that the path uses anywhere, also in its query.
+    pub(super) in_path: Vec<String>,
     pub(super) query: Map<String, Value>,
     pub(super) headers: Vec<(Cow<'a, str>, String)>,
     pub(super) body: Body<'a>,
@@ -78,6 +81,7 @@ impl<'a> Given<'a> {
         if !paths.is_empty() {
             given.encrypt = Encrypt::Paths(paths);
         }
+        given.query.retain(|_, value| !is_omitted(value));
         given
     }
 
@@ -111,11 +115,41 @@ impl<'a> Given<'a> {
             },
             Some(RequestBody::Raw(_) | RequestBody::Form(_)) => Body::Opaque,
         };
-        Given { variables, query, headers, body, encrypt, adds_serial: false, has_only_variables: true }
+        let query = query.into_iter().filter(|(_, value)| !is_omitted(value)).collect();
+        let in_path = Vec::new();
+        Given { variables, in_path, query, headers, body, encrypt, adds_serial: false, has_only_variables: true }
+    }
+
+    /// The path with the values of its variables. Its query counts if there is no other.
+    pub(super) fn expand(&mut self, path: &str) -> Option<String> {
+        let template = Template::parse(path).ok()?;
+        let names = template.expressions().flat_map(|(_, variables)| variables).map(|variable| variable.name.clone());
+        self.in_path = names.collect();
+        let value = |name: &str| self.variables.iter().find(|(given, _)| *given == name).map(|(_, value)| *value);
+        let expanded = template.expand(value).ok()?;
+        if let (true, Some((_, query))) = (self.query.is_empty(), expanded.split_once('?')) {
+            self.set_query(query);
+        }
+        Some(expanded)
+    }
+
+    /// Replaces the query with an encoded one.
+    pub(crate) fn set_query(&mut self, query: &str) {
+        self.query = parse_query(query.split('#').next().unwrap_or(query));
     }
 
     pub(super) fn has_header(&self, name: &str) -> bool {
         self.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name))
+    }
+}
+
+/// Whether a value of a query is not written.
+fn is_omitted(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.iter().all(is_omitted),
+        Value::Object(members) => members.values().all(is_omitted),
+        _ => false,
     }
 }
 

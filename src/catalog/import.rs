@@ -24,6 +24,9 @@ struct Record {
     text: String,
 }
 
+/// The deepest row. The documentation has eight levels.
+const MAX_INDENT: usize = 20;
+
 /// What follows [`HEADER`] in the text.
 const EXPLANATION: &str = "\
 # Built by `wxpay api import` from the pages of the documentation site; do not edit.
@@ -48,8 +51,8 @@ pub(crate) fn import<'a>(pages: impl IntoIterator<Item = (&'a str, &'a str)>) ->
         }
         for entry in page.entries.iter() {
             match name.strip_prefix("webhook/") {
-                Some(name) => notifications.push(importer.notification(name, &page, entry)),
-                None => calls.push(importer.call(&page, entry)),
+                Some(name) => notifications.extend(importer.notification(name, &page, entry)),
+                None => calls.extend(importer.call(&page, entry)),
             }
         }
     }
@@ -81,7 +84,22 @@ impl Importer<'_> {
         });
     }
 
-    fn call(&mut self, page: &Page, entry: &Entry) -> Record {
+    /// Writes a record. One that would be read in another way is left out.
+    fn record(&mut self, key: (String, String), head: [&str; 3], details: &Details) -> Option<Record> {
+        let mut text = String::new();
+        let is_word = head.iter().take(2).all(|word| !word.contains(char::is_whitespace));
+        let head = head.join(" ");
+        record::write(&head, details, &mut text);
+        let has_control_characters = text.chars().any(|c| c.is_control() && c != '\n');
+        let read = record::details(text.trim_end_matches('\n')).ok().filter(|read| read == details);
+        if !is_word || record::check_head(&head).is_err() || has_control_characters || read.is_none() {
+            self.note(0, "the record cannot be read back: left out");
+            return None;
+        }
+        Some(Record { key, text })
+    }
+
+    fn call(&mut self, page: &Page, entry: &Entry) -> Option<Record> {
         let method = entry.method.to_ascii_uppercase();
         if entry.template.is_none() {
             self.note(0, &format!("{method} has no path: it is recorded as {:?}", record::NONE));
@@ -99,11 +117,8 @@ impl Importer<'_> {
         if let Some(template) = &entry.template {
             self.complete_variables(template, &mut details);
         }
-        let head = format!("{method} {template} {}", entry.title);
-        let mut text = String::new();
-        record::write(&head, &details, &mut text);
         let path = entry.template.as_deref().unwrap_or(self.name);
-        Record { key: (path.to_owned(), method), text }
+        self.record((path.to_owned(), method.clone()), [&method, template, &entry.title], &details)
     }
 
     fn links(&self, page: &Page, entry: &Entry) -> Vec<String> {
@@ -145,7 +160,7 @@ impl Importer<'_> {
             .iter()
             .filter_map(|segment| match segment {
                 path::Segment::Variable(name) => Some(*name),
-                path::Segment::Text(..) => None,
+                path::Segment::Mixed | path::Segment::Text(..) => None,
             })
             .collect();
         let is_section = |section: &Section| section.place == Place::Path;
@@ -227,7 +242,7 @@ impl Importer<'_> {
         self.note(0, &format!("the table {} is left out", table.name));
     }
 
-    fn notification(&mut self, name: &str, page: &Page, entry: &Entry) -> Record {
+    fn notification(&mut self, name: &str, page: &Page, entry: &Entry) -> Option<Record> {
         let mut details = Details { links: self.links(page, entry), ..Details::default() };
         for table in &entry.tables {
             match table.name.as_str() {
@@ -245,15 +260,17 @@ impl Importer<'_> {
         if details.events.is_empty() && name.starts_with("v3/") {
             self.note(0, "the event type is not given");
         }
-        let mut text = String::new();
-        record::write(&format!("{} {name} {}", record::NOTIFICATION, entry.title), &details, &mut text);
-        Record { key: (name.to_owned(), String::new()), text }
+        self.record((name.to_owned(), String::new()), [record::NOTIFICATION, name, &entry.title], &details)
     }
 
     /// The fields of a table as a tree.
     fn tree(&mut self, table: &Table) -> Vec<Field> {
         let mut fields: Vec<(usize, Field)> = Vec::new();
         for row in &table.rows {
+            if row.indent > MAX_INDENT {
+                self.note(row.line, "a row is left out: it is too deep");
+                continue;
+            }
             match row.field() {
                 Ok(field) => {
                     if field.name != row.name {

@@ -40,7 +40,7 @@ pub(crate) mod given;
 pub(crate) mod import;
 #[cfg(feature = "cli")]
 mod page;
-mod path;
+pub(crate) mod path;
 mod record;
 mod search;
 mod values;
@@ -48,6 +48,8 @@ mod values;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::{LazyLock, OnceLock};
 
@@ -61,6 +63,8 @@ use serde_json::Value;
 
 use crate::error::Error;
 
+/// The longest file, in bytes.
+const MAX_FILE: u64 = 32 << 20;
 /// The longest path for which a similar one is suggested, and the most letters that may differ.
 const MAX_SHAPE_LEN: usize = 256;
 const MAX_EDITS: usize = 4;
@@ -94,9 +98,20 @@ impl Catalog {
     /// not a catalogue. The message names the line.
     pub fn from_path(path: impl AsRef<Path>) -> Result<Catalog, Error> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let failed = |error: std::io::Error| {
             Error::config(format!("the catalogue {} cannot be read: {error}", path.display())).with_source(error)
-        })?;
+        };
+        let mut text = String::new();
+        // A device may have no end.
+        let file = File::open(path).map_err(failed)?;
+        file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(failed)?;
+        if text.len() as u64 > MAX_FILE {
+            return Err(Error::config(format!(
+                "the catalogue {} has more than {} MiB, and the documented calls need one",
+                path.display(),
+                MAX_FILE >> 20
+            )));
+        }
         Catalog::from_text(text)
     }
 
@@ -127,7 +142,7 @@ impl Catalog {
     }
 
     fn add(&mut self, record: Cow<'static, str>) {
-        if record.starts_with(record::NOTIFICATION) {
+        if record.split(' ').next() == Some(record::NOTIFICATION) {
             self.notifications.push(Notification::new(record));
             return;
         }
@@ -258,7 +273,7 @@ impl Catalog {
     /// The path can have any form that [`find`](Self::find) accepts.
     #[must_use]
     pub fn check(&self, method: impl AsRef<str>, path: &str, options: &Value) -> Vec<Finding> {
-        self.check_given(method.as_ref(), path, &Given::from_options(options, &mut Vec::new()))
+        self.check_given(method.as_ref(), path, Given::from_options(options, &mut Vec::new())).1
     }
 
     /// As [`check`](Self::check). `adds_serial`: the client sends the header `Wechatpay-Serial`.
@@ -273,13 +288,20 @@ impl Catalog {
         let mut paths = Vec::new();
         let mut given = Given::from_options(options, &mut paths);
         given.adds_serial = adds_serial;
-        self.check_given(method.as_ref(), path, &given)
+        self.check_given(method.as_ref(), path, given).1
     }
 
-    pub(crate) fn check_given(&self, method: &str, path: &str, given: &Given<'_>) -> Vec<Finding> {
-        match self.find(method, path) {
-            Some(call) => check::check(call, Some(path), given),
-            None => vec![self.undocumented(method, path)],
+    /// The call and its findings. A path that is not found as it is can be found with the values of
+    /// its variables.
+    pub(crate) fn check_given(&self, method: &str, path: &str, mut given: Given<'_>) -> (Option<&Call>, Vec<Finding>) {
+        let found = self.find(method, path);
+        let expanded = if found.is_none() || path::has_query(path) { given.expand(path) } else { None };
+        if let Some(call) = found {
+            return (found, check::check(call, Some(path), &given));
+        }
+        match expanded.as_deref().and_then(|path| Some((self.find(method, path)?, path))) {
+            Some((call, path)) => (Some(call), check::check(call, Some(path), &given)),
+            None => (None, vec![self.undocumented(method, path)]),
         }
     }
 
@@ -328,13 +350,15 @@ fn fits(call: &Call, segments: &[Segment<'_>]) -> Option<usize> {
         let documented = template.next()?;
         let variable = documented.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
         match (variable, segment) {
-            // `{empty}` at the end is nothing.
-            (Some(_), Segment::Text("", _)) => {}
+            // `{empty}` at the end is nothing, and any other variable has a value.
+            (Some(name), Segment::Text("", _)) if path::TRAILING_SLASH.contains(&name) => {}
+            (Some(_), Segment::Text("", _)) => return None,
+            (Some(name), _) if path::TRAILING_SLASH.contains(&name) => return None,
             (Some(name), segment) => {
                 let values = fixed_values(call, name);
                 match segment {
                     _ if values.is_empty() => {}
-                    Segment::Text(text, _) if values.iter().any(|value| value == text) => {}
+                    Segment::Text(text, _) if values.contains(&path::decoded(text)) => {}
                     _ => return None,
                 }
                 variables += 1;
@@ -369,15 +393,18 @@ fn check(text: &str) -> Result<(), (usize, String)> {
     if text.lines().next() != Some(HEADER) {
         return Err((0, format!("the first line of a catalogue is {HEADER:?}")));
     }
-    for (line, record) in records(text) {
-        let head = record.lines().next().unwrap_or_default();
-        let words = head.split(' ').take(3).filter(|word| !word.is_empty()).count();
-        if words < 3 && !head.starts_with(record::NOTIFICATION) || head.starts_with(' ') {
-            return Err((line, "a record begins with METHOD PATH TITLE, or with NOTIFICATION NAME TITLE".to_owned()));
-        }
-        record::details(record).map_err(|(offset, reason)| (line + offset, reason))?;
+    let is_forbidden = |c: char| c.is_control() && c != '\n';
+    if let Some((at, c)) = text.char_indices().find(|(_, c)| is_forbidden(*c)) {
+        let line = text.get(..at).map_or(0, |before| before.matches('\n').count());
+        return Err((line, format!("the control character {c:?} is not allowed")));
     }
-    Ok(())
+    let mut is_empty = true;
+    for (line, record) in records(text) {
+        record::check_head(record.lines().next().unwrap_or_default()).map_err(|reason| (line, reason.to_owned()))?;
+        record::details(record).map_err(|(offset, reason)| (line + offset, reason))?;
+        is_empty = false;
+    }
+    if is_empty { Err((0, "the catalogue has no calls".to_owned())) } else { Ok(()) }
 }
 
 impl fmt::Debug for Catalog {

@@ -5,6 +5,7 @@
 //! `{data-required data-indent=1}`, which are not part of any Markdown standard.
 
 use super::field::{Encoding, Field, FieldType};
+use super::record::is_field_name;
 
 /// A method on a page.
 #[derive(Debug, Default)]
@@ -49,6 +50,8 @@ pub(super) struct Page {
     pub(super) notes: Vec<(usize, String)>,
 }
 
+/// The most links of a method. The documentation has 60.
+const MAX_LINKS: usize = 500;
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 /// The first cells of the tables.
 pub(super) const REQUEST: &str = "请求参数";
@@ -144,7 +147,7 @@ impl Page {
                 .find(|c: char| c.is_whitespace() || matches!(c, ')' | '"' | '\'' | '>' | '<'))
                 .unwrap_or(rest.len());
             let link = rest.get(..end).unwrap_or(rest).to_owned();
-            if !links.contains(&link) {
+            if links.len() < MAX_LINKS && !links.contains(&link) {
                 links.push(link);
             }
         }
@@ -245,8 +248,7 @@ impl Row {
             name => FieldType::from_name(name).ok_or_else(|| format!("the type {name:?} is unknown"))?,
         };
         let name: String = self.name.split_whitespace().collect();
-        let is_valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '$');
-        if name.is_empty() || !name.chars().all(is_valid) {
+        if !is_field_name(&name) {
             return Err(format!("{name:?} is not the name of a field"));
         }
         if let Some(value) = self.values.iter().find(|value| value.contains(['|', '\n']) || value.is_empty()) {

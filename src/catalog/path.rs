@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::percent_decode_str;
+
 use crate::proto::case;
 
 /// A segment of a path.
@@ -9,6 +11,8 @@ use crate::proto::case;
 pub(super) enum Segment<'a> {
     /// A variable, as `{x}`, `<x>` or `_x_`.
     Variable(&'a str),
+    /// Variables with other text around them, as in `{a}-{b}`: a value that is not known.
+    Mixed,
     /// A name or a value: as given, and as a name in kebab-case.
     Text(&'a str, Cow<'a, str>),
 }
@@ -29,8 +33,8 @@ pub(super) fn segments(path: &str) -> Vec<Segment<'_>> {
         // `id{/x}` writes its own slash. It was split at that slash.
         if let Some(before) = part.strip_suffix('{') {
             segments.push(segment(before, false));
-        } else if let Some(name) = part.strip_suffix('}').filter(|name| !name.contains('{')) {
-            segments.push(Segment::Variable(variable_name(name)));
+        } else if let Some(names) = part.strip_suffix('}').filter(|name| !name.contains('{')) {
+            segments.extend(names.split(',').map(|name| Segment::Variable(variable_name(name))));
         } else {
             segments.push(segment(part, index == last));
         }
@@ -39,7 +43,7 @@ pub(super) fn segments(path: &str) -> Vec<Segment<'_>> {
 }
 
 /// The names of the placeholders for nothing, with which a path ends with a slash.
-const TRAILING_SLASH: [&str; 2] = ["empty", "stub"];
+pub(super) const TRAILING_SLASH: [&str; 2] = ["empty", "stub"];
 
 fn segment(part: &str, is_last: bool) -> Segment<'_> {
     let name = match part.as_bytes() {
@@ -49,15 +53,32 @@ fn segment(part: &str, is_last: bool) -> Segment<'_> {
     };
     match name.map(variable_name) {
         Some(name) if is_last && TRAILING_SLASH.contains(&name) => Segment::Text("", Cow::Borrowed("")),
+        _ if is_mixed(part) => Segment::Mixed,
         Some(name) => Segment::Variable(name),
         // A value with capitals that is not a name stays as it is.
         None => Segment::Text(part, case::normalize(part).unwrap_or(Cow::Borrowed(part))),
     }
 }
 
+/// A segment of a path without its percent-encoding.
+pub(super) fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// Whether a segment has more than one variable, or text beside it, or a separator such as that of
+/// `{;x}`.
+fn is_mixed(part: &str) -> bool {
+    let inside = match part.as_bytes() {
+        [b'{', .., b'}'] | [b'<', .., b'>'] => part.get(1..part.len() - 1).unwrap_or(part),
+        _ => part,
+    };
+    let is_expression = inside.len() < part.len();
+    inside.contains(['{', '<']) || is_expression && (inside.contains(',') || inside.starts_with(['#', '.', ';']))
+}
+
 /// The name of a variable without the operator and the modifier of RFC 6570.
 fn variable_name(text: &str) -> &str {
-    let text = text.trim_start_matches(['+', '#', '.', ';']);
+    let text = text.strip_prefix('+').unwrap_or(text);
     text.split([':', '*']).next().unwrap_or(text)
 }
 
@@ -69,6 +90,11 @@ fn without_origin(path: &str) -> &str {
         .iter()
         .find_map(|base| path.strip_prefix(base).filter(|rest| rest.starts_with("v3/")))
         .unwrap_or(path)
+}
+
+/// Whether a path has a query, also as an expression of RFC 6570.
+pub(crate) fn has_query(path: &str) -> bool {
+    without_query(path).len() < path.len()
 }
 
 /// A path without its query and its fragment, also as expressions of RFC 6570.
@@ -85,7 +111,7 @@ pub(super) fn shape(method: &str, segments: &[Segment<'_>]) -> String {
     for segment in segments {
         shape.push('/');
         shape.push_str(match segment {
-            Segment::Variable(_) => "{}",
+            Segment::Variable(_) | Segment::Mixed => "{}",
             Segment::Text(_, name) => name,
         });
     }
@@ -110,6 +136,11 @@ mod tests {
     #[test]
     fn every_notation_has_the_same_shape() {
         for (path, expected) in [
+            ("v3/pay/transactions/id/{a}-{b}", "GET/v3/pay/transactions/id/{}"),
+            ("v3/pay/transactions/id/a{x}b", "GET/v3/pay/transactions/id/{}"),
+            ("v3/pay/transactions/id/{a,b}", "GET/v3/pay/transactions/id/{}"),
+            ("v3/pay/transactions/id/{.a}", "GET/v3/pay/transactions/id/{}"),
+            ("v3/pay/transactions/id{/a,b}", "GET/v3/pay/transactions/id/{}/{}"),
             ("v3/pay/transactions/id/{transaction_id}", "GET/v3/pay/transactions/id/{}"),
             ("v3/pay/transactions/id/<id>", "GET/v3/pay/transactions/id/{}"),
             ("v3/pay/transactions/id/_id_", "GET/v3/pay/transactions/id/{}"),

@@ -47,6 +47,35 @@ pub(super) struct Details {
     pub(super) response: Vec<Field>,
 }
 
+/// The longest path and the longest name of a field, in bytes, and the most fields at one level.
+/// The documentation has 126, 45 and 48. Names are compared in quadratic time.
+const MAX_TEMPLATE: usize = 256;
+const MAX_NAME: usize = 128;
+const MAX_FIELDS: usize = 1000;
+
+/// Checks the first line of a record: `METHOD PATH TITLE`, or `NOTIFICATION NAME TITLE`. Its words
+/// become part of generated code.
+pub(super) fn check_head(head: &str) -> Result<(), &'static str> {
+    let form = "a record begins with METHOD PATH TITLE, or with NOTIFICATION NAME TITLE";
+    let mut words = head.splitn(3, ' ');
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    if path.is_empty() || words.next().unwrap_or_default().trim().is_empty() {
+        return Err(form);
+    }
+    if method == NOTIFICATION {
+        return Ok(());
+    }
+    let is_method = (1..=16).contains(&method.len()) && method.bytes().all(|byte| byte.is_ascii_uppercase());
+    let is_in_path = |c: char| c.is_ascii_alphanumeric() || "-._~/{}:@%+,".contains(c);
+    if !is_method || path.len() > MAX_TEMPLATE || !path.chars().all(is_in_path) { Err(form) } else { Ok(()) }
+}
+
+/// Whether a text is the name of a field.
+pub(super) fn is_field_name(text: &str) -> bool {
+    let is_valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '$');
+    !text.is_empty() && text.len() <= MAX_NAME && text.chars().all(is_valid)
+}
+
 /// A link with its prefix.
 pub(super) fn full_link(link: &str) -> String {
     if link.contains("://") { link.to_owned() } else { format!("{LINK_PREFIX}{link}") }
@@ -93,6 +122,9 @@ pub(super) fn details(record: &str) -> Result<Details, (usize, String)> {
             _ => {
                 let (name, required) = without_mark(word);
                 let place = Place::from_name(name).ok_or_else(|| (at, format!("the keyword {name:?} is unknown")))?;
+                if details.request.iter().any(|section| section.place == place) {
+                    return Err((at, format!("the keyword {name:?} appears twice")));
+                }
                 details.request.push(Section { place, required, fields: lines.fields(2)? });
             }
         }
@@ -125,6 +157,9 @@ impl<'a> Lines<'a> {
             if found > depth || depth > MAX_DEPTH {
                 return Err((self.at, "the indentation is wrong".to_owned()));
             }
+            if fields.len() == MAX_FIELDS {
+                return Err((self.at, format!("more than {MAX_FIELDS} fields at one level")));
+            }
             let mut field = field(line).map_err(|reason| (self.at, reason))?;
             self.at += 1;
             field.fields = self.fields(depth + 1)?;
@@ -147,7 +182,7 @@ fn field(line: &str) -> Result<Field, String> {
     let field_type = FieldType::from_name(type_name).ok_or_else(|| format!("the type {type_name:?} is unknown"))?;
     let encoding = words.next().unwrap_or_default();
     let encoding = Encoding::from_name(encoding).ok_or_else(|| format!("the mark {encoding:?} is unknown"))?;
-    if name.is_empty() || words.next().is_some() {
+    if !is_field_name(name) || words.next().is_some() {
         return Err("a field has the form NAME TYPE MARK = VALUES".to_owned());
     }
     Ok(Field { name: name.to_owned(), field_type, list, required, encoding, values, fields: Vec::new() })

@@ -11,7 +11,10 @@ use super::field::{Field, Place};
 
 /// What a call is found by.
 pub(super) struct Entry {
+    method: String,
     title: String,
+    /// In characters, without the other words for its parts.
+    title_length: f64,
     path: String,
     words: Vec<String>,
     fields: HashSet<String>,
@@ -42,10 +45,15 @@ const GLOSSARY: [(&str, &[&str]); 18] = [
 ];
 
 /// Other words for parts of titles and paths.
-const SYNONYMS: [(&str, &str); 6] = [
+const SYNONYMS: [(&str, &str); 11] = [
     ("关单", "关闭订单"),
     ("查单", "查询订单"),
-    ("帐号", "账户账号"),
+    ("订单号查询", "查询订单"),
+    ("账号", "账户账号"),
+    ("/transactions/jsapi", "小程序支付"),
+    ("付款码支付", "刷卡支付"),
+    ("/mch-transfer/transfer-bills", "商家转账到零钱"),
+    ("v3/transfer/batches", "商家转账到零钱"),
     ("/mch-transfer/", "商家转账"),
     ("/merchant/media/", "图片上传"),
     ("/applyment4sub/", "特约商户进件"),
@@ -59,14 +67,23 @@ impl Entry {
         for section in call.request().iter().filter(|section| section.place != Place::Headers) {
             names(&section.fields, &mut fields);
         }
-        let mut title = call.title().to_lowercase();
+        let mut title = normalized(call.title());
+        let title_length = title.chars().count() as f64;
         for (known, other) in SYNONYMS {
             if title.contains(known) || path.contains(known) {
                 title.push(' ');
                 title.push_str(other);
             }
         }
-        Entry { title, words, fields, prior: prior(call, &path), path }
+        Entry {
+            method: call.method_name().to_lowercase(),
+            title,
+            title_length,
+            words,
+            fields,
+            prior: prior(call, &path),
+            path,
+        }
     }
 
     /// The points of this call for a query; `None` if a word of it does not fit at all.
@@ -91,8 +108,8 @@ impl Entry {
     }
 
     fn rate_chinese(&self, text: &str) -> Option<f64> {
-        let (length, title_length) = (text.chars().count() as f64, self.title.chars().count() as f64);
-        let share_of_title = 20.0 * length / title_length.max(length);
+        let length = text.chars().count() as f64;
+        let share_of_title = 20.0 * length / self.title_length.max(length);
         if self.title.contains(text) {
             return Some(100.0 + share_of_title);
         }
@@ -104,10 +121,18 @@ impl Entry {
         let pairs = pairs(text);
         let found = pairs.iter().filter(|pair| self.title.contains(pair.as_str())).count() as f64;
         let share = found / (pairs.len() as f64).max(1.0);
-        (share >= 0.4).then_some(85.0 * share + share_of_title)
+        if share >= 0.4 {
+            return Some(85.0 * share + share_of_title);
+        }
+        // One of few characters is another one.
+        let known = text.chars().filter(|c| self.title.contains(*c)).count() as f64;
+        (known >= length * 0.5).then_some(20.0 * known / length)
     }
 
     fn rate_ascii(&self, word: &str) -> Option<f64> {
+        if word == self.method {
+            return Some(110.0);
+        }
         let stem = singular(word);
         let is_word = |other: &&String| singular(other) == stem;
         if self.path.split('/').any(|segment| singular(segment.trim_end_matches("-v2")) == stem) {
@@ -126,7 +151,9 @@ impl Entry {
         if word.len() >= 3 && (self.path.contains(word) || self.path.replace(['-', '_'], "").contains(word)) {
             return Some(70.0);
         }
-        let close = self.words.iter().map(|other| strsim::damerau_levenshtein(stem, singular(other))).min()?;
+        let is_as_long = |other: &&str| other.len().abs_diff(stem.len()) <= allowed_typos(stem);
+        let similar = self.words.iter().map(|other| singular(other)).filter(is_as_long);
+        let close = similar.map(|other| strsim::damerau_levenshtein(stem, other)).min().unwrap_or(usize::MAX);
         if close <= allowed_typos(stem) {
             return Some(60.0 - 10.0 * close as f64);
         }
@@ -165,7 +192,7 @@ const MAX_QUERY: usize = 100;
 
 impl Query {
     pub(super) fn new(text: &str) -> Query {
-        let text: String = text.chars().take(MAX_QUERY).flat_map(char::to_lowercase).collect();
+        let text: String = normalized(&text.chars().take(MAX_QUERY).collect::<String>());
         let (mut words, mut current, mut was_ascii) = (Vec::new(), String::new(), false);
         let mut end = |current: &mut String, is_ascii: bool| {
             let word = std::mem::take(current);
@@ -185,6 +212,20 @@ impl Query {
             }
         }
         end(&mut current, was_ascii);
+        let is_noise = |word: &Word| match word {
+            Word::Ascii(text) | Word::Chinese(text) => NOISE.contains(&text.as_str()),
+        };
+        if !words.iter().all(is_noise) {
+            words.retain(|word| !is_noise(word));
+        }
+        for word in &mut words {
+            if let Word::Chinese(text) = word {
+                // As in 退款接口.
+                if let Some(stem) = text.strip_suffix("接口").filter(|stem| !stem.is_empty()) {
+                    *text = stem.to_owned();
+                }
+            }
+        }
         let ascii = words.iter().map(|word| match word {
             Word::Ascii(text) => Some(text.as_str()),
             Word::Chinese(_) => None,
@@ -192,6 +233,14 @@ impl Query {
         let phrase = ascii.collect::<Option<Vec<_>>>().filter(|words| words.len() > 1).map(|words| words.join("-"));
         Query { words, phrase }
     }
+}
+
+/// Words that every call could have.
+const NOISE: [&str; 4] = ["api", "openapi", "v3", "接口"];
+
+/// In lower case, and with the usual one of two characters that are confused.
+fn normalized(text: &str) -> String {
+    text.to_lowercase().replace('帐', "账")
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {

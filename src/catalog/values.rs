@@ -17,11 +17,15 @@ pub(super) enum Form {
     Text,
 }
 
-/// A name that the caller gave. A text that is not a name may be a key or another value.
+/// A name that the caller gave. A text that is not a name may be a value whose place was exchanged
+/// with that of a name: a key, the name of a person, a telephone number or an OpenID.
 pub(super) fn shown(name: &str) -> &str {
     let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let is_long_name = || name.len() <= 80 && name.contains('_') && name.chars().all(is_letter);
-    if is_name(name) || is_long_name() { name } else { "***" }
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    let is_identifier =
+        digits > 4 || name.len() > 20 && digits > 0 && name.bytes().any(|byte| byte.is_ascii_uppercase());
+    if (is_name(name) || is_long_name()) && name.is_ascii() && !is_identifier { name } else { "***" }
 }
 
 /// Whether a text contains JSON. The tables do not mark all of these.
@@ -54,7 +58,8 @@ pub(super) fn has_type(field_type: FieldType, value: &Value, form: Form) -> bool
         (FieldType::String, Value::String(_)) => true,
         (FieldType::String, Value::Number(_) | Value::Bool(_)) => is_text,
         (FieldType::Integer, Value::Number(number)) => {
-            !number.is_f64() || number.as_f64().is_some_and(|float| float.fract() == 0.0)
+            // In JSON, 100.0 is written with its fraction.
+            !number.is_f64() || is_text && number.as_f64().is_some_and(|float| float.fract() == 0.0)
         }
         (FieldType::Integer, Value::String(text)) => is_text && text.parse::<i128>().is_ok(),
         (FieldType::Number, Value::Number(_)) => true,
@@ -119,6 +124,25 @@ mod tests {
             ("total", "tota", false),
         ] {
             assert_eq!(is_named(documented, name), expected, "{documented} {name}");
+        }
+    }
+
+    #[test]
+    fn personal_values_are_not_shown_as_names() {
+        for name in ["outTradeNo", "coupon_type_0", "x-custom", "detail", "applyment4sub", "business_license_info"] {
+            assert_eq!(shown(name), name);
+        }
+        for value in [
+            "13800138000",
+            "11010119900101123X",
+            "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o",
+            "oUpFuMuAJO_MpxbQzNjWeSo7",
+            "张三",
+            "a@example.com",
+            "6225880137706868",
+            "4200000000202111281234567890",
+        ] {
+            assert_eq!(shown(value), "***");
         }
     }
 

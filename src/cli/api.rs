@@ -141,6 +141,9 @@ fn import_pages(folder: &Path, output: &Path) -> Result<(), Failure> {
     pages.sort();
     let import = import::import(pages.iter().map(|(name, text)| (name.as_str(), text.as_str())));
     import.notes.iter().for_each(|note| output::stderr_line(&translate::message(note)));
+    if import.calls == 0 {
+        return Err(Failure::usage(format!("{} has no documented calls", folder.display())));
+    }
     let failed = |error: io::Error| Failure::local_io(format!("the file {}: {error}", output.display()));
     fs::write(output, &import.text).map_err(failed)?;
     output::note(&format!(

@@ -37,7 +37,23 @@ fn rust(call: &Call, template: &str, options: &Value) -> String {
         Some(_) if given == "()" => "Media::from_path(\"image.jpg\")".to_owned(),
         Some(_) => format!("Options::from({given}).media(Media::from_path(\"image.jpg\"))"),
     };
-    format!("let response = client.chain({template:?}).{verb}({given})?;\n")
+    let note = if longest_object(&options) > MAX_MEMBERS {
+        "// json! needs #![recursion_limit = \"512\"] at the top of the crate for this many fields.\n"
+    } else {
+        ""
+    };
+    format!("{note}let response = client.chain({template:?}).{verb}({given})?;\n")
+}
+
+/// The most members of an object that `json!` accepts with the default recursion limit.
+const MAX_MEMBERS: usize = 30;
+
+fn longest_object(value: &Value) -> usize {
+    match value {
+        Value::Object(members) => members.values().map(longest_object).max().unwrap_or_default().max(members.len()),
+        Value::Array(items) => items.iter().map(longest_object).max().unwrap_or_default(),
+        _ => 0,
+    }
 }
 
 /// PHP with the SDK, in which the program encrypts fields and names the key.
@@ -126,13 +142,14 @@ fn write_php(value: &Value, depth: usize, out: &mut String) {
 fn curl(call: &Call, template: &str, options: &Value) -> String {
     let line = json!({ "method": call.method().as_str(), "template": template, "options": options }).to_string();
     let quoted = line.replace('\'', "'\\''");
-    let mut out = format!("request=$(echo '{quoted}' | wxpay wire)\n");
-    let field = |name: &str| format!("\"$(echo \"$request\" | jq -r '{name}')\"");
-    let _ = write!(out, "curl -X {} {}", call.method(), field(".uri"));
-    let headers = "\"$(echo \"$request\" | jq -r '.headers | to_entries[] | .key + \": \" + .value')\"";
-    let _ = write!(out, " \\\n  -H @<(echo {headers})");
+    // printf and not echo, which replaces backslashes in some shells. The body keeps its last line
+    // break.
+    let mut out = format!("request=$(printf '%s' '{quoted}' | wxpay wire)\n");
+    out.push_str("part() { printf '%s' \"$request\" | jq -j \"$1\"; }\n");
+    let _ = write!(out, "curl -X {} \"$(part .uri)\"", call.method());
+    out.push_str(" \\\n  -H @<(part '.headers | to_entries[] | .key + \": \" + .value + \"\\n\"')");
     if call.request().iter().any(|section| [Place::Json, Place::Xml, Place::Body].contains(&section.place)) {
-        let _ = write!(out, " \\\n  --data-binary {}", field(".body"));
+        out.push_str(" \\\n  --data-binary @<(part .body)");
     }
     out.push('\n');
     out

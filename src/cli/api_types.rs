@@ -53,14 +53,19 @@ impl Writer {
         }
         let mut text =
             format!("\n/// {doc}\n#[derive(Clone, Debug, Deserialize, Serialize)]\npub struct {unique} {{\n");
-        let mut seen = HashSet::new();
+        let (mut names, mut identifiers) = (HashSet::new(), HashSet::from(["numbered".to_owned()]));
         let mut has_numbered = false;
         let mut below = Vec::new();
         for field in fields {
             if field.name.contains('$') {
                 has_numbered = true;
-            } else if seen.insert(identifier(&field.name)) {
-                self.field(&unique, field, is_text, &mut text, &mut below);
+            } else if names.insert(&field.name) {
+                // Two names can be the same in snake_case.
+                let mut name = identifier(&field.name);
+                while !identifiers.insert(name.clone()) {
+                    name.push('_');
+                }
+                self.field(&unique, field, &name, is_text, &mut text, &mut below);
             }
         }
         if has_numbered {
@@ -73,7 +78,15 @@ impl Writer {
         unique
     }
 
-    fn field(&mut self, parent: &str, field: &Field, is_text: bool, text: &mut String, below: &mut Vec<String>) {
+    fn field(
+        &mut self,
+        parent: &str,
+        field: &Field,
+        name: &str,
+        is_text: bool,
+        text: &mut String,
+        below: &mut Vec<String>,
+    ) {
         let mut doc = Vec::new();
         match field.encoding {
             Encoding::Plain => {}
@@ -103,7 +116,6 @@ impl Writer {
         if !doc.is_empty() {
             let _ = writeln!(text, "    /// {}", doc.join(" "));
         }
-        let name = identifier(&field.name);
         if name.trim_start_matches("r#") != field.name {
             let _ = writeln!(text, "    #[serde(rename = {:?})]", field.name);
         }
@@ -117,14 +129,14 @@ impl Writer {
 }
 
 /// Words of Rust that a field cannot have as its name.
-const KEYWORDS: [&str; 42] = [
+const KEYWORDS: [&str; 45] = [
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn", "else", "enum",
     "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move",
     "mut", "override", "pub", "ref", "return", "static", "struct", "trait", "true", "try", "type", "unsafe", "use",
-    "while",
+    "while", "priv", "typeof", "unsized",
 ];
 /// Those that cannot be raw identifiers, and the other keywords without a meaning.
-const RESERVED: [&str; 7] = ["self", "super", "crate", "Self", "where", "virtual", "yield"];
+const RESERVED: [&str; 8] = ["_", "self", "super", "crate", "Self", "where", "virtual", "yield"];
 
 /// A name as a field of a type, in snake_case.
 fn identifier(name: &str) -> String {

@@ -8,6 +8,7 @@ use tracing::warn;
 
 use crate::catalog::finding::Finding;
 use crate::catalog::given::{Encrypt, Given};
+use crate::catalog::path::has_query;
 use crate::catalog::{Call, Catalog, Check, FindingKind, Place};
 use crate::error::Error;
 use crate::options::Options;
@@ -50,7 +51,7 @@ impl Checks {
         };
         let mut given = Given::from_spec(&options.spec, encrypt);
         given.adds_serial = adds_serial;
-        let findings = self.catalog().check_given(method.as_str(), template.source(), &given);
+        let (call, findings) = self.catalog().check_given(method.as_str(), template.source(), given);
         match options.catalog.check.unwrap_or(self.check) {
             Check::Deny if !findings.is_empty() => {
                 return Err(Error::options(format!("the call differs from its documentation: {}", list(&findings))));
@@ -68,19 +69,22 @@ impl Checks {
             }
         }
         if options.catalog.encrypt_documented {
-            let call = self.catalog().find(method, template.source());
-            encrypt_documented(call, &mut options)?;
+            encrypt_documented(call, has_query(template.source()), &mut options)?;
             refuse_unknown_fields(findings)?;
         }
         Ok(options)
     }
 
     /// Adds the findings for a call that the service rejected.
-    pub(super) fn explain(&self, adds_serial: bool, error: Error, spec: &RequestSpec) -> Error {
+    /// `query`: that of the request, if it was part of the path.
+    pub(super) fn explain(&self, adds_serial: bool, error: Error, spec: &RequestSpec, query: Option<&str>) -> Error {
         let Some((method, path)) = error.call().and_then(|call| call.split_once(' ')) else { return error };
         let mut given = Given::from_spec(spec, Encrypt::Nothing);
         given.adds_serial = adds_serial;
-        let mut findings = self.catalog().check_given(method, path, &given);
+        if let Some(query) = query {
+            given.set_query(query);
+        }
+        let (_, mut findings) = self.catalog().check_given(method, path, given);
         findings.retain(|finding| finding.kind() != FindingKind::UndocumentedCall);
         if findings.is_empty() {
             return error;
@@ -89,9 +93,16 @@ impl Checks {
     }
 }
 
-/// All findings in one line.
+/// The most findings that a message lists.
+const MAX_LISTED: usize = 50;
+
+/// The findings in one line.
 fn list(findings: &[Finding]) -> String {
-    findings.iter().map(Finding::to_string).collect::<Vec<_>>().join("; ")
+    let mut texts: Vec<String> = findings.iter().take(MAX_LISTED).map(Finding::to_string).collect();
+    if findings.len() > MAX_LISTED {
+        texts.push(format!("{} more findings", findings.len() - MAX_LISTED));
+    }
+    texts.join("; ")
 }
 
 /// Fails for fields that the catalogue does not have where they are. Such a field may be a
@@ -108,8 +119,9 @@ fn refuse_unknown_fields(mut findings: Vec<Finding>) -> Result<(), Error> {
     )))
 }
 
-/// Sets the paths of the documented fields that are present.
-fn encrypt_documented(call: Option<&Call>, options: &mut Options) -> Result<(), Error> {
+/// Adds the paths of the documented fields that are present. Fails where one of them could remain
+/// plain text, because it is somewhere else than in the JSON body or in the option `query`.
+fn encrypt_documented(call: Option<&Call>, path_has_query: bool, options: &mut Options) -> Result<(), Error> {
     let fields = "name the fields, {\"encrypt\": [\"...\"]}";
     let Some(call) = call else {
         return Err(Error::options(format!(
@@ -131,17 +143,35 @@ fn encrypt_documented(call: Option<&Call>, options: &mut Options) -> Result<(), 
             "the option \"encrypt\" is true, and the documentation of the call has no encrypted fields: {fields}, or omit the option"
         )));
     }
-    if let Some(RequestBody::Json(json)) = &options.spec.body {
-        options.encrypt = call.encrypted_in_request(Place::Json, json);
+    let not_an_object = |path: String| {
+        Error::options(format!(
+            "the option \"encrypt\" is true, and {path} is not an object: fields in it would be sent as plain text"
+        ))
+    };
+    match &options.spec.body {
+        None => {}
+        Some(RequestBody::Json(json)) => {
+            options.encrypt.extend(call.encrypted_in_request(Place::Json, json).map_err(not_an_object)?);
+        }
+        Some(_) => {
+            return Err(Error::options(
+                "the option \"encrypt\" is true, and the body is not \"json\": fields in it would be sent as plain text",
+            ));
+        }
     }
     match &options.spec.query {
         Some(Query::Map(members)) => {
             let query = Value::Object(members.clone());
-            options.catalog.encrypt_query = call.encrypted_in_request(Place::Query, &query);
+            options.catalog.encrypt_query = call.encrypted_in_request(Place::Query, &query).map_err(not_an_object)?;
         }
         Some(Query::Text(_)) if in_query => {
             return Err(Error::options(
                 "the option \"encrypt\" is true, and \"query\" is a string: give it as an object",
+            ));
+        }
+        None if in_query && path_has_query => {
+            return Err(Error::options(
+                "the option \"encrypt\" is true, and the query is part of the path: give it as the option \"query\"",
             ));
         }
         _ => {}

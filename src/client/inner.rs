@@ -29,7 +29,7 @@ use crate::pipeline::verify::Verifier;
 use crate::proto::base_uri::BaseUri;
 #[cfg(all(feature = "aws-lc-rs", feature = "catalog"))]
 use crate::proto::request::Query;
-#[cfg(feature = "aws-lc-rs")]
+#[cfg(any(feature = "aws-lc-rs", feature = "catalog"))]
 use crate::proto::request::RequestBody;
 use crate::proto::request::{self, UnsignedRequest};
 use crate::proto::template::{Template, path_for_messages};
@@ -127,8 +127,12 @@ impl ClientInner {
     #[cfg(feature = "catalog")]
     async fn send(&self, mut call: Box<PreparedCall>) -> Result<Response, Error> {
         let spec = std::mem::take(&mut call.spec);
+        let is_in_path = spec.query.is_none() && !matches!(spec.body, Some(RequestBody::Xml(_)));
+        let query = call.request.uri().query().filter(|_| is_in_path).map(str::to_owned);
         match self.pipeline.send(call).await {
-            Err(error) if error.is_bad_request() => Err(self.checks.explain(self.adds_serial(), error, &spec)),
+            Err(error) if error.is_bad_request() => {
+                Err(self.checks.explain(self.adds_serial(), error, &spec, query.as_deref()))
+            }
             result => result,
         }
     }

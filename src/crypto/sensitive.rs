@@ -32,16 +32,27 @@ pub(super) fn replace_all<'a>(
 ) -> Result<(), Error> {
     json_depth::check(json).map_err(Error::options)?;
     let mut changed = json.clone();
-    paths.into_iter().try_for_each(|path| replace(&mut changed, path, &mut change))?;
+    let mut done: Vec<Vec<&str>> = Vec::new();
+    for path in paths {
+        // A field that is named twice is changed once.
+        let names = names(path);
+        if !done.contains(&names) {
+            replace(&mut changed, path, &mut change)?;
+            done.push(names);
+        }
+    }
     *json = changed;
     Ok(())
+}
+
+fn names(path: &str) -> Vec<&str> {
+    path.split('.').map(|name| name.strip_suffix("[]").unwrap_or(name)).collect()
 }
 
 /// Fails if a path does not lead to a field, because with a misspelled path, the field would be
 /// sent unencrypted.
 fn replace(json: &mut Value, path: &str, change: &mut impl FnMut(&str) -> Result<String, Error>) -> Result<(), Error> {
-    let names: Vec<&str> = path.split('.').map(|name| name.strip_suffix("[]").unwrap_or(name)).collect();
-    match walk(json, path, &names, change)? {
+    match walk(json, path, &names(path), change)? {
         0 => Err(Error::options(format!(
             "the sensitive field {path:?} is not in the JSON: correct its path, or remove it; encrypt a value elsewhere, such \
              as in the query, with Client::encrypt"

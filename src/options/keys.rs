@@ -191,7 +191,8 @@ impl Options {
             self.catalog.encrypt_documented = true;
             return Ok(());
         }
-        self.encrypt = read::texts(value)?;
+        // A second list adds to the first: a field that was named stays encrypted.
+        self.encrypt.extend(read::texts(value)?);
         Ok(())
     }
 

@@ -176,6 +176,7 @@ fn encrypt_true_is_an_error_where_it_would_encrypt_nothing_or_wrongly() {
     };
     let customs = "v3/global/customs/verify-certificate";
     let query = client.chain("v3/realname/verify").get(json!({ "query": "a=b", "encrypt": true }));
+    let in_path = client.chain("v3/realname/verify?encrypted_name=a").get(json!({ "encrypt": true }));
     each_hint_names_its_condition(&[
         (
             "is true, and the catalogue does not have the call",
@@ -195,6 +196,7 @@ fn encrypt_true_is_an_error_where_it_would_encrypt_nothing_or_wrongly() {
         ),
         ("encrypt its fields with PublicKey::encrypt_pkcs1v15", post(customs, json!({ "json": {}, "encrypt": true }))),
         ("\"query\" is a string: give it as an object", query.expect_err("an error").to_string()),
+        ("the query is part of the path: give it as the option", in_path.expect_err("an error").to_string()),
         ("APIv2 encrypts in another way", post("v2/mmpaysptrans/pay_bank", json!({ "xml": {}, "encrypt": true }))),
         ("\"warn\" or \"deny\" is needed", post(NATIVE, json!({ "check": true }))),
     ]);

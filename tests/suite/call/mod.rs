@@ -5,6 +5,7 @@ mod call_forms;
 mod call_hints;
 mod callers_code;
 mod catalog;
+mod catalog_attacks;
 mod catalog_checks;
 mod catalog_client;
 mod catalog_damage;

@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 use wechatpay_chain::sandbox::{PUBLIC_KEY_ID, Sandbox};
 
 mod api;
+mod api_hostile;
 mod completions;
 mod doctor;
 mod files;

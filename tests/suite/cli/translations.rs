@@ -100,11 +100,7 @@ const NOT_TRANSLATED: &[(&str, &[&str])] = &[
     (
         "code that wxpay api prints",
         &[
-            "  -H @<(echo {})",
-            "\"$(echo \"$request\" | jq -r '.headers | to_entries[] | .key + \": \" + .value')\"",
-            "\"$(echo \"$request\" | jq -r '{}')\"",
-            "let response = client.chain({}).{}({})?;",
-            "request=$(echo '{}' | wxpay wire)",
+            "src/cli/api_example.rs",
             "    /// Fields with a number in their names.",
             "    pub numbered: std::collections::BTreeMap<String, String>,",
             "    pub {}: Option<{}>,",
