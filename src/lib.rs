@@ -19,6 +19,7 @@ mod port;
 mod proto;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod store;
 mod transport;
 
 pub use client::Client;

@@ -64,6 +64,7 @@ impl ClientBuilder {
             verifier,
             http: http_client,
             notifications: OnceLock::new(),
+            notifications_v2: OnceLock::new(),
             merchant_key,
             #[cfg(feature = "catalog")]
             checks: self.catalog,

@@ -50,6 +50,7 @@ pub(crate) struct ClientInner {
     pub(crate) http: HttpClient,
     /// Created once, so that all users share the replay store.
     pub(crate) notifications: OnceLock<NotificationVerifier>,
+    pub(crate) notifications_v2: OnceLock<crate::notify::v2::NotificationVerifier>,
     /// Decrypts sensitive fields. Absent if the client has a custom signer instead of a key.
     #[cfg_attr(not(feature = "aws-lc-rs"), allow(dead_code, reason = "ring cannot decrypt"))]
     pub(crate) merchant_key: Option<PrivateKey>,

@@ -156,7 +156,7 @@ impl Client {
 
     /// Returns a verifier for notifications, which also decrypts them. It uses this client's
     /// platform keys, including downloaded certificates, and its APIv3 key. All verifiers from this
-    /// client and its clones share one replay store. See [`notify`](crate::notify).
+    /// client and its clones share one replay store and one inbox. See [`notify`](crate::notify).
     ///
     /// ```
     /// # use serde_json::json;
@@ -178,13 +178,16 @@ impl Client {
     }
 
     /// Returns a verifier for APIv2 notifications, which also decrypts them. It uses this client's
-    /// APIv2 key, and its APIv3 key if it has one. See [`notify::v2`](crate::notify::v2).
+    /// APIv2 key, and its APIv3 key if it has one. All verifiers from this client and its clones
+    /// share one inbox. See [`notify::v2`](crate::notify::v2).
     ///
     /// # Errors
     /// Fails with [`ErrorKind::Config`] if `secret` is not set.
     pub fn notifications_v2(&self) -> Result<crate::notify::v2::NotificationVerifier, Error> {
         let credential = self.inner.credential.apiv2()?.clone();
-        Ok(crate::notify::v2::NotificationVerifier::with(credential, self.inner.platform_keys.apiv3_key().ok()))
+        let key = self.inner.platform_keys.apiv3_key().ok();
+        let make = || crate::notify::v2::NotificationVerifier::with(credential, key);
+        Ok(self.inner.notifications_v2.get_or_init(make).clone())
     }
 
     /// Encrypts a sensitive value for the platform with RSA-OAEP. Returns the ciphertext, and the

@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::oneshot;
 
 use super::v2;
-use super::{MAX_BYTES, Notification, NotificationVerifier, Reply};
+use super::{Handled, MAX_BYTES, Notification, NotificationVerifier, Reply};
 use crate::error::{Error, ErrorKind};
 use crate::transport::runtime;
 
@@ -98,6 +98,12 @@ impl IntoResponse for Reply {
 impl IntoResponse for v2::Reply {
     fn into_response(self) -> Response {
         http::Response::<Bytes>::from(self).map(Body::from)
+    }
+}
+
+impl<R: IntoResponse> IntoResponse for Handled<R> {
+    fn into_response(self) -> Response {
+        self.into_reply().into_response()
     }
 }
 

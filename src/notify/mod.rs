@@ -30,7 +30,9 @@
 
 #[cfg(feature = "axum")]
 mod axum;
-mod replay_store;
+mod handled;
+mod inbox;
+mod outcome;
 mod reply;
 pub mod v2;
 
@@ -50,7 +52,12 @@ use crate::pipeline::platform_keys::{PlatformKeyVerifier, PlatformKeys};
 use crate::pipeline::send::Promise;
 use crate::pipeline::verify::Verifier;
 use crate::proto::{json_decode, verify};
-pub use replay_store::ReplayStore;
+use crate::store::ReplayMemory;
+pub use crate::store::ReplayStore;
+
+pub use handled::Handled;
+pub use inbox::Inbox;
+pub use outcome::Outcome;
 pub use reply::Reply;
 
 /// The longest accepted body, in bytes.
@@ -77,6 +84,7 @@ struct VerifierInner {
     verifier: Arc<dyn Verifier>,
     apiv3_key: Apiv3Key,
     replay_store: Arc<dyn ReplayStore>,
+    inbox: Inbox,
     clock: Arc<dyn Fn() -> i64 + Send + Sync>,
 }
 
@@ -108,8 +116,9 @@ impl NotificationVerifier {
     }
 
     pub(crate) fn with(verifier: Arc<dyn Verifier>, apiv3_key: Apiv3Key) -> Self {
-        let replay_store = Arc::new(replay_store::MemoryStore::default());
-        NotificationVerifier(Arc::new(VerifierInner { verifier, apiv3_key, replay_store, clock: Arc::new(clock::now) }))
+        let replay_store = Arc::new(ReplayMemory::default());
+        let (inbox, clock) = (Inbox::default(), Arc::new(clock::now));
+        NotificationVerifier(Arc::new(VerifierInner { verifier, apiv3_key, replay_store, inbox, clock }))
     }
 
     /// Returns the inner state, or a copy if a clone shares it.
@@ -118,6 +127,7 @@ impl NotificationVerifier {
             verifier: Arc::clone(&shared.verifier),
             apiv3_key: shared.apiv3_key.clone(),
             replay_store: Arc::clone(&shared.replay_store),
+            inbox: shared.inbox.clone(),
             clock: Arc::clone(&shared.clock),
         })
     }
@@ -127,6 +137,13 @@ impl NotificationVerifier {
     #[must_use]
     pub fn replay_store(self, store: impl ReplayStore) -> Self {
         NotificationVerifier(Arc::new(VerifierInner { replay_store: Arc::new(store), ..self.into_inner() }))
+    }
+
+    /// Replaces the inbox of [`handle`](Self::handle). The default one is in the memory of this
+    /// process. If several processes share one `notify_url`, use a shared [store](crate::store).
+    #[must_use]
+    pub fn inbox(self, inbox: Inbox) -> Self {
+        NotificationVerifier(Arc::new(VerifierInner { inbox, ..self.into_inner() }))
     }
 
     /// Replaces the clock, for use in tests. `clock` returns the time in seconds since 1970.
@@ -288,6 +305,13 @@ impl Notification {
     #[must_use]
     pub fn id(&self) -> &str {
         self.text("id")
+    }
+
+    /// Returns the key under which the inbox stores the notification: `v3:` and the
+    /// [`id`](Self::id).
+    #[must_use]
+    pub fn inbox_key(&self) -> String {
+        format!("v3:{}", self.id())
     }
 
     /// Returns the type of the event, such as `TRANSACTION.SUCCESS`.

@@ -32,7 +32,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{ALGORITHM, check_length, decode_error, not_authentic};
+use super::{ALGORITHM, Inbox, check_length, decode_error, not_authentic};
 use crate::crypto::secret::Secret;
 use crate::crypto::{Apiv3Key, aes_ecb, hash};
 use crate::error::{Error, ErrorKind};
@@ -55,11 +55,12 @@ const UNSIGNED_FIELDS: [&str; 8] =
 /// notification. Notifications have no timestamp either, so replays cannot be detected. Therefore,
 /// query the order before you act on a notification.
 #[derive(Clone)]
-pub struct NotificationVerifier(Arc<Keys>);
+pub struct NotificationVerifier(pub(super) Arc<Keys>);
 
-struct Keys {
+pub(super) struct Keys {
     credential: Apiv2Credential,
     apiv3_key: Option<Apiv3Key>,
+    pub(super) inbox: Inbox,
 }
 
 impl NotificationVerifier {
@@ -76,14 +77,23 @@ impl NotificationVerifier {
     }
 
     pub(crate) fn with(credential: Apiv2Credential, apiv3_key: Option<Apiv3Key>) -> Self {
-        NotificationVerifier(Arc::new(Keys { credential, apiv3_key }))
+        NotificationVerifier(Arc::new(Keys { credential, apiv3_key, inbox: Inbox::default() }))
     }
 
     /// Adds the APIv3 key, which decrypts the `event_ciphertext` of some APIv2 notifications, such
     /// as those of WeChat Pay Score.
     #[must_use]
     pub fn apiv3_key(self, key: Apiv3Key) -> Self {
-        NotificationVerifier::with(self.0.credential.clone(), Some(key))
+        let (credential, inbox) = (self.0.credential.clone(), self.0.inbox.clone());
+        NotificationVerifier(Arc::new(Keys { credential, apiv3_key: Some(key), inbox }))
+    }
+
+    /// Replaces the inbox of [`handle`](Self::handle). The default one is in the memory of this
+    /// process. If several processes share one `notify_url`, use a shared [store](crate::store).
+    #[must_use]
+    pub fn inbox(self, inbox: Inbox) -> Self {
+        let (credential, apiv3_key) = (self.0.credential.clone(), self.0.apiv3_key.clone());
+        NotificationVerifier(Arc::new(Keys { credential, apiv3_key, inbox }))
     }
 
     /// Verifies the raw body of a request, and decrypts its encrypted part, if any. An authentic
@@ -125,7 +135,7 @@ impl NotificationVerifier {
 
     /// The decrypted `req_info` or `event_ciphertext`; `None` if there is neither.
     fn decrypt(&self, fields: &Fields) -> Result<Option<Value>, Error> {
-        let Keys { credential, apiv3_key } = &*self.0;
+        let Keys { credential, apiv3_key, .. } = &*self.0;
         let text = |name: &str| fields.get(name).and_then(Value::as_str);
         if let Some(ciphertext) = text("req_info") {
             let key = Secret::from(hash::md5(credential.secret.expose()));
@@ -200,6 +210,44 @@ impl Notification {
     #[must_use]
     pub fn event_type(&self) -> &str {
         self.fields.get("event_type").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Returns the key under which the inbox stores the notification. It contains the merchant and
+    /// what identifies the notification:
+    ///
+    /// | notification | fields |
+    /// | --- | --- |
+    /// | with an `event_id`, such as those of WeChat Pay Score | `event_id` |
+    /// | refund | `refund_id` and `refund_status` of the `req_info` |
+    /// | contract (papay) | `contract_id`, `change_type` and `operate_time` |
+    /// | payment | `transaction_id`, `result_code` and `trade_state` |
+    /// | any other | the SHA-256 digest of all fields except `nonce_str`, `sign` and `sign_type` |
+    ///
+    /// The state is part of the key, because a refund or a payment can be reported with another
+    /// state later.
+    #[must_use]
+    pub fn inbox_key(&self) -> String {
+        let text = |fields: &Value, name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (fields, resource) = (&self.fields, self.resource());
+        let identified = [
+            ("event", fields, ["event_id", "", ""]),
+            ("refund", resource, ["refund_id", "refund_status", ""]),
+            ("contract", fields, ["contract_id", "change_type", "operate_time"]),
+            ("payment", fields, ["transaction_id", "result_code", "trade_state"]),
+        ];
+        let found = identified.iter().find_map(|(kind, fields, names)| {
+            let values = names.map(|name| text(fields, name));
+            // The second field tells a contract from a payment under a contract.
+            let is_complete = !values[0].is_empty() && (names[1].is_empty() || !values[1].is_empty());
+            is_complete.then(|| format!("{kind}:{}", values.join(":").trim_end_matches(':')))
+        });
+        let identity = found.unwrap_or_else(|| {
+            let all = fields.as_object().into_iter().flatten();
+            let signed = all.filter(|(name, _)| !["nonce_str", "sign", "sign_type"].contains(&name.as_str()));
+            let sorted: std::collections::BTreeMap<_, _> = signed.collect();
+            format!("digest:{}", hash::sha256(json!(sorted).to_string()))
+        });
+        format!("v2:{}:{identity}", text(fields, "mch_id"))
     }
 
     /// Returns the raw body.

@@ -97,6 +97,7 @@ mod inner;
 mod loopback;
 mod notification;
 mod outbox_worker;
+mod redelivery;
 mod refusal_log;
 mod server;
 mod store;

@@ -292,6 +292,22 @@ pub(crate) async fn timeout<F: Future>(limit: Duration, mut future: Pin<&mut F>)
     .await
 }
 
+/// The output of the future that was ready first.
+pub(crate) enum Race<A, B> {
+    First(A),
+    Second(B),
+}
+
+/// Awaits the future that is ready first. The first one is polled first.
+pub(crate) async fn race<A: Future, B: Future>(first: A, second: B) -> Race<A::Output, B::Output> {
+    let (mut first, mut second) = (std::pin::pin!(first), std::pin::pin!(second));
+    std::future::poll_fn(|context| match first.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Race::First(output)),
+        Poll::Pending => second.as_mut().poll(context).map(Race::Second),
+    })
+    .await
+}
+
 /// Runs code of the caller's on a thread that may block. A pooled runtime is not driven after its
 /// call, so the current runtime of the code is the background runtime instead.
 pub(crate) fn spawn_blocking<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {

@@ -12,7 +12,8 @@ use super::imports::{Graph, Target};
 use super::{read, root, sources};
 
 /// The folders of the library, from the top down. Each may import from those behind it.
-const LAYERS: [&str; 9] = ["client", "php", "notify", "options", "pipeline", "transport", "catalog", "proto", "crypto"];
+const LAYERS: [&str; 10] =
+    ["client", "php", "notify", "options", "pipeline", "store", "transport", "catalog", "proto", "crypto"];
 
 /// Folders above the library, which may import all of it.
 const GUESTS: [&str; 4] = ["sandbox", "cli", "port", "dev"];

@@ -49,14 +49,14 @@ pub trait ReplayStore: Send + Sync + 'static {
     /// # Errors
     /// If this method fails, the notification is rejected with
     /// [`ErrorKind::Replay`](crate::ErrorKind::Replay), whose source is the error.
-    /// [`Reply::to`](super::Reply::to) then responds with 500, so that WeChat Pay delivers the
-    /// notification again.
+    /// [`Reply::to`](crate::notify::Reply::to) then responds with 500, so that WeChat Pay delivers
+    /// the notification again.
     fn insert<'a>(&'a self, seen: &'a str, until: i64) -> BoxFuture<'a, Result<bool, BoxError>>;
 }
 
 /// The default store: a bounded set in the memory of this process.
 #[derive(Default)]
-pub(super) struct MemoryStore(Mutex<Entries>);
+pub(crate) struct ReplayMemory(Mutex<Entries>);
 
 #[derive(Default)]
 struct Entries {
@@ -65,7 +65,7 @@ struct Entries {
     order: VecDeque<(i64, String)>,
 }
 
-impl ReplayStore for MemoryStore {
+impl ReplayStore for ReplayMemory {
     fn insert<'a>(&'a self, seen: &'a str, until: i64) -> BoxFuture<'a, Result<bool, BoxError>> {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = until.saturating_sub(2 * verify::MAX_CLOCK_OFFSET);
@@ -87,12 +87,12 @@ mod tests {
 
     #[test]
     fn memory_store_is_bounded_and_drops_expired_entries() {
-        let store = MemoryStore(Mutex::default());
+        let store = ReplayMemory(Mutex::default());
         let insert = |seen: &str, until| crate::transport::runtime::park_on(store.insert(seen, until)).expect("memory");
         for number in 0..MAX_ENTRIES + 10_000 {
             assert!(insert(&number.to_string(), 1000));
         }
-        let sizes = |store: &MemoryStore| store.0.lock().map(|seen| (seen.set.len(), seen.order.len())).expect("lock");
+        let sizes = |store: &ReplayMemory| store.0.lock().map(|seen| (seen.set.len(), seen.order.len())).expect("lock");
         assert_eq!(sizes(&store), (MAX_ENTRIES, MAX_ENTRIES));
         assert!(!insert(&(MAX_ENTRIES + 9_999).to_string(), 1000), "the newest is stored");
         // At this time, all entries above have expired.
