@@ -3,7 +3,6 @@
 //! APIv3 requests get the `Authorization` header, and APIv2 requests the fields `nonce_str` and
 //! `sign`.
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -102,50 +101,7 @@ pub(crate) struct LocalSigner {
 
 impl Signer for LocalSigner {
     fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, BoxError>> {
-        Box::pin(async move {
-            WorkLimiter::wait_for_turn().await;
-            Ok(Signature::new(Arc::clone(&self.serial), self.key.sign(message)?))
-        })
-    }
-}
-
-/// The work limiter: bounds the signatures that a thread makes back to back.
-///
-/// A signature takes a third of a millisecond of CPU time. When many calls begin at once on a
-/// thread that also drives their connections, responses that have arrived would wait until all
-/// calls are signed. After [`MAX_SIGNATURES`](Self::MAX_SIGNATURES), further calls yield until the
-/// runtime has polled its I/O.
-struct WorkLimiter;
-
-thread_local! {
-    /// The current cycle of this thread, and the signatures made in it. A cycle ends when the
-    /// runtime polls its I/O.
-    static CYCLE: Cell<(u64, u32)> = const { Cell::new((0, 0)) };
-}
-
-impl WorkLimiter {
-    /// The number of signatures in a cycle.
-    const MAX_SIGNATURES: u32 = 2;
-
-    /// Waits until this thread may make a signature.
-    async fn wait_for_turn() {
-        // A blocked thread has no other work, and its runtime would not resume this call after a
-        // yield.
-        if runtime::is_blocked() {
-            return;
-        }
-        loop {
-            let (cycle, signatures) = CYCLE.get();
-            if signatures < Self::MAX_SIGNATURES {
-                CYCLE.set((cycle, signatures + 1));
-                return;
-            }
-            tokio::task::yield_now().await;
-            // The first call that continues begins the next cycle.
-            if CYCLE.get().0 == cycle {
-                CYCLE.set((cycle.wrapping_add(1), 0));
-            }
-        }
+        Box::pin(async move { Ok(Signature::new(Arc::clone(&self.serial), self.key.sign(message)?)) })
     }
 }
 
@@ -319,49 +275,7 @@ impl Credential {
 
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
-
     use super::*;
-
-    #[test]
-    fn a_blocked_thread_does_not_wait() {
-        for _ in 0..100 {
-            runtime::park_on(std::future::poll_fn(|context| {
-                let turn = std::pin::pin!(WorkLimiter::wait_for_turn());
-                assert!(turn.poll(context).is_ready(), "ready at the first poll");
-                Poll::Ready(())
-            }));
-        }
-    }
-
-    /// Sixty-four calls begin at once on one thread, and another task runs between their
-    /// signatures.
-    #[test]
-    fn other_tasks_run_between_signatures() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
-        let signatures = Rc::new(Cell::new(0));
-        tokio::task::LocalSet::new().block_on(&runtime, async {
-            let calls: Vec<_> = (0..64)
-                .map(|_| {
-                    let signatures = Rc::clone(&signatures);
-                    tokio::task::spawn_local(async move {
-                        WorkLimiter::wait_for_turn().await;
-                        signatures.set(signatures.get() + 1);
-                    })
-                })
-                .collect();
-            let mut before = 0;
-            while before < 64 {
-                tokio::task::yield_now().await;
-                let in_one_cycle = signatures.get() - before;
-                assert!(in_one_cycle <= 2 * WorkLimiter::MAX_SIGNATURES, "{in_one_cycle} signatures after {before}");
-                before = signatures.get();
-            }
-            for call in calls {
-                call.await.expect("task");
-            }
-        });
-    }
 
     struct OneByte;
 
