@@ -328,12 +328,15 @@ impl SocketHandle {
 }
 
 impl SocketState {
-    fn pending(&self) -> Pending {
+    fn pending(&mut self) -> Pending {
         let Some(stream) = &self.stream else { return Pending::End };
         match SockRef::from(stream.inner()).peek(&mut [MaybeUninit::uninit()]) {
             Ok(0) => Pending::End,
             Ok(_) => Pending::Data,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Pending::Nothing,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.was_empty = Moment::now();
+                Pending::Nothing
+            }
             Err(_) => Pending::End,
         }
     }
@@ -408,10 +411,9 @@ impl Read for Socket {
         let read = state.poll(|stream| stream.poll_read(context, into));
         if read.is_ready() {
             state.arrived_after = state.was_empty;
-        } else if state.was_empty.elapsed() > PRECISION && state.pending() == Pending::Nothing {
-            // tokio does not ask the system before its runtime was driven, so there may have been
-            // data.
-            state.was_empty = Moment::now();
+        } else if state.was_empty.elapsed() > PRECISION {
+            // tokio does not ask the system before its runtime was driven, so there may be data.
+            state.pending();
         }
         read
     }

@@ -4,9 +4,9 @@
 //! together with its response, so that no task is spawned: the end of a connection always wakes
 //! the call that waits for it, and an idle connection needs no runtime.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,6 +35,7 @@ pub(super) struct Connection {
     /// the response with an error.
     driver: Option<http1::Connection<BoxStream, Full<Bytes>>>,
     socket: SocketHandle,
+    wake_ups: Arc<WakeUps>,
     /// Whether requests are written with an absolute URI, for a proxy without a tunnel.
     is_proxied: bool,
     /// Whether no response was received yet.
@@ -80,6 +81,61 @@ impl SendCount {
     }
 }
 
+/// Passes the wake-ups of a connection on to the task of its call, except those of a poll that the
+/// poll itself has served. In hyper, the connection and the response wake each other. The call
+/// polls both, so that each response would cost one more poll of the whole call.
+#[derive(Default)]
+struct WakeUps {
+    task: Mutex<Option<Waker>>,
+    is_polling: AtomicBool,
+    woken: AtomicBool,
+}
+
+impl WakeUps {
+    /// Begins a poll of a task. Returns the waker for hyper.
+    fn begin_poll(self: &Arc<Self>, task: &Waker) -> Waker {
+        let mut stored = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        if !stored.as_ref().is_some_and(|stored| stored.will_wake(task)) {
+            *stored = Some(task.clone());
+        }
+        self.is_polling.store(true, Ordering::SeqCst);
+        Waker::from(Arc::clone(self))
+    }
+
+    /// Forgets the wake-ups so far, before the connection is polled.
+    fn forget(&self) {
+        self.woken.store(false, Ordering::SeqCst);
+    }
+
+    /// Drops the waker of a task whose call has ended.
+    fn end_call(&self) {
+        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Ends a poll. Returns whether there was a wake-up since [`forget`](Self::forget): by the I/O
+    /// driver on another thread, or by tokio because the task has used up its budget.
+    fn end_poll(&self) -> bool {
+        self.is_polling.store(false, Ordering::SeqCst);
+        self.woken.load(Ordering::SeqCst)
+    }
+}
+
+impl Wake for WakeUps {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, Ordering::SeqCst);
+        if !self.is_polling.load(Ordering::SeqCst) {
+            let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if let Some(task) = task {
+                task.wake();
+            }
+        }
+    }
+}
+
 impl Connection {
     /// Begins HTTP on an open stream. Nothing is sent.
     pub(super) async fn new(stream: BoxStream) -> Result<Box<Self>, BoxError> {
@@ -89,7 +145,15 @@ impl Connection {
         let socket = extras.remove::<SocketHandle>().ok_or(NO_SOCKET)?;
         let (sender, driver) = http1::handshake(stream).await?;
         let is_proxied = connected.is_proxied();
-        Ok(Box::new(Connection { sender, driver: Some(driver), socket, is_proxied, is_new: true, keep_alive: None }))
+        Ok(Box::new(Connection {
+            sender,
+            driver: Some(driver),
+            socket,
+            wake_ups: Arc::default(),
+            is_proxied,
+            is_new: true,
+            keep_alive: None,
+        }))
     }
 
     /// A moment since which the server may have been idle.
@@ -138,6 +202,31 @@ impl Connection {
         Poll::Pending
     }
 
+    /// Polls a response or a body of this connection, and the connection itself if it is pending.
+    pub(super) fn poll_with<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let waker = self.wake_ups.begin_poll(context.waker());
+        let mut hypers = Context::from_waker(&waker);
+        let mut output = poll(&mut hypers);
+        if output.is_pending() {
+            self.wake_ups.forget();
+            let _ = self.poll(&mut hypers);
+            output = poll(&mut hypers);
+        }
+        if self.wake_ups.end_poll() && output.is_pending() {
+            context.waker().wake_by_ref();
+        }
+        output
+    }
+
+    /// Whether the connection has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.driver.is_none()
+    }
+
     /// Whether the server has closed the connection. Unread data of a new connection may be
     /// session tickets.
     pub(super) fn is_closed(&self) -> bool {
@@ -161,10 +250,8 @@ impl Connection {
         }
         let written = self.socket.written();
         let mut response = std::pin::pin!(self.sender.try_send_request(request));
-        let response = std::future::poll_fn(|context| {
-            let _ = self.poll(context);
-            response.as_mut().poll(context)
-        });
+        let response =
+            std::future::poll_fn(|context| self.poll_with(context, |context| response.as_mut().poll(context)));
         match response.await {
             Ok(response) => {
                 self.is_new = false;
@@ -182,6 +269,7 @@ impl Connection {
     /// body. After an early response, the rest of the request may be in a buffer of hyper or
     /// rustls, and the next request would wait behind it.
     pub(super) fn is_idle(&mut self) -> bool {
+        self.wake_ups.end_call();
         self.poll(&mut Context::from_waker(Waker::noop())).is_pending()
             && self.sender.is_ready()
             && !self.socket.is_write_blocked()

@@ -326,13 +326,14 @@ impl ResponseBody {
 
     /// Polls the body, and the connection if there is no data yet.
     fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) {
-            return Poll::Ready(frame);
+        let ResponseBody { incoming, pooled, .. } = self;
+        let mut poll = |context: &mut Context<'_>| Pin::new(&mut *incoming).poll_frame(context);
+        let Some(open) = pooled else { return poll(context) };
+        let frame = open.connection.poll_with(context, poll);
+        if open.connection.has_ended() {
+            *pooled = None;
         }
-        if self.pooled.as_mut().is_some_and(|pooled| pooled.connection.poll(context).is_ready()) {
-            self.pooled = None;
-        }
-        Pin::new(&mut self.incoming).poll_frame(context)
+        frame
     }
 
     /// Returns the connection to the pool after the end of the body. Before the end, the connection

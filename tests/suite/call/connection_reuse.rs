@@ -3,8 +3,10 @@
 
 use std::io::Read;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use serde_json::json;
@@ -187,4 +189,46 @@ fn a_connection_with_an_unfinished_request_is_not_used_again() {
     assert_eq!(kind(large), ErrorKind::ClientError);
     assert_eq!(kind(post(&client).wait()), ErrorKind::ClientError);
     assert_eq!((connections.load(Ordering::SeqCst), posts.load(Ordering::SeqCst)), (2, 1));
+}
+
+/// Notes whether a task is woken while it is polled, and passes the wake-up on.
+struct Watched {
+    task: Waker,
+    is_polling: AtomicBool,
+    woken_while_polled: AtomicBool,
+}
+
+impl Wake for Watched {
+    fn wake(self: Arc<Self>) {
+        self.woken_while_polled.fetch_or(self.is_polling.load(Ordering::SeqCst), Ordering::SeqCst);
+        self.task.wake_by_ref();
+    }
+}
+
+/// hyper's connection and its response wake each other. Such a wake-up would cost one more poll of
+/// the whole call, and of the runtime's I/O. On a `current_thread` runtime, every wake-up by the I/O
+/// driver comes between two polls.
+#[tokio::test]
+async fn a_poll_of_a_call_does_not_wake_the_call() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    let call = || client.chain("v3/security/echo").post_async(json!({ "json": { "echo_message": "hello" } }));
+    call().await.expect("the first call opens the connection");
+    for _ in 0..10 {
+        let mut call = call();
+        let (mut polls, mut woken) = (0, 0);
+        let response = std::future::poll_fn(|context| {
+            let task = context.waker().clone();
+            let watched =
+                Arc::new(Watched { task, is_polling: true.into(), woken_while_polled: AtomicBool::new(false) });
+            let polled = Pin::new(&mut call).poll(&mut Context::from_waker(&Waker::from(Arc::clone(&watched))));
+            watched.is_polling.store(false, Ordering::SeqCst);
+            polls += 1;
+            woken += usize::from(watched.woken_while_polled.load(Ordering::SeqCst));
+            polled
+        });
+        response.await.expect("response");
+        assert!(polls >= 2, "the response cannot be ready at the first poll");
+        assert_eq!(woken, 0, "of {polls} polls");
+    }
 }
