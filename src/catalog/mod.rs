@@ -40,7 +40,7 @@ pub(crate) mod given;
 pub(crate) mod import;
 #[cfg(feature = "cli")]
 mod page;
-pub(crate) mod path;
+mod path;
 mod record;
 mod search;
 mod values;
@@ -62,6 +62,7 @@ use record::HEADER;
 use serde_json::Value;
 
 use crate::error::Error;
+use crate::proto::template::{TRAILING_SLASH, has_query};
 
 /// The longest file, in bytes.
 const MAX_FILE: u64 = 32 << 20;
@@ -295,7 +296,7 @@ impl Catalog {
     /// its variables.
     pub(crate) fn check_given(&self, method: &str, path: &str, mut given: Given<'_>) -> (Option<&Call>, Vec<Finding>) {
         let found = self.find(method, path);
-        let expanded = if found.is_none() || path::has_query(path) { given.expand(path) } else { None };
+        let expanded = if found.is_none() || has_query(path) { given.expand(path) } else { None };
         if let Some(call) = found {
             return (found, check::check(call, Some(path), &given));
         }
@@ -351,9 +352,9 @@ fn fits(call: &Call, segments: &[Segment<'_>]) -> Option<usize> {
         let variable = documented.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
         match (variable, segment) {
             // `{empty}` at the end is nothing, and any other variable has a value.
-            (Some(name), Segment::Text("", _)) if path::TRAILING_SLASH.contains(&name) => {}
+            (Some(name), Segment::Text("", _)) if TRAILING_SLASH.contains(&name) => {}
             (Some(_), Segment::Text("", _)) => return None,
-            (Some(name), _) if path::TRAILING_SLASH.contains(&name) => return None,
+            (Some(name), _) if TRAILING_SLASH.contains(&name) => return None,
             (Some(name), segment) => {
                 let values = fixed_values(call, name);
                 match segment {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 use crate::proto::case;
+use crate::proto::template::TRAILING_SLASH;
 
 /// A segment of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,9 +42,6 @@ pub(super) fn segments(path: &str) -> Vec<Segment<'_>> {
     }
     segments
 }
-
-/// The names of the placeholders for nothing, with which a path ends with a slash.
-pub(super) const TRAILING_SLASH: [&str; 2] = ["empty", "stub"];
 
 fn segment(part: &str, is_last: bool) -> Segment<'_> {
     let name = match part.as_bytes() {
@@ -90,11 +88,6 @@ fn without_origin(path: &str) -> &str {
         .iter()
         .find_map(|base| path.strip_prefix(base).filter(|rest| rest.starts_with("v3/")))
         .unwrap_or(path)
-}
-
-/// Whether a path has a query, also as an expression of RFC 6570.
-pub(crate) fn has_query(path: &str) -> bool {
-    without_query(path).len() < path.len()
 }
 
 /// A path without its query and its fragment, also as expressions of RFC 6570.

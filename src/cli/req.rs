@@ -160,9 +160,7 @@ fn chain(client: &Client, path: &str) -> Chain {
     if path.contains('/') || !path.contains('.') {
         return client.chain(path);
     }
-    let mut segments = path.split('.');
-    let first = client.seg(segments.next().unwrap_or_default());
-    segments.fold(first, |chain, segment| chain.seg(segment))
+    path.split('.').fold(Chain::root(&client.inner), |chain, segment| chain.name(segment))
 }
 
 /// The options of the call that the arguments give, and the same as JSON, as far as it can

@@ -14,7 +14,7 @@ use crate::options::Options;
 use crate::options::keys::RESERVED;
 use crate::pipeline::response::Response;
 use crate::pipeline::send::Promise;
-use crate::proto::template::{Template, may_contain_userinfo, path_for_messages};
+use crate::proto::template::{Template, has_query, may_contain_userinfo, path_for_messages};
 use crate::proto::{case, request};
 
 /// An API path, built from segments or given as a whole, with a method for each HTTP verb.
@@ -40,7 +40,9 @@ use crate::proto::{case, request};
 ///
 /// # Names
 ///
-/// - A camelCase or PascalCase name becomes kebab-case: `permissionTokens` is `permission-tokens`.
+/// - In `seg`, `[...]` and `chain!`, a camelCase or PascalCase name becomes kebab-case:
+///   `permissionTokens` is `permission-tokens`. In [`chain`](Self::chain), which also takes paths
+///   that are built at run time, a name with capitals is an error.
 /// - `{card_id}` and `<card_id>` are variables, and so is `_card_id_` if it is a whole name. The
 ///   options contain their values. All operators of RFC 6570 are supported.
 /// - `{/x}`, `{?x}` and other expressions that write their own separator follow a name directly:
@@ -81,6 +83,8 @@ pub struct Path {
     text: Result<Cow<'static, str>, String>,
     /// Parsed at the first call, and shared by later calls.
     template: OnceLock<Option<Template>>,
+    /// It has a query and was built at run time, so the option `query` must not replace the query.
+    keeps_query: bool,
 }
 
 /// The template text of a chain with these names.
@@ -94,21 +98,32 @@ impl Path {
     /// A path whose text is known at compile time.
     #[must_use]
     pub const fn literal(text: &'static str) -> Path {
-        Path { text: Ok(Cow::Borrowed(text)), template: OnceLock::new() }
+        Path { text: Ok(Cow::Borrowed(text)), template: OnceLock::new(), keeps_query: false }
     }
 
-    /// Appends a name, separated by one slash.
+    /// Appends a name of the program's text, separated by one slash.
     fn join(&self, name: &str) -> Path {
-        let text = match (&self.text, case::normalize(name)) {
+        self.joined(case::normalize(name), may_contain_userinfo(name))
+    }
+
+    /// Appends a path that may contain values of the run time.
+    fn join_at_run_time(&self, path: &str) -> Path {
+        let mut joined = self.joined(case::without_capitals(path), may_contain_userinfo(path));
+        joined.keeps_query |= has_query(path);
+        joined
+    }
+
+    fn joined(&self, name: Result<Cow<'_, str>, Error>, may_contain_userinfo: bool) -> Path {
+        let text = match (&self.text, name) {
             (Err(reason), _) => Err(reason.clone()),
-            (_, Err(_)) if may_contain_userinfo(name) => Err("the path is not a URI template".to_owned()),
+            (_, Err(_)) if may_contain_userinfo => Err("the path is not a URI template".to_owned()),
             (_, Err(error)) => Err(error.message().to_owned()),
             (Ok(text), Ok(name)) if text.is_empty() => Ok(name.into_owned().into()),
             (Ok(text), Ok(name)) => {
                 Ok(format!("{}/{}", text.trim_end_matches('/'), name.trim_start_matches('/')).into())
             }
         };
-        Path { text, template: OnceLock::new() }
+        Path { text, template: OnceLock::new(), keeps_query: self.keeps_query }
     }
 
     fn template(&self) -> Result<&Template, Error> {
@@ -134,19 +149,47 @@ impl Chain {
     }
 
     /// Adds one segment: a name in camelCase or kebab-case, or a variable as `_x_`, `{x}` or `<x>`.
+    ///
+    /// The name is part of the program's text. A value of the run time is a variable, whose value
+    /// the options contain:
+    ///
+    /// ```compile_fail
+    /// # fn show(client: wechatpay_chain::Client, id: String) {
+    /// client.seg("v3").seg("pay").seg(&id);
+    /// # }
+    /// ```
     #[must_use]
-    pub fn seg(&self, name: &str) -> Chain {
-        self.chain(name)
+    pub fn seg(&self, name: &'static str) -> Chain {
+        self.name(name)
     }
 
-    /// Adds a path with any number of segments.
+    /// Adds a path with any number of segments, also one that is built at run time.
+    ///
+    /// Names are written as the API writes them. A segment with capitals is an error, because it
+    /// may be a value, which the conversion to kebab-case would change. If the path has a query,
+    /// the option `query` is an error, because it would replace that query.
+    ///
+    /// ```
+    /// # let client = wechatpay_chain::sandbox::Sandbox::start()?.client()?;
+    /// let id = "testOrder";
+    /// let pasted = client.chain(&format!("v3/pay/transactions/out-trade-no/{id}"));
+    /// assert!(pasted.template().is_err());
+    /// let orders = client.chain("v3/pay/transactions/out-trade-no/{id}");
+    /// # let _ = orders.get(serde_json::json!({ "id": id, "query": { "mchid": "1900000109" } }));
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
     #[must_use]
     pub fn chain(&self, path: &str) -> Chain {
-        Chain {
-            inner: Arc::clone(&self.inner),
-            path: SharedPath::Owned(Arc::new(self.path.join(path))),
-            cache: OnceLock::new(),
-        }
+        self.with_path(self.path.join_at_run_time(path))
+    }
+
+    /// Adds a name or a path of the program's text.
+    pub(crate) fn name(&self, name: &str) -> Chain {
+        self.with_path(self.path.join(name))
+    }
+
+    fn with_path(&self, path: Path) -> Chain {
+        Chain { inner: Arc::clone(&self.inner), path: SharedPath::Owned(Arc::new(path)), cache: OnceLock::new() }
     }
 
     /// Adds a path that is known at compile time.
@@ -155,7 +198,7 @@ impl Chain {
     pub fn __literal(&self, path: &'static Path) -> Chain {
         match (&self.path.text, &path.text) {
             (Ok(before), _) if before.is_empty() => Chain::literal(&self.inner, path),
-            (_, Ok(text)) => self.chain(text),
+            (_, Ok(text)) => self.name(text),
             (_, Err(_)) => self.clone(),
         }
     }
@@ -179,6 +222,7 @@ impl Chain {
     /// Prepares a call with any method. All verbs use this.
     pub(crate) fn send(&self, method: Method, options: Options) -> Promise<Response> {
         let shown = self.path.text.as_deref().unwrap_or("(an invalid path)");
+        let options = if self.path.keeps_query { options.refuse_query() } else { options };
         self.inner.call(method, shown, self.path.template(), options)
     }
 }
@@ -223,10 +267,10 @@ verbs! {
 impl ops::Index<&'static str> for Chain {
     type Output = Chain;
 
-    /// The same as [`chain`](Chain::chain), for a string literal. This chain caches the new one.
-    /// For a path that is built at run time, call `chain`.
+    /// Adds a path of the program's text, in which camelCase becomes kebab-case. This chain caches
+    /// the new one. For a path that is built at run time, call [`chain`](Chain::chain).
     fn index(&self, path: &'static str) -> &Chain {
-        self.cache.get_or_init(|| Box::new(ChainCache::new())).get_or_insert(path, || self.chain(path))
+        self.cache.get_or_init(|| Box::new(ChainCache::new())).get_or_insert(path, || self.name(path))
     }
 }
 

@@ -86,7 +86,7 @@ pub const fn as_str<const LEN: usize>(joined: &'static ([u8; LEN], usize)) -> &'
 /// | `->_card_id_` | a variable |
 /// | `->"permission-tokens"`, `->{"{card_id}"}` | a name that is not a Rust identifier |
 /// | `->chain("pay/transactions")`, `["pay/transactions"]` | a path |
-/// | `->{name}`, `->chain(path)` | a name or a path, as an expression |
+/// | `->{name}`, `->chain(path)` | a name or a path, as an expression, without capitals |
 /// | `->post(options)`, `->postAsync(options)` | a verb |
 /// | `->then(...)`, `->wait()` | after a verb: any method of its result |
 ///
@@ -128,7 +128,7 @@ macro_rules! chain {
         $crate::chain!(@names ($crate::chain!(@path $c [$($n)*]).chain($path)) [] $($rest)*)
     };
     (@names $c:tt [$($n:tt)*] -> {$name:expr} $($rest:tt)*) => {
-        $crate::chain!(@names ($crate::chain!(@path $c [$($n)*]).seg($name)) [] $($rest)*)
+        $crate::chain!(@names ($crate::chain!(@path $c [$($n)*]).chain($name)) [] $($rest)*)
     };
     // A verb ends the names.
     (@names $c:tt [$($n:tt)*] -> $verb:ident ($($given:tt)*) $($rest:tt)*) => {

@@ -8,12 +8,11 @@ use tracing::warn;
 
 use crate::catalog::finding::Finding;
 use crate::catalog::given::{Encrypt, Given};
-use crate::catalog::path::has_query;
 use crate::catalog::{Call, Catalog, Check, FindingKind, Place};
 use crate::error::Error;
 use crate::options::Options;
 use crate::proto::request::{Query, RequestBody, RequestSpec};
-use crate::proto::template::Template;
+use crate::proto::template::{Template, has_query};
 use crate::proto::v2;
 
 /// The settings of the checks.

@@ -137,7 +137,7 @@ impl Client {
 
     /// Starts a chain with one segment. See [`Chain::seg`].
     #[must_use]
-    pub fn seg(&self, name: &str) -> Chain {
+    pub fn seg(&self, name: &'static str) -> Chain {
         Chain::root(&self.inner).seg(name)
     }
 
@@ -434,7 +434,7 @@ impl ops::Index<&'static str> for Client {
     /// The same as [`chain`](Client::chain), for a string literal. The client caches the chain, so
     /// each literal is parsed only once. Use `chain` for a path built at run time.
     fn index(&self, path: &'static str) -> &Chain {
-        self.cache.get_or_insert(path, || self.chain(path))
+        self.cache.get_or_insert(path, || Chain::root(&self.inner).name(path))
     }
 }
 

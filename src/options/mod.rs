@@ -132,6 +132,17 @@ impl Options {
         self
     }
 
+    /// Fails with the option `query`, for a path that has a query.
+    pub(crate) fn refuse_query(self) -> Self {
+        match self.spec.query {
+            None => self,
+            Some(_) => self.refuse(
+                "the path has a query, which the option \"query\" would replace: give all parameters in \"query\""
+                    .to_owned(),
+            ),
+        }
+    }
+
     pub(crate) fn set_path(&mut self, path: PathBuf) {
         self.sink = Some(Sink::Path(path));
     }

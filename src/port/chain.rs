@@ -269,7 +269,7 @@ impl<'t> Porter<'t> {
                 }
                 Step::RunTime(name) => {
                     let name = self.expression(*name);
-                    code.push_str(&format!(".seg({})", self.str(&name)));
+                    code.push_str(&format!(".chain({})", self.str(&name)));
                 }
                 Step::Path(path, index) => {
                     let path = self.expression(*path);

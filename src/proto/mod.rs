@@ -29,6 +29,8 @@ pub(crate) mod xml;
 #[cfg(test)]
 mod base_uri_tests;
 #[cfg(test)]
+mod case_tests;
+#[cfg(test)]
 mod template_tests;
 #[cfg(test)]
 mod url_tests;

@@ -11,7 +11,7 @@ use super::excerpt::excerpt;
 use super::media::MediaFile;
 use super::multipart::{Multipart, Part};
 use super::similar::similar;
-use super::template::{Modifier, Operator, Template, Variable, may_contain_userinfo};
+use super::template::{Modifier, Operator, TRAILING_SLASH, Template, Variable, may_contain_userinfo};
 use super::v2::{FieldLocation, UnsignedFields};
 use super::{query, xml};
 use crate::error::Error;
@@ -98,17 +98,16 @@ const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("wechatpay-chain/", env!("CARGO_PKG_VERSION")));
 
-/// Placeholders that stand for nothing, so that a chain can end with a slash:
-/// `v3/ecommerce/applyments/{empty}`.
-const TRAILING_SLASH: [&str; 2] = ["empty", "stub"];
-
 /// Parses the text of a chain. A variable with the name of a request option is an error, because
 /// the options object cannot hold both.
 pub(crate) fn parse_template(text: &str, reserved: &ReservedNames) -> Result<Template, Error> {
-    let template = Template::parse(text).map_err(|source| match may_contain_userinfo(text) {
-        true => Error::path("the path is not a URI template"),
-        false => Error::path(source.to_string()),
-    })?;
+    let template = Template::parse(text).map_err(|source| source.to_string());
+    let has_variables = template.as_ref().is_ok_and(|template| template.expressions().next().is_some());
+    // The name of a variable may be a part of a password.
+    if may_contain_userinfo(text) && (template.is_err() || has_variables) {
+        return Err(Error::path("the path is not a URI template"));
+    }
+    let template = template.map_err(Error::path)?;
     for (_, variables) in template.expressions() {
         let is_reserved = |variable: &&Variable| (reserved.contains)(&variable.name);
         if let Some(variable) = variables.iter().find(is_reserved) {

@@ -32,6 +32,10 @@ const NOT_RESERVED: &AsciiSet = &NOT_UNRESERVED
 /// bytes, and the placeholders count as part of the template, so most expansions allocate once.
 const EXTRA_CAPACITY: usize = 64;
 
+/// Placeholders that stand for nothing, so that a chain can end with a slash:
+/// `v3/ecommerce/applyments/{empty}`.
+pub(crate) const TRAILING_SLASH: [&str; 2] = ["empty", "stub"];
+
 /// A parsed URI template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Template {
@@ -413,6 +417,11 @@ pub(crate) fn path_for_messages(path: &str) -> &str {
 /// reserved characters in a password seem to end the host.
 pub(crate) fn may_contain_userinfo(path: &str) -> bool {
     path.contains('@') && (path.starts_with("//") || path.contains("://"))
+}
+
+/// Whether a path has a query, also as an expression of RFC 6570.
+pub(crate) fn has_query(path: &str) -> bool {
+    query_of(path.as_bytes()) < path.len() || path.contains("{?") || path.contains("{&")
 }
 
 /// The index of the query of a path: the first `?` outside placeholders, or the end of the path.

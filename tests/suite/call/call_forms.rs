@@ -58,7 +58,7 @@ fn six_forms_and_the_macro_send_the_same_request() {
     // Nested chains, angle brackets, camelCase in a path, any method, and options from the builder.
     assert_verified(
         "nested",
-        &client["v3"]["marketing"].chain("membercardOpen/cards/<card_id>")["permissionTokens"]
+        &client["v3"]["marketing"].chain("membercard-open/cards/<card_id>")["permissionTokens"]
             .post(options())
             .expect("nested"),
     );
@@ -141,7 +141,7 @@ fn the_macro_accepts_the_forms_of_php() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
     let template = |chain: wechatpay_chain::Chain| chain.template().expect("path").to_owned();
-    let (name, path) = ("permissionTokens", String::from("membercard-open/cards/{card_id}"));
+    let (name, path) = ("permission-tokens", String::from("membercard-open/cards/{card_id}"));
     let prefix = client.chain("v3/marketing/");
     for chain in [
         chain!(client->v3->marketing->membercardOpen->cards->_card_id_->permissionTokens),
@@ -189,7 +189,7 @@ fn the_macro_builds_the_same_path_as_seg() {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     let segment = r"/{0,2}[aBz_{}?]{0,3}(\{[/?&+]?aB\})?(/{1,2}[aBz1_:]{0,3}(\{[/?;]aB\})?){0,2}/{0,2}";
     proptest::proptest!(config, |(names in proptest::collection::vec(segment, 1..4))| {
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let names: Vec<&'static str> = names.into_iter().map(|name| &*name.leak()).collect();
         let written = std::panic::catch_unwind(|| {
             let (text, length) = wechatpay_chain::__private::join_names::<256>(&names);
             String::from_utf8(text[..length].to_vec()).expect("text")
@@ -206,6 +206,58 @@ fn the_macro_builds_the_same_path_as_seg() {
     chain.get(json!({ "cardId": "aB/c", "limit": 1 })).expect("response");
     let requests = sandbox.requests();
     assert_eq!(requests.last().expect("a request").target, "/v3/pay-score/cards/aB%2Fc/pending-bills?limit=1");
+}
+
+#[test]
+fn text_of_the_run_time_is_not_changed() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    // A value that looks like a name.
+    let id = String::from("testOrder");
+    let orders = "v3/pay/transactions/out-trade-no";
+    for chain in [
+        client.chain(&format!("{orders}/{id}")),
+        client.chain(orders).chain(&id),
+        client.seg("v3").chain(&id),
+        chain!(client->v3->pay->{&id}),
+        chain!(client->v3->chain(&id)),
+    ] {
+        let error = chain.get(json!({})).expect_err("a value in the path");
+        assert_eq!(error.kind(), ErrorKind::Path, "{error}");
+        assert!(error.message().contains("\"testOrder\" has capitals"), "{error}");
+        assert!(error.message().contains("write \"test-order\" if"), "{error}");
+    }
+    // A value that ends the path. The option would replace its end.
+    let id = "x?y=1";
+    let query = || json!({ "query": { "mchid": "1900000109" } });
+    for (path, options) in [
+        (format!("{orders}/{id}"), query()),
+        (format!("{orders}/1{{?y}}"), json!({ "y": 1, "query": {} })),
+        (format!("{orders}/1?x=1{{&y}}"), json!({ "y": 1, "query": "a=b" })),
+    ] {
+        let error = client.chain(&path).get(options.clone()).expect_err("two queries");
+        assert_eq!(error.kind(), ErrorKind::Options, "{error}");
+        assert!(error.message().contains("which the option \"query\" would replace"), "{error}");
+        let error = client.chain(&path).chain("z").get(options).expect_err("two queries");
+        assert_eq!(error.kind(), ErrorKind::Options, "{error}");
+    }
+    assert_eq!(sandbox.requests().len(), 0, "nothing was sent");
+    // Alone, either of them is sent.
+    let _ = client.chain(&format!("{orders}/{id}")).get(());
+    let _ = client.chain(orders).get(query());
+    // Text of the program keeps PHP's rule.
+    let _ = client["v3/payScore/x?y=1"].get(query());
+    let _ = chain!(client->v3->payScore["x?y=1"]).get(query());
+    let targets: Vec<String> = sandbox.requests().iter().map(|request| request.target.clone()).collect();
+    assert_eq!(
+        targets,
+        [
+            "/v3/pay/transactions/out-trade-no/x?y=1",
+            "/v3/pay/transactions/out-trade-no?mchid=1900000109",
+            "/v3/pay-score/x?mchid=1900000109",
+            "/v3/pay-score/x?mchid=1900000109",
+        ]
+    );
 }
 
 /// The decisions where PHP joins, drops or keeps text: see "Differences from PHP" in the manual.

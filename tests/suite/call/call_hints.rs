@@ -243,6 +243,7 @@ fn options_that_exclude_each_other() {
         }),
         #[cfg(unix)]
         ("it is not a regular file: write to it with Options::sink", with(json!({ "sink": "/dev/null" }))),
+        ("which the option \"query\" would replace", message(client.chain("v3/x?a=b").get(json!({ "query": "c=d" })))),
         ("PARAM_ERROR", with(json!({ "json": {} }))),
     ]);
 }

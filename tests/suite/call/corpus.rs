@@ -110,11 +110,12 @@ fn by_verb_async(chain: &Chain, method: &str, options: Options) -> Promise<wecha
 pub(crate) fn each_form(client: &Client, row: &Value, mut check: impl FnMut(&str, Error)) {
     let method = text(row, "/method");
     let template = text(row, "/template");
-    let names: Vec<&str> =
-        row["pure_chain"].as_array().expect("chain").iter().map(|name| name.as_str().expect("name")).collect();
+    let leaked = |text: &str| -> &'static str { text.to_owned().leak() };
+    let names: Vec<&'static str> =
+        row["pure_chain"].as_array().expect("chain").iter().map(|name| leaked(name.as_str().expect("name"))).collect();
     let pure = names[1..].iter().fold(client.seg(names[0]), |chain, name| chain.seg(name));
     let path = client.chain(template);
-    let index = &client[Box::leak(template.to_owned().into_boxed_str()) as &'static str];
+    let index = &client[leaked(template)];
     for (form, form_async, chain) in
         [("pure", "pure async", &pure), ("path", "path async", &path), ("index", "index async", index)]
     {

@@ -167,3 +167,18 @@ fn a_download_url_with_user_info_is_refused() {
         assert!(!format!("{debug}{}", shown(&error)).contains("QZXJ"), "{debug} {error}");
     }
 }
+
+#[test]
+fn braces_in_a_password_are_not_variables() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    let url = "http://user:a{XJQ}b@127.0.0.1:9/v3/x";
+    for error in [
+        client.request("GET", url, ()).expect_err("another host"),
+        client.chain(url).get(()).expect_err("another host"),
+        client.chain("http://user:<XJQ>@127.0.0.1:9/v3/x").get(()).expect_err("another host"),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Path);
+        assert!(!shown(&error).to_lowercase().contains("xjq"), "{error}");
+    }
+}
