@@ -126,7 +126,7 @@ impl<'t> Porter<'t> {
         let Some(inner) = field(node, "argument") else {
             return self.left(node, "an operator without an operand");
         };
-        let e = self.expression(inner);
+        let e = if operator == "!" { self.asked(inner) } else { self.expression(inner) };
         match operator {
             "!" => {
                 if matches!(e.ty, Type::Unit) {

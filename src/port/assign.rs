@@ -23,10 +23,14 @@ impl<'t> Porter<'t> {
                         None => inner,
                     };
                 }
-                let value = self.expression(right);
+                let value = self.given_value(right);
                 self.assigned(node, left, value, Some(right))
             }
-            "subscript_expression" | "member_access_expression" => self.element(node, left, right),
+            "member_access_expression" => match self.property_assignment(node, left, right) {
+                Some(code) => code,
+                None => self.element(node, left, right),
+            },
+            "subscript_expression" => self.element(node, left, right),
             "list_literal" => self.unpacked(node, left, right),
             _ => format!("{};", self.note_left(node, "an assignment of an unknown form")),
         }
@@ -40,6 +44,18 @@ impl<'t> Porter<'t> {
         if e.ty == Type::Unit {
             return format!("{};", self.note_left(node, "what is assigned has no value here"));
         }
+        let e = if let Some(property) = super::lower::property(name) {
+            let known = self
+                .this_class()
+                .is_some_and(|class| class.properties.iter().any(|known| known.name == property && !known.is_static));
+            if !known {
+                let e = self.inherited_property(node, property, Some(e));
+                return format!("{};", e.code);
+            }
+            self.for_property(name, e)
+        } else {
+            e
+        };
         if matches!(e.ty, Type::MediaStream | Type::MediaHeaders) {
             return format!("{};", self.note_left(node, "give the upload itself to the call, as its options"));
         }
@@ -55,6 +71,9 @@ impl<'t> Porter<'t> {
                 let why = "the variable of a loop or of another function gets another value: give it another name";
                 return format!("{};", self.note_left(node, why));
             }
+            if super::lower::property(name).is_some() && self.frame().receiver == "self" {
+                self.frame().mutates = true;
+            }
             let value = match var.ty.clone() {
                 Type::Option(of) if e.ty == *of => Some(format!("Some({})", self.owned_value(&e, right))),
                 ty if ty == e.ty => Some(self.owned_value(&e, right)),
@@ -63,9 +82,14 @@ impl<'t> Porter<'t> {
             };
             return match value {
                 Some(value) => format!("{} = {value};", var.rust),
+                None if super::lower::property(name).is_some() => {
+                    format!("{};", self.note_left(node, "the property has another type"))
+                }
                 None => self.loosened(node, name),
             };
         }
+        let origin = e.origin.clone();
+        let objects = matches!(&e.ty, Type::Object(of) if self.known.mutating.iter().any(|(class, _)| class == of));
         self.note_object(name, right);
         self.frame().sites.insert(name.to_owned(), at);
         let unset = self.frame().is_maybe_unset(name);
@@ -102,12 +126,12 @@ impl<'t> Porter<'t> {
             Form::Place
         };
         if here == depth && !unset && (straight || declared.is_none()) {
-            let mutable = changed || (!straight && assignments > 1);
+            let mutable = changed || (!straight && assignments > 1) || objects;
             let block = here;
             let mark = if mutable { "mut " } else { "" };
             self.frame()
                 .vars
-                .insert(name.to_owned(), Var { rust: rust.clone(), ty, form, literal, block, loops, mutable });
+                .insert(name.to_owned(), Var { rust: rust.clone(), ty, form, literal, origin, block, loops, mutable });
             let named = if e.ty == Type::Int { ": i64" } else { "" };
             return format!("let {mark}{rust}{named} = {value};");
         }
@@ -133,9 +157,35 @@ impl<'t> Porter<'t> {
         self.frame().hoisted.push((depth, code));
         self.frame().vars.insert(
             name.to_owned(),
-            Var { rust: rust.clone(), ty, form: Form::Place, literal, block: depth, loops: 0, mutable: true },
+            Var {
+                rust: rust.clone(),
+                ty,
+                form: Form::Place,
+                literal,
+                origin: None,
+                block: depth,
+                loops: 0,
+                mutable: true,
+            },
         );
         format!("{rust} = {value};")
+    }
+
+    /// `$object->name = value` for objects that are not JSON.
+    fn property_assignment(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> Option<String> {
+        let (object, name) = (field(left, "object")?, field(left, "name")?);
+        let of = self.dry_run(|porter| porter.expression(object));
+        if let (Type::Value, Some(origin)) = (&of.ty, &of.origin) {
+            let ty = self.object_of(origin, object.start_byte());
+            self.imply_origin(origin, &ty);
+        }
+        if !matches!(of.ty, Type::Object(_) | Type::Foreign(_)) {
+            return None;
+        }
+        let of = self.expression(object);
+        let value = self.given_value(right);
+        let e = self.object_property(node, object, &of, name, Some(value))?;
+        Some(format!("{};", e.code))
     }
 
     /// Whether a value would change in a variable of that type, such as 12.5 in an integer, or a
@@ -154,6 +204,9 @@ impl<'t> Porter<'t> {
     pub(super) fn loosened(&mut self, node: Node<'t>, name: &str) -> String {
         if let Some(site) = self.frame().sites.get(name).copied() {
             self.loose.insert(site);
+        }
+        if let (Some(property), Some(class)) = (super::lower::property(name), self.this_class()) {
+            self.learn_type(super::own::property_key(&class, property), &Type::Value);
         }
         format!("{};", self.note_left(node, "the variable changes its type: give it another name"))
     }

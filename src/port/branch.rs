@@ -65,7 +65,10 @@ impl<'t> Porter<'t> {
             }
             return format!("{word} {answer}.is_some() {{\n{}\n}}", indent(&block));
         }
-        let asked = self.expression(condition);
+        let detached = self.calls_changing(condition);
+        let outer = std::mem::replace(&mut self.frame().detached, detached);
+        let asked = self.asked(condition);
+        self.frame().detached = outer;
         let asked = self.truth(&asked, Bond::Loose);
         let block = self.block(body);
         if block.is_empty() {

@@ -3,7 +3,7 @@
 
 use tree_sitter::Node;
 
-use super::exception::{MIXED, Own, kinds};
+use super::exception::{MIXED, Own};
 use super::frame::{Facts, Flow, Kind, Var};
 use super::syntax::{children, field, named};
 use super::text::indent;
@@ -49,7 +49,7 @@ impl<'t> Porter<'t> {
         if !matches!(e.ty, Type::Error | Type::BoxError) {
             return self.left_as(node, "the class of what is no error", Type::Bool);
         }
-        match kinds(&class) {
+        match self.kinds_of(&class) {
             Some(None) => Expr::new("true", Type::Bool),
             Some(Some(kinds)) => {
                 let own = if e.ty == Type::BoxError { self.of_own(&class) } else { Own::None };
@@ -320,7 +320,7 @@ impl<'t> Porter<'t> {
                 let inner = children(ty).first().copied().unwrap_or(ty);
                 let class = self.class(inner);
                 let own = if *error == Type::BoxError { self.of_own(&class) } else { Own::None };
-                match (kinds(&class), &mut caught) {
+                match (self.kinds_of(&class), &mut caught) {
                     (Some(None), _) => caught = Caught::All,
                     (Some(Some(_)), _) if own == Own::Some => {
                         caught = Caught::Unknown(self.note_left(ty, MIXED));
@@ -349,6 +349,7 @@ impl<'t> Porter<'t> {
                 ty: error.clone(),
                 form: Form::Place,
                 literal: None,
+                origin: None,
                 block,
                 loops,
                 mutable: false,

@@ -126,9 +126,6 @@ impl<'t> Porter<'t> {
         let mut at = bare(node);
         let mut first: Option<String> = None;
         loop {
-            if self.is_held(at) {
-                break;
-            }
             let next = match at.kind() {
                 "member_access_expression" => {
                     first = field(at, "name").map(|name| self.text(name).to_owned());
@@ -144,8 +141,11 @@ impl<'t> Porter<'t> {
                     field(at, "object")
                 }
                 "variable_name" => {
+                    let begins = first.is_some_and(|name| is_chain_name(name.split('/').next().unwrap_or_default()));
+                    let known = super::syntax::variable(at, self.php).and_then(|name| self.frame().vars.get(name));
+                    let open = known.is_some_and(|var| var.ty == Type::Value && var.origin.is_some());
                     let ty = self.variable_type(at);
-                    return matches!(ty, Some(Type::Client | Type::Chain));
+                    return matches!(ty, Some(Type::Client | Type::Chain)) || (begins && open);
                 }
                 _ => break,
             };
@@ -158,37 +158,17 @@ impl<'t> Porter<'t> {
         begins && self.gives_client(at)
     }
 
-    /// `$this->client`, `self::$client`, `$this->client()`: its type is unknown, but the name after
-    /// it shows whether it is a client.
-    fn is_held(&self, node: Node<'t>) -> bool {
+    /// Whether an expression other than a variable is a client: a call of the factory, or of
+    /// something that returns a client or of which only its uses tell what it returns.
+    fn gives_client(&mut self, node: Node<'t>) -> bool {
         match node.kind() {
-            "member_access_expression" | "member_call_expression" => {
-                let name = field(node, "name").map(|name| self.text(name)).unwrap_or_default();
-                field(node, "object").is_some_and(|object| self.text(object) == "$this") && !is_chain_name(name)
-            }
-            "scoped_property_access_expression" => true,
-            "scoped_call_expression" => {
-                field(node, "scope").is_some_and(|scope| matches!(self.text(scope), "self" | "static"))
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether an expression other than a variable is a client: a call of the factory, or of a
-    /// function that returns a client.
-    fn gives_client(&self, node: Node<'t>) -> bool {
-        if self.is_held(node) {
-            return true;
-        }
-        match node.kind() {
-            "scoped_call_expression" => {
-                let class = field(node, "scope").map(|scope| self.class(scope));
-                class.as_deref() == Some("wechatpay\\builder")
-            }
-            "function_call_expression" => {
-                let name = field(node, "function").map(|name| self.text(name).trim_start_matches('\\').to_lowercase());
-                let own = name.and_then(|name| self.functions.get(&name));
-                own.is_some_and(|(_, signature)| matches!(signature.returns, Type::Client | Type::Chain))
+            "scoped_call_expression" | "function_call_expression" | "member_call_expression" => {
+                let e = self.dry_run(|porter| porter.expression(node));
+                match e.ty {
+                    Type::Client | Type::Chain => true,
+                    Type::Value => e.origin.is_some(),
+                    _ => false,
+                }
             }
             _ => false,
         }
@@ -199,9 +179,6 @@ impl<'t> Porter<'t> {
         let mut steps = Vec::new();
         let mut at = bare(node);
         loop {
-            if self.is_held(at) {
-                break;
-            }
             let next = match at.kind() {
                 "member_access_expression" => {
                     let name = field(at, "name").ok_or("a property without a name")?;
@@ -232,11 +209,13 @@ impl<'t> Porter<'t> {
             at = bare(next.ok_or("a chain without a beginning")?);
         }
         steps.reverse();
-        let root = if self.is_held(at) {
-            self.left_as(at, "a client that an object holds: give it to the function as a parameter", Type::Client)
-        } else {
-            self.expression(at)
-        };
+        let root = self.expression(at);
+        if root.ty == Type::Value && self.imply(&root, &Type::Client) {
+            return Err("a client whose type is not known yet".to_owned());
+        }
+        if !matches!(root.ty, Type::Client | Type::Chain) {
+            return Err("a chain that begins with what is no client".to_owned());
+        }
         self.written_chain(root, &steps)
     }
 

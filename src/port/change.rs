@@ -11,7 +11,11 @@ use super::value::{Expr, Form, Type};
 impl<'t> Porter<'t> {
     /// `$a['b']['c'] = value`, `$a[] = value`
     pub(super) fn element(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> String {
-        let value = self.expression(right);
+        let value = self.given_value(right);
+        let calls = self.calls_this(right);
+        if self.calls_this(left) {
+            return format!("{};", self.note_left(node, "a key that a method of the object makes: give it a variable"));
+        }
         if value.ty.is_object() || value.ty == Type::Unit {
             let why = "JSON cannot hold this object: give it to Options by a method";
             return format!("{};", self.note_left(node, why));
@@ -33,6 +37,7 @@ impl<'t> Porter<'t> {
                 format!("{before}let value = {value};\n{place} = value;")
             }
             Ok((before, place)) => match place.strip_prefix("*php::next(").and_then(|rest| rest.strip_suffix(")?")) {
+                Some(list) if calls => format!("{before}let value = {value};\nphp::push({list}, value)?;"),
                 Some(list) => format!("{before}php::push({list}, {value})?;"),
                 None => format!("{before}{place} = {value};"),
             },
@@ -124,13 +129,17 @@ impl<'t> Porter<'t> {
             (None, [_]) => return format!("{};", self.note_left(node, "a new element is changed at once")),
             _ => self.expression(left),
         };
-        let value = self.expression(right);
+        let value = self.given_value(right);
+        let calls = self.calls_this(right) && super::lower::property(name.unwrap_or_default()).is_some();
         let counter = name.is_some_and(|name| self.frame().is_counter(name));
         let divisor = value.code.bytes().any(|byte| (b'1'..=b'9').contains(&byte)) && value.inside.is_some();
         if place.form == Form::Place {
             match (operator.as_str(), &place.ty) {
                 (".=", Type::Text) => {
                     let value = self.str(&value);
+                    if calls {
+                        return format!("let value = ({value}).to_owned();\n{}.push_str(&value);", place.code);
+                    }
                     let value = if uses_word(&value, &place.code) { format!("&({value}).to_owned()") } else { value };
                     return format!("{}.push_str({value});", place.code);
                 }
@@ -248,6 +257,9 @@ impl<'t> Porter<'t> {
                         Err(listed) => return listed,
                     }
                 }
+                ("variable_name", _) if super::lower::property(self.text(one).trim_start_matches('$')).is_some() => {
+                    return format!("{};", self.note_left(node, "a property is removed: set it to null"));
+                }
                 ("variable_name", _) => {
                     let Some(name) = super::syntax::variable(one, self.php) else { continue };
                     let var = self.frame().vars.get(name).cloned();
@@ -291,7 +303,7 @@ impl<'t> Porter<'t> {
         let rust = self.fresh_here(name);
         self.frame().hoisted.push((1, format!("let mut {rust} = Value::Null;")));
         let (ty, form) = (Type::Value, Form::Place);
-        let var = Var { rust, ty, form, literal: None, block: 1, loops: 0, mutable: true };
+        let var = Var { rust, ty, form, literal: None, origin: None, block: 1, loops: 0, mutable: true };
         self.frame().vars.insert(name.to_owned(), var);
         Some(true)
     }

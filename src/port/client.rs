@@ -163,6 +163,7 @@ impl<'t> Porter<'t> {
             (found, _) if found == ty => self.take(&e, value, value.end_byte()),
             (Type::Text, Form::Owned) => e.code,
             (Type::Text, _) => self.plain_str(&e),
+            _ if e.ty.is_object() => self.left_as(value, "a key of another kind is needed here", Type::Text).code,
             _ => self.string(&e),
         }
     }

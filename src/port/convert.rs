@@ -231,6 +231,7 @@ impl<'t> Porter<'t> {
     /// The value converted to another type; `None` if the conversion has no meaning.
     pub(super) fn owned_as(&mut self, e: &Expr, ty: &Type) -> Option<String> {
         Some(match ty {
+            _ if e.ty == *ty && !self.is_constant(ty) && e.form != Form::Owned => return None,
             _ if e.ty == *ty => e.owned(),
             Type::Value if e.ty.is_object() || e.ty == Type::Unit => return None,
             Type::Value => self.value(e),
@@ -255,8 +256,10 @@ impl<'t> Porter<'t> {
             Type::Int | Type::Float | Type::Bool | Type::Status | Type::Media | Type::Options => {
                 self.owned_as(e, ty)?
             }
-            Type::Value if !e.ty.is_object() => self.value_ref(e),
+            Type::Value if !e.ty.is_object() && e.ty != Type::Unit => self.value_ref(e),
             _ if e.ty == *ty => e.reference(),
+            Type::Option(_) if e.ty == Type::Null => "&None".to_owned(),
+            Type::Option(of) if e.ty == **of => format!("&Some({})", self.owned_as(e, of)?),
             _ => return None,
         })
     }

@@ -23,6 +23,17 @@ pub(super) fn maybe_unset(body: Node<'_>, php: &str, parameters: &[String]) -> H
     walk.found
 }
 
+/// The variables that statements assign whatever happens in them, and those that they may read
+/// before.
+pub(super) fn assigned_after(statements: &[Node<'_>], php: &str) -> (HashSet<String>, HashSet<String>) {
+    let mut walk = Walk { php, found: HashSet::new() };
+    let mut state = Some(HashSet::new());
+    for statement in statements {
+        walk.statement(*statement, &mut state);
+    }
+    (state.unwrap_or_default(), walk.found)
+}
+
 /// The assigned variables; `None` where the code is not reached.
 type State = Option<HashSet<String>>;
 

@@ -72,7 +72,31 @@ pub(super) enum Own {
     None,
 }
 
-impl Porter<'_> {
+impl<'t> Porter<'t> {
+    /// Likewise, also for the exception classes of the file, which no error of this crate is.
+    pub(super) fn kinds_of(&self, class: &str) -> Option<Option<&'static [&'static str]>> {
+        match kinds(class) {
+            None if self.exceptions.contains_key(class) => Some(Some(&[])),
+            found => found,
+        }
+    }
+
+    /// Whether an exception class is the other one or a subclass of it.
+    fn is_kind_of(&self, class: &str, caught: &str) -> bool {
+        let short = |name: &str| name.rsplit('\\').next().unwrap_or_default().to_owned();
+        let (mut class, caught) = (class.to_owned(), short(caught));
+        for _ in 0..16 {
+            if is_a(&class, &caught) {
+                return true;
+            }
+            match self.exceptions.iter().find(|(name, _)| short(name) == class) {
+                Some((_, parent)) => class = short(parent),
+                None => return false,
+            }
+        }
+        false
+    }
+
     /// An exception that the script throws becomes an error of another type than the crate's,
     /// without a class.
     pub(super) fn of_own(&self, class: &str) -> Own {
@@ -83,7 +107,7 @@ impl Porter<'_> {
         });
         let (mut some, mut all) = (false, true);
         for thrown in thrown {
-            let is_one = is_a(&thrown, class);
+            let is_one = self.is_kind_of(&thrown, class);
             (some, all) = (some || is_one, all && is_one);
         }
         match (some, all) {

@@ -3,8 +3,10 @@
 use tree_sitter::Node;
 
 use super::Porter;
+use super::facts::Kind as stub;
 use super::syntax::{arguments, bare, children, field};
 use super::value::{Bond, Expr, Form, Type};
+use super::yours::Use;
 
 impl<'t> Porter<'t> {
     pub(super) fn expression(&mut self, node: Node<'t>) -> Expr {
@@ -96,22 +98,44 @@ impl<'t> Porter<'t> {
         self.frame().is_chained(name).then_some(Type::Client)
     }
 
+    /// An expression of which it is only asked whether it has a value: a variable that may hold no
+    /// object is not unwrapped.
+    pub(super) fn asked(&mut self, node: Node<'t>) -> Expr {
+        let name = super::syntax::variable(bare(node), self.php);
+        match name.and_then(|name| self.frame().vars.get(name)) {
+            Some(var) if matches!(var.ty, Type::Option(_)) => Expr::place(var.rust.clone(), var.ty.clone()),
+            _ => self.expression(node),
+        }
+    }
+
     fn variable(&mut self, node: Node<'t>) -> Expr {
         let Some(name) = super::syntax::variable(node, self.php) else {
             return self.left(node, "a variable whose name is only known at run time");
         };
         if let Some(var) = self.frame().vars.get(name).cloned() {
+            let plain = matches!(var.ty, Type::Value | Type::Text);
+            if plain && super::lower::property(name).is_some() && self.frame().detached {
+                return Expr::new(format!("{}.clone()", var.rust), var.ty).origin(var.origin);
+            }
             let small = var.ty == Type::Int && self.frame().is_counter(name);
             let read = Expr::place(var.rust.clone(), var.ty.clone()).form(var.form).small(small);
+            let read = read.origin(var.origin.clone());
             return match var.ty {
                 // A variable that a `try` may have left without a value.
                 Type::Option(of) if !of.is_copy() && var.form == Form::Place => {
                     let end = self.try_any();
-                    let code = format!("{}.as_ref().ok_or(\"${name} has no value\"){end}", var.rust);
+                    let shown = match super::lower::property(name) {
+                        Some(property) => format!("$this->{property}"),
+                        None => format!("${name}"),
+                    };
+                    let code = format!("{}.as_ref().ok_or(\"{shown} has no value\"){end}", var.rust);
                     Expr::new(code, *of).form(Form::Ref)
                 }
                 _ => read,
             };
+        }
+        if let Some(property) = super::lower::property(name) {
+            return self.inherited_property(node, property, None);
         }
         if self.unset_variable(name) == Some(true) {
             return self.variable(node);
@@ -119,7 +143,7 @@ impl<'t> Porter<'t> {
         let chained = self.frame().is_chained(name);
         let assigned = self.frame().assigned(name) > 0;
         let why = match name {
-            "this" => "a class has no counterpart here: give what is needed as a parameter".to_owned(),
+            "this" => "there is no object here".to_owned(),
             "_GET" | "_POST" | "_SERVER" | "_REQUEST" | "_COOKIE" | "_FILES" | "_SESSION" | "_ENV" | "GLOBALS" => {
                 format!("${name} comes from the web server: take it from the request of your framework")
             }
@@ -127,7 +151,7 @@ impl<'t> Porter<'t> {
             _ => format!("${name} is not assigned in this file"),
         };
         let ty = if chained && name != "this" { Type::Client } else { Type::Value };
-        if assigned || why.starts_with("a class") || why.ends_with("framework") {
+        if assigned || name == "this" || why.ends_with("framework") {
             return self.left_as(node, &why, ty);
         }
         // Declared once for the whole function.
@@ -142,6 +166,7 @@ impl<'t> Porter<'t> {
             ty: ty.clone(),
             form: Form::Place,
             literal: None,
+            origin: None,
             block: 1,
             loops: 0,
             mutable: false,
@@ -164,6 +189,9 @@ impl<'t> Porter<'t> {
         if e.form == Form::Place && (last || movable) && !matches!(e.ty, Type::Body | Type::MaybeBody) && name.is_some()
         {
             return e.code.clone();
+        }
+        if let Some(listed) = self.shared(e, node) {
+            return listed;
         }
         e.owned()
     }
@@ -244,11 +272,19 @@ impl<'t> Porter<'t> {
         }
         match self.native(node, &name, &given) {
             Some(e) => e,
+            None if !super::natives::is_native(&name) => {
+                let short = name.rsplit('\\').next().unwrap_or_default();
+                let written = self.text(function).rsplit('\\').next().unwrap_or_default();
+                let php = format!("{written}()");
+                let _ = short;
+                let used = Use { kind: stub::Function, owner: None, object: String::new(), name: written, php };
+                self.stub(node, &used, &given)
+            }
             None => self.left(node, &format!("{name}() has no counterpart here")),
         }
     }
 
-    fn own_call(
+    pub(super) fn own_call(
         &mut self,
         node: Node<'t>,
         rust: &str,
@@ -256,10 +292,18 @@ impl<'t> Porter<'t> {
         given: &[Node<'t>],
     ) -> Expr {
         let mut passed = Vec::new();
+        let detach = std::mem::take(&mut self.detach);
         for (number, ty) in signature.parameters.iter().enumerate() {
             let code = match given.get(number) {
                 Some(argument) => {
                     let e = self.expression(*argument);
+                    self.imply(&e, ty);
+                    let name = super::syntax::variable(*argument, self.php).unwrap_or_default();
+                    let e = if detach && super::lower::property(name).is_some() && !e.ty.is_copy() {
+                        Expr { code: self.take(&e, *argument, argument.end_byte()), form: Form::Owned, ..e }
+                    } else {
+                        e
+                    };
                     let e = if matches!(ty, Type::Media | Type::Options) {
                         Expr::new(self.take(&e, *argument, argument.end_byte()), e.ty)
                     } else {

@@ -14,6 +14,8 @@ pub(super) struct Var {
     pub(super) form: Form,
     /// The text of a literal, if that is its only assignment.
     pub(super) literal: Option<String>,
+    /// What its value comes from, if that is a piece whose type only its uses tell.
+    pub(super) origin: Option<Rc<str>>,
     /// The block of its declaration, and the loops that enclose it.
     pub(super) block: usize,
     pub(super) loops: usize,
@@ -82,6 +84,18 @@ pub(super) struct Frame {
     pub(super) answers: HashMap<String, String>,
     /// The variables that are JSON objects for certain.
     pub(super) objects: HashSet<String>,
+    /// The class of a method, as its number.
+    pub(super) class: Option<usize>,
+    /// The class that declares the method, in lower case.
+    pub(super) declared_in: String,
+    /// The object of a method: `self`, or `this` in a constructor; empty where there is none.
+    pub(super) receiver: &'static str,
+    /// Whether properties are cloned when they are read.
+    pub(super) detached: bool,
+    /// Whether the method returns its object.
+    pub(super) fluent: bool,
+    /// Whether the method changes its object.
+    pub(super) mutates: bool,
 }
 
 impl Frame {
@@ -113,6 +127,10 @@ impl Frame {
 
     /// Whether a variable is used after this position, or in the next iteration of a loop.
     pub(super) fn used_after(&self, name: &str, at: usize) -> bool {
+        // A property outlives the method.
+        if super::lower::property(name).is_some() || name == "this" {
+            return true;
+        }
         let again = self.vars.get(name).is_some_and(|var| var.loops < self.loops);
         again || self.story(name).is_some_and(|story| story.last > at)
     }
@@ -133,6 +151,9 @@ impl Frame {
     /// Whether the variable of a loop, which is at these positions, has no use outside of the loop
     /// that could read what the loop leaves in it.
     pub(super) fn is_local_to(&self, name: &str, (start, end): (usize, usize)) -> bool {
+        if super::lower::property(name).is_some() {
+            return false;
+        }
         let Some(story) = self.uses.get(name) else { return true };
         let after = story.uses.iter().find(|one| one.at >= end);
         let sets = |act: Act| matches!(act, Act::Assign | Act::Bind);

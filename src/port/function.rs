@@ -24,12 +24,19 @@ impl<'t> Porter<'t> {
                 _ => nodes.push(node),
             }
         }
+        self.collect_classes(&nodes);
+        for number in 0..self.classes.len() {
+            if let Some(class) = self.classes.get(number).cloned() {
+                self.learn_defaults(&class);
+            }
+        }
         let functions: Vec<Node<'t>> =
             nodes.iter().filter(|node| node.kind() == "function_definition").copied().collect();
         let mut items = self.constants(&nodes);
         for function in &functions {
             let name = field(*function, "name").map(|name| self.text(name)).unwrap_or_default();
-            let annotated = field(*function, "return_type").and_then(|ty| self.annotated(self.text(ty)));
+            let annotated =
+                field(*function, "return_type").and_then(|ty| self.annotated(self.text(ty), ty.start_byte()));
             let rust = match snake(name) {
                 taken if taken == "main" || taken.starts_with("php_") => format!("{taken}_"),
                 free => free,
@@ -55,6 +62,10 @@ impl<'t> Porter<'t> {
         for function in functions {
             items.push(self.item(function, &nodes));
         }
+        for number in 0..self.classes.len() {
+            items.push(self.class_item(number, &nodes));
+        }
+        items.extend(self.yours());
         if self.work > super::MAX_WORK {
             return Err("closures, promises and try blocks stand in one another so deep that it would take too long: take them apart".to_owned());
         }
@@ -73,7 +84,11 @@ impl<'t> Porter<'t> {
         self.state.frames.push(frame);
         // A comment above a function belongs to it.
         let mut own = HashSet::new();
-        for (number, node) in nodes.iter().enumerate().filter(|(_, node)| node.kind() == "function_definition") {
+        for (number, node) in nodes
+            .iter()
+            .enumerate()
+            .filter(|(_, node)| matches!(node.kind(), "function_definition" | "class_declaration"))
+        {
             let above =
                 nodes.get(..number).unwrap_or_default().iter().rev().take_while(|above| above.kind() == "comment");
             let mut next = *node;
@@ -184,12 +199,16 @@ impl<'t> Porter<'t> {
         } else {
             flow.returns.clone()
         };
+        let this = value.is_some_and(|value| super::syntax::variable(value, self.php) == Some("this"));
+        if this && self.frame().fluent && flow.kind == Kind::Function {
+            return if tail { "Ok(self)".to_owned() } else { "return Ok(self);".to_owned() };
+        }
         let e = match value {
             Some(value) if flow.kind == Kind::Main => {
                 let e = self.expression(value);
                 Some(Expr { ty: Type::Unit, ..e })
             }
-            Some(value) => Some(self.expression(value)),
+            Some(value) => Some(self.given_value(value)),
             None => None,
         };
         let ty = e.as_ref().map_or(Type::Unit, |e| e.ty.clone());
@@ -290,7 +309,7 @@ impl<'t> Porter<'t> {
 
     /// A name for a variable that no function and no other variable uses.
     pub(super) fn fresh(&self, frame: &Frame, php: &str) -> String {
-        let mut rust = snake(php);
+        let mut rust = snake(super::lower::property(php).unwrap_or(php));
         let taken = |name: &str| {
             self.functions.values().any(|(function, _)| function == name)
                 || matches!(

@@ -30,6 +30,12 @@ pub(super) const IMPORTS: &[&str] = &[
     "transformer",
 ];
 
+/// Whether a name would hide one that a program may import.
+pub(super) fn is_imported(name: &str) -> bool {
+    IMPORTS.iter().any(|import| import.rsplit("::").next() == Some(name))
+        || matches!(name, "Vec" | "String" | "Result" | "Option" | "Box")
+}
+
 /// The helpers that a program needs, by the identifiers in it. The identifiers of the helpers are
 /// added to them.
 pub(super) fn needed(named: &mut HashSet<String>) -> Vec<&'static str> {

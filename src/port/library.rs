@@ -3,8 +3,10 @@
 use tree_sitter::Node;
 
 use super::Porter;
+use super::facts::Kind as stub;
 use super::syntax::{arguments, children, field};
-use super::value::{Bond, Expr, Form, Type};
+use super::value::{Expr, Form, Type};
+use super::yours::Use;
 
 impl<'t> Porter<'t> {
     /// `Class::method(...)`
@@ -27,9 +29,20 @@ impl<'t> Porter<'t> {
                 }
             }
         }
+        if let Some(e) = self.own_scoped(node, scope, &method) {
+            return e;
+        }
         let Some(given) = arguments(node) else {
             return self.left(node, "named and unpacked arguments have no counterpart here");
         };
+        if name.kind() == "name" && super::creation::is_elsewhere(&class) {
+            let php = format!("{}::{method}()", self.text(scope));
+            let Type::Foreign(owner) = self.foreign(self.text(scope), scope.start_byte()) else {
+                return self.left(node, "a class of an unknown form");
+            };
+            let used = Use { kind: stub::Static, owner: Some(owner), object: String::new(), name: &method, php };
+            return self.stub(node, &used, &given);
+        }
         let found = match class.as_str() {
             "wechatpay\\builder" if method == "factory" => Some(self.factory(node, &given)),
             "wechatpay\\crypto\\rsa" => self.rsa(&method, &given),
@@ -335,87 +348,5 @@ impl<'t> Porter<'t> {
             _ => thing.clone(),
         };
         self.key_of(&thing, ty)
-    }
-
-    /// `Class::CONSTANT`
-    pub(super) fn class_constant(&mut self, node: Node<'t>) -> Expr {
-        let parts = children(node);
-        let [class, name] = parts.as_slice() else {
-            return self.left(node, "a constant of an unknown form");
-        };
-        let (class, name) = (self.class(*class), self.text(*name));
-        match (class.as_str(), name) {
-            ("wechatpay\\crypto\\rsa", "KEY_TYPE_PUBLIC") => Expr::literal("public"),
-            ("wechatpay\\crypto\\rsa", "KEY_TYPE_PRIVATE") => Expr::literal("private"),
-            ("wechatpay\\crypto\\hash", "ALGO_MD5") => Expr::literal("MD5"),
-            ("wechatpay\\crypto\\hash", "ALGO_HMAC_SHA256") => Expr::literal("HMAC-SHA256"),
-            _ => self.left(node, "this constant is not known here"),
-        }
-    }
-
-    /// `new Class(...)`
-    pub(super) fn creation(&mut self, node: Node<'t>) -> Expr {
-        let Some(class) = children(node).first().map(|class| self.class(*class)) else {
-            return self.left(node, "a class without a name");
-        };
-        let given = arguments(node);
-        match (class.as_str(), given.as_deref()) {
-            ("stdclass", Some([])) => Expr { inside: Some("{}".to_owned()), ..Expr::new("json!({})", Type::Value) },
-            ("wechatpay\\util\\mediautil", Some([path])) => {
-                let path = self.expression(*path);
-                let path = match path.literal.as_deref().and_then(|path| path.strip_prefix("file://")) {
-                    Some(path) => super::text::quoted(path),
-                    None => self.str(&path),
-                };
-                let end = self.try_crate();
-                Expr::new(format!("Media::from_path({path}){end}"), Type::Media)
-            }
-            ("wechatpay\\util\\mediautil", Some([path, stream])) => {
-                let name = self.expression(*path);
-                let name = match &name.literal {
-                    Some(path) => super::text::quoted(path.rsplit('/').next().unwrap_or(path)),
-                    None => self.string(&name),
-                };
-                match self.contents(*stream) {
-                    Some(contents) => Expr::new(format!("Media::from_bytes({name}, {contents})"), Type::Media),
-                    None => self.left_as(
-                        node,
-                        "what the stream holds is not known: give Media::from_bytes its bytes",
-                        Type::Media,
-                    ),
-                }
-            }
-            _ if class.ends_with("exception") || class == "error" => {
-                if given.as_ref().is_some_and(|given| given.len() > 1) && self.php.contains("getCode") {
-                    return self.left_as(
-                        node,
-                        "the code of this exception is lost: put it into a type of its own",
-                        Type::BoxError,
-                    );
-                }
-                let message = given.as_deref().and_then(|given| given.first().copied());
-                let message = message.map_or_else(|| Expr::literal(&class), |message| self.expression(message));
-                let message =
-                    if message.form == Form::Owned { self.string(&message) } else { self.plain_str(&message) };
-                Expr::new(format!("BoxError::from({message})"), Type::BoxError).bond(Bond::Tight)
-            }
-            _ => self.left(node, "this class has no counterpart here"),
-        }
-    }
-
-    /// The bytes in `Utils::streamFor($text)`.
-    fn contents(&mut self, node: Node<'t>) -> Option<String> {
-        let given = arguments(node)?;
-        let name = field(node, "name").or_else(|| field(node, "function")).map(|name| self.text(name))?;
-        let [thing] = given.as_slice() else { return None };
-        if !name.ends_with("streamFor") && !name.ends_with("stream_for") {
-            return None;
-        }
-        let thing = self.expression(*thing);
-        match thing.ty {
-            Type::Bytes => Some(thing.owned()),
-            Type::Text | Type::Value => Some(self.string(&thing)),
-            _ => None,
-        }
     }
 }

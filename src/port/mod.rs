@@ -9,9 +9,14 @@
 //! array.rs        arrays; string.rs strings
 //! chain.rs        chains and verbs; client.rs Builder::factory
 //! promise.rs      then, otherwise, wait; catch.rs try and catch; exception.rs exception classes
-//! library.rs      the SDK's classes; native.rs, native_values.rs, special.rs PHP's functions
+//! library.rs      the SDK's classes; creation.rs new objects
+//! native.rs       PHP's functions; natives.rs their names; native_values.rs, special.rs more
 //! object.rs       properties and methods of objects
 //! scope.rs        uses of variables; definite.rs definite assignment
+//! lower.rs        properties of $this as variables; class.rs, members.rs the classes of the file
+//! method.rs       structs and methods; constructor.rs constructors; own.rs calls of methods
+//! property.rs     properties; naming.rs names of classes; yours.rs stubs for other files
+//! facts.rs        what one translation finds for the next; learn.rs adds to it
 //! frame.rs        the function that is being converted
 //! value.rs        types; convert.rs conversions; text.rs spelling
 //! helpers.rs      functions that a program may need; imports.rs finds the needed ones
@@ -27,21 +32,33 @@ mod branch;
 mod catch;
 mod chain;
 mod change;
+mod class;
 mod client;
+mod constructor;
 mod convert;
+mod creation;
 mod definite;
 mod exception;
 mod expression;
+mod facts;
 mod frame;
 mod function;
 mod helpers;
 mod imports;
+mod learn;
 mod library;
+mod lower;
+mod members;
+mod method;
+mod naming;
 mod native;
 mod native_values;
+mod natives;
 mod object;
 mod operator;
+mod own;
 mod promise;
+mod property;
 mod repeat;
 mod scope;
 mod signature;
@@ -51,13 +68,17 @@ mod string;
 mod syntax;
 mod text;
 mod value;
+mod yours;
 
-use std::collections::{HashMap, HashSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
 use tree_sitter::Node;
 
+use facts::Facts;
 use frame::{Flow, Frame, Kind};
+use members::Class;
 use value::{Bond, Expr, Signature, Type};
 
 /// A converted file.
@@ -133,27 +154,51 @@ fn without_data(php: &str) -> &str {
 const STACK: usize = 512 << 20;
 
 fn ported(php: &str) -> Result<Ported, String> {
-    let tree = syntax::parse(php)?;
-    let mut loose = HashSet::new();
+    let mut tree = syntax::parse(php)?;
+    let source = php;
+    let lowered = lower::lowered(&tree, php)?;
+    let php = lowered.as_deref().unwrap_or(php);
+    if lowered.is_some() {
+        tree = syntax::parse(php)?;
+    }
+    let (mut loose, mut known) = (HashSet::new(), Facts::default());
     let mut passes = 0;
     loop {
         passes += 1;
-        let known = loose.len();
+        let widened = loose.len();
         let mut porter = Porter {
             php,
+            source,
             aliases: syntax::aliases(tree.root_node(), php),
+            namespaces: syntax::namespaces(tree.root_node(), php),
             functions: HashMap::new(),
             constants: HashMap::new(),
+            classes: Vec::new(),
+            exceptions: HashMap::new(),
+            signatures: HashMap::new(),
+            stub_names: Porter::named_stubs(&known.stubs),
+            // What uses require stays required.
+            found: known.beginning(passes),
+            known,
+            foreign_names: RefCell::default(),
+            foreign_lines: RefCell::default(),
+            detach: false,
+            dry: 0,
             state: State::default(),
             emitted_comments: Default::default(),
             work: 0,
-            loose,
+            loose: loose.clone(),
         };
         let ported = porter.program(tree.root_node())?;
-        loose = porter.loose;
+        let learned = porter.found != porter.known;
+        // What was widened because a type was not known yet is not kept.
+        if !learned || passes > MAX_PASSES / 2 {
+            loose = porter.loose;
+        }
+        known = porter.found;
         // Widening a variable's type can change the types of others, so the file is translated
         // until nothing changes. Assignments that still do not fit are listed.
-        if loose.len() == known || passes == MAX_PASSES {
+        if (loose.len() == widened && !learned) || passes == MAX_PASSES {
             return Ok(ported);
         }
     }
@@ -163,13 +208,34 @@ fn ported(php: &str) -> Result<Ported, String> {
 const MAX_PASSES: usize = 20;
 
 struct Porter<'t> {
+    /// The text whose properties are variables, and the text as it was given.
     php: &'t str,
+    source: &'t str,
     /// The classes that `use` imports, by their alias in lower case.
     aliases: HashMap<String, String>,
     /// The file's functions, by their name in lower case.
     functions: HashMap<String, (String, Rc<Signature>)>,
     /// The file's constants: their name in Rust and their type.
     constants: HashMap<String, (String, Type)>,
+    /// The namespaces, by the position that they begin at.
+    namespaces: Vec<(usize, String)>,
+    classes: Vec<Rc<Class<'t>>>,
+    /// The file's exception classes and their parents, by their full names in lower case.
+    exceptions: HashMap<String, String>,
+    /// The signatures of methods, by their keys.
+    signatures: HashMap<String, Option<Rc<Signature>>>,
+    /// What the last translation found, and what this one finds.
+    known: Facts,
+    found: Facts,
+    stub_names: HashMap<String, String>,
+    /// The names of the stub types, by those of their classes.
+    foreign_names: RefCell<HashMap<String, Rc<str>>>,
+    /// The class and the first position of each stub type.
+    foreign_lines: RefCell<BTreeMap<Rc<str>, (String, usize)>>,
+    /// Whether arguments must not borrow properties, because the call changes the object.
+    detach: bool,
+    /// How many translations are open whose result is discarded.
+    dry: usize,
     state: State,
     /// The comments that have been emitted, and their order, so that a rollback can remove the last
     /// ones.
@@ -250,7 +316,7 @@ impl<'t> Porter<'t> {
     /// Records that a piece was not converted, and returns a `todo!` for it. A comment with the PHP
     /// is inserted above the statement.
     fn note_left(&mut self, node: Node<'t>, why: &str) -> String {
-        let (line, php) = (syntax::line(node), self.text(node));
+        let (line, php) = (syntax::line(node), self.original(node));
         let span = (node.start_byte(), node.end_byte());
         // Pieces inside of this one are not listed separately.
         let within = |inner: (usize, usize)| span.0 <= inner.0 && inner.1 <= span.1;
@@ -275,7 +341,12 @@ impl<'t> Porter<'t> {
     /// The `todo!` of a piece that was not converted. It is code of the generated program, which
     /// the merchant replaces; this program does not run it.
     fn todo(&self, node: Node<'t>) -> String {
-        format!("todo!(\"line {}: {}\")", syntax::line(node), text::braced(&text::short(self.text(node), 60)))
+        format!("todo!(\"line {}: {}\")", syntax::line(node), text::braced(&text::short(self.original(node), 60)))
+    }
+
+    /// The text of a node as it was given.
+    fn original(&self, node: Node<'t>) -> &'t str {
+        syntax::text(node, self.source)
     }
 
     /// Whether the piece as a whole was the last one that was not converted.
@@ -328,31 +399,10 @@ impl<'t> Porter<'t> {
     /// Converts something and discards the result's effects, to find its types.
     fn dry_run<T>(&mut self, translate: impl FnOnce(&mut Self) -> T) -> T {
         let saved = self.checkpoint();
+        self.dry += 1;
         let out = translate(self);
+        self.dry -= 1;
         self.restore(saved);
         out
-    }
-
-    /// The full name of a class in lower case, without the leading backslash, resolved through
-    /// `use`.
-    fn class(&self, node: Node<'t>) -> String {
-        let written = self.text(node);
-        if let Some(whole) = written.strip_prefix('\\') {
-            return whole.to_lowercase();
-        }
-        let (first, rest) = match written.split_once('\\') {
-            Some((first, rest)) => (first, Some(rest)),
-            None => (written, None),
-        };
-        let whole = match (self.aliases.get(&first.to_lowercase()), rest) {
-            (Some(whole), None) => whole.clone(),
-            (Some(whole), Some(rest)) => format!("{whole}\\{rest}"),
-            // Documentation often omits the `use` lines.
-            (None, None) => {
-                syntax::full_class_name(&written.to_lowercase()).map_or_else(|| written.to_owned(), str::to_owned)
-            }
-            (None, Some(_)) => written.to_owned(),
-        };
-        whole.to_lowercase()
     }
 }

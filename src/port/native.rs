@@ -27,6 +27,11 @@ impl<'t> Porter<'t> {
                 let end = self.try_any();
                 return Some(Expr::new(format!("php::merge(&[{}]){end}", parts.join(", ")), Type::Value));
             }
+            "is_null" => {
+                let [one] = given else { return None };
+                let e = self.asked(*one);
+                return self.is_identical(&e, &Expr::new("Value::Null", Type::Null));
+            }
             "printf" | "sprintf" => return self.sprintf(node, name, given),
             _ => {}
         }
@@ -184,17 +189,15 @@ impl<'t> Porter<'t> {
                 let thing = thing.tight();
                 truth(format!("{thing}.is_array() || {thing}.is_object()")).bond(Bond::Or)
             }
-            ("is_null", [thing]) if thing.ty == Type::Value => truth(format!("{}.is_null()", thing.tight())),
             ("is_int", [thing]) if thing.ty == Type::Value => truth(format!("{}.is_i64()", thing.tight())),
             ("is_bool", [thing]) if thing.ty == Type::Value => truth(format!("{}.is_boolean()", thing.tight())),
             ("is_float", [thing]) if thing.ty == Type::Value => truth(format!("{}.is_f64()", thing.tight())),
-            ("is_string" | "is_array" | "is_null" | "is_int" | "is_bool" | "is_float", [thing]) => {
+            ("is_string" | "is_array" | "is_int" | "is_bool" | "is_float", [thing]) => {
                 let is = match name {
                     "is_string" => Type::Text,
                     "is_int" => Type::Int,
                     "is_bool" => Type::Bool,
                     "is_float" => Type::Float,
-                    "is_null" => Type::Null,
                     _ => return None,
                 };
                 if !matches!(thing.ty, Type::Text | Type::Int | Type::Bool | Type::Float | Type::Null) {

@@ -15,10 +15,10 @@ impl<'t> Porter<'t> {
         let (Some(object), Some(name)) = (field(node, "object"), field(node, "name")) else {
             return self.left(node, "a property of an unknown form");
         };
-        if self.text(object) == "$this" {
-            return self.left(node, "a class has no counterpart here: give what is needed as a parameter");
-        }
         let of = self.expression(object);
+        if let Some(e) = self.object_property(node, object, &of, name, None) {
+            return e;
+        }
         if of.ty != Type::Value {
             return self.left(node, "what this is a property of is not known");
         }
@@ -47,10 +47,13 @@ impl<'t> Porter<'t> {
             }
         }
         let why = || format!("the method {method} is not known here");
-        if self.text(object) == "$this" {
-            return self.left(node, "a class has no counterpart here: give what is needed as a parameter");
-        }
         let of = self.expression(object);
+        if name.kind() != "name" {
+            return self.left(node, "a method whose name is only known at run time");
+        }
+        if let Some(e) = self.object_call(node, object, &of, method) {
+            return e;
+        }
         let Some(given) = arguments(node) else {
             return self.left(node, "named and unpacked arguments have no counterpart here");
         };

@@ -41,7 +41,7 @@ impl<'t> Porter<'t> {
     }
 
     fn logical(&mut self, left: Node<'t>, right: Node<'t>, operator: &str, bond: Bond) -> Expr {
-        let (left, right) = (self.expression(left), self.expression(right));
+        let (left, right) = (self.asked(left), self.asked(right));
         let side = |porter: &mut Self, e: &Expr| {
             let code = porter.truth(e, bond);
             // `a && b && c` needs no parentheses; `a || b && c` is clearer with them.
@@ -52,7 +52,9 @@ impl<'t> Porter<'t> {
     }
 
     fn equal(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>, operator: &str, strict: bool) -> Expr {
-        let (a, b) = (self.expression(left), self.expression(right));
+        let null = |node: Node<'t>| bare(node).kind() == "null";
+        let a = if null(right) { self.asked(left) } else { self.expression(left) };
+        let b = if null(left) { self.asked(right) } else { self.expression(right) };
         let asked = if strict { self.is_identical(&a, &b) } else { self.is_equal(&a, &b) };
         let Some(asked) = asked else {
             return self.left_as(node, "values of these types are not compared here", Type::Bool);
@@ -259,7 +261,7 @@ impl<'t> Porter<'t> {
         let (Some(condition), Some(alternative)) = (field(node, "condition"), field(node, "alternative")) else {
             return self.left(node, "a condition of an unknown form");
         };
-        let asked = self.expression(condition);
+        let asked = if field(node, "body").is_some() { self.asked(condition) } else { self.expression(condition) };
         let Some(body) = field(node, "body") else {
             // `$a ?: $b`
             let other = self.expression(alternative);

@@ -149,6 +149,11 @@ impl<'t> Porter<'t> {
         if !matches!(node.kind(), "anonymous_function" | "arrow_function") {
             return None;
         }
+        // A promise cannot borrow the object.
+        let body = field(node, "body").unwrap_or(node);
+        if uses(body, self.php, &[]).contains_key("this") || self.changes_object(body) {
+            return None;
+        }
         self.state.nested += 1;
         // Find the type that it returns, and whether it can fail.
         let (returned, mut facts) = self.dry_run(|porter| {
@@ -193,6 +198,7 @@ impl<'t> Porter<'t> {
                 ty: takes.clone(),
                 form: Form::Place,
                 literal: None,
+                origin: None,
                 block: 1,
                 loops: 0,
                 mutable: false,
@@ -252,14 +258,34 @@ impl<'t> Porter<'t> {
                 .map(str::to_owned)
                 .collect()
         };
+        // The object and its properties are captured without being named.
+        let mut names = names;
+        if node.kind() != "arrow_function" {
+            let own = |name: &String| super::lower::property(name).is_some() || name == "this";
+            names.extend(uses(body, self.php, &[]).into_keys().filter(own));
+        }
         let given: Vec<String> = self.parameter_names(node).into_iter().chain(names.iter().cloned()).collect();
-        let mut frame = Frame { uses: Rc::new(uses(body, self.php, &given)), ..Frame::default() };
+        let outer = self.frame();
+        let mut frame = Frame {
+            class: outer.class,
+            declared_in: outer.declared_in.clone(),
+            receiver: outer.receiver,
+            uses: Rc::new(uses(body, self.php, &given)),
+            ..Frame::default()
+        };
         let mut copies = Vec::new();
         let mut sorted = names;
         sorted.sort();
         for name in sorted {
             let Some(mut var) = self.frame().vars.get(&name).cloned() else { continue };
             var.loops = 0;
+            let property = super::lower::property(&name);
+            if let (Some(property), true) = (property, keeps) {
+                let field = std::mem::replace(&mut var.rust, super::text::snake(property));
+                copies.push(format!("let {} = {field}.clone();", var.rust));
+                frame.vars.insert(name, var);
+                continue;
+            }
             if keeps && !var.ty.is_copy() {
                 // A promise must own what it captures.
                 let last = !self.frame().used_after(&name, node.end_byte());
@@ -287,6 +313,9 @@ impl<'t> Porter<'t> {
         if self.state.nested >= MAX_NESTING {
             return self.left(node, "closures nested so deep: give them names");
         }
+        if self.changes_object(node) {
+            return self.left(node, "a closure that changes its object: return the value");
+        }
         self.state.nested += 1;
         let (frame, _) = self.captured(node, false);
         let body = field(node, "body").unwrap_or(node);
@@ -303,7 +332,9 @@ impl<'t> Porter<'t> {
     /// Copies of the parameters and captured variables that the function modifies: PHP passes
     /// them by value.
     fn copied(&mut self, frame: &mut Frame) -> Vec<String> {
-        let mut names: Vec<String> = frame.vars.keys().filter(|name| frame.is_modified(name)).cloned().collect();
+        let own = |name: &&String| super::lower::property(name).is_none() && name.as_str() != "this";
+        let mut names: Vec<String> =
+            frame.vars.keys().filter(own).filter(|name| frame.is_modified(name)).cloned().collect();
         names.sort();
         let mut head = Vec::new();
         for name in names {
@@ -332,11 +363,11 @@ impl<'t> Porter<'t> {
         frame: Frame,
         body: Node<'t>,
     ) -> Option<(Vec<String>, Signature, String)> {
-        let annotated = field(node, "return_type").map(|ty| self.annotated(self.text(ty)));
+        let annotated = field(node, "return_type").map(|ty| self.annotated(self.text(ty), ty.start_byte()));
         let returns = match annotated {
             Some(Some(ty)) => ty,
             _ => self.dry_run(|porter| {
-                let (_, flow) = porter.function_once(node, frame.clone(), body, None)?;
+                let (_, flow, _) = porter.function_once(node, frame.clone(), body, None)?;
                 let all = flow.returned.iter().fold(None, |ty: Option<Type>, one| {
                     Some(ty.map_or_else(|| one.clone(), |ty| Self::both(&ty, one)))
                 });
@@ -353,36 +384,51 @@ impl<'t> Porter<'t> {
             })?,
         };
         let (signature, parameters) = self.signature(node, returns.clone())?;
-        let (code, _) = self.function_once(node, frame, body, Some(returns))?;
+        let (code, ..) = self.function_once(node, frame, body, Some(returns))?;
         Some((parameters, signature, code))
     }
 
-    fn function_once(
+    pub(super) fn function_once(
         &mut self,
         node: Node<'t>,
         mut frame: Frame,
         body: Node<'t>,
         returns: Option<Type>,
-    ) -> Option<(String, Flow)> {
-        let (signature, _) = self.signature(node, Type::Unit)?;
-        let parameters = field(node, "parameters").map(children).unwrap_or_default();
-        for (parameter, ty) in parameters.iter().zip(&signature.parameters) {
-            let name = field(*parameter, "name").and_then(|v| super::syntax::variable(v, self.php))?;
-            let rust = self.fresh(&frame, name);
-            let form = if ty.parameter().starts_with('&') { Form::Ref } else { Form::Place };
-            let var = Var { rust, ty: ty.clone(), form, literal: None, block: 1, loops: 0, mutable: false };
-            frame.vars.insert(name.to_owned(), var);
-            frame.sites.insert(name.to_owned(), parameter.start_byte());
-        }
-        let head = self.copied(&mut frame);
+    ) -> Option<(String, Flow, bool)> {
+        let outer = Frame { class: frame.class, declared_in: frame.declared_in.clone(), ..Frame::default() };
+        self.state.frames.push(outer);
+        let signature = self.signature(node, Type::Unit);
+        self.state.frames.pop();
+        let (signature, _) = signature?;
+        let head = self.bind_parameters(node, &mut frame, &signature);
         let declared = field(node, "return_type").is_some();
         frame.flows = vec![Flow { kind: Kind::Function, returns: returns.clone(), declared, ..Flow::default() }];
         self.state.frames.push(frame);
         let code = self.function_body(body, &returns.unwrap_or(Type::Unit), true);
         let code = head.into_iter().chain([code]).collect::<Vec<_>>().join("\n");
-        let flow = self.flow().clone();
+        let (flow, mutates) = (self.flow().clone(), self.frame().mutates);
         self.state.frames.pop();
-        Some((code, flow))
+        Some((code, flow, mutates))
+    }
+
+    /// Adds the parameters of a function to its variables. Returns the copies of those that it
+    /// modifies.
+    pub(super) fn bind_parameters(&mut self, node: Node<'t>, frame: &mut Frame, signature: &Signature) -> Vec<String> {
+        let parameters = field(node, "parameters").map(children).unwrap_or_default();
+        for (parameter, ty) in parameters.iter().zip(&signature.parameters) {
+            let Some(name) = field(*parameter, "name").and_then(|v| super::syntax::variable(v, self.php)) else {
+                continue;
+            };
+            let rust = self.fresh(frame, name);
+            let form = if ty.parameter().starts_with('&') { Form::Ref } else { Form::Place };
+            let origin = super::signature::parameter_origin(*parameter, name);
+            let undeclared = *ty == Type::Value && field(*parameter, "type").is_none();
+            let origin = undeclared.then(|| origin.into());
+            let var = Var { rust, ty: ty.clone(), form, literal: None, origin, block: 1, loops: 0, mutable: false };
+            frame.vars.insert(name.to_owned(), var);
+            frame.sites.insert(name.to_owned(), parameter.start_byte());
+        }
+        self.copied(frame)
     }
 }
 

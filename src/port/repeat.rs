@@ -15,7 +15,7 @@ impl<'t> Porter<'t> {
         let (Some(body), [list, bound, ..]) = (body, parts.as_slice()) else {
             return format!("{};", self.note_left(node, "a loop of an unknown form"));
         };
-        let of = self.expression(*list);
+        let of = self.given_value(*list);
         let (key, value) = match bound.kind() {
             "pair" => match children(*bound).as_slice() {
                 [key, value] => (Some(*key), *value),
@@ -47,7 +47,9 @@ impl<'t> Porter<'t> {
         while let ("subscript_expression", Some(first)) = (root.kind(), children(root).first().copied()) {
             root = first;
         }
-        let changes = super::syntax::variable(root, self.php).is_some_and(|list| self.frame().is_modified(list));
+        let changes = super::syntax::variable(root, self.php).is_some_and(|list| self.frame().is_modified(list))
+            || (super::syntax::variable(root, self.php).is_some_and(|name| super::lower::property(name).is_some())
+                && self.changes_object(body));
         let list = match of.form {
             // The loop walks through the array as it was.
             Form::Owned => format!("&{}", of.within(Bond::Unary)),
@@ -99,7 +101,7 @@ impl<'t> Porter<'t> {
                 (form, true)
             }
         };
-        let var = Var { rust: rust.clone(), ty, form, literal: None, block, loops, mutable };
+        let var = Var { rust: rust.clone(), ty, form, literal: None, origin: None, block, loops, mutable };
         self.frame().vars.insert(php.to_owned(), var);
         self.frame().objects.remove(php);
         rust
@@ -110,7 +112,7 @@ impl<'t> Porter<'t> {
             return format!("{};", self.note_left(node, "a loop of an unknown form"));
         };
         self.frame().loops += 1;
-        let asked = self.expression(condition);
+        let asked = self.asked(condition);
         let asked = self.truth(&asked, Bond::Loose);
         let block = self.block(body);
         self.frame().loops -= 1;
@@ -128,7 +130,7 @@ impl<'t> Porter<'t> {
         }
         self.frame().loops += 1;
         let block = self.block(body);
-        let asked = self.expression(condition);
+        let asked = self.asked(condition);
         let asked = self.truth(&asked, Bond::Unary);
         self.frame().loops -= 1;
         format!("loop {{\n{}\n    if !{asked} {{\n        break;\n    }}\n}}", indent(&block))
@@ -188,8 +190,16 @@ impl<'t> Porter<'t> {
         let rust = self.fresh_here(name);
         self.frame().loops += 1;
         let (loops, block) = (self.frame().loops, self.frame().blocks.len() + 1);
-        let var =
-            Var { rust: rust.clone(), ty: Type::Int, form: Form::Place, literal: None, block, loops, mutable: false };
+        let var = Var {
+            rust: rust.clone(),
+            ty: Type::Int,
+            form: Form::Place,
+            literal: None,
+            origin: None,
+            block,
+            loops,
+            mutable: false,
+        };
         self.frame().vars.insert(name.to_owned(), var);
         let code = self.block(body);
         self.frame().loops -= 1;
@@ -208,7 +218,7 @@ impl<'t> Porter<'t> {
         }
         let begin = self.assignment(first);
         self.frame().loops += 1;
-        let asked = self.expression(condition);
+        let asked = self.asked(condition);
         let asked = self.truth(&asked, Bond::Loose);
         let block = self.block(body);
         let step = match update.kind() {

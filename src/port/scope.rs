@@ -203,6 +203,14 @@ impl Walk<'_> {
                         }
                     }
                 }
+                // A closure uses the properties of its object without capturing them.
+                if let Some(body) = field(node, "body") {
+                    let mut inner = Uses::new();
+                    self.visit(body, &mut inner);
+                    for (name, story) in inner.into_iter().filter(|(name, _)| super::lower::property(name).is_some()) {
+                        out.entry(name).or_default().uses.extend(story.uses);
+                    }
+                }
             }
             "arrow_function" => {
                 let mut inner = Uses::new();

@@ -23,8 +23,8 @@ impl<'t> Porter<'t> {
         names.filter_map(|one| super::syntax::variable(one, self.php)).map(str::to_owned).collect()
     }
 
-    /// The type that PHP declares; `None` without a declaration.
-    pub(super) fn annotated(&self, written: &str) -> Option<Type> {
+    /// The type that PHP declares; `None` without a declaration. `at` is its position.
+    pub(super) fn annotated(&self, written: &str, at: usize) -> Option<Type> {
         let nullable = written.starts_with('?')
             || written.to_lowercase().contains("|null")
             || written.to_lowercase().starts_with("null|");
@@ -41,6 +41,24 @@ impl<'t> Porter<'t> {
             "responseinterface" | "response" => Type::Response,
             "promiseinterface" => Type::Promise(Box::new(Type::Response)),
             "mediautil" => Type::Media,
+            "self" | "static" => match self.state.frames.last().and_then(|frame| frame.class) {
+                Some(number) => Type::Object(Rc::clone(&self.classes.get(number)?.rust)),
+                None => return None,
+            },
+            "throwable" | "error" => Type::BoxError,
+            "callable" | "closure" | "resource" | "false" | "true" | "null" | "parent" => return None,
+            "openssllasymmetrickey" | "opensslasymmetrickey" | "opensslcertificate" => return None,
+            exception if exception.ends_with("exception") => Type::BoxError,
+            plain if plain.chars().all(|c| c == '_' || c.is_alphanumeric()) && !plain.is_empty() => {
+                let written = written.trim_start_matches('?');
+                let plain: Vec<&str> = written.split('|').filter(|one| !one.eq_ignore_ascii_case("null")).collect();
+                let [plain] = plain.as_slice() else { return None };
+                let full = self.full_name_of(plain.trim(), at);
+                match self.classes.iter().find(|class| class.name == full) {
+                    Some(class) => Type::Object(Rc::clone(&class.rust)),
+                    None => self.foreign(plain.trim(), at),
+                }
+            }
             _ => return None,
         };
         Some(match (nullable, ty) {
@@ -51,6 +69,12 @@ impl<'t> Porter<'t> {
         })
     }
 
+    /// The type in `?type`, if PHP converts values to it.
+    pub(super) fn nullable_of(&self, written: Node<'t>) -> Option<Type> {
+        let inner = self.annotated(self.text(written).strip_prefix('?')?, written.start_byte())?;
+        matches!(inner, Type::Text | Type::Int | Type::Float | Type::Bool).then_some(inner)
+    }
+
     /// The parameters of a function: their types and their Rust code.
     pub(super) fn signature(&mut self, node: Node<'t>, returns: Type) -> Option<(Signature, Vec<String>)> {
         let body = field(node, "body").unwrap_or(node);
@@ -59,13 +83,13 @@ impl<'t> Porter<'t> {
         let mut nullable = Vec::new();
         let frame = Frame { uses: Rc::new(HashMap::new()), ..Frame::default() };
         for parameter in field(node, "parameters").map(children).unwrap_or_default() {
-            if parameter.kind() != "simple_parameter"
+            if !matches!(parameter.kind(), "simple_parameter" | "property_promotion_parameter")
                 || all(parameter).iter().any(|child| child.kind() == "reference_modifier")
             {
                 return None;
             }
             let name = field(parameter, "name").and_then(|v| super::syntax::variable(v, self.php))?;
-            let declared = field(parameter, "type").and_then(|ty| self.annotated(self.text(ty)));
+            let declared = field(parameter, "type").and_then(|ty| self.annotated(self.text(ty), ty.start_byte()));
             let key = || {
                 // `$platformPublicKey`, passed to Rsa::encrypt and the like.
                 let name = name.to_lowercase();
@@ -85,17 +109,13 @@ impl<'t> Porter<'t> {
             let (ty, of) = match declared {
                 Some(ty) if is_null && scalar(&ty) => (Type::Value, Some(ty)),
                 Some(ty) if is_null && ty.is_object() => (Type::Option(Box::new(ty)), None),
-                Some(ty) => {
-                    let name = field(parameter, "type").map(|ty| self.text(ty)).unwrap_or_default();
-                    let inner = self.annotated(name.trim_start_matches('?')).filter(|_| name.starts_with('?'));
-                    (ty, inner.filter(scalar))
-                }
+                Some(ty) => (ty, field(parameter, "type").and_then(|ty| self.nullable_of(ty))),
                 None if chained => (Type::Client, None),
-                None => (key().unwrap_or(Type::Value), None),
+                None => {
+                    let implied = self.known.implied.get(&parameter_origin(parameter, name)).cloned();
+                    (key().or(implied).unwrap_or(Type::Value), None)
+                }
             };
-            if matches!(ty, Type::Option(_)) {
-                return None;
-            }
             nullable.push(of);
             let default = match default {
                 Some(default) => {
@@ -114,4 +134,9 @@ impl<'t> Porter<'t> {
         }
         Some((Signature { parameters, defaults, nullable, returns }, written))
     }
+}
+
+/// The origin of the value of a parameter without a declared type.
+pub(super) fn parameter_origin(parameter: Node<'_>, name: &str) -> String {
+    format!("parameter {} {name}", parameter.start_byte())
 }

@@ -90,7 +90,7 @@ impl<'t> Porter<'t> {
         if super::syntax::variable(*one, self.php).is_some_and(|name| self.unset_variable(name) == Some(false)) {
             return Some(Expr::new("true", Type::Bool));
         }
-        let e = self.expression(*one);
+        let e = self.asked(*one);
         if e.ty == Type::Unit {
             return None;
         }

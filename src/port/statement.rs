@@ -76,6 +76,9 @@ impl<'t> Porter<'t> {
                 | "namespace_use_declaration"
                 | "declare_statement"
                 | "function_definition"
+                | "class_declaration"
+                | "trait_declaration"
+                | "interface_declaration"
         )
     }
 
@@ -91,7 +94,10 @@ impl<'t> Porter<'t> {
         let mut found = Vec::new();
         let mut stack = vec![node];
         while let Some(node) = stack.pop() {
-            if matches!(node.kind(), "function_definition" | "class_declaration") {
+            if matches!(
+                node.kind(),
+                "function_definition" | "class_declaration" | "trait_declaration" | "interface_declaration"
+            ) {
                 continue;
             }
             if node.kind() == "comment" && self.mark_emitted(node) {
@@ -117,7 +123,13 @@ impl<'t> Porter<'t> {
                 Some(inner) => self.expression_statement(*inner),
                 None => String::new(),
             },
-            "echo_statement" => self.echo(node),
+            "echo_statement" => {
+                let detached = self.calls_changing(node);
+                let outer = std::mem::replace(&mut self.frame().detached, detached);
+                let code = self.echo(node);
+                self.frame().detached = outer;
+                code
+            }
             "return_statement" => self.give_back(node, children(node).first().copied(), tail.is_some()),
             "if_statement" => self.branch(node),
             "foreach_statement" => self.foreach(node),
@@ -130,7 +142,9 @@ impl<'t> Porter<'t> {
             "compound_statement" => format!("{{\n{}\n}}", super::text::indent(&self.block(node))),
             "exit_statement" => self.exit(node),
             "unset_statement" => self.unset(node),
-            "const_declaration" | "function_definition" => String::new(),
+            "const_declaration" | "function_definition" | "class_declaration" | "trait_declaration" => String::new(),
+            // An interface has no code: its classes have their methods.
+            "interface_declaration" => String::new(),
             // The generated program has its own equivalents.
             "php_tag"
             | "php_end_tag"
@@ -139,9 +153,6 @@ impl<'t> Porter<'t> {
             | "namespace_definition"
             | "declare_statement" => String::new(),
             "text_interpolation" | "text" => self.page(node),
-            "class_declaration" | "interface_declaration" | "trait_declaration" | "enum_declaration" => {
-                format!("{};", self.note_left(node, "classes are not carried over: make functions of their methods, with what they use as parameters"))
-            }
             "global_declaration" | "function_static_declaration" => {
                 format!("{};", self.note_left(node, "give what is needed as a parameter"))
             }
@@ -182,7 +193,7 @@ impl<'t> Porter<'t> {
                 self.ended(node, called)
             }
             _ => {
-                let e = self.expression(node);
+                let e = self.given_value(node);
                 // The value of a statement is not used, so it needs no type.
                 if self.was_left(node) { format!("{};", self.todo(node)) } else { self.ended(node, e) }
             }
@@ -201,7 +212,7 @@ impl<'t> Porter<'t> {
         else {
             return format!("{};", self.note_left(node, "an operator without operands"));
         };
-        let asked = self.expression(left);
+        let asked = self.asked(left);
         let and = matches!(self.text(operator).to_ascii_lowercase().as_str(), "&&" | "and");
         let asked = if and {
             self.truth(&asked, super::value::Bond::Loose)

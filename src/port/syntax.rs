@@ -198,6 +198,16 @@ pub(super) fn aliases(root: Node<'_>, php: &str) -> HashMap<String, String> {
     out
 }
 
+/// The namespaces of a file, by the position that they begin at.
+pub(super) fn namespaces(root: Node<'_>, php: &str) -> Vec<(usize, String)> {
+    let definitions = children(root).into_iter().filter(|node| node.kind() == "namespace_definition");
+    let named = definitions.map(|node| {
+        let name = field(node, "name").map(|name| text(name, php).to_owned());
+        (node.start_byte(), name.unwrap_or_default())
+    });
+    named.collect()
+}
+
 /// Whether a name after a variable shows that the variable holds a client.
 pub(super) fn is_chain_name(name: &str) -> bool {
     matches!(name.to_ascii_lowercase().as_str(), "v2" | "v3" | "chain" | "getdriver")

@@ -146,6 +146,25 @@ pub(super) fn snake(name: &str) -> String {
     out
 }
 
+/// A PHP name in the spelling of a Rust type.
+pub(super) fn pascal(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for part in name.split(|c: char| !c.is_alphanumeric()) {
+        let mut chars = part.chars();
+        out.extend(chars.next().into_iter().flat_map(char::to_uppercase));
+        out.push_str(chars.as_str());
+    }
+    if !out.starts_with(char::is_alphabetic) {
+        out.insert(0, 'T');
+    }
+    if out == "Self" { "Self_".to_owned() } else { out }
+}
+
+/// A text in which a format string has no placeholders.
+pub(super) fn braced_text(text: &str) -> String {
+    text.replace('{', "{{").replace('}', "}}")
+}
+
 const KEYWORDS: &[&str] = &[
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn", "else",
     "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod",

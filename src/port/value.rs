@@ -51,6 +51,10 @@ pub(super) enum Type {
     BoxError,
     /// A closure in a variable.
     Closure(Rc<Signature>),
+    /// An object of a class of the file, by its name in Rust.
+    Object(Rc<str>),
+    /// An object of a class that is not in the file, by the name of its stub.
+    Foreign(Rc<str>),
 }
 
 /// The parameters and the return type of a function or closure.
@@ -90,6 +94,8 @@ impl Type {
             Type::Options => "Options".to_owned(),
             Type::Error => "Error".to_owned(),
             Type::BoxError => "BoxError".to_owned(),
+            Type::Object(name) => name.to_string(),
+            Type::Foreign(name) => format!("yours::{name}"),
         }
     }
 
@@ -98,6 +104,10 @@ impl Type {
         match self {
             Type::Text => "&str".to_owned(),
             Type::Int | Type::Float | Type::Bool | Type::Status | Type::Media | Type::Options => self.name(),
+            Type::Closure(signature) => {
+                let parameters: Vec<String> = signature.parameters.iter().map(Type::parameter).collect();
+                format!("&dyn Fn({}) -> Result<{}, BoxError>", parameters.join(", "), signature.returns.name())
+            }
             other => format!("&{}", other.name()),
         }
     }
@@ -129,6 +139,8 @@ impl Type {
                 | Type::Error
                 | Type::BoxError
                 | Type::Closure(_)
+                | Type::Object(_)
+                | Type::Foreign(_)
         )
     }
 }
@@ -173,11 +185,22 @@ pub(super) struct Expr {
     pub(super) inside: Option<String>,
     /// A whole number below 2^31, so that one operation cannot leave 64 bits.
     pub(super) small: bool,
+    /// What it comes from, if that is a piece whose type only its uses tell.
+    pub(super) origin: Option<Rc<str>>,
 }
 
 impl Expr {
     pub(super) fn new(code: impl Into<String>, ty: Type) -> Self {
-        Expr { code: code.into(), ty, form: Form::Owned, bond: Bond::Tight, literal: None, inside: None, small: false }
+        Expr {
+            code: code.into(),
+            ty,
+            form: Form::Owned,
+            bond: Bond::Tight,
+            literal: None,
+            inside: None,
+            small: false,
+            origin: None,
+        }
     }
 
     pub(super) fn place(code: impl Into<String>, ty: Type) -> Self {
@@ -194,6 +217,10 @@ impl Expr {
 
     pub(super) fn small(self, small: bool) -> Self {
         Expr { small, ..self }
+    }
+
+    pub(super) fn origin(self, origin: Option<Rc<str>>) -> Self {
+        Expr { origin, ..self }
     }
 
     pub(super) fn literal(value: &str) -> Self {

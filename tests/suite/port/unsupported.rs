@@ -54,7 +54,7 @@ fn check_prints_only_the_list() {
     let checked = port(&["--check", "-"], PARTLY_SUPPORTED.as_bytes());
     let written = port(&["-"], PARTLY_SUPPORTED.as_bytes());
     // The same list, on standard output.
-    assert_eq!(text(&checked.stdout).lines().count(), 3, "{checked:?}");
+    assert_eq!(text(&checked.stdout).lines().count(), 4, "{checked:?}");
     let both = text(&checked.stdout) + &text(&checked.stderr);
     assert_eq!((both, checked.status.code()), (text(&written.stderr), Some(UNSUPPORTED)));
     assert!(!text(&checked.stdout).contains("fn main"), "{checked:?}");
@@ -334,10 +334,10 @@ fn broken_php_does_not_crash() {
 #[test]
 fn long_code_is_shortened_in_the_list() {
     let methods: String = (0..40).map(|number| format!("    function f{number}() {{ return {number}; }}\n")).collect();
-    let checked = port(&["--check", "-"], format!("<?php\nclass Long {{\n{methods}}}\n").as_bytes());
+    let checked = port(&["--check", "-"], format!("<?php\nenum Long {{\n{methods}}}\n").as_bytes());
     let message = text(&checked.stdout);
     assert!(
-        message.contains(":2: class Long { function f0()") && message.contains("...: classes are not"),
+        message.contains(":2: enum Long { function f0()") && message.contains("...: enum declaration has"),
         "{message}"
     );
     assert!(message.lines().all(|line| line.len() < 300), "{message}");

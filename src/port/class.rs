@@ -1,0 +1,341 @@
+//! Reads the classes of a file: their members, with those of parents and traits of the same file.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use tree_sitter::Node;
+
+use super::Porter;
+use super::definite::assigned_after;
+use super::lower;
+use super::members::{Class, Constant, Method, Property};
+use super::syntax::{all, children, field, text, variable};
+use super::text::snake;
+
+/// The members that one class or trait declares itself.
+struct Own<'t> {
+    node: Node<'t>,
+    name: String,
+    base: Option<Node<'t>>,
+    traits: Vec<Node<'t>>,
+    properties: Vec<Property<'t>>,
+    methods: Vec<Method<'t>>,
+    constants: Vec<Constant<'t>>,
+    unsupported: Vec<(Node<'t>, &'static str)>,
+}
+
+fn has(node: Node<'_>, kind: &str) -> bool {
+    all(node).iter().any(|child| child.kind() == kind)
+}
+
+fn is_public(node: Node<'_>, php: &str) -> bool {
+    !all(node).iter().any(|child| child.kind() == "visibility_modifier" && text(*child, php) != "public")
+}
+
+impl<'t> Porter<'t> {
+    /// Reads the classes among the statements of the file.
+    pub(super) fn collect_classes(&mut self, nodes: &[Node<'t>]) {
+        let mut own = Vec::new();
+        for node in nodes {
+            if self.is_exception(*node) {
+                let base = children(*node).into_iter().find(|child| child.kind() == "base_clause");
+                let base = base.and_then(|base| children(base).first().map(|name| self.full_name(*name)));
+                let name = field(*node, "name").map(|name| self.full_name(name));
+                self.exceptions.extend(name.zip(base));
+            } else if matches!(node.kind(), "class_declaration" | "trait_declaration") {
+                own.push(self.own_members(*node));
+            }
+        }
+        let mut taken: HashSet<String> = HashSet::new();
+        for one in own.iter().filter(|one| one.node.kind() == "class_declaration") {
+            let mut rust = super::text::pascal(field(one.node, "name").map(|n| self.text(n)).unwrap_or_default());
+            while !taken.insert(rust.clone()) || super::imports::is_imported(&rust) {
+                rust.push('_');
+            }
+            let class = self.flattened(one, &own, rust.into());
+            self.classes.push(Rc::new(class));
+        }
+    }
+
+    /// Whether a class is an exception without members of its own, which becomes an error.
+    pub(super) fn is_exception(&self, node: Node<'t>) -> bool {
+        let base = children(node).into_iter().find(|child| child.kind() == "base_clause");
+        let base = base.and_then(|base| children(base).first().map(|name| self.class(*name)));
+        base.is_some_and(|base| base.ends_with("exception") || base == "error")
+            && field(node, "body").is_some_and(|body| children(body).is_empty())
+    }
+
+    fn own_members(&self, node: Node<'t>) -> Own<'t> {
+        let name = field(node, "name").map(|name| self.full_name(name)).unwrap_or_default();
+        let base = children(node).into_iter().find(|child| child.kind() == "base_clause");
+        let mut own = Own {
+            node,
+            name: name.clone(),
+            base: base.and_then(|base| children(base).first().copied()),
+            traits: Vec::new(),
+            properties: Vec::new(),
+            methods: Vec::new(),
+            constants: Vec::new(),
+            unsupported: Vec::new(),
+        };
+        for member in field(node, "body").map(children).unwrap_or_default() {
+            match member.kind() {
+                "use_declaration" => {
+                    for one in children(member) {
+                        match one.kind() {
+                            "use_list" => own.unsupported.push((member, "methods of traits that get other names")),
+                            _ => own.traits.push(one),
+                        }
+                    }
+                }
+                "const_declaration" => {
+                    for element in children(member).into_iter().filter(|child| child.kind() == "const_element") {
+                        if let [name_, value] = children(element).as_slice() {
+                            own.constants.push(Constant {
+                                name: self.text(*name_).to_owned(),
+                                rust: snake(self.text(*name_)).trim_end_matches('_').to_owned(),
+                                value: *value,
+                                of: name.clone(),
+                                is_public: is_public(member, self.php),
+                            });
+                        }
+                    }
+                }
+                "property_declaration" => {
+                    for element in children(member).into_iter().filter(|child| child.kind() == "property_element") {
+                        let Some(called) = field(element, "name").and_then(|name| variable(name, self.php)) else {
+                            continue;
+                        };
+                        own.properties.push(Property {
+                            name: called.to_owned(),
+                            rust: snake(called),
+                            declared: field(member, "type"),
+                            default: field(element, "default_value"),
+                            is_public: is_public(member, self.php),
+                            is_static: has(member, "static_modifier"),
+                            is_promoted: false,
+                            node: Some(member),
+                        });
+                    }
+                    if has(member, "property_hook_list") {
+                        own.unsupported.push((member, "properties with code"));
+                    }
+                }
+                "method_declaration" => {
+                    let called = field(member, "name").map(|name| self.text(name)).unwrap_or_default();
+                    let lower = called.to_lowercase();
+                    let magic = lower.starts_with("__") && !matches!(lower.as_str(), "__construct" | "__invoke");
+                    if magic {
+                        own.unsupported.push((member, "PHP calls this method by itself: call it where it is needed"));
+                    }
+                    if lower == "__construct" {
+                        own.properties.extend(self.promoted(member));
+                    }
+                    if field(member, "body").is_none() || magic {
+                        continue;
+                    }
+                    let rust = match snake(called.trim_start_matches('_')) {
+                        taken if matches!(taken.as_str(), "new" | "construct" | "clone") => format!("{taken}_"),
+                        free => free,
+                    };
+                    own.methods.push(Method {
+                        name: lower,
+                        rust,
+                        node: member,
+                        of: name.clone(),
+                        is_public: is_public(member, self.php),
+                        is_static: has(member, "static_modifier"),
+                    });
+                }
+                _ => own.unsupported.push((member, "a member of a class of this kind")),
+            }
+        }
+        own
+    }
+
+    /// The parameters of a constructor that are properties, too.
+    fn promoted(&self, constructor: Node<'t>) -> Vec<Property<'t>> {
+        let parameters = field(constructor, "parameters").map(children).unwrap_or_default();
+        let promoted = parameters.into_iter().filter(|one| one.kind() == "property_promotion_parameter");
+        let property = |one: Node<'t>| {
+            let name = variable(field(one, "name")?, self.php)?;
+            Some(Property {
+                name: name.to_owned(),
+                rust: snake(name),
+                declared: field(one, "type"),
+                default: None,
+                is_public: is_public(one, self.php),
+                is_static: false,
+                is_promoted: true,
+                node: None,
+            })
+        };
+        promoted.filter_map(property).collect()
+    }
+
+    fn flattened(&self, one: &Own<'t>, all: &[Own<'t>], rust: Rc<str>) -> Class<'t> {
+        let mut class = Class {
+            rust,
+            full: field(one.node, "name").map(|name| self.written_in_full(name)).unwrap_or_default(),
+            name: one.name.clone(),
+            is_abstract: has(one.node, "abstract_modifier"),
+            node: one.node,
+            ancestors: Vec::new(),
+            base: None,
+            properties: Vec::new(),
+            methods: Vec::new(),
+            constants: Vec::new(),
+            assigned: HashSet::new(),
+            unsupported: Vec::new(),
+        };
+        let mut next = Some(one);
+        while let Some(own) = next {
+            if own.name != one.name {
+                class.ancestors.push(own.name.clone());
+            }
+            self.inherit(&mut class, own, all, 0);
+            let parent = own.base.map(|base| self.full_name(base));
+            let known = parent
+                .as_ref()
+                .and_then(|parent| all.iter().find(|other| other.name == *parent && !class.ancestors.contains(parent)));
+            if known.is_none() {
+                class.base = own.base;
+            }
+            next = known;
+        }
+        self.find_dynamic(&mut class);
+        class.name_apart();
+        class.assigned = self.assigned_at_once(&class);
+        class
+    }
+
+    /// Adds the members of a class and its traits, where a class below has none of that name.
+    fn inherit(&self, class: &mut Class<'t>, own: &Own<'t>, all: &[Own<'t>], depth: usize) {
+        class.unsupported.extend(own.unsupported.iter().copied());
+        for property in &own.properties {
+            if !class.properties.iter().any(|known| known.name == property.name) {
+                class.properties.push(property.clone());
+            }
+        }
+        for constant in &own.constants {
+            if !class.constants.iter().any(|known| known.name == constant.name) {
+                class.constants.push(constant.clone());
+            }
+        }
+        for method in &own.methods {
+            let mut method = method.clone();
+            if class.methods.iter().any(|known| known.name == method.name) {
+                let short = own.name.rsplit('\\').next().unwrap_or_default().to_owned();
+                method.rust = format!("{}_of_{}", method.rust, snake(&short));
+                method.name = format!("{}::{}", own.name, method.name);
+            }
+            class.methods.push(method);
+        }
+        for used in &own.traits {
+            let name = self.full_name(*used);
+            match all.iter().find(|other| other.name == name && depth < 8) {
+                Some(found) => {
+                    // The methods of a trait see the class that uses it as their own.
+                    let before = class.methods.len();
+                    self.inherit(class, found, all, depth + 1);
+                    for method in class.methods.iter_mut().skip(before) {
+                        method.of.clone_from(&own.name);
+                    }
+                }
+                None => class.unsupported.push((*used, "this trait is not in the file")),
+            }
+        }
+    }
+
+    /// Properties that no class declares, which an assignment creates.
+    fn find_dynamic(&self, class: &mut Class<'t>) {
+        let mut stack: Vec<Node<'t>> = class.methods.iter().map(|method| method.node).collect();
+        let mut found: Vec<(usize, String)> = Vec::new();
+        while let Some(node) = stack.pop() {
+            if matches!(node.kind(), "assignment_expression" | "augmented_assignment_expression") {
+                let mut target = field(node, "left");
+                while let Some(left) = target.filter(|left| left.kind() == "subscript_expression") {
+                    target = children(left).first().copied();
+                }
+                let name = target.and_then(|target| variable(target, self.php)).and_then(lower::property);
+                found.extend(name.map(|name| (node.start_byte(), name.to_owned())));
+            }
+            stack.extend(children(node));
+        }
+        found.sort();
+        for (_, name) in found {
+            if !class.properties.iter().any(|known| known.name == name) && class.base.is_none() {
+                class.properties.push(Property {
+                    rust: snake(&name),
+                    name,
+                    declared: None,
+                    default: None,
+                    is_public: true,
+                    is_static: false,
+                    is_promoted: false,
+                    node: None,
+                });
+            }
+        }
+    }
+
+    /// The properties that the constructor assigns, whatever happens in it, before they are read.
+    fn assigned_at_once(&self, class: &Class<'t>) -> HashSet<String> {
+        let Some(body) = class.method("__construct").and_then(|method| field(method.node, "body")) else {
+            return HashSet::new();
+        };
+        if contains_return(body) {
+            return HashSet::new();
+        }
+        let until = self.first_other_use(body, &class.properties);
+        let statements: Vec<Node<'t>> = children(body).into_iter().filter(|one| one.start_byte() < until).collect();
+        let (assigned, unset) = assigned_after(&statements, self.php);
+        let own = |name: &String| {
+            let name = lower::property(name)?;
+            class
+                .properties
+                .iter()
+                .any(|property| property.name == name && !property.is_promoted)
+                .then(|| name.to_owned())
+        };
+        assigned.iter().filter(|name| !unset.contains(*name)).filter_map(own).collect()
+    }
+
+    /// The position of the first statement of a constructor that uses the object other than by its
+    /// properties, or the end.
+    pub(super) fn first_other_use(&self, body: Node<'t>, properties: &[Property<'t>]) -> usize {
+        let uses = |statement: &Node<'t>| {
+            let mut stack = vec![(*statement, false)];
+            while let Some((node, inside)) = stack.pop() {
+                let name = variable(node, self.php);
+                let captured = inside && name.is_some_and(|name| lower::property(name).is_some());
+                let other = name.and_then(lower::property).is_some_and(|name| {
+                    !properties.iter().any(|property| property.name == name && !property.is_static)
+                });
+                let calls = node.kind() == "scoped_call_expression" && self.is_relative(node);
+                if name == Some("this") || captured || calls || other {
+                    return true;
+                }
+                let inside = inside || matches!(node.kind(), "anonymous_function" | "arrow_function");
+                stack.extend(children(node).into_iter().map(|child| (child, inside)));
+            }
+            false
+        };
+        children(body).into_iter().find(uses).map_or(body.end_byte(), |statement| statement.start_byte())
+    }
+
+    /// Whether a static call names the class or its parent by a keyword.
+    fn is_relative(&self, call: Node<'t>) -> bool {
+        let scope = field(call, "scope").map(|scope| self.text(scope).to_ascii_lowercase());
+        scope.is_some_and(|scope| matches!(scope.as_str(), "self" | "static" | "parent"))
+    }
+}
+
+/// Whether a function contains a `return` of its own.
+pub(super) fn contains_return(node: Node<'_>) -> bool {
+    match node.kind() {
+        "return_statement" => true,
+        "anonymous_function" | "arrow_function" | "function_definition" => false,
+        _ => children(node).into_iter().any(contains_return),
+    }
+}

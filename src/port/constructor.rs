@@ -1,0 +1,235 @@
+//! Converts constructors.
+
+use std::rc::Rc;
+
+use tree_sitter::Node;
+
+use super::Porter;
+use super::class::contains_return;
+use super::frame::{Flow, Frame, Kind, Var};
+use super::lower::PREFIX;
+use super::members::{Class, Method, Property};
+use super::scope::uses;
+use super::syntax::{field, named};
+use super::text::{indent, snake};
+use super::value::{Expr, Form, Type};
+use super::yours;
+
+impl<'t> Porter<'t> {
+    /// `new` of a class without a constructor.
+    pub(super) fn default_constructor(&mut self, class: &Rc<Class<'t>>) -> String {
+        let frame = self.method_frame(class, &class.name, &[], class.node, "");
+        self.state.frames.push(frame);
+        let mut parts = Vec::new();
+        for property in class.properties.iter().filter(|property| !property.is_static) {
+            let ty = self.property_type(class, property);
+            parts.push(format!("{}: {}", property.rust, self.initial(property, &ty)));
+        }
+        parts.extend(self.parent_part(class));
+        self.state.frames.pop();
+        let notes: String =
+            std::mem::take(&mut self.state.notes).into_iter().map(|note| format!("{}\n", note.text)).collect();
+        format!("{notes}pub fn new() -> Result<Self, BoxError> {{\n    Ok({})\n}}", literal(&parts))
+    }
+
+    /// The field of a parent that is in another file. Its constructor is that of the parent.
+    pub(super) fn parent_part(&mut self, class: &Rc<Class<'t>>) -> Option<String> {
+        let base = class.base.filter(|_| self.known.parents.contains(&class.rust))?;
+        let Type::Foreign(owner) = self.foreign(self.text(base), base.start_byte()) else { return None };
+        let php = format!("new {}()", self.text(base));
+        let used =
+            yours::Use { kind: super::facts::Kind::New, owner: Some(owner), object: String::new(), name: "new", php };
+        let made = self.stub_of(base, &used, Vec::new());
+        Some(format!("parent: {}", made.code))
+    }
+
+    /// The constructor as `new`: its properties are variables until the object is used as a whole.
+    pub(super) fn constructor(
+        &mut self,
+        number: usize,
+        class: &Rc<Class<'t>>,
+        method: &Method<'t>,
+        members: &[Node<'t>],
+    ) -> String {
+        let Some(body) = field(method.node, "body") else { return String::new() };
+        if contains_return(body) {
+            return self.constructor_by_method(number, class, method, members);
+        }
+        let comments = self.comments_above(method.node, members, "///");
+        let names = self.parameter_names(method.node);
+        let mut known = names.clone();
+        let later = |property: &&Property<'t>| !property.is_static && !class.assigned.contains(&property.name);
+        known.extend(class.properties.iter().filter(later).map(|property| format!("{PREFIX}{}", property.name)));
+        let number = self.classes.iter().position(|one| one.name == class.name);
+        let mut frame = Frame {
+            uses: Rc::new(uses(body, self.php, &known)),
+            class: number,
+            declared_in: method.of.clone(),
+            ..Frame::default()
+        };
+        let notes = std::mem::take(&mut self.state.notes);
+        self.state.frames.push(frame.clone());
+        let signature = self.signature(method.node, Type::Unit);
+        self.state.frames.pop();
+        let Some((signature, parameters)) = signature else {
+            self.note_left(method.node, "a constructor with parameters of an unknown form");
+            let own = std::mem::replace(&mut self.state.notes, notes);
+            let own: Vec<String> = own.into_iter().map(|note| note.text).collect();
+            return format!("{comments}{}", own.join("\n"));
+        };
+        let head = self.bind_parameters(method.node, &mut frame, &signature);
+        frame.flows = vec![Flow { kind: Kind::Function, returns: Some(Type::Unit), ..Flow::default() }];
+        self.state.frames.push(frame);
+        let mut lines = head;
+        // Properties that are not assigned for certain begin with their defaults.
+        for property in class.properties.iter().filter(|property| later(property)) {
+            let php = format!("{PREFIX}{}", property.name);
+            if property.is_promoted {
+                if let Some(var) = self.frame().vars.get(&property.name).cloned() {
+                    if self.frame().is_modified(&php) {
+                        let rust = self.fresh_here(&php);
+                        let read = Expr::place(var.rust, var.ty.clone()).form(var.form);
+                        let value = self.owned_as(&read, &var.ty).unwrap_or_else(|| read.owned());
+                        lines.push(format!("let mut {rust} = {value};"));
+                        self.frame().vars.insert(php, place(rust, var.ty));
+                    } else {
+                        self.frame().vars.insert(php, var);
+                    }
+                }
+                continue;
+            }
+            if !self.frame().is_modified(&php) && !self.frame().is_used(&php) {
+                continue;
+            }
+            let ty = self.property_type(class, property);
+            let value = self.initial(property, &ty);
+            let rust = self.fresh_here(&php);
+            let named = match &ty {
+                Type::Int | Type::Option(_) => format!(": {}", ty.name()),
+                _ => String::new(),
+            };
+            lines.push(format!("let mut {rust}{named} = {value};"));
+            self.frame().vars.insert(php, place(rust, ty));
+        }
+        let nodes = named(body);
+        let until = self.first_other_use(body, &class.properties);
+        let (first, rest): (Vec<Node<'t>>, Vec<Node<'t>>) = nodes.iter().partition(|node| node.start_byte() < until);
+        lines.push(self.statements(body, &first, None));
+        let parts = self.parts_of(class);
+        if rest.iter().all(|node| node.kind() == "comment") {
+            lines.push(self.statements(body, &rest, None));
+            lines.push(format!("Ok({})", literal(&parts)));
+        } else {
+            lines.push(format!("let mut this = {};", literal(&parts)));
+            let mut frame = std::mem::take(self.frame());
+            frame.receiver = "this";
+            self.add_properties(&mut frame, class, "this");
+            *self.frame() = frame;
+            lines.push(self.statements(body, &rest, None));
+            lines.push("Ok(this)".to_owned());
+        }
+        self.state.frames.pop();
+        lines.retain(|line| !line.is_empty());
+        let own = std::mem::replace(&mut self.state.notes, notes);
+        let own: String = own.into_iter().map(|note| format!("{}\n", note.text)).collect();
+        let visible = if method.is_public { "pub " } else { "" };
+        format!(
+            "{comments}{own}{visible}fn new({}) -> Result<Self, BoxError> {{\n{}\n}}",
+            parameters.join(", "),
+            indent(&lines.join("\n"))
+        )
+    }
+
+    /// The fields of a new object, from the variables of the constructor.
+    pub(super) fn parts_of(&mut self, class: &Rc<Class<'t>>) -> Vec<String> {
+        let mut parts = Vec::new();
+        for property in class.properties.iter().filter(|property| !property.is_static) {
+            let ty = self.property_type(class, property);
+            let php = format!("{PREFIX}{}", property.name);
+            let value = match self.frame().vars.get(&php).cloned() {
+                None => self.initial(property, &ty),
+                Some(var) => {
+                    let read = Expr::place(var.rust.clone(), var.ty.clone()).form(var.form);
+                    let moves = var.form == Form::Place && var.ty == ty && (!property.is_promoted || var.mutable);
+                    match &ty {
+                        _ if moves => var.rust,
+                        Type::Option(of) if **of == var.ty => {
+                            format!("Some({})", if moves { var.rust } else { read.owned() })
+                        }
+                        _ => self.owned_as(&read, &ty).unwrap_or_else(|| read.owned()),
+                    }
+                }
+            };
+            parts.push(if value == property.rust { value } else { format!("{}: {value}", property.rust) });
+        }
+        parts.extend(self.parent_part(class));
+        parts
+    }
+
+    /// A constructor that returns early: a method of an object that has its defaults.
+    pub(super) fn constructor_by_method(
+        &mut self,
+        number: usize,
+        class: &Rc<Class<'t>>,
+        method: &Method<'t>,
+        members: &[Node<'t>],
+    ) -> String {
+        let own = Method { rust: "construct".to_owned(), is_public: false, ..method.clone() };
+        let mut code = self.method(number, class, &own, members, "construct");
+        let Some(signature) = self.method_signature(class, method) else { return code };
+        let names = self.parameter_names(method.node);
+        let rust: Vec<String> = names.iter().map(|name| snake(name)).collect();
+        let parameters: Vec<String> =
+            rust.iter().zip(&signature.parameters).map(|(name, ty)| format!("{name}: {}", ty.parameter())).collect();
+        let frame = self.method_frame(class, &class.name, &names, class.node, "");
+        self.state.frames.push(frame);
+        let parts = self.parts_of(class);
+        self.state.frames.pop();
+        let visible = if method.is_public { "pub " } else { "" };
+        code.push_str(&format!(
+            "\n\n{visible}fn new({}) -> Result<Self, BoxError> {{\n    let mut this = {};\n    this.construct({})?;\n    Ok(this)\n}}",
+            parameters.join(", "),
+            indent(&literal(&parts)).trim_start(),
+            rust.join(", ")
+        ));
+        code
+    }
+
+    /// The value that a property has before it is assigned.
+    pub(super) fn initial(&mut self, property: &Property<'t>, ty: &Type) -> String {
+        if let Some(default) = property.default {
+            let e = self.expression(default);
+            let code = match self.coerced(&e, ty).filter(|_| e.ty != Type::Null) {
+                Some(e) => self.owned_as(&e, ty),
+                None => self.owned_as(&e, ty),
+            };
+            return code.unwrap_or_else(|| self.left_as(default, "a default of another type", ty.clone()).code);
+        }
+        match ty {
+            Type::Text => "String::new()",
+            Type::Int => "0",
+            Type::Float => "0.0",
+            Type::Bool => "false",
+            Type::Value => "Value::Null",
+            _ => "None",
+        }
+        .to_owned()
+    }
+}
+
+/// A place that can be changed.
+pub(super) fn place(rust: String, ty: Type) -> Var {
+    Var { rust, ty, form: Form::Place, literal: None, origin: None, block: 1, loops: 0, mutable: true }
+}
+
+/// `Self { ... }`
+pub(super) fn literal(parts: &[String]) -> String {
+    if parts.is_empty() {
+        return "Self".to_owned();
+    }
+    let line = format!("Self {{ {} }}", parts.join(", "));
+    if line.len() < 80 && !line.contains('\n') {
+        return line;
+    }
+    format!("Self {{\n{}\n}}", indent(&parts.iter().map(|part| format!("{part},\n")).collect::<String>()).trim_end())
+}

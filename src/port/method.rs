@@ -1,0 +1,326 @@
+//! Converts a class to a struct: its fields, constructor, methods and constants.
+
+use std::rc::Rc;
+
+use tree_sitter::Node;
+
+use super::Porter;
+use super::constructor::place;
+use super::frame::{Flow, Frame, Kind, Var};
+use super::lower::PREFIX;
+use super::members::{Class, Method, Property};
+use super::own::{method_key, plain_constant, property_key};
+use super::scope::uses;
+use super::syntax::{field, named};
+use super::text::indent;
+use super::value::{Expr, Form, Type};
+
+impl<'t> Porter<'t> {
+    /// A class as a struct and its implementation, with the comments above it.
+    pub(super) fn class_item(&mut self, number: usize, siblings: &[Node<'t>]) -> String {
+        let Some(class) = self.classes.get(number).cloned() else { return String::new() };
+        let mut out = self.comments_above(class.node, siblings, "///");
+        let mut notes = Vec::new();
+        for (member, why) in &class.unsupported {
+            self.note_left(*member, why);
+            notes.extend(std::mem::take(&mut self.state.notes).into_iter().map(|note| note.text));
+        }
+        for note in notes {
+            out.push_str(&format!("{note}\n"));
+        }
+        let fields = if class.is_abstract { String::new() } else { self.fields(&class) };
+        let ty = Type::Object(Rc::clone(&class.rust));
+        let clone = if self.is_constant(&ty) { "#[derive(Clone)]\n" } else { "" };
+        out.push_str(&format!("{clone}pub struct {}", class.rust));
+        out.push_str(&if fields.is_empty() { ";\n".to_owned() } else { format!(" {{\n{}\n}}\n", indent(&fields)) });
+        let mut items = self.class_constants(&class);
+        if !class.is_abstract && !class.methods.iter().any(|method| method.name == "__construct") {
+            items.push(self.default_constructor(&class));
+        }
+        let members = field(class.node, "body").map(named).unwrap_or_default();
+        let written = |method: &&Method<'t>| method.is_static || !class.is_abstract;
+        for method in class.methods.iter().filter(written) {
+            let item = if method.name == "__construct" {
+                self.constructor(number, &class, method, &members)
+            } else if method.name.ends_with("::__construct") {
+                self.method(number, &class, method, &members, "construct")
+            } else {
+                self.method(number, &class, method, &members, "")
+            };
+            items.push(item);
+        }
+        if !items.is_empty() {
+            out.push_str(&format!("\nimpl {} {{\n{}\n}}", class.rust, indent(&items.join("\n\n"))));
+        }
+        out
+    }
+
+    /// The comments above a class or a member.
+    pub(super) fn comments_above(&mut self, node: Node<'t>, siblings: &[Node<'t>], mark: &str) -> String {
+        let Some(number) = siblings.iter().position(|one| *one == node) else { return String::new() };
+        let mut above = Vec::new();
+        for comment in siblings.get(..number).unwrap_or_default().iter().rev() {
+            if comment.kind() != "comment" {
+                break;
+            }
+            if self.mark_emitted(*comment) {
+                above.insert(0, super::array::rust_comment(self.text(*comment)).replace("//", mark));
+            }
+        }
+        above.into_iter().map(|comment| format!("{comment}\n")).collect()
+    }
+
+    fn fields(&mut self, class: &Rc<Class<'t>>) -> String {
+        let mut out = String::new();
+        for property in class.properties.iter().filter(|property| !property.is_static) {
+            if let Some(node) = property.node {
+                let siblings = node.parent().map(named).unwrap_or_default();
+                out.push_str(&self.comments_above(node, &siblings, "///"));
+            }
+            let ty = self.property_type(class, property);
+            let visible = if property.is_public { "pub " } else { "" };
+            out.push_str(&format!("{visible}{}: {},\n", property.rust, ty.name()));
+        }
+        if let Some(base) = class.base {
+            let ty = self.foreign(self.text(base), base.start_byte());
+            if self.known.parents.contains(&class.rust) {
+                out.push_str(&format!("parent: {},\n", ty.name()));
+            }
+        }
+        for property in class.properties.iter().filter(|property| property.is_static) {
+            if let Some(node) = property.node {
+                self.note_left(node, "a static property: keep its value in a variable of the program");
+                let notes: Vec<_> = std::mem::take(&mut self.state.notes);
+                out.extend(notes.into_iter().map(|note| format!("{}\n", note.text)));
+            }
+        }
+        out.truncate(out.trim_end().len());
+        out
+    }
+
+    /// The type of a property: declared, required by its uses, or joined from its values.
+    pub(super) fn property_type(&mut self, class: &Rc<Class<'t>>, property: &Property<'t>) -> Type {
+        let key = property_key(class, &property.name);
+        let number = self.classes.iter().position(|known| known.name == class.name);
+        let outer = std::mem::replace(&mut self.frame().class, number);
+        let declared = property.declared.and_then(|ty| self.annotated(self.text(ty), ty.start_byte()));
+        self.frame().class = outer;
+        let always = property.is_promoted || class.assigned.contains(&property.name);
+        let ty = match (declared, self.known.implied.get(&key)) {
+            (Some(ty), _) => ty,
+            (None, Some(ty)) => match self.known.types.get(&key) {
+                Some(Type::Null) => Type::Option(Box::new(ty.clone())),
+                Some(Type::Value) | None => ty.clone(),
+                Some(known) => known.clone(),
+            },
+            (None, None) => self.known.types.get(&key).cloned().unwrap_or(Type::Value),
+        };
+        let ty = match ty {
+            Type::Null | Type::Unit => Type::Value,
+            Type::Body => Type::Text,
+            ty => Self::scalar(ty),
+        };
+        let optional = matches!(ty, Type::Option(_));
+        if ty.is_object() && !optional && !always { Type::Option(Box::new(ty)) } else { ty }
+    }
+
+    /// The types of the values that properties begin with.
+    pub(super) fn learn_defaults(&mut self, class: &Rc<Class<'t>>) {
+        for property in class.properties.iter().filter(|property| property.declared.is_none() && !property.is_static) {
+            let ty = match property.default {
+                Some(default) => {
+                    let frame = self.method_frame(class, &class.name, &[], default, "");
+                    self.dry_run(|porter| {
+                        porter.state.frames.push(frame);
+                        porter.expression(default).ty
+                    })
+                }
+                None if class.assigned.contains(&property.name) || property.is_promoted => continue,
+                None => Type::Null,
+            };
+            self.learn_type(property_key(class, &property.name), &ty);
+        }
+    }
+
+    fn class_constants(&mut self, class: &Rc<Class<'t>>) -> Vec<String> {
+        let mut out = Vec::new();
+        for constant in &class.constants {
+            let visible = if constant.is_public { "pub " } else { "" };
+            let name = constant.rust.clone();
+            let value = self.constant_value(class, constant);
+            let siblings = constant.value.parent().and_then(|element| element.parent());
+            let comments = siblings.map(|node| {
+                let all = node.parent().map(named).unwrap_or_default();
+                self.comments_above(node, &all, "///")
+            });
+            let comments = comments.unwrap_or_default();
+            out.push(match plain_constant(&value) {
+                Some(ty) => format!("{comments}{visible}const {}: {ty} = {};", name.to_uppercase(), value.code),
+                None => {
+                    let frame = self.method_frame(class, &constant.of, &[], constant.value, "");
+                    self.state.frames.push(frame);
+                    let value = self.expression(constant.value);
+                    let value = self.owned_as(&value, &Type::Value).unwrap_or_else(|| self.todo(constant.value));
+                    self.state.frames.pop();
+                    let notes: String = std::mem::take(&mut self.state.notes)
+                        .into_iter()
+                        .map(|note| format!("{}\n", note.text))
+                        .collect();
+                    let name = class.function_of(constant);
+                    format!("{comments}{notes}{visible}fn {name}() -> Result<Value, BoxError> {{\n    Ok({value})\n}}")
+                }
+            });
+        }
+        out
+    }
+
+    /// A frame for code of a class, without its properties.
+    pub(super) fn method_frame(
+        &mut self,
+        class: &Rc<Class<'t>>,
+        of: &str,
+        names: &[String],
+        body: Node<'t>,
+        receiver: &'static str,
+    ) -> Frame {
+        let mut known: Vec<String> = names.to_vec();
+        known.extend(class.properties.iter().map(|property| format!("{PREFIX}{}", property.name)));
+        known.push("this".to_owned());
+        let number = self.classes.iter().position(|one| one.name == class.name);
+        Frame {
+            uses: Rc::new(uses(body, self.php, &known)),
+            class: number,
+            declared_in: of.to_owned(),
+            receiver,
+            flows: vec![Flow { kind: Kind::Function, returns: Some(Type::Value), ..Flow::default() }],
+            ..Frame::default()
+        }
+    }
+
+    /// Adds the properties of an object to the variables of a method.
+    pub(super) fn add_properties(&mut self, frame: &mut Frame, class: &Rc<Class<'t>>, receiver: &str) {
+        for property in class.properties.iter().filter(|property| !property.is_static) {
+            let ty = self.property_type(class, property);
+            let key = property_key(class, &property.name);
+            let origin = (ty == Type::Value && property.declared.is_none()).then(|| key.into());
+            let rust = format!("{receiver}.{}", property.rust);
+            let var = Var { origin, ..place(rust, ty) };
+            frame.vars.insert(format!("{PREFIX}{}", property.name), var);
+        }
+        let this =
+            Var { form: Form::Ref, mutable: false, ..place(receiver.to_owned(), Type::Object(Rc::clone(&class.rust))) };
+        frame.vars.insert("this".to_owned(), this);
+    }
+
+    pub(super) fn method(
+        &mut self,
+        number: usize,
+        class: &Rc<Class<'t>>,
+        method: &Method<'t>,
+        members: &[Node<'t>],
+        word: &str,
+    ) -> String {
+        let _ = number;
+        let mut out = self.comments_above(method.node, members, "///");
+        let body = field(method.node, "body").unwrap_or(method.node);
+        let names = self.parameter_names(method.node);
+        let receiver = if method.is_static { "" } else { "self" };
+        let mut frame = self.method_frame(class, &method.of, &names, body, receiver);
+        if !method.is_static {
+            self.add_properties(&mut frame, class, "self");
+        }
+        let fluent = self.is_fluent(method.node);
+        let changes = frame.uses.iter().any(|(name, story)| {
+            super::lower::property(name).is_some() && story.uses.iter().any(|one| one.act != super::scope::Act::Read)
+        });
+        (frame.mutates, frame.fluent) = (changes, fluent);
+        let returns = self.method_returns(class, method);
+        let notes = std::mem::take(&mut self.state.notes);
+        let parts = self.written_method(method.node, frame, body, returns.clone());
+        let own = std::mem::replace(&mut self.state.notes, notes);
+        let Some((parameters, code, flow, mutates)) = parts else {
+            self.note_left(method.node, "a method with parameters of an unknown form");
+            let notes: Vec<String> = std::mem::take(&mut self.state.notes).into_iter().map(|note| note.text).collect();
+            return format!("{out}{}", notes.join("\n"));
+        };
+        for note in own {
+            out.push_str(&format!("{}\n", note.text));
+        }
+        if mutates && self.learns() {
+            self.found.mutating.insert((Rc::clone(&class.rust), method.name.clone()));
+        }
+        if field(method.node, "return_type").is_none() && word.is_empty() {
+            let key = format!("return {}", method_key(class, method));
+            let all = flow
+                .returned
+                .iter()
+                .fold(None, |ty: Option<Type>, one| Some(ty.map_or_else(|| one.clone(), |ty| Self::both(&ty, one))));
+            self.learn_type(key, &all.unwrap_or(Type::Null));
+        }
+        let mutates = self.known.mutating.contains(&(Rc::clone(&class.rust), method.name.clone())) || mutates;
+        let this = match (method.is_static, mutates) {
+            (true, _) => None,
+            (false, true) => Some("&mut self".to_owned()),
+            (false, false) => Some("&self".to_owned()),
+        };
+        let parameters: Vec<String> = this.into_iter().chain(parameters).collect();
+        let returns = match (fluent, mutates) {
+            (true, true) => "&mut Self".to_owned(),
+            (true, false) => "&Self".to_owned(),
+            _ => returns.name(),
+        };
+        let visible = if method.is_public { "pub " } else { "" };
+        out.push_str(&format!(
+            "{visible}fn {}({}) -> Result<{returns}, BoxError> {{\n{}\n}}",
+            method.rust,
+            parameters.join(", "),
+            indent(&code)
+        ));
+        out
+    }
+
+    /// The parameters and the body of a method, how it ends, and whether it changes its object.
+    fn written_method(
+        &mut self,
+        node: Node<'t>,
+        frame: Frame,
+        body: Node<'t>,
+        returns: Type,
+    ) -> Option<(Vec<String>, String, Flow, bool)> {
+        self.state.frames.push(Frame { uses: Rc::default(), vars: Default::default(), ..frame.clone() });
+        let signature = self.signature(node, returns.clone());
+        self.state.frames.pop();
+        let (_, parameters) = signature?;
+        let (code, flow, mutates) = self.function_once(node, frame, body, Some(returns))?;
+        Some((parameters, code, flow, mutates))
+    }
+
+    /// The value of a property, converted as PHP converts it.
+    pub(super) fn for_property(&mut self, name: &str, e: Expr) -> Expr {
+        let (Some(class), Some(name)) = (self.this_class(), super::lower::property(name)) else { return e };
+        let Some(property) = class.properties.iter().find(|property| property.name == name).cloned() else { return e };
+        let key = property_key(&class, name);
+        let declared = property.declared.and_then(|ty| self.annotated(self.text(ty), ty.start_byte()));
+        let Some(declared) = declared else {
+            if let Some(ty) = self.known.implied.get(&key).cloned() {
+                self.imply(&e, &ty);
+            }
+            self.learn_type(key, &e.ty);
+            return e;
+        };
+        if e.ty == Type::Value {
+            self.imply(&e, &declared);
+        }
+        if let Some(of) = property.declared.and_then(|ty| self.nullable_of(ty)) {
+            return self.nullable(&e, &of);
+        }
+        match self.coerced(&e, &declared) {
+            Some(e) if e.ty == declared => e,
+            Some(e) => match self.owned_as(&e, &declared) {
+                Some(code) => Expr::new(code, declared),
+                None => e,
+            },
+            None => e,
+        }
+    }
+}

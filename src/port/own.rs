@@ -1,0 +1,360 @@
+//! Converts uses of the file's own classes, and of objects whose class is in another file.
+
+use std::rc::Rc;
+
+use tree_sitter::Node;
+
+use super::Porter;
+use super::facts::Kind;
+use super::members::{Class, Method};
+use super::syntax::{arguments, children, field, variable};
+use super::value::{Bond, Expr, Form, Signature, Type};
+use super::yours::Use;
+
+/// Why an object that changes is not copied.
+const SHARED: &str = "objects that change are shared in PHP, which a copy would not be: use one variable for it";
+
+impl<'t> Porter<'t> {
+    /// Whether objects of a class never change after their construction, so that a clone is equal.
+    pub(super) fn is_constant(&self, ty: &Type) -> bool {
+        let Type::Object(name) = ty else { return true };
+        let changes = self.known.mutating.iter().any(|(class, _)| class == name) || self.known.exposed.contains(name);
+        let holds = self.class_named(name).is_some_and(|class| {
+            class.properties.iter().any(|property| {
+                let ty = self.known.types.get(&property_key(&class, &property.name));
+                matches!(ty, Some(Type::Promise(_)))
+                    || matches!(ty, Some(inner @ Type::Object(other)) if other != name && !self.is_constant(inner))
+            })
+        });
+        !changes && !holds
+    }
+
+    /// Lists the copy of an object that changes. Returns the code of the copy otherwise.
+    pub(super) fn shared(&mut self, e: &Expr, node: Node<'t>) -> Option<String> {
+        if e.form == Form::Owned || self.is_constant(&e.ty) {
+            return None;
+        }
+        Some(self.left_as(node, SHARED, e.ty.clone()).code)
+    }
+
+    /// The class of the method that is being converted.
+    pub(super) fn this_class(&mut self) -> Option<Rc<Class<'t>>> {
+        self.frame().class.and_then(|number| self.classes.get(number).cloned())
+    }
+
+    /// `$object->method(...)` of a class of the file or of another file; `None` for other objects.
+    pub(super) fn object_call(&mut self, node: Node<'t>, object: Node<'t>, of: &Expr, method: &str) -> Option<Expr> {
+        let php = format!("{}->{method}()", super::text::short(self.text(object), 40));
+        match &of.ty {
+            Type::Object(name) => {
+                let class = self.class_named(name)?;
+                let is_this = variable(object, self.php) == Some("this");
+                Some(self.own_method(node, &class, of, method, is_this))
+            }
+            Type::Foreign(name) => {
+                let used = Use { kind: Kind::Method, owner: Some(name.clone()), object: of.tight(), name: method, php };
+                let Some(given) = arguments(node) else {
+                    return Some(self.left(node, "named and unpacked arguments have no counterpart here"));
+                };
+                Some(self.stub(node, &used, &given))
+            }
+            Type::Value => {
+                let origin = of.origin.clone()?;
+                let ty = match method {
+                    "getStatusCode" | "getReasonPhrase" => Type::Response,
+                    _ => self.object_of(&origin, node.start_byte()),
+                };
+                self.imply_origin(&origin, &ty);
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn own_method(&mut self, node: Node<'t>, class: &Rc<Class<'t>>, of: &Expr, method: &str, is_this: bool) -> Expr {
+        let lower = method.to_lowercase();
+        let Some(found) = class.methods.iter().find(|known| known.name == lower).cloned() else {
+            return self.inherited(node, class, of, method);
+        };
+        if found.is_static {
+            return self.own_static(node, class, &found);
+        }
+        let changes = self.known.mutating.contains(&(Rc::clone(&class.rust), found.name.clone()));
+        if changes {
+            if is_this {
+                self.frame().mutates = true;
+            } else if of.form != Form::Owned && !self.may_change(of) {
+                return self.left(node, "a method changes an object that the caller may share: return a new one");
+            }
+        }
+        let Some(signature) = self.method_signature(class, &found) else {
+            return self.left(node, "a method with parameters of an unknown form");
+        };
+        // The arguments must not borrow the object that the method changes.
+        self.detach = changes;
+        let e = self.call_of(node, &format!("{}.{}", of.tight(), found.rust), &signature);
+        self.detach = false;
+        e
+    }
+
+    /// A method that the file's classes do not have: that of a parent in another file.
+    fn inherited(&mut self, node: Node<'t>, class: &Rc<Class<'t>>, of: &Expr, method: &str) -> Expr {
+        let Some(base) = class.base else {
+            return self.left(node, &format!("the class has no method {method}, or PHP finds it at run time"));
+        };
+        let Type::Foreign(owner) = self.foreign(self.text(base), base.start_byte()) else {
+            return self.left(node, "a parent of an unknown form");
+        };
+        let Some(given) = arguments(node) else {
+            return self.left(node, "named and unpacked arguments have no counterpart here");
+        };
+        let php = format!("{}->{method}()", self.text(base));
+        self.uses_parent();
+        let object = if of.code.is_empty() { String::new() } else { format!("{}.parent", of.tight()) };
+        let kind = if object.is_empty() { Kind::Static } else { Kind::Method };
+        let used = Use { kind, owner: Some(owner), object, name: method, php };
+        self.stub(node, &used, &given)
+    }
+
+    /// `Class::method(...)`, also with `self`, `static` and `parent`; `None` for other classes.
+    pub(super) fn own_scoped(&mut self, node: Node<'t>, scope: Node<'t>, method: &str) -> Option<Expr> {
+        let word = self.text(scope).to_ascii_lowercase();
+        let lower = method.to_lowercase();
+        let (class, found) = match word.as_str() {
+            "parent" => {
+                let class = self.this_class()?;
+                let of = self.frame().declared_in.clone();
+                let above = class.ancestors.iter().skip_while(|name| **name != of && class.name != of);
+                let above: Vec<&String> = above.filter(|name| **name != of).collect();
+                let keyed = above.iter().find_map(|name| {
+                    class.methods.iter().find(|known| known.name == format!("{name}::{lower}")).cloned()
+                });
+                let found = keyed.or_else(|| {
+                    class
+                        .methods
+                        .iter()
+                        .find(|known| known.name == lower && above.iter().any(|name| **name == known.of))
+                        .cloned()
+                });
+                let Some(found) = found else {
+                    let object = self.this_object();
+                    return Some(self.inherited(node, &class, &object, method));
+                };
+                (class, found)
+            }
+            "self" => {
+                let class = self.this_class()?;
+                let of = self.frame().declared_in.clone();
+                let keyed = class.methods.iter().find(|known| known.name == format!("{of}::{lower}"));
+                let found = keyed.or_else(|| class.methods.iter().find(|known| known.name == lower)).cloned();
+                match found {
+                    Some(found) => (class, found),
+                    None => {
+                        let object = self.this_object();
+                        return Some(self.inherited(node, &class, &object, method));
+                    }
+                }
+            }
+            _ => {
+                let class = match word.as_str() {
+                    "static" => self.this_class()?,
+                    _ => self.own_class(scope)?,
+                };
+                match class.methods.iter().find(|known| known.name == lower).cloned() {
+                    Some(found) => (class, found),
+                    None => return Some(self.inherited(node, &class, &Expr::new("", Type::Unit), method)),
+                }
+            }
+        };
+        if found.is_static {
+            return Some(self.own_static(node, &class, &found));
+        }
+        let object = self.this_object();
+        if object.code.is_empty() {
+            return Some(self.left(node, "a method is called without its object"));
+        }
+        if self.known.mutating.contains(&(Rc::clone(&class.rust), found.name.clone())) {
+            self.frame().mutates = true;
+        }
+        let Some(signature) = self.method_signature(&class, &found) else {
+            return Some(self.left(node, "a method with parameters of an unknown form"));
+        };
+        Some(self.call_of(node, &format!("{}.{}", object.code, found.rust), &signature))
+    }
+
+    fn this_object(&mut self) -> Expr {
+        let receiver = self.frame().receiver;
+        let ty = self.this_class().map_or(Type::Unit, |class| Type::Object(Rc::clone(&class.rust)));
+        Expr::place(receiver, ty).form(Form::Ref)
+    }
+
+    fn own_static(&mut self, node: Node<'t>, class: &Rc<Class<'t>>, method: &Method<'t>) -> Expr {
+        let Some(signature) = self.method_signature(class, method) else {
+            return self.left(node, "a method with parameters of an unknown form");
+        };
+        self.call_of(node, &format!("{}::{}", class.rust, method.rust), &signature)
+    }
+
+    /// `new Class(...)` of a class of the file.
+    pub(super) fn own_creation(&mut self, node: Node<'t>, class: &Rc<Class<'t>>) -> Expr {
+        let ty = Type::Object(Rc::clone(&class.rust));
+        let signature = match class.method("__construct").cloned() {
+            Some(constructor) => self.method_signature(class, &constructor),
+            None => Some(Rc::new(Signature {
+                parameters: Vec::new(),
+                defaults: Vec::new(),
+                nullable: Vec::new(),
+                returns: ty.clone(),
+            })),
+        };
+        let Some(signature) = signature else {
+            return self.left_as(node, "a constructor with parameters of an unknown form", ty);
+        };
+        let e = self.call_of(node, &format!("{}::new", class.rust), &signature);
+        // A constructor returns its object.
+        if e.code.starts_with(&*class.rust) { Expr { ty, form: Form::Owned, ..e } } else { e }
+    }
+
+    fn call_of(&mut self, node: Node<'t>, code: &str, signature: &Signature) -> Expr {
+        match arguments(node) {
+            Some(given) => self.own_call(node, code, signature, &given),
+            None => {
+                self.left_as(node, "named and unpacked arguments have no counterpart here", signature.returns.clone())
+            }
+        }
+    }
+
+    /// The signature of a method. Its return type is declared, or what its translation found.
+    pub(super) fn method_signature(&mut self, class: &Rc<Class<'t>>, method: &Method<'t>) -> Option<Rc<Signature>> {
+        let key = method_key(class, method);
+        if let Some(known) = self.signatures.get(&key) {
+            return known.clone();
+        }
+        let returns = self.method_returns(class, method);
+        let number = self.classes.iter().position(|known| known.name == class.name);
+        let frame = super::frame::Frame { class: number, declared_in: method.of.clone(), ..Default::default() };
+        self.state.frames.push(frame);
+        let signature = self.signature(method.node, returns).map(|(signature, _)| Rc::new(signature));
+        self.state.frames.pop();
+        self.signatures.insert(key, signature.clone());
+        signature
+    }
+
+    pub(super) fn method_returns(&mut self, class: &Rc<Class<'t>>, method: &Method<'t>) -> Type {
+        if method.name.ends_with("__construct") {
+            return Type::Unit;
+        }
+        if self.is_fluent(method.node) {
+            return Type::Object(Rc::clone(&class.rust));
+        }
+        let declared = field(method.node, "return_type");
+        let number = self.classes.iter().position(|known| known.name == class.name);
+        let outer = std::mem::replace(&mut self.frame().class, number);
+        let declared = declared.and_then(|ty| self.annotated(self.text(ty), ty.start_byte()));
+        self.frame().class = outer;
+        match declared {
+            Some(ty) => ty,
+            None => match self.known.types.get(&format!("return {}", method_key(class, method))) {
+                Some(Type::Null) => Type::Unit,
+                Some(ty) => Self::scalar(ty.clone()),
+                None => Type::Value,
+            },
+        }
+    }
+
+    /// Whether every `return` of a method returns its object.
+    pub(super) fn is_fluent(&self, method: Node<'t>) -> bool {
+        let Some(body) = field(method, "body") else { return false };
+        let ends = children(body).last().is_some_and(|last| last.kind() == "return_statement");
+        let (mut stack, mut returns) = (vec![body], 0);
+        while let Some(node) = stack.pop() {
+            match node.kind() {
+                "anonymous_function" | "arrow_function" => continue,
+                "return_statement" => {
+                    if children(node).first().and_then(|value| variable(*value, self.php)) != Some("this") {
+                        return false;
+                    }
+                    returns += 1;
+                }
+                _ => stack.extend(children(node)),
+            }
+        }
+        ends && returns > 0
+    }
+
+    /// `Class::CONSTANT` of a class of the file or of another file.
+    pub(super) fn own_constant(&mut self, node: Node<'t>, scope: Node<'t>, name: &str) -> Option<Expr> {
+        let word = self.text(scope).to_ascii_lowercase();
+        if name == "class" {
+            return match word.as_str() {
+                "self" | "static" => self.own_class(scope).map(|class| Expr::literal(&class.full)),
+                "parent" => None,
+                _ => {
+                    if let Some(class) = self.own_class(scope) {
+                        return Some(Expr::literal(&class.full));
+                    }
+                    let written = self.text(scope).trim_start_matches('\\');
+                    let full = self.aliases.get(&written.to_lowercase()).cloned();
+                    Some(Expr::literal(&full.unwrap_or_else(|| written.to_owned())))
+                }
+            };
+        }
+        let class = match word.as_str() {
+            "parent" => self.this_class(),
+            _ => self.own_class(scope),
+        };
+        let Some(class) = class else {
+            let ty = self.foreign(self.text(scope), scope.start_byte());
+            let Type::Foreign(owner) = ty else { return None };
+            let php = self.text(node).to_owned();
+            let used = Use { kind: Kind::Constant, owner: Some(owner), object: String::new(), name, php };
+            return Some(self.stub_of(node, &used, Vec::new()));
+        };
+        let constant = class.constants.iter().find(|constant| constant.name == name)?.clone();
+        let rust = constant.rust.clone();
+        let value = self.constant_value(&class, &constant);
+        Some(match plain_constant(&value) {
+            Some(_) => {
+                let code = format!("{}::{}", class.rust, rust.to_uppercase());
+                Expr { literal: value.literal.clone(), ..Expr::new(code, value.ty).form(value.form).small(value.small) }
+            }
+            None => {
+                let end = self.try_any();
+                let name = class.function_of(&constant);
+                Expr::new(format!("{}::{name}(){end}", class.rust), Type::Value).bond(Bond::Tight)
+            }
+        })
+    }
+
+    /// The value of a constant, in the scope of its class.
+    pub(super) fn constant_value(&mut self, class: &Rc<Class<'t>>, constant: &super::members::Constant<'t>) -> Expr {
+        let number = self.classes.iter().position(|known| known.name == class.name);
+        let frame = super::frame::Frame { class: number, declared_in: constant.of.clone(), ..Default::default() };
+        let value = constant.value;
+        self.dry_run(|porter| {
+            porter.state.frames.push(frame);
+            porter.expression(value)
+        })
+    }
+}
+
+/// The Rust type of a constant that needs no code; `None` for arrays and calculations.
+pub(super) fn plain_constant(value: &Expr) -> Option<&'static str> {
+    match (&value.ty, &value.literal) {
+        (Type::Text, Some(_)) => Some("&'static str"),
+        (Type::Int, _) if value.code.bytes().all(|byte| b"0123456789-+*_i() ".contains(&byte)) => Some("i64"),
+        (Type::Float, _) if value.inside.is_some() => Some("f64"),
+        (Type::Bool, _) if matches!(value.code.as_str(), "true" | "false") => Some("bool"),
+        _ => None,
+    }
+}
+
+/// The key of a method in the tables.
+pub(super) fn method_key(class: &Class<'_>, method: &Method<'_>) -> String {
+    format!("{}::{}", class.name, method.name)
+}
+
+/// The key of a property in the tables.
+pub(super) fn property_key(class: &Class<'_>, name: &str) -> String {
+    format!("property {} {name}", class.name)
+}

@@ -1,0 +1,239 @@
+//! Stubs for what other files define: functions, classes and their members. Each becomes one item
+//! of the module `yours`, with the types that its uses have.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
+
+use tree_sitter::Node;
+
+use super::facts::{Kind, Stub};
+use super::syntax::line;
+use super::text::{indent, pascal, snake};
+use super::value::{Expr, Type};
+use super::{Left, Porter};
+
+/// The parts of a use of a stub.
+pub(super) struct Use<'a> {
+    pub(super) kind: Kind,
+    pub(super) owner: Option<Rc<str>>,
+    /// The code of the object, for members of objects.
+    pub(super) object: String,
+    pub(super) name: &'a str,
+    pub(super) php: String,
+}
+
+/// A type that stands for uses that differ in it.
+const DIFFERENT: Type = Type::Unit;
+
+const WHY_DIFFERENT: &str = "its uses give it values of different types, which have no common type here";
+
+impl<'t> Porter<'t> {
+    /// The stub type of a class that is not in the file.
+    pub(super) fn foreign(&self, written: &str, at: usize) -> Type {
+        let written = written.trim_start_matches('\\');
+        let full = self.aliases.get(&written.to_lowercase()).map_or(written, String::as_str);
+        let name = self.foreign_name(full, full.rsplit('\\').next().unwrap_or(full));
+        self.foreign_lines.borrow_mut().entry(name.clone()).or_insert_with(|| (full.to_owned(), at));
+        Type::Foreign(name)
+    }
+
+    fn foreign_name(&self, key: &str, short: &str) -> Rc<str> {
+        let key = key.to_lowercase();
+        if let Some(known) = self.foreign_names.borrow().get(&key) {
+            return Rc::clone(known);
+        }
+        let mut name = pascal(short);
+        while self.foreign_names.borrow().values().any(|known| **known == *name) {
+            name.push('_');
+        }
+        let name: Rc<str> = name.into();
+        self.foreign_names.borrow_mut().insert(key, Rc::clone(&name));
+        name
+    }
+
+    /// The type of an object whose class only its uses tell.
+    pub(super) fn object_of(&self, origin: &str, at: usize) -> Type {
+        let stub = self.found.stubs.get(origin).or_else(|| self.known.stubs.get(origin));
+        if let Some(owner) = stub.and_then(|stub| stub.owner.clone()) {
+            return Type::Foreign(owner);
+        }
+        let short = match stub {
+            Some(stub) => stub.name.clone(),
+            None => origin.rsplit(' ').next().unwrap_or(origin).to_owned(),
+        };
+        let name = self.foreign_name(&format!("{short}()"), &short);
+        let shown = stub.map_or_else(|| format!("the class of ${short}"), |stub| format!("the class of {}", stub.php));
+        self.foreign_lines.borrow_mut().entry(name.clone()).or_insert_with(|| (shown, at));
+        Type::Foreign(name)
+    }
+
+    /// A use of something that another file defines.
+    pub(super) fn stub(&mut self, node: Node<'t>, used: &Use<'_>, given: &[Node<'t>]) -> Expr {
+        let given: Vec<Expr> = given.iter().map(|one| self.expression(*one)).collect();
+        self.stub_of(node, used, given)
+    }
+
+    pub(super) fn stub_of(&mut self, node: Node<'t>, used: &Use<'_>, given: Vec<Expr>) -> Expr {
+        let owner = used.owner.as_deref().unwrap_or_default();
+        let key = format!("{owner} {:?} {}/{}", used.kind, used.name.to_lowercase(), given.len());
+        let returns = match used.kind {
+            Kind::New => Type::Foreign(used.owner.clone().unwrap_or_else(|| "Object".into())),
+            Kind::Set => Type::Unit,
+            _ => self.known.implied.get(&key).cloned().unwrap_or(Type::Value),
+        };
+        let (mut types, mut passed) = (Vec::new(), Vec::new());
+        for (number, e) in given.iter().enumerate() {
+            let ty = match &e.ty {
+                Type::Null => Type::Value,
+                Type::Body => Type::Text,
+                Type::Status => Type::Int,
+                Type::Option(of) if !of.is_object() => Type::Value,
+                Type::Unit
+                | Type::MaybeBody
+                | Type::MaybeResponse
+                | Type::Promise(_)
+                | Type::Promises(_)
+                | Type::Answers(_)
+                | Type::Outcome(_)
+                | Type::MediaHeaders
+                | Type::MediaStream
+                | Type::Bytes => {
+                    return self.left_as(node, "an argument that a function of another file cannot take here", returns);
+                }
+                other => other.clone(),
+            };
+            let stub = self.known.stubs.get(&key);
+            let wanted = stub.and_then(|stub| stub.parameters.get(number)).cloned().unwrap_or_else(|| ty.clone());
+            if wanted == DIFFERENT {
+                types.push(DIFFERENT);
+                return self.left_as(node, WHY_DIFFERENT, returns);
+            }
+            let code = self.argument(e, &wanted).or_else(|| self.argument(e, &ty)).unwrap_or_else(|| e.reference());
+            passed.push(code);
+            types.push(ty);
+        }
+        let name = self.stub_names.get(&key).cloned().unwrap_or_else(|| base_name(used.kind, used.name));
+        if self.learns() {
+            let span = (node.start_byte(), node.end_byte());
+            let stub = self.found.stubs.entry(key.clone()).or_insert_with(|| Stub {
+                owner: used.owner.clone(),
+                kind: used.kind,
+                name: used.name.to_owned(),
+                php: used.php.clone(),
+                parameters: types.clone(),
+                returns: returns.clone(),
+                lines: BTreeSet::new(),
+                span,
+            });
+            stub.lines.insert(line(node));
+            for (known, ty) in stub.parameters.iter_mut().zip(&types) {
+                if known != ty {
+                    *known = if known.is_object() || ty.is_object() { DIFFERENT } else { Type::Value };
+                }
+            }
+        }
+        let end = self.try_any();
+        let arguments = passed.join(", ");
+        let code = match used.kind {
+            Kind::Function => format!("yours::{name}({arguments}){end}"),
+            Kind::New | Kind::Static | Kind::Constant => format!("yours::{owner}::{name}({arguments}){end}"),
+            Kind::Method | Kind::Get | Kind::Set => format!("{}.{name}({arguments}){end}", used.object),
+        };
+        let value = returns == Type::Value;
+        Expr::new(code, returns).origin(value.then(|| key.into()))
+    }
+
+    /// Names for the stubs that are known: no two members of a type have the same.
+    pub(super) fn named_stubs(stubs: &BTreeMap<String, Stub>) -> HashMap<String, String> {
+        let mut taken: HashSet<(Option<Rc<str>>, String)> = HashSet::new();
+        let mut names = HashMap::new();
+        for (key, stub) in stubs {
+            let mut name = base_name(stub.kind, &stub.name);
+            while !taken.insert((stub.owner.clone(), name.clone())) {
+                name.push('_');
+            }
+            names.insert(key.clone(), name);
+        }
+        names
+    }
+
+    /// The module `yours`, and its list. Empty if the file needs none.
+    pub(super) fn yours(&mut self) -> Option<String> {
+        let stubs = self.found.stubs.clone();
+        let types = self.foreign_lines.borrow().clone();
+        if stubs.is_empty() && types.is_empty() {
+            return None;
+        }
+        let mut items = Vec::new();
+        for (key, stub) in stubs.iter().filter(|(_, stub)| stub.owner.is_none()) {
+            items.push(self.stub_item(key, stub));
+        }
+        let mut owners: BTreeMap<Rc<str>, (String, usize)> = types.into_iter().collect();
+        for stub in stubs.values() {
+            if let Some(owner) = &stub.owner {
+                owners.entry(owner.clone()).or_insert_with(|| (owner.to_string(), stub.span.0));
+            }
+        }
+        for (owner, (php, at)) in owners {
+            let members: Vec<String> = stubs
+                .iter()
+                .filter(|(_, stub)| stub.owner.as_ref() == Some(&owner))
+                .map(|(key, stub)| self.stub_item(key, stub))
+                .collect();
+            let (line, why) = (self.line_at(at), "it is not in this file: complete it in mod yours".to_owned());
+            self.state.left.push(Left { line, why, php: php.clone(), span: (at, at) });
+            let members = if members.is_empty() {
+                String::new()
+            } else {
+                format!("\n\nimpl {owner} {{\n{}\n}}", indent(&members.join("\n\n")))
+            };
+            items.push(format!(
+                "/// {php}. Its clones are the same object, as in PHP.\n#[derive(Clone)]\npub struct {owner};{members}"
+            ));
+        }
+        let items = indent(&items.join("\n\n"));
+        let docs = "/// What the PHP uses of other files. Complete each item.";
+        Some(format!(
+            "{docs}\n#[allow(dead_code, unused_imports, unused_variables)]\nmod yours {{\n    use super::*;\n\n{items}\n}}"
+        ))
+    }
+
+    fn stub_item(&mut self, key: &str, stub: &Stub) -> String {
+        let lines: Vec<String> = stub.lines.iter().map(usize::to_string).collect();
+        if stub.owner.is_none() {
+            let why = "it is not in this file: complete it in mod yours".to_owned();
+            let line = stub.lines.first().copied().unwrap_or(1);
+            self.state.left.push(Left { line, why, php: stub.php.clone(), span: stub.span });
+        }
+        let name = self.stub_names.get(key).cloned().unwrap_or_else(|| base_name(stub.kind, &stub.name));
+        let letters = "abcdefghijklmnopqrstuvwxyz".chars();
+        let object = matches!(stub.kind, Kind::Method | Kind::Get | Kind::Set);
+        let own = object.then(|| "&self".to_owned());
+        let parameters = letters.zip(&stub.parameters).map(|(letter, ty)| format!("{letter}: {}", ty.parameter()));
+        let parameters: Vec<String> = own.into_iter().chain(parameters).collect();
+        let word = if lines.len() == 1 { "line" } else { "lines" };
+        format!(
+            "/// PHP: {}, {word} {}.\npub fn {name}({}) -> Result<{}, BoxError> {{\n    todo!({})\n}}",
+            stub.php,
+            lines.join(", "),
+            parameters.join(", "),
+            stub.returns.name(),
+            super::text::quoted(&super::text::braced_text(&stub.php)),
+        )
+    }
+
+    fn line_at(&self, at: usize) -> usize {
+        self.php.get(..at).unwrap_or_default().bytes().filter(|byte| *byte == b'\n').count() + 1
+    }
+}
+
+fn base_name(kind: Kind, name: &str) -> String {
+    match kind {
+        Kind::New => "new".to_owned(),
+        Kind::Set => format!("set_{}", snake(name).trim_end_matches('_')),
+        _ => match snake(name.rsplit('\\').next().unwrap_or(name)) {
+            taken if taken == "new" => "new_".to_owned(),
+            free => free,
+        },
+    }
+}
