@@ -6,6 +6,9 @@
 #[doc = include_str!("../../docs/manual/getting-started.md")]
 struct GettingStarted;
 
+#[doc = include_str!("../../docs/manual/calls.md")]
+struct Calls;
+
 #[doc = include_str!("../../docs/manual/without-types.md")]
 struct WithoutTypes;
 

@@ -1,8 +1,8 @@
 //! The options of a call, and the table of their keys: the reserved keys, and the Guzzle options
 //! that this crate rejects.
 //!
-//! This is the only place in the code that lists the names. The READMEs contain the same table for
-//! users, and a test compares them.
+//! This is the only place in the code that lists the names. The page "Options" of the manual has
+//! the same table for users, and a test compares them.
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -26,9 +26,11 @@ use crate::transport::sink::{Progress, Sink};
 /// settings such as time limits.
 ///
 /// Options are usually converted from a JSON object (`json!({...})`). `()` converts to no options,
-/// and a [`Media`] to an upload without other options. Each key is either a reserved option (see
-/// the [table](crate#options)) or a path variable. Unknown keys are rejected before anything is
-/// sent.
+/// and a [`Media`] to an upload without other options. Each key is either a reserved option or
+/// a path variable. Unknown keys are rejected before anything is sent. The reserved options are
+/// listed in [the manual][options].
+///
+/// [options]: https://github.com/wechatpay-chain/wechatpay-chain/blob/main/docs/manual/options.md
 ///
 /// The methods set values that JSON cannot represent: bytes, serializable types, files, writers and
 /// functions.

@@ -1,8 +1,7 @@
 //! The options of a call: reserved keys named after Guzzle's request options, and path variables.
 //!
 //! A new option needs a field of `CallConfig` or `RequestSpec`, one line in `keys.rs` that reads it
-//! from JSON, a row in the table of both READMEs, and a section in both `docs/manual/options`
-//! pages.
+//! from JSON, a row in the table, and a section, of both `docs/manual/options` pages.
 
 pub(crate) mod keys;
 pub(crate) mod media;

@@ -206,8 +206,8 @@ impl Wake for Watched {
 }
 
 /// hyper's connection and its response wake each other. Such a wake-up would cost one more poll of
-/// the whole call, and of the runtime's I/O. On a `current_thread` runtime, every wake-up by the I/O
-/// driver comes between two polls.
+/// the whole call, and of the runtime's I/O. On a `current_thread` runtime, every wake-up by the
+/// I/O driver comes between two polls.
 #[tokio::test]
 async fn a_poll_of_a_call_does_not_wake_the_call() {
     let sandbox = sandbox();

@@ -268,8 +268,7 @@ fn first_column(text: &str, heading: &str) -> Vec<String> {
 
 #[test]
 fn the_pages_on_options_and_errors_are_complete() {
-    let readme = read(&root().join("README.md"));
-    let options = first_column(&readme, "\n## Options\n");
+    let options = first_column(&page("options"), "\n## All options\n");
     assert!(options.len() > 15, "{options:?}");
     let errors = read(&root().join("src/proto/error_kind.rs"));
     let errors = errors.split("pub enum ErrorKind {").nth(1).and_then(|rest| rest.split("\n}").next()).expect("kinds");
