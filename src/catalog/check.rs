@@ -281,17 +281,16 @@ impl<'a> Check<'a> {
 
     /// The place, other than the given one, that documents a field of this name and has not got it.
     fn other_place(&self, name: &str, except: Option<Place>) -> Option<Place> {
-        let places = [Place::Query, Place::Json, Place::Xml, Place::Path];
+        // Not the path: the name of a variable is the caller's choice.
+        let places = [Place::Query, Place::Json, Place::Xml];
         places.into_iter().filter(|place| Some(*place) != except).find(|place| {
             let is_given = match (place, &self.given.body) {
                 (Place::Query, _) => self.given.query.contains_key(name),
                 (Place::Json, Body::Json(json)) => json.get(name).is_some(),
                 (Place::Xml, Body::Xml(members)) => members.contains_key(name),
-                (Place::Path, _) => self.variable(name).is_some(),
                 _ => false,
             };
-            // A variable is not reported: its name is the caller's choice.
-            *place != Place::Path && !is_given && self.call.fields(*place).iter().any(|field| field.name == name)
+            !is_given && self.call.fields(*place).iter().any(|field| field.name == name)
         })
     }
 

@@ -129,6 +129,7 @@ mod tests {
     #[test]
     fn every_notation_has_the_same_shape() {
         for (path, expected) in [
+            ("v3/ecommerce/{empty}/x", "GET/v3/ecommerce/{}/x"),
             ("v3/pay/transactions/id/{a}-{b}", "GET/v3/pay/transactions/id/{}"),
             ("v3/pay/transactions/id/a{x}b", "GET/v3/pay/transactions/id/{}"),
             ("v3/pay/transactions/id/{a,b}", "GET/v3/pay/transactions/id/{}"),

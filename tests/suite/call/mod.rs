@@ -9,6 +9,7 @@ mod catalog_attacks;
 mod catalog_checks;
 mod catalog_client;
 mod catalog_damage;
+mod catalog_rules;
 mod client_config;
 mod compressed;
 mod concurrency;
