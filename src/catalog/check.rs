@@ -113,7 +113,7 @@ impl<'a> Check<'a> {
         let names: Vec<&str> = bound.iter().map(String::as_str).filter(|name| self.variable(name).is_none()).collect();
         let given = self.given;
         for (key, _) in &given.variables {
-            if bound.iter().any(|name| name == key) || given.in_path.iter().any(|name| name == key) {
+            if bound.iter().any(|name| name == key) {
                 continue;
             }
             if let Some(place) = self.other_place(key, None) {

@@ -13,8 +13,6 @@ use crate::proto::template::Template;
 pub(crate) struct Given<'a> {
     /// The members of the options that are not places for fields: path variables, and options.
     pub(super) variables: Vec<(&'a str, &'a Value)>,
-    /// The variables that the path uses anywhere, also in its query.
-    pub(super) in_path: Vec<String>,
     pub(super) query: Map<String, Value>,
     pub(super) headers: Vec<(Cow<'a, str>, String)>,
     pub(super) body: Body<'a>,
@@ -116,15 +114,12 @@ impl<'a> Given<'a> {
             Some(RequestBody::Raw(_) | RequestBody::Form(_)) => Body::Opaque,
         };
         let query = query.into_iter().filter(|(_, value)| !is_omitted(value)).collect();
-        let in_path = Vec::new();
-        Given { variables, in_path, query, headers, body, encrypt, adds_serial: false, has_only_variables: true }
+        Given { variables, query, headers, body, encrypt, adds_serial: false, has_only_variables: true }
     }
 
     /// The path with the values of its variables. Its query counts if there is no other.
     pub(super) fn expand(&mut self, path: &str) -> Option<String> {
         let template = Template::parse(path).ok()?;
-        let names = template.expressions().flat_map(|(_, variables)| variables).map(|variable| variable.name.clone());
-        self.in_path = names.collect();
         let value = |name: &str| self.variables.iter().find(|(given, _)| *given == name).map(|(_, value)| *value);
         let expanded = template.expand(value).ok()?;
         if let (true, Some((_, query))) = (self.query.is_empty(), expanded.split_once('?')) {

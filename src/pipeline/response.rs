@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind};
@@ -113,6 +113,8 @@ pub struct Response {
     headers: HeaderMap,
     body: Bytes,
     info: ResponseInfo,
+    /// The method and the path template of the call, for errors.
+    call: Option<(Method, String)>,
 }
 
 impl Response {
@@ -122,7 +124,23 @@ impl Response {
         let (mut parts, body) = response.into_parts();
         let info = parts.extensions.remove().unwrap_or_else(|| ResponseInfo::new(BodyLocation::Collected));
         let info = ResponseInfo { received: None, ..info };
-        Response { status: parts.status, headers: parts.headers, body, info }
+        Response { status: parts.status, headers: parts.headers, body, info, call: None }
+    }
+
+    pub(crate) fn set_call(&mut self, method: Method, template: String) {
+        self.call = Some((method, template));
+    }
+
+    /// The error for a body that is not what was expected. It contains the response, and no text of
+    /// the body.
+    fn decode_error(&self, expected: &str, reason: &str) -> Error {
+        let content = content_description(&self.headers, self.body.len());
+        let message = format!("the body is not the expected {expected}, {content}: {reason}");
+        let error = Error::new(ErrorKind::Decode, message).with_response(self.clone());
+        match &self.call {
+            Some((method, template)) => error.with_call(method, template),
+            None => error,
+        }
     }
 
     /// Whether the body was written to a sink or is in a stream.
@@ -207,10 +225,7 @@ impl Response {
     /// # Errors
     /// Fails with [`ErrorKind::Decode`] if the body is not JSON or does not match the type.
     pub fn json_as<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
-        json_decode::from_slice(self.body()).map_err(|reason| {
-            let content = content_description(&self.headers, self.body.len());
-            Error::new(ErrorKind::Decode, format!("the body is not the expected JSON, {content}: {reason}"))
-        })
+        json_decode::from_slice(self.body()).map_err(|reason| self.decode_error("JSON", &reason))
     }
 
     /// Parses the body of an APIv2 response. Returns the fields below the root element as strings,
@@ -236,8 +251,7 @@ impl Response {
     /// Fails with [`ErrorKind::Decode`] if the body is not XML, has a document type declaration, or
     /// exceeds the limits on depth and number of elements.
     pub fn xml(&self) -> Result<Value, Error> {
-        xml::fields(self.body())
-            .map_err(|reason| Error::new(ErrorKind::Decode, format!("the body is not the expected XML: {reason}")))
+        xml::fields(self.body()).map_err(|reason| self.decode_error("XML", &reason))
     }
 
     /// Converts the response into a stream of its body. With the option `stream`, the body is read

@@ -132,7 +132,13 @@ impl Pipeline {
         let (method, template) = (call.method.clone(), std::mem::take(&mut call.template));
         let span = trace::span(&method, &template, call.request.uri());
         let result = trace::call(span, self.send_within_timeout(call)).await;
-        result.map_err(|error| error.with_call(&method, &template))
+        match result {
+            Ok(mut response) => {
+                response.set_call(method, template);
+                Ok(response)
+            }
+            Err(error) => Err(error.with_call(&method, &template)),
+        }
     }
 
     /// Waits for a permit and sends the call, within the timeout of the call.

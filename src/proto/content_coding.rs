@@ -86,7 +86,7 @@ pub(crate) fn remove_headers(headers: &mut HeaderMap) {
 
 fn not_gzip(source: std::io::Error) -> Error {
     let message = format!("the body has the Content-Encoding gzip, and is truncated or damaged: {source}");
-    Error::new(ErrorKind::Decode, message).with_source(source)
+    Error::new(ErrorKind::Decode, message)
 }
 
 #[cfg(test)]

@@ -173,7 +173,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Map<String, Value>, String> {
                 let name = reference.decode().map_err(|error| error.to_string())?;
                 match reference
                     .resolve_char_ref()
-                    .map_err(|error| format!("the reference &{}; is not a character: {error}", excerpt(&name)))?
+                    .map_err(|error| format!("the reference &{}; is not a character: {error}", shown(&name)))?
                 {
                     Some(character) => element.text.push(character),
                     None => match resolve_predefined_entity(&name) {
@@ -181,7 +181,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Map<String, Value>, String> {
                         None => {
                             return Err(format!(
                                 "it contains the entity &{};, but only the five predefined entities of XML are resolved",
-                                excerpt(&name)
+                                shown(&name)
                             ));
                         }
                     },
@@ -208,11 +208,16 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     }
 }
 
+/// A name for a message. A text that is not like the name of an entity may be a value.
+fn shown(name: &str) -> &str {
+    if name.len() <= 10 && name.bytes().all(|byte| byte.is_ascii_alphabetic()) { name } else { "***" }
+}
+
 /// Starts an element.
 fn begin(name: &[u8]) -> Result<OpenElement, String> {
     let name = String::from_utf8_lossy(name).into_owned();
     if !is_name(&name) {
-        return Err(format!("{:?} is not an element name", excerpt(&name)));
+        return Err(format!("{:?} is not an element name", shown(&name)));
     }
     Ok(OpenElement { name, ..OpenElement::default() })
 }

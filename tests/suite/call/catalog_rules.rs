@@ -84,7 +84,14 @@ GET v3/things/{id} 八
   limit integer
  response json
 
-POST v3/upload 九
+POST v3/required 九
+ query!
+  mchid string!
+ json!
+  note string!
+ response json
+
+POST v3/upload 十
  body!
   file object!
   card string encrypted
@@ -192,7 +199,14 @@ fn each_rule_finds_what_it_is_for_and_nothing_else() {
                 "json.total: the field belongs in json.amount.total".to_owned(),
             ],
         ),
+        (
+            "POST v3/required",
+            json!({ "json": { "mchid": "1", "note": "x" } }),
+            vec!["json.mchid: the field belongs in query.mchid".to_owned()],
+        ),
+        ("POST v3/required", json!({ "json": { "note": "x" } }), vec![format!("query.mchid: {missing}")]),
         // A body whose fields are not known.
+        ("POST v3/required", json!({ "query": { "mchid": "1" }, "body": "{}" }), vec![]),
         ("POST v3/optional", json!({ "body": "{}" }), vec![]),
         ("POST v3/encrypted", json!({ "body": "{}" }), vec![]),
         ("POST v3/form", json!({ "headers": { "Idempotency-Key": "k" }, "form_params": {} }), vec![]),
@@ -243,7 +257,7 @@ fn each_rule_finds_what_it_is_for_and_nothing_else() {
 }
 
 fn client(sandbox: &Sandbox, check: Check) -> Client {
-    for path in ["v3/encrypted", "v3/meta", "v3/optional", "v3/paged", "v3/upload", "v3/form"] {
+    for path in ["v3/encrypted", "v3/meta", "v3/optional", "v3/paged", "v3/required", "v3/upload", "v3/form"] {
         sandbox.stub("POST", path, 200, json!({}));
     }
     sandbox.client_builder().check(check).catalog(catalog()).build().expect("a client")
@@ -259,7 +273,8 @@ fn a_client_checks_the_options_as_it_sends_them() {
         _ => None,
     };
     for (path, options) in [
-        ("v3/optional", json!({ "body": "{}" })),
+        ("v3/required", json!({ "query": { "mchid": "1" }, "body": "{}" })),
+        ("v3/required", json!({ "query": { "mchid": "1" }, "form_params": {} })),
         ("v3/encrypted", json!({ "body": "{}" })),
         ("v3/encrypted", json!({ "json": { "name": "张三" }, "encrypt": "name" })),
         ("v3/encrypted", json!({ "json": { "name": "张三" }, "encrypt": true })),

@@ -173,3 +173,56 @@ fn the_error_of_a_notification_shows_no_value_of_its_resource() {
     assert!(error.message().contains("the type of payer does not match"), "{error}");
     assert!(!shown(&error).contains("oUpF8uMuAJO"), "{}", shown(&error));
 }
+
+/// All texts of an error and of its sources.
+fn chain_of(error: &Error) -> String {
+    let mut source = std::error::Error::source(error);
+    let mut text = error.to_string();
+    while let Some(error) = source {
+        text.push_str(&format!("\n{error}"));
+        source = error.source();
+    }
+    text
+}
+
+#[test]
+fn an_error_of_decoding_keeps_the_call_and_the_response() {
+    let (sandbox, client) = start();
+    sandbox.stub("GET", "v3/x/{id}", 200, json!({ "amount": "13800138000" }));
+    let response = client.chain("v3/x/{id}").get(json!({ "id": "secret" })).expect("200");
+    #[derive(Debug, Deserialize)]
+    struct Order {
+        #[allow(dead_code, reason = "only deserialized")]
+        amount: u64,
+    }
+    for (error, reason) in [
+        (response.json_as::<Order>().expect_err("not a number"), "the type of amount does not match"),
+        (response.xml().expect_err("not XML"), "it does not begin with an element"),
+    ] {
+        assert_eq!((error.kind(), error.call()), (ErrorKind::Decode, Some("GET v3/x/{id}")), "{error}");
+        assert_eq!(error.status().map(|status| status.as_u16()), Some(200));
+        assert_eq!(error.request_id(), response.request_id());
+        assert!(error.request_id().is_some() && error.is_verified() && !error.is_refusal());
+        assert_eq!(error.response().expect("the response").body(), response.body());
+        let text = chain_of(&error);
+        assert!(text.starts_with("GET v3/x/{id}: 200 OK: the body is not the expected "), "{text}");
+        assert_eq!(text.matches(reason).count(), 1, "{text}");
+        assert!(text.contains(&format!("{} bytes of application/json", response.body().len())), "{text}");
+        assert!(!text.contains("138001") && !text.contains("secret"), "{text}");
+    }
+    // The names in broken XML may be values.
+    for body in ["<xml><a>5 <13800138000</a></xml>", "<xml>&#x13800138000;</xml>", "<xml>&oUpF8uMuAJO_M2pxb1Q9;</xml>"]
+    {
+        let gateway = Response::builder().status(200).header("content-type", "text/xml");
+        sandbox.inject(Fault::Gateway(gateway.body(Bytes::from(body)).expect("response")));
+        let error = client.chain("v3/billdownload/file").get(()).expect("unsigned").xml().expect_err("broken");
+        let text = shown(&error);
+        assert!(!text.contains("138001") && !text.contains("oUpF8"), "{text}");
+    }
+    // A damaged body names its cause once.
+    let gateway = Response::builder().status(200).header("content-encoding", "gzip");
+    sandbox.inject(Fault::Gateway(gateway.body(Bytes::from("not gzip")).expect("response")));
+    let text = chain_of(&client.chain("v3/billdownload/file").get(()).expect_err("damaged"));
+    let cause = text.rsplit(": ").next().expect("a cause");
+    assert_eq!(text.matches(cause).count(), 1, "{text}");
+}
