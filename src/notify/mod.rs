@@ -50,6 +50,7 @@ use crate::error::{Error, ErrorKind};
 use crate::pipeline::platform_key_id;
 use crate::pipeline::platform_keys::{PlatformKeyVerifier, PlatformKeys};
 use crate::pipeline::send::Promise;
+use crate::pipeline::trace;
 use crate::pipeline::verify::Verifier;
 use crate::proto::{json_decode, verify};
 use crate::store::ReplayMemory;
@@ -187,7 +188,7 @@ impl NotificationVerifier {
         // If the body is too long, only its first MAX_BYTES + 1 bytes are copied.
         let body = Bytes::copy_from_slice(body.get(..=MAX_BYTES).unwrap_or(body));
         let (inner, headers) = (Arc::clone(&self.0), headers.clone());
-        Promise::new(async move { inner.verify(&headers, body).await })
+        Promise::new(async move { inner.verify(&headers, body).await.inspect_err(trace::refused_notification) })
     }
 }
 

@@ -36,6 +36,7 @@ use super::{ALGORITHM, Inbox, check_length, decode_error, not_authentic};
 use crate::crypto::secret::Secret;
 use crate::crypto::{Apiv3Key, aes_ecb, hash};
 use crate::error::{Error, ErrorKind};
+use crate::pipeline::trace;
 use crate::proto::v2::{Apiv2Credential, Fields};
 use crate::proto::xml;
 
@@ -107,6 +108,10 @@ impl NotificationVerifier {
     /// - [`ErrorKind::Decode`]: the body is not XML, or its encrypted part cannot be decrypted with
     ///   the key.
     pub fn verify(&self, body: &[u8]) -> Result<Notification, Error> {
+        self.check(body).inspect_err(trace::refused_notification)
+    }
+
+    fn check(&self, body: &[u8]) -> Result<Notification, Error> {
         check_length(body)?;
         let credential = &self.0.credential;
         let mut fields = xml::read(body)

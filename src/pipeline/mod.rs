@@ -10,7 +10,7 @@ pub(crate) mod retry;
 pub(crate) mod send;
 pub(crate) mod sign;
 pub(crate) mod stack;
-mod trace;
+pub(crate) mod trace;
 pub(crate) mod verify;
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::crypto::{Apiv3Key, Certificate, PublicKey};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::pipeline::certificate_fetch::{CERTIFICATES, CertificateSource};
 use crate::pipeline::platform_key_id::{is_public_key_id, names_public_key, unknown_public_key};
+use crate::pipeline::trace;
 use crate::pipeline::verify::Verifier;
 use crate::proto::excerpt::excerpt;
 use crate::transport::BoxFuture;
@@ -314,6 +315,7 @@ impl PlatformKeys {
             Err(error) => FetchOutcome::Failed(error.to_string()),
         };
         self.fetches().last = Some(EndedFetch { at: Instant::now(), outcome });
+        trace::certificates(fetched.as_deref(), |serial| self.known_key(serial).is_some());
         let certificates = fetched?;
         let mut downloaded = self.downloaded.write().unwrap_or_else(PoisonError::into_inner);
         let now = SystemTime::now();

@@ -154,7 +154,7 @@ impl Hosts {
             if unreachable && backup.is_some() && !other_host_tried {
                 (other_host_tried, at_backup) = (true, !at_backup);
                 let next = if at_backup { backup.as_ref() } else { Some(request.uri()) };
-                trace::repeated(attempts, "unreachable", next.and_then(Uri::host), Duration::ZERO);
+                trace::tries_other_host(attempts, next.and_then(Uri::host));
                 continue;
             }
             let pause = if repetitions < retry.times { pause(&result, retry, repetitions, in_memory) } else { None };
@@ -184,7 +184,7 @@ impl Hosts {
                 Ok(response) => response.status().canonical_reason().unwrap_or("status"),
                 Err(error) => error.kind().as_str(),
             };
-            trace::repeated(attempts, reason, request.uri().host(), pause);
+            trace::retries(attempts, reason, pause);
             runtime::sleep_until(tokio::time::Instant::now() + pause).await;
         }
     }

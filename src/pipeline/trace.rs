@@ -1,5 +1,5 @@
-//! `tracing`: one span for each call, with OpenTelemetry's attributes of HTTP clients, and one
-//! event for each repeated attempt. They contain no body, header or value of a variable; the path
+//! `tracing`: one span for each call, with OpenTelemetry's attributes of HTTP clients, and events
+//! for what an operator should know. They contain no body, header or value of a variable; the path
 //! is the template.
 //!
 //! ```text
@@ -9,16 +9,24 @@
 //!       server.address="api.mch.weixin.qq.com" http.response.status_code=200
 //!       http.request.resend_count=0 wechatpay.request_id="08..." wechatpay.verified=true
 //!       wechatpay.signing_us=300 wechatpay.waiting_us=52000 wechatpay.verifying_us=40
-//! error error.type="timeout"
+//! error error.type="client error" otel.status_code="ERROR" wechatpay.code="ORDER_NOT_EXIST"
+//!
+//! warn  a response failed verification; a notification was refused; the platform certificates
+//!       cannot be downloaded
+//! info  another host is tried; a call is retried; a platform certificate was downloaded
 //! ```
 
 use std::time::{Duration, Instant};
 
 use http::{Method, Uri};
-use tracing::{Instrument, Span, debug, field::Empty, info_span};
+use tracing::{Instrument, Span, debug, field::Empty, info, info_span, warn};
 
-use crate::error::Error;
+use crate::crypto::Certificate;
+use crate::error::{Error, ErrorKind};
 use crate::pipeline::response::Response;
+
+/// The target of all spans and events.
+const TARGET: &str = "wechatpay_chain";
 
 /// The parts of a call whose duration is recorded, in microseconds.
 #[derive(Clone, Copy)]
@@ -31,6 +39,7 @@ pub(crate) enum Part {
 /// The span of a call.
 pub(crate) fn span(method: &Method, template: &str, uri: &Uri) -> Span {
     info_span!(
+        target: TARGET,
         "wechatpay.call",
         otel.name = %format_args!("{method} {template}"),
         otel.kind = "client",
@@ -41,6 +50,8 @@ pub(crate) fn span(method: &Method, template: &str, uri: &Uri) -> Span {
         http.response.status_code = Empty,
         http.request.resend_count = Empty,
         error.r#type = Empty,
+        otel.status_code = Empty,
+        wechatpay.code = Empty,
         wechatpay.request_id = Empty,
         wechatpay.verified = Empty,
         wechatpay.signing_us = Empty,
@@ -56,6 +67,11 @@ pub(crate) async fn call(span: Span, call: impl Future<Output = Result<Response,
         Ok(response) => Some(response),
         Err(error) => {
             span.record("error.type", error.kind().as_str());
+            span.record("otel.status_code", "ERROR");
+            span.record("wechatpay.code", error.code());
+            if error.kind() == ErrorKind::Verification {
+                span.in_scope(|| warn!(target: TARGET, reason = error.message(), "a response failed verification"));
+            }
             error.response()
         }
     };
@@ -68,10 +84,36 @@ pub(crate) async fn call(span: Span, call: impl Future<Output = Result<Response,
     result
 }
 
+/// Records that a host cannot be reached, and that the next attempt goes to the other one.
+pub(crate) fn tries_other_host(attempt: u32, next_host: Option<&str>) {
+    info!(target: TARGET, attempt, next.host = next_host, "the host cannot be reached, another host is tried");
+}
+
 /// Records that another attempt follows.
-pub(crate) fn repeated(attempt: u32, reason: &str, next_host: Option<&str>, pause: Duration) {
+pub(crate) fn retries(attempt: u32, reason: &str, pause: Duration) {
     let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-    debug!(attempt, reason, next.host = next_host, pause_ms, "repeated");
+    info!(target: TARGET, attempt, reason, pause_ms, "the call is retried");
+}
+
+/// Records a download of the platform certificates.
+pub(crate) fn certificates(fetched: Result<&[Certificate], &Error>, is_known: impl Fn(&str) -> bool) {
+    match fetched {
+        Ok(certificates) => {
+            for new in certificates.iter().map(Certificate::serial).filter(|serial| !is_known(serial)) {
+                info!(target: TARGET, serial = new, "a platform certificate was downloaded");
+            }
+        }
+        Err(reason) => warn!(target: TARGET, %reason, "the platform certificates cannot be downloaded"),
+    }
+}
+
+/// Records that a notification was refused. A probe is meant to be refused.
+pub(crate) fn refused_notification(error: &Error) {
+    let (kind, reason) = (error.kind().as_str(), error.message());
+    match error.kind() {
+        ErrorKind::Probe => debug!(target: TARGET, kind, reason, "a notification was refused"),
+        _ => warn!(target: TARGET, kind, reason, "a notification was refused"),
+    }
 }
 
 /// Measures a part of a call until it is dropped, and records the duration on the current span.

@@ -4,20 +4,24 @@ use serde_json::json;
 use tracing_subscriber::fmt::format::FmtSpan;
 use wechatpay_chain::sandbox::{Fault, MCHID, Sandbox};
 
-use crate::support::{CARDS, SharedBuffer, options, run, run_in_new_process, sandbox};
+use crate::support::{CARDS, SharedBuffer, options, run, run_in_new_process, sandbox, unused_address};
 
 /// The output of a subscriber at all levels while a function runs on this thread.
 fn traced(during: impl FnOnce()) -> String {
     let log = SharedBuffer::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
+    tracing::subscriber::with_default(subscriber(&log), during);
+    String::from_utf8(log.bytes()).expect("text")
+}
+
+/// A subscriber that writes everything to a buffer.
+fn subscriber(log: &SharedBuffer) -> impl tracing::Subscriber + Send + Sync + use<> {
+    let log = log.clone();
+    tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_span_events(FmtSpan::FULL)
         .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    tracing::subscriber::with_default(subscriber, during);
-    String::from_utf8(log.bytes()).expect("text")
+        .with_writer(move || log.clone())
+        .finish()
 }
 
 fn secrets(sandbox: &Sandbox) -> Vec<String> {
@@ -70,7 +74,11 @@ fn one_span_in_this_process() {
         "wechatpay.signing_us=",
         "wechatpay.waiting_us=",
         "wechatpay.verifying_us=",
-        "repeated attempt=1",
+        "otel.status_code=\"ERROR\"",
+        "wechatpay.code=\"PARAM_ERROR\"",
+        "INFO wechatpay.call{",
+        "wechatpay_chain: the call is retried attempt=1",
+        "wechatpay_chain: a response failed verification reason=",
     ] {
         assert!(log.contains(expected), "{expected:?} not in\n{log}");
     }
@@ -79,4 +87,69 @@ fn one_span_in_this_process() {
     {
         assert!(!log.contains(&secret), "{secret:?} in\n{log}");
     }
+}
+
+#[test]
+fn an_operator_learns_what_does_not_fail_a_call() {
+    run_in_new_process("call::tracing_spans::events_in_this_process");
+}
+
+#[test]
+#[ignore = "the test above runs it in a new process"]
+fn events_in_this_process() {
+    let sandbox = sandbox();
+    let certificate = sandbox.rotate_certificate().expect("certificate");
+    // Certificates are downloaded on another thread.
+    let log = SharedBuffer::default();
+    tracing::subscriber::set_global_default(subscriber(&log)).expect("the first one");
+    let events = |during: &dyn Fn()| {
+        let before = log.bytes().len();
+        during();
+        let text = String::from_utf8(log.bytes()[before..].to_vec()).expect("text");
+        assert!(!text.contains("personal"), "{text}");
+        let lines = text.lines().filter(|line| line.contains(" INFO ") || line.contains(" WARN "));
+        let messages = lines.filter_map(|line| line.split("wechatpay_chain: ").nth(1));
+        // The beginning and end of spans.
+        let events = messages.filter(|message| {
+            !["new", "enter", "exit", "close"].contains(&message.split(' ').next().unwrap_or_default())
+        });
+        events.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let settings = || sandbox.client_builder().apiv3_key(sandbox.apiv3_key());
+    let echo = || json!({ "json": { "echo_message": "personal" } });
+
+    let seen = events(&|| {
+        let client = settings().build().expect("client");
+        client.certificates().expect("certificates");
+        client.certificates().expect("the same certificates");
+    });
+    let new = format!("a platform certificate was downloaded serial=\"{}\"", certificate.serial());
+    assert_eq!(seen.iter().filter(|event| **event == new).count(), 1, "{seen:?}");
+
+    let seen = events(&|| {
+        sandbox.inject(Fault::from_name("bad-gateway").expect("fault"));
+        settings().build().expect("client").certificates().expect_err("fault");
+    });
+    assert!(seen[0].starts_with("the platform certificates cannot be downloaded reason="), "{seen:?}");
+
+    let seen = events(&|| {
+        let client = settings().base_uri(format!("http://{}/", unused_address())).backup_uri(sandbox.base_uri());
+        client.build().expect("client").chain("v3/security/echo").post(echo()).expect("the backup host");
+    });
+    assert_eq!(seen, ["the host cannot be reached, another host is tried attempt=1 next.host=\"127.0.0.1\""]);
+
+    let notifications = settings().build().expect("client").notifications().expect("key");
+    let v2 = sandbox.client().expect("client").notifications_v2().expect("key");
+    let seen = events(&|| {
+        let request = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &json!({ "x": "personal" }));
+        let request = request.expect("a notification");
+        notifications.verify(request.headers(), b"{}").expect_err("another body");
+        notifications.verify(request.headers(), request.body()).expect("authentic");
+        notifications.verify(request.headers(), request.body()).expect_err("a replay");
+        v2.verify(b"<xml><a>personal</a></xml>").expect_err("no sign");
+    });
+    let refused: Vec<_> =
+        seen.iter().filter_map(|event| event.strip_prefix("a notification was refused kind=")).collect();
+    assert_eq!(refused.len(), 3, "{seen:?}");
+    assert!(refused[1].starts_with("\"replay\" reason=") && refused[2].starts_with("\"verification\""), "{seen:?}");
 }
