@@ -68,14 +68,12 @@ impl MemoryStore {
     fn claim_now(&self, key: &str, token: &str, lease: Duration, now: Instant) -> Result<Claim, BoxError> {
         let mut entries = self.entries();
         entries.forget(now);
-        match entries.by_key.get(key).map(|entry| &entry.state) {
+        let current = entries.by_key.get(key);
+        match current.filter(|entry| !entry.is_over(now)).map(|entry| &entry.state) {
             Some(State::Done(value)) => return Ok(Claim::Done(value.clone())),
-            Some(State::Held(holder)) if holder != token => {
-                if entries.by_key.get(key).is_some_and(|entry| !entry.is_over(now)) {
-                    return Ok(Claim::Taken);
-                }
-            }
+            Some(State::Held(holder)) if holder != token => return Ok(Claim::Taken),
             Some(State::Held(_)) => {}
+            None if current.is_some() => {}
             None => entries.check_space(now)?,
         }
         let entry = Entry { state: State::Held(token.to_owned()), since: now, lasts: lease };
@@ -203,8 +201,11 @@ mod tests {
         assert_eq!(claim("9", now), Claim::Held, "the oldest is forgotten");
         assert_eq!(claim("10", now), Claim::Done(String::new()));
         // Completed again, the key is kept until its last retention is over.
+        // A retention that ends before that of an older key is over nevertheless.
+        store.complete_now("12", "", MINUTE / 4, now);
+        assert_eq!(claim("12", now + MINUTE / 4), Claim::Held);
         store.complete_now("11", "", MINUTE, now + MINUTE / 2);
         assert_eq!(claim("11", now + MINUTE), Claim::Done(String::new()));
-        assert_eq!(sizes(), (3, 1), "held, 9 and 11");
+        assert_eq!(sizes(), (4, 1), "held, 9, 11 and 12");
     }
 }

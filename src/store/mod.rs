@@ -9,6 +9,12 @@
 //! clocks of the processes may differ.
 
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "postgres")]
+mod postgres_tls;
+#[cfg(feature = "redis")]
+mod redis;
 mod replay;
 
 use std::time::Duration;
@@ -16,8 +22,16 @@ use std::time::Duration;
 use crate::error::BoxError;
 use crate::transport::BoxFuture;
 pub use memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
+#[cfg(feature = "redis")]
+pub use redis::RedisStore;
 pub(crate) use replay::ReplayMemory;
 pub use replay::ReplayStore;
+/// The crate of the transactions that [`PostgresStore::record`] takes.
+#[cfg(feature = "postgres")]
+#[doc(no_inline)]
+pub use tokio_postgres;
 
 /// The result of [`Store::claim`].
 #[derive(Clone, Debug, PartialEq, Eq)]

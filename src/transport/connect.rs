@@ -137,7 +137,7 @@ impl Connector {
 }
 
 /// A TLS configuration that trusts Mozilla's root certificates and the caller's.
-fn tls_config(
+pub(crate) fn tls_config(
     roots: &[CertificateDer<'static>],
 ) -> Result<rustls::ConfigBuilder<ClientConfig, WantsClientCert>, Error> {
     let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };

@@ -2,5 +2,8 @@
 
 mod hints;
 mod inbox;
+mod processes;
+mod servers;
+mod stores;
 mod v2;
 mod v3;
