@@ -14,7 +14,6 @@ use crate::transport::connect::Connector;
 use crate::transport::http_client::HttpClient;
 use crate::transport::pool::PoolConfig;
 use crate::transport::proxy::Proxy;
-use crate::transport::runtime;
 
 /// Makes a control call to a running sandbox: by GET, or by POST with `body` if it is not null.
 #[cfg(feature = "cli")]
@@ -26,12 +25,15 @@ pub(crate) fn control_call(url: &str, body: &serde_json::Value) -> Result<(http:
         let json = http::HeaderValue::from_static("application/json");
         request.headers_mut().insert(http::header::CONTENT_TYPE, json);
     }
-    let response = send(url, request)?;
+    let response = crate::transport::runtime::block_on(send(url, request)?)?;
     Ok((response.status(), response.into_body()))
 }
 
-/// Sends a request to a URL of this machine.
-pub(super) fn send(url: &str, mut request: Request<Bytes>) -> Result<Response<Bytes>, Error> {
+/// Returns a future that sends a request to a URL of this machine.
+pub(super) fn send(
+    url: &str,
+    mut request: Request<Bytes>,
+) -> Result<impl Future<Output = Result<Response<Bytes>, Error>> + Send + use<>, Error> {
     let host = web_host(url).map_err(|reason| Error::options(format!("the notify_url is not valid: {reason}")))?;
     if !is_loopback(host) {
         return Err(Error::options(format!(
@@ -44,5 +46,5 @@ pub(super) fn send(url: &str, mut request: Request<Bytes>) -> Result<Response<By
     *request.uri_mut() = uri;
     request.extensions_mut().insert(CallConfig::DEFAULT);
     let connector = Connector::new(&Proxy::Off, &[], std::time::Duration::from_secs(5))?;
-    runtime::block_on(HttpService::new(HttpClient::new(connector, PoolConfig::OFF)).oneshot(request))
+    Ok(HttpService::new(HttpClient::new(connector, PoolConfig::OFF)).oneshot(request))
 }

@@ -102,6 +102,7 @@ mod refusal_log;
 mod server;
 mod store;
 mod store_file;
+mod wait;
 mod wire_headers;
 
 // The public interface.
@@ -354,16 +355,6 @@ impl Sandbox {
         let signer = self.inner.read(|state| state.platform.signer(None, now()));
         let message = Message::v3(event_type, original_type, resource.clone());
         notification::request(&random::nonce()?, &message, &self.inner.keys, &signer)
-    }
-
-    /// Sends a notification to a `notify_url` and returns the response. The host of the URL must be
-    /// 127.0.0.1, `[::1]` or `localhost`.
-    ///
-    /// # Errors
-    /// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if the URL is malformed or has
-    /// another host. Also fails if the connection fails.
-    pub fn notify(&self, url: &str, notification: http::Request<Bytes>) -> Result<http::Response<Bytes>, Error> {
-        loopback::send(url, notification)
     }
 
     /// Decrypts a sensitive field that was encrypted for a platform key. `id` is the ID of the

@@ -20,6 +20,7 @@ mod persistence;
 mod sdks;
 mod strictness;
 mod validation;
+mod waiting;
 mod webdriver;
 mod wire;
 
