@@ -22,6 +22,7 @@ pub mod sandbox;
 pub mod store;
 mod transport;
 
+pub use bytes;
 pub use client::Client;
 pub use client::builder::ClientBuilder;
 pub use client::chain::Chain;
@@ -32,8 +33,9 @@ pub use crypto::Encrypted;
 pub use crypto::secret::Secret;
 pub use crypto::{Apiv3Key, Certificate, PrivateKey, PublicKey};
 pub use error::{BoxError, Error, ErrorKind};
-pub use options::Options;
+pub use http;
 pub use options::media::Media;
+pub use options::{IntoOptions, Options};
 pub use php::{formatter, transformer};
 pub use pipeline::response::{BodyStream, Response};
 pub use pipeline::send::Promise;

@@ -10,8 +10,8 @@ use http::Method;
 use crate::client::chain_cache::ChainCache;
 use crate::client::inner::ClientInner;
 use crate::error::Error;
-use crate::options::Options;
 use crate::options::keys::RESERVED;
+use crate::options::{IntoOptions, Options};
 use crate::pipeline::response::Response;
 use crate::pipeline::send::Promise;
 use crate::proto::template::{Template, has_query, may_contain_userinfo, path_for_messages};
@@ -242,14 +242,14 @@ macro_rules! verbs {
                 /// Fails with any [kind](crate::ErrorKind) except `Probe` and `Replay`, which only
                 /// notifications have. A response other than 2xx is an error, unless the option
                 /// `http_errors` is `false`.
-                pub fn $verb(&self, options: impl Into<Options>) -> Result<Response, Error> {
+                pub fn $verb(&self, options: impl IntoOptions) -> Result<Response, Error> {
                     self.$verb_async(options).wait()
                 }
 
                 #[doc = concat!("Sends `", stringify!($method), "` and returns a future of the verified response. The errors are those of [`",
                     stringify!($verb), "`](Self::", stringify!($verb), ").")]
-                pub fn $verb_async(&self, options: impl Into<Options>) -> Promise<Response> {
-                    self.send(Method::$method, options.into())
+                pub fn $verb_async(&self, options: impl IntoOptions) -> Promise<Response> {
+                    self.send(Method::$method, options.into_options())
                 }
             )+
         }

@@ -67,14 +67,14 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if the catalogue does not have
-    /// the call, or if a field cannot be decrypted; with [`ErrorKind::Config`](crate::ErrorKind)
-    /// if the client has a [`signer`](ClientBuilder::signer) instead of a private key; with
-    /// [`ErrorKind::Decode`](crate::ErrorKind) if the response is not JSON.
+    /// Fails with [`ErrorKind::Decode`](crate::ErrorKind::Decode) if the catalogue does not have
+    /// the call, if a field cannot be decrypted, if the client has a
+    /// [`signer`](ClientBuilder::signer) instead of a private key, or if the response is not JSON.
+    /// The error contains the response.
     #[cfg_attr(docsrs, doc(cfg(feature = "catalog")))]
     pub fn decrypt_response(&self, method: impl AsRef<str>, path: &str, response: &Response) -> Result<Value, Error> {
         let call = self.inner.checks.catalog().find(method, path).ok_or_else(|| {
-            Error::options(
+            response.unreadable(
                 "the catalogue does not have the call: give its method and its path, such as Chain::template returns it, or \
                  decrypt its fields with PrivateKey::decrypt_fields",
             )
@@ -83,11 +83,12 @@ impl Client {
         let paths = call.encrypted_in_response(&json);
         if !paths.is_empty() {
             let key = self.inner.merchant_key.as_ref().ok_or_else(|| {
-                Error::config(
+                response.unreadable(
                     "the setting private_key is missing: with a custom signer, decrypt where the key is stored",
                 )
             })?;
-            key.decrypt_fields(&mut json, paths.iter().map(String::as_str))?;
+            key.decrypt_fields(&mut json, paths.iter().map(String::as_str))
+                .map_err(|error| response.unreadable(error.message()))?;
         }
         Ok(json)
     }

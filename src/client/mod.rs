@@ -34,7 +34,7 @@ use crate::crypto::Encrypted;
 use crate::error::ErrorKind;
 use crate::error::{BoxError, Error};
 use crate::notify::NotificationVerifier;
-use crate::options::Options;
+use crate::options::IntoOptions;
 use crate::pipeline::response::Response;
 use crate::pipeline::send::Promise;
 
@@ -403,7 +403,7 @@ impl Client {
     /// # Errors
     /// Fails with [`ErrorKind::Options`] if the method is invalid, and with the errors of
     /// [`Chain::get`].
-    pub fn request<M>(&self, method: M, uri: &str, options: impl Into<Options>) -> Result<Response, Error>
+    pub fn request<M>(&self, method: M, uri: &str, options: impl IntoOptions) -> Result<Response, Error>
     where
         M: TryInto<Method, Error: Into<BoxError>>,
     {
@@ -411,7 +411,7 @@ impl Client {
     }
 
     /// The asynchronous form of [`request`](Self::request).
-    pub fn request_async<M>(&self, method: M, uri: &str, options: impl Into<Options>) -> Promise<Response>
+    pub fn request_async<M>(&self, method: M, uri: &str, options: impl IntoOptions) -> Promise<Response>
     where
         M: TryInto<Method, Error: Into<BoxError>>,
     {
@@ -424,7 +424,7 @@ impl Client {
                 return Promise::new(async move { Err(error) });
             }
         };
-        self.inner.call_uri(method, uri, options.into())
+        self.inner.call_uri(method, uri, options.into_options())
     }
 }
 

@@ -96,6 +96,40 @@ impl Default for Options {
     }
 }
 
+/// What a verb takes as the options of a call: a JSON object, `()` for no options, [`Options`], or
+/// a [`Media`].
+///
+/// ```
+/// # use wechatpay_chain::{Chain, Error, IntoOptions, Response};
+/// /// Any verb, with a log.
+/// fn post(chain: &Chain, options: impl IntoOptions) -> Result<Response, Error> {
+///     println!("POST {}", chain.template()?);
+///     chain.post(options)
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the options of a call",
+    label = "not options",
+    note = "the fields of the body belong in `json!({{ \"json\": ... }})`; a value that implements `Serialize` in `Options::new().json(&value)`",
+    note = "for a call without options, write `()`"
+)]
+pub trait IntoOptions {
+    /// Converts to options. A mistake in them is the error of the call.
+    fn into_options(self) -> Options;
+}
+
+impl IntoOptions for Options {
+    fn into_options(self) -> Options {
+        self
+    }
+}
+
+impl IntoOptions for Value {
+    fn into_options(self) -> Options {
+        self.into()
+    }
+}
+
 impl From<Value> for Options {
     fn from(value: Value) -> Self {
         let mut options = Options::default();

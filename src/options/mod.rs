@@ -6,6 +6,7 @@
 pub(crate) mod keys;
 pub(crate) mod media;
 mod read;
+mod setters;
 
 use std::fmt;
 use std::io::Write;
@@ -21,7 +22,7 @@ use crate::error::Error;
 use crate::proto::json_depth;
 use crate::proto::request::RequestBody;
 use crate::transport::sink::Sink;
-pub use keys::Options;
+pub use keys::{IntoOptions, Options};
 pub(crate) use keys::{is_reserved, replacement};
 use media::Media;
 pub(crate) use read::{proxy, retry, seconds, text};
@@ -152,6 +153,19 @@ impl Options {
         self.config.digest_is_known = true;
     }
 }
+
+/// Implements [`IntoOptions`] with [`From`].
+macro_rules! into_options {
+    ($($from:ty)+) => {
+        $(impl IntoOptions for $from {
+            fn into_options(self) -> Options {
+                self.into()
+            }
+        })+
+    };
+}
+
+into_options! { () &Value Map<String, Value> Media }
 
 impl From<Map<String, Value>> for Options {
     fn from(members: Map<String, Value>) -> Self {

@@ -2,6 +2,7 @@
 
 pub(crate) mod call_config;
 pub(crate) mod certificate_fetch;
+mod decode;
 pub(crate) mod http_service;
 pub(crate) mod platform_key_id;
 pub(crate) mod platform_keys;

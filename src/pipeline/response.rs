@@ -9,11 +9,8 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, Method, StatusCode};
-use serde_json::Value;
 
-use crate::error::{Error, ErrorKind};
-use crate::proto::excerpt::content_description;
-use crate::proto::{json_decode, xml};
+use crate::error::Error;
 
 /// What the layers know about a response. It is in the response's extensions until the response
 /// becomes a [`Response`].
@@ -107,6 +104,16 @@ impl<T> Clone for Slot<T> {
 /// ```
 ///
 /// Clones share the body.
+///
+/// In unit tests, an [`http::Response`] converts to an unverified response:
+///
+/// ```
+/// use wechatpay_chain::{Response, http};
+/// let response = Response::from(http::Response::new(r#"{ "code_url": "weixin://wxpay" }"#));
+/// assert_eq!(response.field::<String>("code_url")?, "weixin://wxpay");
+/// assert!(!response.is_verified());
+/// # Ok::<(), wechatpay_chain::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Response {
     status: StatusCode,
@@ -114,7 +121,7 @@ pub struct Response {
     body: Bytes,
     info: ResponseInfo,
     /// The method and the path template of the call, for errors.
-    call: Option<(Method, String)>,
+    pub(super) call: Option<(Method, String)>,
 }
 
 impl Response {
@@ -129,18 +136,6 @@ impl Response {
 
     pub(crate) fn set_call(&mut self, method: Method, template: String) {
         self.call = Some((method, template));
-    }
-
-    /// The error for a body that is not what was expected. It contains the response, and no text of
-    /// the body.
-    fn decode_error(&self, expected: &str, reason: &str) -> Error {
-        let content = content_description(&self.headers, self.body.len());
-        let message = format!("the body is not the expected {expected}, {content}: {reason}");
-        let error = Error::new(ErrorKind::Decode, message).with_response(self.clone());
-        match &self.call {
-            Some((method, template)) => error.with_call(method, template),
-            None => error,
-        }
     }
 
     /// Whether the body was written to a sink or is in a stream.
@@ -199,61 +194,6 @@ impl Response {
         String::from_utf8_lossy(self.body())
     }
 
-    /// Parses the body as JSON. Keys keep their order. APIv3 amounts are integers, in fen.
-    ///
-    /// # Errors
-    /// Fails with [`ErrorKind::Decode`] if the body is not JSON. The empty body of `204 No Content`
-    /// is not JSON.
-    pub fn json(&self) -> Result<Value, Error> {
-        self.json_as()
-    }
-
-    /// Deserializes the JSON body into a type.
-    ///
-    /// ```
-    /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
-    /// # let client = sandbox.client()?;
-    /// # let message = serde_json::json!({ "json": { "echo_message": "hello" } });
-    /// # let response = client.chain("v3/security/echo").post(message)?;
-    /// #[derive(serde::Deserialize)]
-    /// struct Echo { echo_message: String }
-    /// let echo: Echo = response.json_as()?;
-    /// assert_eq!(echo.echo_message, "hello");
-    /// # Ok::<(), wechatpay_chain::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Fails with [`ErrorKind::Decode`] if the body is not JSON or does not match the type.
-    pub fn json_as<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
-        json_decode::from_slice(self.body()).map_err(|reason| self.decode_error("JSON", &reason))
-    }
-
-    /// Parses the body of an APIv2 response. Returns the fields below the root element as strings,
-    /// in their order. An element that contains elements becomes an object; elements with the same
-    /// name become an array. Characters that XML forbids, such as control characters in nicknames,
-    /// are removed.
-    ///
-    /// ```
-    /// # use serde_json::json;
-    /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
-    /// # let client = sandbox.client()?;
-    /// let order = client.chain("v2/pay/unifiedorder").post(json!({ "xml": {
-    ///     "appid": "wx8888888888888888", "mch_id": "1900000109", "body": "a book",
-    ///     "out_trade_no": "1217752501201407033233368018", "total_fee": 888,
-    ///     "spbill_create_ip": "123.12.12.123", "notify_url": "https://example.com/notify",
-    ///     "trade_type": "NATIVE", "product_id": "12235413214070356458058",
-    /// }}))?;
-    /// assert!(order.xml()?["code_url"].as_str().is_some_and(|url| url.starts_with("weixin://")));
-    /// # Ok::<(), wechatpay_chain::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Fails with [`ErrorKind::Decode`] if the body is not XML, has a document type declaration, or
-    /// exceeds the limits on depth and number of elements.
-    pub fn xml(&self) -> Result<Value, Error> {
-        xml::fields(self.body()).map_err(|reason| self.decode_error("XML", &reason))
-    }
-
     /// Converts the response into a stream of its body. With the option `stream`, the body is read
     /// from the connection as it is received; otherwise the stream yields the body in memory.
     ///
@@ -292,6 +232,16 @@ impl Response {
     #[must_use]
     pub fn is_verified(&self) -> bool {
         self.info.verified
+    }
+}
+
+/// For unit tests of code that takes a response. It is not verified.
+impl<B: Into<Bytes>> From<http::Response<B>> for Response {
+    fn from(response: http::Response<B>) -> Self {
+        let mut response = response.map(Into::into);
+        // Only the client decides whether a response is verified.
+        response.extensions_mut().clear();
+        Response::new(response)
     }
 }
 

@@ -2,7 +2,7 @@
 //! names, phone numbers and openids, and serde's own messages contain the value that does not
 //! match.
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde_json::Value;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
@@ -29,7 +29,40 @@ pub(crate) fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> 
 
 /// Deserializes a value. The error is a clause.
 pub(crate) fn from_value<T: DeserializeOwned>(json: &Value) -> Result<T, String> {
-    serde_path_to_error::deserialize(json).map_err(|error| mismatch(error.inner(), shown(error.path())))
+    from_value_at(json, "")
+}
+
+/// As [`from_value`], for a value that is at this path.
+pub(crate) fn from_value_at<T: DeserializeOwned>(json: &Value, path: &str) -> Result<T, String> {
+    serde_path_to_error::deserialize(json).map_err(|error| {
+        let below = shown(error.path());
+        let separator = if path.is_empty() || below.is_empty() || below.starts_with('[') { "" } else { "." };
+        mismatch(error.inner(), format!("{path}{separator}{below}"))
+    })
+}
+
+/// The value of an absent field: `None` for an `Option`, and nothing for any other type.
+pub(crate) fn absent<T: DeserializeOwned>() -> Option<T> {
+    T::deserialize(Absent).ok()
+}
+
+struct Absent;
+
+impl<'de> Deserializer<'de> for Absent {
+    type Error = serde::de::value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(serde::de::Error::custom("absent"))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_none()
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
 }
 
 /// Why a value does not match. A missing field is named in serde's message, with the name that it

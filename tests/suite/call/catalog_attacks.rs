@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use wechatpay_chain::catalog::{Catalog, Check, FindingKind};
 use wechatpay_chain::sandbox::{MCHID, PUBLIC_KEY_ID, Sandbox};
-use wechatpay_chain::{ErrorKind, Options};
+use wechatpay_chain::{ErrorKind, IntoOptions, Options};
 
 use crate::support::sandbox;
 
@@ -24,7 +24,7 @@ fn stubbed() -> Sandbox {
 }
 
 /// Makes a call, and returns the reason if it was not sent. What was sent does not have the name.
-fn refused(sandbox: &Sandbox, method: &str, path: &str, options: impl Into<Options>) -> Option<String> {
+fn refused(sandbox: &Sandbox, method: &str, path: &str, options: impl IntoOptions) -> Option<String> {
     let client = sandbox.client().expect("a client");
     let sent = sandbox.requests().len();
     let chain = client.chain(path);

@@ -41,6 +41,7 @@ mod signature_hints;
 mod sinks_and_streams;
 mod soak;
 mod tracing_spans;
+mod typed_forms;
 mod uploads_and_downloads;
 mod urls;
 mod warm_connections;

@@ -19,9 +19,13 @@ const NOT_TRANSLATED: &[(&str, &[&str])] = &[
     ("what wxpay port writes, and why it leaves what it leaves, is in the language of the program", &["src/port/"]),
     ("wxpay has no fields of its own in XML, and runs no ported program", &["src/php/"]),
     (
-        "what the compiler says of chain!",
+        "what the compiler says of chain! and of a verb",
         &[
             "src/client/chain_macro.rs",
+            "`{Self}` cannot be the options of a call",
+            "for a call without options, write `()`",
+            "not options",
+            "the fields of the body belong in `json!({{ \"json\": ... }})`; a value that implements `Serialize` in `Options::new().json(&value)`",
             "\"_x_\" is a variable only as a complete name: inside a path write {x}",
             "\"_x_\" is a variable only if x is the name of one: write {x} for each variable of a path",
             "a path segment looks like a value, or is not plain camelCase, and would lose its capitals: write a variable such as {id} instead, and give the value in the options",

@@ -10,13 +10,15 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 /// The features that this test was built with.
-const FEATURES: [(&str, bool); 7] = [
+const FEATURES: [(&str, bool); 9] = [
     ("aws-lc-rs", cfg!(feature = "aws-lc-rs")),
     ("axum", cfg!(feature = "axum")),
     ("cli", cfg!(feature = "cli")),
     ("default", cfg!(feature = "default")),
     ("passphrase", cfg!(feature = "passphrase")),
     ("pkcs12", cfg!(feature = "pkcs12")),
+    ("postgres", cfg!(feature = "postgres")),
+    ("redis", cfg!(feature = "redis")),
     ("sandbox", cfg!(feature = "sandbox")),
 ];
 
@@ -142,6 +144,13 @@ impl Compiler {
 
     /// Compiles a program. Panics with the message of rustc if that fails.
     pub(crate) fn compile(&self, source: &Path, crates: &[&str]) -> PathBuf {
+        let (output, program) = self.rustc(source, crates);
+        assert!(output.status.success(), "{}\n{}", source.display(), String::from_utf8_lossy(&output.stderr));
+        program
+    }
+
+    /// Runs rustc, and returns its output and the path of the program.
+    pub(crate) fn rustc(&self, source: &Path, crates: &[&str]) -> (Output, PathBuf) {
         let program = source.with_extension("bin");
         let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
         rustc.args(["--edition", "2024", "--crate-name", "ported", "--crate-type", "bin"]);
@@ -156,8 +165,6 @@ impl Compiler {
         for path in &self.search {
             rustc.arg("-L").arg(path);
         }
-        let output = rustc.arg(source).arg("-o").arg(&program).output().expect("rustc");
-        assert!(output.status.success(), "{}\n{}", source.display(), String::from_utf8_lossy(&output.stderr));
-        program
+        (rustc.arg(source).arg("-o").arg(&program).output().expect("rustc"), program)
     }
 }
