@@ -27,6 +27,7 @@ pub use client::Client;
 pub use client::builder::ClientBuilder;
 pub use client::chain::Chain;
 pub use client::download::Download;
+pub use client::pages::Pages;
 pub use client::payment::{voucher_sign, workwx_sign};
 #[cfg(feature = "aws-lc-rs")]
 pub use crypto::Encrypted;

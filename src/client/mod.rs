@@ -13,6 +13,7 @@ pub(crate) mod connections;
 pub(crate) mod download;
 pub(crate) mod factory;
 pub(crate) mod inner;
+pub(crate) mod pages;
 pub(crate) mod payment;
 
 use std::fmt;

@@ -24,6 +24,7 @@ mod layers;
 mod limits;
 mod moved_calls;
 mod network;
+mod pages;
 mod platform_keys;
 mod refusals;
 mod rejected_requests;

@@ -1,0 +1,64 @@
+//! The pages of a list.
+
+use serde_json::{Value, json};
+use wechatpay_chain::{ErrorKind, Response};
+
+use crate::support::{run, sandbox};
+
+const LIST: &str = "v3/marketing/favor/stocks";
+
+fn ids(page: &Response) -> Value {
+    page.json().expect("JSON")["data"].clone()
+}
+
+#[test]
+fn each_page_is_one_call_until_the_last_one() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    let page = |data: Value| sandbox.stub("GET", LIST, 200, json!({ "data": data, "limit": 2, "total_count": 3 }));
+    let mut pages = client.chain(LIST).pages(json!({ "query": { "limit": 2, "status": "running" } }));
+    page(json!(["a", "b"]));
+    assert_eq!(ids(&pages.next().expect("a page").expect("response")), json!(["a", "b"]));
+    page(json!(["c"]));
+    let second = run(pages.next_async()).expect("response").expect("a page");
+    assert_eq!(ids(&second), json!(["c"]));
+    assert!(pages.next().is_none() && pages.next().is_none());
+    let targets: Vec<_> = sandbox.requests().iter().map(|request| request.target.clone()).collect();
+    let query = |rest: &str| format!("/{LIST}?limit=2&status=running{rest}");
+    assert_eq!(targets, [query(""), query("&offset=2")]);
+}
+
+#[test]
+fn an_unknown_end_is_an_error_after_the_page() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    for (body, reason) in [
+        (json!({ "data": ["a", "b"] }), "it is the same as the page before"),
+        (json!({ "data": ["a"], "total_count": 3 }), "it ends at row 1 of 3, and has fewer rows than its limit"),
+    ] {
+        sandbox.stub("GET", LIST, 200, body);
+        let mut pages = client.chain(LIST).pages(json!({ "query": { "limit": 2 } }));
+        let error = pages.find_map(Result::err).expect("an error");
+        assert_eq!(error.kind(), ErrorKind::Decode);
+        assert!(error.message().ends_with(reason), "{error}");
+        assert!(pages.next().is_none());
+    }
+    let mut pages = client.chain("v3/unknown").pages(json!({}));
+    assert!(pages.next().expect("a result").is_err(), "the sandbox refuses the call");
+    assert!(pages.next().is_none());
+}
+
+#[test]
+fn options_that_cannot_be_paged_are_refused_before_the_first_call() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    for (options, reason) in [
+        (json!([]), "the options are an array and must be an object"),
+        (json!({ "query": "limit=2" }), "the option \"query\" is a string and must be an object for pages"),
+        (json!({ "query": { "page_index": 1 } }), "a list with page numbers is not read by pages: call each page"),
+    ] {
+        let error = client.chain(LIST).pages(options).next().expect("a result").expect_err(reason);
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Options, reason));
+    }
+    assert!(sandbox.requests().is_empty());
+}
