@@ -287,10 +287,14 @@ pub(super) struct Sandbox {
     /// Print the sandbox's settings as one line of JSON once it is listening, for scripts
     #[arg(long)]
     pub(super) json: bool,
-    /// Define responses for endpoints that the sandbox does not implement: JSON Lines of method,
-    /// template, status and response
+    /// Define responses of endpoints, instead of the sandbox's own: JSON Lines of method, template,
+    /// status and response
     #[arg(long, value_name = "FILE")]
     pub(super) stubs: Option<PathBuf>,
+    /// Accept requests that differ from the tables of the public documentation, with a warning on
+    /// standard error; default: refuse them
+    #[arg(long)]
+    pub(super) lenient: bool,
     /// Divide the intervals between the deliveries of a notification by this factor
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     pub(super) speed: f64,

@@ -42,6 +42,9 @@ fn serve(folder: &Path, arguments: &Arguments) -> Result<(), Failure> {
     if arguments.certificates {
         builder = builder.certificates();
     }
+    if arguments.lenient {
+        builder = builder.lenient();
+    }
     if arguments.notify_anywhere {
         builder = builder.notify_anywhere();
     }

@@ -10,6 +10,7 @@ use super::refusal::Refusal;
 use super::response::RouteResponse;
 use super::route_request::RouteRequest;
 use super::schema::{Field, Kind, optional, required};
+use super::sensitive_fields;
 use super::state::State;
 use crate::proto::verify::SERIAL;
 
@@ -34,7 +35,7 @@ pub(super) fn echo(state: &mut State, request: &RouteRequest<'_>) -> Result<Rout
         if Some(decrypted.as_str()) != echo_message {
             return Err(refusal("解密后的内容与echo_message不一致".to_owned()));
         }
-        response["encrypted_echo_message"] = ciphertext.into();
+        response["encrypted_echo_message"] = sensitive_fields::for_merchant(&state.platform, &decrypted)?;
     }
     let notification = text("notify_url").map(|url| {
         let event_time = china_time::format_seconds(request.now);

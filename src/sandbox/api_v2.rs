@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::api_orders::{code_url, h5_url};
 use super::china_time;
 use super::events;
-use super::ledger_records::{Order, OrderApi, OrderTerms, TradeType, record_key};
+use super::ledger_records::{Order, OrderApi, OrderTerms, Refund, TradeType, record_key};
 use super::ledger_refunds::NewRefund;
 use super::merchant::MCHID;
 use super::resources::buyer;
@@ -28,6 +28,9 @@ const ROUTES: &[Route] = &[
     Route { path: "/pay/orderquery", needs_client_certificate: false, handler: query_order },
     Route { path: "/pay/closeorder", needs_client_certificate: false, handler: close_order },
     Route { path: "/secapi/pay/refund", needs_client_certificate: true, handler: refund },
+    Route { path: "/secapi/pay/refundv2", needs_client_certificate: true, handler: refund },
+    Route { path: "/pay/refundquery", needs_client_certificate: false, handler: query_refund },
+    Route { path: "/pay/refundqueryv2", needs_client_certificate: false, handler: query_refund },
     Route { path: "/mmpaymkttransfers/sendredpack", needs_client_certificate: true, handler: send_red_pack },
 ];
 
@@ -122,10 +125,12 @@ fn query_order(state: &mut State, request: &Fields, _: i64) -> Result<V2Response
     let mut response = json!({
         "out_trade_no": order.terms.out_trade_no, "trade_state": order.state.as_str(), "total_fee": total,
         "attach": order.requested("/attach"), "trade_type": order.terms.trade_type.as_str(),
+        "trade_state_desc": order.state.description(),
     });
     if let Some(payment) = &order.payment {
         response["transaction_id"] = payment.transaction_id.as_str().into();
         response["openid"] = buyer(order).into();
+        response["is_subscribe"] = "N".into();
         response["bank_type"] = "OTHERS".into();
         response["cash_fee"] = total.into();
         response["time_end"] = china_digits(payment.paid_at).into();
@@ -135,7 +140,7 @@ fn query_order(state: &mut State, request: &Fields, _: i64) -> Result<V2Response
 
 fn close_order(state: &mut State, request: &Fields, _: i64) -> Result<V2Response, V2Refusal> {
     state.ledger.close(&record_key(MCHID, text(request, "out_trade_no")?))?;
-    Ok(V2Response::new(json!({})))
+    Ok(V2Response::new(json!({ "result_msg": "OK" })))
 }
 
 fn refund(state: &mut State, request: &Fields, now: i64) -> Result<V2Response, V2Refusal> {
@@ -159,7 +164,45 @@ fn refund(state: &mut State, request: &Fields, now: i64) -> Result<V2Response, V
         "out_refund_no": refund.out_refund_no, "refund_id": refund.refund_id,
         "refund_fee": refund.amount.to_string(), "total_fee": total, "cash_fee": total,
     });
-    Ok(V2Response { fields, notifications: notification.into_iter().collect() })
+    Ok(V2Response { notifications: notification.into_iter().collect(), ..V2Response::new(fields) })
+}
+
+/// The refunds that a number names: one refund, or all of an order.
+fn query_refund(state: &mut State, request: &Fields, _: i64) -> Result<V2Response, V2Refusal> {
+    let number = |name: &str| optional(request, name).unwrap_or_default();
+    let (out_refund_no, refund_id) = (number("out_refund_no"), number("refund_id"));
+    let (transaction_id, out_trade_no) = (number("transaction_id"), number("out_trade_no"));
+    let given = |number: &str, wanted: &str| !wanted.is_empty() && number == wanted;
+    let refunds: Vec<&Refund> = state
+        .ledger
+        .refunds
+        .values()
+        .filter(|refund| {
+            if !out_refund_no.is_empty() || !refund_id.is_empty() {
+                return given(&refund.out_refund_no, out_refund_no) || given(&refund.refund_id, refund_id);
+            }
+            given(&refund.transaction_id, transaction_id) || given(&refund.out_trade_no, out_trade_no)
+        })
+        .collect();
+    let first = refunds.first().ok_or(V2Refusal::Result("REFUNDNOTEXIST", "退款订单查询失败"))?;
+    let total = first.total.to_string();
+    let mut response = json!({
+        "transaction_id": first.transaction_id, "out_trade_no": first.out_trade_no, "total_fee": total,
+        "cash_fee": total, "refund_count": refunds.len().to_string(),
+    });
+    for (index, refund) in refunds.iter().enumerate() {
+        for (name, value) in [
+            ("out_refund_no", refund.out_refund_no.clone()),
+            ("refund_id", refund.refund_id.clone()),
+            ("refund_fee", refund.amount.to_string()),
+            ("refund_status", "SUCCESS".to_owned()),
+            ("refund_recv_accout", "支付用户零钱".to_owned()),
+            ("refund_success_time", china_time::format_plain(refund.created_at)),
+        ] {
+            response[format!("{name}_{index}")] = value.into();
+        }
+    }
+    Ok(V2Response::new(response))
 }
 
 fn send_red_pack(state: &mut State, request: &Fields, now: i64) -> Result<V2Response, V2Refusal> {

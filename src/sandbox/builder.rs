@@ -28,6 +28,7 @@ pub struct SandboxBuilder {
     /// Translates the explanations of rejected signatures. If `None`, they are not printed.
     pub(super) log: Option<fn(&str) -> String>,
     pub(super) stubs: Vec<Stub>,
+    pub(super) lenient: bool,
     /// The first invalid setting.
     pub(super) error: Option<Error>,
 }
@@ -42,6 +43,7 @@ impl SandboxBuilder {
             allowed_hosts: AllowedHosts::ThisMachine,
             log: None,
             stubs: Vec::new(),
+            lenient: false,
             error: None,
         }
     }
@@ -81,18 +83,30 @@ impl SandboxBuilder {
         self
     }
 
-    /// Prints an explanation of each rejected signature to standard error.
+    /// Accepts requests that differ from the tables of the public documentation, with a warning. By
+    /// default they are refused. The tables are no proof of what the service does, so a lenient
+    /// sandbox is the way on if one of them is wrong. What the service certainly refuses is always
+    /// refused.
+    ///
+    /// The warnings are in [`Received::findings`](super::Received::findings), on the page, and with
+    /// [`log`](Self::log) on standard error.
+    pub fn lenient(mut self) -> Self {
+        self.lenient = true;
+        self
+    }
+
+    /// Prints an explanation of each rejected signature, and each warning, to standard error.
     pub fn log(self) -> Self {
         self.log_translated(str::to_owned)
     }
 
-    /// Prints an explanation of each rejected signature to standard error, in another language.
+    /// As [`log`](Self::log), in another language.
     pub(crate) fn log_translated(mut self, translate: fn(&str) -> String) -> Self {
         self.log = Some(translate);
         self
     }
 
-    /// Adds stubs, which define the responses of endpoints that the sandbox does not implement.
+    /// Adds stubs, which define the responses of endpoints, instead of the sandbox's own.
     /// `json` is a JSON array or JSON Lines of objects with `method`, `template`, `status` and
     /// `response`. A template is a path with variables as `{x}`, as in a chain.
     ///

@@ -21,6 +21,8 @@ pub(super) struct Dispatched {
     pub(super) transmission: Transmission,
     /// The explanation for the log of refused signatures.
     pub(super) refused: Option<RefusedSignature>,
+    /// How the request differs from the documentation, in a lenient sandbox.
+    pub(super) warning: Option<Warning>,
 }
 
 /// A request whose signature was refused.
@@ -28,6 +30,13 @@ pub(super) struct RefusedSignature {
     /// `GET /v3/...`
     pub(super) request_line: String,
     pub(super) check: SignatureCheck,
+}
+
+/// A request that differs from the documentation.
+pub(super) struct Warning {
+    /// `GET /v3/...`
+    pub(super) request_line: String,
+    pub(super) findings: Vec<String>,
 }
 
 /// Responds to a request.
@@ -40,12 +49,13 @@ pub(super) fn dispatch(state: &mut State, inbound: InboundRequest, now: i64) -> 
         ApiVersion::V3 => respond_v3(state, &inbound, now),
     };
     state.enqueue(std::mem::take(&mut response.notifications));
-    let refused = (!check.valid && !check.expected.is_empty()).then(|| RefusedSignature {
-        request_line: format!("{} {}", inbound.http.method(), inbound.http.uri()),
-        check: check.clone(),
-    });
+    let request_line = || format!("{} {}", inbound.http.method(), inbound.http.uri());
+    let refused = (!check.valid && !check.expected.is_empty())
+        .then(|| RefusedSignature { request_line: request_line(), check: check.clone() });
+    let findings = std::mem::take(&mut response.findings);
+    let warning = (!findings.is_empty()).then(|| Warning { request_line: request_line(), findings: findings.clone() });
     let requested_key = inbound.header(verify::SERIAL).map(str::to_owned);
-    state.requests.push(Received::new(inbound.http, response.http.status()), check);
+    state.requests.push(Received::new(inbound.http, response.http.status(), findings), check);
 
     let fault = state.response_faults.pop_front();
     let signer = fault_injection::apply_before_signing(
@@ -58,7 +68,7 @@ pub(super) fn dispatch(state: &mut State, inbound: InboundRequest, now: i64) -> 
     response.sign(&signer)?;
     wire_headers::add(response.http.headers_mut(), now)?;
     let transmission = fault_injection::apply_after_signing(fault, &mut response);
-    Ok(Dispatched { response, transmission, refused })
+    Ok(Dispatched { response, transmission, refused, warning })
 }
 
 fn respond_v3(state: &mut State, inbound: &InboundRequest, now: i64) -> (SignatureCheck, RouteResponse) {

@@ -152,8 +152,8 @@ impl Ledger {
             Table::ProfitSharingReturns => drop(self.sharing_returns.insert(key, read(row)?)),
             Table::Receivers => drop(self.receivers.insert(key, read(row)?)),
             Table::Entries => self.entries.push(read(row)?),
-            // They belong to the outbox.
-            Table::Deliveries => {}
+            // They are restored elsewhere.
+            Table::Deliveries | Table::Objects => {}
         }
         Ok(())
     }

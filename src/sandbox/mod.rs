@@ -30,6 +30,7 @@ mod china_time;
 pub(crate) mod keys;
 mod merchant;
 mod path_template;
+mod plausible;
 mod private_file;
 mod rows;
 mod signature;
@@ -47,9 +48,12 @@ mod ledger_tests;
 mod ledger_transfers;
 
 // The state of the sandbox.
+mod creatable;
 mod delivery;
 mod fault;
 mod nonces;
+mod numbers;
+mod objects;
 mod outbox;
 mod platform;
 mod request_log;
@@ -74,6 +78,10 @@ mod api_v2;
 mod authenticate;
 mod bill_text;
 mod diagnose;
+mod documented;
+mod documented_check;
+mod documented_response;
+mod documented_v2;
 mod events;
 mod overview;
 mod refusal;
@@ -108,6 +116,7 @@ mod wire_headers;
 // The public interface.
 mod builder;
 pub(crate) mod data_dir;
+mod define_stub;
 mod start;
 
 use std::fmt;
@@ -136,7 +145,6 @@ use crate::error::Error;
 use crate::proto::json_depth;
 use delivery::Message;
 use inner::SandboxInner;
-use stub::Stub;
 
 /// A running sandbox. Dropping this value stops the sandbox, and panics if the sandbox has
 /// panicked.
@@ -272,16 +280,6 @@ impl Sandbox {
         notification::body_v2(&self.inner.keys, fields)
     }
 
-    /// Serves a file of `length` bytes at a path, without a signature, like a bill. Returns its
-    /// SHA-1 digest as hexadecimal digits. The bytes are generated as they are sent, so the file
-    /// takes no memory.
-    ///
-    /// [`Download`](crate::Download) has an example.
-    pub fn file(&self, template: &str, length: u64) -> String {
-        self.add_stub(Stub::file(template, length));
-        body::generated_file_sha1(length)
-    }
-
     /// Returns the merchant's settings in the format of [`Client::factory`], with keys as PEM text.
     #[must_use]
     pub fn settings(&self) -> Value {
@@ -396,27 +394,6 @@ impl Sandbox {
     /// queue.
     pub fn inject_notification(&self, fault: Fault) {
         let _ = self.inner.transact(|state| state.notification_faults.push_back(fault));
-    }
-
-    /// Defines the response of an endpoint that the sandbox does not implement. `template` is its
-    /// path, with variables as `{x}`.
-    ///
-    /// ```
-    /// # use serde_json::json;
-    /// # use wechatpay_chain::sandbox::Sandbox;
-    /// # let sandbox = Sandbox::start()?;
-    /// sandbox.stub("GET", "v3/certificates/{serial}", 200, json!({ "data": [] }));
-    /// let certificate = sandbox.client()?.chain("v3/certificates/{serial}");
-    /// let response = certificate.get(json!({ "serial": "1" }))?;
-    /// assert_eq!(response.json()?, json!({ "data": [] }));
-    /// # Ok::<(), wechatpay_chain::Error>(())
-    /// ```
-    pub fn stub(&self, method: &str, template: &str, status: u16, response: Value) {
-        self.add_stub(Stub::json(method, template, status, response));
-    }
-
-    fn add_stub(&self, stub: Stub) {
-        let _ = self.inner.transact(|state| state.stubs.push(stub));
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn build(state: &State) -> Value {
         json!({
             "number": number, "method": received.method.as_str(), "target": received.target,
             "status": received.status.as_u16(), "valid": check.valid, "expected": check.expected,
-            "signed": check.signed, "reason": check.reason,
+            "signed": check.signed, "reason": check.reason, "findings": received.findings,
         })
     });
     json!({

@@ -1,11 +1,11 @@
 //! The log of refused signatures on standard error: what was expected and what was signed, side by
-//! side.
+//! side. It also has the warnings of a lenient sandbox.
 
 use std::io::Write;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
-use super::dispatch::RefusedSignature;
+use super::dispatch::{RefusedSignature, Warning};
 
 /// How many lines of a message are shown.
 const MAX_LINES: usize = 40;
@@ -35,6 +35,16 @@ impl RefusalLog {
     /// Explains a refused signature. The explanation is dropped when too many are waiting.
     pub(super) fn write(&self, refused: &RefusedSignature) {
         let _ = self.texts.try_send(self.explain(refused));
+    }
+
+    /// Prints how a request differs from the documentation.
+    pub(super) fn warn(&self, Warning { request_line, findings }: &Warning) {
+        let translate = self.translate;
+        let mut text = translate(&format!("warning: {}", printable(request_line, 200)));
+        for finding in findings.iter().take(MAX_LINES) {
+            text.push_str(&format!("\n  {}", translate(&printable(finding, 500))));
+        }
+        let _ = self.texts.try_send(text + "\n");
     }
 
     fn explain(&self, RefusedSignature { request_line, check }: &RefusedSignature) -> String {

@@ -29,10 +29,12 @@ pub struct Received {
     pub body: Bytes,
     /// The status of the response, before any injected fault.
     pub status: StatusCode,
+    /// How the request differs from the tables of the public documentation, in a lenient sandbox.
+    pub findings: Vec<String>,
 }
 
 impl Received {
-    pub(super) fn new(request: http::Request<Bytes>, status: StatusCode) -> Self {
+    pub(super) fn new(request: http::Request<Bytes>, status: StatusCode, findings: Vec<String>) -> Self {
         let (parts, body) = request.into_parts();
         Received {
             target: parts.uri.path_and_query().map_or_else(String::new, ToString::to_string),
@@ -40,6 +42,7 @@ impl Received {
             headers: parts.headers,
             body,
             status,
+            findings,
         }
     }
 }

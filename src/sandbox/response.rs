@@ -19,6 +19,8 @@ pub(super) struct RouteResponse {
     pub(super) signature: Signature,
     /// Enqueued in the same transaction.
     pub(super) notifications: Vec<Notification>,
+    /// How the request differs from the documentation, if that did not refuse it.
+    pub(super) findings: Vec<String>,
 }
 
 /// How a response is signed.
@@ -35,7 +37,7 @@ pub(super) enum Signature {
 
 impl RouteResponse {
     pub(super) fn new(http: Response<Bytes>, signature: Signature) -> Self {
-        RouteResponse { http, generated_file: None, signature, notifications: Vec::new() }
+        RouteResponse { http, generated_file: None, signature, notifications: Vec::new(), findings: Vec::new() }
     }
 
     /// 200 with this JSON.

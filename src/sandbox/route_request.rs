@@ -1,9 +1,12 @@
 //! What a handler of APIv3 receives: a request whose signature is valid and whose path matched.
 
+use std::cell::RefCell;
+
 use http::header::CONTENT_TYPE;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use super::documented_check;
 use super::merchant::MCHID;
 use super::path_template::Variables;
 use super::refusal::Refusal;
@@ -11,11 +14,22 @@ use super::request::InboundRequest;
 use super::schema::{self, Field};
 use super::strict_json;
 use super::upload::Upload;
+use crate::catalog::Call;
+
+/// The documentation of a call, and what to do with differences from it.
+pub(super) struct Documentation<'a> {
+    pub(super) call: &'a Call,
+    /// Whether differences only cause a warning.
+    pub(super) lenient: bool,
+    pub(super) findings: RefCell<Vec<String>>,
+}
 
 pub(super) struct RouteRequest<'a> {
     pub(super) inbound: &'a InboundRequest,
     pub(super) upload: Option<&'a Upload>,
     pub(super) variables: Variables<'a>,
+    /// `None` for a call that is not documented.
+    pub(super) documentation: Option<&'a Documentation<'a>>,
     /// Seconds since 1970.
     pub(super) now: i64,
 }
@@ -59,7 +73,21 @@ impl RouteRequest<'_> {
             return Err(Refusal::param("body", "", "请求body应为JSON对象"));
         }
         schemas.iter().try_for_each(|fields| schema::check(&body, fields))?;
+        self.check(Some(&body))?;
         Ok(body)
+    }
+
+    /// Compares the request with its documentation.
+    pub(super) fn check(&self, body: Option<&Value>) -> Result<(), Refusal> {
+        let Some(documentation) = self.documentation else { return Ok(()) };
+        let findings = documented_check::findings(documentation.call, self.inbound, body);
+        match documented_check::refusal(&findings) {
+            Some(refusal) if !documentation.lenient => Err(refusal),
+            _ => {
+                documentation.findings.borrow_mut().extend(findings.warnings());
+                Ok(())
+            }
+        }
     }
 }
 

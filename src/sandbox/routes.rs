@@ -4,6 +4,8 @@
 //! the state and returns the response with the notifications to send, or a [`Refusal`] before it
 //! has changed anything.
 
+use std::cell::RefCell;
+
 use http::{Method, StatusCode};
 
 use super::api_version::ApiVersion;
@@ -11,13 +13,13 @@ use super::path_template;
 use super::refusal::Refusal;
 use super::request::InboundRequest;
 use super::response::RouteResponse;
-use super::route_request::RouteRequest;
+use super::route_request::{Documentation, RouteRequest};
 use super::state::State;
 use super::stub::{self, StubResponse};
 use super::upload::Upload;
 use super::{
     api_bills, api_certificates, api_combined_orders, api_echo, api_media, api_member_cards, api_orders,
-    api_profit_sharing, api_refunds, api_statements, api_transfers,
+    api_profit_sharing, api_refunds, api_statements, api_transfers, documented,
 };
 
 type Handler = fn(&mut State, &RouteRequest<'_>) -> Result<RouteResponse, Refusal>;
@@ -90,15 +92,45 @@ pub(super) fn route(
         Some(StubResponse::Json(status, body)) => return Ok(RouteResponse::json_with_status(status, &body)),
         None => {}
     }
+    // The URL makes the prefixes of other regions known.
+    let url = format!("https://127.0.0.1{path}");
+    let call = state.catalog.find(method, &url);
+    let documentation = call.map(|call| Documentation { call, lenient: state.lenient, findings: RefCell::default() });
     let mut allowed = Vec::new();
     for (route_method, template, handler) in ROUTES {
         let Some(variables) = path_template::matches(template, path) else { continue };
         if method == *route_method {
-            return handler(state, &RouteRequest { inbound, upload, variables, now });
+            let request = RouteRequest { inbound, upload, variables, documentation: documentation.as_ref(), now };
+            // A handler reads and checks the JSON of its request.
+            if method == Method::GET || upload.is_some() {
+                request.check(None)?;
+            }
+            let mut response = handler(state, &request);
+            let is_unknown = response.as_ref().is_err_and(|refusal| refusal.status == StatusCode::NOT_FOUND);
+            if let (true, &Method::GET, Some(documentation)) = (is_unknown, method, &documentation) {
+                if let Some(other) = documented::respond_if_created(state, documentation.call, &request) {
+                    response = other;
+                }
+            }
+            return response.map(|response| with_findings(response, documentation.as_ref()));
         }
         allowed.push(*route_method);
     }
+    if let Some(documentation) = &documentation {
+        let request = RouteRequest { inbound, upload, variables: Vec::new(), documentation: Some(documentation), now };
+        let response = documented::respond(state, documentation.call, &request)?;
+        return Ok(with_findings(response, Some(documentation)));
+    }
+    let others = ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter();
+    allowed.extend(others.filter(|other| state.catalog.find(other, &url).is_some()));
+    allowed.dedup();
     Err(if allowed.is_empty() { no_endpoint(method, path) } else { wrong_method(method, path, &allowed) })
+}
+
+/// Adds what the comparison with the documentation found.
+fn with_findings(mut response: RouteResponse, documentation: Option<&Documentation<'_>>) -> RouteResponse {
+    response.findings.extend(documentation.into_iter().flat_map(|documentation| documentation.findings.take()));
+    response
 }
 
 fn wrong_method(method: &Method, path: &str, allowed: &[&str]) -> Refusal {

@@ -15,10 +15,11 @@ pub(super) enum Table {
     Receivers,
     Entries,
     Deliveries,
+    Objects,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 9] = [
+    pub(super) const ALL: [Table; 10] = [
         Table::Meta,
         Table::Orders,
         Table::Refunds,
@@ -28,6 +29,7 @@ impl Table {
         Table::Receivers,
         Table::Entries,
         Table::Deliveries,
+        Table::Objects,
     ];
 
     /// The name of the table in the store.
@@ -42,6 +44,7 @@ impl Table {
             Table::Receivers => "receivers",
             Table::Entries => "entries",
             Table::Deliveries => "deliveries",
+            Table::Objects => "objects",
         }
     }
 }

@@ -220,9 +220,12 @@ async fn handle(
     if !pending.written().await {
         return Err(STORE_FAILED.into());
     }
-    let Dispatched { response, transmission, refused } = dispatched?;
+    let Dispatched { response, transmission, refused, warning } = dispatched?;
     if let (Some(log), Some(refused)) = (&inner.refusal_log, &refused) {
         log.write(refused);
+    }
+    if let (Some(log), Some(warning)) = (&inner.refusal_log, &warning) {
+        log.warn(warning);
     }
     let body = response.generated_file.map(ResponseBody::generated_file);
     let response = response.http.map(|bytes| body.unwrap_or_else(|| ResponseBody::bytes(bytes)));

@@ -11,6 +11,7 @@ use super::delivery::Delivery;
 use super::inner::SandboxInner;
 use super::keys::{self, Keys};
 use super::ledger::Ledger;
+use super::objects::Objects;
 use super::outbox::Outbox;
 use super::platform::Platform;
 use super::refusal_log::RefusalLog;
@@ -31,6 +32,7 @@ struct Restored {
     store: Store,
     ledger: Ledger,
     deliveries: Vec<Delivery>,
+    objects: Objects,
 }
 
 impl SandboxBuilder {
@@ -49,13 +51,14 @@ impl SandboxBuilder {
                 self.speed
             )));
         }
-        let Restored { keys, store, ledger, deliveries } = match &self.dir {
+        let Restored { keys, store, ledger, deliveries, objects } = match &self.dir {
             Some(dir) => restore(dir)?,
             None => Restored {
                 keys: keys::of_process()?,
                 store: Store::in_memory(),
                 ledger: Ledger::default(),
                 deliveries: Vec::new(),
+                objects: Objects::default(),
             },
         };
         let mut platform = Platform::new(keys);
@@ -63,7 +66,8 @@ impl SandboxBuilder {
             platform.use_certificates()?;
         }
         let outbox = Outbox::new(deliveries, self.allowed_hosts, self.speed);
-        let state = State::new(platform, ledger, outbox, self.stubs);
+        let mut state = State::new(platform, ledger, outbox, objects, self.stubs);
+        state.lenient = self.lenient;
         let connector = Connector::new(&Proxy::Off, &[], Duration::from_secs(5))?;
         let transport = HttpService::new(HttpClient::new(connector, PoolConfig::OFF));
         let inner = Arc::new(SandboxInner::new(state, store, transport, self.log.map(RefusalLog::start)));
@@ -83,7 +87,7 @@ fn restore(dir: &Path) -> Result<Restored, Error> {
     std::fs::create_dir_all(dir).map_err(|source| {
         Error::config(format!("the folder {} cannot be created: {source}", dir.display())).with_source(source)
     })?;
-    let (mut ledger, mut deliveries) = (Ledger::default(), Vec::new());
+    let (mut ledger, mut deliveries, mut objects) = (Ledger::default(), Vec::new(), Objects::default());
     let key_file = dir.join("sandbox-keys.json");
     // The database is opened first, because its lock keeps other sandboxes out of the folder.
     let store = Store::open(&dir.join("sandbox.redb"), &key_file, |table, key, row| match table {
@@ -91,8 +95,9 @@ fn restore(dir: &Path) -> Result<Restored, Error> {
             deliveries.push(serde_json::from_slice(row).map_err(|error| error.to_string())?);
             Ok(())
         }
+        Table::Objects => objects.restore(key, row),
         table => ledger.restore(table, key, row),
     })?;
     let keys = Arc::new(Keys::of_folder(&key_file)?);
-    Ok(Restored { keys, store, ledger, deliveries })
+    Ok(Restored { keys, store, ledger, deliveries, objects })
 }

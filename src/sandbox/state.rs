@@ -2,19 +2,23 @@
 //! once, from routing to the signed response.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::creatable::Creatable;
 use super::delivery::Notification;
 use super::fault::Fault;
 use super::ledger::Ledger;
 use super::nonces::Nonces;
+use super::objects::Objects;
 use super::outbox::Outbox;
 use super::platform::Platform;
 use super::request_log::RequestLog;
 use super::rows::Change;
 use super::stub::Stub;
+use crate::catalog::Catalog;
 
 /// How many bills, and how many images, are kept.
 const MAX_FILES: usize = 100;
@@ -25,6 +29,13 @@ pub(super) struct State {
     pub(super) ledger: Ledger,
     /// Persisted.
     pub(super) outbox: Outbox,
+    /// Persisted.
+    pub(super) objects: Objects,
+    pub(super) catalog: &'static Catalog,
+    /// Whether a request that differs from the documentation only causes a warning.
+    pub(super) lenient: bool,
+    /// Built at the first use.
+    creatable: OnceLock<Creatable>,
     pub(super) requests: RequestLog,
     pub(super) nonces: Nonces,
     pub(super) stubs: Vec<Stub>,
@@ -49,11 +60,15 @@ pub(super) struct MemberCards {
 }
 
 impl State {
-    pub(super) fn new(platform: Platform, ledger: Ledger, outbox: Outbox, stubs: Vec<Stub>) -> Self {
+    pub(super) fn new(platform: Platform, ledger: Ledger, outbox: Outbox, objects: Objects, stubs: Vec<Stub>) -> Self {
         State {
             platform,
             ledger,
             outbox,
+            objects,
+            catalog: Catalog::builtin(),
+            lenient: false,
+            creatable: OnceLock::new(),
             requests: RequestLog::default(),
             nonces: Nonces::default(),
             stubs,
@@ -66,6 +81,11 @@ impl State {
         }
     }
 
+    /// The numbers that documented calls create.
+    pub(super) fn creatable(&self) -> &Creatable {
+        self.creatable.get_or_init(|| Creatable::new(self.catalog))
+    }
+
     pub(super) fn enqueue(&mut self, notifications: Vec<Notification>) {
         notifications.into_iter().for_each(|notification| self.outbox.enqueue(notification));
     }
@@ -74,6 +94,7 @@ impl State {
     pub(super) fn take_changes(&mut self) -> Vec<Change> {
         let mut changes = self.ledger.take_changes();
         changes.extend(self.outbox.take_changes());
+        changes.extend(self.objects.take_changes());
         changes
     }
 }

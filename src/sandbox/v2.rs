@@ -8,8 +8,9 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::api_v2;
+use super::api_v2::{self, Route};
 use super::api_version::ApiVersion;
+use super::documented_v2;
 use super::merchant::MCHID;
 use super::request::{InboundRequest, Part};
 use super::request_log::SignatureCheck;
@@ -17,6 +18,7 @@ use super::response::{RouteResponse, Signature};
 use super::state::State;
 use super::stub::{self, StubResponse};
 use super::v2_fields::{V2Refusal, V2Response, text};
+use crate::catalog::Call;
 use crate::crypto::{hash, random};
 use crate::error::Error;
 use crate::proto::v2::{Apiv2Credential, Fields, is_unsigned, signing_string};
@@ -44,10 +46,17 @@ fn try_respond(
 ) -> Result<RouteResponse, Error> {
     let (method, path) = (inbound.http.method(), inbound.path());
     let route = api_v2::route(path);
-    if route.is_some_and(|route| route.needs_client_certificate) && !inbound.has_client_certificate {
+    let call = state.catalog.find(method, path);
+    let is_stub = stub::find(&state.stubs, ApiVersion::V2, method, path).is_some();
+    let needs_certificate = match route {
+        Some(route) => route.needs_client_certificate,
+        None => !is_stub && call.is_some_and(Call::needs_certificate),
+    };
+    if needs_certificate && !inbound.has_client_certificate {
         return Ok(plain(StatusCode::BAD_REQUEST, Bytes::from_static(NO_CLIENT_CERTIFICATE.as_bytes())));
     }
-    if route.is_some() && method != Method::POST && stub::find(&state.stubs, ApiVersion::V2, method, path).is_none() {
+    let is_post = route.is_some() || (call.is_none() && state.catalog.find(Method::POST, path).is_some());
+    if is_post && method != Method::POST && !is_stub {
         let body = xml::write(&refused(V2Refusal::Return("请使用post方法".to_owned()))?);
         return Ok(xml_response(StatusCode::OK, body));
     }
@@ -59,7 +68,7 @@ fn try_respond(
         Some(hash::HMAC_SHA256) => hash::HMAC_SHA256,
         _ => hash::MD5,
     };
-    let mut status = StatusCode::OK;
+    let (mut status, mut findings) = (StatusCode::OK, Vec::new());
     let outcome = match (request, stub::find(&state.stubs, ApiVersion::V2, method, path), route) {
         (Err(refusal), _, _) => Err(refusal),
         (Ok(_), Some(StubResponse::File(length)), _) => return Ok(RouteResponse::generated_file(length)),
@@ -68,18 +77,52 @@ fn try_respond(
             status = stub_status;
             Ok((request, V2Response::new(fields)))
         }
-        (Ok(request), None, Some(route)) => (route.handler)(state, &request, now).map(|response| (request, response)),
-        (Ok(_), None, None) => Err(no_route(path)),
+        (Ok(request), None, route) => handle(state, inbound, route, &request, now).map(|response| (request, response)),
     };
     let (mut fields, notifications) = match outcome {
-        Ok((request, response)) => (success(&request, response.fields)?, response.notifications),
+        Ok((_, V2Response { other: Some(http), findings, .. })) => {
+            return Ok(RouteResponse { findings, ..RouteResponse::new(http, Signature::InBody) });
+        }
+        Ok((request, response)) => {
+            findings = response.findings;
+            (success(&request, response.fields)?, response.notifications)
+        }
         Err(refusal) => (refused(refusal)?, Vec::new()),
     };
     let understood = fields.get("return_code").is_some_and(|code| code == "SUCCESS");
     if understood && !is_unsigned(path) && !fields.contains_key("sign") {
         sign(&mut fields, sign_type, &state.platform.keys.apiv2)?;
     }
-    Ok(RouteResponse { notifications, ..xml_response(status, xml::write(&fields)) })
+    Ok(RouteResponse { notifications, findings, ..xml_response(status, xml::write(&fields)) })
+}
+
+/// Compares a request with its documentation, and responds by its route or by the catalogue.
+fn handle(
+    state: &mut State,
+    inbound: &InboundRequest,
+    route: Option<&Route>,
+    request: &Fields,
+    now: i64,
+) -> Result<V2Response, V2Refusal> {
+    let (method, path) = (inbound.http.method(), inbound.path());
+    let call = state.catalog.find(method, path);
+    let findings = match call {
+        Some(call) => documented_v2::check(state, call, inbound, request)?,
+        None => Vec::new(),
+    };
+    let response = match (route, call) {
+        (Some(route), call) => match ((route.handler)(state, request, now), call) {
+            // Another call may have created the order.
+            (Err(V2Refusal::Result("ORDERNOTEXIST", text)), Some(call)) if path.ends_with("query") => {
+                documented_v2::respond_if_created(state, call, inbound, request, now)
+                    .unwrap_or(Err(V2Refusal::Result("ORDERNOTEXIST", text)))
+            }
+            (response, _) => response,
+        },
+        (None, Some(call)) => documented_v2::respond(state, call, inbound, request, now),
+        (None, None) => Err(no_route(path)),
+    };
+    response.map(|response| V2Response { findings, ..response })
 }
 
 fn xml_response(status: StatusCode, body: String) -> RouteResponse {

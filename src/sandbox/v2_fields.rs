@@ -1,5 +1,7 @@
 //! What the handlers of APIv2 return, and how they read their fields.
 
+use bytes::Bytes;
+use http::Response;
 use serde_json::Value;
 
 use super::delivery::Notification;
@@ -12,11 +14,20 @@ pub(super) struct V2Response {
     /// An object.
     pub(super) fields: Value,
     pub(super) notifications: Vec<Notification>,
+    /// How the request differs from the documentation, if that did not refuse it.
+    pub(super) findings: Vec<String>,
+    /// A response that is not XML, instead of the fields.
+    pub(super) other: Option<Response<Bytes>>,
 }
 
 impl V2Response {
     pub(super) fn new(fields: Value) -> Self {
-        V2Response { fields, notifications: Vec::new() }
+        V2Response { fields, notifications: Vec::new(), findings: Vec::new(), other: None }
+    }
+
+    /// A response that is not XML.
+    pub(super) fn other(response: Response<Bytes>) -> Self {
+        V2Response { other: Some(response), ..V2Response::new(Value::Null) }
     }
 }
 

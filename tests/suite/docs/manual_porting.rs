@@ -300,7 +300,7 @@ fn exempt_paths() -> Outcome {
     }))?;
     assert!(!file.is_verified()); // no verifier to remove
     let statement = instance.chain("v3/global/statements").get(json!({
-        "query": { "date": "20260101" },
+        "query": { "mchid": "1900000109", "date": "20260101" },
         "sink": folder.join("statement.csv"),
     }))?;
     assert!(statement.is_verified()); // through its SHA-1

@@ -44,7 +44,7 @@ fn each_folder_has_its_own_serial_numbers() {
             "merchant": { "pkcs12": folder.path().join("apiclient_cert.p12"), "passphrase": MCHID },
         }));
         let refund = json!({ "security": true, "xml": {
-            "mch_id": MCHID, "out_trade_no": "none-such", "out_refund_no": "r", "total_fee": "1", "refund_fee": "1",
+            "appid": "wx8888888888888888", "mch_id": MCHID, "out_trade_no": "none-such", "out_refund_no": "r", "total_fee": "1", "refund_fee": "1",
         }});
         let error = refunds.expect("client").chain("v2/secapi/pay/refund").post(refund).expect_err("no order");
         assert_eq!(error.code(), Some("ORDERNOTEXIST"), "{error}");

@@ -12,6 +12,8 @@ use wechatpay_chain::{Client, Error};
 use crate::support::server;
 
 mod data_folder;
+mod documented;
+mod documented_calls;
 mod notifications;
 mod orders;
 mod page;

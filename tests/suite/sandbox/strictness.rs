@@ -68,7 +68,8 @@ fn combined(number: &str) -> Value {
 fn v2_order(number: &str, kind: &str) -> Value {
     json!({ "xml": {
         "appid": "wx8888888888888888", "mch_id": MCHID, "body": "b", "out_trade_no": number, "total_fee": 1,
-        "spbill_create_ip": "1.2.3.4", "notify_url": NOTIFY, "trade_type": kind, "product_id": "1", "scene_info": "{}",
+        "spbill_create_ip": "1.2.3.4", "notify_url": NOTIFY, "trade_type": kind, "product_id": "1",
+        "scene_info": r#"{"h5_info":{"type":"Wap","wap_url":"https://example.com","wap_name":"n"}}"#,
     }})
 }
 

@@ -143,7 +143,10 @@ fn a_body_that_is_too_long_or_never_arrives_gets_a_response() {
 fn a_file_has_a_content_type() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
-    let statement = client.chain("v3/global/statements").get(()).expect("statement");
+    let statement = client
+        .chain("v3/global/statements")
+        .get(json!({ "query": { "mchid": MCHID, "date": "20261129" } }))
+        .expect("statement");
     assert_eq!(statement.headers()["content-type"], "text/plain; charset=utf-8");
     let upload = client.chain("v3/merchant-service/images/upload");
     for (name, start, expected) in [

@@ -104,7 +104,7 @@ fn the_certificate_is_presented_only_with_the_security_option() {
     // It can make calls of APIv2, but none of APIv3.
     without_certificate
         .chain("v2/pay/orderquery")
-        .post(json!({ "xml": { "mch_id": MCHID, "out_trade_no": "1" } }))
+        .post(json!({ "xml": { "appid": "wx8888888888888888", "mch_id": MCHID, "out_trade_no": "1" } }))
         .expect("queried");
     let error = without_certificate.chain("v3/certificates").get(()).expect_err("no key");
     assert_eq!(error.kind(), ErrorKind::Config);

@@ -1,0 +1,401 @@
+//! Every documented call, answered by the sandbox from the catalogue.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use serde_json::{Value, json};
+use wechatpay_chain::catalog::{Catalog, Encoding, Field, FieldType, Place, ResponseKind};
+use wechatpay_chain::sandbox::{MCHID, Sandbox};
+use wechatpay_chain::{Client, Error, Response};
+
+use super::documented_calls::{APPID, Assigned, Realistic, Sendable, is_slip, response_differences};
+use super::{native, with_field};
+use crate::support::start;
+
+/// The family of a call, for the report: the version and the product.
+fn family(template: &str) -> String {
+    template.split('/').take(2).collect::<Vec<_>>().join("/")
+}
+
+/// What happens to each call with one mistake.
+#[derive(Default)]
+struct Spoiled {
+    made: [usize; 3],
+    accepted: Vec<String>,
+    /// Every how many mistakes one is made.
+    step: usize,
+    count: usize,
+}
+
+impl Spoiled {
+    /// Sends a call in which a value at a pointer is replaced, or removed.
+    fn send(&mut self, client: &Client, sent: &Sendable<'_>, kind: usize, pointer: &str, value: Option<Value>) {
+        self.count += 1;
+        if self.count % self.step != 0 {
+            return;
+        }
+        self.made[kind] += 1;
+        let mut options = sent.options.clone();
+        // The client must send what it is given.
+        let (parent, name) = pointer.rsplit_once('/').expect("pointer");
+        let parent = options.pointer_mut(parent).expect("parent");
+        match value {
+            Some(value) => parent[name] = value,
+            None => drop(parent.as_object_mut().expect("members").remove(name)),
+        }
+        // A call that the client refuses is not sent.
+        let name = ["removed", "another type", "another value"][kind];
+        let before = client_errors(sent.send(client, &options));
+        match before {
+            Outcome::Accepted => {
+                self.accepted.push(format!("{} {} {pointer} {name}", sent.call.method(), sent.template))
+            }
+            Outcome::Refused => {}
+            Outcome::NotSent => self.made[kind] -= 1,
+        }
+    }
+
+    fn fields(
+        &mut self,
+        client: &Client,
+        sent: &Sendable<'_>,
+        fields: &[Field],
+        members: &Value,
+        at: &str,
+        is_text: bool,
+    ) {
+        for field in fields {
+            let Some(value) = members.get(&field.name) else { continue };
+            let same = fields.iter().filter(|other| other.name == field.name).count();
+            let is_added = is_text && ["sign", "nonce_str", "sign_type"].contains(&field.name.as_str());
+            if same > 1 || is_added {
+                continue;
+            }
+            let pointer = format!("{at}/{}", field.name);
+            if field.required {
+                self.send(client, sent, 0, &pointer, None);
+            }
+            let wrap = |value: Value| if field.list { json!([value]) } else { value };
+            // In XML and in a query, each value is a text.
+            let other = match field.field_type {
+                FieldType::String if is_text => None,
+                FieldType::String => Some(json!(1)),
+                FieldType::Object => Some(json!("text")),
+                _ => Some(json!("text")),
+            };
+            let is_plain = field.encoding != Encoding::Encrypted;
+            if let Some(other) = other.filter(|_| is_plain) {
+                self.send(client, sent, 1, &pointer, Some(wrap(other)));
+            }
+            if !field.values.is_empty() && is_plain && field.field_type == FieldType::String {
+                self.send(client, sent, 2, &pointer, Some(wrap(json!("NOT_LISTED"))));
+            }
+            let (below, index) = match value {
+                Value::Array(items) => (items.first().unwrap_or(&Value::Null), "/0"),
+                value => (value, ""),
+            };
+            if below.is_object() {
+                self.fields(client, sent, &field.fields, below, &format!("{pointer}{index}"), is_text);
+            }
+        }
+    }
+}
+
+enum Outcome {
+    Accepted,
+    Refused,
+    /// The client refused the call.
+    NotSent,
+}
+
+fn client_errors(outcome: Result<Response, Error>) -> Outcome {
+    match outcome {
+        Ok(_) => Outcome::Accepted,
+        Err(error) if error.response().is_some() => Outcome::Refused,
+        Err(_) => Outcome::NotSent,
+    }
+}
+
+/// Sends each POST with one required field removed, one value of another type, or one value that is
+/// not listed, and returns what was accepted. `step`: only every so many.
+fn spoil(step: usize) -> Spoiled {
+    let sandbox = Sandbox::builder().certificates().start().expect("sandbox");
+    let client = sandbox.client().expect("client");
+    let mut spoiled = Spoiled { step, ..Spoiled::default() };
+    for call in Catalog::builtin().calls().filter(|call| call.method() == Method::POST) {
+        let Some(sent) = Sendable::example(&sandbox, call, true) else { continue };
+        for (place, is_text) in [(Place::Json, false), (Place::Query, true), (Place::Xml, true)] {
+            if let Some(members) = sent.options.get(place.as_str()).cloned() {
+                let at = format!("/{}", place.as_str());
+                spoiled.fields(&client, &sent, call.fields(place), &members, &at, is_text);
+            }
+        }
+    }
+    let [removed, types, values] = spoiled.made;
+    println!(
+        "{removed} removed, {types} with another type, {values} with another value: {} accepted",
+        spoiled.accepted.len()
+    );
+    println!("{}", spoiled.accepted.join("\n"));
+    spoiled
+}
+
+#[test]
+fn a_sample_of_spoilt_calls_is_refused() {
+    let spoiled = spoil(40);
+    let made: usize = spoiled.made.iter().sum();
+    assert!(made > 200, "{made}");
+    assert!(spoiled.accepted.len() * 50 <= made, "{:#?}", spoiled.accepted);
+}
+
+/// All of them, which takes minutes.
+#[test]
+#[ignore = "takes minutes"]
+fn spoilt_calls_are_refused() {
+    let spoiled = spoil(1);
+    let made: usize = spoiled.made.iter().sum();
+    assert!(spoiled.accepted.len() * 50 <= made, "{} of {made}", spoiled.accepted.len());
+}
+
+#[test]
+fn every_documented_call_is_answered() {
+    let sandbox = Sandbox::builder().certificates().start().expect("sandbox");
+    let client = sandbox.client().expect("client");
+    let mut calls: Vec<Sendable<'_>> =
+        Catalog::builtin().calls().filter_map(|call| Sendable::example(&sandbox, call, true)).collect();
+    // What is queried is created first, and removed last.
+    let is_query = |sent: &Sendable<'_>| {
+        let verbs =
+            ["query", "get", "consume", "cancel", "change", "close", "finish", "reverse", "redeclare", "delete"];
+        let last = sent.template.rsplit('/').next().unwrap_or_default();
+        sent.template.starts_with("v2/") && verbs.iter().any(|verb| last.contains(verb))
+    };
+    calls.sort_by_key(|sent| match (sent.call.method(), sent.template.matches('{').count()) {
+        _ if is_query(sent) => 15,
+        (Method::GET, variables) => 20 + variables,
+        (Method::DELETE, variables) => 30 - variables,
+        (_, variables) => variables,
+    });
+    let mut realistic = Realistic::new(&sandbox, &client);
+    let (mut assigned, mut wrong, mut slips) = (Assigned::default(), Vec::new(), 0);
+    let mut families: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for sent in &calls {
+        let mut options = sent.options.clone();
+        assigned.replace(sent, &mut options);
+        realistic.complete(&client, sent.template, &mut options);
+        let count = families.entry(family(sent.template)).or_default();
+        count.0 += 1;
+        match sent.send(&client, &options) {
+            Ok(response) => {
+                let mut found = response_differences(&client, sent, &response);
+                let all = found.len();
+                found.retain(|difference| !is_slip(sent.template, difference));
+                slips += usize::from(found.len() < all);
+                let kind = sent.call.response_kind();
+                let is_api = !matches!(kind, ResponseKind::File | ResponseKind::Text | ResponseKind::Redirect);
+                if !response.is_verified() && is_api && !UNSIGNED.contains(&sent.template) {
+                    found.push("the response is not verified".to_owned());
+                }
+                if found.is_empty() {
+                    count.1 += 1;
+                } else {
+                    wrong.push(format!("{} {}: {found:?}", sent.call.method(), sent.template));
+                }
+                if sent.call.method() != Method::GET {
+                    assigned.remember(sent, &response);
+                }
+            }
+            Err(error) => {
+                let body = error.response().map(|response| response.text().into_owned()).unwrap_or_default();
+                wrong.push(format!("{} {}: {error} {body}", sent.call.method(), sent.template));
+            }
+        }
+    }
+    let right: usize = families.values().map(|(_, right)| right).sum();
+    println!("{} calls, {right} as documented, {slips} of them but for a slip of the documentation", calls.len());
+    let report: Vec<String> =
+        families.iter().map(|(family, (sent, right))| format!("{family} {right}/{sent}")).collect();
+    println!("{}", report.join(", "));
+    println!("{} wrong\n{}", wrong.len(), wrong.join("\n"));
+    assert_eq!((calls.len(), wrong.len()), (1143, NOT_SENT.len()), "{}", wrong.join("\n"));
+    for template in NOT_SENT {
+        assert!(wrong.iter().any(|line| line.contains(template)), "{template} is answered");
+    }
+    sandbox.audit().expect("balanced");
+}
+
+/// Calls that have no fields in the documentation, so that they cannot name their merchant.
+const NOT_SENT: [&str; 1] = ["v2/applyment/micro/signcontract"];
+/// Calls of APIv2 whose responses may lack a signature, by the table in `proto/v2.rs`.
+const UNSIGNED: [&str; 18] = [
+    "v2/mchrisk/querymchrisk",
+    "v2/mchrisk/setmchriskcallback",
+    "v2/mchrisk/syncmchriskresult",
+    "v2/mmpaymkttransfers/gethbinfo",
+    "v2/mmpaymkttransfers/gettransferinfo",
+    "v2/mmpaymkttransfers/promotion/paywwsptrans2pocket",
+    "v2/mmpaymkttransfers/promotion/querywwsptrans2pocket",
+    "v2/mmpaymkttransfers/promotion/transfers",
+    "v2/mmpaymkttransfers/sendgroupredpack",
+    "v2/mmpaymkttransfers/sendminiprogramhb",
+    "v2/mmpaymkttransfers/sendredpack",
+    "v2/payitil/report",
+    "v2/risk/getpublickey",
+    "v2/risk/getviolation",
+    "v2/secapi/mch/submchmanage",
+    "v2/xdc/apiv2getsignkey/sign/getsignkey",
+    // Pages for a browser.
+    "v2/papay/h5entrustweb",
+    "v2/papay/partner/h5entrustweb",
+];
+
+/// The code and the status of a refusal.
+fn refused<T: std::fmt::Debug>(outcome: Result<T, Error>) -> (Option<u16>, String) {
+    let error = outcome.expect_err("refused");
+    (error.status().map(|status| status.as_u16()), error.code().unwrap_or_default().to_owned())
+}
+
+const GUIDES: &str = "v3/smartguide/guides";
+const PERMISSIONS: &str = "v3/payscore/permissions";
+
+/// The options of a pre-authorization of a user.
+fn permission(code: &str) -> Value {
+    json!({ "json": {
+        "service_id": "500001", "appid": APPID, "authorization_code": code, "notify_url": "https://example.com/notify",
+    }})
+}
+
+/// The bills of a platform, which have a number of the merchant and one of the service.
+const BILLS: &str = "v3/platsolution/ecommerce/mch-transfer/compensate-bills";
+
+/// Sends a call with its example, in which some members are replaced.
+fn send(sandbox: &Sandbox, client: &Client, method: &str, path: &str, members: &Value) -> Result<Value, Error> {
+    let call = Catalog::builtin().find(method, path).expect(path);
+    let mut sent = Sendable::example(sandbox, call, false).expect(path);
+    for (pointer, value) in members.as_object().expect("members") {
+        *pointer.split('/').fold(&mut sent.options, |part, name| &mut part[name]) = value.clone();
+    }
+    sent.send(client, &sent.options).map(|response| response.json().unwrap_or_default())
+}
+
+#[test]
+fn an_object_is_found_by_its_numbers_also_after_a_restart() {
+    let folder = tempfile::tempdir().expect("folder");
+    let start = || Sandbox::builder().dir(folder.path()).start().expect("sandbox");
+    let not_found = (Some(404), "RESOURCE_NOT_EXISTS".to_owned());
+    let by_out_bill_no = format!("{BILLS}/out-bill-no/{{out_bill_no}}");
+    let by_bill_id = format!("{BILLS}/bill-id/{{bill_id}}");
+    let bill_id = {
+        let sandbox = start();
+        let client = sandbox.client().expect("client");
+        let call = |method, path: &str, members| send(&sandbox, &client, method, path, &members);
+        assert_eq!(refused(call("GET", &by_out_bill_no, json!({ "out_bill_no": "bill-1" }))), not_found);
+        let create = json!({ "json/out_bill_no": "bill-1", "json/amount": 321 });
+        let created = call("POST", BILLS, create.clone()).expect("created");
+        assert_eq!(created["out_bill_no"], "bill-1");
+        // The same request again is the same object.
+        assert_eq!(call("POST", BILLS, create).expect("repeated"), created);
+        let found = call("GET", &by_out_bill_no, json!({ "out_bill_no": "bill-1" })).expect("found");
+        assert_eq!([&found["bill_id"], &found["amount"]], [&created["bill_id"], &json!(321)]);
+        assert_eq!(found["state"], created["state"]);
+        created["bill_id"].as_str().expect("number").to_owned()
+    };
+    let sandbox = start();
+    let client = sandbox.client().expect("client");
+    let call = |method, path: &str, members| send(&sandbox, &client, method, path, &members);
+    let found = call("GET", &by_bill_id, json!({ "bill_id": bill_id })).expect("found");
+    assert_eq!([&found["out_bill_no"], &found["amount"]], [&json!("bill-1"), &json!(321)]);
+    assert_eq!(refused(call("GET", &by_bill_id, json!({ "bill_id": format!("{bill_id}0") }))), not_found);
+
+    // A change leads to the state that its name and the documentation give.
+    let cancel = format!("{by_out_bill_no}/cancel");
+    let cancelled = call("POST", &cancel, json!({ "out_bill_no": "bill-1" })).expect("cancelled");
+    assert!(cancelled["state"].as_str().expect("state").starts_with("CANCEL"), "{cancelled}");
+    let found = call("GET", &by_out_bill_no, json!({ "out_bill_no": "bill-1" })).expect("found");
+    assert_eq!((&found["state"], &found["bill_id"]), (&cancelled["state"], &json!(bill_id)));
+    assert_eq!(refused(call("POST", &cancel, json!({ "out_bill_no": "bill-2" }))), not_found);
+}
+
+#[test]
+fn objects_without_a_number_of_the_merchant_are_listed_and_removed() {
+    let (sandbox, client) = start();
+    let call = |method, path: &str, members| send(&sandbox, &client, method, path, &members);
+    let [first, second] = [0, 1].map(|_| call("POST", GUIDES, json!({})).expect("created")["guide_id"].clone());
+    assert_ne!(first, second);
+    let list = call("GET", GUIDES, json!({})).expect("listed");
+    let ids: Vec<&Value> = list["data"].as_array().expect("list").iter().map(|guide| &guide["guide_id"]).collect();
+    assert_eq!((ids, &list["total_count"]), (vec![&first, &second], &json!(2)));
+
+    const STORES: &str = "v3/brand/partner/store/brandstores";
+    let store = call("POST", STORES, json!({})).expect("created")["store_id"].clone();
+    let (one, members) = (format!("{STORES}/{{store_id}}"), json!({ "store_id": store }));
+    assert_eq!(call("GET", &one, members.clone()).expect("found")["store_id"], store);
+    call("DELETE", &one, members.clone()).expect("removed");
+    assert_eq!(refused(call("GET", &one, members)).0, Some(404));
+}
+
+#[test]
+fn a_lenient_sandbox_warns_where_another_one_refuses() {
+    let request = with_field(permission("code-1"), "/json/notify_url", json!(1));
+    let unknown = with_field(permission("code-1"), "/json/zzzzzz", json!(1));
+    let strict = Sandbox::start().expect("sandbox");
+    let client = strict.client().expect("client");
+    let permissions = client.chain(PERMISSIONS);
+    let error = permissions.post(&request).expect_err("another type");
+    let body = error.response().expect("response").json().expect("json");
+    assert_eq!((error.code(), &body["detail"]["field"]), (Some("PARAM_ERROR"), &json!("/notify_url")), "{error}");
+    assert!(body["detail"]["sandbox"]["source"].as_str().expect("text").contains("--lenient"), "{body}");
+    // A field that resembles none of the documented ones is ignored, as by the service.
+    permissions.post(&unknown).expect("accepted");
+    let findings = |sandbox: &Sandbox| sandbox.requests().pop().expect("a request").findings;
+    assert_eq!(findings(&strict), ["json.zzzzzz: the field is not documented"]);
+    permissions.post(permission("code-2")).expect("accepted");
+    assert!(findings(&strict).is_empty());
+
+    let lenient = Sandbox::builder().lenient().start().expect("sandbox");
+    let client = lenient.client().expect("client");
+    client.chain(PERMISSIONS).post(&request).expect("accepted");
+    assert_eq!(findings(&lenient), ["json.notify_url: a number where a string is needed"]);
+    assert_eq!(lenient.overview()["calls"][0]["findings"][0], "json.notify_url: a number where a string is needed");
+    // What the service certainly refuses is refused nevertheless.
+    let order = with_field(native("order-1", 1, "https://example.com/"), "/json/amount/total", json!("1"));
+    let order = client.chain("v3/pay/transactions/native").post(order);
+    assert_eq!(refused(order), (Some(400), "PARAM_ERROR".to_owned()));
+}
+
+#[test]
+fn the_queries_of_the_ledger_find_what_other_calls_created() {
+    let (sandbox, client) = start();
+    let order = json!({ "xml": {
+        "appid": APPID, "mch_id": MCHID, "body": "b", "out_trade_no": "scanned-1", "total_fee": "150",
+        "spbill_create_ip": "127.0.0.1", "auth_code": "120061098828009406",
+    }});
+    let query = |number: &str| {
+        let query = json!({ "xml": { "appid": APPID, "mch_id": MCHID, "out_trade_no": number } });
+        client.chain("v2/pay/orderquery").post(query).map(|response| response.xml().expect("xml"))
+    };
+    assert_eq!(refused(query("scanned-1")).1, "ORDERNOTEXIST");
+    client.chain("v2/pay/micropay").post(order).expect("paid");
+    let found = query("scanned-1").expect("found");
+    assert_eq!([&found["out_trade_no"], &found["total_fee"]], ["scanned-1", "150"], "{found}");
+
+    // Refunds of an order have the amounts of the ledger.
+    client.chain("v3/pay/transactions/native").post(native("order-1", 1000, "https://example.com/")).expect("placed");
+    sandbox.pay("order-1").expect("paid");
+    for (number, amount) in [("refund-1", 30), ("refund-2", 20)] {
+        let refund = json!({ "json": {
+            "out_trade_no": "order-1", "out_refund_no": number,
+            "amount": { "refund": amount, "total": 1000, "currency": "CNY" },
+        }});
+        client.chain("v3/refund/domestic/refunds").post(refund).expect("refunded");
+    }
+    let query = |name: &str, number: &str| {
+        let mut query = json!({ "xml": { "appid": APPID, "mch_id": MCHID } });
+        query["xml"][name] = number.into();
+        client.chain("v2/pay/refundquery").post(query).expect("found").xml().expect("xml")
+    };
+    let one = query("out_refund_no", "refund-2");
+    assert_eq!([&one["refund_count"], &one["refund_fee_0"], &one["total_fee"]], ["1", "20", "1000"], "{one}");
+    let all = query("out_trade_no", "order-1");
+    assert_eq!([&all["refund_count"], &all["refund_fee_0"], &all["refund_fee_1"]], ["2", "30", "20"], "{all}");
+}
