@@ -29,6 +29,8 @@ pub struct SandboxBuilder {
     pub(super) log: Option<fn(&str) -> String>,
     pub(super) stubs: Vec<Stub>,
     pub(super) lenient: bool,
+    /// Other hosts than those of the service that the proxy connects to.
+    pub(super) proxied_hosts: Vec<String>,
     /// The first invalid setting.
     pub(super) error: Option<Error>,
 }
@@ -44,6 +46,7 @@ impl SandboxBuilder {
             log: None,
             stubs: Vec::new(),
             lenient: false,
+            proxied_hosts: Vec::new(),
             error: None,
         }
     }
@@ -92,6 +95,15 @@ impl SandboxBuilder {
     /// [`log`](Self::log) on standard error.
     pub fn lenient(mut self) -> Self {
         self.lenient = true;
+        self
+    }
+
+    /// Lets the proxy connect to another host. The sandbox is a proxy for the hosts of the service:
+    /// its `base_uri` as `HTTPS_PROXY`, and its root certificate, are all that an SDK needs whose
+    /// addresses are built in. Other hosts are refused by default, so that a test does not reach
+    /// the network by mistake.
+    pub fn allow_host(mut self, host: impl Into<String>) -> Self {
+        self.proxied_hosts.push(host.into().to_ascii_lowercase());
         self
     }
 

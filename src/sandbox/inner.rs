@@ -17,6 +17,8 @@ pub(super) struct SandboxInner {
     store: Store,
     /// Sends notifications.
     pub(super) transport: HttpService,
+    /// Other hosts than those of the service that the proxy connects to.
+    pub(super) proxied_hosts: Vec<String>,
     /// Where refused signatures are explained.
     pub(super) refusal_log: Option<RefusalLog>,
     /// Whether a task of the server panicked.
@@ -30,6 +32,7 @@ impl SandboxInner {
             state: Mutex::new(state),
             store,
             transport,
+            proxied_hosts: Vec::new(),
             refusal_log,
             panicked: AtomicBool::new(false),
         }

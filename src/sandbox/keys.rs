@@ -212,19 +212,33 @@ impl Keys {
     pub(super) fn of_folder(path: &Path) -> Result<Self, Error> {
         let failed = |reason: String| Error::config(format!("the sandbox's key file {}: {reason}", path.display()));
         let material = match std::fs::read(path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|_| failed("the file is damaged: move the folder away to start with new keys".to_owned()))?,
+            Ok(bytes) => {
+                let mut material: Material = serde_json::from_slice(&bytes).map_err(|_| {
+                    failed("the file is damaged: move the folder away to start with new keys".to_owned())
+                })?;
+                // The authority's key is gone, so all certificates of TLS are issued anew. The
+                // merchant's has the same key and serial number as before.
+                if !material.tls.is_current() {
+                    material.tls = TlsMaterial::issue(&der_of(&material.merchant)?, &material.serial)?;
+                    write_material(path, &material).map_err(failed)?;
+                }
+                material
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let mut generated = Material::generate(random_serial("3775B6A4")?)?;
                 generated.certificate = Some(issue_material(SystemTime::now() + VALIDITY)?);
-                let text = serde_json::to_string(&generated).map_err(|error| failed(error.to_string()))?;
-                private_file::write(path, &text).map_err(|error| failed(error.to_string()))?;
+                write_material(path, &generated).map_err(failed)?;
                 generated
             }
             Err(error) => return Err(failed(error.to_string())),
         };
         Keys::from(material)
     }
+}
+
+fn write_material(path: &Path, material: &Material) -> Result<(), String> {
+    let text = serde_json::to_string(material).map_err(|error| error.to_string())?;
+    private_file::write(path, &text).map_err(|error| error.to_string())
 }
 
 /// The keys of this process, generated at the first call.

@@ -105,6 +105,7 @@ mod inner;
 mod loopback;
 mod notification;
 mod outbox_worker;
+mod proxy;
 mod redelivery;
 mod refusal_log;
 mod server;

@@ -122,8 +122,11 @@ pub(super) fn route(
         return Ok(with_findings(response, Some(documentation)));
     }
     let others = ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter();
-    allowed.extend(others.filter(|other| state.catalog.find(other, &url).is_some()));
-    allowed.dedup();
+    for other in others.filter(|other| state.catalog.find(other, &url).is_some()) {
+        if !allowed.contains(&other) {
+            allowed.push(other);
+        }
+    }
     Err(if allowed.is_empty() { no_endpoint(method, path) } else { wrong_method(method, path, &allowed) })
 }
 

@@ -14,6 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
@@ -21,6 +22,7 @@ use super::body::ResponseBody;
 use super::dispatch::{Dispatched, dispatch};
 use super::fault_injection::Transmission;
 use super::inner::SandboxInner;
+use super::proxy::{self, Destination};
 use super::request::InboundRequest;
 use super::{admin, fault, outbox_worker, wire_headers};
 use crate::clock::now;
@@ -54,6 +56,7 @@ pub(super) fn start(
             let connection = |base_uri: String| Connection {
                 base_uri: base_uri.into(),
                 has_client_certificate: false,
+                is_proxied: false,
                 header_names: header_names.clone(),
             };
             tokio::spawn(outbox_worker::run(Arc::clone(&inner)));
@@ -79,6 +82,8 @@ struct Connection {
     /// The URI under which the client reaches the sandbox.
     base_uri: Arc<str>,
     has_client_certificate: bool,
+    /// Whether the client connects to a host of the service, through the proxy.
+    is_proxied: bool,
     /// The spelling of header names, for the extensions of responses.
     header_names: Extensions,
 }
@@ -120,7 +125,34 @@ impl Drop for PanicGuard {
     }
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, connection: Connection, inner: Arc<SandboxInner>) {
+/// Serves a connection of a client to a host of the service, after its `CONNECT`. Not an async
+/// function, since its future would contain itself.
+fn spawn_proxied(request: Request<Incoming>, host: String, connection: Connection, inner: Arc<SandboxInner>) {
+    tokio::spawn(async move {
+        let _guard = PanicGuard(Arc::clone(&inner));
+        let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
+        let tls = TlsAcceptor::from(Arc::clone(&inner.keys.tls.server));
+        let Ok(stream) = tls.accept(TokioIo::new(upgraded)).await else { return };
+        let has_client_certificate = stream.get_ref().1.peer_certificates().is_some();
+        let connection =
+            Connection { base_uri: proxy::base_uri(&host), has_client_certificate, is_proxied: true, ..connection };
+        serve(stream, connection, inner).await;
+    });
+}
+
+/// Copies bytes between a client and another host, after its `CONNECT`.
+async fn tunnel(request: Request<Incoming>, mut server: TcpStream) {
+    if let Ok(upgraded) = hyper::upgrade::on(request).await {
+        // The end of either side ends the tunnel.
+        let _ = tokio::io::copy_bidirectional(&mut TokioIo::new(upgraded), &mut server).await;
+    }
+}
+
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    connection: Connection,
+    inner: Arc<SandboxInner>,
+) {
     let service = service_fn(move |request| respond(Arc::clone(&inner), connection.clone(), request));
     // Injected faults break connections on purpose, so errors are expected.
     let _ = http1::Builder::new()
@@ -129,6 +161,7 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, connection: Connecti
         .header_read_timeout(wire_headers::KEEP_ALIVE)
         .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
         .await;
 }
 
@@ -140,7 +173,28 @@ async fn respond(
 ) -> Result<Response<ResponseBody>, BoxError> {
     let closes = request.version() < Version::HTTP_11 || asks_to_close(request.headers());
     let header_names = connection.header_names.clone();
-    let mut response = handle(inner, connection, request).await?;
+    // Within TLS, the sandbox is no proxy.
+    let destination =
+        if connection.is_proxied { Destination::Sandbox } else { proxy::destination(&request, &inner.proxied_hosts) };
+    let mut response = match destination {
+        Destination::Sandbox => handle(inner, connection, request).await?,
+        Destination::ServiceInClear(host) => {
+            let connection = Connection { base_uri: proxy::base_uri(&host), is_proxied: true, ..connection };
+            handle(inner, connection, request).await?
+        }
+        Destination::Service(host) => {
+            spawn_proxied(request, host, connection, inner);
+            return Ok(Response::new(ResponseBody::bytes(Bytes::new())));
+        }
+        Destination::Tunnel(address) => match TcpStream::connect(&address).await {
+            Ok(server) => {
+                tokio::spawn(tunnel(request, server));
+                return Ok(Response::new(ResponseBody::bytes(Bytes::new())));
+            }
+            Err(_) => gateway_error(StatusCode::BAD_GATEWAY),
+        },
+        Destination::Refused(host) => refused_host(&host),
+    };
     wire_headers::announce_keep_alive(response.headers_mut(), closes);
     *response.extensions_mut() = header_names;
     Ok(response)
@@ -179,6 +233,18 @@ async fn read_body(expects_continue: bool, mut body: Incoming) -> hyper::Result<
     Ok(if length > MAX_BODY_BYTES { Err(StatusCode::PAYLOAD_TOO_LARGE) } else { Ok(bytes.freeze()) })
 }
 
+/// The refusal to connect to a host.
+fn refused_host(host: &str) -> Response<ResponseBody> {
+    let text = format!(
+        "the sandbox does not connect to {host}: it is a proxy for the hosts of the service only; allow another host with \
+         wxpay sandbox exec --allow {host}, or with SandboxBuilder::allow_host\n"
+    );
+    let mut response = Response::new(ResponseBody::bytes(text.into()));
+    *response.status_mut() = StatusCode::FORBIDDEN;
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
 /// A response of the service's gateway. It is not signed, and the connection is closed after it.
 fn gateway_error(status: StatusCode) -> Response<ResponseBody> {
     let mut response = fault::error_page(status).map(ResponseBody::bytes);
@@ -206,7 +272,7 @@ async fn handle(
         Err(status) => return Ok(gateway_error(status)),
     };
     let request = Request::from_parts(parts, body);
-    if admin::is_admin_path(request.uri().path()) {
+    if !connection.is_proxied && admin::is_admin_path(request.uri().path()) {
         let (response, pending) = inner.transact(|state| admin::respond(state, &request, now()));
         return match pending.written().await {
             true => Ok(response.map(ResponseBody::bytes)),

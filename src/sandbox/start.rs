@@ -70,7 +70,9 @@ impl SandboxBuilder {
         state.lenient = self.lenient;
         let connector = Connector::new(&Proxy::Off, &[], Duration::from_secs(5))?;
         let transport = HttpService::new(HttpClient::new(connector, PoolConfig::OFF));
-        let inner = Arc::new(SandboxInner::new(state, store, transport, self.log.map(RefusalLog::start)));
+        let mut inner = SandboxInner::new(state, store, transport, self.log.map(RefusalLog::start));
+        inner.proxied_hosts = self.proxied_hosts;
+        let inner = Arc::new(inner);
         let (stop, stopped) = oneshot::channel();
         let ([address, tls_address], thread) = server::start(self.port, Arc::clone(&inner), stopped)?;
         let sandbox = Sandbox { inner, address, tls_address, stop: Some(stop), thread: Some(thread) };

@@ -14,7 +14,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Serialize};
 
-use super::merchant::MCHID;
+use super::merchant::{MCHID, SERVICE_HOSTS};
 use crate::error::Error;
 
 /// Certificates and keys in PEM. The private key of the authority is dropped, because it signs
@@ -27,6 +27,9 @@ pub(super) struct TlsMaterial {
     pub(super) merchant: String,
     server: String,
     server_key: String,
+    /// The hosts that the server's certificate names besides this machine.
+    #[serde(default)]
+    hosts: Vec<String>,
 }
 
 pub(super) struct Tls {
@@ -48,6 +51,9 @@ impl TlsMaterial {
         let localhost = "localhost".try_into().map_err(failed)?;
         params.subject_alt_names =
             vec![SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)), SanType::DnsName(localhost)];
+        for host in SERVICE_HOSTS {
+            params.subject_alt_names.push(SanType::DnsName(host.try_into().map_err(failed)?));
+        }
         let key = KeyPair::generate().map_err(failed)?;
         let server = params.signed_by(&key, &authority).map_err(failed)?;
 
@@ -61,7 +67,15 @@ impl TlsMaterial {
             merchant: merchant.pem(),
             server: server.pem(),
             server_key: key.serialize_pem(),
+            hosts: SERVICE_HOSTS.map(str::to_owned).into(),
         })
+    }
+}
+
+impl TlsMaterial {
+    /// Whether the server's certificate names all hosts of the service. Older ones do not.
+    pub(super) fn is_current(&self) -> bool {
+        SERVICE_HOSTS.iter().all(|host| self.hosts.iter().any(|known| known == host))
     }
 }
 

@@ -103,13 +103,13 @@ fn apiv2() {
         ("a number where the string \"1900000109\" is needed", fields(json!({ "mch_id": 1 }))),
         ("set base_uri to https", post(json!({ "xml": { "mch_id": "1900000109" }, "security": true }))),
         ("this call needs the merchant certificate, add the option \"security\"", refund(false)),
-        ("缺少参数out_refund_no", refund(true)),
+        ("缺少参数appid", refund(true)),
         ("a redirect could lead anywhere", post(json!({ "xml": {}, "allow_redirects": true }))),
         ("APIv2 encrypts in another way", post(json!({ "json": { "a": "b" }, "encrypt": "a" }))),
         ("the setting secret is missing", {
             message(without_key.chain("v2/pay/orderquery").post(json!({ "xml": { "mch_id": "1900000109" } })))
         }),
-        ("缺少参数out_trade_no", fields(json!({ "mch_id": "1900000109", "sign_type": "MD5" }))),
+        ("缺少参数transaction_id", fields(json!({ "appid": "wx8888888888888888", "mch_id": "1900000109" }))),
     ]);
 }
 

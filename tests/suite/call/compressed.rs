@@ -397,7 +397,7 @@ fn streams_are_decoded() {
 #[test]
 fn statements_are_decoded() {
     let sandbox = sandbox();
-    let query = json!({ "date": "20180130" });
+    let query = json!({ "mchid": "1900000109", "date": "20180130" });
     let client = client_at(&sandbox, relay(&sandbox, "content-encoding: gzip\r\n", gzip));
     let statement = client.chain("v3/global/statements");
     let whole = statement.get(json!({ "query": query })).expect("collected");

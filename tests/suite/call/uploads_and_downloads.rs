@@ -341,7 +341,7 @@ fn overseas_statements_are_verified_by_their_signed_sha1() {
     let path = folder.path("statement.csv");
     for chain in ["v3/global/statements", "hk/v3/statements"] {
         let get = |extra: serde_json::Value| {
-            let mut options = json!({ "query": { "date": "20180130" } });
+            let mut options = json!({ "query": { "mchid": "1900000109", "date": "20180130" } });
             options.as_object_mut().expect("object").extend(extra.as_object().expect("object").clone());
             client.chain(chain).get(options)
         };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use wechatpay_chain::Client;
 use wechatpay_chain::sandbox::{MCHID, Sandbox};
 
@@ -117,4 +117,29 @@ fn a_damaged_database_or_a_missing_key_file_is_reported() {
     std::fs::write(&keys, saved).expect("restored");
     let sandbox = Sandbox::builder().dir(folder.path()).start().expect("complete again");
     assert_eq!(sandbox.overview()["orders"], before["orders"]);
+}
+
+/// The certificate of an older folder does not name the hosts of the service, and its authority can
+/// issue no other.
+#[test]
+fn the_certificates_of_an_older_folder_are_issued_anew() {
+    let folder = tempfile::tempdir().expect("folder");
+    let start = || Sandbox::builder().dir(folder.path()).start().expect("sandbox");
+    let file = folder.path().join("sandbox-keys.json");
+    let (root, serial) = {
+        let sandbox = start();
+        (sandbox.root_certificate().to_owned(), sandbox.settings()["serial"].clone())
+    };
+    assert_eq!(start().root_certificate(), root);
+    let mut keys: Value = serde_json::from_slice(&std::fs::read(&file).expect("keys")).expect("json");
+    keys["tls"].as_object_mut().expect("members").remove("hosts");
+    std::fs::write(&file, keys.to_string()).expect("written");
+    let sandbox = start();
+    assert_ne!(sandbox.root_certificate(), root);
+    assert_eq!(sandbox.settings()["serial"], serial);
+    let client = sandbox.client_builder().base_uri(sandbox.tls_base_uri()).build().expect("client");
+    client.chain("v3/certificates").get(()).expect("a response over TLS");
+    let root = sandbox.root_certificate().to_owned();
+    drop(sandbox);
+    assert_eq!(start().root_certificate(), root);
 }

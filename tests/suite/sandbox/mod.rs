@@ -19,6 +19,7 @@ mod orders;
 mod page;
 mod payouts;
 mod persistence;
+mod proxy;
 mod sdks;
 mod strictness;
 mod validation;
