@@ -30,6 +30,7 @@
 
 #[cfg(feature = "axum")]
 mod axum;
+pub mod event_type;
 mod handled;
 mod inbox;
 mod outcome;

@@ -181,6 +181,20 @@ fn name(call: &Call) -> String {
 }
 
 #[test]
+fn each_event_type_of_the_documentation_is_a_constant() {
+    use wechatpay_chain::notify::event_type;
+    let notifications = Catalog::builtin().notifications().filter(|found| found.name().starts_with("v3/"));
+    let documented: std::collections::BTreeSet<&str> =
+        notifications.flat_map(|found| found.event_types().iter().map(String::as_str)).collect();
+    assert_eq!(documented.into_iter().collect::<Vec<_>>(), event_type::ALL);
+    assert_eq!(event_type::TRANSACTION_SUCCESS, "TRANSACTION.SUCCESS");
+    let source = include_str!("../../../src/notify/event_type.rs");
+    for event in event_type::ALL {
+        assert!(source.contains(&format!("    {} = {event:?};\n", event.replace('.', "_"))), "{event}");
+    }
+}
+
+#[test]
 fn a_search_without_a_result_is_empty() {
     for query in ["", "  ", "qqqqqqqqqq", "🦀", &"长".repeat(10_000)] {
         assert!(Catalog::builtin().search(query).is_empty(), "{query:.20}");

@@ -1,0 +1,228 @@
+//! The event types of the documented APIv3 notifications, with the titles of their pages.
+//!
+//! Source: the notifications of the catalogue (feature `catalog`). WeChat Pay may send others.
+//!
+//! ```
+//! # use wechatpay_chain::notify::Notification;
+//! use wechatpay_chain::notify::event_type;
+//!
+//! fn is_final(notification: &Notification) -> bool {
+//!     matches!(notification.event_type(), event_type::TRANSACTION_SUCCESS | event_type::REFUND_SUCCESS)
+//! }
+//! ```
+
+macro_rules! event_types {
+    ($($(#[$title:meta])* $name:ident = $event:literal;)+) => {
+        $($(#[$title])* pub const $name: &str = $event;)+
+
+        /// All of these event types, in alphabetical order.
+        pub const ALL: &[&str] = &[$($event),+];
+    };
+}
+
+event_types! {
+    /// 异常转付处理结果
+    ABNORMAL_FUND_PROCESSING_TRANSFER_SUCCESS = "ABNORMAL_FUND_PROCESSING.TRANSFER.SUCCESS";
+    /// H5支付域名修改申请事件
+    APPLYMENT_STATE_APPROVED = "APPLYMENT_STATE.APPROVED";
+    /// 商户交易拦截记录新增
+    BLOCKRECORD_CHANGE = "BLOCKRECORD.CHANGE";
+    /// 商户交易拦截记录申诉
+    BLOCKSUBMISSION_CHANGE = "BLOCKSUBMISSION.CHANGE";
+    /// 商家名片会员用户积分兑券事件
+    BRAND_MEMBER_CARD_SP_POINT_EXCHANGE_COUPON = "BRAND_MEMBER_CARD_SP.POINT_EXCHANGE_COUPON";
+    /// 商家名片会员用户积分同步事件
+    BRAND_MEMBER_CARD_SP_SYNC_USER_POINT = "BRAND_MEMBER_CARD_SP.SYNC_USER_POINT";
+    /// 用户开通商家名片会员卡事件
+    BRAND_MEMBER_CARD_SP_USER_CARD_CREATE = "BRAND_MEMBER_CARD_SP.USER_CARD.CREATE";
+    /// 用户删除商家名片会员卡事件
+    BRAND_MEMBER_CARD_SP_USER_CARD_DELETE = "BRAND_MEMBER_CARD_SP.USER_CARD.DELETE";
+    /// 公益捐赠-预算申请关闭
+    BUDGET_CLOSED = "BUDGET.CLOSED";
+    /// 公益捐赠-预算申请完结
+    BUDGET_FINISHED = "BUDGET.FINISHED";
+    /// 公益捐赠-预算申请锁定成功
+    BUDGET_LOCKED = "BUDGET.LOCKED";
+    /// 产生新投诉
+    COMPLAINT_CREATE = "COMPLAINT.CREATE";
+    /// 投诉状态变化
+    COMPLAINT_STATE_CHANGE = "COMPLAINT.STATE_CHANGE";
+    /// 领券事件
+    COUPON_SEND = "COUPON.SEND";
+    /// 核销事件
+    COUPON_USE = "COUPON.USE";
+    /// 自动还款扣费还款成功
+    CREDIT_REPAYMENT_DEDUCTION_PAY = "CREDIT_REPAYMENT.DEDUCTION_PAY";
+    /// 自动还款协议签约成功
+    CREDIT_REPAYMENT_SIGN_CONTRACT = "CREDIT_REPAYMENT.SIGN_CONTRACT";
+    /// 自动还款协议解约成功
+    CREDIT_REPAYMENT_TERMINATE_CONTRACT = "CREDIT_REPAYMENT.TERMINATE_CONTRACT";
+    /// 外包内用-查询收款二维码信息
+    CROSS_BORDER_PAY_GET_MCH_INFO = "CROSS_BORDER_PAY.GET_MCH_INFO";
+    /// 外包内用-推送订单信息
+    CROSS_BORDER_PAY_PUSH_ORDER_INFO = "CROSS_BORDER_PAY.PUSH_ORDER_INFO";
+    /// 投放计划状态变更
+    DELIVERY_PLAN_CHANGE = "DELIVERY_PLAN.CHANGE";
+    /// 守约状态变化
+    DISCOUNT_CARD_AGREEMENT_ENDED = "DISCOUNT_CARD.AGREEMENT_ENDED";
+    /// 微信先享卡用户领卡
+    DISCOUNT_CARD_GET_CARD = "DISCOUNT_CARD.GET_CARD";
+    /// 微信先享卡用户结算
+    DISCOUNT_CARD_SETTLEMENT = "DISCOUNT_CARD.SETTLEMENT";
+    /// 微信先享卡用户领卡
+    DISCOUNT_CARD_USER_ACCEPTED = "DISCOUNT_CARD.USER_ACCEPTED";
+    /// 扣费状态变化
+    DISCOUNT_CARD_USER_PAID = "DISCOUNT_CARD.USER_PAID";
+    /// 收付通合单代扣签约成功
+    ECOMMERCE_ENTRUST_SIGN = "ECOMMERCE_ENTRUST.SIGN";
+    /// 收付通合单代扣解约成功
+    ECOMMERCE_ENTRUST_TERMINATE = "ECOMMERCE_ENTRUST.TERMINATE";
+    /// 校园轻松付用户欠款状态变化
+    EDU_SCHOOL_PAY_USER_DEBT_STATE_UPDATE = "EDU_SCHOOL_PAY.USER_DEBT_STATE_UPDATE";
+    /// 教育续费通用户解约成功
+    ENTRUST_RELEASE = "ENTRUST.RELEASE";
+    /// 委托代扣签约成功
+    ENTRUST_SIGN = "ENTRUST.SIGN";
+    /// 教育续费通用户签约成功
+    ENTRUST_SIGNING = "ENTRUST.SIGNING";
+    /// 委托代扣解约成功
+    ENTRUST_TERMINATE = "ENTRUST.TERMINATE";
+    /// 代扣解约问询
+    ENTRUST_TERMINATE_INQUIRY = "ENTRUST.TERMINATE_INQUIRY";
+    /// 代扣解约挽留业务-获取解约挽留信息
+    ENTRUST_TERMINATE_RETENTION = "ENTRUST.TERMINATE_RETENTION";
+    /// 用户签约状态变更
+    FACEPAY_USER_STATE_CHANGE = "FACEPAY.USER_STATE_CHANGE";
+    /// 发票卡券作废
+    FAPIAO_CARD_DISCARDED = "FAPIAO.CARD_DISCARDED";
+    /// 发票插入用户卡包成功
+    FAPIAO_CARD_INSERTED = "FAPIAO.CARD_INSERTED";
+    /// 发票开具成功
+    FAPIAO_ISSUED = "FAPIAO.ISSUED";
+    /// 发票冲红成功
+    FAPIAO_REVERSED = "FAPIAO.REVERSED";
+    /// 用户发票抬头填写完成
+    FAPIAO_USER_APPLIED = "FAPIAO.USER_APPLIED";
+    /// 隔夜归还保险订单状态变化
+    HIRE_POWER_BANK_RECEIVE_INSURANCE = "HIRE_POWER_BANK.RECEIVE_INSURANCE";
+    /// 保险商户委托代续期完成
+    INSURANCE_ENTRUST_RENEW = "INSURANCE_ENTRUST.RENEW";
+    /// 保险商户委托代扣签约成功
+    INSURANCE_ENTRUST_SIGN = "INSURANCE_ENTRUST.SIGN";
+    /// 保险商户委托代扣解约完成
+    INSURANCE_ENTRUST_TERMINATE = "INSURANCE_ENTRUST.TERMINATE";
+    /// 微信保单服务用户授权成功
+    INSURANCE_POLICY_MANAGEMENT_GRANTED = "INSURANCE_POLICY_MANAGEMENT.GRANTED";
+    /// 商圈会员积分服务授权结果
+    MALL_AUTH_ACTIVATE_CARD = "MALL_AUTH.ACTIVATE_CARD";
+    /// 商圈会员场内退款
+    MALL_REFUND_SUCCESS = "MALL_REFUND.SUCCESS";
+    /// 商圈会员场内支付结果
+    MALL_TRANSACTION_SUCCESS = "MALL_TRANSACTION.SUCCESS";
+    /// 商户管理记录
+    MANAGERECORD_CHANGE = "MANAGERECORD.CHANGE";
+    /// 用户关闭自动收款授权(用户确认模式)
+    MCHTRANSFER_AUTHORIZATION_CLOSED = "MCHTRANSFER.AUTHORIZATION.CLOSED";
+    /// 用户确认自动收款授权(用户确认模式)
+    MCHTRANSFER_AUTHORIZATION_CONFIRMED = "MCHTRANSFER.AUTHORIZATION.CONFIRMED";
+    /// 商家转账批次关闭
+    MCHTRANSFER_BATCH_CLOSED = "MCHTRANSFER.BATCH.CLOSED";
+    /// 商家转账批次完成
+    MCHTRANSFER_BATCH_FINISHED = "MCHTRANSFER.BATCH.FINISHED";
+    /// 商家转账(用户确认模式)
+    MCHTRANSFER_BILL_FINISHED = "MCHTRANSFER.BILL.FINISHED";
+    /// 转账到QQ钱包
+    MCHTRANSFER_QQWALLETBILL_FINISHED = "MCHTRANSFER.QQWALLETBILL.FINISHED";
+    /// 商户提现状态变更
+    MCHWITHDRAW_CHANGE = "MCHWITHDRAW.CHANGE";
+    /// 医保混合收款成功
+    MEDICAL_INSURANCE_SUCCESS = "MEDICAL_INSURANCE.SUCCESS";
+    /// 会员卡领卡事件
+    MEMBERCARD_ACCEPT_CARD = "MEMBERCARD.ACCEPT_CARD";
+    /// 会员卡激活事件
+    MEMBERCARD_ACTIVATE_CARD = "MEMBERCARD.ACTIVATE_CARD";
+    /// 用户管理会员卡事件
+    MEMBERCARD_USERCARD_MANAGE = "MEMBERCARD.USERCARD_MANAGE";
+    /// 合作伙伴订阅
+    MERCHANT_NOTIFY_NOTIFY = "MERCHANT_NOTIFY.NOTIFY";
+    /// 跨境/全球-委托代扣签约成功
+    PAPAY_SIGN = "PAPAY.SIGN";
+    /// 跨境/全球-委托代扣成功解约
+    PAPAY_TERMINATE = "PAPAY.TERMINATE";
+    /// 停车缴费服务-商户查费
+    PARKING_FEE_QUERY_TRANS_INFO = "PARKING_FEE.QUERY_TRANS_INFO";
+    /// 服务账户绑定结果
+    PAYSCORE_BIND_SERVICE_ACCOUNT = "PAYSCORE.BIND_SERVICE_ACCOUNT";
+    /// 支付分从业机构-商户预下单
+    PAYSCORE_MCH_PREPAY = "PAYSCORE.MCH_PREPAY";
+    /// 支付分服务确认订单
+    PAYSCORE_USER_ACCEPTED = "PAYSCORE.USER_ACCEPTED";
+    /// 取消签约
+    PAYSCORE_USER_CANCEL_SIGN_PLAN = "PAYSCORE.USER_CANCEL_SIGN_PLAN";
+    /// 支付分服务用户解除授权成功
+    PAYSCORE_USER_CLOSE_SERVICE = "PAYSCORE.USER_CLOSE_SERVICE";
+    /// 支付分服务用户确认成功
+    PAYSCORE_USER_CONFIRM = "PAYSCORE.USER_CONFIRM";
+    /// 支付分服务用户授权成功
+    PAYSCORE_USER_OPEN_SERVICE = "PAYSCORE.USER_OPEN_SERVICE";
+    /// 支付分服务用户支付成功
+    PAYSCORE_USER_PAID = "PAYSCORE.USER_PAID";
+    /// 签约成功
+    PAYSCORE_USER_SIGN_PLAN = "PAYSCORE.USER_SIGN_PLAN";
+    /// 商品券图片生成结果
+    PRODUCT_COUPON_SP_IMAGE_GENERATION = "PRODUCT_COUPON_SP.IMAGE_GENERATION";
+    /// 商品券领券
+    PRODUCT_COUPON_SP_SEND = "PRODUCT_COUPON_SP.SEND";
+    /// 分账动账成功回退
+    PROFITSHARING_RETURN = "PROFITSHARING.RETURN";
+    /// 分账动账成功变动
+    PROFITSHARING_SUCCESS = "PROFITSHARING.SUCCESS";
+    /// 平台收付通商家充值-关闭充值
+    RECHARGE_CLOSED = "RECHARGE.CLOSED";
+    /// 平台收付通商家充值-充值资金退回
+    RECHARGE_FUND_RETURNED = "RECHARGE.FUND_RETURNED";
+    /// 平台收付通商家充值-充值成功
+    RECHARGE_SUCCESS = "RECHARGE.SUCCESS";
+    /// 退款异常
+    REFUND_ABNORMAL = "REFUND.ABNORMAL";
+    /// 退款关闭
+    REFUND_CLOSED = "REFUND.CLOSED";
+    /// 退款成功
+    REFUND_SUCCESS = "REFUND.SUCCESS";
+    /// 风险订单
+    RISKTRADE_IDENTIFICATION = "RISKTRADE.IDENTIFICATION";
+    /// 商户签名验签／加解密测试-回调接口
+    SECURITY_ECHO_SUCCESS = "SECURITY_ECHO.SUCCESS";
+    /// 个人收款-结算
+    SETTLEMENT_SUCCESS = "SETTLEMENT.SUCCESS";
+    /// 停车服务扣费失败
+    TRANSACTION_FAIL = "TRANSACTION.FAIL";
+    /// 校园轻松付扣费失败
+    TRANSACTION_INDUSTRY_FAILED = "TRANSACTION.INDUSTRY_FAILED";
+    /// 校园轻松付扣费支付成功
+    TRANSACTION_INDUSTRY_SUCCESS = "TRANSACTION.INDUSTRY_SUCCESS";
+    /// 用户对垫资单还款
+    TRANSACTION_PAY_BACK = "TRANSACTION.PAY_BACK";
+    /// 分账动账成功回退(PROFITSHARING.RETURN)
+    TRANSACTION_SUCCESS = "TRANSACTION.SUCCESS";
+    /// 停车入场状态变更
+    VEHICLE_ENTRANCE_STATE_CHANGE = "VEHICLE.ENTRANCE_STATE_CHANGE";
+    /// ETC授权签约状态变化
+    VEHICLE_USER_STATE_CHANGE = "VEHICLE.USER_STATE_CHANGE";
+    /// 商户平台申诉
+    VIOLATION_APPEAL = "VIOLATION.APPEAL";
+    /// 商户平台拦截
+    VIOLATION_INTERCEPT = "VIOLATION.INTERCEPT";
+    /// 商户平台处罚
+    VIOLATION_PUNISH = "VIOLATION.PUNISH";
+    /// 关系授权完成
+    WEBIZPAY_AUTHORIZED = "WEBIZPAY.AUTHORIZED";
+    /// 企业支付额度卡退款成功后
+    WEBIZPAY_PAYMENTREFUNDSUCCESS = "WEBIZPAY.PAYMENTREFUNDSUCCESS";
+    /// 企业支付额度卡支付成功后
+    WEBIZPAY_PAYMENTSUCCESS = "WEBIZPAY.PAYMENTSUCCESS";
+    /// 企业支付额度卡失效后
+    WEBIZPAY_QUOTACARDEXPIRED = "WEBIZPAY.QUOTACARDEXPIRED";
+    /// 企业支付关系解除授权后
+    WEBIZPAY_REVOKED = "WEBIZPAY.REVOKED";
+}
