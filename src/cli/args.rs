@@ -17,7 +17,8 @@ pub(super) struct Args {
 
 #[derive(clap::Args)]
 pub(super) struct ConfigArgs {
-    /// Read the settings from this TOML file; default: the file that WXPAY_CONFIG names
+    /// Read the settings from this TOML file; default: the file that WXPAY_CONFIG names, or the
+    /// next wxpay.toml from the current folder upward
     #[arg(long, value_name = "FILE", global = true)]
     pub(super) config: Option<PathBuf>,
 }

@@ -32,6 +32,9 @@ pub(super) fn run(config: &ConfigArgs, doctor: &Doctor) -> Result<(), Failure> {
     }
     match settings::load(config, Settings::default()) {
         Ok(settings) => {
+            if let Some(file) = environment::config_file(config) {
+                report.ok("settings file", file.display().to_string());
+            }
             report.ok("settings", format!("{} settings", settings.count()));
             check(&settings, doctor.offline, &mut report);
         }

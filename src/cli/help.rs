@@ -43,7 +43,8 @@ Settings:
 
 const ENVIRONMENT: &str = "\
 Environment:
-  WXPAY_CONFIG                   the TOML file to read if --config is absent
+  WXPAY_CONFIG                   the TOML file to read if --config is absent; default: the next
+                                 wxpay.toml from the current folder upward
   WXPAY_MCHID, WXPAY_SERIAL, ... settings, see above
   WXPAY_CATALOG                  the file of a catalogue, as wxpay api import makes it
   HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY

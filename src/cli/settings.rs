@@ -82,7 +82,18 @@ pub(super) fn load(config: &ConfigArgs, arguments: Settings) -> Result<Settings,
         Some(path) => Settings::from_file(&path)?,
         None => Settings::default(),
     };
-    Ok(file.overlay(Settings::from_environment()?).overlay(arguments))
+    let environment = Settings::from_environment()?;
+    if environment::named_config_file(config).is_none() {
+        if let (Some(of_file), Some(mchid)) = (&file.mchid, &environment.mchid) {
+            if of_file != mchid {
+                return Err(Failure::usage(format!(
+                    "WXPAY_MCHID is {mchid}, and the wxpay.toml that was found from this folder upward is for {of_file}: unset \
+                     the variable, or name the settings file with --config or WXPAY_CONFIG"
+                )));
+            }
+        }
+    }
+    Ok(file.overlay(environment).overlay(arguments))
 }
 
 /// The client builder of a command. Warnings about the settings go to standard error.

@@ -51,6 +51,8 @@ pub(crate) fn summary(sandbox: &Sandbox, folder: &Path) -> Value {
 pub(super) fn write(sandbox: &Sandbox, folder: &Path) -> io::Result<()> {
     let keys = &sandbox.inner.keys;
     let path = |name: &str| folder.join(name);
+    // The folder holds private keys.
+    fs::write(path(".gitignore"), "*\n")?;
     private_file::write(&path("apiclient_key.pem"), &keys.merchant_pem)?;
     fs::write(path("apiclient_cert.pem"), &keys.tls.merchant_cert_pem)?;
     private_file::write(&path("apiclient_cert.p12"), keys.pkcs12().map_err(io::Error::other)?)?;

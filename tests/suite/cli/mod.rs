@@ -13,6 +13,7 @@ mod files;
 mod hints;
 pub(crate) mod literals;
 mod req;
+mod settings_file;
 mod translations;
 mod wire;
 
