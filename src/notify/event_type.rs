@@ -6,8 +6,8 @@
 //! # use wechatpay_chain::notify::Notification;
 //! use wechatpay_chain::notify::event_type;
 //!
-//! fn is_final(notification: &Notification) -> bool {
-//!     matches!(notification.event_type(), event_type::TRANSACTION_SUCCESS | event_type::REFUND_SUCCESS)
+//! fn is_paid(notification: &Notification) -> bool {
+//!     notification.event_type() == event_type::TRANSACTION_SUCCESS
 //! }
 //! ```
 
