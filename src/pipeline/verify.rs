@@ -177,12 +177,17 @@ impl VerifyLayer {
 
     /// Whether an APIv2 response has a valid signature.
     fn verify_v2(&self, uri: &Uri, response: &http::Response<Bytes>) -> Result<bool, String> {
-        if !response.status().is_success() || ResponseInfo::is_delivered(response) {
+        if ResponseInfo::is_delivered(response) {
             return Ok(false);
         }
         // The request was signed with this key, so the key is present.
         let credential = self.credential.apiv2().map_err(|error| error.to_string())?;
-        credential.check(uri.path(), response.body())
+        if response.status().is_success() {
+            credential.check(uri.path(), response.body())
+        } else {
+            // A refusal may be unsigned, but not signed with another key.
+            credential.check_rejection(uri.path(), response.body())
+        }
     }
 
     async fn check_signature(&self, response: &http::Response<Bytes>, covers: Covers) -> Result<(), BoxError> {

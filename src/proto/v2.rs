@@ -280,6 +280,16 @@ impl Apiv2Credential {
         }
         verified.map(|()| true)
     }
+
+    /// Checks a response other than 2xx: `true` if its signature is valid, `false` if it has none.
+    /// The error is a clause.
+    pub(crate) fn check_rejection(&self, path: &str, body: &[u8]) -> Result<bool, String> {
+        match xml::read(body).ok().filter(|fields| fields.contains_key(SIGN)) {
+            None => Ok(false),
+            Some(fields) if is_unsigned(path) => Ok(self.verify(&fields).is_ok()),
+            Some(fields) => self.verify(&fields).map(|()| true),
+        }
+    }
 }
 
 /// A failure that a response reports.

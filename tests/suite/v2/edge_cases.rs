@@ -189,6 +189,40 @@ fn requests_and_responses_that_are_not_trusted_are_refused() {
     assert!(text.starts_with("<xml>"), "{text}");
 }
 
+/// A status other than 2xx does not make a forged signature harmless.
+#[test]
+fn a_rejection_with_an_invalid_sign_is_not_a_refusal() {
+    let (sandbox, client) = start();
+    let query = json!({ "xml": { "appid": "wx", "mch_id": MCHID, "out_trade_no": "1" } });
+    let fields = "err_code=ORDERNOTEXIST&return_code=FAIL";
+    let sign = hash::sign(hash::MD5, fields, &sandbox.secret()).expect("sign");
+    let error = |path: &str, status: u16, sign: &str| {
+        let body = format!("<xml><err_code>ORDERNOTEXIST</err_code><return_code>FAIL</return_code>{sign}</xml>");
+        sandbox.inject(Fault::Gateway(
+            http::Response::builder().status(status).body(Bytes::from(body)).expect("response"),
+        ));
+        client.chain(path).post(&query).expect_err("rejected")
+    };
+    let path = "v2/pay/orderquery";
+    for status in [400, 404, 500] {
+        // Signed, unsigned, and forged.
+        let signed = error(path, status, &format!("<sign>{sign}</sign>"));
+        assert_eq!(signed.code(), Some("ORDERNOTEXIST"), "{signed}");
+        assert_eq!((signed.is_verified(), signed.is_refusal()), (true, status < 500), "{signed}");
+        let unsigned = error(path, status, "");
+        assert_eq!(unsigned.code(), Some("ORDERNOTEXIST"), "{unsigned}");
+        assert!(!unsigned.is_verified() && !unsigned.is_refusal() && unsigned.to_string().contains("(unverified)"));
+        for sign in [sign.to_lowercase(), sign.replace('A', "B").replace('0', "1"), String::new()] {
+            let forged = error(path, status, &format!("<sign>{sign}</sign>"));
+            assert_eq!((forged.kind(), forged.code()), (ErrorKind::Verification, None), "{forged}");
+            assert!(!forged.is_verified() && !forged.is_refusal(), "{forged}");
+        }
+    }
+    // On a path whose responses are unsigned, a sign proves nothing.
+    let error = error("v2/mmpaymkttransfers/gethbinfo", 400, "<sign>x</sign>");
+    assert!(error.code() == Some("ORDERNOTEXIST") && !error.is_verified(), "{error}");
+}
+
 #[test]
 fn the_certificate_is_presented_through_a_proxy() {
     let sandbox = sandbox();
