@@ -23,13 +23,17 @@ impl<'t> Porter<'t> {
                         None => inner,
                     };
                 }
-                let value = self.given_value(right);
+                let value = self.or_null(right);
                 self.assigned(node, left, value, Some(right))
             }
             "member_access_expression" => match self.property_assignment(node, left, right) {
                 Some(code) => code,
                 None => self.element(node, left, right),
             },
+            "scoped_property_access_expression" => {
+                let value = self.or_null(right);
+                self.static_assignment(node, left, value)
+            }
             "subscript_expression" => self.element(node, left, right),
             "list_literal" => self.unpacked(node, left, right),
             _ => format!("{};", self.note_left(node, "an assignment of an unknown form")),
@@ -108,6 +112,7 @@ impl<'t> Porter<'t> {
             && e.form == Form::Ref
             && !changed
             && !unset
+            && !self.hoists
             && (straight || assignments == 1)
             && (here == depth || declared.is_some());
         let mut ty = match e.ty.clone() {
@@ -125,7 +130,7 @@ impl<'t> Porter<'t> {
         } else {
             Form::Place
         };
-        if here == depth && !unset && (straight || declared.is_none()) {
+        if here == depth && !unset && !self.hoists && (straight || declared.is_none()) {
             let mutable = changed || (!straight && assignments > 1) || objects;
             let block = here;
             let mark = if mutable { "mut " } else { "" };
@@ -186,6 +191,53 @@ impl<'t> Porter<'t> {
         let value = self.given_value(right);
         let e = self.object_property(node, object, &of, name, Some(value))?;
         Some(format!("{};", e.code))
+    }
+
+    /// An assignment as a value, in a block expression. The variable is declared before the
+    /// statement.
+    pub(super) fn inner_assignment(&mut self, node: Node<'t>) -> Expr {
+        let why = "an assignment inside of an expression: give it a statement of its own";
+        let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else {
+            return self.left(node, why);
+        };
+        let Some(name) = super::syntax::variable(left, self.php).filter(|name| super::lower::property(name).is_none())
+        else {
+            return self.left(node, why);
+        };
+        // Another use in the same statement could be evaluated at another time than in PHP.
+        let mut statement = node;
+        while let Some(parent) = statement.parent().filter(|_| !statement.kind().ends_with("_statement")) {
+            statement = parent;
+        }
+        let head = field(statement, "condition").filter(|head| head.end_byte() >= node.end_byte()).unwrap_or(statement);
+        let (mut stack, mut uses) = (vec![head], 0);
+        while let Some(one) = stack.pop() {
+            uses += usize::from(super::syntax::variable(one, self.php) == Some(name));
+            stack.extend(super::syntax::children(one));
+        }
+        let in_loop = matches!(statement.kind(), "while_statement" | "do_statement" | "for_statement");
+        if uses > 1 || in_loop {
+            return self.left(node, why);
+        }
+        let value = self.expression(right);
+        if value.ty.is_object() || value.ty == Type::Unit {
+            return self.left(node, why);
+        }
+        let ty = match value.ty {
+            Type::Body | Type::MaybeBody => Type::Text,
+            Type::Null => Type::Value,
+            Type::Status => Type::Int,
+            ref ty => ty.clone(),
+        };
+        self.hoists = true;
+        let code = self.assigned(node, left, value, Some(right));
+        self.hoists = false;
+        let Some(var) = self.frame().vars.get(name).cloned() else { return self.left(node, why) };
+        if var.ty != ty && var.ty != Type::Value {
+            return self.left(node, why);
+        }
+        let read = Expr::place(var.rust, var.ty.clone());
+        Expr::new(format!("({{\n    {code}\n    {}\n}})", read.owned()), var.ty)
     }
 
     /// Whether a value would change in a variable of that type, such as 12.5 in an integer, or a

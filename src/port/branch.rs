@@ -221,6 +221,10 @@ impl<'t> Porter<'t> {
     }
 
     pub(super) fn exit(&mut self, node: Node<'t>) -> String {
+        if self.frame().class.is_some() {
+            let why = "exit ends the request in PHP and the whole process here: return, or give back an error";
+            return format!("{};", self.note_left(node, why));
+        }
         match children(node).first() {
             None => "std::process::exit(0);".to_owned(),
             Some(status) => {

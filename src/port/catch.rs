@@ -42,36 +42,12 @@ pub(super) fn diverges(node: Node<'_>) -> bool {
 }
 
 impl<'t> Porter<'t> {
-    /// `$e instanceof Class`
-    pub(super) fn instance_of(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> Expr {
-        let class = self.class(right);
-        let e = self.expression(left);
-        if !matches!(e.ty, Type::Error | Type::BoxError) {
-            return self.left_as(node, "the class of what is no error", Type::Bool);
-        }
-        match self.kinds_of(&class) {
-            Some(None) => Expr::new("true", Type::Bool),
-            Some(Some(kinds)) => {
-                let own = if e.ty == Type::BoxError { self.of_own(&class) } else { Own::None };
-                if own == Own::Some {
-                    return self.left_as(node, MIXED, Type::Bool);
-                }
-                let mut patterns = self.patterns(kinds, e.ty == Type::BoxError);
-                patterns.extend((own == Own::All).then(|| "None".to_owned()));
-                let patterns = patterns.join(" | ");
-                let subject = self.kind_of(&e);
-                Expr::new(format!("matches!({subject}, {patterns})"), Type::Bool)
-            }
-            None => self.left_as(node, "this class of errors is not known here", Type::Bool),
-        }
-    }
-
-    fn patterns(&mut self, kinds: &[&str], boxed: bool) -> Vec<String> {
+    pub(super) fn patterns(&mut self, kinds: &[&str], boxed: bool) -> Vec<String> {
         let name = |kind: &&str| if boxed { format!("Some(ErrorKind::{kind})") } else { format!("ErrorKind::{kind}") };
         kinds.iter().map(name).collect()
     }
 
-    fn kind_of(&mut self, e: &Expr) -> String {
+    pub(super) fn kind_of(&mut self, e: &Expr) -> String {
         if e.ty == Type::Error {
             return format!("{}.kind()", e.tight());
         }
@@ -330,11 +306,7 @@ impl<'t> Porter<'t> {
                         all.extend(kinds.iter().filter(|kind| !all.contains(kind)).copied().collect::<Vec<_>>());
                     }
                     (Some(Some(_)), _) => {}
-                    (None, _) => {
-                        caught = Caught::Unknown(
-                            self.note_left(ty, "this class of errors is not known here: say which ErrorKind it is"),
-                        );
-                    }
+                    (None, _) => caught = Caught::Unknown(self.caught_by_stub(inner, error, &rust)),
                 }
             }
             let before = self.state.notes.len();

@@ -39,6 +39,9 @@ impl<'t> Porter<'t> {
                 return None;
             }
             let chain = match self.chained(object) {
+                Ok(chain) if chain.ty == Type::Client => {
+                    return Some(self.left_call(node, "a call without a path: begin it with chain(...)", is_async));
+                }
                 Ok(chain) => chain,
                 Err(why) => return Some(self.left_call(node, &why, is_async)),
             };

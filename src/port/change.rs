@@ -117,6 +117,9 @@ impl<'t> Porter<'t> {
     }
 
     pub(super) fn augmented(&mut self, node: Node<'t>) -> String {
+        if let Some(left) = field(node, "left").filter(|left| left.kind() == "scoped_property_access_expression") {
+            return self.static_step(node, left);
+        }
         let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else {
             return format!("{};", self.note_left(node, "an assignment of an unknown form"));
         };
@@ -201,6 +204,9 @@ impl<'t> Porter<'t> {
     }
 
     pub(super) fn update(&mut self, node: Node<'t>) -> String {
+        if let Some(left) = children(node).first().filter(|left| left.kind() == "scoped_property_access_expression") {
+            return self.static_step(node, *left);
+        }
         let Some(inner) = children(node).first().copied() else {
             return format!("{};", self.note_left(node, "a step of an unknown form"));
         };

@@ -114,6 +114,7 @@ impl<'t> Porter<'t> {
                             is_public: is_public(member, self.php),
                             is_static: has(member, "static_modifier"),
                             is_promoted: false,
+                            of: name.clone(),
                             node: Some(member),
                         });
                     }
@@ -167,6 +168,7 @@ impl<'t> Porter<'t> {
                 is_public: is_public(one, self.php),
                 is_static: false,
                 is_promoted: true,
+                of: String::new(),
                 node: None,
             })
         };
@@ -198,7 +200,7 @@ impl<'t> Porter<'t> {
             let known = parent
                 .as_ref()
                 .and_then(|parent| all.iter().find(|other| other.name == *parent && !class.ancestors.contains(parent)));
-            if known.is_none() {
+            if known.is_none() && own.base.is_some() {
                 class.base = own.base;
             }
             next = known;
@@ -237,11 +239,17 @@ impl<'t> Porter<'t> {
                 Some(found) => {
                     // The methods of a trait see the class that uses it as their own.
                     let before = class.methods.len();
+                    let properties = class.properties.len();
                     self.inherit(class, found, all, depth + 1);
+                    for property in class.properties.iter_mut().skip(properties) {
+                        property.of.clone_from(&own.name);
+                    }
                     for method in class.methods.iter_mut().skip(before) {
                         method.of.clone_from(&own.name);
                     }
                 }
+                // Its members are found like those of a parent.
+                None if class.base.is_none() => class.base = Some(*used),
                 None => class.unsupported.push((*used, "this trait is not in the file")),
             }
         }
@@ -273,6 +281,7 @@ impl<'t> Porter<'t> {
                     is_public: true,
                     is_static: false,
                     is_promoted: false,
+                    of: String::new(),
                     node: None,
                 });
             }

@@ -153,6 +153,11 @@ impl<'t> Porter<'t> {
                     let moves = var.form == Form::Place && var.ty == ty && (!property.is_promoted || var.mutable);
                     match &ty {
                         _ if moves => var.rust,
+                        // It is assigned in each branch that comes here.
+                        _ if var.ty == Type::Option(Box::new(ty.clone())) => {
+                            let end = self.try_any();
+                            format!("{}.ok_or(\"$this->{} has no value\"){end}", var.rust, property.name)
+                        }
                         Type::Option(of) if **of == var.ty => {
                             format!("Some({})", if moves { var.rust } else { read.owned() })
                         }
@@ -225,7 +230,7 @@ pub(super) fn place(rust: String, ty: Type) -> Var {
 /// `Self { ... }`
 pub(super) fn literal(parts: &[String]) -> String {
     if parts.is_empty() {
-        return "Self".to_owned();
+        return "Self {}".to_owned();
     }
     let line = format!("Self {{ {} }}", parts.join(", "));
     if line.len() < 80 && !line.contains('\n') {

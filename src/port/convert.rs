@@ -258,6 +258,12 @@ impl<'t> Porter<'t> {
             }
             Type::Value if !e.ty.is_object() && e.ty != Type::Unit => self.value_ref(e),
             _ if e.ty == *ty => e.reference(),
+            Type::Any => match &e.ty {
+                Type::Text | Type::Body | Type::MaybeBody => format!("&{}", self.string(e)),
+                Type::Null | Type::Value => self.value_ref(e),
+                Type::Closure(_) => return None,
+                _ => e.reference(),
+            },
             Type::Option(_) if e.ty == Type::Null => "&None".to_owned(),
             Type::Option(of) if e.ty == **of => format!("&Some({})", self.owned_as(e, of)?),
             _ => return None,

@@ -1,6 +1,11 @@
 //! Maps PHP's exception classes to this crate's error kinds.
 
+use tree_sitter::Node;
+
 use super::Porter;
+use super::facts::Kind as Stub;
+use super::value::{Expr, Type};
+use super::yours::Use;
 
 /// The error kinds that an exception class corresponds to; `None` for the classes that catch all of
 /// them.
@@ -73,6 +78,45 @@ pub(super) enum Own {
 }
 
 impl<'t> Porter<'t> {
+    /// `$e instanceof Class`
+    pub(super) fn instance_of(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> Expr {
+        let class = self.class(right);
+        let e = self.expression(left);
+        if !matches!(e.ty, Type::Error | Type::BoxError) {
+            return self.left_as(node, "the class of what is no error", Type::Bool);
+        }
+        match self.kinds_of(&class) {
+            Some(None) => Expr::new("true", Type::Bool),
+            Some(Some(kinds)) => {
+                let own = if e.ty == Type::BoxError { self.of_own(&class) } else { Own::None };
+                if own == Own::Some {
+                    return self.left_as(node, MIXED, Type::Bool);
+                }
+                let mut patterns = self.patterns(kinds, e.ty == Type::BoxError);
+                patterns.extend((own == Own::All).then(|| "None".to_owned()));
+                let patterns = patterns.join(" | ");
+                let subject = self.kind_of(&e);
+                Expr::new(format!("matches!({subject}, {patterns})"), Type::Bool)
+            }
+            None => {
+                let code = self.caught_by_stub(right, &e.ty, &e.code);
+                Expr::new(code, Type::Bool)
+            }
+        }
+    }
+
+    /// Whether an error is of a class that another file defines: a stub tells.
+    pub(super) fn caught_by_stub(&mut self, class: Node<'t>, error: &Type, code: &str) -> String {
+        let found = self.foreign(self.text(class), class.start_byte());
+        let (Type::Foreign(owner), Type::BoxError) = (found, error) else {
+            return self.note_left(class, "this class of errors is not known here: say which ErrorKind it is");
+        };
+        let php = format!("instanceof {}", self.text(class));
+        let used = Use { kind: Stub::Static, owner: Some(owner), object: String::new(), name: "is", php };
+        let e = Expr::place(code, Type::BoxError);
+        self.stub_returning(class, &used, vec![e], Some(Type::Bool)).code
+    }
+
     /// Likewise, also for the exception classes of the file, which no error of this crate is.
     pub(super) fn kinds_of(&self, class: &str) -> Option<Option<&'static [&'static str]>> {
         match kinds(class) {

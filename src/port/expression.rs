@@ -40,15 +40,14 @@ impl<'t> Porter<'t> {
             "name" | "qualified_name" => self.constant(node),
             "anonymous_function" | "arrow_function" => self.closure(node),
             "match_expression" => self.matched(node),
+            "scoped_property_access_expression" => self.static_property(node, false),
             "update_expression" => self.stepped(node),
             "print_intrinsic" => {
                 let printed = children(node).first().map(|inner| self.expression(*inner));
                 let code = printed.map(|printed| self.formatted("print", &[printed])).unwrap_or_default();
                 Expr::new(code, Type::Unit)
             }
-            "assignment_expression" => {
-                self.left(node, "an assignment inside of an expression: give it a statement of its own")
-            }
+            "assignment_expression" => self.inner_assignment(node),
             "include_expression" | "include_once_expression" | "require_expression" | "require_once_expression" => {
                 self.included(node)
             }
@@ -104,7 +103,18 @@ impl<'t> Porter<'t> {
         let name = super::syntax::variable(bare(node), self.php);
         match name.and_then(|name| self.frame().vars.get(name)) {
             Some(var) if matches!(var.ty, Type::Option(_)) => Expr::place(var.rust.clone(), var.ty.clone()),
+            _ if bare(node).kind() == "scoped_property_access_expression" => self.static_property(bare(node), true),
             _ => self.expression(node),
+        }
+    }
+
+    /// A value that may be null where its variable may: for what takes null as well.
+    pub(super) fn or_null(&mut self, node: Node<'t>) -> Expr {
+        let place = bare(node).kind() == "scoped_property_access_expression";
+        if place || super::syntax::variable(bare(node), self.php).is_some() {
+            self.asked(node)
+        } else {
+            self.given_value(node)
         }
     }
 
@@ -134,6 +144,11 @@ impl<'t> Porter<'t> {
                 _ => read,
             };
         }
+        if let Some(of) = super::natives::of_request(name) {
+            let php = format!("${name}");
+            let used = Use { kind: stub::Function, owner: None, object: String::new(), name: of, php };
+            return self.stub_returning(node, &used, Vec::new(), Some(Type::Value));
+        }
         if let Some(property) = super::lower::property(name) {
             return self.inherited_property(node, property, None);
         }
@@ -144,7 +159,7 @@ impl<'t> Porter<'t> {
         let assigned = self.frame().assigned(name) > 0;
         let why = match name {
             "this" => "there is no object here".to_owned(),
-            "_GET" | "_POST" | "_SERVER" | "_REQUEST" | "_COOKIE" | "_FILES" | "_SESSION" | "_ENV" | "GLOBALS" => {
+            "GLOBALS" => {
                 format!("${name} comes from the web server: take it from the request of your framework")
             }
             _ if assigned => format!("${name} may have no value here"),
@@ -272,11 +287,16 @@ impl<'t> Porter<'t> {
         }
         match self.native(node, &name, &given) {
             Some(e) => e,
+            None if super::natives::of_environment(&name).is_some() => {
+                let php = format!("{name}()");
+                let used = Use { kind: stub::Function, owner: None, object: String::new(), name: &name, php };
+                let returns = super::natives::of_environment(&name);
+                let given: Vec<Expr> = given.iter().map(|one| self.expression(*one)).collect();
+                self.stub_returning(node, &used, given, returns)
+            }
             None if !super::natives::is_native(&name) => {
-                let short = name.rsplit('\\').next().unwrap_or_default();
                 let written = self.text(function).rsplit('\\').next().unwrap_or_default();
                 let php = format!("{written}()");
-                let _ = short;
                 let used = Use { kind: stub::Function, owner: None, object: String::new(), name: written, php };
                 self.stub(node, &used, &given)
             }
@@ -296,7 +316,10 @@ impl<'t> Porter<'t> {
         for (number, ty) in signature.parameters.iter().enumerate() {
             let code = match given.get(number) {
                 Some(argument) => {
-                    let e = self.expression(*argument);
+                    let e = match ty {
+                        Type::Option(_) => self.or_null(*argument),
+                        _ => self.expression(*argument),
+                    };
                     self.imply(&e, ty);
                     let name = super::syntax::variable(*argument, self.php).unwrap_or_default();
                     let e = if detach && super::lower::property(name).is_some() && !e.ty.is_copy() {
@@ -363,13 +386,40 @@ impl<'t> Porter<'t> {
                 }
                 Expr::literal(".")
             }
+            "DATE_RFC3339" | "DATE_ATOM" | "DATE_W3C" => Expr::literal("Y-m-d\\TH:i:sP"),
+            "__CLASS__" if self.frame().class.is_some() => {
+                Expr::literal(&self.this_class().map(|class| class.full.clone()).unwrap_or_default())
+            }
+            "__FUNCTION__" | "__METHOD__" if self.function_around(node).is_some() => {
+                let function = self.function_around(node).unwrap_or_default();
+                match self.this_class() {
+                    Some(class) if name == "__METHOD__" => Expr::literal(&format!("{}::{function}", class.full)),
+                    _ => Expr::literal(&function),
+                }
+            }
             "__LINE__" => Expr::new(super::syntax::line(node).to_string(), Type::Int),
             _ => self.left(node, &format!("the constant {name} is not defined in this file")),
         }
     }
 
+    /// The name of the function or method around a node; `None` in a closure.
+    fn function_around(&self, node: Node<'t>) -> Option<String> {
+        let mut node = node;
+        loop {
+            node = node.parent()?;
+            match node.kind() {
+                "method_declaration" | "function_definition" => {
+                    return field(node, "name").map(|name| self.text(name).to_owned());
+                }
+                "anonymous_function" | "arrow_function" => return None,
+                _ => {}
+            }
+        }
+    }
+
     fn included(&mut self, node: Node<'t>) -> Expr {
-        let autoload = self.text(node).contains("autoload.php");
+        // The SDK's own files come with the crate.
+        let autoload = ["autoload.php", "vendor/"].iter().any(|own| self.text(node).contains(own));
         if autoload {
             return Expr::new("", Type::Unit);
         }

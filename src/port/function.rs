@@ -208,9 +208,19 @@ impl<'t> Porter<'t> {
                 let e = self.expression(value);
                 Some(Expr { ty: Type::Unit, ..e })
             }
+            Some(value) if matches!(returns, Some(Type::Option(_)) | None) => Some(self.or_null(value)),
             Some(value) => Some(self.given_value(value)),
             None => None,
         };
+        match (&e, &returns) {
+            (Some(e), Some(ty @ (Type::Client | Type::Response | Type::Foreign(_) | Type::Object(_)))) => {
+                self.imply(e, ty);
+            }
+            (Some(e), Some(Type::Option(of))) if matches!(**of, Type::Client | Type::Response | Type::Foreign(_)) => {
+                self.imply(e, &Type::Option(of.clone()));
+            }
+            _ => {}
+        }
         let ty = e.as_ref().map_or(Type::Unit, |e| e.ty.clone());
         if let Some(first) = self.frame().flows.first_mut() {
             first.returned.push(ty.clone());

@@ -39,6 +39,8 @@ pub(super) struct Property<'t> {
     pub(super) is_static: bool,
     /// A parameter of the constructor.
     pub(super) is_promoted: bool,
+    /// The class that declares it, in lower case.
+    pub(super) of: String,
     /// The declaration, which comments stand above.
     pub(super) node: Option<Node<'t>>,
 }

@@ -29,11 +29,14 @@ impl<'t> Porter<'t> {
             out.push_str(&format!("{note}\n"));
         }
         let fields = if class.is_abstract { String::new() } else { self.fields(&class) };
+        let (variables, functions) = self.static_items(&class);
         let ty = Type::Object(Rc::clone(&class.rust));
         let clone = if self.is_constant(&ty) { "#[derive(Clone)]\n" } else { "" };
+        out.insert_str(0, &variables);
         out.push_str(&format!("{clone}pub struct {}", class.rust));
         out.push_str(&if fields.is_empty() { ";\n".to_owned() } else { format!(" {{\n{}\n}}\n", indent(&fields)) });
         let mut items = self.class_constants(&class);
+        items.extend(functions);
         if !class.is_abstract && !class.methods.iter().any(|method| method.name == "__construct") {
             items.push(self.default_constructor(&class));
         }
@@ -87,13 +90,6 @@ impl<'t> Porter<'t> {
                 out.push_str(&format!("parent: {},\n", ty.name()));
             }
         }
-        for property in class.properties.iter().filter(|property| property.is_static) {
-            if let Some(node) = property.node {
-                self.note_left(node, "a static property: keep its value in a variable of the program");
-                let notes: Vec<_> = std::mem::take(&mut self.state.notes);
-                out.extend(notes.into_iter().map(|note| format!("{}\n", note.text)));
-            }
-        }
         out.truncate(out.trim_end().len());
         out
     }
@@ -105,7 +101,7 @@ impl<'t> Porter<'t> {
         let outer = std::mem::replace(&mut self.frame().class, number);
         let declared = property.declared.and_then(|ty| self.annotated(self.text(ty), ty.start_byte()));
         self.frame().class = outer;
-        let always = property.is_promoted || class.assigned.contains(&property.name);
+        let always = property.is_promoted || !property.is_static && class.assigned.contains(&property.name);
         let ty = match (declared, self.known.implied.get(&key)) {
             (Some(ty), _) => ty,
             (None, Some(ty)) => match self.known.types.get(&key) {
@@ -126,7 +122,7 @@ impl<'t> Porter<'t> {
 
     /// The types of the values that properties begin with.
     pub(super) fn learn_defaults(&mut self, class: &Rc<Class<'t>>) {
-        for property in class.properties.iter().filter(|property| property.declared.is_none() && !property.is_static) {
+        for property in class.properties.iter().filter(|property| property.declared.is_none()) {
             let ty = match property.default {
                 Some(default) => {
                     let frame = self.method_frame(class, &class.name, &[], default, "");
@@ -299,28 +295,6 @@ impl<'t> Porter<'t> {
     pub(super) fn for_property(&mut self, name: &str, e: Expr) -> Expr {
         let (Some(class), Some(name)) = (self.this_class(), super::lower::property(name)) else { return e };
         let Some(property) = class.properties.iter().find(|property| property.name == name).cloned() else { return e };
-        let key = property_key(&class, name);
-        let declared = property.declared.and_then(|ty| self.annotated(self.text(ty), ty.start_byte()));
-        let Some(declared) = declared else {
-            if let Some(ty) = self.known.implied.get(&key).cloned() {
-                self.imply(&e, &ty);
-            }
-            self.learn_type(key, &e.ty);
-            return e;
-        };
-        if e.ty == Type::Value {
-            self.imply(&e, &declared);
-        }
-        if let Some(of) = property.declared.and_then(|ty| self.nullable_of(ty)) {
-            return self.nullable(&e, &of);
-        }
-        match self.coerced(&e, &declared) {
-            Some(e) if e.ty == declared => e,
-            Some(e) => match self.owned_as(&e, &declared) {
-                Some(code) => Expr::new(code, declared),
-                None => e,
-            },
-            None => e,
-        }
+        self.for_declared(&class, &property, e)
     }
 }

@@ -15,7 +15,7 @@
 //! scope.rs        uses of variables; definite.rs definite assignment
 //! lower.rs        properties of $this as variables; class.rs, members.rs the classes of the file
 //! method.rs       structs and methods; constructor.rs constructors; own.rs calls of methods
-//! property.rs     properties; naming.rs names of classes; yours.rs stubs for other files
+//! property.rs     properties; statics.rs static ones; naming.rs names of classes; yours.rs stubs for other files
 //! facts.rs        what one translation finds for the next; learn.rs adds to it
 //! frame.rs        the function that is being converted
 //! value.rs        types; convert.rs conversions; text.rs spelling
@@ -64,6 +64,7 @@ mod scope;
 mod signature;
 mod special;
 mod statement;
+mod statics;
 mod string;
 mod syntax;
 mod text;
@@ -183,6 +184,7 @@ fn ported(php: &str) -> Result<Ported, String> {
             foreign_names: RefCell::default(),
             foreign_lines: RefCell::default(),
             detach: false,
+            hoists: false,
             dry: 0,
             state: State::default(),
             emitted_comments: Default::default(),
@@ -232,6 +234,8 @@ struct Porter<'t> {
     foreign_names: RefCell<HashMap<String, Rc<str>>>,
     /// The class and the first position of each stub type.
     foreign_lines: RefCell<BTreeMap<Rc<str>, (String, usize)>>,
+    /// Whether a variable is declared before the statement that assigns it.
+    hoists: bool,
     /// Whether arguments must not borrow properties, because the call changes the object.
     detach: bool,
     /// How many translations are open whose result is discarded.

@@ -177,6 +177,10 @@ impl<'t> Porter<'t> {
                     }
                 }
             }
+            ("microtime", [yes]) if yes.code == "true" => {
+                let since = "std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)";
+                Expr::new(format!("{since}.unwrap_or_default().as_secs_f64()"), Type::Float)
+            }
             ("usleep", [time]) if time.ty == Type::Int => Expr::new(
                 format!("std::thread::sleep(std::time::Duration::from_micros({}.unsigned_abs()))", literal_i64(time)),
                 Type::Unit,
@@ -185,11 +189,10 @@ impl<'t> Porter<'t> {
                 format!("std::thread::sleep(std::time::Duration::from_secs({}.unsigned_abs()))", literal_i64(time)),
                 Type::Unit,
             ),
-            ("date" | "gmdate" | "strtotime" | "mktime", _) => self.left_as(
-                node,
-                "dates need a library such as time or chrono, and the zone that PHP takes from its settings",
-                Type::Text,
-            ),
+            ("microtime", [yes]) if yes.code == "true" => {
+                let since = "std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)";
+                Expr::new(format!("{since}.unwrap_or_default().as_secs_f64()"), Type::Float)
+            }
             _ => return None,
         })
     }

@@ -35,6 +35,10 @@ impl<'t> Porter<'t> {
             "<=>" => self.compared(node, left, right),
             "|" | "&" | "^" => self.bits(node, left, right, &operator),
             "<" | ">" | "<=" | ">=" => self.ordered(node, left, right, &operator),
+            // PHP applies the sign to the power, unlike the syntax tree.
+            "**" if matches!(left.kind(), "unary_op_expression" | "cast_expression") => {
+                self.left(node, "a sign or a cast before **: put the power in parentheses")
+            }
             "+" | "-" | "*" | "/" | "%" | "**" => self.arithmetic(node, left, right, &operator),
             _ => self.left(node, &format!("the operator {operator} has no counterpart here")),
         }

@@ -75,6 +75,12 @@ pub(super) fn uses(body: Node<'_>, php: &str, parameters: &[String]) -> Uses {
         let given = parameters.contains(name);
         story.maybe_unset = unset.contains(name) && !given;
         story.counter = !given && is_counter(body, name, php);
+        if super::lower::property(name).is_some() {
+            // The fields of a new object are made of the variables of its constructor.
+            story.common = 1;
+            story.straight &= story.uses.iter().all(|one| one.act != Act::Assign || one.blocks.len() == 1);
+            story.groups.clear();
+        }
         if given || story.maybe_unset {
             // One variable for the whole function.
             story.common = 1;

@@ -4,16 +4,18 @@
 use tree_sitter::Node;
 
 use super::Porter;
+use super::facts::Kind as stub;
 use super::value::{Bond, Expr, Type};
+use super::yours::Use;
 
 impl<'t> Porter<'t> {
     pub(super) fn file_get_contents(&mut self, node: Node<'t>, given: &[Node<'t>]) -> Option<Expr> {
         let [path] = given else { return None };
         let path = self.expression(*path);
         if path.literal.as_deref() == Some("php://input") {
-            let why = "the body comes from the web server: take it from the request of your framework; a notification is verified and opened \
-                       by client.notifications()?.verify(headers, body)";
-            return Some(self.left_as(node, why, Type::Text));
+            let php = "php://input".to_owned();
+            let used = Use { kind: stub::Function, owner: None, object: String::new(), name: "request_body", php };
+            return Some(self.stub_returning(node, &used, Vec::new(), Some(Type::Text)));
         }
         let path = match path.literal.as_deref().and_then(|path| path.strip_prefix("file://")) {
             Some(path) => super::text::quoted(path),
@@ -75,8 +77,12 @@ impl<'t> Porter<'t> {
                 }
                 continue;
             }
-            let e = self.expression(*one);
+            let e = self.asked(*one);
             match e.ty {
+                Type::Option(_) => asked.push(format!("{}.is_some()", e.tight())),
+                Type::Value if e.form == super::value::Form::Owned && one.kind() != "subscript_expression" => {
+                    asked.push(format!("!{}.is_null()", e.tight()));
+                }
                 Type::Value => asked.push(format!("!{}.is_null()", e.tight())),
                 _ => return Some(self.left_as(node, "what isset asks for is no element of an array", Type::Bool)),
             }

@@ -4,8 +4,10 @@ use tree_sitter::Node;
 
 use super::Porter;
 use super::array::rust_comment;
+use super::facts::Kind as Stub;
 use super::syntax::{all, bare, children, field, line, named, sequence};
 use super::value::{Bond, Expr, Form, Type};
+use super::yours::Use;
 
 impl<'t> Porter<'t> {
     /// The statements of a block, each with the comments above it. With `tail`, the last one is the
@@ -239,6 +241,12 @@ impl<'t> Porter<'t> {
         }
     }
 
+    /// Whether this is a method of a class that answers requests of a web server.
+    fn answers_request(&mut self) -> bool {
+        let marks = ["$_SERVER", "$_GET", "$_POST", "php://input", "header(", "http_response_code", "getallheaders"];
+        self.frame().class.is_some() && marks.iter().any(|mark| self.php.contains(mark))
+    }
+
     /// PHP prints each argument before it evaluates the next, which may print something or fail.
     fn echo(&mut self, node: Node<'t>) -> String {
         let (mut groups, mut parts): (Vec<Vec<Expr>>, Vec<Expr>) = (Vec::new(), Vec::new());
@@ -254,11 +262,19 @@ impl<'t> Porter<'t> {
             }
         }
         groups.push(parts);
-        let printed: Vec<String> = groups.into_iter().map(|parts| self.printed(parts)).collect();
+        let printed: Vec<String> = groups.into_iter().map(|parts| self.printed(node, parts)).collect();
         printed.join("\n")
     }
 
-    fn printed(&mut self, parts: Vec<Expr>) -> String {
+    fn printed(&mut self, node: Node<'t>, parts: Vec<Expr>) -> String {
+        if self.answers_request() {
+            // What PHP sends to the browser is no output of the program.
+            let text = self.joined(parts);
+            let used =
+                Use { kind: Stub::Function, owner: None, object: String::new(), name: "echo", php: "echo".to_owned() };
+            let sent = self.stub_returning(node, &used, vec![text], Some(Type::Unit));
+            return format!("{};", sent.code);
+        }
         let mut merged: Vec<Expr> = Vec::new();
         for part in parts {
             match (merged.last_mut(), &part.literal) {

@@ -51,6 +51,8 @@ pub(super) enum Type {
     BoxError,
     /// A closure in a variable.
     Closure(Rc<Signature>),
+    /// Any value, as a parameter of a stub whose uses differ.
+    Any,
     /// An object of a class of the file, by its name in Rust.
     Object(Rc<str>),
     /// An object of a class that is not in the file, by the name of its stub.
@@ -94,6 +96,7 @@ impl Type {
             Type::Options => "Options".to_owned(),
             Type::Error => "Error".to_owned(),
             Type::BoxError => "BoxError".to_owned(),
+            Type::Any => "dyn std::any::Any".to_owned(),
             Type::Object(name) => name.to_string(),
             Type::Foreign(name) => format!("yours::{name}"),
         }

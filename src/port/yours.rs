@@ -22,11 +22,6 @@ pub(super) struct Use<'a> {
     pub(super) php: String,
 }
 
-/// A type that stands for uses that differ in it.
-const DIFFERENT: Type = Type::Unit;
-
-const WHY_DIFFERENT: &str = "its uses give it values of different types, which have no common type here";
-
 impl<'t> Porter<'t> {
     /// The stub type of a class that is not in the file.
     pub(super) fn foreign(&self, written: &str, at: usize) -> Type {
@@ -69,14 +64,27 @@ impl<'t> Porter<'t> {
 
     /// A use of something that another file defines.
     pub(super) fn stub(&mut self, node: Node<'t>, used: &Use<'_>, given: &[Node<'t>]) -> Expr {
-        let given: Vec<Expr> = given.iter().map(|one| self.expression(*one)).collect();
+        let given: Vec<Expr> = given.iter().map(|one| self.or_null(*one)).collect();
         self.stub_of(node, used, given)
     }
 
     pub(super) fn stub_of(&mut self, node: Node<'t>, used: &Use<'_>, given: Vec<Expr>) -> Expr {
+        self.stub_returning(node, used, given, None)
+    }
+
+    /// A use of a stub whose return type is known.
+    pub(super) fn stub_returning(
+        &mut self,
+        node: Node<'t>,
+        used: &Use<'_>,
+        given: Vec<Expr>,
+        known: Option<Type>,
+    ) -> Expr {
         let owner = used.owner.as_deref().unwrap_or_default();
         let key = format!("{owner} {:?} {}/{}", used.kind, used.name.to_lowercase(), given.len());
+        let open = known.is_none();
         let returns = match used.kind {
+            _ if known.is_some() => known.unwrap_or(Type::Value),
             Kind::New => Type::Foreign(used.owner.clone().unwrap_or_else(|| "Object".into())),
             Kind::Set => Type::Unit,
             _ => self.known.implied.get(&key).cloned().unwrap_or(Type::Value),
@@ -104,9 +112,8 @@ impl<'t> Porter<'t> {
             };
             let stub = self.known.stubs.get(&key);
             let wanted = stub.and_then(|stub| stub.parameters.get(number)).cloned().unwrap_or_else(|| ty.clone());
-            if wanted == DIFFERENT {
-                types.push(DIFFERENT);
-                return self.left_as(node, WHY_DIFFERENT, returns);
+            if wanted == Type::Any && matches!(ty, Type::Closure(_)) {
+                return self.left_as(node, "its uses give it functions of different types", returns);
             }
             let code = self.argument(e, &wanted).or_else(|| self.argument(e, &ty)).unwrap_or_else(|| e.reference());
             passed.push(code);
@@ -127,8 +134,8 @@ impl<'t> Porter<'t> {
             });
             stub.lines.insert(line(node));
             for (known, ty) in stub.parameters.iter_mut().zip(&types) {
-                if known != ty {
-                    *known = if known.is_object() || ty.is_object() { DIFFERENT } else { Type::Value };
+                if known != ty && *known != Type::Any {
+                    *known = if known.is_object() || ty.is_object() { Type::Any } else { Type::Value };
                 }
             }
         }
@@ -139,7 +146,7 @@ impl<'t> Porter<'t> {
             Kind::New | Kind::Static | Kind::Constant => format!("yours::{owner}::{name}({arguments}){end}"),
             Kind::Method | Kind::Get | Kind::Set => format!("{}.{name}({arguments}){end}", used.object),
         };
-        let value = returns == Type::Value;
+        let value = returns == Type::Value && open;
         Expr::new(code, returns).origin(value.then(|| key.into()))
     }
 
