@@ -150,12 +150,18 @@ pub(super) struct Doctor {
 /// It is formatted if rustfmt is installed.
 #[derive(clap::Args)]
 pub(super) struct Port {
-    /// The PHP file to convert, or - for standard input
+    /// The PHP file to convert, or - for standard input; files and folders with --check or --report
     #[arg(default_value = "-", value_name = "FILE")]
-    pub(super) file: PathBuf,
+    pub(super) files: Vec<PathBuf>,
     /// Print only the pieces that cannot be converted, on standard output, and no Rust
     #[arg(long)]
     pub(super) check: bool,
+    /// Print what the files use of the SDK, with the documented call of each path, and no Rust
+    #[arg(long, conflicts_with = "check")]
+    pub(super) report: bool,
+    /// Print the report as JSON
+    #[arg(long, requires = "report")]
+    pub(super) json: bool,
 }
 
 /// Look up the documented calls, offline

@@ -80,7 +80,8 @@ Example:
 const PORT: &str = "\
 Examples:
   wxpay port pay.php > src/main.rs
-  wxpay port --check pay.php                     list what cannot be converted";
+  wxpay port --check pay.php                     list what cannot be converted
+  wxpay port --report app                        list what the files of a folder use of the SDK";
 
 const API: &str = "\
 Examples:

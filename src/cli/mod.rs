@@ -16,6 +16,8 @@ mod json_precision;
 mod man;
 mod output;
 mod port;
+mod port_input;
+mod port_report;
 mod req;
 #[cfg(feature = "sandbox")]
 mod sandbox;

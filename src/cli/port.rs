@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::args::Port;
 use super::failure::Failure;
-use super::output;
+use super::port_input::{Input, files, read};
+use super::{output, port_report};
 use crate::port::{self, Ported};
 
 /// How much of a piece's PHP the list shows, in characters.
@@ -20,28 +21,52 @@ const RUSTFMT_TIMEOUT: Duration = Duration::from_secs(10);
 const RUSTFMT_POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 pub(super) fn run(args: &Port) -> Result<(), Failure> {
-    let (name, php) = read(&args.file)?;
-    let Ported { rust, left } = port::port(&php).map_err(|errors| {
+    if args.report {
+        return port_report::run(&args.files, args.json);
+    }
+    let files = files(&args.files)?;
+    if files.len() > 1 && !args.check {
+        return Err(Failure::usage("several files are only for --check and --report".to_owned()));
+    }
+    let (mut pieces, mut names) = (0, Vec::new());
+    for file in &files {
+        let (name, left) = convert(file, args.check)?;
+        if left > 0 {
+            pieces += left;
+            names.push(name);
+        }
+    }
+    let name = match names.as_slice() {
+        [] => return Ok(()),
+        [name] => name.clone(),
+        names => format!("{} files", names.len()),
+    };
+    let pieces = if pieces == 1 { "1 piece".to_owned() } else { format!("{pieces} pieces") };
+    Err(Failure { code: 1, message: format!("{pieces} of {name} could not be converted, see above") })
+}
+
+/// Converts a file. Returns its name, and how many pieces were not converted.
+fn convert(file: &Path, check: bool) -> Result<(String, usize), Failure> {
+    let Input { name, text: php, is_gbk } = read(file)?;
+    let Ported { rust, left, .. } = port::port(&php).map_err(|errors| {
         Failure::usage(errors.lines().map(|error| format!("{name}: {error}")).collect::<Vec<_>>().join("\n"))
     })?;
-    if !args.check {
+    if !check {
         let written = io::stdout().lock().write_all(formatted(rust).as_bytes());
         output::check(written)?;
     }
-    if left.is_empty() {
-        return Ok(());
-    }
-    for piece in &left {
-        let line = format!("{name}:{}: {}: {}", piece.line, shortened(&piece.php), piece.why);
+    let gbk = is_gbk.then(|| format!("{name}:1: the file is in GBK: the texts of the program are UTF-8, and longer"));
+    let pieces = left.iter().map(|piece| format!("{name}:{}: {}: {}", piece.line, shortened(&piece.php), piece.why));
+    let lines: Vec<String> = gbk.into_iter().chain(pieces).collect();
+    for line in &lines {
         // With --check, the list is the output of the command.
-        if args.check {
-            output::check(output::stdout_line(&line))?;
+        if check {
+            output::check(output::stdout_line(line))?;
         } else {
-            output::stderr_line(&line);
+            output::stderr_line(line);
         }
     }
-    let pieces = if left.len() == 1 { "1 piece".to_owned() } else { format!("{} pieces", left.len()) };
-    Err(Failure { code: 1, message: format!("{pieces} of {name} could not be converted, see above") })
+    Ok((name, lines.len()))
 }
 
 /// A piece of PHP on one line.
@@ -51,19 +76,6 @@ fn shortened(php: &str) -> String {
         Some((at, _)) => format!("{}...", line.get(..at).unwrap_or_default()),
         None => line,
     }
-}
-
-/// The name of the input in messages, and its text.
-fn read(file: &Path) -> Result<(String, String), Failure> {
-    let mut bytes = Vec::new();
-    let (name, outcome) = if file == Path::new("-") {
-        ("standard input".to_owned(), io::stdin().lock().read_to_end(&mut bytes).map(drop))
-    } else {
-        (file.display().to_string(), std::fs::read(file).map(|read| bytes = read))
-    };
-    outcome.map_err(|error| Failure::usage(format!("{name} cannot be read: {error}")))?;
-    let text = String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{name} is not valid UTF-8")))?;
-    Ok((name, text))
 }
 
 /// The program as rustfmt formats it, or unchanged if rustfmt is missing or fails.

@@ -72,7 +72,7 @@ impl<'t> Porter<'t> {
         let rust = self.assembled(main, items);
         let mut left = std::mem::take(&mut self.state.left);
         left.sort_by_key(|one| one.line);
-        Ok(Ported { rust, left })
+        Ok(Ported { rust, left, uses: Vec::new() })
     }
 
     fn main(&mut self, root: Node<'t>, nodes: &[Node<'t>]) -> String {
@@ -178,7 +178,9 @@ impl<'t> Porter<'t> {
                 }
             }
             _ => {
-                let todo = self.note_left(body, "the function may end without giving anything back");
+                // Its end is what is listed.
+                let end = all(body).last().copied().unwrap_or(body);
+                let todo = self.note_left(end, "the function may end without giving anything back");
                 // The PHP of the whole function is not repeated above it.
                 self.state.notes.pop();
                 todo

@@ -13,12 +13,14 @@
 //! native.rs       PHP's functions; natives.rs their names; native_values.rs, special.rs more
 //! object.rs       properties and methods of objects
 //! scope.rs        uses of variables; definite.rs definite assignment
-//! lower.rs        properties of $this as variables; class.rs, members.rs the classes of the file
+//! lower.rs        properties of $this as variables; class.rs, members.rs classes
 //! method.rs       structs and methods; constructor.rs constructors; own.rs calls of methods
-//! property.rs     properties; statics.rs static ones; naming.rs names of classes; yours.rs stubs for other files
+//! property.rs     properties; statics.rs static ones; naming.rs names of classes
+//! yours.rs        stubs for other files
 //! facts.rs        what one translation finds for the next; learn.rs adds to it
 //! frame.rs        the function that is being converted
 //! value.rs        types; convert.rs conversions; text.rs spelling
+//! inventory.rs    what a file uses of the SDK
 //! helpers.rs      functions that a program may need; imports.rs finds the needed ones
 //! ```
 //!
@@ -45,6 +47,7 @@ mod frame;
 mod function;
 mod helpers;
 mod imports;
+mod inventory;
 mod learn;
 mod library;
 mod lower;
@@ -79,6 +82,7 @@ use tree_sitter::Node;
 
 use facts::Facts;
 use frame::{Flow, Frame, Kind};
+pub(crate) use inventory::{SdkUse, UseKind};
 use members::Class;
 use value::{Bond, Expr, Signature, Type};
 
@@ -88,6 +92,8 @@ pub(crate) struct Ported {
     pub(crate) rust: String,
     /// The pieces that were not converted, in the order of their lines.
     pub(crate) left: Vec<Left>,
+    /// What the file uses of the SDK.
+    pub(crate) uses: Vec<SdkUse>,
 }
 
 /// A piece of PHP that was not converted.
@@ -98,6 +104,8 @@ pub(crate) struct Left {
     pub(crate) php: String,
     /// Its start and end, in bytes.
     span: (usize, usize),
+    /// It is in another file, and has a stub.
+    pub(crate) is_stub: bool,
 }
 
 /// Converts a PHP file.
@@ -191,7 +199,9 @@ fn ported(php: &str) -> Result<Ported, String> {
             work: 0,
             loose: loose.clone(),
         };
-        let ported = porter.program(tree.root_node())?;
+        let mut ported = porter.program(tree.root_node())?;
+        let left: Vec<_> = ported.left.iter().filter(|left| !left.is_stub).map(|left| left.span).collect();
+        ported.uses = inventory::uses(tree.root_node(), source, &porter.aliases, &left);
         let learned = porter.found != porter.known;
         // What was widened because a type was not known yet is not kept.
         if !learned || passes > MAX_PASSES / 2 {
@@ -328,7 +338,7 @@ impl<'t> Porter<'t> {
             self.state.left.pop();
         }
         self.state.notes.retain(|note| !note.span.is_some_and(within));
-        self.state.left.push(Left { line, why: why.to_owned(), php: php.to_owned(), span });
+        self.state.left.push(Left { line, why: why.to_owned(), php: php.to_owned(), span, is_stub: false });
         let text = text::comment("//", &format!("PHP, line {line}: {php}"));
         self.state.notes.push(Note { text, span: Some(span) });
         // Its comments are part of the PHP that is shown.

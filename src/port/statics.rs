@@ -33,7 +33,7 @@ impl<'t> Porter<'t> {
         Some((declares, property))
     }
 
-    /// `Class::$name`, read. An object that may be missing is unwrapped, unless it is only asked for.
+    /// `Class::$name`, read. An object that may be missing is unwrapped, unless `asks`.
     pub(super) fn static_property(&mut self, node: Node<'t>, asks: bool) -> Expr {
         let Some((class, property)) = self.static_of(node) else {
             return self.foreign_static(node, None);

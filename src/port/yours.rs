@@ -188,7 +188,7 @@ impl<'t> Porter<'t> {
                 .map(|(key, stub)| self.stub_item(key, stub))
                 .collect();
             let (line, why) = (self.line_at(at), "it is not in this file: complete it in mod yours".to_owned());
-            self.state.left.push(Left { line, why, php: php.clone(), span: (at, at) });
+            self.state.left.push(Left { line, why, php: php.clone(), span: (at, at), is_stub: true });
             let members = if members.is_empty() {
                 String::new()
             } else {
@@ -210,7 +210,7 @@ impl<'t> Porter<'t> {
         if stub.owner.is_none() {
             let why = "it is not in this file: complete it in mod yours".to_owned();
             let line = stub.lines.first().copied().unwrap_or(1);
-            self.state.left.push(Left { line, why, php: stub.php.clone(), span: stub.span });
+            self.state.left.push(Left { line, why, php: stub.php.clone(), span: stub.span, is_stub: true });
         }
         let name = self.stub_names.get(key).cloned().unwrap_or_else(|| base_name(stub.kind, &stub.name));
         let letters = "abcdefghijklmnopqrstuvwxyz".chars();

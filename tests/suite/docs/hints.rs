@@ -58,6 +58,7 @@ const NOT_IN_A_TABLE: &[(&str, &[&str])] = &[
         "states what happened, without a remedy",
         &[
             "TLS cannot be set up: {}",
+            "several files are only for --check and --report",
             "a layer changed the body of an APIv2 call that contains a list or an object in {}, which cannot be distinguished from a repeated field",
             "a layer changed the body of an APIv2 call to something that cannot be signed: {}",
             "it has a document type, which could define entities and is not accepted",

@@ -7,6 +7,7 @@ mod php_output;
 mod php_programs;
 mod php_statements;
 pub(crate) mod php_writer;
+mod report;
 pub(crate) mod rustc;
 mod same_output;
 mod unsupported;

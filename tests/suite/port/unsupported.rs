@@ -401,7 +401,7 @@ try { f(1); } catch (\App\Refused $e) { echo 'refused'; }
     for expected in [
         ":3: new \\InvalidArgumentException('bad', 7): the code",
         ":6: \\LogicException: the script throws",
-        ":7: \\App\\Refused:",
+        ":7: App\\Refused:",
     ] {
         assert!(message.contains(expected), "{expected} not in {message}");
     }
