@@ -367,6 +367,21 @@ pub(super) enum SandboxControl {
         #[arg(long)]
         notifications: bool,
     },
+    /// Run a command against a sandbox of its own: its calls to WeChat Pay reach the sandbox
+    ///
+    /// Starts a sandbox on a free port and the command with variables that make it the proxy for
+    /// WeChat Pay's hosts: HTTPS_PROXY, and a trusted root for curl, OpenSSL, Go, Python, Node, PHP
+    /// and Java. Without --dir, its keys and its state are temporary. The settings of its merchant
+    /// are in variables such as WXPAY_MCHID, and in the files of the folder that WXPAY_SANDBOX
+    /// names. The exit code is that of the command.
+    Exec {
+        /// Let the command reach this host too; can be repeated
+        #[arg(long, value_name = "HOST")]
+        allow: Vec<String>,
+        /// The command and its arguments
+        #[arg(required = true, last = true, value_name = "COMMAND")]
+        command: Vec<std::ffi::OsString>,
+    },
     /// Print the balance, orders, refunds, transfers, calls and notifications as JSON
     State,
 }

@@ -21,6 +21,8 @@ mod port_report;
 mod req;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+#[cfg(feature = "sandbox")]
+mod sandbox_exec;
 mod settings;
 mod translate;
 mod wire;
@@ -62,7 +64,9 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            output::error(&failure.message);
+            if !failure.message.is_empty() {
+                output::error(&failure.message);
+            }
             ExitCode::from(failure.code)
         }
     }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::args::{ConfigArgs, Sandbox as Arguments, SandboxControl};
 use super::failure::Failure;
-use super::{environment, output, translate};
-use crate::sandbox::{Sandbox, data_dir};
+use super::{environment, output, sandbox_exec, translate};
+use crate::sandbox::{Sandbox, SandboxBuilder, data_dir};
 
 const DEFAULT_FOLDER: &str = "wxpay-sandbox";
 
@@ -18,6 +18,9 @@ pub(super) fn run(config: &ConfigArgs, arguments: &Arguments) -> Result<(), Fail
         None => {
             let folder = arguments.dir.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FOLDER));
             serve(&folder, arguments)
+        }
+        Some(SandboxControl::Exec { allow, command }) => {
+            sandbox_exec::run(arguments.dir.as_deref(), |folder| builder(folder, arguments), allow, command)
         }
         Some(command) => {
             let folder = arguments.dir.clone().or_else(|| folder_of_config(config));
@@ -32,8 +35,8 @@ fn folder_of_config(config: &ConfigArgs) -> Option<PathBuf> {
     folder.join(data_dir::RUNNING).is_file().then_some(folder)
 }
 
-/// Runs a sandbox until the process is ended.
-fn serve(folder: &Path, arguments: &Arguments) -> Result<(), Failure> {
+/// The builder of a sandbox with a folder and the settings of the command line.
+fn builder(folder: &Path, arguments: &Arguments) -> Result<SandboxBuilder, Failure> {
     let mut builder = Sandbox::builder()
         .port(arguments.port)
         .dir(folder)
@@ -53,6 +56,12 @@ fn serve(folder: &Path, arguments: &Arguments) -> Result<(), Failure> {
             .map_err(|error| Failure::usage(format!("the file {} cannot be read: {error}", path.display())))?;
         builder = builder.stubs(&text);
     }
+    Ok(builder)
+}
+
+/// Runs a sandbox until the process is ended.
+fn serve(folder: &Path, arguments: &Arguments) -> Result<(), Failure> {
+    let builder = builder(folder, arguments)?;
     // Only the message: the hint that `Failure::from` adds is about the settings of a client.
     let sandbox = builder.start().map_err(|error| Failure::usage(error.message()))?;
     let text =
@@ -97,6 +106,7 @@ fn control(folder: &Path, command: &SandboxControl) -> Result<(), Failure> {
             let on = if *notifications { "notification" } else { "answer" };
             ("fault", json!({ "fault": fault, "times": times, "on": on }))
         }
+        SandboxControl::Exec { .. } => return Ok(()),
         SandboxControl::State => ("state", Value::Null),
     };
     let not_running = |reason: String| {

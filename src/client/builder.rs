@@ -357,8 +357,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Trusts a private certificate authority in addition to the public ones. `pem` is PEM text
-    /// with one or more certificates, or `file://` followed by a path.
+    /// Trusts a private certificate authority in addition to the public ones, and to those in the
+    /// file that the environment variable `SSL_CERT_FILE` names. `pem` is PEM text with one or more
+    /// certificates, or `file://` followed by a path.
     pub fn root_certificate(mut self, pem: impl AsRef<str>) -> Self {
         match decode::certificates(pem.as_ref()) {
             Ok(roots) => self.roots.extend(roots),

@@ -118,6 +118,8 @@ mod wire_headers;
 mod builder;
 pub(crate) mod data_dir;
 mod define_stub;
+#[cfg(feature = "cli")]
+pub(crate) mod environment;
 mod start;
 
 use std::fmt;

@@ -31,7 +31,7 @@ use tower::{Service, ServiceExt};
 use crate::clock::Moment;
 use crate::crypto::identity::Identity;
 use crate::error::{BoxError, Error};
-use crate::transport::proxy::{Proxied, Proxy};
+use crate::transport::proxy::{Proxied, Proxy, roots_of_environment};
 use crate::transport::{BoxFuture, runtime};
 
 /// Opens connections for the pool. A clone shares all settings.
@@ -136,18 +136,18 @@ impl Connector {
     }
 }
 
-/// A TLS configuration that trusts Mozilla's root certificates and the caller's.
+/// A TLS configuration that trusts the roots of Mozilla, of the environment and of the caller.
 pub(crate) fn tls_config(
     roots: &[CertificateDer<'static>],
 ) -> Result<rustls::ConfigBuilder<ClientConfig, WantsClientCert>, Error> {
     let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    store.add_parsable_certificates(roots_of_environment());
     for root in roots {
         store.add(root.clone()).map_err(|source| {
             Error::config(format!("a root certificate is not usable: {source}")).with_source(source)
         })?;
     }
-    // The provider is named, because the process's default may be set by another library, or be
-    // ambiguous.
+    // The provider is named, because the process's default may be another one, or ambiguous.
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|source| Error::config(format!("TLS cannot be set up: {source}")).with_source(source))?;

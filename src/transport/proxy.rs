@@ -11,7 +11,9 @@ use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::client::proxy::matcher::Matcher;
+use rustls_pki_types::CertificateDer;
 
+use crate::crypto::decode;
 use crate::error::Error;
 use crate::proto::url::Url;
 
@@ -93,6 +95,14 @@ fn check(url: &str) -> Result<(), &'static str> {
             && intercept.uri().authority().is_some_and(|authority| authority.as_str() == parsed.host_and_port)
     });
     if is_supported { Ok(()) } else { Err(FORM) }
+}
+
+/// The authorities in the file that `SSL_CERT_FILE` names, as for curl, OpenSSL and Go. A proxy
+/// that reads TLS has one. A file that cannot be read is left out, as by these.
+pub(super) fn roots_of_environment() -> Vec<CertificateDer<'static>> {
+    let path = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty());
+    let Some(text) = path.and_then(|path| std::fs::read_to_string(path).ok()) else { return Vec::new() };
+    decode::certificates(&text).unwrap_or_default()
 }
 
 /// A connection to a proxy without a tunnel. hyper writes the whole URI into the request line.

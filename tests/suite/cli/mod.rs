@@ -9,6 +9,7 @@ mod api;
 mod api_hostile;
 mod completions;
 mod doctor;
+mod exec;
 mod files;
 mod hints;
 pub(crate) mod literals;
