@@ -38,6 +38,7 @@ pub use http;
 pub use options::media::Media;
 pub use options::{IntoOptions, Options};
 pub use php::{formatter, transformer};
+pub use pipeline::rate_limit::{RateLimit, RateLimited};
 pub use pipeline::response::{BodyStream, Response};
 pub use pipeline::send::Promise;
 pub use pipeline::sign::{Signature, Signer};

@@ -16,6 +16,7 @@ use crate::pipeline::platform_key_id::{self, names_merchant, names_public_key};
 use crate::pipeline::platform_keys::{PlatformKeyVerifier, PlatformKeys, public_key_id};
 use crate::pipeline::retry::RetryLayer;
 use crate::pipeline::send::Pipeline;
+use crate::pipeline::shared_download::SharedDownload;
 use crate::pipeline::sign::{Credential, LocalSigner, SignLayer, Signer, is_merchant_id};
 use crate::pipeline::stack;
 use crate::pipeline::verify::VerifyLayer;
@@ -47,6 +48,10 @@ impl ClientBuilder {
             base_uri: base_uri.clone(),
             key,
             refresh_interval: self.refresh,
+            shared: self.certificate_store.take().map(|store| {
+                let key = format!("certificates:{}:{}", credential.mchid, self.base_uri.as_deref().unwrap_or_default());
+                SharedDownload { store, key }
+            }),
         });
         let platform_keys = self.checked_platform_keys(&credential, source, merchant_key.as_ref())?;
         let verifier = match self.verifier.take() {

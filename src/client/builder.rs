@@ -23,6 +23,7 @@ use crate::pipeline::stack::{self, BoxLayer, BoxService};
 use crate::pipeline::verify::Verifier;
 use crate::pipeline::{platform_key_id, platform_keys};
 use crate::proto::excerpt;
+use crate::store::Store;
 use crate::transport::http_client::HttpClient;
 use crate::transport::pool::PoolConfig;
 use crate::transport::proxy::Proxy;
@@ -80,6 +81,7 @@ pub struct ClientBuilder {
     pub(super) secret: Option<Secret>,
     pub(super) identity: Option<Identity>,
     pub(super) refresh: Duration,
+    pub(super) certificate_store: Option<Arc<dyn Store>>,
     pub(super) signer: Option<Arc<dyn Signer>>,
     pub(super) verifier: Option<Arc<dyn Verifier>>,
     pub(super) layers: Vec<BoxLayer>,
@@ -112,6 +114,7 @@ impl ClientBuilder {
             secret: None,
             identity: None,
             refresh: platform_keys::REFRESH_INTERVAL,
+            certificate_store: None,
             signer: None,
             verifier: None,
             layers: Vec::new(),
@@ -239,6 +242,14 @@ impl ClientBuilder {
             Ok(identity) => self.identity = Some(identity),
             Err(error) => self.fail("merchant", &error),
         }
+    }
+
+    /// Shares downloads of the platform certificates with other processes of the merchant: if several
+    /// need the same certificates at once, one of them downloads them. The store keeps the encrypted
+    /// response for a minute, and each process verifies it.
+    pub fn certificate_store(mut self, store: impl Store) -> Self {
+        self.certificate_store = Some(Arc::new(store));
+        self
     }
 
     /// Sets the interval between background downloads of the platform certificates. The default is

@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::pipeline::call_config::CallConfig;
 use crate::pipeline::platform_key_id::{names_public_key, unknown_public_key};
 use crate::pipeline::response::{Response, ResponseInfo};
+use crate::pipeline::shared_download::{SharedDownload, Turn};
 use crate::pipeline::stack::BoxService;
 use crate::pipeline::verify::ENCODED;
 use crate::proto::base_uri::BaseUri;
@@ -46,10 +47,69 @@ pub(crate) struct CertificateSource {
     pub(crate) key: Apiv3Key,
     /// How often the certificates are fetched again.
     pub(crate) refresh_interval: Duration,
+    /// The downloads of other processes.
+    pub(crate) shared: Option<SharedDownload>,
+}
+
+/// Whether the response of another process is sufficient.
+pub(super) enum Need {
+    /// A download by this process.
+    Now,
+    /// Any recent certificates.
+    Recent,
+    /// Certificates with this serial number among them.
+    Serial(String),
 }
 
 impl CertificateSource {
-    pub(crate) async fn fetch(&self, known: impl Fn(&str) -> Option<PublicKey>) -> Result<Vec<Certificate>, Error> {
+    pub(super) async fn fetch(
+        &self,
+        need: &Need,
+        known: impl Fn(&str) -> Option<PublicKey>,
+    ) -> Result<Vec<Certificate>, Error> {
+        let Some(shared) = &self.shared else {
+            return self.download(known).await.map(|(certificates, _)| certificates);
+        };
+        let turn = if matches!(need, Need::Now) { Turn::Download(None) } else { shared.turn().await };
+        let token = match turn {
+            Turn::Read(response) => {
+                // What was stored before the serial number was published, or is damaged, does not
+                // replace a download.
+                let read = self.decrypt(response.body());
+                let read = read.and_then(|certificates| {
+                    self.verify(&known, &response, &certificates)?;
+                    Ok(certificates)
+                });
+                let is_found = |certificates: &Vec<Certificate>| match need {
+                    Need::Serial(serial) => certificates.iter().any(|certificate| certificate.serial() == serial),
+                    Need::Now | Need::Recent => true,
+                };
+                if let Some(certificates) = read.ok().filter(is_found) {
+                    return Ok(certificates);
+                }
+                None
+            }
+            Turn::Download(token) => token,
+        };
+        match self.download(known).await {
+            Ok((certificates, response)) => {
+                shared.publish(&response).await;
+                Ok(certificates)
+            }
+            Err(error) => {
+                if let Some(token) = token {
+                    shared.give_up(&token).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Downloads, decrypts and verifies the certificates.
+    async fn download(
+        &self,
+        known: impl Fn(&str) -> Option<PublicKey>,
+    ) -> Result<(Vec<Certificate>, http::Response<Bytes>), Error> {
         let reserved = ReservedNames { options: &[], contains: |_| false };
         let template = request::parse_template(CERTIFICATES, &reserved)?;
         let spec = RequestSpec::default();
@@ -65,8 +125,8 @@ impl CertificateSource {
             return Err(Error::from_response(Response::new(response)));
         }
         let certificates = self.decrypt(response.body())?;
-        self.verify(known, &response, &certificates)?;
-        Ok(certificates)
+        self.verify(&known, &response, &certificates)?;
+        Ok((certificates, response))
     }
 
     /// Decrypts the certificates in a response with the APIv3 key.
@@ -113,7 +173,7 @@ impl CertificateSource {
     /// Verifies the response with a certificate that it contains, or with a known key.
     fn verify(
         &self,
-        known: impl Fn(&str) -> Option<PublicKey>,
+        known: &impl Fn(&str) -> Option<PublicKey>,
         response: &http::Response<Bytes>,
         new: &[Certificate],
     ) -> Result<(), Error> {
@@ -170,6 +230,7 @@ mod tests {
             base_uri: BaseUri::official(),
             key: key.clone(),
             refresh_interval: Duration::ZERO,
+            shared: None,
         };
         let open = |rows: Vec<Value>| source.decrypt(&json!({ "data": rows }).to_string().into());
         let rsa_serial = Certificate::from_pem(&rsa.pem).expect("certificate").serial().to_owned();

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::crypto::{Apiv3Key, Certificate, PublicKey};
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::pipeline::certificate_fetch::{CERTIFICATES, CertificateSource};
+use crate::pipeline::certificate_fetch::{CERTIFICATES, CertificateSource, Need};
 use crate::pipeline::platform_key_id::{is_public_key_id, names_public_key, unknown_public_key};
 use crate::pipeline::trace;
 use crate::pipeline::verify::Verifier;
@@ -161,7 +161,7 @@ impl PlatformKeys {
             )
             .into());
         }
-        let refreshed = self.refresh(|| self.known_key(serial).is_some()).await;
+        let refreshed = self.refresh(Some(serial), || self.known_key(serial).is_some()).await;
         match (self.known_key(serial), refreshed) {
             (Some(key), _) => Ok(key),
             (None, Err(reason)) => Err(format!(
@@ -187,7 +187,7 @@ impl PlatformKeys {
         }
         if self.source.is_some() {
             let is_found = || self.known_encryption_key().is_some();
-            self.refresh(is_found).await.map_err(|reason| {
+            self.refresh(None, is_found).await.map_err(|reason| {
                 Error::new(
                     ErrorKind::Verification,
                     format!("downloading the platform certificates for encryption failed: {reason}"),
@@ -231,7 +231,7 @@ impl PlatformKeys {
             return Err(missing_apiv3_key("the platform certificates are encrypted with it"));
         }
         let platform_keys = Arc::clone(self);
-        let fetch = runtime::spawn(async move { platform_keys.fetch().await })?;
+        let fetch = runtime::spawn(async move { platform_keys.fetch(&Need::Now).await })?;
         fetch.await.map_err(|ended| {
             Error::new(ErrorKind::Transport, "the download of the platform certificates ended early").with_source(ended)
         })?
@@ -243,18 +243,19 @@ impl PlatformKeys {
 
     /// Downloads the certificates, unless the delay after the last fetch is not over. `is_found`
     /// returns whether the needed key is known. The error is that of a failed fetch.
-    async fn refresh(self: &Arc<Self>, is_found: impl Fn() -> bool) -> Result<(), String> {
-        if self.join_or_start(&is_found).await? {
+    async fn refresh(self: &Arc<Self>, serial: Option<&str>, is_found: impl Fn() -> bool) -> Result<(), String> {
+        let need = || serial.map_or(Need::Recent, |serial| Need::Serial(serial.to_owned()));
+        if self.join_or_start(need(), &is_found).await? {
             // The joined fetch may have started before the platform published the needed key, so
             // one more fetch is needed.
-            self.join_or_start(&is_found).await?;
+            self.join_or_start(need(), &is_found).await?;
         }
         Ok(())
     }
 
     /// Waits for the fetch in flight, or for a new one. Returns true if it joined the fetch of
     /// another call and the key is still unknown.
-    async fn join_or_start(self: &Arc<Self>, is_found: &impl Fn() -> bool) -> Result<bool, String> {
+    async fn join_or_start(self: &Arc<Self>, need: Need, is_found: &impl Fn() -> bool) -> Result<bool, String> {
         let (mut fetch, joined) = {
             let mut fetches = self.fetches();
             if is_found() {
@@ -268,7 +269,7 @@ impl PlatformKeys {
                         FetchOutcome::Complete | FetchOutcome::KeyNotFound => Ok(false),
                     };
                 }
-                (None, _) => (self.start(&mut fetches).map_err(|error| error.to_string())?, false),
+                (None, _) => (self.start(&mut fetches, need).map_err(|error| error.to_string())?, false),
             }
         };
         if !fetch.wait_until_ended().await {
@@ -287,12 +288,12 @@ impl PlatformKeys {
     }
 
     /// Starts a fetch on the background runtime. Fails if that runtime cannot be started.
-    fn start(self: &Arc<Self>, fetches: &mut FetchState) -> Result<InFlightFetch, Error> {
+    fn start(self: &Arc<Self>, fetches: &mut FetchState, need: Need) -> Result<InFlightFetch, Error> {
         let (ended, receiver) = watch::channel(false);
         let platform_keys = Arc::clone(self);
         runtime::spawn(async move {
             // Waiting calls read the outcome from the state.
-            drop(platform_keys.fetch().await);
+            drop(platform_keys.fetch(&need).await);
             platform_keys.fetches().in_flight = None;
             let _ = ended.send(true);
         })?;
@@ -302,9 +303,9 @@ impl PlatformKeys {
     }
 
     /// Downloads the certificates, and stores them and the outcome.
-    async fn fetch(&self) -> Result<Vec<Certificate>, Error> {
+    async fn fetch(&self, need: &Need) -> Result<Vec<Certificate>, Error> {
         let Some(source) = &self.source else { return Ok(Vec::new()) };
-        let fetch = tokio::time::timeout(FETCH_TIMEOUT, source.fetch(|serial| self.known_key(serial)));
+        let fetch = tokio::time::timeout(FETCH_TIMEOUT, source.fetch(need, |serial| self.known_key(serial)));
         let fetched = fetch.await.unwrap_or_else(|_| {
             let message = format!("the platform certificates were not received within {FETCH_TIMEOUT:?}");
             Err(Error::new(ErrorKind::Timeout, message))
@@ -344,7 +345,7 @@ impl PlatformKeys {
             fetches.last.as_ref().is_none_or(|last| last.at.elapsed() >= last.delay().min(source.refresh_interval));
         if fetches.in_flight.is_none() && is_delay_over {
             // If the background runtime cannot be started, the keys remain as they are.
-            let _ = self.start(&mut fetches);
+            let _ = self.start(&mut fetches, Need::Recent);
         }
     }
 }

@@ -60,6 +60,7 @@ fn platform_keys(responses: impl IntoIterator<Item = http::Response<Bytes>>) -> 
         base_uri: BaseUri::official(),
         key: apiv3_key(),
         refresh_interval: MINUTE,
+        shared: None,
     };
     PlatformKeys::new(BTreeMap::new(), Some(source))
 }

@@ -214,7 +214,7 @@ fn pause(
 
 /// The value of `Retry-After`: seconds, or a date. A date is compared with the `Date` of the
 /// response, because the clock of this machine may differ.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
     let value = text(RETRY_AFTER)?;
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -34,6 +34,27 @@ const RELEASE: &str = "\
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0";
 
+/// Reserves a permit of a bucket: returns the microseconds to wait for it, or less than zero without
+/// a reservation if that is more than the longest wait. The key holds the time of the next permit.
+/// Numbers are written with all digits.
+const RESERVE: &str = "\
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local next = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
+local wait = math.max(next - now - ARGV[2], 0)
+if wait > tonumber(ARGV[3]) then return -wait end
+next = next + ARGV[1]
+redis.call('SET', KEYS[1], string.format('%.0f', next), 'PX', string.format('%.0f', (next - now) / 1000 + 1000))
+return wait";
+
+/// Moves the next permit of a bucket to a later time.
+const PAUSE: &str = "\
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local next = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now + ARGV[1])
+redis.call('SET', KEYS[1], string.format('%.0f', next), 'PX', string.format('%.0f', (next - now) / 1000 + 1000))
+return 1";
+
 /// A store in Redis or Valkey, from version 2.6.12. Clones are cheap and share one connection.
 ///
 /// Each operation is one round trip on one multiplexed connection, which is opened when it is first
@@ -130,6 +151,30 @@ impl RedisStore {
 
     fn key(&self, kind: &str, key: &str) -> String {
         format!("{}{kind}:{key}", self.prefix)
+    }
+
+    /// Reserves a permit of the rate limit with this name. Returns how long to wait for it, or as an
+    /// error how long it would be if that is more than `max_wait`. All times are in microseconds.
+    pub(crate) async fn reserve_permit(
+        &self,
+        name: &str,
+        interval: Duration,
+        tolerance: Duration,
+        max_wait: Duration,
+    ) -> Result<Result<Duration, Duration>, BoxError> {
+        let mut command = redis::cmd("EVAL");
+        command.arg(RESERVE).arg(1).arg(self.key("rate", name));
+        command.arg(microseconds(interval)).arg(microseconds(tolerance)).arg(microseconds(max_wait));
+        let wait = self.send::<i64>(command).await?;
+        let time = Duration::from_micros(wait.unsigned_abs());
+        Ok(if wait < 0 { Err(time) } else { Ok(time) })
+    }
+
+    /// Lets no permit of the rate limit with this name be used before `pause` is over.
+    pub(crate) async fn pause_permits(&self, name: &str, pause: Duration) -> Result<(), BoxError> {
+        let mut command = redis::cmd("EVAL");
+        command.arg(PAUSE).arg(1).arg(self.key("rate", name)).arg(microseconds(pause));
+        self.send::<i64>(command).await.map(drop)
     }
 
     /// Sends a command on the background runtime, which the connection belongs to. If this future
@@ -229,6 +274,11 @@ fn description(error: &RedisError) -> String {
 
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX).clamp(1, i64::MAX as u64 / 2)
+}
+
+fn microseconds(time: Duration) -> u64 {
+    // A year, so that the script can add it to the time without a loss of precision.
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX).min(365 * 24 * 60 * 60 * 1_000_000)
 }
 
 impl Store for RedisStore {

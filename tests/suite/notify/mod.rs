@@ -3,7 +3,7 @@
 mod hints;
 mod inbox;
 mod processes;
-mod servers;
+pub(crate) mod servers;
 mod stores;
 mod v2;
 mod v3;
