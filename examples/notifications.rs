@@ -4,26 +4,34 @@
 use std::net::SocketAddr;
 
 use axum::Router;
+use axum::extract::State;
 use axum::routing::post;
 use serde_json::json;
-use wechatpay_chain::notify::{Notification, Reply};
+use wechatpay_chain::BoxError;
+use wechatpay_chain::notify::{Handled, Notification, NotificationVerifier};
 use wechatpay_chain::sandbox::Sandbox;
 
-/// Gets only valid notifications. The extractor responds to all others.
-async fn paid(notification: Notification) -> Reply {
+/// Gets only valid notifications. The extractor responds to all others. The shop is called once for
+/// each notification, however often it is delivered.
+async fn notified(State(notifications): State<NotificationVerifier>, notification: Notification) -> Handled {
+    notifications.handle_verified(notification, paid).await
+}
+
+/// The shop. After an error, the notification is delivered again.
+async fn paid(notification: Notification) -> Result<(), BoxError> {
     println!(
         "  the shop: {} {} of order {}",
         notification.id(),
         notification.event_type(),
         notification.resource()["out_trade_no"]
     );
-    Reply::success()
+    Ok(())
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sandbox = Sandbox::start()?;
     let client = sandbox.client_builder().apiv3_key(sandbox.apiv3_key()).build()?;
-    let shop = Router::new().route("/notify", post(paid)).with_state(client.notifications()?);
+    let shop = Router::new().route("/notify", post(notified)).with_state(client.notifications()?);
 
     let runtime = tokio::runtime::Runtime::new()?;
     let listener = runtime.block_on(tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))))?;
@@ -33,6 +41,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let paid = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &json!({ "out_trade_no": "20261123001" }))?;
     println!("a valid notification:");
     println!("  {}", sandbox.notify(&notify_url, paid.clone())?.status());
+
+    println!("another delivery of it, signed anew: confirmed, and not handled again");
+    println!("  {}", sandbox.notify(&notify_url, sandbox.redelivery(&paid)?)?.status());
 
     println!("the same request again, as in a replay attack: refused");
     println!("  {}", sandbox.notify(&notify_url, paid)?.status());

@@ -244,9 +244,9 @@ impl ClientBuilder {
         }
     }
 
-    /// Shares downloads of the platform certificates with other processes of the merchant: if several
-    /// need the same certificates at once, one of them downloads them. The store keeps the encrypted
-    /// response for a minute, and each process verifies it.
+    /// Shares downloads of the platform certificates with other processes of the merchant: if
+    /// several need the same certificates at once, one of them downloads them. The store keeps the
+    /// encrypted response for a minute, and each process verifies it.
     pub fn certificate_store(mut self, store: impl Store) -> Self {
         self.certificate_store = Some(Arc::new(store));
         self

@@ -18,6 +18,9 @@ struct Errors;
 #[doc = include_str!("../../docs/manual/notifications.md")]
 struct Notifications;
 
+#[doc = include_str!("../../docs/manual/more-machines.md")]
+struct MoreMachines;
+
 #[doc = include_str!("../../docs/manual/files.md")]
 struct Files;
 

@@ -174,10 +174,8 @@ impl Inner {
             None => self.local().reserve(self.unshared_bucket(), self.max_wait, Instant::now()),
         };
         let wait = reserved.map_err(|wait| {
-            let message = format!(
-                "the next call that the rate limit permits is in {wait:?}, which is longer than max_wait ({:?})",
-                self.max_wait
-            );
+            let message =
+                format!("the next permit of the rate limit is in {wait:?}, longer than max_wait ({:?})", self.max_wait);
             Error::new(ErrorKind::Timeout, message).before_sending()
         })?;
         if !wait.is_zero() {

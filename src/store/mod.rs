@@ -12,9 +12,13 @@ mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "postgres")]
+mod postgres_statements;
+#[cfg(feature = "postgres")]
 mod postgres_tls;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "redis")]
+mod redis_scripts;
 mod replay;
 
 use std::time::Duration;

@@ -14,6 +14,7 @@ use redis::{
 };
 use tokio::sync::{Mutex, oneshot};
 
+use super::redis_scripts::{CLAIM, PAUSE, RELEASE, RESERVE};
 use super::{Claim, ReplayStore, Store};
 use crate::error::{BoxError, Error};
 use crate::transport::BoxFuture;
@@ -21,39 +22,6 @@ use crate::transport::runtime::{self, Race, race};
 
 /// The time limit for opening a connection, and for one response.
 const TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Claims a key. A claim is stored as `c` and its token, a completed key as `d` and its value.
-const CLAIM: &str = "\
-if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return ARGV[1] end
-local held = redis.call('GET', KEYS[1])
-if held == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-return held";
-
-/// Deletes a key if it holds this claim.
-const RELEASE: &str = "\
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0";
-
-/// Reserves a permit of a bucket: returns the microseconds to wait for it, or less than zero without
-/// a reservation if that is more than the longest wait. The key holds the time of the next permit.
-/// Numbers are written with all digits.
-const RESERVE: &str = "\
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local next = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
-local wait = math.max(next - now - ARGV[2], 0)
-if wait > tonumber(ARGV[3]) then return -wait end
-next = next + ARGV[1]
-redis.call('SET', KEYS[1], string.format('%.0f', next), 'PX', string.format('%.0f', (next - now) / 1000 + 1000))
-return wait";
-
-/// Moves the next permit of a bucket to a later time.
-const PAUSE: &str = "\
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local next = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now + ARGV[1])
-redis.call('SET', KEYS[1], string.format('%.0f', next), 'PX', string.format('%.0f', (next - now) / 1000 + 1000))
-return 1";
 
 /// A store in Redis or Valkey, from version 2.6.12. Clones are cheap and share one connection.
 ///
@@ -153,8 +121,9 @@ impl RedisStore {
         format!("{}{kind}:{key}", self.prefix)
     }
 
-    /// Reserves a permit of the rate limit with this name. Returns how long to wait for it, or as an
-    /// error how long it would be if that is more than `max_wait`. All times are in microseconds.
+    /// Reserves a permit of the rate limit with this name. Returns how long to wait for it, or as
+    /// an error how long it would be if that is more than `max_wait`. All times are in
+    /// microseconds.
     pub(crate) async fn reserve_permit(
         &self,
         name: &str,

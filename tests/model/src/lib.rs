@@ -78,8 +78,8 @@ pub struct State {
     pub workers: [Worker; 2],
     /// The attempts whose handlers have succeeded.
     pub succeeded: BTreeSet<Token>,
-    /// A lease ended after its handler had succeeded, and before that was recorded: the worker died,
-    /// or the store was unavailable for too long.
+    /// A lease ended after its handler had succeeded, and before that was recorded: the worker
+    /// died, or the store was unavailable for too long.
     pub lapsed: bool,
     /// The service received a success.
     pub confirmed: bool,

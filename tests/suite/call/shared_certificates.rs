@@ -39,8 +39,8 @@ fn one_process_downloads_for_all() {
     assert_eq!(downloads(&sandbox), 1, "the first certificate");
     call_all(&clients);
     assert_eq!(downloads(&sandbox), 1);
-    // The stored response does not contain the next certificate, so it is downloaded again, and then
-    // shared again.
+    // The stored response does not contain the next certificate, so it is downloaded again, and
+    // then shared again.
     sandbox.rotate_certificate().expect("certificate");
     clients[0].chain(CARDS).post(options()).expect("verified");
     assert_eq!(downloads(&sandbox), 2, "the second certificate");

@@ -101,6 +101,7 @@ const NOT_TRANSLATED: &[(&str, &[&str])] = &[
             "the same at its newer address",
         ],
     ),
+    ("statements of SQL and scripts of Redis", &["src/store/postgres_statements.rs", "src/store/redis_scripts.rs"]),
     (
         "code that wxpay api prints",
         &[

@@ -5,6 +5,7 @@ use http::Request;
 use serde_json::json;
 use wechatpay_chain::notify::{NotificationVerifier, v2};
 use wechatpay_chain::sandbox::{MCHID, PUBLIC_KEY_ID};
+use wechatpay_chain::store::{PostgresStore, RedisStore};
 
 use crate::support::{by_certificate, each_hint_names_its_condition, sandbox};
 
@@ -87,5 +88,18 @@ fn apiv2() {
         ("the APIv2 key is empty: is the environment variable set?", new("")),
         ("contains blanks or non-ASCII characters", new("a b")),
         ("ok", new("ab")),
+    ]);
+}
+
+#[test]
+fn stores() {
+    let redis = |url: &str| RedisStore::new(url).map_or_else(|error| error.to_string(), |_| "accepted".to_owned());
+    let postgres =
+        |url: &str| PostgresStore::new(url).map_or_else(|error| error.to_string(), |_| "accepted".to_owned());
+    each_hint_names_its_condition(&[
+        ("use redis://user:password@host:6379/0", redis("127.0.0.1:6379")),
+        ("use postgres://user:password@host:5432/database", postgres("redis://127.0.0.1:6379/0")),
+        ("", redis("redis://127.0.0.1:6379/0")),
+        ("", postgres("postgres://127.0.0.1:5432/shop")),
     ]);
 }
