@@ -28,6 +28,7 @@ pub(super) enum Command {
     Req(Req),
     Wire(Wire),
     Certs(Certs),
+    Notify(Notify),
     Doctor(Doctor),
     Port(Port),
     Api(Api),
@@ -124,6 +125,31 @@ pub(super) struct Wire {
     /// Sign with this timestamp instead of the current time, in seconds since 1970
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, conflicts_with = "unsigned")]
     pub(super) timestamp: Option<i64>,
+}
+
+/// Verify or decrypt a captured notification
+///
+/// FILE is the request as the notify_url received it: the headers, an empty line, and the body
+/// byte for byte. For APIv2, the body alone is enough. The notification is printed as JSON, with
+/// the resource in plain text.
+#[derive(clap::Args)]
+pub(super) struct Notify {
+    #[command(subcommand)]
+    pub(super) command: NotifyCommand,
+}
+
+#[derive(Subcommand)]
+pub(super) enum NotifyCommand {
+    /// Verify the signature, whatever the age of the notification, and print it
+    Verify {
+        /// The file of the request, or - for standard input
+        file: PathBuf,
+    },
+    /// Print the notification without verifying it; the body alone is enough
+    Decrypt {
+        /// The file of the request or of its body, or - for standard input
+        file: PathBuf,
+    },
 }
 
 /// Check the settings, keys, clock, connection and signatures, and explain what is wrong

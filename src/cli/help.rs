@@ -77,6 +77,11 @@ Example:
   export WXPAY_APIV3_KEY=$(cat apiv3.key)
   wxpay certs -m 1900000109 -s 3775B6A4... -f apiclient_key.pem -o certs";
 
+const NOTIFY: &str = "\
+Examples:
+  wxpay notify verify request.txt                the headers, an empty line, and the body
+  wxpay notify decrypt body.json | jq .resource";
+
 const PORT: &str = "\
 Examples:
   wxpay port pay.php > src/main.rs
@@ -128,6 +133,7 @@ const COMMAND_SECTIONS: &[(&str, &str)] = &[
     ("req", REQ),
     ("wire", WIRE),
     ("certs", CERTS),
+    ("notify", NOTIFY),
     ("doctor", DOCTOR),
     ("port", PORT),
     ("api", API),

@@ -14,6 +14,7 @@ mod failure;
 mod help;
 mod json_precision;
 mod man;
+mod notify;
 mod output;
 mod port;
 mod port_input;
@@ -49,6 +50,7 @@ pub fn main() -> ExitCode {
     let outcome = match &args.command {
         Command::Req(req) => req::run(&args.config, req),
         Command::Certs(certs) => certs::run(&args.config, certs),
+        Command::Notify(notify) => notify::run(&args.config, notify),
         Command::Doctor(doctor) => doctor::run(&args.config, doctor),
         Command::Port(port) => port::run(port),
         Command::Api(api) => api::run(&args.config, api),

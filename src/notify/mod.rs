@@ -184,6 +184,13 @@ impl NotificationVerifier {
         self.verify_async(headers, body).wait()
     }
 
+    /// Decrypts a notification that anyone could have sent.
+    #[cfg(feature = "cli")]
+    pub(crate) fn decrypt_unverified(&self, body: &[u8]) -> Result<Notification, Error> {
+        check_length(body)?;
+        self.0.decrypt(Bytes::copy_from_slice(body))
+    }
+
     /// The asynchronous form of [`verify`](Self::verify).
     pub fn verify_async(&self, headers: &HeaderMap, body: &[u8]) -> Promise<Notification> {
         // If the body is too long, only its first MAX_BYTES + 1 bytes are copied.
