@@ -369,6 +369,23 @@ pub(super) enum SandboxControl {
         /// The URL to send the notification to
         notify_url: String,
     },
+    /// Send a documented notification, with plausible values, to any program
+    ///
+    /// The notification is well formed, encrypted and signed, and has no cause in the sandbox.
+    Trigger {
+        /// The event, such as REFUND.ABNORMAL or v2/refund-processed; --list prints all
+        #[arg(required_unless_present = "list")]
+        event: Option<String>,
+        /// Print the events and their titles
+        #[arg(long, conflicts_with = "event")]
+        list: bool,
+        /// Send it to this URL; default: the last notify_url that the sandbox was given
+        #[arg(long, value_name = "URL")]
+        to: Option<String>,
+        /// Set a field of the resource, such as amount.refund=30; can be repeated
+        #[arg(long, value_name = "PATH=VALUE")]
+        set: Vec<String>,
+    },
     /// Change a member card, as the user who holds it
     Card {
         /// The ID of the card

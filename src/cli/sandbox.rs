@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::args::{ConfigArgs, Sandbox as Arguments, SandboxControl};
 use super::failure::Failure;
 use super::{environment, output, sandbox_exec, translate};
-use crate::sandbox::{Sandbox, SandboxBuilder, data_dir};
+use crate::catalog::Catalog;
+use crate::sandbox::{Sandbox, SandboxBuilder, data_dir, trigger};
 
 const DEFAULT_FOLDER: &str = "wxpay-sandbox";
 
@@ -22,6 +23,7 @@ pub(super) fn run(config: &ConfigArgs, arguments: &Arguments) -> Result<(), Fail
         Some(SandboxControl::Exec { allow, command }) => {
             sandbox_exec::run(arguments.dir.as_deref(), |folder| builder(folder, arguments), allow, command)
         }
+        Some(SandboxControl::Trigger { list: true, .. }) => list_events(),
         Some(command) => {
             let folder = arguments.dir.clone().or_else(|| folder_of_config(config));
             control(&folder.unwrap_or_else(|| PathBuf::from(DEFAULT_FOLDER)), command)
@@ -90,6 +92,23 @@ fn banner(sandbox: &Sandbox, folder: &Path) -> String {
     translate::message(&text).into_owned()
 }
 
+/// Prints the documented notifications.
+fn list_events() -> Result<(), Failure> {
+    let events = trigger::list(Catalog::builtin());
+    let width = events.iter().map(|(name, _)| name.len()).max().unwrap_or_default().min(60);
+    let lines = events.iter().map(|(name, title)| format!("{name:width$}  {title}\n"));
+    output::check(std::io::stdout().write_all(lines.collect::<String>().as_bytes()))
+}
+
+/// The values of options in the form PATH=VALUE.
+fn assignments(options: &[String]) -> Result<Value, Failure> {
+    let pair = |option: &String| match option.split_once('=') {
+        Some((path, value)) if !path.is_empty() => Ok((path.to_owned(), Value::from(value))),
+        _ => Err(Failure::usage(format!("--set {option:?} has another form than PATH=VALUE"))),
+    };
+    options.iter().map(pair).collect::<Result<serde_json::Map<_, _>, _>>().map(Value::from)
+}
+
 /// Sends a command to the sandbox that runs in a folder, and prints its response.
 fn control(folder: &Path, command: &SandboxControl) -> Result<(), Failure> {
     let (path, body) = match command {
@@ -100,6 +119,9 @@ fn control(folder: &Path, command: &SandboxControl) -> Result<(), Failure> {
         SandboxControl::Confirm { out_bill_no } => ("confirm", json!({ "out_bill_no": out_bill_no })),
         SandboxControl::Replay { id } => ("replay", json!({ "id": id })),
         SandboxControl::Probe { notify_url } => ("probe", json!({ "notify_url": notify_url })),
+        SandboxControl::Trigger { event, to, set, .. } => {
+            ("trigger", json!({ "event": event, "notify_url": to, "set": assignments(set)? }))
+        }
         SandboxControl::Card { card_id, event } => ("card", json!({ "card_id": card_id, "event": event })),
         SandboxControl::Bills => ("bills", json!({})),
         SandboxControl::Fault { fault, times, notifications } => {

@@ -1,6 +1,6 @@
 //! The control calls that change something.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::delivery::{Message, Notification};
 use super::events::{self, CardEvent};
@@ -9,12 +9,12 @@ use super::ledger::LedgerError;
 use super::ledger_refunds::NewRefund;
 use super::route_request::text;
 use super::state::State;
-use super::stub;
+use super::{stub, trigger};
 use crate::crypto::random;
 use crate::error::Error;
 
 /// The control calls, for an unknown one.
-pub(super) const CALLS: &str = "GET / state qr/{out_trade_no}, POST pay refund confirm replay probe notify card fault stub bills, all under /sandbox/";
+pub(super) const CALLS: &str = "GET / state qr/{out_trade_no}, POST pay refund confirm replay probe notify trigger card fault stub bills, all under /sandbox/";
 
 /// The result of a call: the body of its response, and the notifications that it causes.
 struct Done {
@@ -45,6 +45,7 @@ const ACTIONS: &[(&str, Action)] = &[
     ("replay", replay),
     ("probe", probe),
     ("notify", notify),
+    ("trigger", trigger_event),
     ("card", card),
     ("fault", fault),
     ("stub", add_stubs),
@@ -170,6 +171,31 @@ fn notify(_: &mut State, fields: &Value, _: i64) -> Result<Done, Error> {
     let (event_type, original_type) = (required(fields, "event_type")?, required(fields, "original_type")?);
     let message = Message::v3(event_type, original_type, fields["resource"].clone());
     Ok(Done::ok().notify([Notification::new(url, message)]))
+}
+
+/// A documented notification, without a cause. It is sent to a URL, or else to the last one.
+fn trigger_event(state: &mut State, fields: &Value, now: i64) -> Result<Done, Error> {
+    let set = match fields.get("set") {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(set)) => set.clone(),
+        Some(_) => return Err(Error::options("\"set\" must be an object of paths and values")),
+    };
+    let message = trigger::message(state.catalog, required(fields, "event")?, &set, now)?;
+    let url = match text(fields, "notify_url") {
+        "" => last_url(state)
+            .ok_or_else(|| Error::options("no notify_url has reached the sandbox yet (option --to URL)"))?,
+        url => url.to_owned(),
+    };
+    Ok(Done::ok().notify([Notification::new(&url, message)]))
+}
+
+/// The URL of the newest notification, or else of the newest order.
+fn last_url(state: &State) -> Option<String> {
+    let newest = state.outbox.deliveries().last().map(|delivery| delivery.url.clone());
+    newest.or_else(|| {
+        let order = state.ledger.orders.values().max_by_key(|order| (order.created_at, &order.prepay_id));
+        order.map(|order| order.terms.notify_url.clone())
+    })
 }
 
 /// A user does something with a member card.

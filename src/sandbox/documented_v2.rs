@@ -107,7 +107,7 @@ fn unknown(call: &Call, name: &str) -> V2Refusal {
 }
 
 /// A value in XML.
-fn as_text(value: Value) -> Value {
+pub(super) fn as_text(value: Value) -> Value {
     match value {
         Value::Number(number) => number.to_string().into(),
         Value::Bool(value) => value.to_string().into(),

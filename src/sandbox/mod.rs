@@ -93,6 +93,7 @@ mod routes;
 mod schema;
 mod sensitive_fields;
 mod strict_json;
+pub(crate) mod trigger;
 mod upload;
 mod v2;
 mod v2_fields;

@@ -94,7 +94,9 @@ pub(super) fn body_v2(keys: &Keys, fields: &Value) -> Result<Bytes, Error> {
         .as_object()
         .cloned()
         .ok_or_else(|| Error::options("the fields of an APIv2 notification must be a JSON object"))?;
-    fields.entry("mch_id").or_insert_with(|| credential.mchid.as_str().into());
+    if !["mchid", "combine_mch_id"].iter().any(|name| fields.contains_key(*name)) {
+        fields.entry("mch_id").or_insert_with(|| credential.mchid.as_str().into());
+    }
     fields.entry("nonce_str").or_insert(random::nonce()?.into());
     // A notification of a refund is not signed. Its fields are encrypted instead.
     if let Some(info) = fields.get("req_info").and_then(Value::as_object) {

@@ -57,6 +57,8 @@ const NOT_IN_A_TABLE: &[(&str, &[&str])] = &[
     (
         "states what happened, without a remedy",
         &[
+            "\"set\" must be an object of paths and values",
+            "--set {} has another form than PATH=VALUE",
             "TLS cannot be set up: {}",
             "several files are only for --check and --report",
             "a layer changed the body of an APIv2 call that contains a list or an object in {}, which cannot be distinguished from a repeated field",

@@ -22,6 +22,7 @@ mod persistence;
 mod proxy;
 mod sdks;
 mod strictness;
+mod triggers;
 mod validation;
 mod waiting;
 mod webdriver;

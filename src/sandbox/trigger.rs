@@ -1,0 +1,112 @@
+//! Documented notifications with plausible values, sent without a cause in the sandbox.
+
+use serde_json::{Map, Value};
+
+use super::delivery::Message;
+use super::documented_response::Sources;
+use super::plausible::Seed;
+use crate::catalog::{Catalog, Encoding, Field, FieldType, Notification};
+use crate::crypto::random;
+use crate::error::Error;
+use crate::proto::similar::similar;
+
+/// Fields that each notification of APIv2 gets when it is sent.
+const ADDED_V2: [&str; 4] = ["sign", "nonce_str", "event_nonce", "event_algorithm"];
+
+/// The notification of an event. `event` is an event type or the name of its page. `set` are values
+/// by the paths of their fields, such as `amount.total`: in the resource, or in APIv2 in the
+/// fields.
+pub(super) fn message(catalog: &Catalog, event: &str, set: &Map<String, Value>, now: i64) -> Result<Message, Error> {
+    let notification = catalog.notification(event).ok_or_else(|| unknown(catalog, event))?;
+    let event_type = notification.event_types().iter().find(|known| *known == event);
+    let event_type = event_type.or(notification.event_types().first()).map_or(event, String::as_str);
+    let is_v2 = notification.name().starts_with("v2/");
+    let text = random::nonce()?;
+    // `REFUND.ABNORMAL` leads to the status `ABNORMAL`.
+    let change = event_type.rsplit(['.', '-']).next().unwrap_or_default();
+    let seed = Seed { text: &text, created_at: now, change, is_v2 };
+    let named = named(set);
+    let sources = Sources { named: &named, seed, creates: true, encrypt: &|text| Ok(text.into()) };
+    let fields = if is_v2 { notification.body() } else { notification.resource() };
+    let mut members = Map::new();
+    for field in fields.iter().filter(|field| !is_v2 || !ADDED_V2.contains(&field.name.as_str())) {
+        if matches!(field.encoding, Encoding::AesGcm | Encoding::AesEcb) {
+            // It is encrypted when it is sent.
+            members.insert(field.name.clone(), sources.object(&field.fields, &[], "")?.into());
+        } else {
+            members.extend(sources.object(std::slice::from_ref(field), &[], "")?);
+        }
+    }
+    let mut resource = Value::from(members);
+    for (path, value) in set {
+        insert(&mut resource, fields, path, value)?;
+    }
+    if is_v2 {
+        return Ok(Message::v2(event_type, super::documented_v2::as_text(resource)));
+    }
+    let original_type = notification.original_types().first().map_or("resource", String::as_str);
+    Ok(Message::v3(event_type, original_type, resource))
+}
+
+/// One line for each notification: its event types or its name, and its title.
+pub(crate) fn list(catalog: &Catalog) -> Vec<(String, String)> {
+    let line = |notification: &Notification| {
+        let is_v2 = notification.name().starts_with("v2/");
+        let name = if is_v2 || notification.event_types().is_empty() {
+            notification.name().to_owned()
+        } else {
+            notification.event_types().join(", ")
+        };
+        (name, notification.title().to_owned())
+    };
+    catalog.notifications().map(line).collect()
+}
+
+fn unknown(catalog: &Catalog, event: &str) -> Error {
+    let names = list(catalog);
+    let known = names.iter().flat_map(|(names, _)| names.split(", "));
+    match similar(&event.to_ascii_uppercase(), known.clone()).or_else(|| similar(event, known)) {
+        Some(meant) => Error::options(format!("the notification {event:?} is not documented: did you mean {meant:?}?")),
+        None => Error::options(format!(
+            "the notification {event:?} is not documented: wxpay sandbox trigger --list prints those that are"
+        )),
+    }
+}
+
+/// The values that are set at the first level, which other fields of the same name have, too.
+fn named(set: &Map<String, Value>) -> Map<String, Value> {
+    set.iter().filter(|(path, _)| !path.contains('.')).map(|(path, value)| (path.clone(), value.clone())).collect()
+}
+
+/// Sets a value at a path. A text is converted to the type of the field.
+fn insert(resource: &mut Value, fields: &[Field], path: &str, value: &Value) -> Result<(), Error> {
+    let undocumented = || Error::options(format!("the notification has no field {path:?} in its documentation"));
+    let (mut part, mut fields, mut found) = (resource, fields, None);
+    for name in path.split('.') {
+        if let (Ok(index), Value::Array(_)) = (name.parse::<usize>(), &*part) {
+            let Value::Array(items) = part else { return Err(undocumented()) };
+            if index == items.len() {
+                items.push(Value::Object(Map::new()));
+            }
+            part = items.get_mut(index).ok_or_else(undocumented)?;
+            continue;
+        }
+        let field = fields.iter().find(|field| field.name.replace("$n", "0").replace("$m", "0") == name);
+        let field = field.ok_or_else(undocumented)?;
+        let members = part.as_object_mut().ok_or_else(undocumented)?;
+        part = members.entry(name).or_insert_with(|| if field.list { Value::Array(Vec::new()) } else { empty(field) });
+        fields = &field.fields;
+        found = Some(field);
+    }
+    *part = match (found, value) {
+        (Some(field), Value::String(text)) if field.field_type != FieldType::String || field.list => {
+            serde_json::from_str(text).unwrap_or_else(|_| value.clone())
+        }
+        _ => value.clone(),
+    };
+    Ok(())
+}
+
+fn empty(field: &Field) -> Value {
+    if field.field_type == FieldType::Object || !field.fields.is_empty() { Map::new().into() } else { Value::Null }
+}
