@@ -386,6 +386,8 @@ pub(super) enum SandboxControl {
         #[arg(long, value_name = "PATH=VALUE")]
         set: Vec<String>,
     },
+    /// Print the calls and the notifications, and follow them until the sandbox stops
+    Logs(super::sandbox_logs::SandboxLogs),
     /// Change a member card, as the user who holds it
     Card {
         /// The ID of the card

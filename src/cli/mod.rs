@@ -24,6 +24,8 @@ mod req;
 mod sandbox;
 #[cfg(feature = "sandbox")]
 mod sandbox_exec;
+#[cfg(feature = "sandbox")]
+mod sandbox_logs;
 mod settings;
 mod translate;
 mod wire;

@@ -4,10 +4,13 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::args::{ConfigArgs, Sandbox as Arguments, SandboxControl};
 use super::failure::Failure;
+use super::sandbox_logs::{self, SandboxLogs};
 use super::{environment, output, sandbox_exec, translate};
 use crate::catalog::Catalog;
 use crate::sandbox::{Sandbox, SandboxBuilder, data_dir, trigger};
@@ -128,24 +131,56 @@ fn control(folder: &Path, command: &SandboxControl) -> Result<(), Failure> {
             let on = if *notifications { "notification" } else { "answer" };
             ("fault", json!({ "fault": fault, "times": times, "on": on }))
         }
+        SandboxControl::Logs(arguments) => return logs(folder, arguments),
         SandboxControl::Exec { .. } => return Ok(()),
         SandboxControl::State => ("state", Value::Null),
     };
-    let not_running = |reason: String| {
-        Failure::usage(format!(
-            "no sandbox is running in the folder {} ({reason}): start one with wxpay sandbox, or name its folder with --dir",
-            folder.display()
-        ))
+    let (status, response) = match call(&running(folder)?, path, &body)? {
+        Some(response) => response,
+        None => return Err(not_running(folder, "it has stopped")),
     };
-    let text = fs::read_to_string(folder.join(data_dir::RUNNING)).map_err(|error| not_running(error.to_string()))?;
-    let running: Value = serde_json::from_str(&text).map_err(|error| not_running(error.to_string()))?;
-    let base_uri = running["base_uri"].as_str().unwrap_or_default();
-    let (status, response) = crate::sandbox::control_call(&format!("{base_uri}sandbox/{path}"), &body)
-        .map_err(|error| if error.is_connect() { not_running("it has stopped".to_owned()) } else { error.into() })?;
     if status.is_success() {
         return output::check(output::body(&response));
     }
     let response: Value = serde_json::from_slice(&response).unwrap_or_default();
     let message = response["error"].as_str().unwrap_or("the sandbox refused the command");
     Err(Failure { code: 5, message: message.to_owned() })
+}
+
+fn not_running(folder: &Path, reason: &str) -> Failure {
+    Failure::usage(format!(
+        "no sandbox is running in the folder {} ({reason}): start one with wxpay sandbox, or name its folder with --dir",
+        folder.display()
+    ))
+}
+
+/// The address of the sandbox that runs in a folder.
+fn running(folder: &Path) -> Result<String, Failure> {
+    let text =
+        fs::read_to_string(folder.join(data_dir::RUNNING)).map_err(|error| not_running(folder, &error.to_string()))?;
+    let running: Value = serde_json::from_str(&text).map_err(|error| not_running(folder, &error.to_string()))?;
+    Ok(running["base_uri"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Makes a control call; `None` if the sandbox has stopped.
+fn call(base_uri: &str, path: &str, body: &Value) -> Result<Option<(StatusCode, Bytes)>, Failure> {
+    match crate::sandbox::control_call(&format!("{base_uri}sandbox/{path}"), body) {
+        Ok(response) => Ok(Some(response)),
+        Err(error) if error.is_connect() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Prints the log of the sandbox that runs in a folder.
+fn logs(folder: &Path, arguments: &SandboxLogs) -> Result<(), Failure> {
+    let base_uri = running(folder)?;
+    let mut is_first = true;
+    sandbox_logs::run(arguments, || {
+        let response = call(&base_uri, "state", &Value::Null)?;
+        if response.is_none() && std::mem::take(&mut is_first) {
+            return Err(not_running(folder, "it has stopped"));
+        }
+        is_first = false;
+        Ok(response.map(|(_, body)| serde_json::from_slice(&body).unwrap_or_default()))
+    })
 }

@@ -13,6 +13,7 @@ mod exec;
 mod files;
 mod hints;
 pub(crate) mod literals;
+mod logs;
 mod notify;
 mod req;
 mod settings_file;
