@@ -94,15 +94,6 @@ const NOT_IN_A_TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "asserted in tests/suite/call/pages.rs and tests/suite/sandbox/waiting.rs",
-        &[
-            "a list with page numbers is not read by pages: call each page",
-            "if the server of the notify_url runs on the thread that waits, as in #[tokio::test], await the asynchronous form of this method instead",
-            "neither the call has a limit, nor the response a total_count",
-            "the sandbox has no such notification: pay the order, or check the event type and the number",
-        ],
-    ),
-    (
         "of the compiler, or of a build without a feature",
         &[
             "\":x\" is not a variable: write {x}",
