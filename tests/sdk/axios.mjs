@@ -65,7 +65,7 @@ const arrival = async () => (await once(notify, 'told', { signal: AbortSignal.ti
 
 // What a buyer or a tester does.
 const control = async (call, body) => {
-  const answer = await fetch(`${baseURL}sandbox/${call}`, {
+  const answer = await fetch(`${process.env.WXPAY_SANDBOX_URL ?? baseURL}sandbox/${call}`, {
     method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
   });
   assert.equal(answer.status, 200, await answer.clone().text());

@@ -20,6 +20,7 @@ def text(name):
 
 
 GATEWAY = os.environ["WXPAY_BASE_URI"].rstrip("/")
+CONTROL = os.environ.get("WXPAY_SANDBOX_URL", GATEWAY).rstrip("/")
 FOLDER = Path(os.environ["WXPAY_SANDBOX"])
 APPID = "wxd678efh567hg6787"
 OUT_TRADE_NO = "python-1"
@@ -56,7 +57,7 @@ def answered(call):
 def control(call, body):
     """What a buyer or a tester does."""
     request = urllib.request.Request(
-        f"{GATEWAY}/sandbox/{call}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        f"{CONTROL}/sandbox/{call}", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)

@@ -121,6 +121,17 @@ fn assert_script(mut script: Command, last_line: &str, prefix: &str, user_agent:
     sandbox.audit().expect("balanced");
 }
 
+/// Runs a script under `wxpay sandbox exec`, with the addresses of the service.
+fn assert_unchanged(script: &Command, last_line: &str) {
+    let mut wxpay = program(env!("CARGO_BIN_EXE_wxpay"));
+    wxpay.args(["sandbox", "--certificates", "exec", "--"]).arg(script.get_program()).args(script.get_args());
+    wxpay.env("WECHATPAY_SDKS", installed()).env("WXPAY_BASE_URI", "https://api.mch.weixin.qq.com/");
+    let output = wxpay.stdin(Stdio::null()).output().expect("wxpay");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(printed.lines().last(), Some(last_line), "{printed}");
+}
+
 /// The state of the sandbox after all its notifications were delivered.
 fn delivered_state(sandbox: &Sandbox) -> Value {
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -148,6 +159,7 @@ fn wechatpay_axios_plugin_works_with_the_sandbox() {
     let mut script = program("node");
     script.arg(scripts().join("axios.mjs"));
     let last_line = format!("wechatpay-axios-plugin {version}: 12 steps done");
+    assert_unchanged(&script, &last_line);
     assert_script(script, &last_line, "axios", &format!("wechatpay-axios-plugin/{version}"));
 }
 
@@ -165,6 +177,7 @@ fn wechatpayv3_works_with_the_sandbox() {
     };
     let mut script = program(python);
     script.arg(scripts().join("wechatpayv3_test.py"));
+    assert_unchanged(&script, &format!("wechatpayv3 {version}: 12 steps done"));
     let last_line = format!("wechatpayv3 {version}: 12 steps done");
     assert_script(script, &last_line, "python", &format!("wechatpay python sdk v{version}"));
 }
