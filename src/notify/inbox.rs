@@ -1,6 +1,6 @@
 //! An inbox with leases: handles each notification once, in however many processes.
 //!
-//! [`Inbox::run`] is the protocol. It runs on the background runtime, so it does not end when the
+//! [`Task::run`] is the protocol. It runs on the background runtime, so it does not end when the
 //! service closes the connection and the server drops its request. The handler runs as a task on
 //! the runtime of the caller.
 

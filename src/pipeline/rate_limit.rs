@@ -141,7 +141,7 @@ impl RateLimit {
     }
 
     /// Sets how long a call may wait for its permit. The default is five seconds. A call that would
-    /// wait longer fails with [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) at once, and
+    /// wait longer fails with [`ErrorKind::Timeout`] at once, and
     /// [`Error::is_before_send`](crate::Error::is_before_send) returns `true`.
     #[must_use]
     pub fn max_wait(self, max_wait: Duration) -> Self {

@@ -333,6 +333,10 @@ impl BodyStream {
     /// Fails with [`ErrorKind::Transport`] if the connection breaks, with [`ErrorKind::Timeout`] if
     /// no data arrives in time, and with [`ErrorKind::Verification`] if the digest of the body
     /// differs from the signed digest.
+    ///
+    /// [`ErrorKind::Transport`]: crate::ErrorKind::Transport
+    /// [`ErrorKind::Timeout`]: crate::ErrorKind::Timeout
+    /// [`ErrorKind::Verification`]: crate::ErrorKind::Verification
     pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
         if !self.unread.is_empty() {
             return Some(Ok(std::mem::take(&mut self.unread)));
