@@ -51,8 +51,8 @@ pub use math::{
 };
 pub use search::{contains, contains_identical, ksort, max, min, unique};
 pub use string::{
-    explode, http_build_query, ltrim, mb_substr, pad, position, print_r, rawurlencode, replace, rtrim, strcmp, substr,
-    trim, ucfirst, urlencode,
+    explode, http_build_query, ltrim, mb_substr, pad, position, print_r, rawurlencode, replace, rtrim, segment, strcmp,
+    substr, trim, ucfirst, urlencode,
 };
 
 /// An operation that fails in PHP as well, or whose result cannot be represented.

@@ -1,12 +1,26 @@
 //! PHP's functions for strings. Offsets and lengths are in bytes.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::Fatal;
 use super::array::pairs;
+use crate::error::Error;
+use crate::proto::case;
 
 /// The characters that `trim` removes without a list.
 const BLANK: [char; 6] = [' ', '\t', '\n', '\r', '\0', '\x0b'];
+
+/// The name of a segment that PHP takes from a variable, as in `->{$name}`: camelCase becomes
+/// kebab-case, and `_x_` the variable `{x}`.
+///
+/// # Errors
+/// Fails with [`ErrorKind::Path`](crate::ErrorKind::Path) if the text is not a name, but a value
+/// that PHP would convert to lower case.
+pub fn segment(name: &str) -> Result<String, Error> {
+    case::normalize(name).map(Cow::into_owned)
+}
 
 /// `trim($text)`.
 #[must_use]

@@ -251,7 +251,8 @@ impl<'t> Porter<'t> {
                 }
                 Step::RunTime(name) => {
                     let name = self.expression(*name);
-                    code.push_str(&format!(".chain({})", self.str(&name)));
+                    let name = self.str(&name);
+                    code.push_str(&format!(".chain(&php::segment({name}){})", self.try_crate()));
                 }
                 Step::Path(path, index) => {
                     let path = self.expression(*path);
