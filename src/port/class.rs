@@ -32,6 +32,10 @@ fn is_public(node: Node<'_>, php: &str) -> bool {
     !all(node).iter().any(|child| child.kind() == "visibility_modifier" && text(*child, php) != "public")
 }
 
+fn is_private(node: Node<'_>, php: &str) -> bool {
+    all(node).iter().any(|child| child.kind() == "visibility_modifier" && text(*child, php) == "private")
+}
+
 impl<'t> Porter<'t> {
     /// Reads the classes among the statements of the file.
     pub(super) fn collect_classes(&mut self, nodes: &[Node<'t>]) {
@@ -113,6 +117,7 @@ impl<'t> Porter<'t> {
                             default: field(element, "default_value"),
                             is_public: is_public(member, self.php),
                             is_static: has(member, "static_modifier"),
+                            is_private: is_private(member, self.php),
                             is_promoted: false,
                             of: name.clone(),
                             node: Some(member),
@@ -145,6 +150,7 @@ impl<'t> Porter<'t> {
                         node: member,
                         of: name.clone(),
                         is_public: is_public(member, self.php),
+                        is_private: is_private(member, self.php),
                         is_static: has(member, "static_modifier"),
                     });
                 }
@@ -167,6 +173,7 @@ impl<'t> Porter<'t> {
                 default: None,
                 is_public: is_public(one, self.php),
                 is_static: false,
+                is_private: is_private(one, self.php),
                 is_promoted: true,
                 of: String::new(),
                 node: None,
@@ -206,6 +213,7 @@ impl<'t> Porter<'t> {
             next = known;
         }
         self.find_dynamic(&mut class);
+        self.find_hidden(&mut class);
         class.name_apart();
         class.assigned = self.assigned_at_once(&class);
         class
@@ -215,8 +223,16 @@ impl<'t> Porter<'t> {
     fn inherit(&self, class: &mut Class<'t>, own: &Own<'t>, all: &[Own<'t>], depth: usize) {
         class.unsupported.extend(own.unsupported.iter().copied());
         for property in &own.properties {
-            if !class.properties.iter().any(|known| known.name == property.name) {
-                class.properties.push(property.clone());
+            match class.properties.iter().find(|known| known.name == property.name) {
+                None => class.properties.push(property.clone()),
+                Some(known) => {
+                    // PHP keeps two properties if the one of the parent is private.
+                    let apart = property.is_private || known.is_private;
+                    if let (true, Some(node)) = (apart && !property.is_static, property.node.or(known.node)) {
+                        let why = "a private property of this name is in another class of the family, too: rename it";
+                        class.unsupported.push((node, why));
+                    }
+                }
             }
         }
         for constant in &own.constants {
@@ -255,6 +271,20 @@ impl<'t> Porter<'t> {
         }
     }
 
+    /// Private properties that a method of another class of the family uses: PHP finds another one.
+    fn find_hidden(&self, class: &mut Class<'t>) {
+        let mut hidden = Vec::new();
+        for property in class.properties.iter().filter(|one| one.is_private && !one.of.is_empty() && !one.is_static) {
+            let variable = format!("${}{}", lower::PREFIX, property.name);
+            let uses = |method: &&Method<'t>| {
+                method.of != property.of && super::catch::uses_word(self.text(method.node), &variable)
+            };
+            let users = class.methods.iter().filter(uses).map(|method| method.node);
+            hidden.extend(users.map(|node| (node, "a private property of the parent, which PHP does not find here")));
+        }
+        class.unsupported.extend(hidden);
+    }
+
     /// Properties that no class declares, which an assignment creates.
     fn find_dynamic(&self, class: &mut Class<'t>) {
         let mut stack: Vec<Node<'t>> = class.methods.iter().map(|method| method.node).collect();
@@ -280,6 +310,7 @@ impl<'t> Porter<'t> {
                     default: None,
                     is_public: true,
                     is_static: false,
+                    is_private: false,
                     is_promoted: false,
                     of: String::new(),
                     node: None,

@@ -19,6 +19,7 @@ impl<'t> Porter<'t> {
     /// A `String`.
     pub(super) fn string(&mut self, e: &Expr) -> String {
         match &e.ty {
+            Type::Object(_) | Type::Foreign(_) => self.object_text(e),
             Type::Text | Type::Body | Type::MaybeBody => e.owned(),
             Type::Null => "String::new()".to_owned(),
             Type::Bool => format!("String::from(if {} {{ \"1\" }} else {{ \"\" }})", e.code),
@@ -37,6 +38,7 @@ impl<'t> Porter<'t> {
     /// The argument of a format string for it.
     pub(super) fn display(&mut self, e: &Expr) -> String {
         match &e.ty {
+            Type::Object(_) | Type::Foreign(_) => self.object_text(e),
             Type::Text | Type::Int | Type::Status | Type::Error | Type::BoxError => e.code.clone(),
             Type::Body => format!("{}.text()", e.tight()),
             Type::Bool => format!("if {} {{ \"1\" }} else {{ \"\" }}", e.code),
@@ -58,9 +60,18 @@ impl<'t> Porter<'t> {
             (None, Type::Bool) if e.bond > Bond::Compare => format!("({})", e.code),
             (None, Type::Value | Type::Text | Type::Int | Type::Bool | Type::Status) => e.code.clone(),
             (None, Type::Error | Type::BoxError | Type::Bytes) => self.string(e),
+            (None, Type::Object(_) | Type::Foreign(_)) => self.object_text(e),
             // PHP has no text for these types.
             _ => format!("format!(\"{{:?}}\", {})", e.code),
         }
+    }
+
+    /// The text of an object, which its class may define.
+    fn object_text(&mut self, e: &Expr) -> String {
+        let Some(node) = self.statement else { return "String::new()".to_owned() };
+        let todo = self.note_left(node, "an object as a text: call the method that makes it");
+        let _ = e;
+        format!("({todo} as String)")
     }
 
     /// A `Value`.

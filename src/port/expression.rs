@@ -102,7 +102,9 @@ impl<'t> Porter<'t> {
     pub(super) fn asked(&mut self, node: Node<'t>) -> Expr {
         let name = super::syntax::variable(bare(node), self.php);
         match name.and_then(|name| self.frame().vars.get(name)) {
-            Some(var) if matches!(var.ty, Type::Option(_)) => Expr::place(var.rust.clone(), var.ty.clone()),
+            Some(var) if matches!(var.ty, Type::Option(_)) => {
+                Expr::place(var.rust.clone(), var.ty.clone()).form(var.form)
+            }
             _ if bare(node).kind() == "scoped_property_access_expression" => self.static_property(bare(node), true),
             _ => self.expression(node),
         }

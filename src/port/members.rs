@@ -37,6 +37,7 @@ pub(super) struct Property<'t> {
     pub(super) default: Option<Node<'t>>,
     pub(super) is_public: bool,
     pub(super) is_static: bool,
+    pub(super) is_private: bool,
     /// A parameter of the constructor.
     pub(super) is_promoted: bool,
     /// The class that declares it, in lower case.
@@ -54,6 +55,7 @@ pub(super) struct Method<'t> {
     /// The class that declares it, in lower case.
     pub(super) of: String,
     pub(super) is_public: bool,
+    pub(super) is_private: bool,
     pub(super) is_static: bool,
 }
 

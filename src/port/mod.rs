@@ -193,6 +193,7 @@ fn ported(php: &str) -> Result<Ported, String> {
             foreign_lines: RefCell::default(),
             detach: false,
             hoists: false,
+            statement: None,
             dry: 0,
             state: State::default(),
             emitted_comments: Default::default(),
@@ -244,6 +245,8 @@ struct Porter<'t> {
     foreign_names: RefCell<HashMap<String, Rc<str>>>,
     /// The class and the first position of each stub type.
     foreign_lines: RefCell<BTreeMap<Rc<str>, (String, usize)>>,
+    /// The statement that is being converted.
+    statement: Option<Node<'t>>,
     /// Whether a variable is declared before the statement that assigns it.
     hoists: bool,
     /// Whether arguments must not borrow properties, because the call changes the object.

@@ -157,7 +157,7 @@ impl<'t> Porter<'t> {
                     let shown = self.shown(thing)?;
                     lines.push(self.formatted_value(
                         name,
-                        if name == "print_r" { "print" } else { "println" },
+                        if matches!(name, "print_r" | "var_export") { "print" } else { "println" },
                         &shown,
                         thing,
                     ));

@@ -73,9 +73,11 @@ impl<'t> Porter<'t> {
 
     fn own_method(&mut self, node: Node<'t>, class: &Rc<Class<'t>>, of: &Expr, method: &str, is_this: bool) -> Expr {
         let lower = method.to_lowercase();
-        let Some(found) = class.methods.iter().find(|known| known.name == lower).cloned() else {
-            return self.inherited(node, class, of, method);
-        };
+        // A private method is that of the class whose code calls it.
+        let own = format!("{}::{lower}", self.frame().declared_in);
+        let private = class.methods.iter().find(|known| is_this && known.is_private && known.name == own);
+        let found = private.or_else(|| class.methods.iter().find(|known| known.name == lower)).cloned();
+        let Some(found) = found else { return self.inherited(node, class, of, method) };
         if found.is_static {
             return self.own_static(node, class, &found);
         }
@@ -94,7 +96,8 @@ impl<'t> Porter<'t> {
         self.detach = changes;
         let e = self.call_of(node, &format!("{}.{}", of.tight(), found.rust), &signature);
         self.detach = false;
-        e
+        // A method that returns its object returns a reference.
+        if self.is_fluent(found.node) { e.form(Form::Ref) } else { e }
     }
 
     /// A method that the file's classes do not have: that of a parent in another file.

@@ -108,7 +108,9 @@ impl<'t> Porter<'t> {
             // Without a declared type, PHP accepts any value, whatever the default is.
             let (ty, of) = match declared {
                 Some(ty) if is_null && scalar(&ty) => (Type::Value, Some(ty)),
-                Some(ty) if is_null && ty.is_object() => (Type::Option(Box::new(ty)), None),
+                Some(ty) if is_null && ty.is_object() && !matches!(ty, Type::Option(_)) => {
+                    (Type::Option(Box::new(ty)), None)
+                }
                 Some(ty) => (ty, field(parameter, "type").and_then(|ty| self.nullable_of(ty))),
                 None if chained => (Type::Client, None),
                 None => {

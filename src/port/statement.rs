@@ -120,6 +120,7 @@ impl<'t> Porter<'t> {
     }
 
     fn statement(&mut self, node: Node<'t>, tail: Option<bool>) -> String {
+        self.statement = Some(node);
         match node.kind() {
             "expression_statement" => match children(node).first() {
                 Some(inner) => self.expression_statement(*inner),
