@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
-use wechatpay_chain::catalog::{Call, Encoding, Field, FieldType, ResponseKind};
+use wechatpay_chain::catalog::{Call, Encoding, Field, FieldType, Place, ResponseKind};
 use wechatpay_chain::sandbox::{MCHID, PUBLIC_KEY_ID, Sandbox};
 use wechatpay_chain::{Client, Error, Media, Options, Response};
 
@@ -26,6 +26,32 @@ impl<'a> Sendable<'a> {
         let mut options = call.example(all);
         replace(&mut options);
         Some(Sendable { call, template: call.template()?, options: at_sandbox(sandbox, options) })
+    }
+
+    /// A sample of the documentation. `None` if its body cannot be sent as options.
+    pub(super) fn sample(sandbox: &Sandbox, call: &'a Call, template: &'a str, row: &Value) -> Option<Self> {
+        let mut options = row.get("options").cloned().unwrap_or_else(|| json!({}));
+        replace(&mut options);
+        let members = options.as_object_mut()?;
+        members.remove("sink");
+        members.insert("base_uri".to_owned(), row["expect"]["base"].clone());
+        // The samples abbreviate ciphertexts and the number of the key.
+        let headers = members.get_mut("headers").and_then(Value::as_object_mut);
+        let serial = headers.and_then(|headers| headers.remove("Wechatpay-Serial"));
+        let has_other_padding = template.ends_with("customs/verify-certificate");
+        if template.starts_with("v3/")
+            && !has_other_padding
+            && (serial.is_some() || !call.encrypted_request_fields(Place::Json).is_empty())
+        {
+            members.insert("encrypt".to_owned(), true.into());
+        }
+        if let Some(meta) = row.pointer("/expect/multipart/meta") {
+            members.remove("headers");
+            members.insert("multipart".to_owned(), json!([{ "name": "meta", "contents": meta }]));
+        } else if row.get("opaque").is_some() {
+            return None;
+        }
+        Some(Sendable { call, template, options: at_sandbox(sandbox, options) })
     }
 
     /// Sends it with other options. The body of an upload is its `multipart`.
