@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use base64::Engine;
 use wechatpay_chain::formatter;
-use wechatpay_chain::sandbox::{MCHID, SERIAL, Sandbox};
+use wechatpay_chain::sandbox::{MCHID, Sandbox};
 
 const CALLS: usize = 6000;
 const CONNECTIONS: usize = 32;
@@ -20,6 +20,8 @@ const MIN_RATE: f64 = 1500.0;
 
 fn requests(sandbox: &Sandbox, run: &str) -> Vec<String> {
     let key = sandbox.merchant_key();
+    let settings = sandbox.settings();
+    let serial = settings["serial"].as_str().expect("serial");
     (0..CALLS)
         .map(|number| {
             let body = format!(
@@ -29,7 +31,7 @@ fn requests(sandbox: &Sandbox, run: &str) -> Vec<String> {
             let (timestamp, nonce) = (formatter::timestamp(), formatter::nonce().expect("nonce"));
             let message = formatter::request("POST", target, timestamp, &nonce, body.as_bytes());
             let signature = base64::prelude::BASE64_STANDARD.encode(key.sign(&message).expect("signature"));
-            let authorization = formatter::authorization(MCHID, &nonce, &signature, timestamp, SERIAL);
+            let authorization = formatter::authorization(MCHID, &nonce, &signature, timestamp, serial);
             format!(
                 "POST {target} HTTP/1.1\r\nhost: x\r\naccept: application/json\r\nuser-agent: bench\r\ncontent-type: application/json\r\n\
                  authorization: {authorization}\r\ncontent-length: {}\r\n\r\n{body}",
@@ -49,8 +51,7 @@ fn call(stream: &mut TcpStream, request: &str, buffer: &mut [u8]) {
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
             let length: usize = head
                 .lines()
-                .find_map(|line| line.strip_prefix("content-length: "))
-                .and_then(|length| length.parse().ok())
+                .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok())
                 .expect("length");
             if body.len() >= length {
                 assert!(head.starts_with("HTTP/1.1 200"), "{text}");
