@@ -4,10 +4,11 @@
 //! service closes the connection and the server drops its request. The handler runs as a task on
 //! the runtime of the caller.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -27,7 +28,7 @@ const MIN_LEASE: Duration = Duration::from_millis(100);
 /// The default retention. The service delivers a notification for about 24 hours.
 const RETENTION: Duration = Duration::from_secs(48 * 60 * 60);
 /// The time limit of one operation of the store. The service waits five seconds for the response.
-const STORE_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a response waits for the store to record the result of the handler.
 const RECORD_WAIT: Duration = Duration::from_secs(1);
 /// How long recording a success is retried.
@@ -51,13 +52,15 @@ pub struct Inbox {
     store: Arc<dyn Store>,
     lease: Duration,
     retention: Duration,
+    /// The keys whose success the store has not recorded yet. It may have forgotten their leases.
+    recording: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Inbox {
     /// Creates an inbox with a lease of 30 seconds and a retention of 48 hours.
     #[must_use]
     pub fn new(store: impl Store) -> Self {
-        Inbox { store: Arc::new(store), lease: LEASE, retention: RETENTION }
+        Inbox { store: Arc::new(store), lease: LEASE, retention: RETENTION, recording: Arc::default() }
     }
 
     /// Sets the duration of a lease, at least 100 ms. It is renewed after a third of it. After a
@@ -73,6 +76,10 @@ impl Inbox {
     #[must_use]
     pub fn retention(self, retention: Duration) -> Self {
         Inbox { retention, ..self }
+    }
+
+    fn recording(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.recording.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Claims the key, runs the handler, and records its result.
@@ -122,6 +129,9 @@ enum Ended {
 
 impl Task {
     async fn run(mut self, start: impl FnOnce() -> Result<Work, BoxError>) {
+        if self.inbox.recording().contains(&self.key) {
+            return self.respond(Outcome::Repeated);
+        }
         let token = match random::nonce() {
             Ok(token) => token,
             Err(error) => return self.respond(Outcome::StoreUnavailable(error.into())),
@@ -206,22 +216,24 @@ impl Task {
     /// Records a success, until the store has confirmed it.
     async fn record(&mut self) {
         let (inbox, key) = (self.inbox.clone(), self.key.clone());
+        inbox.recording().insert(key.clone());
         let mut recording = pin!(async move {
             let (started, mut pause) = (Moment::now(), Duration::from_millis(50));
             loop {
                 let complete = pin!(inbox.store.complete(&key, "", inbox.retention));
                 let error = match runtime::timeout(STORE_TIMEOUT, complete).await {
-                    Some(Ok(())) => return,
+                    Some(Ok(())) => break,
                     Some(Err(error)) => error,
                     None => not_in_time(),
                 };
                 if started.elapsed() > RECORD_LIMIT {
                     warn!(%key, %error, "a notification was handled, and the store did not record it");
-                    return;
+                    break;
                 }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(STORE_TIMEOUT);
             }
+            inbox.recording().remove(&key);
         });
         // The response does not wait for a store that is unavailable: the handler has succeeded.
         let recorded = runtime::timeout(RECORD_WAIT, recording.as_mut()).await;
@@ -282,12 +294,8 @@ impl Work {
         let mut report = Report(Some(report));
         let run = async move {
             let handler = async move { handler().await };
-            // A dropped sender does not cancel.
-            let cancelled = async move {
-                if cancelled.await.is_err() {
-                    std::future::pending::<()>().await;
-                }
-            };
+            // A dropped sender cancels, too: nobody renews the lease any more.
+            let cancelled = async move { drop(cancelled.await) };
             report.send(match race(cancelled, handler).await {
                 Race::First(()) => Err(Failure::Dropped),
                 Race::Second(result) => result.map_err(Failure::Returned),

@@ -56,6 +56,7 @@ use crate::pipeline::verify::Verifier;
 use crate::proto::{json_decode, verify};
 use crate::store::ReplayMemory;
 pub use crate::store::ReplayStore;
+use crate::transport::runtime;
 
 pub use handled::Handled;
 pub use inbox::Inbox;
@@ -220,7 +221,9 @@ impl VerifierInner {
         let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let seen = format!("{} {}", value(verify::TIMESTAMP), value(verify::NONCE));
         let until = now.saturating_add(2 * verify::MAX_CLOCK_OFFSET);
-        let is_new = self.replay_store.insert(&seen, until).await.map_err(|source| {
+        let inserting = std::pin::pin!(self.replay_store.insert(&seen, until));
+        let inserted = runtime::timeout(inbox::STORE_TIMEOUT, inserting).await;
+        let is_new = inserted.unwrap_or_else(|| Err("it did not respond in time".into())).map_err(|source| {
             Error::new(ErrorKind::Replay, format!("the replay store failed: {source}")).with_source(source)
         })?;
         if !is_new {

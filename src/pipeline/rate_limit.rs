@@ -49,7 +49,11 @@ const REDIS_TIMEOUT: Duration = Duration::from_millis(250);
 /// ```
 ///
 /// A call waits for its permit, at most [`max_wait`](Self::max_wait) and within the timeout of the
-/// call. A call that is dropped while it waits has used its permit.
+/// call. A call that is dropped while it waits has used its permit, and one that waits for its
+/// permit when a refusal arrives is still sent.
+///
+/// The layer is outside of the option `retry`: the further attempts of a call use no permit, and a
+/// refusal that a retry has overcome pauses nobody. Use one of the two.
 #[derive(Clone)]
 pub struct RateLimit(Arc<Inner>);
 
@@ -105,7 +109,7 @@ impl Local {
 
     /// Lets no permit be used before `pause` is over.
     fn pause(&mut self, bucket: Bucket, pause: Duration, now: Instant) {
-        if let Some(until) = now.checked_add(pause + bucket.tolerance) {
+        if let Some(until) = now.checked_add(pause.saturating_add(bucket.tolerance)) {
             self.next = Some(self.next.map_or(until, |next| next.max(until)));
         }
     }
@@ -223,7 +227,7 @@ impl Inner {
         self.local().pause(self.unshared_bucket(), pause, Instant::now());
         #[cfg(feature = "redis")]
         if let Some((store, name)) = &self.shared {
-            let pausing = std::pin::pin!(store.pause_permits(name, pause + self.bucket.tolerance));
+            let pausing = std::pin::pin!(store.pause_permits(name, pause.saturating_add(self.bucket.tolerance)));
             // Without Redis, the other processes learn it from their own refusals.
             let _ = runtime::timeout(REDIS_TIMEOUT, pausing).await;
         }

@@ -19,7 +19,7 @@ use super::postgres_tls::PostgresTls;
 use super::{Claim, ReplayStore, Store};
 use crate::crypto::{decode, random};
 use crate::error::{BoxError, Error};
-use crate::transport::runtime::{self, Race, race};
+use crate::transport::runtime;
 use crate::transport::{BoxFuture, connect};
 
 /// The time limit for opening a connection, and for one statement.
@@ -30,7 +30,9 @@ const RECORDED: i64 = 48 * 60 * 60 * 1000;
 /// A store in a table of PostgreSQL, from version 9.5. Clones are cheap and share one connection.
 ///
 /// The connection is opened when it is first needed, and again after a failure. Times are measured
-/// by the server. Rows whose time is over are deleted from time to time.
+/// by the server. Rows whose time is over are deleted from time to time. Connect to the server
+/// itself, or to a pooler in session mode: a pooler in transaction mode would pass the settings of
+/// the store's session on to others.
 ///
 /// [`record`](Self::record) marks a notification as handled in a transaction of the caller's. If
 /// the transaction also records the payment, both are committed together, so a notification has its
@@ -157,7 +159,20 @@ impl PostgresStore {
     pub async fn record(&self, transaction: &Transaction<'_>, key: &str) -> Result<bool, tokio_postgres::Error> {
         let key = inbox_key(key);
         let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&key, Type::TEXT), (&RECORDED, Type::INT8)];
-        Ok(transaction.execute_typed(&self.sql(RECORD), &parameters).await? == 1)
+        let changed = transaction.execute_typed(&self.sql(RECORD), &parameters).await?;
+        self.purge_sometimes();
+        Ok(changed == 1)
+    }
+
+    /// Deletes old rows after each 256th change on average, on this store's own connection. Each
+    /// purge deletes more rows than 256 changes add.
+    fn purge_sometimes(&self) {
+        if random::byte() == 0 {
+            let purge = self.sql(PURGE);
+            let purging = self.run(move |client| async move { client.batch_execute(&purge).await });
+            // If it fails, the next one deletes the rows.
+            let _ = runtime::spawn_on_background(async move { drop(purging.await) });
+        }
     }
 
     /// Returns the statement of [`record`](Self::record), for other clients of PostgreSQL. Its
@@ -169,8 +184,10 @@ impl PostgresStore {
         self.sql(RECORD)
     }
 
-    /// Runs statements on the background runtime, which the connection belongs to. They are
-    /// withdrawn if this future is dropped before they were sent.
+    /// Runs statements on the background runtime, which the connection belongs to. If this future
+    /// is dropped, they are withdrawn unless they were sent. A connection that is being opened is
+    /// kept, and one that does not respond in time is replaced, whether or not a caller still
+    /// waits.
     fn run<T, F>(
         &self,
         statements: impl FnOnce(Arc<Client>) -> F + Send + 'static,
@@ -181,9 +198,9 @@ impl PostgresStore {
     {
         let server = Arc::clone(&self.server);
         async move {
-            let (mut sender, receiver) = oneshot::channel();
+            let (sender, receiver) = oneshot::channel();
             runtime::spawn_on_background(async move {
-                if let Race::Second(result) = race(sender.closed(), server.run(statements)).await {
+                if let Some(result) = server.run(statements, || sender.is_closed()).await {
                     let _ = sender.send(result);
                 }
             })?;
@@ -214,27 +231,25 @@ impl PostgresStore {
 }
 
 impl Server {
-    async fn run<T, F>(&self, statements: impl FnOnce(Arc<Client>) -> F) -> Result<T, BoxError>
+    /// Runs statements, or returns `None` if they are withdrawn before they are sent.
+    async fn run<T, F>(
+        &self,
+        statements: impl FnOnce(Arc<Client>) -> F,
+        is_withdrawn: impl Fn() -> bool,
+    ) -> Option<Result<T, BoxError>>
     where
         F: Future<Output = Result<T, tokio_postgres::Error>>,
     {
-        // One caller connects, and the others wait for it.
-        let (number, client) = {
-            let mut current = self.connection.lock().await;
-            let client = match current.1.as_ref().filter(|client| !client.is_closed()) {
-                Some(client) => Arc::clone(client),
-                None => {
-                    let connecting = tokio::time::timeout(TIMEOUT, self.connect()).await;
-                    let client = Arc::new(connecting.map_err(|_| not_in_time())?.map_err(|error| description(&error))?);
-                    *current = (current.0.wrapping_add(1), Some(Arc::clone(&client)));
-                    client
-                }
-            };
-            (current.0, client)
+        let (number, client) = match self.connection(&is_withdrawn).await? {
+            Ok(connection) => connection,
+            Err(error) => return Some(Err(error)),
         };
+        if is_withdrawn() {
+            return None;
+        }
         let (result, is_broken) = match tokio::time::timeout(TIMEOUT, statements(client)).await {
-            Ok(Ok(output)) => return Ok(output),
-            Ok(Err(error)) => (description(&error), error.as_db_error().is_none()),
+            Ok(Ok(output)) => return Some(Ok(output)),
+            Ok(Err(error)) => (description(&error), is_of_connection(&error)),
             Err(_) => (not_in_time(), true),
         };
         if is_broken {
@@ -243,7 +258,25 @@ impl Server {
                 current.1 = None;
             }
         }
-        Err(result.into())
+        Some(Err(result.into()))
+    }
+
+    /// The connection and its number. One caller opens it, and the others wait for it.
+    async fn connection(&self, is_withdrawn: impl Fn() -> bool) -> Option<Result<(u64, Arc<Client>), BoxError>> {
+        let mut current = self.connection.lock().await;
+        if let Some(client) = current.1.as_ref().filter(|client| !client.is_closed()) {
+            return Some(Ok((current.0, Arc::clone(client))));
+        }
+        if is_withdrawn() {
+            return None;
+        }
+        let client = match tokio::time::timeout(TIMEOUT, self.connect()).await {
+            Ok(Ok(client)) => Arc::new(client),
+            Ok(Err(error)) => return Some(Err(description(&error).into())),
+            Err(_) => return Some(Err(not_in_time().into())),
+        };
+        *current = (current.0.wrapping_add(1), Some(Arc::clone(&client)));
+        Some(Ok((current.0, client)))
     }
 
     async fn connect(&self) -> Result<Client, tokio_postgres::Error> {
@@ -253,6 +286,12 @@ impl Server {
         client.batch_execute(SESSION).await?;
         Ok(client)
     }
+}
+
+/// Whether a new connection may succeed: this one is broken, the server is shutting down
+/// (class 57P), or it has become read-only after a failover (25006).
+fn is_of_connection(error: &tokio_postgres::Error) -> bool {
+    error.code().is_none_or(|code| code.code().starts_with("57P") || code.code() == "25006")
 }
 
 fn not_in_time() -> String {
@@ -297,17 +336,9 @@ impl Store for PostgresStore {
         retention: Duration,
     ) -> BoxFuture<'a, Result<(), BoxError>> {
         let completing = self.query(COMPLETE, inbox_key(key), Some(value.to_owned()), milliseconds(retention));
-        // Each purge deletes more rows than 256 keys have.
-        let purging = (random::byte() == 0).then(|| {
-            let purge = self.sql(PURGE);
-            self.run(move |client| async move { client.batch_execute(&purge).await })
-        });
         Box::pin(async move {
             completing.await?;
-            if let Some(purging) = purging {
-                // The next one deletes what this one does not.
-                let _ = purging.await;
-            }
+            self.purge_sometimes();
             Ok(())
         })
     }
@@ -326,7 +357,11 @@ impl ReplayStore for PostgresStore {
             let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&key, Type::TEXT), (&retention, Type::INT8)];
             client.execute_typed(&statement, &parameters).await
         });
-        Box::pin(async move { Ok(inserting.await? == 1) })
+        Box::pin(async move {
+            let changed = inserting.await?;
+            self.purge_sometimes();
+            Ok(changed == 1)
+        })
     }
 }
 

@@ -46,6 +46,8 @@ INSERT INTO {table} AS seen (key, done, value, until)
 VALUES ($1, true, '', clock_timestamp() + $2::bigint * interval '1 millisecond')
 ON CONFLICT (key, done) DO UPDATE SET until = excluded.until WHERE seen.until <= clock_timestamp()";
 
+/// Both conditions are needed: a row that the inner query has found may have been claimed again
+/// before it is deleted.
 pub(super) const PURGE: &str = "\
-DELETE FROM {table} WHERE (key, done) IN
+DELETE FROM {table} WHERE until < clock_timestamp() - interval '1 minute' AND (key, done) IN
 (SELECT key, done FROM {table} WHERE until < clock_timestamp() - interval '1 minute' LIMIT 1000)";

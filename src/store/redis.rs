@@ -18,7 +18,7 @@ use super::redis_scripts::{CLAIM, PAUSE, RELEASE, RESERVE};
 use super::{Claim, ReplayStore, Store};
 use crate::error::{BoxError, Error};
 use crate::transport::BoxFuture;
-use crate::transport::runtime::{self, Race, race};
+use crate::transport::runtime;
 
 /// The time limit for opening a connection, and for one response.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -147,17 +147,18 @@ impl RedisStore {
     }
 
     /// Sends a command on the background runtime, which the connection belongs to. If this future
-    /// is dropped, the command is withdrawn unless it was sent.
+    /// is dropped, the command is withdrawn unless it was sent: it could claim a key that nobody
+    /// works on. A connection that is being opened is kept, and one that does not respond in time
+    /// is replaced, whether or not a caller still waits.
     pub(super) fn send<T>(&self, command: Cmd) -> impl Future<Output = Result<T, BoxError>> + Send + 'static
     where
         T: FromRedisValue + Send + 'static,
     {
         let server = Arc::clone(&self.server);
         async move {
-            let (mut sender, receiver) = oneshot::channel();
+            let (sender, receiver) = oneshot::channel();
             runtime::spawn_on_background(async move {
-                // A command that nobody waits for could claim a key that nobody works on.
-                if let Race::Second(result) = race(sender.closed(), server.send(&command)).await {
+                if let Some(result) = server.send(&command, || sender.is_closed()).await {
                     let _ = sender.send(result);
                 }
             })?;
@@ -167,33 +168,52 @@ impl RedisStore {
 }
 
 impl Server {
-    async fn send<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
-        // One caller connects, and the others wait for it.
-        let (number, connection) = {
-            let mut current = self.connection.lock().await;
-            let connection = match &current.1 {
-                Some(connection) => connection.clone(),
-                None => {
-                    let connection = self.address.connect().await?;
-                    *current = (current.0.wrapping_add(1), Some(connection.clone()));
-                    connection
-                }
-            };
-            (current.0, connection)
+    /// Sends a command, or returns `None` if it is withdrawn before that.
+    async fn send<T: FromRedisValue>(&self, command: &Cmd, is_withdrawn: impl Fn() -> bool) -> Option<RedisResult<T>> {
+        let (number, connection) = match self.connection(&is_withdrawn).await? {
+            Ok(connection) => connection,
+            Err(error) => return Some(Err(error)),
         };
+        if is_withdrawn() {
+            return None;
+        }
         let result = match connection {
             Connection::Single(mut single) => command.query_async(&mut single).await,
             Connection::Cluster(mut cluster) => command.query_async(&mut cluster).await,
         };
-        // A server that is slow needs no new connection, but one that has vanished looks the same.
-        if result.as_ref().is_err_and(|error| error.is_io_error() || error.is_unrecoverable_error()) {
+        if result.as_ref().is_err_and(is_of_connection) {
             let mut current = self.connection.lock().await;
             if current.0 == number {
                 current.1 = None;
             }
         }
-        result
+        Some(result)
     }
+
+    /// The connection and its number. One caller opens it, and the others wait for it.
+    async fn connection(&self, is_withdrawn: impl Fn() -> bool) -> Option<RedisResult<(u64, Connection)>> {
+        let mut current = self.connection.lock().await;
+        if let Some(connection) = &current.1 {
+            return Some(Ok((current.0, connection.clone())));
+        }
+        if is_withdrawn() {
+            return None;
+        }
+        match self.address.connect().await {
+            Ok(connection) => {
+                *current = (current.0.wrapping_add(1), Some(connection.clone()));
+                Some(Ok((current.0, connection)))
+            }
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+/// Whether a new connection may succeed: this one is broken or does not respond (a server that is
+/// slow looks the same as one that has vanished), or the server has become a replica in a failover.
+fn is_of_connection(error: &RedisError) -> bool {
+    let is_replica = error.code().is_some_and(|code| matches!(code, "READONLY" | "MASTERDOWN"));
+    error.is_io_error() || error.is_unrecoverable_error() || is_replica
 }
 
 impl Address {

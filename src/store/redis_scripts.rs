@@ -14,11 +14,13 @@ return 0";
 
 /// Reserves a permit of a bucket: returns the microseconds to wait for it, or less than zero
 /// without a reservation if that is more than the longest wait. The key holds the time of the next
-/// permit. Numbers are written with all digits.
+/// permit. A time that the settings cannot lead to is from a clock that has been set back since.
+/// Numbers are written with all digits.
 pub(super) const RESERVE: &str = "\
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local next = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
+if next - now > ARGV[2] * 2 + math.max(ARGV[3], 60000000) + ARGV[1] then next = now end
 local wait = math.max(next - now - ARGV[2], 0)
 if wait > tonumber(ARGV[3]) then return -wait end
 next = next + ARGV[1]

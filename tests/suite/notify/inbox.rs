@@ -328,6 +328,26 @@ fn a_success_is_recorded_once_the_store_is_back() {
     }
 }
 
+/// The lease can end before the store is back, so the store alone would let the handler run again.
+#[test]
+fn a_success_that_is_not_recorded_yet_is_known_to_its_process() {
+    let store = FaultyStore::new();
+    let shop = Shop::new(Inbox::new(store.clone()).lease(Duration::from_millis(100)));
+    run(async {
+        let during = store.clone();
+        let handled = shop.deliver(move |_| async move {
+            during.set(Fault::Fails);
+            Ok(())
+        });
+        assert_outcome(&handled.await, "Success", 204);
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        assert_outcome(&shop.succeed().await, "Repeated", 204);
+        store.set(Fault::None);
+        assert_outcome(&shop.succeed().await, "Repeated", 204);
+        assert_eq!(shop.calls(), 1);
+    });
+}
+
 #[test]
 fn a_lease_is_renewed_while_the_handler_runs() {
     let store = FaultyStore::new();

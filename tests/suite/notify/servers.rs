@@ -199,6 +199,10 @@ impl Postgres {
         self.wait_until_ready();
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("postgres://shop@127.0.0.1:{}/postgres?sslmode=disable", self.port)
     }

@@ -1,5 +1,6 @@
 //! The stores that several processes share, with real servers.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -7,13 +8,14 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use wechatpay_chain::ErrorKind;
 use wechatpay_chain::notify::{Inbox, NotificationVerifier, ReplayStore};
 use wechatpay_chain::sandbox::PUBLIC_KEY_ID;
 use wechatpay_chain::store::{Claim, MemoryStore, PostgresStore, RedisStore, Store};
 
 use super::servers::{Postgres, Redis};
-use crate::support::{run, sandbox, server};
+use crate::support::{relay, run, sandbox, server};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -180,6 +182,54 @@ fn counting_relay(port: u16) -> (u16, Arc<AtomicUsize>) {
     (address.port(), requests)
 }
 
+/// A relay whose connections carry nothing any more after a signal, and stay open. Later
+/// connections are not affected.
+fn silent_relay(port: u16) -> (u16, watch::Sender<()>) {
+    let (silence, silenced) = watch::channel(());
+    let address = server(move |client| {
+        let mut silenced = silenced.clone();
+        silenced.mark_unchanged();
+        async move {
+            let mut relaying = std::pin::pin!(relay(client, SocketAddr::from(([127, 0, 0, 1], port))));
+            tokio::select! {
+                result = relaying.as_mut() => result,
+                _ = silenced.changed() => std::future::pending().await,
+            }
+        }
+    });
+    (address.port(), silence)
+}
+
+/// The callers of a store wait less long than the store itself. A connection to a server that has
+/// vanished must be replaced nevertheless.
+#[test]
+fn a_connection_that_has_become_silent_is_replaced() {
+    let (Some(redis), Some(postgres)) = (Redis::start(), Postgres::start()) else { return };
+    let (redis_port, redis_silence) = silent_relay(redis.port());
+    let (postgres_port, postgres_silence) = silent_relay(postgres.port());
+    let to_relay = |url: String, from: u16, to: u16| url.replace(&from.to_string(), &to.to_string());
+    let redis = RedisStore::new(&to_relay(redis.url(), redis.port(), redis_port)).expect("url");
+    let postgres = PostgresStore::new(&to_relay(postgres.url(), postgres.port(), postgres_port)).expect("url");
+    run(async {
+        postgres.create_table().await.expect("table");
+        let stores: [(&dyn Store, _); 2] = [(&redis, redis_silence), (&postgres, postgres_silence)];
+        for (store, silence) in stores {
+            assert_eq!(store.claim("a", "1", MINUTE).await.expect("claim"), Claim::Held);
+            silence.send(()).expect("the relay");
+            let mut attempts = 0;
+            loop {
+                let claim = store.claim("b", "1", MINUTE);
+                match tokio::time::timeout(Duration::from_millis(900), claim).await {
+                    Ok(claim) => break assert_eq!(claim.expect("a new connection"), Claim::Held),
+                    Err(_) => attempts += 1,
+                }
+                assert!(attempts < 20, "the silent connection is still used");
+            }
+            assert!(attempts > 0, "the connection was silent");
+        }
+    });
+}
+
 #[test]
 fn a_claim_is_one_round_trip_to_redis() {
     let Some(server) = Redis::start() else { return };
@@ -301,18 +351,30 @@ fn rows_of_postgres_are_deleted_when_their_time_is_over() {
         store.create_table().await.expect("table");
         let client = server.connect().await;
         let old = "INSERT INTO wechatpay_store SELECT 'old' || n, true, '', now() - interval '1 hour' FROM generate_series(1, 500) n";
-        client.batch_execute(old).await.expect("rows");
         let left = async || {
             let row = client.query_one("SELECT count(*) FROM wechatpay_store WHERE key LIKE 'old%'", &[]).await;
             row.expect("count").get::<_, i64>(0)
         };
-        // One in 256 deletes, at random.
-        for number in 0..20_000 {
-            store.complete("key", &number.to_string(), MINUTE).await.expect("complete");
-            if number % 64 == 0 && left().await == 0 {
-                return;
+        let mut own = server.connect().await;
+        // One change in 256 deletes, at random.
+        'changes: for change in ["complete", "insert", "record"] {
+            client.batch_execute(old).await.expect("rows");
+            for number in 0..20_000 {
+                let key = number.to_string();
+                match change {
+                    "complete" => store.complete("key", &key, MINUTE).await.expect("complete"),
+                    "insert" => assert!(store.insert(&key, 0).await.expect("insert")),
+                    _ => {
+                        let transaction = own.transaction().await.expect("transaction");
+                        assert!(store.record(&transaction, &key).await.expect("record"));
+                        transaction.rollback().await.expect("rollback");
+                    }
+                }
+                if number % 64 == 0 && left().await == 0 {
+                    continue 'changes;
+                }
             }
+            panic!("{} rows are left after {change}", left().await);
         }
-        panic!("{} rows are left", left().await);
     });
 }
