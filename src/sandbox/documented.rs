@@ -32,19 +32,21 @@ pub(super) struct Known {
     product: String,
     /// The path of the request.
     path: String,
+    /// The variables of the path that name an object, in the order of the path.
+    variables: Vec<(String, String)>,
     /// The fields of the body, in plain text.
     body: Map<String, Value>,
     /// The variables of the path and the fields of the query.
     others: Map<String, Value>,
     /// The object that the request names.
     object: Option<u64>,
-    /// The fields of that object.
+    /// The fields of that object, or of those that contain it.
     fields: Map<String, Value>,
 }
 
 impl Known {
     pub(super) fn new(product: String, path: &str, body: Map<String, Value>, others: Map<String, Value>) -> Self {
-        Known { product, path: path.to_owned(), body, others, object: None, fields: Map::new() }
+        Known { product, path: path.to_owned(), variables: Vec::new(), body, others, object: None, fields: Map::new() }
     }
 
     /// Whether a call created the object that the request names.
@@ -119,20 +121,21 @@ fn known(state: &mut State, call: &Call, request: &RouteRequest<'_>) -> Result<K
     let variables = variables(call, inbound.path());
     others.extend(variables.iter().map(|(name, value)| (name.clone(), value.as_str().into())));
     let query = query.as_object().cloned().unwrap_or_default();
-    let mut names: Vec<(String, String)> = variables;
+    let mut names: Vec<(String, String)> = Vec::new();
     if inbound.http.method() == http::Method::GET && list_field(call).is_none() {
         names.extend(query.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))));
     }
     others.extend(query);
     let body = body.as_object().cloned().unwrap_or_default();
-    let mut known = Known::new(numbers::product(call.template().unwrap_or_default()), inbound.path(), body, others);
-    find(state, &mut known, &names).map_err(|(name, _)| {
-        let mut refusal = Refusal::no_resource();
-        let source =
-            format!("the sandbox does not know this {name}, and the code of the service depends on the product");
-        refusal.detail = json!({ "sandbox": source });
-        refusal
-    })?;
+    let template = call.template().unwrap_or_default();
+    let mut known = Known::new(numbers::product(template), inbound.path(), body, others);
+    known.variables = variables.into_iter().filter(|(name, _)| !numbers::is_account(name)).collect();
+    find(state, &mut known, &names).map_err(|(name, _)| unknown(&name))?;
+    if inbound.http.method() == http::Method::DELETE && template.ends_with('}') {
+        if let Some((name, _)) = known.variables.last().filter(|(_, value)| is_missing(state, &known, value)) {
+            return Err(unknown(name));
+        }
+    }
     if known.object.is_none() && known.fields.is_empty() && list_field(call).is_none() {
         let newest = state.objects.created_by(&known.path).next_back();
         if let Some((id, object)) = newest.filter(|_| inbound.http.method() == http::Method::GET) {
@@ -151,6 +154,31 @@ fn known(state: &mut State, call: &Call, request: &RouteRequest<'_>) -> Result<K
     Ok(known)
 }
 
+/// The refusal of an unknown number.
+fn unknown(name: &str) -> Refusal {
+    let mut refusal = Refusal::no_resource();
+    let source = format!("the sandbox does not know this {name}, and the code of the service depends on the product");
+    refusal.detail = json!({ "sandbox": source });
+    refusal
+}
+
+/// Whether the object that contains another one is known, and the other one is not. A call can also
+/// add several parts at once, in a list.
+fn is_missing(state: &State, known: &Known, value: &str) -> bool {
+    let collection = known.path.rsplit_once('/').map_or("", |(collection, _)| collection);
+    let is_listed = |object: &Object| object.fields.values().any(|field| contains(field, value));
+    let is_part = state.objects.created_by(collection).any(|(_, object)| is_listed(object));
+    known.object.is_none() && !known.fields.is_empty() && !is_part
+}
+
+fn contains(field: &Value, text: &str) -> bool {
+    match field {
+        Value::Array(items) => items.iter().any(|item| contains(item, text)),
+        Value::Object(members) => members.values().any(|member| contains(member, text)),
+        field => field == text,
+    }
+}
+
 /// The list of objects in a response that is a list.
 fn list_field(call: &Call) -> Option<&str> {
     let lists = call.response().iter().find(|field| field.list && field.field_type == FieldType::Object);
@@ -159,23 +187,32 @@ fn list_field(call: &Call) -> Option<&str> {
     lists.filter(|_| !is_object).map(|field| field.name.as_str())
 }
 
-/// Finds the object that is named by one of these fields. The last one is the most specific.
+/// Finds the object that the last variable of the path names, or else one of these fields. The last
+/// one is the most specific.
 ///
 /// # Errors
 /// A number that was not created. It is the name and the value.
 pub(super) fn find(state: &State, known: &mut Known, names: &[(String, String)]) -> Result<(), (String, String)> {
-    for (name, value) in names.iter().filter(|(name, _)| numbers::is_number(name)) {
-        let id = state.objects.find(&known.product, name, value);
-        // Two templates of the same shape differ in the name only.
-        let id = id.or_else(|| state.objects.find(&known.product, numbers::other_name(&known.product, name)?, value));
-        if let Some(id) = id {
-            known.object = Some(id);
-            known.fields = state.objects.get(id).map(|object| object.fields.clone()).unwrap_or_default();
-        } else if let Some(fields) = numbers::in_ledger(&state.ledger, name, value) {
-            known.fields = fields;
-        } else if state.creatable().contains(&known.product, name) {
-            return Err((name.clone(), value.clone()));
-        }
+    for (name, value) in known.variables.clone() {
+        // What the variable before it names contains the object, and is another one.
+        known.object = None;
+        find_one(state, known, &name, &value)?;
+    }
+    let names = names.iter().filter(|(name, _)| numbers::is_number(name));
+    names.into_iter().try_for_each(|(name, value)| find_one(state, known, name, value))
+}
+
+fn find_one(state: &State, known: &mut Known, name: &str, value: &str) -> Result<(), (String, String)> {
+    let id = state.objects.find(&known.product, name, value);
+    // Two templates of the same shape differ in the name only.
+    let id = id.or_else(|| state.objects.find(&known.product, numbers::other_name(&known.product, name)?, value));
+    if let Some(id) = id {
+        known.object = Some(id);
+        known.fields = state.objects.get(id).map(|object| object.fields.clone()).unwrap_or_default();
+    } else if let Some(fields) = numbers::in_ledger(&state.ledger, name, value) {
+        known.fields = fields;
+    } else if state.creatable().contains(&known.product, name) {
+        return Err((name.to_owned(), value.to_owned()));
     }
     Ok(())
 }
@@ -188,12 +225,19 @@ pub(super) fn response(
     now: i64,
     encrypt: &dyn Fn(&str) -> Result<Value, Error>,
 ) -> Result<Map<String, Value>, Error> {
-    let object = known.object.and_then(|id| state.objects.get(id)).or_else(|| repeated(state, known));
-    let mut named = known.others.clone();
-    for fields in [Some(&known.body), Some(&known.fields), object.map(|object| &object.fields)].into_iter().flatten() {
+    let template = call.template().unwrap_or_default();
+    let (id, is_repeated) = target(state, call, known);
+    let object = id.and_then(|id| state.objects.get(id));
+    let stored = object.map(|object| &object.fields);
+    // A change has the values of its request. A repeated request, and a query, has the old ones.
+    let is_change = numbers::changes(call.method().as_str(), template) && !is_repeated;
+    let (first, last) = if is_change { (Some(&known.body), None) } else { (None, Some(&known.body)) };
+    let given = [first, stored.filter(|_| is_repeated), Some(&known.fields), stored, last, Some(&known.others)];
+    let given: Vec<&Map<String, Value>> = given.into_iter().flatten().collect();
+    let mut named = Map::new();
+    for fields in given.iter().rev() {
         named.extend(fields.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
-    let template = call.template().unwrap_or_default();
     let is_v2 = numbers::is_v2(template);
     let text = match object {
         Some(object) => format!("{} {:?}", object.path, object.numbers),
@@ -208,21 +252,35 @@ pub(super) fn response(
     let seed = Seed { text: &text, created_at: object.map_or(now, |object| object.created_at), change, is_v2 };
     let creates = numbers::creates(call.method().as_str(), template);
     let sources = Sources { named: &named, seed, creates, encrypt };
-    let stored = object.map(|object| &object.fields);
-    let given: Vec<&Map<String, Value>> =
-        [Some(&known.fields), stored, Some(&known.body), Some(&known.others)].into_iter().flatten().collect();
     sources.object(call.response(), &given, "")
 }
 
-/// The object that an earlier request with the same number created.
-fn repeated<'a>(state: &'a State, known: &Known) -> Option<&'a Object> {
-    repeated_id(state, known).and_then(|id| state.objects.get(id))
+/// The object that a call is about, if it exists, and whether an earlier request with the same
+/// numbers created it.
+fn target(state: &State, call: &Call, known: &Known) -> (Option<u64>, bool) {
+    let (method, template) = (call.method(), call.template().unwrap_or_default());
+    let is_new = |name: &String| numbers::is_merchants(name) && !known.fields.contains_key(name);
+    let adds = numbers::creates(method.as_str(), template)
+        && (numbers::is_collection(template) || known.body.keys().any(is_new));
+    match known.object.filter(|_| !adds) {
+        Some(id) => (Some(id), false),
+        None => {
+            let id = repeated_id(state, known);
+            (id, id.is_some())
+        }
+    }
 }
 
+/// The object that an earlier request with the same numbers created. Two refunds of one order have
+/// one of their numbers in common.
 fn repeated_id(state: &State, known: &Known) -> Option<u64> {
-    known.body.iter().filter(|(name, _)| numbers::is_merchants(name)).find_map(|(name, value)| {
-        let id = state.objects.find(&known.product, name, &numbers::text(value)?)?;
-        state.objects.get(id).filter(|object| object.path == known.path).map(|_| id)
+    let assigned = known.body.iter().filter(|(name, _)| numbers::is_merchants(name));
+    let assigned: Vec<(&String, String)> =
+        assigned.filter_map(|(name, value)| Some((name, numbers::text(value)?))).collect();
+    assigned.iter().find_map(|(name, value)| {
+        let id = state.objects.find(&known.product, name, value)?;
+        let object = state.objects.get(id).filter(|object| object.path == known.path)?;
+        assigned.iter().all(|(name, value)| object.numbers.get(*name) == Some(value)).then_some(id)
     })
 }
 
@@ -233,14 +291,13 @@ pub(super) fn remember(state: &mut State, call: &Call, known: &Known, response: 
         return;
     }
     if method == http::Method::DELETE {
-        if let Some(id) = known.object {
+        // A path that ends with a name removes a part of the object.
+        if let Some(id) = known.object.filter(|_| template.ends_with('}') || numbers::is_v2(template)) {
             state.objects.remove(id);
         }
         return;
     }
-    let is_new = |name: &String| numbers::is_merchants(name) && !known.fields.contains_key(name);
-    let adds = numbers::is_collection(template) || known.body.keys().any(is_new);
-    let id = known.object.filter(|_| !adds).or_else(|| repeated_id(state, known));
+    let (id, _) = target(state, call, known);
     let mut object = id.and_then(|id| state.objects.get(id)).cloned().unwrap_or_else(|| Object {
         product: known.product.clone(),
         path: known.path.clone(),
@@ -251,15 +308,29 @@ pub(super) fn remember(state: &mut State, call: &Call, known: &Known, response: 
         object.change = numbers::verb(template).unwrap_or_default().to_owned();
     }
     for fields in [&known.others, &known.body, &response] {
-        object.fields.extend(fields.iter().map(|(name, value)| (name.clone(), value.clone())));
+        merge(&mut object.fields, fields);
     }
     let numbered = [&known.body, &response].into_iter().flatten().filter(|(name, _)| numbers::is_number(name));
-    let new: BTreeMap<String, String> =
+    let mut new: BTreeMap<String, String> =
         numbered.filter_map(|(name, value)| Some((name.clone(), numbers::text(value)?))).collect();
+    if id.is_none() && !numbers::is_collection(template) {
+        // Nothing else names an object that was not created by a call.
+        new.extend(known.variables.last().cloned());
+    }
     object.numbers.extend(new);
     match id {
         Some(id) => state.objects.update(id, object),
         None => state.objects.add(object),
+    }
+}
+
+/// Replaces the fields that are given, at each level.
+fn merge(fields: &mut Map<String, Value>, new: &Map<String, Value>) {
+    for (name, value) in new {
+        match (fields.get_mut(name), value) {
+            (Some(Value::Object(members)), Value::Object(new)) => merge(members, new),
+            _ => drop(fields.insert(name.clone(), value.clone())),
+        }
     }
 }
 

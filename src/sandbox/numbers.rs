@@ -55,6 +55,11 @@ pub(super) fn is_number(name: &str) -> bool {
         && !SETTINGS.contains(&name)
 }
 
+/// Whether a field names a merchant, an app or a user, which no call of the product creates.
+pub(super) fn is_account(name: &str) -> bool {
+    ["mchid", "mch_id", "appid", "openid"].iter().any(|suffix| name.ends_with(suffix))
+}
+
 /// Whether a field is a number that the merchant assigns.
 pub(super) fn is_merchants(name: &str) -> bool {
     is_number(name) && (name.starts_with("out_") || name.starts_with("merchant_") || MERCHANTS.contains(&name))

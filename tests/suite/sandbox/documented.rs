@@ -250,7 +250,7 @@ const UNSIGNED: [&str; 18] = [
 ];
 
 /// The code and the status of a refusal.
-fn refused<T: std::fmt::Debug>(outcome: Result<T, Error>) -> (Option<u16>, String) {
+pub(super) fn refused<T: std::fmt::Debug>(outcome: Result<T, Error>) -> (Option<u16>, String) {
     let error = outcome.expect_err("refused");
     (error.status().map(|status| status.as_u16()), error.code().unwrap_or_default().to_owned())
 }
@@ -269,7 +269,13 @@ fn permission(code: &str) -> Value {
 const BILLS: &str = "v3/platsolution/ecommerce/mch-transfer/compensate-bills";
 
 /// Sends a call with its example, in which some members are replaced.
-fn send(sandbox: &Sandbox, client: &Client, method: &str, path: &str, members: &Value) -> Result<Value, Error> {
+pub(super) fn send(
+    sandbox: &Sandbox,
+    client: &Client,
+    method: &str,
+    path: &str,
+    members: &Value,
+) -> Result<Value, Error> {
     let call = Catalog::builtin().find(method, path).expect(path);
     let mut sent = Sendable::example(sandbox, call, false).expect(path);
     for (pointer, value) in members.as_object().expect("members") {

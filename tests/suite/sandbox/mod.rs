@@ -14,6 +14,7 @@ use crate::support::server;
 mod data_folder;
 mod documented;
 mod documented_calls;
+mod documented_changes;
 mod notifications;
 mod orders;
 mod page;

@@ -1,0 +1,97 @@
+//! Changes, removals and repetitions of what documented calls created.
+
+use serde_json::{Value, json};
+
+use super::documented::{refused, send};
+use crate::support::start;
+
+const CARDS: &str = "v3/marketing/membercard-open/cards";
+const STORES: &str = "v3/brand/partner/store/brandstores";
+
+#[test]
+fn a_change_has_the_values_of_its_request_and_is_read_back() {
+    let (sandbox, client) = start();
+    let call = |method, path: &str, members| send(&sandbox, &client, method, path, &members);
+    let basics = json!({ "store_reference_id": "ref-1", "branch_name": "old" });
+    let create = json!({ "json/brand_id": "1001", "json/store_basics": basics });
+    let store = call("POST", STORES, create).expect("created")["store_id"].clone();
+    let one = format!("{STORES}/{{store_id}}");
+
+    // The second change is not a repetition of the first one. What they do not name remains.
+    for name in ["new", "newest"] {
+        let basics = json!({ "branch_name": name });
+        let change = json!({ "store_id": store, "json/brand_id": "1001", "json/store_basics": basics });
+        let changed = call("PATCH", &one, change).expect("changed");
+        let expected = json!({ "store_reference_id": "ref-1", "branch_name": name });
+        assert_eq!((&changed["store_basics"], &changed["store_id"]), (&expected, &store));
+        let query = json!({ "store_id": store, "query/brand_id": "1001" });
+        assert_eq!(call("GET", &one, query).expect("found")["store_basics"], expected);
+    }
+}
+
+#[test]
+fn what_a_path_names_last_is_changed_and_removed_and_not_what_contains_it() {
+    let (sandbox, client) = start();
+    let call = |method, path: &str, members| send(&sandbox, &client, method, path, &members);
+    let card = call("POST", CARDS, json!({ "json/title": "the card" })).expect("created")["card_id"].clone();
+    let one_card = format!("{CARDS}/{{card_id}}");
+    let modules = format!("{one_card}/service-modules");
+    let one_module = format!("{modules}/{{service_module_id}}");
+    let module = |id: &str| json!({ "card_id": card, "service_module_id": id });
+    call("POST", &modules, json!({ "card_id": card, "json/service_module_id": "module-1" })).expect("added");
+
+    assert_eq!(refused(call("DELETE", &one_module, module("NOPE"))).0, Some(404));
+    let mut change = module("module-1");
+    change["json/jump_miniprogram/path"] = "pages/new".into();
+    let changed = call("PATCH", &one_module, change).expect("changed");
+    let expected = [&json!("module-1"), &json!("pages/new")];
+    assert_eq!([&changed["service_module_id"], &changed["jump_miniprogram"]["path"]], expected);
+    call("DELETE", &one_module, module("module-1")).expect("removed");
+    assert_eq!(refused(call("DELETE", &one_module, module("module-1"))).0, Some(404));
+
+    // A code is a number, too. No call creates it.
+    let one_code = format!("{one_card}/codes/{{code}}");
+    let code = json!({ "card_id": card, "code": "code-1" });
+    call("POST", &format!("{one_code}/unavailable"), code).expect("invalidated");
+    // The card is as it was.
+    let found = call("GET", &one_card, json!({ "card_id": card })).expect("found");
+    assert_eq!([&found["title"], &found["card_id"]], [&json!("the card"), &card]);
+    assert!(found.get("jump_miniprogram").is_none() && found["status"] != "UNAVAILABLE", "{found}");
+
+    call("DELETE", &one_card, json!({ "card_id": card })).expect("removed");
+    assert_eq!(refused(call("GET", &one_card, json!({ "card_id": card }))).0, Some(404));
+}
+
+#[test]
+fn a_part_that_a_list_added_can_be_removed() {
+    const CODES: &str = "v3/marketing/busifavor/stocks/{stock_id}/couponcodes";
+    let (sandbox, client) = start();
+    let call = |method, path: &str, members| send(&sandbox, &client, method, path, &members);
+    let stock = call("POST", "v3/marketing/busifavor/stocks", json!({})).expect("created")["stock_id"].clone();
+    let codes = json!({ "stock_id": stock, "json/coupon_code_list": ["code-1", "code-2"] });
+    call("POST", CODES, codes).expect("added");
+    let one = format!("{CODES}/{{coupon_code}}");
+    let code = |code: &str| json!({ "stock_id": stock, "coupon_code": code });
+    call("DELETE", &one, code("code-2")).expect("removed");
+    assert_eq!(refused(call("DELETE", &one, code("code-3"))).0, Some(404));
+    let found = call("GET", "v3/marketing/busifavor/stocks/{stock_id}", json!({ "stock_id": stock })).expect("found");
+    assert_eq!(found["stock_id"], stock);
+}
+
+#[test]
+fn a_second_refund_of_an_order_is_not_a_repetition_of_the_first() {
+    const REFUNDS: &str = "v3/ecommerce/refunds/apply";
+    let (sandbox, client) = start();
+    let refund = |number: &str, amount: u32| -> Value {
+        let members = json!({
+            "json/out_refund_no": number, "json/amount/refund": amount, "json/amount/total": 100,
+            "json/out_trade_no": "order-1",
+        });
+        send(&sandbox, &client, "POST", REFUNDS, &members).expect("refunded")
+    };
+    let (first, second) = (refund("refund-1", 30), refund("refund-2", 20));
+    assert_eq!([&second["out_refund_no"], &second["amount"]["refund"]], [&json!("refund-2"), &json!(20)]);
+    assert_ne!(first["refund_id"], second["refund_id"]);
+    // Both can be repeated.
+    assert_eq!([refund("refund-1", 30), refund("refund-2", 20)], [first, second]);
+}
