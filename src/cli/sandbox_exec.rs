@@ -5,7 +5,11 @@ use std::path::Path;
 use std::process::Command;
 
 use super::failure::Failure;
+use super::output;
 use crate::sandbox::{SandboxBuilder, environment};
+
+const NO_REQUEST: &str = "warning: no request reached the sandbox: if the command called WeChat Pay, its HTTP library does not read \
+     HTTPS_PROXY, and it called the real service";
 
 /// Starts a sandbox, runs the command, and returns with its exit code. Without `folder`, it uses a
 /// temporary one.
@@ -30,7 +34,7 @@ pub(super) fn run(
         builder = builder.allow_host(host);
     }
     let sandbox = builder.start().map_err(|error| Failure::usage(error.message()))?;
-    let variables = environment::variables(&sandbox, folder)
+    let variables = environment::variables(&sandbox, folder, !allowed.is_empty())
         .map_err(|error| Failure::usage(format!("the folder {} cannot be written: {error}", folder.display())))?;
     // Ctrl-C is also sent to the command, which decides on its end.
     ignore_interrupts();
@@ -39,6 +43,9 @@ pub(super) fn run(
         // As a shell reports a command that it does not find.
         Failure { code: if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 }, message: text }
     })?;
+    if sandbox.requests().is_empty() {
+        output::note(NO_REQUEST);
+    }
     drop(sandbox);
     let code = exit_code(&ended);
     if code == 0 {

@@ -30,13 +30,19 @@ const STORE_PASSWORD: &str = "changeit";
 const NODE_PROXY: &str = include_str!("node_proxy.cjs");
 
 /// The variables for a program. The files that they name are written to `folder`, which is the data
-/// folder of the sandbox.
-pub(crate) fn variables(sandbox: &Sandbox, folder: &Path) -> io::Result<Vec<(&'static str, OsString)>> {
+/// folder of the sandbox. Only a program that may reach other hosts trusts the system's roots: a
+/// connection to the real service, without the proxy, fails.
+pub(crate) fn variables(
+    sandbox: &Sandbox,
+    folder: &Path,
+    reaches_others: bool,
+) -> io::Result<Vec<(&'static str, OsString)>> {
     let folder = fs::canonicalize(folder)?;
     let path = |name: &str| folder.join(name);
     let file = |name: &str| format!("file://{}", path(name).display());
     let (root, bundle) = (path("root_cert.pem"), path("root_bundle.pem"));
-    fs::write(&bundle, with_system_roots(sandbox.root_certificate()))?;
+    let own = sandbox.root_certificate();
+    fs::write(&bundle, if reaches_others { with_system_roots(own) } else { own.to_owned() })?;
     fs::write(path("truststore.p12"), trust_store(&sandbox.inner.keys).map_err(io::Error::other)?)?;
     fs::write(path("node_proxy.cjs"), NODE_PROXY)?;
     let php = path("php");
@@ -54,6 +60,8 @@ pub(crate) fn variables(sandbox: &Sandbox, folder: &Path) -> io::Result<Vec<(&'s
     );
     let mut variables: Vec<(&'static str, OsString)> = Vec::new();
     let mut set = |name, value: &dyn AsRef<std::ffi::OsStr>| variables.push((name, value.as_ref().to_owned()));
+    // `HTTP_PROXY` is not set: the service has no address of plain HTTP, and the program's own
+    // servers may have one.
     for name in ["HTTPS_PROXY", "https_proxy"] {
         set(name, &proxy);
     }

@@ -40,6 +40,7 @@ fn text(bytes: &[u8]) -> String {
 fn assert_reached(output: &Output) {
     let printed = text(&output.stdout);
     assert!(output.status.success() && printed.contains("{\"code\":\""), "{printed}\n{}", text(&output.stderr));
+    assert!(!text(&output.stderr).contains("no request"), "{}", text(&output.stderr));
 }
 
 const URL: &str = "https://api.mch.weixin.qq.com/v3/certificates";
@@ -49,7 +50,10 @@ fn the_exit_code_is_that_of_the_command() {
     for code in [0, 1, 7, 200] {
         let output = exec(&[], &["sh", "-c", &format!("exit {code}")]);
         assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
-        assert_eq!((text(&output.stdout), text(&output.stderr)), (String::new(), String::new()));
+        // Nothing of the command's is changed; a command that calls nothing gets a warning.
+        assert_eq!(text(&output.stdout), "");
+        let warning = text(&output.stderr);
+        assert!(warning.starts_with("wxpay: warning: no request reached the sandbox") && warning.lines().count() == 1);
     }
     assert_eq!(exec(&[], &["sh", "-c", "kill -9 $$"]).status.code(), Some(137));
     let missing = exec(&[], &["wxpay-no-such-command"]);
@@ -69,6 +73,21 @@ fn the_folder_is_kept_only_if_it_is_named() {
     let serial = text(&wxpay.output().expect("wxpay").stdout);
     let config = std::fs::read_to_string(kept.path().join("wxpay.toml")).expect("settings");
     assert!(serial.trim().len() == 40 && config.contains(serial.trim()), "{serial}");
+}
+
+#[test]
+fn the_public_roots_are_trusted_only_if_another_host_is_allowed() {
+    let roots = tempfile::NamedTempFile::new().expect("file");
+    std::fs::write(roots.path(), "PUBLIC ROOTS\n").expect("written");
+    let bundle = |options: &[&str]| {
+        let script = "cat \"$SSL_CERT_FILE\"; echo; cat \"$CURL_CA_BUNDLE\"";
+        let mut wxpay = wxpay(&[&["sandbox", "exec"], options, &["--", "sh", "-c", script]].concat());
+        text(&wxpay.env("SSL_CERT_FILE", roots.path()).output().expect("wxpay").stdout)
+    };
+    let own = bundle(&[]);
+    assert_eq!((own.matches("BEGIN CERTIFICATE").count(), own.contains("PUBLIC ROOTS")), (2, false), "{own}");
+    let all = bundle(&["--allow", "example.com"]);
+    assert_eq!((all.matches("BEGIN CERTIFICATE").count(), all.matches("PUBLIC ROOTS").count()), (2, 2), "{all}");
 }
 
 #[test]
