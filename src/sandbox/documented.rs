@@ -17,7 +17,7 @@ use super::response::{RouteResponse, Signature};
 use super::route_request::RouteRequest;
 use super::state::State;
 use super::{numbers, sensitive_fields};
-use crate::catalog::{Call, Encoding, FieldType, Place, ResponseKind};
+use crate::catalog::{Call, Encoding, Field, FieldType, Place, ResponseKind};
 use crate::crypto::hash;
 use crate::error::Error;
 use crate::proto::verify::{self, Covers};
@@ -49,21 +49,31 @@ impl Known {
         Known { product, path: path.to_owned(), variables: Vec::new(), body, others, object: None, fields: Map::new() }
     }
 
-    /// Whether a call created the object that the request names.
-    pub(super) fn is_created(&self) -> bool {
-        self.object.is_some()
+    /// Whether a call placed the order, the refund or the transfer that the request names. Other
+    /// calls only mention its number, such as those that apply for a receipt.
+    pub(super) fn is_placed(&self, state: &State) -> bool {
+        const ASSIGNED: [&str; 6] =
+            ["prepay_id", "transaction_id", "combine_transaction_id", "refund_id", "transfer_bill_no", "payment_no"];
+        let Some(object) = self.object.and_then(|id| state.objects.get(id)) else { return false };
+        // The URL makes the prefixes of other regions known.
+        let url = format!("https://127.0.0.1{}", object.path);
+        let Some(call) = state.catalog.find("POST", &url) else { return false };
+        let has = |fields: &[Field], name: &str| fields.iter().any(|field| field.name == name);
+        let is_assigned = |name: &&str| {
+            has(call.response(), name) && ![Place::Json, Place::Xml].iter().any(|place| has(call.fields(*place), name))
+        };
+        ASSIGNED.iter().any(is_assigned)
     }
 }
 
-/// Responds to a query that the ledger does not answer, if another call created its object.
+/// Responds to a query that the ledger does not answer, if another call placed its order.
 pub(super) fn respond_if_created(
     state: &mut State,
     call: &Call,
     request: &RouteRequest<'_>,
 ) -> Option<Result<RouteResponse, Refusal>> {
     let known = known(state, call, request).ok()?;
-    known.object?;
-    Some(respond(state, call, request))
+    known.is_placed(state).then(|| respond(state, call, request))
 }
 
 /// Responds to a request of APIv3.
@@ -249,8 +259,12 @@ pub(super) fn response(
     };
     let change = numbers::verb(template).filter(|_| numbers::changes(call.method().as_str(), template));
     let change = change.or_else(|| object.map(|object| object.change.as_str())).unwrap_or_default();
-    let seed = Seed { text: &text, created_at: object.map_or(now, |object| object.created_at), change, is_v2 };
     let creates = numbers::creates(call.method().as_str(), template);
+    // A call that takes money responds with the number of the transaction.
+    let takes_money = creates && call.response().iter().any(|field| field.name == "transaction_id");
+    let is_paid = takes_money || named.contains_key("transaction_id");
+    let created_at = object.map_or(now, |object| object.created_at);
+    let seed = Seed { text: &text, path: &known.path, created_at, change, is_v2, is_paid };
     let sources = Sources { named: &named, seed, creates, encrypt };
     sources.object(call.response(), &given, "")
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::documented::{self, Known};
 use super::documented_check;
 use super::numbers;
+use super::plausible::UNPAID;
 use super::request::InboundRequest;
 use super::state::State;
 use super::v2_fields::{V2Refusal, V2Response};
@@ -32,7 +33,7 @@ pub(super) fn check(
     }
 }
 
-/// Responds to a query that the ledger does not answer, if another call created its object.
+/// Responds to a query that the ledger does not answer, if another call placed its order.
 pub(super) fn respond_if_created(
     state: &mut State,
     call: &Call,
@@ -42,7 +43,20 @@ pub(super) fn respond_if_created(
 ) -> Option<Result<V2Response, V2Refusal>> {
     let mut known = Known::of_v2(call, inbound.path(), request);
     documented::find(state, &mut known, &names(request)).ok()?;
-    known.is_created().then(|| respond(state, call, inbound, request, now))
+    known.is_placed(state).then(|| respond(state, call, inbound, request, now).map(without_payment))
+}
+
+/// The response for an order, without the fields of a payment if it is not paid.
+fn without_payment(mut response: V2Response) -> V2Response {
+    if let Some(fields) =
+        response.fields.as_object_mut().filter(|fields| fields.get("trade_state").is_some_and(|state| state == UNPAID))
+    {
+        for name in ["bank_type", "cash_fee", "is_subscribe", "openid", "time_end", "transaction_id"] {
+            fields.remove(name);
+        }
+        fields.insert("trade_state_desc".to_owned(), "订单未支付".into());
+    }
+    response
 }
 
 fn names(request: &Fields) -> Vec<(String, String)> {

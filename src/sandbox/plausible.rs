@@ -14,6 +14,9 @@ const APPID: &str = "wxd678efh567hg6787";
 /// The amount, in fen, and the number of things, where nothing determines them.
 const AMOUNT: u64 = 100;
 
+/// The state of an order that nobody has paid.
+pub(super) const UNPAID: &str = "NOTPAY";
+
 /// What determines the values of an object.
 pub(super) struct Seed<'a> {
     /// A text that is the same for the same object.
@@ -23,12 +26,18 @@ pub(super) struct Seed<'a> {
     /// The last change of the object, such as `cancel`.
     pub(super) change: &'a str,
     pub(super) is_v2: bool,
+    /// The path of the request.
+    pub(super) path: &'a str,
+    /// Whether money was taken for the order, if the object is one.
+    pub(super) is_paid: bool,
 }
 
 impl Seed<'_> {
     /// A value for a field. `path` is its path in the response.
     pub(super) fn value(&self, field: &Field, path: &str) -> Value {
-        let listed = self.reached(&field.values).or_else(|| field.values.first().map(String::as_str));
+        let unpaid = || field.values.iter().find(|value| *value == UNPAID && !self.is_paid).map(String::as_str);
+        let listed = self.reached(&field.values).or_else(unpaid);
+        let listed = listed.or_else(|| field.values.first().map(String::as_str));
         if let Some(listed) = listed {
             return match field.field_type {
                 FieldType::String => listed.into(),
@@ -74,8 +83,27 @@ impl Seed<'_> {
             Kind::Phone => "13800138000".to_owned(),
             Kind::Number => self.digits(path, 20),
             Kind::Amount => AMOUNT.to_string(),
+            Kind::State if name == "trade_state" && self.is_paid => "SUCCESS".to_owned(),
+            Kind::State if name == "trade_state" => UNPAID.to_owned(),
+            Kind::State => "PROCESSING".to_owned(),
+            Kind::TradeType => self.trade_type().to_owned(),
+            Kind::BankType => "OTHERS".to_owned(),
             Kind::Other => name.to_owned(),
         }
+    }
+
+    /// The kind of a payment, by the path of its call.
+    fn trade_type(&self) -> &'static str {
+        const TYPES: [(&str, &str); 6] = [
+            ("micropay", "MICROPAY"),
+            ("codepay", "MICROPAY"),
+            ("jsapi", "JSAPI"),
+            ("h5", "MWEB"),
+            ("app", "APP"),
+            ("native", "NATIVE"),
+        ];
+        let last = self.path.rsplit('/').next().unwrap_or_default();
+        TYPES.iter().find(|(name, _)| last == *name).map_or("JSAPI", |(_, trade_type)| trade_type)
     }
 
     /// Decimal digits that are the same for the same object and path. The first one is not 0.
@@ -101,6 +129,10 @@ enum Kind {
     /// A number that names something.
     Number,
     Amount,
+    /// What has happened to an object, where the tables do not list the states.
+    State,
+    TradeType,
+    BankType,
     Other,
 }
 
@@ -112,6 +144,9 @@ fn kind(name: &str) -> Kind {
         _ if ends(&["appid"]) => Kind::Appid,
         _ if ends(&["serial_no"]) => Kind::Serial,
         "code_url" => Kind::CodeUrl,
+        "trade_state" | "state" | "status" => Kind::State,
+        "trade_type" => Kind::TradeType,
+        "bank_type" => Kind::BankType,
         _ if ends(&["url", "_uri"]) => Kind::Url,
         _ if ends(&["time", "_at", "time_end", "timestamp"]) => Kind::Time,
         _ if ends(&["date"]) => Kind::Date,
@@ -130,7 +165,7 @@ mod tests {
     use super::*;
 
     fn seed(change: &str) -> Seed<'_> {
-        Seed { text: "x", created_at: 1_700_000_000, change, is_v2: false }
+        Seed { text: "x", path: "/v3/x/native", created_at: 1_700_000_000, change, is_v2: false, is_paid: false }
     }
 
     #[test]
@@ -144,11 +179,32 @@ mod tests {
     }
 
     #[test]
+    fn no_state_and_no_kind_of_payment_is_a_placeholder() {
+        fn check(fields: &[Field], count: &mut usize) {
+            for field in fields {
+                check(&field.fields, count);
+                let names = ["trade_state", "state", "status", "trade_type", "bank_type"];
+                if names.contains(&field.name.as_str()) {
+                    assert_ne!(seed("").value(field, ""), field.name.as_str());
+                    *count += 1;
+                }
+            }
+        }
+        let mut count = 0;
+        for call in crate::catalog::Catalog::builtin().calls() {
+            check(call.response(), &mut count);
+        }
+        assert!(count > 100, "{count}");
+    }
+
+    #[test]
     fn values_follow_from_the_seed() {
         assert_eq!(seed("").digits("order_id", 20), seed("x").digits("order_id", 20));
         assert_ne!(seed("").digits("order_id", 20), seed("").digits("other_id", 20));
         assert_eq!(seed("").text("create_time", ""), "2023-11-15T06:13:20+08:00");
         assert_eq!(seed("").text("sub_mchid", ""), MCHID);
         assert_eq!(seed("").number("total_amount", ""), AMOUNT);
+        assert_eq!(["trade_state", "trade_type"].map(|name| seed("").text(name, "")), ["NOTPAY", "NATIVE"]);
+        assert_eq!(Seed { is_paid: true, ..seed("") }.text("trade_state", ""), "SUCCESS");
     }
 }

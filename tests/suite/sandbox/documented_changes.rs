@@ -1,8 +1,10 @@
 //! Changes, removals and repetitions of what documented calls created.
 
 use serde_json::{Value, json};
+use wechatpay_chain::sandbox::MCHID;
 
 use super::documented::{refused, send};
+use super::documented_calls::APPID;
 use crate::support::start;
 
 const CARDS: &str = "v3/marketing/membercard-open/cards";
@@ -94,4 +96,34 @@ fn a_second_refund_of_an_order_is_not_a_repetition_of_the_first() {
     assert_ne!(first["refund_id"], second["refund_id"]);
     // Both can be repeated.
     assert_eq!([refund("refund-1", 30), refund("refund-2", 20)], [first, second]);
+}
+
+#[test]
+fn a_number_that_is_only_mentioned_is_not_an_order_or_a_transfer() {
+    const TRANSFERS: &str = "v3/fund-app/mch-transfer";
+    let (sandbox, client) = start();
+    let call = |method, path: &str, members| send(&sandbox, &client, method, path, &members);
+    let receipt = format!("{TRANSFERS}/elecsign/out-bill-no");
+    call("POST", &receipt, json!({ "json/out_bill_no": "bill1" })).expect("a receipt");
+    let query = format!("{TRANSFERS}/transfer-bills/out-bill-no/{{out_bill_no}}");
+    assert_eq!(refused(call("GET", &query, json!({ "out_bill_no": "bill1" }))).0, Some(404));
+}
+
+#[test]
+fn an_order_that_nobody_has_paid_is_not_paid() {
+    let (sandbox, client) = start();
+    let order = json!({ "xml/out_trade_no": "signed-1", "xml/total_fee": "150" });
+    send(&sandbox, &client, "POST", "v2/pay/contractorder", &order).expect("placed");
+    let query = json!({ "xml": { "appid": APPID, "mch_id": MCHID, "out_trade_no": "signed-1" } });
+    let found = client.chain("v2/pay/orderquery").post(query).expect("found").xml().expect("xml");
+    assert_eq!([&found["out_trade_no"], &found["trade_state"]], ["signed-1", "NOTPAY"], "{found}");
+    assert!(found.get("transaction_id").is_none() && found.get("time_end").is_none(), "{found}");
+
+    // The tables of these calls do not list the states.
+    let order = json!({ "json/out_trade_no": "charge-1" });
+    send(&sandbox, &client, "POST", "v3/ebike/charge/transactions", &order).expect("placed");
+    let query = json!({ "out_trade_no": "charge-1" });
+    let one = "v3/ebike/charge/transactions/out-trade-no/{out_trade_no}";
+    let found = send(&sandbox, &client, "GET", one, &query).expect("found");
+    assert_eq!(found["trade_state"], "NOTPAY", "{found}");
 }
