@@ -91,6 +91,28 @@ fn the_public_roots_are_trusted_only_if_another_host_is_allowed() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_signal_ends_the_command_and_removes_the_folder() {
+    use std::io::{BufRead, BufReader, Read};
+    for (signal, code) in [("-TERM", 143), ("-HUP", 129)] {
+        let script = "echo $WXPAY_SANDBOX; exec sleep 20";
+        let mut wxpay = wxpay(&["sandbox", "exec", "--", "sh", "-c", script]);
+        let mut started =
+            wxpay.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("wxpay");
+        let mut output = BufReader::new(started.stdout.take().expect("piped"));
+        let mut folder = String::new();
+        output.read_line(&mut folder).expect("the folder");
+        assert!(std::path::Path::new(folder.trim()).join("apiclient_key.pem").exists(), "{folder}");
+        let sent = Command::new("kill").args([signal, &started.id().to_string()]).status();
+        assert!(sent.expect("kill").success());
+        assert_eq!(started.wait().expect("ended").code(), Some(code));
+        assert!(!std::path::Path::new(folder.trim()).exists(), "{folder}");
+        // The output is open as long as the command runs.
+        assert_eq!(output.read_to_end(&mut Vec::new()).expect("the end"), 0);
+    }
+}
+
+#[test]
 fn curl_needs_no_option() {
     if is_installed("curl", &["--version"]) {
         assert_reached(&exec(&[], &["curl", "--silent", "--show-error", URL]));
