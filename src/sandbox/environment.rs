@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use super::Sandbox;
 use super::data_dir::CONFIG;
-use super::keys::Keys;
 use super::merchant::{MCHID, PUBLIC_KEY_ID};
 use crate::crypto::decode;
 use crate::error::Error;
@@ -42,8 +41,9 @@ pub(crate) fn variables(
     let file = |name: &str| format!("file://{}", path(name).display());
     let (root, bundle) = (path("root_cert.pem"), path("root_bundle.pem"));
     let own = sandbox.root_certificate();
-    fs::write(&bundle, if reaches_others { with_system_roots(own) } else { own.to_owned() })?;
-    fs::write(path("truststore.p12"), trust_store(&sandbox.inner.keys).map_err(io::Error::other)?)?;
+    let trusted = if reaches_others { with_system_roots(own) } else { own.to_owned() };
+    fs::write(&bundle, &trusted)?;
+    fs::write(path("truststore.p12"), trust_store(&trusted).map_err(io::Error::other)?)?;
     fs::write(path("node_proxy.cjs"), NODE_PROXY)?;
     let php = path("php");
     fs::create_dir_all(&php)?;
@@ -53,9 +53,10 @@ pub(crate) fn variables(
     let base_uri = sandbox.base_uri();
     let proxy = base_uri.trim_end_matches('/');
     let port = sandbox.address().port();
+    // Java splits the options at spaces outside of quotes.
     let java = format!(
         "-Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort={port} -Dhttp.nonProxyHosts=localhost|127.*|[::1] \
-         -Djavax.net.ssl.trustStore={} -Djavax.net.ssl.trustStoreType=PKCS12 -Djavax.net.ssl.trustStorePassword={STORE_PASSWORD}",
+         \"-Djavax.net.ssl.trustStore={}\" -Djavax.net.ssl.trustStoreType=PKCS12 -Djavax.net.ssl.trustStorePassword={STORE_PASSWORD}",
         path("truststore.p12").display()
     );
     let mut variables: Vec<(&'static str, OsString)> = Vec::new();
@@ -106,13 +107,16 @@ fn with_system_roots(root: &str) -> String {
     format!("{}\n{}", root.trim_end(), system.unwrap_or_default())
 }
 
-/// A trust store with the sandbox's root, for Java.
-fn trust_store(keys: &Keys) -> Result<Vec<u8>, Error> {
+/// A trust store with these roots, for Java.
+fn trust_store(roots: &str) -> Result<Vec<u8>, Error> {
     use p12_keystore::{Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm};
     let failed = |_| Error::config("the sandbox cannot issue a certificate");
     let mut store = KeyStore::new();
-    for root in decode::certificates(&keys.tls.root_pem).map_err(Error::config)? {
-        store.add_entry("wxpay-sandbox", KeyStoreEntry::Certificate(Certificate::from_der(&root).map_err(failed)?));
+    for (index, root) in decode::certificates(roots).map_err(Error::config)?.iter().enumerate() {
+        store.add_entry(
+            &format!("root-{index}"),
+            KeyStoreEntry::Certificate(Certificate::from_der(root).map_err(failed)?),
+        );
     }
     let writer = store.writer(STORE_PASSWORD).encryption_algorithm(EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc);
     writer.mac_algorithm(MacAlgorithm::HmacSha1).write().map_err(failed)

@@ -78,7 +78,8 @@ fn the_folder_is_kept_only_if_it_is_named() {
 #[test]
 fn the_public_roots_are_trusted_only_if_another_host_is_allowed() {
     let roots = tempfile::NamedTempFile::new().expect("file");
-    std::fs::write(roots.path(), "PUBLIC ROOTS\n").expect("written");
+    let public = wechatpay_chain::sandbox::Sandbox::start().expect("sandbox");
+    std::fs::write(roots.path(), format!("PUBLIC ROOTS\n{}", public.root_certificate())).expect("written");
     let bundle = |options: &[&str]| {
         let script = "cat \"$SSL_CERT_FILE\"; echo; cat \"$CURL_CA_BUNDLE\"";
         let mut wxpay = wxpay(&[&["sandbox", "exec"], options, &["--", "sh", "-c", script]].concat());
@@ -87,7 +88,25 @@ fn the_public_roots_are_trusted_only_if_another_host_is_allowed() {
     let own = bundle(&[]);
     assert_eq!((own.matches("BEGIN CERTIFICATE").count(), own.contains("PUBLIC ROOTS")), (2, false), "{own}");
     let all = bundle(&["--allow", "example.com"]);
-    assert_eq!((all.matches("BEGIN CERTIFICATE").count(), all.matches("PUBLIC ROOTS").count()), (2, 2), "{all}");
+    assert_eq!((all.matches("BEGIN CERTIFICATE").count(), all.matches("PUBLIC ROOTS").count()), (4, 2), "{all}");
+    // The trust store of Java has the same roots.
+    let size = |options: &[&str]| {
+        let script = "wc -c < \"$WXPAY_SANDBOX/truststore.p12\"";
+        let mut wxpay = wxpay(&[&["sandbox", "exec"], options, &["--", "sh", "-c", script]].concat());
+        let printed = text(&wxpay.env("SSL_CERT_FILE", roots.path()).output().expect("wxpay").stdout);
+        printed.trim().parse::<usize>().expect("a size")
+    };
+    assert!(size(&["--allow", "example.com"]) > size(&[]) + 300);
+}
+
+#[test]
+fn the_path_of_java_s_trust_store_can_contain_a_space() {
+    let parent = tempfile::tempdir().expect("folder");
+    let dir = parent.path().join("a b");
+    let options =
+        ["sandbox", "--dir", dir.to_str().expect("path"), "exec", "--", "sh", "-c", "echo $JAVA_TOOL_OPTIONS"];
+    let printed = text(&wxpay(&options).output().expect("wxpay").stdout);
+    assert!(printed.contains("a b/truststore.p12\" -D") && printed.contains(" \"-Djavax"), "{printed}");
 }
 
 #[test]
