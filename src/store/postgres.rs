@@ -143,7 +143,9 @@ impl PostgresStore {
     /// # Errors
     /// Fails if the database is unavailable, or the user may not create tables.
     pub async fn create_table(&self) -> Result<(), BoxError> {
-        let schema = self.schema();
+        // Processes that start together wait for each other: concurrent statements with IF NOT
+        // EXISTS can fail. The lock ends with the batch, which is one transaction.
+        let schema = format!("SELECT pg_advisory_xact_lock(hashtext('{}')); {}", self.table, self.schema());
         self.run(move |client| async move { client.batch_execute(&schema).await }).await
     }
 

@@ -343,6 +343,22 @@ fn a_transaction_records_a_notification_once() {
     });
 }
 
+/// `CREATE TABLE IF NOT EXISTS` fails if another session creates the table at the same moment.
+#[test]
+fn processes_that_start_together_create_the_table() {
+    let Some(server) = Postgres::start() else { return };
+    run(async {
+        let stores: Vec<_> = (0..8).map(|_| PostgresStore::new(&server.url()).expect("url")).collect();
+        for round in 0..5 {
+            let named = stores.iter().map(|store| store.clone().table(&format!("store_{round}")).expect("name"));
+            let creating: Vec<_> = named.map(|store| tokio::spawn(async move { store.create_table().await })).collect();
+            for created in creating {
+                created.await.expect("task").expect("the table");
+            }
+        }
+    });
+}
+
 #[test]
 fn rows_of_postgres_are_deleted_when_their_time_is_over() {
     let Some(server) = Postgres::start() else { return };
