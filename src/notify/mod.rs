@@ -135,8 +135,8 @@ impl NotificationVerifier {
         })
     }
 
-    /// Replaces the store that detects replays. Use a shared store if several instances share one
-    /// `notify_url`.
+    /// Replaces the store that detects replays. If several instances share one `notify_url`, use a
+    /// shared store, unless they share an [inbox](Self::inbox).
     #[must_use]
     pub fn replay_store(self, store: impl ReplayStore) -> Self {
         NotificationVerifier(Arc::new(VerifierInner { replay_store: Arc::new(store), ..self.into_inner() }))

@@ -11,7 +11,8 @@ use crate::transport::BoxFuture;
 const MAX_ENTRIES: usize = 100_000;
 
 /// A store of received notifications, which detects replays. The default store is in the memory of
-/// this process. If several instances share one `notify_url`, implement a shared store:
+/// this process. `RedisStore` and `PostgresStore` are shared by several instances, and so is an
+/// implementation of yours:
 ///
 /// ```
 /// use wechatpay_chain::notify::ReplayStore;
