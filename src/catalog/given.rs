@@ -117,7 +117,8 @@ impl<'a> Given<'a> {
         Given { variables, query, headers, body, encrypt, adds_serial: false, has_only_variables: true }
     }
 
-    /// The path with the values of its variables. Its query counts if there is no other.
+    /// The path with the values of its variables. The query of the path is used if the options have
+    /// none.
     pub(super) fn expand(&mut self, path: &str) -> Option<String> {
         let template = Template::parse(path).ok()?;
         let value = |name: &str| self.variables.iter().find(|(given, _)| *given == name).map(|(_, value)| *value);

@@ -42,7 +42,7 @@ pub(super) fn run(
     mut state: impl FnMut() -> Result<Option<Value>, Failure>,
 ) -> Result<(), Failure> {
     let mut printed = Printed::default();
-    // The sandbox has stopped when there is no state.
+    // `None`: the sandbox has stopped.
     while let Some(state) = state()? {
         let mut text = String::new();
         for entry in printed.new_entries(&state).iter().filter(|entry| is_selected(arguments, entry)) {

@@ -51,7 +51,7 @@ pub struct Pages {
     last: Value,
 }
 
-/// What follows the pages that were read.
+/// The state after the pages that were read.
 enum Next {
     First,
     /// A page, with this value of a parameter of the query.
@@ -137,7 +137,7 @@ fn check(options: &Value) -> Result<(), String> {
     }
 }
 
-/// What follows a page, from the query of its call and its body.
+/// Decides from the query of a call and the body of its page which page follows.
 fn following(query: &Map<String, Value>, body: &Value) -> Result<Next, String> {
     match body.get("next_page_token") {
         None | Some(Value::Null) if query.contains_key("page_token") => return Ok(Next::End),

@@ -12,7 +12,8 @@ use crate::error::BoxError;
 /// The body of the reply that requests another delivery.
 const TRY_AGAIN: &str = "try again later";
 
-/// What became of a notification, and the response to WeChat Pay: a [`Reply`] or a [`v2::Reply`].
+/// The outcome of handling a notification, and the response to WeChat Pay: a [`Reply`] or a
+/// [`v2::Reply`].
 ///
 /// It converts into the reply and into an `http::Response<Bytes>`. With the feature `axum`, a
 /// handler can return it.

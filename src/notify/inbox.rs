@@ -120,7 +120,7 @@ struct Task {
     response: Option<oneshot::Sender<Outcome>>,
 }
 
-/// Why the handler is no longer awaited.
+/// The reason to stop waiting for the handler.
 enum Ended {
     Returned(Result<(), Failure>),
     /// The lease is lost, or cannot be renewed in time.
@@ -294,7 +294,7 @@ impl Work {
         let mut report = Report(Some(report));
         let run = async move {
             let handler = async move { handler().await };
-            // A dropped sender cancels, too: nobody renews the lease any more.
+            // A dropped sender cancels, too, because the lease is then no longer renewed.
             let cancelled = async move { drop(cancelled.await) };
             report.send(match race(cancelled, handler).await {
                 Race::First(()) => Err(Failure::Dropped),

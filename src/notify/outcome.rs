@@ -1,11 +1,12 @@
-//! What became of a notification.
+//! The outcome of handling a notification.
 
 use std::fmt;
 
 use crate::error::{BoxError, Error};
 
-/// What became of a notification. The response is a success only for [`Success`](Self::Success) and
-/// [`Repeated`](Self::Repeated); otherwise WeChat Pay delivers the notification again.
+/// The outcome of handling a notification. The response is a success only for
+/// [`Success`](Self::Success) and [`Repeated`](Self::Repeated); otherwise WeChat Pay delivers the
+/// notification again.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Outcome {

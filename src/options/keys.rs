@@ -96,8 +96,8 @@ impl Default for Options {
     }
 }
 
-/// What a verb takes as the options of a call: a JSON object, `()` for no options, [`Options`], or
-/// a [`Media`].
+/// The types that a verb accepts as the options of a call: a JSON object, `()` for no options,
+/// [`Options`], or a [`Media`].
 ///
 /// ```
 /// # use wechatpay_chain::{Chain, Error, IntoOptions, Response};

@@ -71,21 +71,21 @@ impl Options {
         self.with("base_uri", base_uri.into())
     }
 
-    /// Limits the whole call; zero is no limit. By default, the limit of the client applies.
+    /// Limits the duration of the whole call. Zero means no limit. The default is the client's limit.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.config.timeout = Some(timeout);
         self
     }
 
-    /// Limits each attempt to connect; zero is no limit.
+    /// Limits the duration of each attempt to connect. Zero means no limit.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.config.http.connect_timeout = Some(timeout);
         self
     }
 
-    /// Limits the wait for each piece of the response; zero is no limit.
+    /// Limits the wait for each piece of the response. Zero means no limit.
     #[must_use]
     pub fn read_timeout(mut self, timeout: Duration) -> Self {
         self.config.read_timeout = Some(timeout);

@@ -53,7 +53,7 @@ const REDIS_TIMEOUT: Duration = Duration::from_millis(250);
 /// permit when a refusal arrives is still sent.
 ///
 /// The layer is outside of the option `retry`: the further attempts of a call use no permit, and a
-/// refusal that a retry has overcome pauses nobody. Use one of the two.
+/// refusal after which a retry succeeds causes no pause. Use one of the two.
 #[derive(Clone)]
 pub struct RateLimit(Arc<Inner>);
 

@@ -14,7 +14,7 @@ const APPID: &str = "wxd678efh567hg6787";
 /// The amount, in fen, and the number of things, where nothing determines them.
 const AMOUNT: u64 = 100;
 
-/// The state of an order that nobody has paid.
+/// The state of an order that was not paid.
 pub(super) const UNPAID: &str = "NOTPAY";
 
 /// What determines the values of an object.

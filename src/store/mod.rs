@@ -63,7 +63,7 @@ pub enum Claim {
 /// A held key becomes absent when its lease ends, and a key that is done when its retention ends.
 /// Both times are measured by the store's clock. `claim` with the same token renews a lease, also
 /// after it has ended, unless another token holds the key. `complete` does not depend on the
-/// token, because the work has been done, whoever holds the key now.
+/// token, because the work has been done even if another token holds the key now.
 pub trait Store: Send + Sync + 'static {
     /// Claims a key, or renews the claim of the same token, for the time `lease` from now on.
     ///

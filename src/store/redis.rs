@@ -147,8 +147,8 @@ impl RedisStore {
     }
 
     /// Sends a command on the background runtime, which the connection belongs to. If this future
-    /// is dropped, the command is withdrawn unless it was sent: it could claim a key that nobody
-    /// works on. A connection that is being opened is kept, and one that does not respond in time
+    /// is dropped, the command is withdrawn unless it was sent: it could claim a key without a
+    /// worker. A connection that is being opened is kept, and one that does not respond in time
     /// is replaced, whether or not a caller still waits.
     pub(super) fn send<T>(&self, command: Cmd) -> impl Future<Output = Result<T, BoxError>> + Send + 'static
     where
