@@ -160,19 +160,9 @@ impl<'t> Porter<'t> {
             }
         };
         self.frame().hoisted.push((depth, code));
-        self.frame().vars.insert(
-            name.to_owned(),
-            Var {
-                rust: rust.clone(),
-                ty,
-                form: Form::Place,
-                literal,
-                origin: None,
-                block: depth,
-                loops: 0,
-                mutable: true,
-            },
-        );
+        self.frame()
+            .vars
+            .insert(name.to_owned(), Var { literal, block: depth, mutable: true, ..Var::place(rust.clone(), ty) });
         format!("{rust} = {value};")
     }
 

@@ -316,16 +316,7 @@ impl<'t> Porter<'t> {
                 .unwrap_or_default()
                 .to_owned();
             let (loops, block) = (self.frame().loops, self.frame().blocks.len() + 1);
-            let var = Var {
-                rust: rust.clone(),
-                ty: error.clone(),
-                form: Form::Place,
-                literal: None,
-                origin: None,
-                block,
-                loops,
-                mutable: false,
-            };
+            let var = Var { block, loops, ..Var::place(rust.clone(), error.clone()) };
             let shadowed = self.frame().vars.insert(name.clone(), var);
             let code = self.block(body);
             match shadowed {

@@ -44,16 +44,10 @@ impl<'t> Porter<'t> {
     }
 
     /// The constructor as `new`: its properties are variables until the object is used as a whole.
-    pub(super) fn constructor(
-        &mut self,
-        number: usize,
-        class: &Rc<Class<'t>>,
-        method: &Method<'t>,
-        members: &[Node<'t>],
-    ) -> String {
+    pub(super) fn constructor(&mut self, class: &Rc<Class<'t>>, method: &Method<'t>, members: &[Node<'t>]) -> String {
         let Some(body) = field(method.node, "body") else { return String::new() };
         if contains_return(body) {
-            return self.constructor_by_method(number, class, method, members);
+            return self.constructor_by_method(class, method, members);
         }
         let comments = self.comments_above(method.node, members, "///");
         let names = self.parameter_names(method.node);
@@ -174,13 +168,12 @@ impl<'t> Porter<'t> {
     /// A constructor that returns early: a method of an object that has its defaults.
     pub(super) fn constructor_by_method(
         &mut self,
-        number: usize,
         class: &Rc<Class<'t>>,
         method: &Method<'t>,
         members: &[Node<'t>],
     ) -> String {
         let own = Method { rust: "construct".to_owned(), is_public: false, ..method.clone() };
-        let mut code = self.method(number, class, &own, members, "construct");
+        let mut code = self.method(class, &own, members, "construct");
         let Some(signature) = self.method_signature(class, method) else { return code };
         let names = self.parameter_names(method.node);
         let rust: Vec<String> = names.iter().map(|name| snake(name)).collect();
@@ -224,7 +217,7 @@ impl<'t> Porter<'t> {
 
 /// A place that can be changed.
 pub(super) fn place(rust: String, ty: Type) -> Var {
-    Var { rust, ty, form: Form::Place, literal: None, origin: None, block: 1, loops: 0, mutable: true }
+    Var { mutable: true, ..Var::place(rust, ty) }
 }
 
 /// `Self { ... }`

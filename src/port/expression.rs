@@ -178,16 +178,7 @@ impl<'t> Porter<'t> {
         let rust = self.fresh_here(name);
         let text = super::text::comment("//", &format!("PHP, line {}: {}", super::syntax::line(node), self.text(node)));
         self.frame().hoisted.push((1, format!("{text}\nlet {rust}: {} = {todo};", ty.name())));
-        let var = super::frame::Var {
-            rust: rust.clone(),
-            ty: ty.clone(),
-            form: Form::Place,
-            literal: None,
-            origin: None,
-            block: 1,
-            loops: 0,
-            mutable: false,
-        };
+        let var = super::frame::Var::place(rust.clone(), ty.clone());
         self.frame().vars.insert(name.to_owned(), var);
         Expr::place(rust, ty)
     }

@@ -23,6 +23,13 @@ pub(super) struct Var {
     pub(super) mutable: bool,
 }
 
+impl Var {
+    /// A place that keeps its value, declared at the beginning of a function.
+    pub(super) fn place(rust: String, ty: Type) -> Self {
+        Var { rust, ty, form: Form::Place, literal: None, origin: None, block: 1, loops: 0, mutable: false }
+    }
+}
+
 /// The ways in which control leaves a function or a block.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Flow {

@@ -44,11 +44,11 @@ impl<'t> Porter<'t> {
         let written = |method: &&Method<'t>| method.is_static || !class.is_abstract;
         for method in class.methods.iter().filter(written) {
             let item = if method.name == "__construct" {
-                self.constructor(number, &class, method, &members)
+                self.constructor(&class, method, &members)
             } else if method.name.ends_with("::__construct") {
-                self.method(number, &class, method, &members, "construct")
+                self.method(&class, method, &members, "construct")
             } else {
-                self.method(number, &class, method, &members, "")
+                self.method(&class, method, &members, "")
             };
             items.push(item);
         }
@@ -210,13 +210,11 @@ impl<'t> Porter<'t> {
 
     pub(super) fn method(
         &mut self,
-        number: usize,
         class: &Rc<Class<'t>>,
         method: &Method<'t>,
         members: &[Node<'t>],
         word: &str,
     ) -> String {
-        let _ = number;
         let mut out = self.comments_above(method.node, members, "///");
         let body = field(method.node, "body").unwrap_or(method.node);
         let names = self.parameter_names(method.node);

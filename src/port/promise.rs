@@ -193,16 +193,7 @@ impl<'t> Porter<'t> {
             if !frame.is_used(name) {
                 rust = format!("_{}", rust.trim_start_matches('_'));
             }
-            let var = Var {
-                rust: rust.clone(),
-                ty: takes.clone(),
-                form: Form::Place,
-                literal: None,
-                origin: None,
-                block: 1,
-                loops: 0,
-                mutable: false,
-            };
+            let var = Var::place(rust.clone(), takes.clone());
             frame.vars.insert(name.to_owned(), var);
         }
         let head = self.copied(&mut frame);

@@ -190,16 +190,7 @@ impl<'t> Porter<'t> {
         let rust = self.fresh_here(name);
         self.frame().loops += 1;
         let (loops, block) = (self.frame().loops, self.frame().blocks.len() + 1);
-        let var = Var {
-            rust: rust.clone(),
-            ty: Type::Int,
-            form: Form::Place,
-            literal: None,
-            origin: None,
-            block,
-            loops,
-            mutable: false,
-        };
+        let var = Var { block, loops, ..Var::place(rust.clone(), Type::Int) };
         self.frame().vars.insert(name.to_owned(), var);
         let code = self.block(body);
         self.frame().loops -= 1;

@@ -219,7 +219,8 @@ impl<'t> Porter<'t> {
         let parameters = letters.zip(&stub.parameters).map(|(letter, ty)| format!("{letter}: {}", ty.parameter()));
         let parameters: Vec<String> = own.into_iter().chain(parameters).collect();
         let word = if lines.len() == 1 { "line" } else { "lines" };
-        // The merchant replaces this `todo!` of the generated program; this program does not run it.
+        // A `todo!` of the generated program, which the merchant replaces. This program does not
+        // run it.
         format!(
             "/// PHP: {}, {word} {}.\npub fn {name}({}) -> Result<{}, BoxError> {{\n    todo!({})\n}}",
             stub.php,
