@@ -71,7 +71,8 @@ impl Options {
         self.with("base_uri", base_uri.into())
     }
 
-    /// Limits the duration of the whole call. Zero means no limit. The default is the client's limit.
+    /// Limits the duration of the whole call. Zero means no limit. The default is that of the
+    /// client.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.config.timeout = Some(timeout);

@@ -2,6 +2,7 @@
 
 mod hints;
 mod inbox;
+mod inbox_v2;
 mod processes;
 pub(crate) mod servers;
 mod stores;
