@@ -21,6 +21,6 @@ fn main() -> Result<(), Error> {
         "notify_url": "https://example.com/notify",
         "amount": { "total": 888 },
     }}))?;
-    println!("{}", response.json()?["code_url"]);
+    println!("{}", response.field::<String>("code_url")?);
     Ok(())
 }

@@ -99,9 +99,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// Prints the response to a form of the call.
 fn show(form: &str, response: Response) -> Result<(), Error> {
-    let token = &response.json()?["permission_token"];
+    let token: String = response.field("permission_token")?;
     let (status, verified) = (response.status().as_u16(), response.is_verified());
-    println!("{form:<24} {status:<6} {verified:<8} {}", token.as_str().unwrap_or("none"));
+    println!("{form:<24} {status:<6} {verified:<8} {token}");
     Ok(())
 }
 

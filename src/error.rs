@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use http::StatusCode;
 
@@ -16,7 +17,8 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 /// of WeChat Pay's payment, refund and transfer endpoints.
 const OUTCOME_UNKNOWN: [&str; 5] = ["SYSTEM_ERROR", "SYSTEMERROR", "BANK_ERROR", "BANKERROR", "USERPAYING"];
 
-/// The error type of this crate. It is the size of one pointer.
+/// The error type of this crate. It is the size of one pointer. Clones
+/// share the source and the body of the response.
 ///
 /// The `Display` output is a single line with the call, the cause and the fix. The call is shown
 /// without the values of its variables. An error never contains a key, a signature or a value of
@@ -40,8 +42,10 @@ const OUTCOME_UNKNOWN: [&str; 5] = ["SYSTEM_ERROR", "SYSTEMERROR", "BANK_ERROR",
 /// assert_eq!(error.response().map(|response| response.status().as_u16()), Some(404));
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
+#[derive(Clone)]
 pub struct Error(Box<ErrorInner>);
 
+#[derive(Clone)]
 struct ErrorInner {
     kind: ErrorKind,
     call: Option<String>,
@@ -53,7 +57,7 @@ struct ErrorInner {
     earlier_sent: bool,
     /// Nothing was sent, although the kind does not imply it.
     not_sent: bool,
-    source: Option<BoxError>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
     response: Option<Response>,
 }
 
@@ -101,7 +105,7 @@ impl Error {
     /// JSON in WeChat Pay's format.
     pub(crate) fn from_response(response: Response) -> Self {
         let kind = ErrorKind::of_status(response.status()).unwrap_or(ErrorKind::Redirect);
-        let json = response.json().ok();
+        let json: Option<serde_json::Value> = response.json().ok();
         let field = |name: &str| json.as_ref()?.get(name)?.as_str().map(str::to_owned);
         let (code, message) = (field("code"), field("message"));
         let message = message.unwrap_or_else(|| match response.status().as_u16() {
@@ -129,7 +133,7 @@ impl Error {
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(source.into().into());
         self
     }
 

@@ -7,9 +7,10 @@ use super::args::{ConfigArgs, Doctor};
 use super::doctor_report::Report;
 use super::failure::Failure;
 use super::settings::{self, Settings};
-use super::{doctor_calls, environment};
+use super::{config_file, doctor_calls};
 use crate::client::Client;
 use crate::client::builder::ClientBuilder;
+use crate::client::environment;
 use crate::client::factory::pem_or_file;
 use crate::crypto::certificate::is_decimal_serial;
 use crate::crypto::{Certificate, PrivateKey, PublicKey};
@@ -32,7 +33,7 @@ pub(super) fn run(config: &ConfigArgs, doctor: &Doctor) -> Result<(), Failure> {
     }
     match settings::load(config, Settings::default()) {
         Ok(settings) => {
-            if let Some(file) = environment::config_file(config) {
+            if let Some(file) = config_file::find(config) {
                 report.ok("settings file", file.display().to_string());
             }
             report.ok("settings", format!("{} settings", settings.count()));

@@ -129,7 +129,7 @@ fn verify(client: &Client, captured: Captured) -> Result<Value, Error> {
 
 /// The notification with its resource in plain text.
 fn readable(notification: &notify::Notification) -> Value {
-    let mut shown = notification.json().clone();
+    let mut shown = notification.envelope().clone();
     shown["resource"] = notification.resource().clone();
     shown
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::args::{ConfigArgs, Sandbox as Arguments, SandboxControl};
 use super::failure::Failure;
 use super::sandbox_logs::{self, SandboxLogs};
-use super::{environment, output, sandbox_exec, translate};
+use super::{config_file, output, sandbox_exec, translate};
 use crate::catalog::Catalog;
 use crate::sandbox::{Sandbox, SandboxBuilder, data_dir, trigger};
 
@@ -36,7 +36,7 @@ pub(super) fn run(config: &ConfigArgs, arguments: &Arguments) -> Result<(), Fail
 
 /// The folder of the settings file, if a sandbox runs in it.
 fn folder_of_config(config: &ConfigArgs) -> Option<PathBuf> {
-    let folder = environment::config_file(config)?.parent()?.to_owned();
+    let folder = config_file::find(config)?.parent()?.to_owned();
     folder.join(data_dir::RUNNING).is_file().then_some(folder)
 }
 

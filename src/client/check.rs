@@ -79,7 +79,7 @@ impl Client {
                  decrypt its fields with PrivateKey::decrypt_fields",
             )
         })?;
-        let mut json = response.json()?;
+        let mut json: Value = response.json()?;
         let paths = call.encrypted_in_response(&json);
         if !paths.is_empty() {
             let key = self.inner.merchant_key.as_ref().ok_or_else(|| {

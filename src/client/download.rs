@@ -17,6 +17,7 @@ use crate::pipeline::response::Response;
 use crate::pipeline::send::Promise;
 use crate::proto::json_depth;
 use crate::proto::template::path_for_messages;
+use crate::transport::sink::FileCheck;
 
 /// The download of a file. [`Client::download`](crate::Client::download) creates it from the
 /// response that describes the file.
@@ -58,8 +59,7 @@ use crate::proto::template::path_for_messages;
 pub struct Download {
     inner: Arc<ClientInner>,
     url: String,
-    digest: FileDigest,
-    decryptor: Option<GcmDecryptor>,
+    check: FileCheck,
     options: Options,
 }
 
@@ -97,7 +97,7 @@ impl Download {
                 "the response is not verified, so the digest in it cannot be trusted: use the response of a successful call",
             ));
         }
-        let json = response.json()?;
+        let json: Value = response.json()?;
         if json.get(COUNT).is_none() && json.get(LIST).is_none() {
             return Ok(vec![Download::file(inner, &json)?]);
         }
@@ -136,7 +136,8 @@ impl Download {
             Some(encrypted) => Some(decryptor(&inner.decrypt(encrypted)?, field("nonce")?)?),
             None => None,
         };
-        Ok(Download { inner: Arc::clone(inner), url: url.to_owned(), digest, decryptor, options: Options::new() })
+        let check = FileCheck { digest, decryptor };
+        Ok(Download { inner: Arc::clone(inner), url: url.to_owned(), check, options: Options::new() })
     }
 
     /// Sets a function that is called while the file is received. Its arguments are the number of
@@ -197,8 +198,8 @@ impl Download {
     }
 
     fn send(self) -> Promise<Response> {
-        let Download { inner, url, digest, decryptor, mut options } = self;
-        options.check_digest(digest, decryptor);
+        let Download { inner, url, check, mut options } = self;
+        options.check_file(check);
         inner.call_uri(Method::GET, &url, options)
     }
 }

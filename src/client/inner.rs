@@ -21,7 +21,7 @@ use crate::options::Options;
 use crate::options::keys::RESERVED;
 use crate::pipeline::call_config::CallConfig;
 use crate::pipeline::platform_keys::PlatformKeys;
-use crate::pipeline::response::{Response, Slot};
+use crate::pipeline::response::Response;
 use crate::pipeline::send::Promise;
 use crate::pipeline::send::{Pipeline, PreparedCall};
 use crate::pipeline::sign::Credential;
@@ -37,6 +37,7 @@ use crate::proto::v2;
 #[cfg(feature = "aws-lc-rs")]
 use crate::proto::verify::SERIAL;
 use crate::transport::http_client::HttpClient;
+use crate::transport::slot::Slot;
 
 /// The state that all clones and chains of a client share.
 pub(crate) struct ClientInner {
@@ -152,7 +153,7 @@ impl ClientInner {
         template: &Template,
         options: Options,
     ) -> Result<Box<PreparedCall>, Error> {
-        let Options { spec, mut config, sink, progress, decryptor, digest, .. } = options;
+        let Options { spec, mut config, sink, progress, file_check, .. } = options;
         if let Some(template) = &mut config.http.debug {
             *template = path.into();
         }
@@ -178,7 +179,7 @@ impl ClientInner {
         }
         let file = match sink {
             Some(sink) => {
-                let (open, file) = sink.open(progress, decryptor, digest)?;
+                let (open, file) = sink.open(progress, file_check.and_then(|check| check.take()))?;
                 config.sink = Some(Slot::new(open));
                 Some(file)
             }

@@ -11,10 +11,16 @@ mod check;
 pub(crate) mod checks;
 pub(crate) mod connections;
 pub(crate) mod download;
+#[cfg(feature = "settings")]
+pub(crate) mod environment;
 pub(crate) mod factory;
 pub(crate) mod inner;
 pub(crate) mod pages;
 pub(crate) mod payment;
+#[cfg(feature = "settings")]
+pub(crate) mod settings;
+#[cfg(feature = "settings")]
+mod sources;
 
 use std::fmt;
 use std::ops;
@@ -63,7 +69,7 @@ use crate::pipeline::send::Promise;
 ///     "transaction_id": "1217752501201407033233368018",
 ///     "query": { "mchid": "1900000109" },
 /// }))?;
-/// println!("{}", order.json()?["trade_state"]);
+/// println!("{}", order.field::<String>("trade_state")?);
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 #[derive(Clone)]
@@ -80,60 +86,6 @@ impl Client {
     /// Returns a builder with the default settings. [`ClientBuilder`] describes the settings.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::new()
-    }
-
-    /// Builds a client from a JSON object with the keys of PHP's `Builder::factory`.
-    ///
-    /// The following keys are required; [`ClientBuilder`] lists the exceptions. `file://` is
-    /// followed by a path.
-    ///
-    /// - `mchid`: the merchant ID, a string or a number
-    /// - `serial`: the serial number of the merchant certificate, as hexadecimal digits
-    /// - `privateKey`: the merchant's private key, as PEM text or `file://`
-    /// - `certs`: the platform keys, as an object. Each member's name is `PUB_KEY_ID_...` or the
-    ///   serial number of a certificate, and its value is PEM text or `file://`
-    ///
-    /// The other keys are optional. [`ClientBuilder`] has a method for each of them, which
-    /// describes the details.
-    ///
-    /// - `apiv3_key`: the APIv3 key. With it, `certs` is optional, because the client downloads the
-    ///   platform certificates. The PHP SDK does not have this key
-    /// - `secret`: the APIv2 key
-    /// - `merchant`: the merchant certificate for APIv2 calls with the option `security`: an object
-    ///   with `cert` and `key` (paths, `file://` or PEM text), or with `pkcs12` (a path) and
-    ///   `passphrase` (feature `pkcs12`)
-    /// - `base_uri`: the base URI; the default is `https://api.mch.weixin.qq.com/`
-    /// - `backup_uri`: the backup host, used if no connection to `base_uri` can be made; `""` for
-    ///   none
-    /// - `timeout`, `connect_timeout`: the time limits in seconds; the defaults are 30 and 10; 0
-    ///   for no limit
-    /// - `keep_warm`: how many seconds a connection is kept ready after a call; 0 for never
-    /// - `retry`: the number of retries, by default 0, or an object with `times` and `pause` in
-    ///   seconds
-    /// - `proxy`: a URL, or an object with `http`, `https` and `no`
-    /// - `root_certificate`: an additional certificate authority, as PEM text or `file://`
-    ///
-    /// ```no_run
-    /// use serde_json::json;
-    /// use wechatpay_chain::Client;
-    ///
-    /// let client = Client::factory(json!({
-    ///     "mchid": "1900000109",
-    ///     "serial": "3775B6A45ACD588826D15E583A95F5DD40E3FF01",
-    ///     "privateKey": "file:///etc/wechatpay/apiclient_key.pem",
-    ///     "certs": {
-    ///         "PUB_KEY_ID_0119000001092024111100326200001234":
-    ///             "file:///etc/wechatpay/pub_key.pem",
-    ///     },
-    /// }))?;
-    /// # Ok::<(), wechatpay_chain::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Fails with [`ErrorKind::Config`] if a key is missing or unknown, or if its value is invalid.
-    /// The message names the key.
-    pub fn factory(settings: Value) -> Result<Client, Error> {
-        ClientBuilder::from_settings(settings)?.build()
     }
 
     /// Starts a chain with one segment. See [`Chain::seg`].

@@ -31,11 +31,14 @@ use crate::proto::json_type::kind;
 /// # sandbox.stub("GET", "v3/merchant-service/complaints-v2", 200, json!({
 /// #     "data": [{ "complaint_id": "1" }], "limit": 10, "offset": 0, "total_count": 1,
 /// # }));
+/// #[derive(serde::Deserialize)]
+/// struct Complaint { complaint_id: String }
+///
 /// let complaints = client.chain("v3/merchant-service/complaints-v2");
 /// let query = json!({ "begin_date": "2026-11-01", "end_date": "2026-11-30", "limit": 10 });
 /// for page in complaints.pages(json!({ "query": query })) {
-///     for complaint in page?.json()?["data"].as_array().into_iter().flatten() {
-///         println!("{}", complaint["complaint_id"]);
+///     for complaint in page?.field::<Vec<Complaint>>("data")? {
+///         println!("{}", complaint.complaint_id);
 ///     }
 /// }
 /// # Ok::<(), wechatpay_chain::Error>(())
@@ -90,7 +93,7 @@ impl Pages {
         }
         let query = options["query"].as_object().cloned().unwrap_or_default();
         let page = self.chain.get_async(options).await?;
-        let body = page.json()?;
+        let body: Value = page.json()?;
         let last = std::mem::replace(&mut self.last, body);
         self.next = match following(&query, &self.last) {
             Ok(Next::Page(..)) if self.last == last => Next::Failed(self.unknown("it is the same as the page before")),

@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::oneshot;
 
 use super::v2;
-use super::{Handled, MAX_BYTES, Notification, NotificationVerifier, Reply};
+use super::{Handled, MAX_BYTES, Notification, NotificationVerifier, Outcome, Reply};
 use crate::error::{Error, ErrorKind};
 use crate::transport::runtime;
 
@@ -22,20 +22,22 @@ use crate::transport::runtime;
 const MAX_WAIT: Duration = Duration::from_secs(15);
 
 /// Extracts an authentic notification in a handler whose state contains a [`NotificationVerifier`].
-/// If the request is rejected, the response is [`Reply::to`], and the handler is not called.
+/// If the request is rejected, the response is [`Reply::to`], and the handler is not called. A
+/// handler that takes a `Result<Notification, Handled>` is called also then. [`Handled::outcome`]
+/// returns the reason, which the response omits.
 impl<S> FromRequest<S> for Notification
 where
     NotificationVerifier: FromRef<S>,
     S: Send + Sync,
 {
-    type Rejection = Reply;
+    type Rejection = Handled;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Reply> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Handled> {
         let verifier = NotificationVerifier::from_ref(state);
         let (parts, body) = request.into_parts();
-        let body = read_body(body, MAX_WAIT).await.map_err(|error| Reply::to(&error))?;
+        let body = read_body(body, MAX_WAIT).await.map_err(Outcome::Rejected)?;
         let verified = verifier.verify_async(&parts.headers, &body).await;
-        verified.map_err(|error| Reply::to(&error))
+        Ok(verified.map_err(Outcome::Rejected)?)
     }
 }
 
@@ -45,12 +47,12 @@ where
     v2::NotificationVerifier: FromRef<S>,
     S: Send + Sync,
 {
-    type Rejection = v2::Reply;
+    type Rejection = Handled<v2::Reply>;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, v2::Reply> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Handled<v2::Reply>> {
         let verifier = v2::NotificationVerifier::from_ref(state);
         let body = read_body(request.into_body(), MAX_WAIT).await;
-        body.and_then(|body| verifier.verify(&body)).map_err(|error| v2::Reply::to(&error))
+        Ok(body.and_then(|body| verifier.verify(&body)).map_err(Outcome::Rejected)?)
     }
 }
 

@@ -236,9 +236,9 @@ impl VerifierInner {
     }
 
     fn decrypt(&self, body: Bytes) -> Result<Notification, Error> {
-        let json: Value = serde_json::from_slice(&body)
+        let envelope: Value = serde_json::from_slice(&body)
             .map_err(|error| decode_error(format!("the notification is not JSON: {error}")))?;
-        let encrypted = &json["resource"];
+        let encrypted = &envelope["resource"];
         let field = |name: &str| {
             let text = encrypted.get(name).and_then(Value::as_str);
             text.ok_or_else(|| decode_error(format!("the notification's resource has no {name}")))
@@ -253,7 +253,7 @@ impl VerifierInner {
         let plain = self.apiv3_key.decrypt(field("ciphertext")?, field("nonce")?, associated_data)?;
         let resource = serde_json::from_slice(&plain)
             .map_err(|error| decode_error(format!("the notification's resource is not JSON: {error}")))?;
-        Ok(Notification { json, resource, body })
+        Ok(Notification { envelope, resource, body })
     }
 }
 
@@ -297,20 +297,20 @@ fn decode_error(message: impl Into<String>) -> Error {
 /// assert_eq!(notification.event_type(), "TRANSACTION.SUCCESS");
 /// assert_eq!(notification.original_type(), "transaction");
 /// assert_eq!(notification.resource()["out_trade_no"], "order-1");
-/// let paid: Paid = notification.resource_as()?;
+/// let paid: Paid = notification.json()?;
 /// assert_eq!((paid.out_trade_no.as_str(), paid.amount.total), ("order-1", 100));
 /// # Ok::<(), wechatpay_chain::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct Notification {
-    json: Value,
+    envelope: Value,
     resource: Value,
     body: Bytes,
 }
 
 impl Notification {
     fn text(&self, name: &str) -> &str {
-        self.json.get(name).and_then(Value::as_str).unwrap_or_default()
+        self.envelope.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// Returns the ID of the notification, which is the same in each delivery.
@@ -347,7 +347,7 @@ impl Notification {
     /// Returns the type of the resource, such as `transaction`.
     #[must_use]
     pub fn original_type(&self) -> &str {
-        self.json["resource"].get("original_type").and_then(Value::as_str).unwrap_or_default()
+        self.envelope["resource"].get("original_type").and_then(Value::as_str).unwrap_or_default()
     }
 
     /// Returns the decrypted resource: the order, the refund, ...
@@ -367,18 +367,18 @@ impl Notification {
     ///
     /// # Errors
     /// Fails with [`ErrorKind::Decode`] if the resource does not match `T`.
-    pub fn resource_as<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
         json_decode::from_value(&self.resource)
             .map_err(|reason| decode_error(format!("the resource does not match the expected type: {reason}")))
     }
 
-    /// Returns the whole notification as received, with the encrypted resource.
-    #[must_use]
-    pub fn json(&self) -> &Value {
-        &self.json
+    /// The whole notification as received, with the encrypted resource.
+    #[cfg(feature = "cli")]
+    pub(crate) fn envelope(&self) -> &Value {
+        &self.envelope
     }
 
-    /// Returns the raw body.
+    /// Returns the raw body: the whole notification as received, with the encrypted resource.
     #[must_use]
     pub fn body(&self) -> &Bytes {
         &self.body

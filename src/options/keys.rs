@@ -12,15 +12,14 @@ use super::media::Media;
 use super::read;
 #[cfg(feature = "catalog")]
 use crate::catalog::Check;
-use crate::crypto::file_digest::FileDigest;
-use crate::crypto::gcm_decryptor::GcmDecryptor;
 use crate::error::Error;
 use crate::pipeline::call_config::CallConfig;
 use crate::proto::excerpt::excerpt;
 use crate::proto::json_depth;
 use crate::proto::json_type::kind;
 use crate::proto::request::{RequestBody, RequestSpec, ReservedNames, exact};
-use crate::transport::sink::{Progress, Sink};
+use crate::transport::sink::{FileCheck, Progress, Sink};
+use crate::transport::slot::Slot;
 
 /// The options of a call: the values of path variables, the body, the query, the headers, and
 /// settings such as time limits.
@@ -50,6 +49,9 @@ use crate::transport::sink::{Progress, Sink};
 ///     .with("card_id", "pbLatjvWOibDc5-TBnbUk1pD12o0")
 ///     .json(&Body { activate_type: "AUTO_ACTIVATE" });
 /// ```
+///
+/// Clones share the writer of [`sink`](Options::sink), which only one call can use.
+#[derive(Clone)]
 pub struct Options {
     pub(crate) spec: RequestSpec,
     pub(crate) config: CallConfig,
@@ -59,17 +61,15 @@ pub struct Options {
     pub(crate) catalog: CatalogOptions,
     pub(crate) sink: Option<Sink>,
     pub(crate) progress: Option<Progress>,
-    /// Decrypts the file in the sink.
-    pub(crate) decryptor: Option<GcmDecryptor>,
-    /// The expected digest of the file in the sink.
-    pub(crate) digest: Option<FileDigest>,
+    /// How the file in the sink is checked.
+    pub(crate) file_check: Option<Slot<FileCheck>>,
     /// The first error in the options. The verb reports it before anything is sent.
     pub(super) error: Option<Error>,
 }
 
 /// The options that need the catalogue.
 #[cfg(feature = "catalog")]
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct CatalogOptions {
     /// In place of the client's setting.
     pub(crate) check: Option<Check>,
@@ -89,8 +89,7 @@ impl Default for Options {
             catalog: CatalogOptions::default(),
             sink: None,
             progress: None,
-            decryptor: None,
-            digest: None,
+            file_check: None,
             error: None,
         }
     }

@@ -32,7 +32,7 @@ use crate::proto::media::MediaFile;
 /// // Upload with the default meta.
 /// let media = Media::from_bytes("licence.png", b"\x89PNG...".as_slice());
 /// let response = client.chain("v3/merchant/media/upload").post(media)?;
-/// println!("{}", response.json()?["media_id"]);
+/// println!("{}", response.field::<String>("media_id")?);
 ///
 /// // Upload with a different meta and another option.
 /// let media = Media::from_bytes("licence.png", b"\x89PNG...".as_slice());

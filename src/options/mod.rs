@@ -11,17 +11,17 @@ mod setters;
 use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::crypto::file_digest::FileDigest;
-use crate::crypto::gcm_decryptor::GcmDecryptor;
 use crate::error::Error;
 use crate::proto::json_depth;
 use crate::proto::request::RequestBody;
-use crate::transport::sink::Sink;
+use crate::transport::sink::{FileCheck, Sink};
+use crate::transport::slot::Slot;
 pub use keys::{IntoOptions, Options};
 pub(crate) use keys::{is_reserved, replacement};
 use media::Media;
@@ -102,7 +102,7 @@ impl Options {
     /// the option `"sink"`.
     #[must_use]
     pub fn sink(mut self, writer: impl Write + Send + 'static) -> Self {
-        let sink = Sink::Writer(Box::new(writer));
+        let sink = Sink::Writer(Slot::new(Box::new(writer)));
         self.set_or_keep_error("sink", |options| options.put_sink(sink));
         self
     }
@@ -123,7 +123,7 @@ impl Options {
     /// ```
     #[must_use]
     pub fn progress(mut self, progress: impl FnMut(u64, Option<u64>) + Send + 'static) -> Self {
-        self.progress = Some(Box::new(progress));
+        self.progress = Some(Arc::new(Mutex::new(progress)));
         self
     }
 
@@ -148,8 +148,8 @@ impl Options {
     }
 
     /// Checks the file in the sink against a digest from a verified response, after decryption.
-    pub(crate) fn check_digest(&mut self, digest: FileDigest, decryptor: Option<GcmDecryptor>) {
-        (self.digest, self.decryptor) = (Some(digest), decryptor);
+    pub(crate) fn check_file(&mut self, check: FileCheck) {
+        self.file_check = Some(Slot::new(check));
         self.config.digest_is_known = true;
     }
 }

@@ -1,16 +1,18 @@
 //! Setters with types, beside the keys of the JSON object. Each is the option of the same name; see
 //! the [table](crate#options).
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::keys::{Options, is_reserved};
 #[cfg(feature = "catalog")]
 use crate::catalog::Check;
 use crate::error::Error;
 use crate::proto::json_depth;
+use crate::transport::sink::Sink;
 
 /// ```
 /// # use wechatpay_chain::sandbox::Sandbox;
@@ -59,6 +61,13 @@ impl Options {
         self.with_serialized("xml", fields)
     }
 
+    /// Sets the fields of the body as `application/x-www-form-urlencoded`, from a map or a
+    /// structure.
+    #[must_use]
+    pub fn form_params(self, fields: &impl Serialize) -> Self {
+        self.with_serialized("form_params", fields)
+    }
+
     /// Sets a header.
     #[must_use]
     pub fn header(self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -98,6 +107,27 @@ impl Options {
     #[must_use]
     pub fn retry(self, times: u32) -> Self {
         self.with("retry", times)
+    }
+
+    /// Sets the proxy of this call, such as `http://proxy.example:3128`. Empty means no proxy.
+    #[must_use]
+    pub fn proxy(self, url: impl Into<String>) -> Self {
+        self.with("proxy", url.into())
+    }
+
+    /// Follows up to this many redirects, at most 20. The default is not to follow any.
+    #[must_use]
+    pub fn max_redirects(self, max: u8) -> Self {
+        self.with("allow_redirects", json!({ "max": max }))
+    }
+
+    /// Saves the body of a 2xx response as a file, completely or not at all. The
+    /// [`Response`](crate::Response) then has no body.
+    #[must_use]
+    pub fn sink_file(mut self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        self.set_or_keep_error("sink", |options| options.put_sink(Sink::Path(path)));
+        self
     }
 
     /// Encrypts the fields of the JSON body at these paths, such as `contact.name`. Several calls

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::pipeline::response::Slot;
 use crate::proto::base_uri::BaseUri;
 use crate::proto::request::SigningInput;
 use crate::transport::http_client::HttpConfig;
 use crate::transport::sink::OpenSink;
+use crate::transport::slot::Slot;
 
 /// How one request is sent and where its response goes. The only type in the extensions of a
 /// request.

@@ -10,16 +10,9 @@ use crate::proto::excerpt::content_description;
 use crate::proto::{json_decode, xml};
 
 impl Response {
-    /// Parses the body as JSON. Keys keep their order. APIv3 amounts are integers, in fen.
-    ///
-    /// # Errors
-    /// Fails with [`ErrorKind::Decode`] if the body is not JSON. The empty body of `204 No Content`
-    /// is not JSON.
-    pub fn json(&self) -> Result<Value, Error> {
-        self.json_as()
-    }
-
-    /// Deserializes the JSON body into a type.
+    /// Deserializes the JSON body: into a type of your own, or into [`Value`] for any JSON, which
+    /// keeps the order of the keys. APIv3 amounts are integers, in fen. [`field`](Self::field)
+    /// returns a single field.
     ///
     /// ```
     /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
@@ -28,14 +21,15 @@ impl Response {
     /// # let response = client.chain("v3/security/echo").post(message)?;
     /// #[derive(serde::Deserialize)]
     /// struct Echo { echo_message: String }
-    /// let echo: Echo = response.json_as()?;
+    /// let echo: Echo = response.json()?;
     /// assert_eq!(echo.echo_message, "hello");
     /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Decode`] if the body is not JSON or does not match the type.
-    pub fn json_as<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
+    /// Fails with [`ErrorKind::Decode`] if the body is not JSON or does not match the type. The
+    /// empty body of `204 No Content` is not JSON.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         json_decode::from_slice(self.body()).map_err(|reason| self.decode_error("JSON", &reason))
     }
 

@@ -11,7 +11,7 @@ use tower::Service;
 use crate::crypto::file_digest::{Algorithm, FileDigest};
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::call_config::CallConfig;
-use crate::pipeline::response::{BodyLocation, BodySource, BodyStream, Response, ResponseInfo, Slot};
+use crate::pipeline::response::{BodyLocation, BodySource, BodyStream, Response, ResponseInfo};
 use crate::pipeline::trace::{self, Part};
 use crate::proto::content_coding::{self, Decoder};
 use crate::proto::v2;
@@ -20,6 +20,7 @@ use crate::transport::BoxFuture;
 use crate::transport::http_client::{Deadlines, HttpClient, ResponseBody};
 use crate::transport::runtime;
 use crate::transport::sink::{OpenSink, SinkWriter};
+use crate::transport::slot::Slot;
 
 /// The maximum length of a response body that is collected in memory, in bytes.
 const MAX_BODY: usize = 16 * 1024 * 1024;

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::error::Error;
+use crate::transport::slot::Slot;
 
 /// What the layers know about a response. It is in the response's extensions until the response
 /// becomes a [`Response`].
@@ -61,29 +62,6 @@ impl ResponseInfo {
     }
 }
 
-/// A value that can be taken only once. It is `Clone`, as extensions require.
-pub(crate) struct Slot<T>(Arc<Mutex<Option<T>>>);
-
-impl<T> Slot<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Slot(Arc::new(Mutex::new(Some(value))))
-    }
-
-    pub(crate) fn take(&self) -> Option<T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    pub(crate) fn put(&self, value: T) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
-    }
-}
-
-impl<T> Clone for Slot<T> {
-    fn clone(&self) -> Self {
-        Slot(Arc::clone(&self.0))
-    }
-}
-
 /// The response to a call: the status, the headers and the whole body as received.
 ///
 /// The crate does not ask for compressed responses. If one has the header `Content-Encoding: gzip`,
@@ -97,7 +75,7 @@ impl<T> Clone for Slot<T> {
 /// let message = serde_json::json!({ "json": { "echo_message": "hello" } });
 /// let response = client.chain("v3/security/echo").post(message)?;
 /// assert!(response.status().is_success() && response.is_verified());
-/// assert_eq!(response.json()?["echo_message"], "hello");
+/// assert_eq!(response.field::<String>("echo_message")?, "hello");
 /// assert_eq!(response.headers()["content-type"], "application/json; charset=utf-8");
 /// println!("{} bytes, Request-ID {:?}", response.body().len(), response.request_id());
 /// # Ok::<(), wechatpay_chain::Error>(())

@@ -116,6 +116,12 @@ pub(crate) fn refused_notification(error: &Error) {
     }
 }
 
+/// Reports a mistake in the settings that is not an error.
+#[cfg(feature = "settings")]
+pub(crate) fn setting(warning: &str) {
+    warn!(target: TARGET, "{warning}");
+}
+
 /// Measures a part of a call until it is dropped, and records the duration on the current span.
 pub(crate) struct Measure(Part, Instant);
 

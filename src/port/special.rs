@@ -40,11 +40,12 @@ impl<'t> Porter<'t> {
         let text = self.expression(*given.first()?);
         let array = |code: String| if assoc { format!("php::array({code})") } else { code };
         let code = match &text.ty {
-            Type::MaybeBody => {
-                array(format!("{}.and_then(|response| response.json().ok()).unwrap_or_default()", text.tight()))
-            }
-            Type::Body if self.is_step() => array(format!("{}.json().unwrap_or_default()", text.tight())),
-            Type::Body => array(format!("{}.json(){}", text.tight(), self.try_crate())),
+            Type::MaybeBody => array(format!(
+                "{}.and_then(|response| response.json::<Value>().ok()).unwrap_or_default()",
+                text.tight()
+            )),
+            Type::Body if self.is_step() => array(format!("{}.json::<Value>().unwrap_or_default()", text.tight())),
+            Type::Body => array(format!("{}.json::<Value>(){}", text.tight(), self.try_crate())),
             ty if ty.is_object() => return None,
             _ => {
                 let text = self.str(&text);

@@ -17,7 +17,7 @@ use super::{query, xml};
 use crate::error::Error;
 
 /// What a request is made of. How it is sent (timeouts, proxies, sinks) is not part of it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct RequestSpec {
     /// Values of the path's variables, by name.
     pub(crate) variables: Map<String, Value>,
@@ -30,6 +30,7 @@ pub(crate) struct RequestSpec {
 }
 
 /// A request body that is not serialised yet.
+#[derive(Clone)]
 pub(crate) enum RequestBody {
     Json(Value),
     Raw(Bytes),
@@ -42,6 +43,7 @@ pub(crate) enum RequestBody {
 }
 
 /// A query that replaces the query of the path.
+#[derive(Clone)]
 pub(crate) enum Query {
     Map(Map<String, Value>),
     Text(String),

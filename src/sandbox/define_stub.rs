@@ -26,7 +26,7 @@ impl Sandbox {
     /// sandbox.stub("GET", "v3/certificates/{serial}", 200, json!({ "data": [] }));
     /// let certificate = sandbox.client()?.chain("v3/certificates/{serial}");
     /// let response = certificate.get(json!({ "serial": "1" }))?;
-    /// assert_eq!(response.json()?, json!({ "data": [] }));
+    /// assert_eq!(response.json::<serde_json::Value>()?, json!({ "data": [] }));
     /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```
     pub fn stub(&self, method: &str, template: &str, status: u16, response: Value) {

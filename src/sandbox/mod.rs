@@ -17,7 +17,7 @@
 //!     "json": { "activate_type": "AUTO_ACTIVATE" },
 //! }))?;
 //! assert!(response.is_verified());
-//! assert!(response.json()?["permission_token"].is_string());
+//! println!("{}", response.field::<String>("permission_token")?);
 //! assert_eq!(sandbox.requests().len(), 1);
 //! # Ok::<(), wechatpay_chain::Error>(())
 //! ```

@@ -9,6 +9,7 @@ pub(crate) mod proxy;
 pub(crate) mod runtime;
 mod send_error;
 pub(crate) mod sink;
+pub(crate) mod slot;
 mod verbose;
 
 /// A boxed future, returned by the methods of [`Signer`](crate::Signer),

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use tempfile::{NamedTempFile, TempPath};
@@ -11,14 +12,24 @@ use crate::crypto::file_digest::FileDigest;
 use crate::crypto::gcm_decryptor::GcmDecryptor;
 use crate::error::{Error, ErrorKind};
 use crate::transport::runtime;
+use crate::transport::slot::Slot;
 
 /// Called with the number of bytes received and the length of the whole body, if it is known.
-pub(crate) type Progress = Box<dyn FnMut(u64, Option<u64>) + Send>;
+pub(crate) type Progress = Arc<Mutex<dyn FnMut(u64, Option<u64>) + Send>>;
 
 /// The sink in the options of a call.
+#[derive(Clone)]
 pub(crate) enum Sink {
     Path(PathBuf),
-    Writer(Box<dyn Write + Send>),
+    /// Clones share the writer, and the first call takes it.
+    Writer(Slot<Box<dyn Write + Send>>),
+}
+
+/// How the file in a sink is checked.
+pub(crate) struct FileCheck {
+    pub(crate) digest: FileDigest,
+    /// Decrypts the file. The digest is that of the decrypted file.
+    pub(crate) decryptor: Option<GcmDecryptor>,
 }
 
 /// A sink that is ready to be written to, on any thread.
@@ -41,11 +52,17 @@ impl Sink {
     pub(crate) fn open(
         self,
         progress: Option<Progress>,
-        decryptor: Option<GcmDecryptor>,
-        digest: Option<FileDigest>,
+        check: Option<FileCheck>,
     ) -> Result<(OpenSink, UnfinishedFile), Error> {
         let (writer, unfinished): (Box<dyn Write + Send>, _) = match self {
-            Sink::Writer(writer) => (writer, None),
+            Sink::Writer(slot) => {
+                let used = || {
+                    Error::options(
+                        "the option \"sink\": the writer was used by another call with a clone of these options: give each call its own",
+                    )
+                };
+                (slot.take().ok_or_else(used)?, None)
+            }
             Sink::Path(path) => {
                 let failed = |source: io::Error| {
                     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
@@ -61,7 +78,9 @@ impl Sink {
                 (Box::new(file), Some((temporary, path)))
             }
         };
-        let sink = OpenSink { writer, progress, decryptor, digests: digest.into_iter().collect(), received: 0 };
+        let (digest, decryptor) = check.map(|check| (check.digest, check.decryptor)).unzip();
+        let digests = digest.into_iter().collect();
+        let sink = OpenSink { writer, progress, decryptor: decryptor.flatten(), digests, received: 0 };
         Ok((sink, UnfinishedFile(unfinished)))
     }
 }
@@ -126,8 +145,8 @@ impl OpenSink {
             None => self.write_text(bytes)?,
         }
         self.received += bytes.len() as u64;
-        if let Some(progress) = &mut self.progress {
-            progress(self.received, total);
+        if let Some(progress) = &self.progress {
+            (*progress.lock().unwrap_or_else(PoisonError::into_inner))(self.received, total);
         }
         Ok(())
     }

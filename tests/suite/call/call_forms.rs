@@ -1,7 +1,7 @@
 //! Every form of a call sends the same bytes.
 
 use proptest::prelude::ProptestConfig;
-use serde_json::json;
+use serde_json::{Value, json};
 use wechatpay_chain::sandbox::Received;
 use wechatpay_chain::{ErrorKind, Options, Response, chain};
 
@@ -26,7 +26,7 @@ fn assert_verified(form: &str, response: &Response) {
     assert_eq!(response.status(), 200, "{form}");
     assert!(response.is_verified(), "{form}");
     assert!(response.request_id().is_some(), "{form}");
-    let token = response.json().expect("json")["permission_token"].as_str().map(str::len);
+    let token = response.json::<Value>().expect("json")["permission_token"].as_str().map(str::len);
     assert_eq!(token, Some(32), "{form}");
 }
 
@@ -108,7 +108,7 @@ fn every_verb_is_synchronous_and_asynchronous() {
         ]
     });
     for (outcome, method) in sync.into_iter().chain(r#async).zip(["GET", "PUT", "POST", "PATCH", "DELETE"].repeat(2)) {
-        assert_eq!(outcome.expect(method).json().expect("json")["method"], method);
+        assert_eq!(outcome.expect(method).json::<Value>().expect("json")["method"], method);
     }
     for request in sandbox.requests() {
         assert_eq!(request.target, "/v3/things/1?a%5B0%5D=1&a%5B1%5D=1&b=x%20y");

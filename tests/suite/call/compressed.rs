@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use http::Response as HttpResponse;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use wechatpay_chain::sandbox::{Fault, MCHID, SERIAL, Sandbox};
@@ -111,7 +111,7 @@ fn compressed_responses_are_verified_and_decoded() {
             let response = response.expect(headers);
             assert!(response.is_verified());
             assert_eq!(response.body().len(), plain.body().len());
-            assert!(response.json().expect("json").is_object());
+            assert!(response.json::<Value>().expect("json").is_object());
             for name in ["content-encoding", "content-length"] {
                 assert!(!response.headers().contains_key(name), "{name}");
             }
@@ -146,7 +146,7 @@ fn the_signature_may_cover_the_compressed_body() {
         let result = call(&client_with([head.as_bytes(), &body].concat()));
         if is_valid {
             let response = result.expect("valid");
-            assert!(response.is_verified() && response.json().expect("json")["token"] == "x");
+            assert!(response.is_verified() && response.json::<Value>().expect("json")["token"] == "x");
         } else {
             let error = result.expect_err("another body was signed");
             assert_eq!(error.kind(), ErrorKind::Verification);
@@ -302,7 +302,7 @@ fn files_are_decoded_as_they_arrive() {
     sandbox.pay("order-1").expect("paid");
     let order = json!({ "query": { "mchid": MCHID }, "out_trade_no": "order-1" });
     let order = plain.chain("v3/pay/transactions/out-trade-no/{out_trade_no}").get(order).expect("order");
-    let today = order.json().expect("json")["success_time"].as_str().expect("paid")[..10].to_owned();
+    let today = order.json::<Value>().expect("json")["success_time"].as_str().expect("paid")[..10].to_owned();
 
     let folder = tempfile::tempdir().expect("folder");
     let path = folder.path().join("bill");

@@ -64,7 +64,7 @@ fn deeply_nested_json_is_an_error() {
     assert_eq!(error.kind(), ErrorKind::ClientError);
     assert!(error.to_string().len() < 1000, "{error}");
     let response = error.into_response().expect("response");
-    assert_eq!(response.json().expect_err("too deep").kind(), ErrorKind::Decode);
+    assert_eq!(response.json::<Value>().expect_err("too deep").kind(), ErrorKind::Decode);
 }
 
 /// A body that arrives byte by byte does not extend the timeout. The connection is closed when the

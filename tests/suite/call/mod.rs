@@ -39,6 +39,7 @@ mod secret_positions;
 mod secrets;
 mod sensitive_fields;
 mod setting_hints;
+mod settings_sources;
 mod shared_certificates;
 mod signature_hints;
 mod sinks_and_streams;

@@ -8,7 +8,7 @@ use crate::support::{each_hint_names_its_condition, run, sandbox};
 const LIST: &str = "v3/marketing/favor/stocks";
 
 fn ids(page: &Response) -> Value {
-    page.json().expect("JSON")["data"].clone()
+    page.json::<Value>().expect("JSON")["data"].clone()
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use bytes::Bytes;
 use http::Response;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use wechatpay_chain::sandbox::Fault;
 use wechatpay_chain::{Error, ErrorKind, sandbox};
 
@@ -131,7 +131,7 @@ fn errors_show_no_value_of_a_body() {
     let (sandbox, client) = start();
     sandbox.stub("GET", "v3/x", 200, json!({ "payer": { "openid": OPENID } }));
     let response = client.chain("v3/x").get(()).expect("200");
-    let error = response.json_as::<Order>().expect_err("not a number");
+    let error = response.json::<Order>().expect_err("not a number");
     assert!(!shown(&error).contains(OPENID), "{}", shown(&error));
     for expected in ["payer.openid", "at line 1, column", "bytes of application/json"] {
         assert!(error.to_string().contains(expected), "{expected}: {error}");
@@ -148,7 +148,7 @@ fn errors_show_no_value_of_a_body() {
         let error = match client.chain("v3/billdownload/file").get(()) {
             Ok(response) => {
                 assert!(!shown(&response.xml().expect_err("not XML")).contains(OPENID));
-                response.json().expect_err("not JSON")
+                response.json::<Value>().expect_err("not JSON")
             }
             Err(error) => error,
         };
@@ -169,7 +169,7 @@ fn the_error_of_a_notification_shows_no_value_of_its_resource() {
         #[allow(dead_code, reason = "only deserialized")]
         payer: String,
     }
-    let error = notification.resource_as::<Paid>().expect_err("not a string");
+    let error = notification.json::<Paid>().expect_err("not a string");
     assert!(error.message().contains("the type of payer does not match"), "{error}");
     assert!(!shown(&error).contains("oUpF8uMuAJO"), "{}", shown(&error));
 }
@@ -196,7 +196,7 @@ fn an_error_of_decoding_keeps_the_call_and_the_response() {
         amount: u64,
     }
     for (error, reason) in [
-        (response.json_as::<Order>().expect_err("not a number"), "the type of amount does not match"),
+        (response.json::<Order>().expect_err("not a number"), "the type of amount does not match"),
         (response.xml().expect_err("not XML"), "it does not begin with an element"),
     ] {
         assert_eq!((error.kind(), error.call()), (ErrorKind::Decode, Some("GET v3/x/{id}")), "{error}");

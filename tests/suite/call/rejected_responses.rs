@@ -37,7 +37,7 @@ fn flip_header(name: &'static str) -> Fault {
 
 fn call(sandbox: &Sandbox, fault: Fault) -> Result<Value, Error> {
     sandbox.inject(fault);
-    sandbox.client()?.chain(CARDS).post(options())?.json()
+    sandbox.client()?.chain(CARDS).post(options())?.json::<Value>()
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn error_responses_carry_code_message_and_request_id() {
     let response = error.response().expect("response");
     assert!(response.is_verified(), "refusals are signed");
     assert_eq!(error.request_id(), response.headers()["request-id"].to_str().ok());
-    assert_eq!(response.json().expect("json")["detail"]["field"], "/activate_type");
+    assert_eq!(response.json::<Value>().expect("json")["detail"]["field"], "/activate_type");
     assert!(error.to_string().contains(error.request_id().expect("id")), "{error}");
 
     wrong["http_errors"] = json!(false);
@@ -185,7 +185,7 @@ fn a_response_that_is_not_json_is_kept_unchanged() {
     assert_eq!(response.headers()["content-type"], "text/html");
     assert!(!response.is_verified());
     assert!(error.to_string().contains("502 Bad Gateway"), "{error}");
-    assert!(response.json().is_err_and(|error| error.kind() == ErrorKind::Decode));
+    assert!(response.json::<Value>().is_err_and(|error| error.kind() == ErrorKind::Decode));
     // A 200 of a gateway is not a response of the service.
     let gateway = HttpResponse::builder().status(200).body(Bytes::from("{}")).expect("response");
     assert_eq!(call(&sandbox, Fault::Gateway(gateway)).expect_err("unsigned").kind(), ErrorKind::Verification);

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::Response as HttpResponse;
-use serde_json::json;
+use serde_json::{Value, json};
 use wechatpay_chain::sandbox::Fault;
 use wechatpay_chain::{ErrorKind, Options};
 
@@ -50,7 +50,7 @@ fn redirects_are_followed_only_if_allowed_and_signed_again() {
         sandbox.inject(moved(status, "/v3/new"));
         let options = json!({ "allow_redirects": extra, "json": { "a": 1 } });
         let response = client.request(verb, "v3/old", options).expect("followed");
-        assert_eq!(response.json().expect("json")["at"], "new");
+        assert_eq!(response.json::<Value>().expect("json")["at"], "new");
         let requests = sandbox.requests();
         let [.., first, second] = &requests[..] else { panic!("two") };
         assert_eq!((&first.method, &first.body), (&second.method, &second.body));

@@ -114,7 +114,7 @@ fn responses_are_decrypted_with_the_merchants_key() {
     let public = sandbox.merchant_key().public_key();
     let cipher = |text: &str| public.encrypt(text.as_bytes()).expect("encrypted");
     sandbox.stub("GET", PATH, 200, json!({ "list": [{ "name": cipher("张三") }, { "name": cipher("李四") }] }));
-    let mut response = client.chain(PATH).get(()).expect("response").json().expect("JSON");
+    let mut response = client.chain(PATH).get(()).expect("response").json::<Value>().expect("JSON");
     assert_eq!(client.decrypt(response["list"][0]["name"].as_str().expect("cipher")).expect("decrypted"), "张三");
     sandbox.merchant_key().decrypt_fields(&mut response, ["list.name"]).expect("decrypted");
     assert_eq!(response, json!({ "list": [{ "name": "张三" }, { "name": "李四" }] }));

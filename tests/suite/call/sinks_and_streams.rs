@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wechatpay_chain::sandbox::{Fault, MCHID};
 use wechatpay_chain::{Media, Options};
@@ -110,7 +110,7 @@ fn an_error_response_with_http_errors_false_leaves_the_sink_unused() {
         .with("retry", json!({ "times": 2, "pause": 0.001 }));
     let response = client.chain("v3/x").get(request).expect("response");
     assert_eq!((response.status().as_u16(), response.attempts()), (503, 3));
-    assert_eq!(response.json().expect("json")["code"], "SYSTEM_ERROR");
+    assert_eq!(response.json::<Value>().expect("json")["code"], "SYSTEM_ERROR");
     end.recv_timeout(Duration::from_millis(800)).expect("the sink was dropped");
 }
 

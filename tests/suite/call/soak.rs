@@ -82,7 +82,7 @@ fn orders_are_consistent_after_many_faults() {
                 .chain("v3/pay/transactions/out-trade-no/{no}")
                 .get(json!({ "no": number, "query": { "mchid": MCHID } }));
             match outcome {
-                Ok(response) => return response.json().expect("json")["amount"]["total"] == 3,
+                Ok(response) => return response.json::<Value>().expect("json")["amount"]["total"] == 3,
                 Err(error) if error.code() == Some("ORDER_NOT_EXIST") => return false,
                 Err(_) => {}
             }

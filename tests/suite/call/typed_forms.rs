@@ -1,12 +1,14 @@
 //! The typed forms beside JSON: setters of options, fields of a response, and responses for unit
 //! tests.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use wechatpay_chain::catalog::Check;
-use wechatpay_chain::sandbox::{MCHID, PUBLIC_KEY_ID, Received};
+use wechatpay_chain::sandbox::{Fault, MCHID, PUBLIC_KEY_ID, Received};
 use wechatpay_chain::{Error, ErrorKind, Media, Options, Response, http};
 
 use crate::port::rustc::{Compiler, folder};
@@ -60,6 +62,66 @@ fn setters_are_the_options_of_the_same_names() {
     let query = || Options::new().var("id", "x").query(&json!({ "mchid": MCHID }));
     assert_eq!(missing.get(query().http_errors(false)).expect("a response").status(), 404);
     assert_eq!(missing.get(query()).expect_err("no order").code(), Some("ORDER_NOT_EXIST"));
+}
+
+#[test]
+fn clones_of_options_make_the_same_call() {
+    let (sandbox, client) = start();
+    sandbox.stub("POST", "v3/orders/{id}", 200, json!({}));
+    sandbox.file("v3/billdownload/file", 1000);
+    let orders = client.chain("v3/orders/{id}");
+    let options =
+        Options::new().var("id", "1").query(&json!({ "a": 1 })).json(&json!({ "b": 2 })).timeout(Duration::MAX);
+    orders.post(options.clone()).expect("a response");
+    orders.post(options).expect("a response");
+    let requests = sandbox.requests();
+    assert_eq!(shown(&requests[0]), shown(&requests[1]));
+    // An error in the options is one of each clone.
+    let wrong = Options::new().retry(11);
+    for options in [wrong.clone(), wrong] {
+        let error = orders.post(options.var("id", 1)).expect_err("too many");
+        assert!(error.message().contains("11 where a number from 0 to 10 is needed"), "{error}");
+    }
+    // A writer is used once, and a progress function by each call.
+    let (bill, file) = (client.chain("v3/billdownload/file"), tempfile::tempdir().expect("folder"));
+    let received = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&received);
+    let progress = move |now, _| counted.store(now, Ordering::Relaxed);
+    let options = Options::new().sink(std::io::sink()).progress(progress.clone());
+    bill.get(options.clone()).expect("a file");
+    let error = bill.get(options).expect_err("the writer is used");
+    assert!(error.is_before_send() && error.message().contains("the writer was used by another call"), "{error}");
+    let options = Options::new().sink_file(file.path().join("bill")).progress(progress);
+    for options in [options.clone(), options] {
+        received.store(0, Ordering::Relaxed);
+        bill.get(options).expect("a file");
+        assert_eq!(received.load(Ordering::Relaxed), 1000);
+    }
+    assert_eq!(std::fs::metadata(file.path().join("bill")).expect("saved").len(), 1000);
+}
+
+#[test]
+fn form_redirects_and_proxy_have_setters() {
+    let (sandbox, client) = start();
+    sandbox.stub("POST", "v3/x", 307, json!({}));
+    sandbox.stub("POST", "v3/y", 200, json!({}));
+    let form = || Options::new().form_params(&json!({ "a": "b c" }));
+    let located = || {
+        sandbox.inject(Fault::Tamper(Box::new(|response| {
+            response.headers_mut().insert("location", "/v3/y".parse().expect("path"));
+        })));
+    };
+    located();
+    assert_eq!(client.chain("v3/x").post(form()).expect_err("not followed").kind(), ErrorKind::Redirect);
+    located();
+    client.chain("v3/x").post(form().max_redirects(1)).expect("followed");
+    client.chain("v3/y").post(form()).expect("a response");
+    let last = sandbox.requests().pop().expect("a request");
+    assert_eq!(last.body, "a=b+c");
+    let error = client.chain("v3/y").post(form().proxy("gopher://h")).expect_err("no proxy");
+    assert!(error.is_before_send() && error.message().contains("proxy"), "{error}");
+    let error = client.chain("v3/y").post(form().max_redirects(21)).expect_err("too many");
+    assert!(error.message().contains("\"max\" is not a number from 0 to 20"), "{error}");
 }
 
 #[test]

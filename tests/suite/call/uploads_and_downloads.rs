@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response as HttpResponse;
-use serde_json::json;
+use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{Fault, Sandbox};
 use wechatpay_chain::{Client, Error, ErrorKind, Media, Options};
 
@@ -46,7 +46,7 @@ fn files_of_any_size_and_name_are_uploaded() {
         let size = [0, 1, 5 * 1024 * 1024, 3, 100, 70_000][number];
         let file: Vec<u8> = PICTURE.iter().copied().chain((0..size).map(|at| (at * 7 % 251) as u8)).collect();
         let response = client.chain(UPLOAD).post(Media::from_bytes(name, file.clone())).expect(name);
-        assert!(response.is_verified() && response.json().expect("json")["media_id"].is_string(), "{name}");
+        assert!(response.is_verified() && response.json::<Value>().expect("json")["media_id"].is_string(), "{name}");
         let request = sandbox.requests().pop().expect("received");
         assert_eq!(request.headers["content-length"].to_str().ok(), Some(&*request.body.len().to_string()));
         let body = String::from_utf8_lossy(&request.body);

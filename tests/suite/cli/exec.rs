@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use wechatpay_chain::sandbox::MCHID;
 use wechatpay_chain::{Client, PrivateKey, PublicKey};
 
@@ -234,5 +234,5 @@ fn a_program_with_default_settings() {
     let placed = client.chain("v3/pay/transactions/native").post(order).expect("placed");
     assert!(placed.is_verified());
     let found = client.chain("v3/pay/transactions/out-trade-no/order-1").get(json!({ "query": { "mchid": MCHID } }));
-    assert_eq!(found.expect("found").json().expect("json")["trade_state"], "NOTPAY");
+    assert_eq!(found.expect("found").json::<Value>().expect("json")["trade_state"], "NOTPAY");
 }

@@ -170,7 +170,7 @@ fn responses() -> Outcome {
     println!("{}", response.status().as_u16());
     println!("{}", response.text());
     println!("{}", response.request_id().unwrap_or_default());
-    let json = response.json()?;
+    let json = response.json::<Value>()?;
     println!("{}", json["code_url"].as_str().unwrap_or_default());
     assert!(json["code_url"].is_string());
     Ok(())
@@ -501,7 +501,7 @@ fn uploads() -> Outcome {
     std::fs::write(&file, b"\x89PNG...")?;
     let media = Media::from_path(file)?; // or from_bytes, from_reader
     let response = instance.chain("v3/merchant/media/upload").post(media)?;
-    println!("{}", response.json()?["media_id"]);
+    println!("{}", response.field::<String>("media_id")?);
     let media = Media::from_bytes("licence.png", b"\x89PNG...".as_slice());
     let meta = json!({
         "file_name": "licence.png",

@@ -249,15 +249,24 @@ fn every_documented_event_is_verified() {
 fn axum_handlers_get_only_valid_notifications() {
     use axum::routing::post;
     use wechatpay_chain::notify::v2::Notification;
+    use wechatpay_chain::notify::{Handled, Outcome};
 
     let sandbox = sandbox();
     let valid = sandbox.notification_v2(&json!({ "out_trade_no": "1" })).expect("body");
     let app = axum::Router::new()
         .route(
             "/notify",
-            post(async |notification: Notification| {
-                assert_eq!(notification.fields()["out_trade_no"], "1");
-                Reply::success()
+            post(async |received: Result<Notification, Handled<Reply>>| match received {
+                Ok(notification) => {
+                    assert_eq!(notification.fields()["out_trade_no"], "1");
+                    Handled::from(Outcome::Success)
+                }
+                Err(rejected) => {
+                    // The handler sees the reason, and the response omits it.
+                    let Outcome::Rejected(error) = rejected.outcome() else { panic!("{rejected:?}") };
+                    assert_eq!(error.kind(), ErrorKind::Verification);
+                    rejected
+                }
             }),
         )
         .with_state(verifier_of(&sandbox));

@@ -281,7 +281,7 @@ pub(super) fn send(
     for (pointer, value) in members.as_object().expect("members") {
         *pointer.split('/').fold(&mut sent.options, |part, name| &mut part[name]) = value.clone();
     }
-    sent.send(client, &sent.options).map(|response| response.json().unwrap_or_default())
+    sent.send(client, &sent.options).map(|response| response.json::<Value>().unwrap_or_default())
 }
 
 #[test]
@@ -348,7 +348,7 @@ fn a_lenient_sandbox_warns_where_another_one_refuses() {
     let client = strict.client().expect("client");
     let permissions = client.chain(PERMISSIONS);
     let error = permissions.post(&request).expect_err("another type");
-    let body = error.response().expect("response").json().expect("json");
+    let body = error.response().expect("response").json::<Value>().expect("json");
     assert_eq!((error.code(), &body["detail"]["field"]), (Some("PARAM_ERROR"), &json!("/notify_url")), "{error}");
     assert!(body["detail"]["sandbox"]["source"].as_str().expect("text").contains("--lenient"), "{body}");
     // A field that resembles none of the documented ones is ignored, as by the service.

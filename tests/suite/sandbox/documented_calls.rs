@@ -222,7 +222,7 @@ pub(super) fn response_differences(client: &Client, sent: &Sendable<'_>, respons
     let encrypted = call.encrypted_response_fields();
     match call.response_kind() {
         ResponseKind::Json => {
-            let Ok(body) = response.json() else { return vec!["the body is not JSON".to_owned()] };
+            let Ok(body) = response.json::<Value>() else { return vec!["the body is not JSON".to_owned()] };
             let mut found = differences(call.response(), &body, "", false);
             if !encrypted.is_empty() {
                 match client.decrypt_response(call.method(), sent.template, response) {
@@ -259,7 +259,7 @@ impl Assigned {
     }
 
     pub(super) fn remember(&mut self, sent: &Sendable<'_>, response: &Response) {
-        let body = response.json().or_else(|_| response.xml()).unwrap_or_default();
+        let body = response.json::<Value>().or_else(|_| response.xml()).unwrap_or_default();
         let encrypted = sent.call.encrypted_response_fields();
         for (name, value) in body.as_object().into_iter().flatten().filter(|(name, _)| !encrypted.contains(name)) {
             self.0.entry(Self::key(sent, name)).or_insert_with(|| value.clone());
@@ -320,7 +320,7 @@ impl Realistic {
         sandbox.control("bills", &json!({})).expect("bills");
         let paid = client.chain("v3/pay/transactions/id/{id}");
         let paid = paid.get(json!({ "id": transaction_id, "query": { "mchid": MCHID } })).expect("order");
-        let today = paid.json().expect("json")["success_time"].as_str().expect("time")[..10].to_owned();
+        let today = paid.json::<Value>().expect("json")["success_time"].as_str().expect("time")[..10].to_owned();
         let partner = json!({ "json": {
             "sp_appid": APPID, "sp_mchid": MCHID, "sub_mchid": "1900000209", "description": "d", "out_trade_no": "order-partner",
             "notify_url": "https://example.com/notify", "amount": { "total": 7 },
@@ -403,7 +403,7 @@ impl Realistic {
             }
             "v3/refund/domestic/refunds/{refund_id}/apply-abnormal-refund" => {
                 let refund = client.chain("v3/refund/domestic/refunds/refund-1").get(()).expect("refund");
-                set("/refund_id", refund.json().expect("json")["refund_id"].clone());
+                set("/refund_id", refund.json::<Value>().expect("json")["refund_id"].clone());
             }
             "v3/fund-app/mch-transfer/transfer-bills" => {
                 set("/json/transfer_amount", 400.into());
@@ -416,7 +416,7 @@ impl Realistic {
             }
             "v3/fund-app/mch-transfer/transfer-bills/transfer-bill-no/{transfer_bill_no}" => {
                 let bill = "v3/fund-app/mch-transfer/transfer-bills/out-bill-no/bill1";
-                let bill = client.chain(bill).get(()).expect("bill").json().expect("json");
+                let bill = client.chain(bill).get(()).expect("bill").json::<Value>().expect("json");
                 set("/transfer_bill_no", bill["transfer_bill_no"].clone());
             }
             "v3/profitsharing/orders" => {
@@ -456,7 +456,7 @@ impl Realistic {
             }
             "v3/billdownload/file" => {
                 let bill = json!({ "query": { "bill_date": self.today } });
-                let bill = client.chain("v3/bill/tradebill").get(bill).expect("bill").json().expect("json");
+                let bill = client.chain("v3/bill/tradebill").get(bill).expect("bill").json::<Value>().expect("json");
                 let url = bill["download_url"].as_str().expect("url");
                 set("/query/token", url.split_once("token=").expect("token").1.into());
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{Fault, MCHID, Sandbox};
 use wechatpay_chain::{Error, ErrorKind};
 
@@ -41,7 +41,10 @@ fn control_calls_are_accepted_only_from_this_machine() {
     control(&sandbox, "stub", &json!({ "method": "GET", "template": "v3/x/{y}", "response": { "a": 1 } }))
         .expect("stub");
     let client = sandbox.client().expect("client");
-    assert_eq!(client.chain("v3/x/{y}").get(json!({ "y": 1 })).expect("stub").json().expect("json"), json!({ "a": 1 }));
+    assert_eq!(
+        client.chain("v3/x/{y}").get(json!({ "y": 1 })).expect("stub").json::<Value>().expect("json"),
+        json!({ "a": 1 })
+    );
 }
 
 #[test]

@@ -13,14 +13,14 @@ fn a_native_order_is_placed_paid_notified_and_refunded() {
     let (sandbox, client) = start();
     let (url, receive) = notify_server(vec![]);
     let placed = client.chain("v3/pay/transactions/native").post(native("order-1", 100, &url)).expect("placed");
-    assert!(placed.json().expect("json")["code_url"].as_str().expect("url").starts_with("weixin://"));
+    assert!(placed.json::<Value>().expect("json")["code_url"].as_str().expect("url").starts_with("weixin://"));
     let again = client.chain("v3/pay/transactions/native").post(native("order-1", 100, &url)).expect("the same");
     assert_eq!(again.body(), placed.body());
     assert_refused(&client, "v3/pay/transactions/native", native("order-1", 101, &url), 403, "OUT_TRADE_NO_USED");
 
     let by_number = client.chain("v3/pay/transactions/out-trade-no/{out_trade_no}");
     let query = |number: &str| by_number.get(json!({ "out_trade_no": number, "query": { "mchid": MCHID } }));
-    assert_eq!(query("order-1").expect("order").json().expect("json")["trade_state"], "NOTPAY");
+    assert_eq!(query("order-1").expect("order").json::<Value>().expect("json")["trade_state"], "NOTPAY");
     assert_eq!(query("none").expect_err("none").code(), Some("ORDER_NOT_EXIST"));
     let error = by_number.get(json!({ "out_trade_no": "order-1" })).expect_err("no mchid");
     assert_eq!(error.code(), Some("PARAM_ERROR"));
@@ -39,8 +39,8 @@ fn a_native_order_is_placed_paid_notified_and_refunded() {
         .chain("v3/pay/transactions/id/{id}")
         .get(json!({ "id": transaction_id, "query": { "mchid": MCHID } }))
         .expect("order");
-    assert_eq!(order.json().expect("json")["trade_state"], "SUCCESS");
-    assert_eq!(order.json().expect("json")["amount"]["payer_total"], 100);
+    assert_eq!(order.json::<Value>().expect("json")["trade_state"], "SUCCESS");
+    assert_eq!(order.json::<Value>().expect("json")["amount"]["payer_total"], 100);
     assert_refused(&client, "v3/pay/transactions/native", native("order-1", 100, &url), 400, "ORDERPAID");
     let error = sandbox.pay("order-1").expect_err("twice");
     assert!(error.message().contains("is paid already"), "{error}");
@@ -51,16 +51,24 @@ fn a_native_order_is_placed_paid_notified_and_refunded() {
             "out_trade_no": "order-1", "out_refund_no": number, "notify_url": url, "amount": { "refund": amount, "total": 100, "currency": "CNY" },
         }})
     };
-    let first =
-        client.chain("v3/refund/domestic/refunds").post(refund("r1", 60)).expect("refunded").json().expect("json");
+    let first = client
+        .chain("v3/refund/domestic/refunds")
+        .post(refund("r1", 60))
+        .expect("refunded")
+        .json::<Value>()
+        .expect("json");
     assert_eq!((&first["status"], &first["amount"]["refund"]), (&json!("PROCESSING"), &json!(60)));
     let notification = verify_delivery(&sandbox, &next_delivery(&receive)).expect("valid");
     assert_eq!(
         (notification.event_type(), &notification.resource()["out_refund_no"]),
         ("REFUND.SUCCESS", &json!("r1"))
     );
-    let same =
-        client.chain("v3/refund/domestic/refunds").post(refund("r1", 60)).expect("the same").json().expect("json");
+    let same = client
+        .chain("v3/refund/domestic/refunds")
+        .post(refund("r1", 60))
+        .expect("the same")
+        .json::<Value>()
+        .expect("json");
     assert_eq!(same["refund_id"], first["refund_id"]);
     assert_refused(&client, "v3/refund/domestic/refunds", refund("r1", 10), 403, "OUT_TRADE_NO_USED");
     assert_refused(&client, "v3/refund/domestic/refunds", refund("r2", 41), 400, "INVALID_REQUEST");
@@ -80,8 +88,8 @@ fn a_native_order_is_placed_paid_notified_and_refunded() {
     );
     client.chain("v3/refund/domestic/refunds").post(refund("r2", 40)).expect("refund of the rest");
     let found = client.chain("v3/refund/domestic/refunds/{no}").get(json!({ "no": "r2" })).expect("refund");
-    assert_eq!(found.json().expect("json")["status"], "SUCCESS");
-    assert_eq!(query("order-1").expect("order").json().expect("json")["trade_state"], "REFUND");
+    assert_eq!(found.json::<Value>().expect("json")["status"], "SUCCESS");
+    assert_eq!(query("order-1").expect("order").json::<Value>().expect("json")["trade_state"], "REFUND");
     sandbox.audit().expect("balanced");
 }
 
@@ -106,7 +114,7 @@ fn each_invalid_order_is_refused_with_its_field() {
         let options = with_field(native("order-1", 1, url), pointer, value.clone());
         let error = client.chain("v3/pay/transactions/native").post(options).expect_err(pointer);
         assert_eq!(error.code(), Some("PARAM_ERROR"), "{pointer} {value}: {error}");
-        let message = error.response().expect("response").json().expect("json");
+        let message = error.response().expect("response").json::<Value>().expect("json");
         assert_eq!(message["detail"]["field"], field, "{message}");
     }
     assert_refused(
@@ -149,19 +157,19 @@ fn orders_of_every_type_are_placed_directly_and_by_partners() {
     ] {
         let direct = with_field(native(&format!("direct-{kind}"), 5, url), pointer, extra.clone());
         let placed = client.chain(&format!("v3/pay/transactions/{kind}")).post(direct).expect("placed");
-        assert!(placed.json().expect("json")[field].is_string(), "{kind}");
+        assert!(placed.json::<Value>().expect("json")[field].is_string(), "{kind}");
         let placed = client.chain(&format!("v3/pay/partner/transactions/{kind}")).post(with_field(
             partner(&format!("partner-{kind}")),
             pointer,
             if kind == "jsapi" { json!({ "sp_openid": OPENID }) } else { extra },
         ));
-        assert!(placed.expect("placed").json().expect("json")[field].is_string(), "{kind}");
+        assert!(placed.expect("placed").json::<Value>().expect("json")[field].is_string(), "{kind}");
         sandbox.pay(&format!("direct-{kind}")).expect("paid");
         sandbox.pay(&format!("partner-{kind}")).expect("paid");
         let queried = client
             .chain("v3/pay/partner/transactions/out-trade-no/{no}")
             .get(json!({ "no": format!("partner-{kind}"), "query": { "sp_mchid": MCHID, "sub_mchid": "1900000209" } }));
-        let queried = queried.expect("order").json().expect("json");
+        let queried = queried.expect("order").json::<Value>().expect("json");
         assert_eq!((&queried["sub_mchid"], &queried["trade_state"]), (&json!("1900000209"), &json!("SUCCESS")));
     }
     // Each merchant has its own order numbers.
@@ -208,7 +216,7 @@ fn a_combined_order_is_placed_paid_and_closed_as_one() {
     assert_eq!(sandbox.overview()["notifications"].as_array().map(Vec::len), Some(1), "reported once");
     let queried =
         client.chain("v3/combine-transactions/out-trade-no/{no}").get(json!({ "no": "order-all" })).expect("order");
-    assert_eq!(queried.json().expect("json")["sub_orders"][1]["amount"]["payer_amount"], 20);
+    assert_eq!(queried.json::<Value>().expect("json")["sub_orders"][1]["amount"]["payer_amount"], 20);
     let jsapi = combined("j", json!([sub("s4", 1), sub("s7", 1)]));
     client.chain("v3/combine-transactions/jsapi").post(jsapi).expect_err("no payer");
     client

@@ -19,7 +19,7 @@ fn a_transfer_is_confirmed_or_cancelled() {
         }})
     };
     let bills = client.chain("v3/fund-app/mch-transfer/transfer-bills");
-    let created = bills.post(transfer("t1", 400)).expect("created").json().expect("json");
+    let created = bills.post(transfer("t1", 400)).expect("created").json::<Value>().expect("json");
     assert_eq!(created["state"], "WAIT_USER_CONFIRM");
     assert_eq!(bills.post(transfer("t1", 401)).expect_err("another amount").code(), Some("ALREADY_EXISTS"));
     assert_eq!(bills.post(transfer("t0", 9)).expect_err("too small").code(), Some("PARAM_ERROR"));
@@ -32,10 +32,14 @@ fn a_transfer_is_confirmed_or_cancelled() {
     let cancel = client.chain("v3/fund-app/mch-transfer/transfer-bills/out-bill-no/{no}/cancel");
     assert_eq!(cancel.post(json!({ "no": "t1" })).expect_err("too late").code(), Some("INVALID_REQUEST"));
     bills.post(transfer("t2", 500)).expect("created");
-    assert_eq!(cancel.post(json!({ "no": "t2" })).expect("cancelled").json().expect("json")["state"], "CANCELLED");
+    assert_eq!(
+        cancel.post(json!({ "no": "t2" })).expect("cancelled").json::<Value>().expect("json")["state"],
+        "CANCELLED"
+    );
     assert!(sandbox.confirm_transfer("t2").is_err());
     let by_bill = client.chain("v3/fund-app/mch-transfer/transfer-bills/transfer-bill-no/{no}");
-    let found = by_bill.get(json!({ "no": created["transfer_bill_no"] })).expect("found").json().expect("json");
+    let found =
+        by_bill.get(json!({ "no": created["transfer_bill_no"] })).expect("found").json::<Value>().expect("json");
     assert_eq!((&found["out_bill_no"], &found["state"]), (&json!("t1"), &json!("SUCCESS")));
     let name = client.encrypt("张三").expect("encrypted");
     for number in 0..6 {
@@ -70,7 +74,7 @@ fn profit_is_shared_returned_and_unfrozen() {
     let add = client.chain("v3/profitsharing/receivers/add");
     let added = add.post(json!({ "json": receiver, "headers": { "Wechatpay-Serial": name.serial } })).expect("added");
     // The name is encrypted for the merchant.
-    let name = added.json().expect("json")["name"].as_str().expect("name").to_owned();
+    let name = added.json::<Value>().expect("json")["name"].as_str().expect("name").to_owned();
     assert_eq!(sandbox.merchant_key().decrypt(&name).expect("decrypted"), "商户甲".as_bytes());
     let share = |number: &str, amount: u64| {
         json!({ "json": {
@@ -80,26 +84,26 @@ fn profit_is_shared_returned_and_unfrozen() {
     };
     let orders = client.chain("v3/profitsharing/orders");
     assert_eq!(orders.post(share("s1", 1001)).expect_err("too much").code(), Some("INVALID_REQUEST"));
-    let shared = orders.post(share("s1", 300)).expect("shared").json().expect("json");
+    let shared = orders.post(share("s1", 300)).expect("shared").json::<Value>().expect("json");
     assert_eq!((&shared["state"], &shared["receivers"][0]["result"]), (&json!("FINISHED"), &json!("SUCCESS")));
     let left =
         client.chain("v3/profitsharing/transactions/{id}/amounts").get(json!({ "id": transaction_id })).expect("left");
-    assert_eq!(left.json().expect("json")["unsplit_amount"], 700);
+    assert_eq!(left.json::<Value>().expect("json")["unsplit_amount"], 700);
     let returned = client.chain("v3/profitsharing/return-orders").post(json!({ "json": {
         "out_order_no": "s1", "out_return_no": "b1", "return_mchid": "86693852", "amount": 100, "description": "用户退款",
     }}));
-    assert_eq!(returned.expect("returned").json().expect("json")["result"], "SUCCESS");
+    assert_eq!(returned.expect("returned").json::<Value>().expect("json")["result"], "SUCCESS");
     let found = client
         .chain("v3/profitsharing/return-orders/{no}")
         .get(json!({ "no": "b1", "query": { "out_order_no": "s1" } }));
-    assert_eq!(found.expect("found").json().expect("json")["amount"], 100);
+    assert_eq!(found.expect("found").json::<Value>().expect("json")["amount"], 100);
     let unfreeze = json!({ "json": { "transaction_id": transaction_id, "out_order_no": "u1", "description": "解冻" } });
     client.chain("v3/profitsharing/orders/unfreeze").post(unfreeze).expect("finished");
     assert_eq!(orders.post(share("s2", 1)).expect_err("finished").code(), Some("INVALID_REQUEST"));
     let found = client
         .chain("v3/profitsharing/orders/{no}")
         .get(json!({ "no": "s1", "query": { "transaction_id": transaction_id } }));
-    assert_eq!(found.expect("found").json().expect("json")["receivers"][0]["amount"], 300);
+    assert_eq!(found.expect("found").json::<Value>().expect("json")["receivers"][0]["amount"], 300);
     sandbox.audit().expect("balanced");
 }
 
@@ -171,7 +175,8 @@ fn cards_images_and_echo_messages_work() {
     }
 
     let media = Media::from_bytes("a.jpg", b"BM, a picture".as_slice());
-    let id = client.chain("v3/merchant-service/images/upload").post(media).expect("uploaded").json().expect("json");
+    let id =
+        client.chain("v3/merchant-service/images/upload").post(media).expect("uploaded").json::<Value>().expect("json");
     let image = client.chain("v3/merchant-service/images/{id}").get(json!({ "id": id["media_id"] })).expect("image");
     assert_eq!(image.text(), "BM, a picture");
     client.chain("v3/merchant-service/images/{id}").get(json!({ "id": "none" })).expect_err("none");
@@ -182,7 +187,7 @@ fn cards_images_and_echo_messages_work() {
         "headers": { "Wechatpay-Serial": encrypted.serial },
     });
     assert_eq!(
-        client.chain("v3/security/echo").post(&echo).expect("echo").json().expect("json")["echo_message"],
+        client.chain("v3/security/echo").post(&echo).expect("echo").json::<Value>().expect("json")["echo_message"],
         "hello"
     );
     assert_eq!(
@@ -213,17 +218,17 @@ fn a_trade_bill_has_the_columns_of_the_service() {
         .chain("v3/pay/partner/transactions/out-trade-no/order-b2")
         .get(json!({ "query": { "sp_mchid": MCHID, "sub_mchid": "1900000209" } }))
         .expect("order");
-    assert_eq!(order.json().expect("json")["payer"]["sub_openid"], "oUpF8uMuAJO_M2pxb1Q9zNjWeS6x");
+    assert_eq!(order.json::<Value>().expect("json")["payer"]["sub_openid"], "oUpF8uMuAJO_M2pxb1Q9zNjWeS6x");
     sandbox.control("refund", &json!({ "out_trade_no": "order-b1", "amount": 34 })).expect("refunded");
 
     let date = client.chain("v3/pay/transactions/out-trade-no/order-b1").get(json!({ "query": { "mchid": MCHID } }));
-    let time = date.expect("order").json().expect("json")["success_time"].as_str().expect("time").to_owned();
+    let time = date.expect("order").json::<Value>().expect("json")["success_time"].as_str().expect("time").to_owned();
     let date = &time[..10];
     let bill = |kind: &str, extra: Value| {
         let mut query = json!({ "bill_date": date });
         query.as_object_mut().expect("map").extend(extra.as_object().expect("map").clone());
         let announced = client.chain(&format!("v3/bill/{kind}")).get(json!({ "query": query }))?;
-        let url = announced.json().expect("json")["download_url"].as_str().expect("url").to_owned();
+        let url = announced.json::<Value>().expect("json")["download_url"].as_str().expect("url").to_owned();
         let token = url.split_once("token=").expect("token").1.to_owned();
         let file = client.chain("v3/billdownload/file").get(json!({ "query": { "token": token } }))?;
         assert_eq!(file.headers()["content-type"], "text/plain; charset=utf-8");

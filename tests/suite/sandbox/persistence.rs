@@ -98,7 +98,7 @@ fn a_killed_sandbox_has_lost_no_order_that_it_confirmed() {
             .chain("v3/pay/transactions/out-trade-no/{no}")
             .get(json!({ "no": number, "query": { "mchid": MCHID } }));
         assert_eq!(
-            order.unwrap_or_else(|error| panic!("{number}: {error}")).json().expect("json")["amount"]["total"],
+            order.unwrap_or_else(|error| panic!("{number}: {error}")).json::<Value>().expect("json")["amount"]["total"],
             7
         );
     }
@@ -241,7 +241,7 @@ fn run(action: &Action, sandbox: &Sandbox, client: &Client) -> Result<Option<(u8
             let total = client.chain(path).get(json!({ "no": no(order), "query": { "mchid": MCHID } }));
             let total = total
                 .ok()
-                .and_then(|order| order.json().ok())
+                .and_then(|order| order.json::<Value>().ok())
                 .and_then(|order| order["amount"]["total"].as_u64())
                 .unwrap_or(1);
             client.chain("v3/refund/domestic/refunds").post(json!({ "json": {
@@ -251,7 +251,7 @@ fn run(action: &Action, sandbox: &Sandbox, client: &Client) -> Result<Option<(u8
         Action::Query(order) => {
             let queried = client.chain(path).get(json!({ "no": no(order), "query": { "mchid": MCHID } }));
             if let Ok(response) = &queried {
-                let state = response.json().map_err(|error| error.to_string())?["trade_state"]
+                let state = response.json::<Value>().map_err(|error| error.to_string())?["trade_state"]
                     .as_str()
                     .unwrap_or_default()
                     .to_owned();

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use wechatpay_chain::Client;
 use wechatpay_chain::sandbox::{MCHID, PUBLIC_KEY_ID, Sandbox};
 
@@ -37,10 +37,10 @@ fn the_service_is_answered_under_its_own_addresses() {
     sandbox.control("bills", &json!({})).expect("bills");
     // URLs in responses have the host that was called, and the client certificate arrives.
     let paid = client.chain("v3/pay/transactions/out-trade-no/order-1").get(json!({ "query": { "mchid": MCHID } }));
-    let paid = paid.expect("found").json().expect("json");
+    let paid = paid.expect("found").json::<Value>().expect("json");
     let date = &paid["success_time"].as_str().expect("time")[..10];
     let bill = client.chain("v3/bill/tradebill").get(json!({ "query": { "bill_date": date } })).expect("bill");
-    let url = bill.json().expect("json")["download_url"].as_str().expect("url").to_owned();
+    let url = bill.json::<Value>().expect("json")["download_url"].as_str().expect("url").to_owned();
     assert!(url.starts_with("https://api.mch.weixin.qq.com/v3/billdownload/file?token="), "{url}");
     let folder = tempfile::tempdir().expect("folder");
     let file = folder.path().join("bill.csv");

@@ -245,7 +245,7 @@ fn headers_bills_pictures_and_repeated_keys_are_checked() {
     let (sandbox, client) = start();
     let refused = |outcome: Result<wechatpay_chain::Response, Error>, field: &str| {
         let error = outcome.expect_err(field);
-        let body = error.response().expect("response").json().expect("json");
+        let body = error.response().expect("response").json::<Value>().expect("json");
         assert_eq!((error.code(), &body["detail"]["field"]), (Some("PARAM_ERROR"), &json!(field)), "{body}");
     };
     // 5: a client in platform-certificate mode sends no Wechatpay-Serial of its own accord.
@@ -265,7 +265,7 @@ fn headers_bills_pictures_and_repeated_keys_are_checked() {
     sandbox.pay("order-today").expect("paid");
     let order =
         client.chain("v3/pay/transactions/out-trade-no/order-today").get(json!({ "query": { "mchid": MCHID } }));
-    let time = order.expect("order").json().expect("json")["success_time"].as_str().expect("time").to_owned();
+    let time = order.expect("order").json::<Value>().expect("json")["success_time"].as_str().expect("time").to_owned();
     let error = bill(json!({ "bill_date": time[..10] })).expect_err("not before tomorrow morning");
     assert_eq!(error.code(), Some("NO_STATEMENT_EXIST"));
 

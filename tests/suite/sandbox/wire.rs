@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use wechatpay_chain::Media;
 use wechatpay_chain::sandbox::{MCHID, Sandbox};
 
@@ -154,7 +154,7 @@ fn a_file_has_a_content_type() {
         ("a.jpg", b"\xff\xd8\xff\xe0", "image/jpeg"),
         ("a.bmp", b"BM", "image/bmp"),
     ] {
-        let id = upload.post(Media::from_bytes(name, start.to_vec())).expect("uploaded").json().expect("json");
+        let id = upload.post(Media::from_bytes(name, start.to_vec())).expect("uploaded").json::<Value>().expect("json");
         let image = client.chain("v3/merchant-service/images/{id}").get(json!({ "id": id["media_id"] }));
         assert_eq!(image.expect("image").headers()["content-type"], expected);
     }

@@ -1,13 +1,12 @@
 //! The `WXPAY_...` environment variables.
 
 use std::env::{self, VarError};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::args::ConfigArgs;
-use super::failure::Failure;
+use crate::error::Error;
 use crate::proto::similar::similar;
 
-/// All variables that `wxpay` reads. `WXPAY_LANG` is read in `translate.rs`.
+/// All variables that are read. The command `wxpay` reads `WXPAY_LANG`, in `translate.rs`.
 const VARIABLES: &[&str] = &[
     "WXPAY_CONFIG",
     "WXPAY_MCHID",
@@ -29,48 +28,23 @@ const KUBERNETES_PREFIXES: &[&str] = &["WXPAY_SERVICE_", "WXPAY_PORT"];
 const PREFIX: &str = "WXPAY_";
 
 /// The value of a variable. An empty one counts as missing.
-pub(super) fn variable(name: &str) -> Result<Option<String>, Failure> {
+pub(crate) fn variable(name: &str) -> Result<Option<String>, Error> {
     match env::var(name) {
         Ok(value) if value.is_empty() => Ok(None),
         Ok(value) => Ok(Some(value)),
         Err(VarError::NotPresent) => Ok(None),
-        Err(VarError::NotUnicode(_)) => Err(Failure::usage(format!("{name} is not valid UTF-8"))),
+        Err(VarError::NotUnicode(_)) => Err(Error::config(format!("{name} is not valid UTF-8"))),
     }
 }
 
-/// The path of the settings file: `--config`, or else `WXPAY_CONFIG`, or else the next `wxpay.toml`
-/// from the current folder upward.
-pub(super) fn config_file(config: &ConfigArgs) -> Option<PathBuf> {
-    named_config_file(config).or_else(|| next_config_file(&env::current_dir().ok()?))
-}
-
-/// The path that `--config` or `WXPAY_CONFIG` gives.
-pub(super) fn named_config_file(config: &ConfigArgs) -> Option<PathBuf> {
-    let from_variable = || env::var_os("WXPAY_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
-    config.config.clone().or_else(from_variable)
-}
-
-/// The `wxpay.toml` in a folder, or in the nearest folder above it. A file of another user than the
-/// owner of the folder is skipped: in a folder that all users can write to, such as `/tmp`, it
-/// could send calls to another host.
-fn next_config_file(folder: &Path) -> Option<PathBuf> {
-    let owner = owner(folder)?;
-    let mut files = folder.ancestors().map(|folder| folder.join("wxpay.toml")).filter(|file| file.is_file());
-    files.find(|file| self::owner(file).is_some_and(|of_file| of_file == owner || of_file == 0))
-}
-
-/// The user ID of the owner; 0 where there are none.
-fn owner(path: &Path) -> Option<u32> {
-    let metadata = path.metadata().ok()?;
-    #[cfg(unix)]
-    return Some(std::os::unix::fs::MetadataExt::uid(&metadata));
-    #[cfg(not(unix))]
-    return Some(drop(metadata)).map(|()| 0);
+/// The path that `WXPAY_CONFIG` gives.
+pub(crate) fn config_file() -> Option<PathBuf> {
+    env::var_os("WXPAY_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 /// A warning for each variable that begins with `WXPAY_` and is not a setting. The values may be
 /// secrets, so they are not read.
-pub(super) fn unknown_variables() -> Vec<String> {
+pub(crate) fn unknown_variables() -> Vec<String> {
     let mut names: Vec<String> = env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
         // Windows ignores the case of a variable's name.
