@@ -4,7 +4,11 @@ use tree_sitter::Node;
 
 use super::Porter;
 use super::syntax::{children, field};
+use super::text::indent;
 use super::value::{Bond, Expr, Form, Type};
+
+/// How many operators of one sum are written in one expression.
+const MAX_OPERATORS: usize = 16;
 
 impl<'t> Porter<'t> {
     /// A bitwise operation.
@@ -53,9 +57,38 @@ impl<'t> Porter<'t> {
         Expr::new(code, Type::Int).bond(Bond::Loose)
     }
 
-    pub(super) fn arithmetic(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>, operator: &str) -> Expr {
-        let (a, b) = (self.expression(left), self.expression(right));
-        self.calculated(node, &a, &b, operator)
+    /// `$a + $b - $c`, without recursion along the chain.
+    pub(super) fn arithmetic(&mut self, node: Node<'t>) -> Expr {
+        let (mut steps, mut first) = (Vec::new(), node);
+        while first.kind() == "binary_expression" {
+            let operator = field(first, "operator").map(|operator| self.text(operator)).unwrap_or_default();
+            let (true, Some(left), Some(right)) =
+                (matches!(operator, "+" | "-" | "*" | "/" | "%"), field(first, "left"), field(first, "right"))
+            else {
+                break;
+            };
+            steps.push((first, operator, right));
+            first = left;
+        }
+        let mut before = Vec::new();
+        let mut e = self.expression(first);
+        let name = if steps.len() > MAX_OPERATORS { self.fresh_word("sum") } else { String::new() };
+        for (number, (node, operator, right)) in steps.into_iter().rev().enumerate() {
+            if number > 0 && number % MAX_OPERATORS == 0 {
+                // A longer sum is written in several statements.
+                let ty = if e.ty == Type::Int { ": i64" } else { "" };
+                before.push(format!("let {name}{ty} = {};\n", e.owned()));
+                e = Expr::place(name.clone(), e.ty.clone()).small(e.small);
+            }
+            let right = self.expression(right);
+            e = self.calculated(node, &e, &right, operator);
+        }
+        if before.is_empty() {
+            return e;
+        }
+        // In parentheses, because `json!` takes braces for an object.
+        let code = format!("({{\n{}\n}})", indent(&format!("{}{}", before.concat(), e.code)));
+        Expr { code, ..e }.bond(Bond::Tight)
     }
 
     /// The basic operations. Whole numbers stay whole, except for a division with a rest. A result
@@ -93,7 +126,7 @@ impl<'t> Porter<'t> {
                 }
                 return Expr::new(format!("{} {operator} {}", wrap(x, a), wrap(y, b)), Type::Int).bond(Bond::Sum);
             }
-            if !self.has_large_numbers() {
+            if !self.marks.has_large_numbers {
                 let end = self.try_any();
                 return Expr::new(format!("php::{name}_int({x}, {y}){end}"), Type::Int);
             }
@@ -110,15 +143,6 @@ impl<'t> Porter<'t> {
         let end = self.try_any();
         let ty = if operator == "%" { Type::Int } else { Type::Value };
         Expr::new(format!("php::{name}({x}, {y}){end}"), ty)
-    }
-
-    /// Whether the file has numbers with which a calculation may leave 64 bits.
-    fn has_large_numbers(&self) -> bool {
-        let bytes = self.php.as_bytes();
-        self.php.contains("PHP_INT_M")
-            || bytes
-                .chunk_by(|a, b| a.is_ascii_digit() && b.is_ascii_digit())
-                .any(|run| run.len() > 15 && run.first().is_some_and(u8::is_ascii_digit))
     }
 
     pub(super) fn unary(&mut self, node: Node<'t>) -> Expr {

@@ -3,9 +3,9 @@
 use tree_sitter::Node;
 
 use super::Porter;
-use super::frame::Var;
 use super::syntax::{all, bare, field};
 use super::value::{Expr, Form, Type};
+use super::vars::Var;
 
 impl<'t> Porter<'t> {
     pub(super) fn assignment(&mut self, node: Node<'t>) -> String {
@@ -93,9 +93,9 @@ impl<'t> Porter<'t> {
             };
         }
         let origin = e.origin.clone();
-        let objects = matches!(&e.ty, Type::Object(of) if self.known.mutating.iter().any(|(class, _)| class == of));
-        self.note_object(name, right);
-        self.frame().sites.insert(name.to_owned(), at);
+        let objects = matches!(&e.ty, Type::Object(of) if self.known.is_mutable(of));
+        let is_object = self.is_json_object(name, right);
+        self.frame().vars.set_site(name, at);
         let unset = self.frame().is_maybe_unset(name);
         let e = if (unset || self.loose.contains(&at)) && !e.ty.is_object() && e.ty != Type::Value {
             Expr::new(self.value(&e), Type::Value)
@@ -134,9 +134,10 @@ impl<'t> Porter<'t> {
             let mutable = changed || (!straight && assignments > 1) || objects;
             let block = here;
             let mark = if mutable { "mut " } else { "" };
-            self.frame()
-                .vars
-                .insert(name.to_owned(), Var { rust: rust.clone(), ty, form, literal, origin, block, loops, mutable });
+            self.frame().vars.insert(
+                name.to_owned(),
+                Var { rust: rust.clone(), ty, form, literal, origin, block, loops, mutable, is_object },
+            );
             let named = if e.ty == Type::Int { ": i64" } else { "" };
             return format!("let {mark}{rust}{named} = {value};");
         }
@@ -160,9 +161,10 @@ impl<'t> Porter<'t> {
             }
         };
         self.frame().hoisted.push((depth, code));
-        self.frame()
-            .vars
-            .insert(name.to_owned(), Var { literal, block: depth, mutable: true, ..Var::place(rust.clone(), ty) });
+        self.frame().vars.insert(
+            name.to_owned(),
+            Var { literal, block: depth, mutable: true, is_object, ..Var::place(rust.clone(), ty) },
+        );
         format!("{rust} = {value};")
     }
 
@@ -244,7 +246,7 @@ impl<'t> Porter<'t> {
     /// The placeholder for an assignment that the variable's type cannot hold. The variable gets a
     /// wider type, and the file is translated again.
     pub(super) fn loosened(&mut self, node: Node<'t>, name: &str) -> String {
-        if let Some(site) = self.frame().sites.get(name).copied() {
+        if let Some(site) = self.frame().vars.site(name) {
             self.loose.insert(site);
         }
         if let (Some(property), Some(class)) = (super::lower::property(name), self.this_class()) {

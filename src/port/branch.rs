@@ -15,40 +15,34 @@ impl<'t> Porter<'t> {
             return format!("{};", self.note_left(node, "a condition of an unknown form"));
         };
         let mut out = self.guarded("if", condition, body);
-        let mut cursor = node.walk();
-        let alternatives: Vec<Node<'t>> = node.children_by_field_name("alternative", &mut cursor).collect();
-        let mut closing = 0;
-        for alternative in alternatives {
-            match (alternative.kind(), field(alternative, "condition"), field(alternative, "body")) {
-                ("else_if_clause", Some(condition), Some(body)) => {
-                    // Statements that the condition needs come before its own `if`.
-                    let (code, nested) = self.else_if(condition, body);
-                    out.push_str(&code);
-                    closing += usize::from(nested);
-                }
-                ("else_clause", _, Some(body)) => match body.kind() {
-                    "if_statement" => out.push_str(&format!(" else {}", self.branch(body))),
-                    _ => {
+        let mut next = Some(node);
+        while let Some(node) = next.take() {
+            let mut cursor = node.walk();
+            let alternatives: Vec<Node<'t>> = node.children_by_field_name("alternative", &mut cursor).collect();
+            for alternative in alternatives {
+                let body = field(alternative, "body");
+                // `else if` is `elseif`.
+                let chained = body.filter(|body| alternative.kind() == "else_clause" && body.kind() == "if_statement");
+                let parts = chained.unwrap_or(alternative);
+                match (alternative.kind(), field(parts, "condition"), field(parts, "body")) {
+                    ("else_if_clause", Some(condition), Some(body)) | ("else_clause", Some(condition), Some(body)) => {
+                        out.push_str(&format!(" else {}", self.guarded("if", condition, body)));
+                    }
+                    ("else_clause", None, Some(body)) => {
                         let block = self.block(body);
                         if !block.is_empty() {
                             out.push_str(&format!(" else {{\n{}\n}}", indent(&block)));
                         }
                     }
-                },
-                _ => out.push_str(&format!(
-                    " else {{\n    {};\n}}",
-                    self.note_left(alternative, "a branch of an unknown form")
-                )),
+                    _ => out.push_str(&format!(
+                        " else {{\n    {};\n}}",
+                        self.note_left(alternative, "a branch of an unknown form")
+                    )),
+                }
+                next = chained;
             }
         }
-        for _ in 0..closing {
-            out.push_str("\n}");
-        }
         out
-    }
-
-    fn else_if(&mut self, condition: Node<'t>, body: Node<'t>) -> (String, bool) {
-        (format!(" else {}", self.guarded("if", condition, body)), false)
     }
 
     /// `if condition { body }`. A condition that checks that an error has a response binds the

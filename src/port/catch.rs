@@ -4,10 +4,11 @@
 use tree_sitter::Node;
 
 use super::exception::{MIXED, Own};
-use super::frame::{Facts, Flow, Kind, Var};
+use super::frame::{Facts, Flow, Kind};
 use super::syntax::{children, field, named};
 use super::text::indent;
 use super::value::{Expr, Form, Type};
+use super::vars::Var;
 use super::{MAX_NESTING, Porter};
 
 /// Whether a statement diverges, so that the code after it never runs.

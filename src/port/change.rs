@@ -4,9 +4,9 @@ use tree_sitter::Node;
 
 use super::Porter;
 use super::catch::uses_word;
-use super::frame::Var;
 use super::syntax::{bare, children, field};
 use super::value::{Expr, Form, Type};
+use super::vars::Var;
 
 impl<'t> Porter<'t> {
     /// `$a['b']['c'] = value`, `$a[] = value`
@@ -76,7 +76,9 @@ impl<'t> Porter<'t> {
             return Ok((before, self.expression(left).code));
         }
         // An array with a named key that nothing is taken out of stays a JSON object.
-        if let ([of, key], true) = (children(left).as_slice(), self.frame().objects.contains(name)) {
+        if let ([of, key], true) =
+            (children(left).as_slice(), self.frame().vars.get(name).is_some_and(|var| var.is_object))
+        {
             let key = self.dry_run(|porter| porter.expression(*key));
             if *of == root && key.literal.as_deref().is_some_and(|key| key.parse::<i64>().is_err()) {
                 return Ok((before, format!("{}[{}]", self.expression(root).code, key.code)));
@@ -250,7 +252,7 @@ impl<'t> Porter<'t> {
                     let key = self.expression(*key);
                     let named = key.literal.as_deref().is_some_and(|key| key.parse::<i64>().is_err());
                     let root = super::syntax::variable(*of, self.php);
-                    if !named && self.pushes_to(*of) {
+                    if !named && self.marks.appends_to(self.text(*of)) {
                         let why =
                             "after unset, PHP continues to count at the highest key that there was: build a new list";
                         return format!("{};", self.note_left(node, why));
@@ -288,19 +290,10 @@ impl<'t> Porter<'t> {
         out.join("\n")
     }
 
-    /// Whether an element is appended to the variable anywhere in the file.
-    fn pushes_to(&self, of: Node<'t>) -> bool {
-        let name = self.text(of);
-        self.php.match_indices(name).any(|(at, _)| {
-            let rest = self.php.get(at + name.len()..).unwrap_or_default().trim_start();
-            rest.strip_prefix('[').is_some_and(|rest| rest.trim_start().starts_with(']'))
-        })
-    }
-
     /// Declares a variable that has no value yet but may be read: it is null. Returns `None` for a
     /// variable that is declared, and whether this one gets a value anywhere.
     pub(super) fn unset_variable(&mut self, name: &str) -> Option<bool> {
-        if self.frame().vars.contains_key(name) {
+        if self.frame().vars.contains(name) {
             return None;
         }
         if !self.frame().is_maybe_unset(name) || !self.frame().is_modified(name) {
@@ -309,13 +302,13 @@ impl<'t> Porter<'t> {
         let rust = self.fresh_here(name);
         self.frame().hoisted.push((1, format!("let mut {rust} = Value::Null;")));
         let (ty, form) = (Type::Value, Form::Place);
-        let var = Var { rust, ty, form, literal: None, origin: None, block: 1, loops: 0, mutable: true };
+        let var = Var { form, mutable: true, ..Var::place(rust, ty) };
         self.frame().vars.insert(name.to_owned(), var);
         Some(true)
     }
 
-    /// Records whether a new variable is an array that keeps a named key.
-    pub(super) fn note_object(&mut self, name: &str, right: Option<Node<'t>>) {
+    /// Whether a new variable is an array that keeps a named key.
+    pub(super) fn is_json_object(&mut self, name: &str, right: Option<Node<'t>>) -> bool {
         let array = right.map(bare).filter(|right| right.kind() == "array_creation_expression");
         let named = array.map(children).unwrap_or_default().into_iter().any(|item| {
             let parts = children(item);
@@ -326,11 +319,6 @@ impl<'t> Porter<'t> {
                         && !self.text(*key).contains('$')
                 })
         });
-        let kept = self.frame().assigned(name) == 1 && !self.php.contains("unset(") && !self.php.contains("unset (");
-        if named && kept {
-            self.frame().objects.insert(name.to_owned());
-        } else {
-            self.frame().objects.remove(name);
-        }
+        named && self.frame().assigned(name) == 1 && !self.marks.unsets
     }
 }

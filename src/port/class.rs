@@ -57,6 +57,9 @@ impl<'t> Porter<'t> {
                 rust.push('_');
             }
             let class = self.flattened(one, &own, rust.into());
+            let number = self.classes.len();
+            self.class_numbers.entry(class.name.clone()).or_insert(number);
+            self.class_rust_names.insert(Rc::clone(&class.rust), number);
             self.classes.push(Rc::new(class));
         }
     }

@@ -6,13 +6,14 @@ use tree_sitter::Node;
 
 use super::Porter;
 use super::class::contains_return;
-use super::frame::{Flow, Frame, Kind, Var};
+use super::frame::{Flow, Frame, Kind};
 use super::lower::PREFIX;
 use super::members::{Class, Method, Property};
 use super::scope::uses;
 use super::syntax::{field, named};
 use super::text::{indent, snake};
 use super::value::{Expr, Form, Type};
+use super::vars::Var;
 use super::yours;
 
 impl<'t> Porter<'t> {
@@ -54,7 +55,7 @@ impl<'t> Porter<'t> {
         let mut known = names.clone();
         let later = |property: &&Property<'t>| !property.is_static && !class.assigned.contains(&property.name);
         known.extend(class.properties.iter().filter(later).map(|property| format!("{PREFIX}{}", property.name)));
-        let number = self.classes.iter().position(|one| one.name == class.name);
+        let number = self.class_number(&class.name);
         let mut frame = Frame {
             uses: Rc::new(uses(body, self.php, &known)),
             class: number,

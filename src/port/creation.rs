@@ -75,7 +75,7 @@ impl<'t> Porter<'t> {
                 }
             }
             _ if class.ends_with("exception") || class == "error" => {
-                if given.as_ref().is_some_and(|given| given.len() > 1) && self.php.contains("getCode") {
+                if given.as_ref().is_some_and(|given| given.len() > 1) && self.marks.reads_codes {
                     return self.left_as(
                         node,
                         "the code of this exception is lost: put it into a type of its own",

@@ -1,7 +1,7 @@
 //! Definite assignment: finds the variables that may be read before they are assigned. PHP reads
 //! null there, so that such a variable cannot get a type of its own.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use tree_sitter::Node;
 
@@ -10,8 +10,12 @@ use super::syntax::{bare, children, field, text, variable};
 /// The variables of a function that may be read, or asked for with `isset`, before they are
 /// assigned. The bound variable of a `foreach` or `catch` counts as unassigned after it.
 pub(super) fn maybe_unset(body: Node<'_>, php: &str, parameters: &[String]) -> HashSet<String> {
-    let mut walk = Walk { php, found: HashSet::new() };
-    let mut state = Some(parameters.iter().cloned().collect());
+    let mut walk = Walk::new(php);
+    let mut assigned = Names::default();
+    for parameter in parameters {
+        assigned.insert(walk.number(parameter));
+    }
+    let mut state = Some(assigned);
     match body.kind() {
         "compound_statement" | "program" => {
             for child in children(body) {
@@ -20,36 +24,97 @@ pub(super) fn maybe_unset(body: Node<'_>, php: &str, parameters: &[String]) -> H
         }
         _ => walk.statement(body, &mut state),
     }
-    walk.found
+    walk.found_names()
 }
 
 /// The variables that statements assign whatever happens in them, and those that they may read
 /// before.
 pub(super) fn assigned_after(statements: &[Node<'_>], php: &str) -> (HashSet<String>, HashSet<String>) {
-    let mut walk = Walk { php, found: HashSet::new() };
-    let mut state = Some(HashSet::new());
+    let mut walk = Walk::new(php);
+    let mut state = Some(Names::default());
     for statement in statements {
         walk.statement(*statement, &mut state);
     }
-    (state.unwrap_or_default(), walk.found)
+    (walk.named(&state.unwrap_or_default()), walk.found_names())
+}
+
+/// A set of variables, as bits at their numbers: it is copied for each branch.
+#[derive(Clone, Default)]
+struct Names(Vec<u64>);
+
+impl Names {
+    fn insert(&mut self, number: usize) {
+        if self.0.len() <= number / 64 {
+            self.0.resize(number / 64 + 1, 0);
+        }
+        if let Some(word) = self.0.get_mut(number / 64) {
+            *word |= 1 << (number % 64);
+        }
+    }
+
+    fn remove(&mut self, number: usize) {
+        if let Some(word) = self.0.get_mut(number / 64) {
+            *word &= !(1 << (number % 64));
+        }
+    }
+
+    fn contains(&self, number: usize) -> bool {
+        self.0.get(number / 64).is_some_and(|word| word & (1 << (number % 64)) != 0)
+    }
 }
 
 /// The assigned variables; `None` where the code is not reached.
-type State = Option<HashSet<String>>;
+type State = Option<Names>;
 
 fn both(one: State, other: State) -> State {
     match (one, other) {
-        (Some(one), Some(other)) => Some(one.intersection(&other).cloned().collect()),
+        (Some(one), Some(other)) => Some(Names(one.0.iter().zip(&other.0).map(|(a, b)| a & b).collect())),
         (one, other) => one.or(other),
     }
 }
 
 struct Walk<'a> {
     php: &'a str,
-    found: HashSet<String>,
+    numbers: HashMap<String, usize>,
+    found: Names,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(php: &'a str) -> Self {
+        Walk { php, numbers: HashMap::new(), found: Names::default() }
+    }
+
+    fn number(&mut self, name: &str) -> usize {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        let number = self.numbers.len();
+        self.numbers.insert(name.to_owned(), number);
+        number
+    }
+
+    fn named(&self, names: &Names) -> HashSet<String> {
+        self.numbers.iter().filter(|(_, number)| names.contains(**number)).map(|(name, _)| name.clone()).collect()
+    }
+
+    fn found_names(&self) -> HashSet<String> {
+        self.named(&self.found)
+    }
+
+    fn add(&mut self, name: &str, state: &mut State) {
+        let number = self.number(name);
+        if let Some(assigned) = state.as_mut() {
+            assigned.insert(number);
+        }
+    }
+
+    fn drop(&mut self, name: &str, state: &mut State) {
+        let number = self.number(name);
+        if let Some(assigned) = state.as_mut() {
+            assigned.remove(number);
+        }
+    }
+
     fn statement(&mut self, node: Node<'_>, state: &mut State) {
         match node.kind() {
             "comment" | "function_definition" | "class_declaration" => {}
@@ -69,11 +134,9 @@ impl Walk<'_> {
             }
             "unset_statement" => {
                 for child in children(node) {
-                    match (variable(child, self.php), state.as_mut()) {
-                        (Some(name), Some(assigned)) => {
-                            assigned.remove(name);
-                        }
-                        _ => self.statement(child, state),
+                    match variable(child, self.php) {
+                        Some(name) => self.drop(name, state),
+                        None => self.statement(child, state),
                     }
                 }
             }
@@ -119,9 +182,11 @@ impl Walk<'_> {
             }
             "arrow_function" => {
                 let mut aside = state.clone();
-                if let (Some(assigned), Some(parameters)) = (aside.as_mut(), field(node, "parameters")) {
-                    let own = children(parameters).into_iter().filter_map(|one| field(one, "name"));
-                    assigned.extend(own.filter_map(|one| variable(one, self.php)).map(str::to_owned));
+                let own = field(node, "parameters").map(children).unwrap_or_default();
+                for name in own.into_iter().filter_map(|one| field(one, "name")) {
+                    if let Some(name) = variable(name, self.php) {
+                        self.add(name, &mut aside);
+                    }
                 }
                 if let Some(body) = field(node, "body") {
                     self.statement(body, &mut aside);
@@ -140,8 +205,9 @@ impl Walk<'_> {
 
     fn read(&mut self, node: Node<'_>, state: &State) {
         if let (Some(name), Some(assigned)) = (variable(node, self.php), state) {
-            if !assigned.contains(name) {
-                self.found.insert(name.to_owned());
+            let number = self.number(name);
+            if !assigned.contains(number) {
+                self.found.insert(number);
             }
         }
     }
@@ -149,8 +215,8 @@ impl Walk<'_> {
     fn target(&mut self, node: Node<'_>, state: &mut State) {
         match node.kind() {
             "variable_name" => {
-                if let (Some(name), Some(assigned)) = (variable(node, self.php), state.as_mut()) {
-                    assigned.insert(name.to_owned());
+                if let Some(name) = variable(node, self.php) {
+                    self.add(name, state);
                 }
             }
             "subscript_expression" | "member_access_expression" => {
@@ -233,14 +299,14 @@ impl Walk<'_> {
             }
         }
         let mut inner = state.clone();
-        if let Some(assigned) = inner.as_mut() {
-            assigned.extend(bound.iter().cloned());
+        for name in &bound {
+            self.add(name, &mut inner);
         }
         if let Some(body) = body {
             self.statement(body, &mut inner);
         }
-        if let Some(assigned) = state.as_mut() {
-            assigned.retain(|name| !bound.contains(name));
+        for name in &bound {
+            self.drop(name, state);
         }
     }
 
@@ -302,14 +368,14 @@ impl Walk<'_> {
                 "catch_clause" => {
                     let mut inner = before.clone();
                     let name = field(clause, "name").and_then(|name| variable(name, self.php));
-                    if let (Some(assigned), Some(name)) = (inner.as_mut(), name) {
-                        assigned.insert(name.to_owned());
+                    if let Some(name) = name {
+                        self.add(name, &mut inner);
                     }
                     if let Some(body) = field(clause, "body") {
                         self.statement(body, &mut inner);
                     }
-                    if let (Some(assigned), Some(name)) = (inner.as_mut(), name) {
-                        assigned.remove(name);
+                    if let Some(name) = name {
+                        self.drop(name, &mut inner);
                     }
                     out = both(out, inner);
                 }
@@ -336,10 +402,11 @@ fn has_break(node: Node<'_>) -> bool {
     }
 }
 
-/// Whether a variable is only set to small literals and counted up or down in small steps, so that
-/// it cannot leave 64 bits.
-pub(super) fn is_counter(body: Node<'_>, name: &str, php: &str) -> bool {
+/// The variables that are set to something else than small literals, or counted in other than small
+/// steps, so that they may leave 64 bits.
+pub(super) fn not_counters<'a>(body: Node<'_>, php: &'a str) -> HashSet<&'a str> {
     let small = |node: Node<'_>| node.kind() == "integer" && text(node, php).len() < 10;
+    let mut found = HashSet::new();
     let mut stack = vec![body];
     while let Some(node) = stack.pop() {
         let target = match node.kind() {
@@ -347,19 +414,17 @@ pub(super) fn is_counter(body: Node<'_>, name: &str, php: &str) -> bool {
             "function_definition" => continue,
             _ => None,
         };
-        if target.and_then(|target| variable(target, php)) == Some(name) {
+        if let Some(name) = target.and_then(|target| variable(target, php)) {
             let operator = field(node, "operator").map(|operator| text(operator, php));
             let step = matches!(operator, None | Some("=" | "+=" | "-="));
             if !step || !field(node, "right").is_some_and(|right| small(bare(right))) {
-                return false;
+                found.insert(name);
             }
         }
-        if matches!(node.kind(), "foreach_statement" | "list_literal" | "by_ref" | "reference_assignment_expression")
-            && children(node).into_iter().any(|child| variable(child, php) == Some(name))
-        {
-            return false;
+        if matches!(node.kind(), "foreach_statement" | "list_literal" | "by_ref" | "reference_assignment_expression") {
+            found.extend(children(node).into_iter().filter_map(|child| variable(child, php)));
         }
         stack.extend(children(node));
     }
-    true
+    found
 }

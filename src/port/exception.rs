@@ -144,14 +144,9 @@ impl<'t> Porter<'t> {
     /// An exception that the script throws becomes an error of another type than the crate's,
     /// without a class.
     pub(super) fn of_own(&self, class: &str) -> Own {
-        let part = |c: char| c == '\\' || c == '_' || c.is_alphanumeric();
-        let thrown = self.php.split("throw new").skip(1).map(|after| {
-            let class: String = after.trim_start().chars().take_while(|c| part(*c)).collect();
-            class.rsplit('\\').next().unwrap_or_default().to_lowercase()
-        });
         let (mut some, mut all) = (false, true);
-        for thrown in thrown {
-            let is_one = self.is_kind_of(&thrown, class);
+        for thrown in &self.marks.thrown {
+            let is_one = self.is_kind_of(thrown, class);
             (some, all) = (some || is_one, all && is_one);
         }
         match (some, all) {

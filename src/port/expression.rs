@@ -11,7 +11,7 @@ use super::yours::Use;
 impl<'t> Porter<'t> {
     pub(super) fn expression(&mut self, node: Node<'t>) -> Expr {
         self.work += 1;
-        if self.work > super::MAX_WORK {
+        if self.is_exhausted() {
             return Expr::new("()", Type::Unit);
         }
         match node.kind() {
@@ -178,7 +178,7 @@ impl<'t> Porter<'t> {
         let rust = self.fresh_here(name);
         let text = super::text::comment("//", &format!("PHP, line {}: {}", super::syntax::line(node), self.text(node)));
         self.frame().hoisted.push((1, format!("{text}\nlet {rust}: {} = {todo};", ty.name())));
-        let var = super::frame::Var::place(rust.clone(), ty.clone());
+        let var = super::vars::Var::place(rust.clone(), ty.clone());
         self.frame().vars.insert(name.to_owned(), var);
         Expr::place(rust, ty)
     }

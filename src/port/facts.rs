@@ -22,6 +22,12 @@ pub(super) struct Facts {
 }
 
 impl Facts {
+    /// Whether a class has a method that changes its object.
+    pub(super) fn is_mutable(&self, class: &Rc<str>) -> bool {
+        let first = self.mutating.range((Rc::clone(class), String::new())..).next();
+        first.is_some_and(|(found, _)| found == class)
+    }
+
     /// What the next translation begins with. The types of the first ones depend on what was not
     /// known yet; later, they only become wider.
     pub(super) fn beginning(&self, passes: usize) -> Self {

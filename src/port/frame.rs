@@ -1,34 +1,11 @@
 //! The function that is being converted: its variables, and the ways in which control leaves it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::scope::{Act, Story, Uses};
-use super::value::{Form, Type};
-
-/// A variable that Rust has declared.
-#[derive(Clone, Debug)]
-pub(super) struct Var {
-    pub(super) rust: String,
-    pub(super) ty: Type,
-    pub(super) form: Form,
-    /// The text of a literal, if that is its only assignment.
-    pub(super) literal: Option<String>,
-    /// What its value comes from, if that is a piece whose type only its uses tell.
-    pub(super) origin: Option<Rc<str>>,
-    /// The block of its declaration, and the loops that enclose it.
-    pub(super) block: usize,
-    pub(super) loops: usize,
-    /// Whether it can be assigned again in place.
-    pub(super) mutable: bool,
-}
-
-impl Var {
-    /// A place that keeps its value, declared at the beginning of a function.
-    pub(super) fn place(rust: String, ty: Type) -> Self {
-        Var { rust, ty, form: Form::Place, literal: None, origin: None, block: 1, loops: 0, mutable: false }
-    }
-}
+use super::value::Type;
+use super::vars::Vars;
 
 /// The ways in which control leaves a function or a block.
 #[derive(Clone, Debug, Default)]
@@ -79,9 +56,7 @@ pub(super) enum Kind {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Frame {
     pub(super) uses: Rc<Uses>,
-    pub(super) vars: HashMap<String, Var>,
-    /// The declaration of each variable.
-    pub(super) sites: HashMap<String, usize>,
+    pub(super) vars: Vars,
     pub(super) blocks: Vec<usize>,
     pub(super) loops: usize,
     /// Declarations to insert before the current statement of a block.
@@ -89,8 +64,6 @@ pub(super) struct Frame {
     pub(super) flows: Vec<Flow>,
     /// The name that the response of an error is bound to, by the error's variable.
     pub(super) answers: HashMap<String, String>,
-    /// The variables that are JSON objects for certain.
-    pub(super) objects: HashSet<String>,
     /// The class of a method, as its number.
     pub(super) class: Option<usize>,
     /// The class that declares the method, in lower case.

@@ -42,6 +42,7 @@ impl<'t> Porter<'t> {
                 free => free,
             };
             if let Some((signature, _)) = self.signature(*function, annotated.unwrap_or(Type::Value)) {
+                self.function_names.insert(rust.clone());
                 self.functions.insert(name.to_lowercase(), (rust, Rc::new(signature)));
             }
         }
@@ -66,7 +67,7 @@ impl<'t> Porter<'t> {
             items.push(self.class_item(number, &nodes));
         }
         items.extend(self.yours());
-        if self.work > super::MAX_WORK {
+        if self.is_exhausted() {
             return Err("closures, promises and try blocks stand in one another so deep that it would take too long: take them apart".to_owned());
         }
         let rust = self.assembled(main, items);
@@ -323,12 +324,12 @@ impl<'t> Porter<'t> {
     pub(super) fn fresh(&self, frame: &Frame, php: &str) -> String {
         let mut rust = snake(super::lower::property(php).unwrap_or(php));
         let taken = |name: &str| {
-            self.functions.values().any(|(function, _)| function == name)
+            self.function_names.contains(name)
                 || matches!(
                     name,
                     "formatter" | "php" | "hash" | "aes_ecb" | "transformer" | "attempt" | "unpacked" | "drop"
                 )
-                || frame.vars.iter().any(|(other, var)| other != php && var.rust == name)
+                || frame.vars.is_taken(name, php)
         };
         while taken(&rust) {
             rust.push('_');
@@ -348,7 +349,7 @@ impl<'t> Porter<'t> {
     pub(super) fn fresh_word(&mut self, word: &str) -> String {
         let mut name = word.to_owned();
         let frame = self.frame();
-        while frame.vars.values().any(|var| var.rust == name) {
+        while frame.vars.is_taken(&name, "") {
             name.push('_');
         }
         name

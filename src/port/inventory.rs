@@ -48,11 +48,23 @@ pub(super) fn uses(
     left: &[(usize, usize)],
 ) -> Vec<SdkUse> {
     let mut found = Vec::new();
+    let mut left = left.to_vec();
+    left.sort_unstable();
+    // The furthest end of the pieces that begin at one of the first positions.
+    let mut furthest = 0;
+    for one in &mut left {
+        furthest = furthest.max(one.1);
+        one.1 = furthest;
+    }
+    let is_left = |span: (usize, usize)| {
+        let before = left.partition_point(|(start, _)| *start <= span.0);
+        before.checked_sub(1).and_then(|last| left.get(last)).is_some_and(|(_, end)| span.1 <= *end)
+    };
     let mut stack = vec![root];
     while let Some(node) = stack.pop() {
         if let Some(kind) = kind(node, php, aliases) {
             let span = (node.start_byte(), node.end_byte());
-            let is_carried = !left.iter().any(|(start, end)| *start <= span.0 && span.1 <= *end);
+            let is_carried = !is_left(span);
             found.push(SdkUse { line: line(node), kind, is_carried, span });
         }
         stack.extend(children(node));

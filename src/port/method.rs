@@ -6,7 +6,7 @@ use tree_sitter::Node;
 
 use super::Porter;
 use super::constructor::place;
-use super::frame::{Flow, Frame, Kind, Var};
+use super::frame::{Flow, Frame, Kind};
 use super::lower::PREFIX;
 use super::members::{Class, Method, Property};
 use super::own::{method_key, plain_constant, property_key};
@@ -14,6 +14,7 @@ use super::scope::uses;
 use super::syntax::{field, named};
 use super::text::indent;
 use super::value::{Expr, Form, Type};
+use super::vars::Var;
 
 impl<'t> Porter<'t> {
     /// A class as a struct and its implementation, with the comments above it.
@@ -97,7 +98,7 @@ impl<'t> Porter<'t> {
     /// The type of a property: declared, required by its uses, or joined from its values.
     pub(super) fn property_type(&mut self, class: &Rc<Class<'t>>, property: &Property<'t>) -> Type {
         let key = property_key(class, &property.name);
-        let number = self.classes.iter().position(|known| known.name == class.name);
+        let number = self.class_number(&class.name);
         let outer = std::mem::replace(&mut self.frame().class, number);
         let declared = property.declared.and_then(|ty| self.annotated(self.text(ty), ty.start_byte()));
         self.frame().class = outer;
@@ -182,7 +183,7 @@ impl<'t> Porter<'t> {
         let mut known: Vec<String> = names.to_vec();
         known.extend(class.properties.iter().map(|property| format!("{PREFIX}{}", property.name)));
         known.push("this".to_owned());
-        let number = self.classes.iter().position(|one| one.name == class.name);
+        let number = self.class_number(&class.name);
         Frame {
             uses: Rc::new(uses(body, self.php, &known)),
             class: number,

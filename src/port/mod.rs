@@ -18,7 +18,9 @@
 //! property.rs     properties; statics.rs static ones; naming.rs names of classes
 //! yours.rs        stubs for other files
 //! facts.rs        what one translation finds for the next; learn.rs adds to it
-//! frame.rs        the function that is being converted
+//! frame.rs        the function that is being converted; vars.rs its variables
+//! left.rs         what is not converted
+//! marks.rs        what the text of the file contains
 //! value.rs        types; convert.rs conversions; text.rs spelling
 //! inventory.rs    what a file uses of the SDK
 //! helpers.rs      functions that a program may need; imports.rs finds the needed ones
@@ -49,8 +51,10 @@ mod helpers;
 mod imports;
 mod inventory;
 mod learn;
+mod left;
 mod library;
 mod lower;
+mod marks;
 mod members;
 mod method;
 mod naming;
@@ -72,6 +76,7 @@ mod string;
 mod syntax;
 mod text;
 mod value;
+mod vars;
 mod yours;
 
 use std::cell::RefCell;
@@ -83,8 +88,9 @@ use tree_sitter::Node;
 use facts::Facts;
 use frame::{Flow, Frame, Kind};
 pub(crate) use inventory::{SdkUse, UseKind};
+use marks::Marks;
 use members::Class;
-use value::{Bond, Expr, Signature, Type};
+use value::{Signature, Type};
 
 /// A converted file.
 pub(crate) struct Ported {
@@ -170,6 +176,7 @@ fn ported(php: &str) -> Result<Ported, String> {
     if lowered.is_some() {
         tree = syntax::parse(php)?;
     }
+    let marks = Rc::new(Marks::new(tree.root_node(), php));
     let (mut loose, mut known) = (HashSet::new(), Facts::default());
     let mut passes = 0;
     loop {
@@ -180,9 +187,13 @@ fn ported(php: &str) -> Result<Ported, String> {
             source,
             aliases: syntax::aliases(tree.root_node(), php),
             namespaces: syntax::namespaces(tree.root_node(), php),
+            marks: Rc::clone(&marks),
             functions: HashMap::new(),
+            function_names: HashSet::new(),
             constants: HashMap::new(),
             classes: Vec::new(),
+            class_numbers: HashMap::new(),
+            class_rust_names: HashMap::new(),
             exceptions: HashMap::new(),
             signatures: HashMap::new(),
             stub_names: Porter::named_stubs(&known.stubs),
@@ -228,11 +239,17 @@ struct Porter<'t> {
     aliases: HashMap<String, String>,
     /// The file's functions, by their name in lower case.
     functions: HashMap<String, (String, Rc<Signature>)>,
+    /// Their names in Rust.
+    function_names: HashSet<String>,
+    marks: Rc<Marks>,
     /// The file's constants: their name in Rust and their type.
     constants: HashMap<String, (String, Type)>,
     /// The namespaces, by the position that they begin at.
     namespaces: Vec<(usize, String)>,
     classes: Vec<Rc<Class<'t>>>,
+    /// Their numbers, by their full names in lower case and by their names in Rust.
+    class_numbers: HashMap<String, usize>,
+    class_rust_names: HashMap<Rc<str>, usize>,
     /// The file's exception classes and their parents, by their full names in lower case.
     exceptions: HashMap<String, String>,
     /// The signatures of methods, by their keys.
@@ -266,7 +283,7 @@ struct Porter<'t> {
 
 /// The state that grows during conversion. Some code is converted twice, first only to find its
 /// types; then this state is rolled back.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct State {
     left: Vec<Left>,
     /// Comments to insert above the current statement.
@@ -277,14 +294,18 @@ struct State {
 }
 
 /// A comment above a statement, and the span of the piece that it shows, if that was not converted.
-#[derive(Clone)]
 struct Note {
     text: String,
     span: Option<(usize, usize)>,
 }
 
-/// How many expressions are converted at most. A long file needs a hundredth of this.
+/// How many expressions are converted at most, for each file and for each byte of it. Hand-written
+/// files need a hundredth of this.
 const MAX_WORK: usize = 4_000_000;
+const MAX_WORK_PER_BYTE: usize = 8;
+
+/// What a translation counts that is discarded, beside its expressions.
+const WORK_OF_DRY_RUN: usize = 20;
 
 /// How deep closures and `try` blocks are nested at most, because each is translated more than
 /// once.
@@ -293,6 +314,11 @@ const MAX_NESTING: usize = 5;
 impl<'t> Porter<'t> {
     fn text(&self, node: Node<'t>) -> &'t str {
         syntax::text(node, self.php)
+    }
+
+    /// Whether the file needs far more work than its length suggests.
+    fn is_exhausted(&self) -> bool {
+        self.work > MAX_WORK.saturating_add(MAX_WORK_PER_BYTE.saturating_mul(self.php.len()))
     }
 
     fn frame(&mut self) -> &mut Frame {
@@ -330,96 +356,33 @@ impl<'t> Porter<'t> {
         self.flow().kind == Kind::Step
     }
 
-    /// Records that a piece was not converted, and returns a `todo!` for it. A comment with the PHP
-    /// is inserted above the statement.
-    fn note_left(&mut self, node: Node<'t>, why: &str) -> String {
-        let (line, php) = (syntax::line(node), self.original(node));
-        let span = (node.start_byte(), node.end_byte());
-        // Pieces inside of this one are not listed separately.
-        let within = |inner: (usize, usize)| span.0 <= inner.0 && inner.1 <= span.1;
-        while self.state.left.last().is_some_and(|one| within(one.span)) {
-            self.state.left.pop();
-        }
-        self.state.notes.retain(|note| !note.span.is_some_and(within));
-        self.state.left.push(Left { line, why: why.to_owned(), php: php.to_owned(), span, is_stub: false });
-        let text = text::comment("//", &format!("PHP, line {line}: {php}"));
-        self.state.notes.push(Note { text, span: Some(span) });
-        // Its comments are part of the PHP that is shown.
-        let mut stack = vec![node];
-        while let Some(node) = stack.pop() {
-            if node.kind() == "comment" {
-                self.mark_emitted(node);
-            }
-            stack.extend(syntax::all(node));
-        }
-        self.todo(node)
-    }
-
-    /// The `todo!` of a piece that was not converted. It is code of the generated program, which
-    /// the merchant replaces; this program does not run it.
-    fn todo(&self, node: Node<'t>) -> String {
-        format!("todo!(\"line {}: {}\")", syntax::line(node), text::braced(&text::short(self.original(node), 60)))
-    }
-
-    /// The text of a node as it was given.
-    fn original(&self, node: Node<'t>) -> &'t str {
-        syntax::text(node, self.source)
-    }
-
-    /// Whether the piece as a whole was the last one that was not converted.
-    fn was_left(&self, node: Node<'t>) -> bool {
-        self.state.left.last().is_some_and(|left| left.span == (node.start_byte(), node.end_byte()))
-    }
-
-    /// A `todo!` for an expression that was not converted, with a type.
-    fn left_as(&mut self, node: Node<'t>, why: &str, ty: Type) -> Expr {
-        let todo = self.note_left(node, why);
-        if ty == Type::Unit {
-            return Expr::new(todo, ty);
-        }
-        let named = match ty {
-            Type::Null | Type::Closure(_) | Type::MediaHeaders => Type::Value,
-            Type::Body | Type::MaybeBody => Type::Text,
-            Type::MaybeResponse => Type::Response,
-            Type::MediaStream => Type::Media,
-            other => other,
-        };
-        Expr::new(format!("({todo} as {})", named.name()), named).bond(Bond::Tight)
-    }
-
-    fn left(&mut self, node: Node<'t>, why: &str) -> Expr {
-        self.left_as(node, why, Type::Value)
-    }
-
-    /// Marks a comment as emitted. Returns false if it was emitted before.
-    fn mark_emitted(&mut self, comment: Node<'_>) -> bool {
-        let new = self.emitted_comments.0.insert(comment.id());
-        if new {
-            self.emitted_comments.1.push(comment.id());
-        }
-        new
-    }
-
-    fn checkpoint(&mut self) -> (State, usize) {
-        let vars: usize = self.state.frames.iter().map(|frame| frame.vars.len()).sum();
-        self.work += 20 + vars + self.state.left.len() + self.state.notes.len();
-        (self.state.clone(), self.emitted_comments.1.len())
-    }
-
-    fn restore(&mut self, (state, emitted): (State, usize)) {
-        self.state = state;
-        for comment in self.emitted_comments.1.split_off(emitted) {
-            self.emitted_comments.0.remove(&comment);
-        }
-    }
-
     /// Converts something and discards the result's effects, to find its types.
     fn dry_run<T>(&mut self, translate: impl FnOnce(&mut Self) -> T) -> T {
-        let saved = self.checkpoint();
+        self.work += WORK_OF_DRY_RUN;
+        let frames = self.state.frames.len();
+        let mut mark = 0;
+        let frame = self.state.frames.last_mut().map(|last| {
+            mark = last.vars.mark();
+            let vars = std::mem::take(&mut last.vars);
+            let frame = last.clone();
+            last.vars = vars;
+            frame
+        });
+        let (left, notes) = (std::mem::take(&mut self.state.left), std::mem::take(&mut self.state.notes));
+        let (nested, emitted) = (self.state.nested, self.emitted_comments.1.len());
         self.dry += 1;
         let out = translate(self);
         self.dry -= 1;
-        self.restore(saved);
+        self.state.frames.truncate(frames);
+        if let (Some(last), Some(frame)) = (self.state.frames.last_mut(), frame) {
+            let mut vars = std::mem::take(&mut last.vars);
+            vars.roll_back(mark);
+            *last = Frame { vars, ..frame };
+        }
+        (self.state.left, self.state.notes, self.state.nested) = (left, notes, nested);
+        for comment in self.emitted_comments.1.split_off(emitted) {
+            self.emitted_comments.0.remove(&comment);
+        }
         out
     }
 }

@@ -64,18 +64,27 @@ impl<'t> Porter<'t> {
         if word == "self" {
             // In an inherited method, this is the class that declares it.
             let of = self.frame().declared_in.clone();
-            if let Some(class) = self.classes.iter().find(|class| class.name == of) {
-                return Some(Rc::clone(class));
+            if let Some(class) = self.class_of_name(&of) {
+                return Some(class);
             }
         }
         if matches!(word.as_str(), "self" | "static") {
             return self.frame().class.and_then(|number| self.classes.get(number).cloned());
         }
         let name = self.full_name(node);
-        self.classes.iter().find(|class| class.name == name).cloned()
+        self.class_of_name(&name)
+    }
+
+    /// The class of the file with this full name, in lower case.
+    pub(super) fn class_of_name(&self, name: &str) -> Option<Rc<Class<'t>>> {
+        self.classes.get(self.class_number(name)?).cloned()
+    }
+
+    pub(super) fn class_number(&self, name: &str) -> Option<usize> {
+        self.class_numbers.get(name).copied()
     }
 
     pub(super) fn class_named(&self, rust: &str) -> Option<Rc<Class<'t>>> {
-        self.classes.iter().find(|class| &*class.rust == rust).cloned()
+        self.classes.get(*self.class_rust_names.get(rust)?).cloned()
     }
 }

@@ -185,7 +185,7 @@ impl<'t> Porter<'t> {
                 truth(format!("hash::equals({known}, {given})"))
             }
             ("is_string", [thing]) if thing.ty == Type::Value => truth(format!("{}.is_string()", thing.tight())),
-            ("is_array", [thing]) if thing.ty == Type::Value && self.has_no_objects() => {
+            ("is_array", [thing]) if thing.ty == Type::Value && !self.marks.has_loose_objects => {
                 let thing = thing.tight();
                 truth(format!("{thing}.is_array() || {thing}.is_object()")).bond(Bond::Or)
             }

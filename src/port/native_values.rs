@@ -6,16 +6,6 @@ use super::Porter;
 use super::value::{Bond, Expr, Form, Type};
 
 impl<'t> Porter<'t> {
-    /// Whether the file makes no objects of PHP, which `is_array` tells from arrays.
-    pub(super) fn has_no_objects(&self) -> bool {
-        !self.php.contains("stdClass") && !self.php.contains("(object)") && {
-            self.php.split("json_decode").skip(1).all(|call| {
-                let call = call.split(';').next().unwrap_or_default().to_ascii_lowercase();
-                call.contains("true") || call.contains(", 1)")
-            })
-        }
-    }
-
     /// Whether a text is ASCII for certain.
     pub(super) fn is_plain(&self, e: &Expr) -> bool {
         matches!(e.ty, Type::Int | Type::Float | Type::Bool) || e.literal.as_deref().is_some_and(str::is_ascii)
@@ -215,12 +205,9 @@ impl<'t> Porter<'t> {
     fn knows_flags(&self, node: Node<'t>) -> bool {
         let flags = node.child_by_field_name("arguments").and_then(|given| given.named_child(1));
         let text = flags.map(|flags| self.text(flags)).unwrap_or_default();
-        if text.starts_with('$') && !self.php.contains("|=") {
+        if text.starts_with('$') && !self.marks.has_unknown_flags {
             // A variable: the file has no other flags.
-            let other = |name: &str| {
-                ["UNESCAPED_SLASHES", "PRETTY_PRINT", "UNESCAPED_UNICODE"].iter().all(|known| !name.starts_with(known))
-            };
-            return !self.php.split("JSON_").skip(1).any(other);
+            return true;
         }
         flags.is_some_and(|flags| {
             self.text(flags).split('|').all(|flag| {

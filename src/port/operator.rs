@@ -21,8 +21,8 @@ impl<'t> Porter<'t> {
             }
             "??" => self.coalesced(node, left, right),
             "instanceof" => self.instance_of(node, left, right),
-            "&&" | "and" => self.logical(left, right, "&&", Bond::And),
-            "||" | "or" => self.logical(left, right, "||", Bond::Or),
+            "&&" | "and" => self.logical(node, "&&", Bond::And),
+            "||" | "or" => self.logical(node, "||", Bond::Or),
             "xor" => {
                 let (left, right) = (self.expression(left), self.expression(right));
                 let code = format!("{} != {}", self.truth(&left, Bond::Sum), self.truth(&right, Bond::Sum));
@@ -39,20 +39,42 @@ impl<'t> Porter<'t> {
             "**" if matches!(left.kind(), "unary_op_expression" | "cast_expression") => {
                 self.left(node, "a sign or a cast before **: put the power in parentheses")
             }
-            "+" | "-" | "*" | "/" | "%" | "**" => self.arithmetic(node, left, right, &operator),
+            "+" | "-" | "*" | "/" | "%" => self.arithmetic(node),
+            "**" => {
+                let (a, b) = (self.expression(left), self.expression(right));
+                self.calculated(node, &a, &b, "**")
+            }
             _ => self.left(node, &format!("the operator {operator} has no counterpart here")),
         }
     }
 
-    fn logical(&mut self, left: Node<'t>, right: Node<'t>, operator: &str, bond: Bond) -> Expr {
-        let (left, right) = (self.asked(left), self.asked(right));
-        let side = |porter: &mut Self, e: &Expr| {
-            let code = porter.truth(e, bond);
-            // `a && b && c` needs no parentheses; `a || b && c` is clearer with them.
-            if e.ty == Type::Bool && e.bond < bond && e.bond > Bond::Compare { format!("({code})") } else { code }
+    /// `a && b && c`, without recursion along the chain.
+    fn logical(&mut self, node: Node<'t>, operator: &str, bond: Bond) -> Expr {
+        let is_same = |porter: &Self, node: Node<'t>| {
+            let written = field(node, "operator").map(|operator| porter.text(operator).to_ascii_lowercase());
+            let same = match written.as_deref() {
+                Some("&&" | "and") => "&&",
+                Some("||" | "or") => "||",
+                _ => "",
+            };
+            node.kind() == "binary_expression" && same == operator
         };
-        let (left, right) = (side(self, &left), side(self, &right));
-        Expr::new(format!("{left} {operator} {right}"), Type::Bool).bond(bond)
+        let (mut operands, mut first) = (Vec::new(), node);
+        while let (true, Some(left), Some(right)) = (is_same(self, first), field(first, "left"), field(first, "right"))
+        {
+            operands.push(right);
+            first = left;
+        }
+        operands.push(first);
+        let mut sides = Vec::new();
+        for operand in operands.into_iter().rev() {
+            let e = self.asked(operand);
+            let code = self.truth(&e, bond);
+            // `a && b && c` needs no parentheses; `a || b && c` is clearer with them.
+            let mixed = e.ty == Type::Bool && e.bond < bond && e.bond > Bond::Compare;
+            sides.push(if mixed { format!("({code})") } else { code });
+        }
+        Expr::new(sides.join(&format!(" {operator} ")), Type::Bool).bond(bond)
     }
 
     fn equal(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>, operator: &str, strict: bool) -> Expr {
@@ -101,16 +123,11 @@ impl<'t> Porter<'t> {
                 let (a, b) = self.numbers(a, b);
                 truth(format!("{a} == {b}"), Bond::Compare)
             }
-            (a, b) if a != b && scalar(a) && scalar(b) && self.has_exact_types() => {
+            (a, b) if a != b && scalar(a) && scalar(b) && !self.marks.may_return_false => {
                 truth("false".to_owned(), Bond::Tight)
             }
             _ => return None,
         })
-    }
-
-    /// Whether the file has none of the functions that return false in PHP and fail here.
-    fn has_exact_types(&self) -> bool {
-        !["env(", "file_get_contents", "_file(", "file_put_contents"].iter().any(|name| self.php.contains(name))
     }
 
     /// `$a == $b`; `None` for types whose comparison is not carried over.

@@ -18,7 +18,7 @@ impl<'t> Porter<'t> {
     /// Whether objects of a class never change after their construction, so that a clone is equal.
     pub(super) fn is_constant(&self, ty: &Type) -> bool {
         let Type::Object(name) = ty else { return true };
-        let changes = self.known.mutating.iter().any(|(class, _)| class == name) || self.known.exposed.contains(name);
+        let changes = self.known.is_mutable(name) || self.known.exposed.contains(name);
         let holds = self.class_named(name).is_some_and(|class| {
             class.properties.iter().any(|property| {
                 let ty = self.known.types.get(&property_key(&class, &property.name));
@@ -234,7 +234,7 @@ impl<'t> Porter<'t> {
             return known.clone();
         }
         let returns = self.method_returns(class, method);
-        let number = self.classes.iter().position(|known| known.name == class.name);
+        let number = self.class_number(&class.name);
         let frame = super::frame::Frame { class: number, declared_in: method.of.clone(), ..Default::default() };
         self.state.frames.push(frame);
         let signature = self.signature(method.node, returns).map(|(signature, _)| Rc::new(signature));
@@ -251,7 +251,7 @@ impl<'t> Porter<'t> {
             return Type::Object(Rc::clone(&class.rust));
         }
         let declared = field(method.node, "return_type");
-        let number = self.classes.iter().position(|known| known.name == class.name);
+        let number = self.class_number(&class.name);
         let outer = std::mem::replace(&mut self.frame().class, number);
         let declared = declared.and_then(|ty| self.annotated(self.text(ty), ty.start_byte()));
         self.frame().class = outer;
@@ -331,7 +331,7 @@ impl<'t> Porter<'t> {
 
     /// The value of a constant, in the scope of its class.
     pub(super) fn constant_value(&mut self, class: &Rc<Class<'t>>, constant: &super::members::Constant<'t>) -> Expr {
-        let number = self.classes.iter().position(|known| known.name == class.name);
+        let number = self.class_number(&class.name);
         let frame = super::frame::Frame { class: number, declared_in: constant.of.clone(), ..Default::default() };
         let value = constant.value;
         self.dry_run(|porter| {

@@ -4,11 +4,12 @@ use std::rc::Rc;
 
 use tree_sitter::Node;
 
-use super::frame::{Facts, Flow, Frame, Kind, Var};
+use super::frame::{Facts, Flow, Frame, Kind};
 use super::scope::uses;
 use super::syntax::{arguments, bare, children, field};
 use super::text::indent;
 use super::value::{Bond, Expr, Form, Signature, Type};
+use super::vars::Var;
 use super::{MAX_NESTING, Porter};
 
 /// The maximum number of steps of one promise. Each is translated more than once.
@@ -269,7 +270,8 @@ impl<'t> Porter<'t> {
         sorted.sort();
         for name in sorted {
             let Some(mut var) = self.frame().vars.get(&name).cloned() else { continue };
-            var.loops = 0;
+            // The closure may assign it again.
+            (var.loops, var.is_object) = (0, false);
             let property = super::lower::property(&name);
             if let (Some(property), true) = (property, keeps) {
                 let field = std::mem::replace(&mut var.rust, super::text::snake(property));
@@ -325,12 +327,12 @@ impl<'t> Porter<'t> {
     fn copied(&mut self, frame: &mut Frame) -> Vec<String> {
         let own = |name: &&String| super::lower::property(name).is_none() && name.as_str() != "this";
         let mut names: Vec<String> =
-            frame.vars.keys().filter(own).filter(|name| frame.is_modified(name)).cloned().collect();
+            frame.vars.names().filter(own).filter(|name| frame.is_modified(name)).cloned().collect();
         names.sort();
         let mut head = Vec::new();
         for name in names {
-            let wide = frame.sites.get(&name).is_some_and(|site| self.loose.contains(site));
-            let Some(var) = frame.vars.get_mut(&name) else { continue };
+            let wide = frame.vars.site(&name).is_some_and(|site| self.loose.contains(&site));
+            let Some(mut var) = frame.vars.get(&name).cloned() else { continue };
             let rust = var.rust.clone();
             head.push(match (&var.ty, var.form) {
                 (Type::Text | Type::Int | Type::Float | Type::Bool, _) if wide => {
@@ -343,6 +345,7 @@ impl<'t> Porter<'t> {
                 _ => continue,
             });
             (var.form, var.mutable, var.literal) = (Form::Place, true, None);
+            frame.vars.insert(name, var);
         }
         head
     }
@@ -415,9 +418,9 @@ impl<'t> Porter<'t> {
             let origin = super::signature::parameter_origin(*parameter, name);
             let undeclared = *ty == Type::Value && field(*parameter, "type").is_none();
             let origin = undeclared.then(|| origin.into());
-            let var = Var { rust, ty: ty.clone(), form, literal: None, origin, block: 1, loops: 0, mutable: false };
+            let var = Var { form, origin, ..Var::place(rust, ty.clone()) };
             frame.vars.insert(name.to_owned(), var);
-            frame.sites.insert(name.to_owned(), parameter.start_byte());
+            frame.vars.set_site(name, parameter.start_byte());
         }
         self.copied(frame)
     }

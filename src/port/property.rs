@@ -178,7 +178,7 @@ impl<'t> Porter<'t> {
             // The result of a method that returns its object.
             return of.code.ends_with('?') && of.code.contains('(');
         }
-        let property = self.frame().vars.iter().find(|(_, var)| var.rust == of.code);
+        let property = self.frame().vars.find(&of.code);
         let property = property.map(|(name, var)| (super::lower::property(name).is_some(), var.mutable));
         match property {
             Some((true, _)) => {

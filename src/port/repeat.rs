@@ -3,10 +3,10 @@
 use tree_sitter::Node;
 
 use super::Porter;
-use super::frame::Var;
 use super::syntax::{children, contains_own, field};
 use super::text::indent;
 use super::value::{Bond, Expr, Form, Type};
+use super::vars::Var;
 
 impl<'t> Porter<'t> {
     pub(super) fn foreach(&mut self, node: Node<'t>) -> String {
@@ -101,9 +101,8 @@ impl<'t> Porter<'t> {
                 (form, true)
             }
         };
-        let var = Var { rust: rust.clone(), ty, form, literal: None, origin: None, block, loops, mutable };
+        let var = Var { form, block, loops, mutable, ..Var::place(rust.clone(), ty) };
         self.frame().vars.insert(php.to_owned(), var);
-        self.frame().objects.remove(php);
         rust
     }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use tree_sitter::Node;
 
-use super::definite::{is_counter, maybe_unset};
+use super::definite::{maybe_unset, not_counters};
 use super::syntax::{children, field, variable};
 
 /// The use of a variable at one position.
@@ -69,12 +69,12 @@ pub(super) fn uses(body: Node<'_>, php: &str, parameters: &[String]) -> Uses {
     if body.kind() != "compound_statement" && body.kind() != "program" {
         walk.visit(body, &mut out);
     }
-    let unset = maybe_unset(body, php, parameters);
+    let (unset, others) = (maybe_unset(body, php, parameters), not_counters(body, php));
     for (name, story) in &mut out {
         story.tell();
         let given = parameters.contains(name);
         story.maybe_unset = unset.contains(name) && !given;
-        story.counter = !given && is_counter(body, name, php);
+        story.counter = !given && !others.contains(name.as_str());
         if super::lower::property(name).is_some() {
             // The fields of a new object are made of the variables of its constructor.
             story.common = 1;
@@ -302,6 +302,10 @@ impl Walk<'_> {
                 }
             }
             "variable_name" => self.note(node, Act::Read, out),
+            // `else if` is no block: the translation writes it like `elseif`.
+            "else_clause" if field(node, "body").is_some_and(|body| body.kind() == "if_statement") => {
+                children(node).into_iter().for_each(|child| self.visit(child, out));
+            }
             "compound_statement" | "case_statement" | "default_statement" | "colon_block" => self.block(node, out),
             _ => {
                 let body = field(node, "body");

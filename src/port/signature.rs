@@ -54,7 +54,7 @@ impl<'t> Porter<'t> {
                 let plain: Vec<&str> = written.split('|').filter(|one| !one.eq_ignore_ascii_case("null")).collect();
                 let [plain] = plain.as_slice() else { return None };
                 let full = self.full_name_of(plain.trim(), at);
-                match self.classes.iter().find(|class| class.name == full) {
+                match self.class_of_name(&full) {
                     Some(class) => Type::Object(Rc::clone(&class.rust)),
                     None => self.foreign(plain.trim(), at),
                 }

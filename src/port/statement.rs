@@ -62,7 +62,7 @@ impl<'t> Porter<'t> {
         self.frame().blocks.pop();
         // The variables of this block end with it.
         let open = self.frame().blocks.len();
-        self.frame().vars.retain(|_, var| var.block <= open.max(1));
+        self.frame().vars.leave(open.max(1));
         out.truncate(out.trim_end().len());
         out
     }
@@ -244,8 +244,7 @@ impl<'t> Porter<'t> {
 
     /// Whether this is a method of a class that answers requests of a web server.
     fn answers_request(&mut self) -> bool {
-        let marks = ["$_SERVER", "$_GET", "$_POST", "php://input", "header(", "http_response_code", "getallheaders"];
-        self.frame().class.is_some() && marks.iter().any(|mark| self.php.contains(mark))
+        self.frame().class.is_some() && self.marks.answers_requests
     }
 
     /// PHP prints each argument before it evaluates the next, which may print something or fail.

@@ -23,13 +23,13 @@ impl<'t> Porter<'t> {
                 let (class, of) = (self.this_class()?, self.frame().declared_in.clone());
                 let above = class.ancestors.iter().skip_while(|one| **one != of && class.name != of);
                 let name = above.into_iter().find(|one| **one != of)?;
-                self.classes.iter().find(|one| one.name == *name).cloned()?
+                self.class_of_name(name)?
             }
             _ => self.own_class(scope)?,
         };
         let property = class.properties.iter().find(|one| one.name == name && one.is_static)?.clone();
         // A class below shares the property of its parent.
-        let declares = self.classes.iter().find(|one| one.name == property.of).cloned().unwrap_or(class);
+        let declares = self.class_of_name(&property.of).unwrap_or(class);
         Some((declares, property))
     }
 

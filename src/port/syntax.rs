@@ -4,8 +4,11 @@ use std::collections::HashMap;
 
 use tree_sitter::{Node, Parser, Tree};
 
-/// The limits of nesting and of a file's length. Hand-written code is far below both.
+/// The limits of nesting and of a file's length. Hand-written code is far below both. Operands of
+/// one long sum or text, and the branches of one `else if` chain, are nested in the tree but not in
+/// the code, and have a limit of their own.
 const MAX_DEPTH: usize = 256;
+const MAX_CHAIN: usize = 4000;
 const MAX_BYTES: usize = 4 << 20;
 
 /// The syntax tree of a file. Fails with the syntax errors of the file.
@@ -26,25 +29,37 @@ pub(super) fn parse(php: &str) -> Result<Tree, String> {
 /// can overflow the stack.
 fn check(tree: &Tree, php: &str) -> Result<(), String> {
     let mut cursor = tree.walk();
-    let (mut depth, mut wrong) = (0, Vec::new());
+    // The open nodes, and whether the current child of each continues a chain.
+    let mut open: Vec<(Node<'_>, bool)> = Vec::new();
+    let (mut links, mut wrong) = (0, Vec::new());
     'walk: loop {
         let node = cursor.node();
-        if depth > MAX_DEPTH {
+        if let Some((parent, link)) = open.last_mut() {
+            *link = is_link(*parent, node);
+            links += usize::from(*link);
+        }
+        if open.len() - links > MAX_DEPTH {
             return Err(format!("line {}: nested more than {MAX_DEPTH} deep: take the expression apart", line(node)));
+        }
+        if links > MAX_CHAIN {
+            return Err(format!("line {}: more than {MAX_CHAIN} operands or branches: take them apart", line(node)));
         }
         if node.is_error() {
             wrong.push(format!("line {}: this is no PHP: {}", line(node), super::text::short(text(node, php), 60)));
         } else if node.is_missing() {
             wrong.push(format!("line {}: {:?} is missing", line(node), node.kind()));
         } else if cursor.goto_first_child() {
-            depth += 1;
+            open.push((node, false));
             continue;
         }
-        while !cursor.goto_next_sibling() {
-            if !cursor.goto_parent() {
-                break 'walk;
+        loop {
+            let Some((_, link)) = open.last_mut() else { break 'walk };
+            links -= usize::from(std::mem::take(link));
+            if cursor.goto_next_sibling() {
+                break;
             }
-            depth -= 1;
+            open.pop();
+            cursor.goto_parent();
         }
     }
     if wrong.is_empty() {
@@ -56,6 +71,16 @@ fn check(tree: &Tree, php: &str) -> Result<(), String> {
         wrong.push(format!("and {more} more"));
     }
     Err(wrong.join("\n"))
+}
+
+/// Whether a node continues a chain that its parent is a part of: the left operand of an operator,
+/// or the next branch of `else if`.
+fn is_link(parent: Node<'_>, node: Node<'_>) -> bool {
+    match (parent.kind(), node.kind()) {
+        ("binary_expression", "binary_expression") => parent.start_byte() == node.start_byte(),
+        ("if_statement", "else_clause") | ("else_clause", "if_statement") => true,
+        _ => false,
+    }
 }
 
 /// The line where a node begins, counted from 1.

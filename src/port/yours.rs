@@ -176,18 +176,17 @@ impl<'t> Porter<'t> {
             items.push(self.stub_item(key, stub));
         }
         let mut owners: BTreeMap<Rc<str>, (String, usize)> = types.into_iter().collect();
-        for stub in stubs.values() {
+        let mut members: BTreeMap<Rc<str>, Vec<(&String, &Stub)>> = BTreeMap::new();
+        for (key, stub) in &stubs {
             if let Some(owner) = &stub.owner {
+                members.entry(owner.clone()).or_default().push((key, stub));
                 owners.entry(owner.clone()).or_insert_with(|| (owner.to_string(), stub.span.0));
             }
         }
         for (owner, (php, at)) in owners {
-            let members: Vec<String> = stubs
-                .iter()
-                .filter(|(_, stub)| stub.owner.as_ref() == Some(&owner))
-                .map(|(key, stub)| self.stub_item(key, stub))
-                .collect();
-            let (line, why) = (self.line_at(at), "it is not in this file: complete it in mod yours".to_owned());
+            let own = members.remove(&owner).unwrap_or_default();
+            let members: Vec<String> = own.into_iter().map(|(key, stub)| self.stub_item(key, stub)).collect();
+            let (line, why) = (self.marks.line(at), "it is not in this file: complete it in mod yours".to_owned());
             self.state.left.push(Left { line, why, php: php.clone(), span: (at, at), is_stub: true });
             let members = if members.is_empty() {
                 String::new()
@@ -229,10 +228,6 @@ impl<'t> Porter<'t> {
             stub.returns.name(),
             super::text::quoted(&super::text::braced_text(&stub.php)),
         )
-    }
-
-    fn line_at(&self, at: usize) -> usize {
-        self.php.get(..at).unwrap_or_default().bytes().filter(|byte| *byte == b'\n').count() + 1
     }
 }
 

@@ -84,6 +84,52 @@ fn programs_with_pitfalls_print_the_same_or_are_listed() {
     assert_eq!(share, Share { carried: 114, listed: 27 });
 }
 
+/// Expressions with hundreds of operands and an `else if` with hundreds of branches, which are
+/// nested as deep in the syntax tree.
+#[test]
+fn long_chains_print_the_same() {
+    let many = 600;
+    let repeat = |text: &str| text.repeat(many);
+    let numbers: String = (1..=many).map(|number| format!(" + {number}")).collect();
+    let steps: String = (1..=many).map(|number| format!(" - $n['a'] + {number}")).collect();
+    let branches: String =
+        (1..many).map(|number| format!(" else if ($v == {number}) {{\n    echo \"branch {number}\\n\";\n}}")).collect();
+    let sum = many * (many + 1) / 2;
+    let cases = [
+        ("numbers", format!("echo 0{numbers}, \"\\n\";"), format!("{sum}\n")),
+        (
+            "values",
+            format!("$n = json_decode('{{\"a\":2}}', true);\necho 0.5{steps}, \"\\n\";"),
+            format!("{}.5\n", sum - 2 * many),
+        ),
+        ("texts", format!("$v = 'ab';\necho strlen('a'{}), \"\\n\";", repeat(" . $v")), format!("{}\n", 2 * many + 1)),
+        (
+            "conditions",
+            format!(
+                "$v = strlen('a');\nif ($v > 0{}{}) {{\n    echo \"yes\\n\";\n}}",
+                repeat(" && $v"),
+                repeat(" || !$v")
+            ),
+            "yes\n".to_owned(),
+        ),
+        (
+            "branches",
+            format!(
+                "$v = strlen('abc') * 100;\nif ($v == 0) {{\n    echo 'none';\n}}{branches} else {{\n    echo 'other';\n}}"
+            ),
+            "branch 300\n".to_owned(),
+        ),
+    ];
+    let cases = cases.map(|(name, php, printed)| Case {
+        name: name.to_owned(),
+        php: format!("<?php\n{php}\n"),
+        printed,
+        fails: false,
+    });
+    let share = assert_same(&cases, "chains");
+    assert_eq!(share, Share { carried: 5, listed: 0 });
+}
+
 /// Generates programs, runs them with PHP and as Rust, and returns how many are carried over.
 fn generated(seeds: std::ops::Range<u64>) -> Option<Share> {
     let mut whole = Share { carried: 0, listed: 0 };

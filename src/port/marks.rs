@@ -1,0 +1,90 @@
+//! What the text of a file contains that decides how other code is converted.
+
+use std::collections::{BTreeSet, HashSet};
+
+use tree_sitter::Node;
+
+use super::syntax::{all, children, text};
+
+/// Found once for each file, because a search at each use would take the square of its length.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    /// Numbers with which a calculation may leave 64 bits.
+    pub(super) has_large_numbers: bool,
+    /// Objects of PHP that are no objects of a class, which `is_array` tells from arrays.
+    pub(super) has_loose_objects: bool,
+    /// Functions that return false in PHP and fail here.
+    pub(super) may_return_false: bool,
+    /// Reads the code of an exception.
+    pub(super) reads_codes: bool,
+    /// Removes elements of arrays.
+    pub(super) unsets: bool,
+    /// Reads or answers a request of a web server.
+    pub(super) answers_requests: bool,
+    /// Flags of `json_encode` in a variable that may have others than those that are carried over.
+    pub(super) has_unknown_flags: bool,
+    /// The classes of exceptions that are thrown, without their namespaces and in lower case.
+    pub(super) thrown: BTreeSet<String>,
+    /// The places that elements are appended to, as PHP writes them.
+    appended: HashSet<String>,
+    /// The positions of the line ends.
+    line_ends: Vec<usize>,
+}
+
+impl Marks {
+    pub(super) fn new(root: Node<'_>, php: &str) -> Self {
+        let mut appended = HashSet::new();
+        let mut stack = vec![root];
+        while let Some(node) = stack.pop() {
+            if let ("subscript_expression", [of]) = (node.kind(), children(node).as_slice()) {
+                appended.insert(text(*of, php).to_owned());
+            }
+            stack.extend(all(node));
+        }
+        let has = |words: &[&str]| words.iter().any(|word| php.contains(word));
+        let digits = |run: &[u8]| run.len() > 15 && run.first().is_some_and(u8::is_ascii_digit);
+        let part = |c: char| c == '\\' || c == '_' || c.is_alphanumeric();
+        let thrown = php.split("throw new").skip(1).map(|after| {
+            let class: String = after.trim_start().chars().take_while(|c| part(*c)).collect();
+            class.rsplit('\\').next().unwrap_or_default().to_lowercase()
+        });
+        let decodes_objects = php.split("json_decode").skip(1).any(|call| {
+            let call = call.split(';').next().unwrap_or_default().to_ascii_lowercase();
+            !call.contains("true") && !call.contains(", 1)")
+        });
+        let flag = |name: &str| {
+            ["UNESCAPED_SLASHES", "PRETTY_PRINT", "UNESCAPED_UNICODE"].iter().any(|known| name.starts_with(known))
+        };
+        Marks {
+            has_large_numbers: has(&["PHP_INT_M"])
+                || php.as_bytes().chunk_by(|a, b| a.is_ascii_digit() && b.is_ascii_digit()).any(digits),
+            has_loose_objects: has(&["stdClass", "(object)"]) || decodes_objects,
+            may_return_false: has(&["env(", "file_get_contents", "_file(", "file_put_contents"]),
+            reads_codes: has(&["getCode"]),
+            unsets: has(&["unset(", "unset ("]),
+            answers_requests: has(&[
+                "$_SERVER",
+                "$_GET",
+                "$_POST",
+                "php://input",
+                "header(",
+                "http_response_code",
+                "getallheaders",
+            ]),
+            has_unknown_flags: has(&["|="]) || php.split("JSON_").skip(1).any(|name| !flag(name)),
+            thrown: thrown.collect(),
+            appended,
+            line_ends: php.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect(),
+        }
+    }
+
+    /// Whether an element is appended to the place anywhere in the file.
+    pub(super) fn appends_to(&self, place: &str) -> bool {
+        self.appended.contains(place)
+    }
+
+    /// The line of a position, counted from 1.
+    pub(super) fn line(&self, at: usize) -> usize {
+        self.line_ends.partition_point(|end| *end < at) + 1
+    }
+}

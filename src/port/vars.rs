@@ -1,0 +1,147 @@
+//! The variables of a function that Rust has declared. Changes can be undone, because some code is
+//! converted twice.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use super::value::{Form, Type};
+
+/// A variable that Rust has declared.
+#[derive(Clone, Debug)]
+pub(super) struct Var {
+    pub(super) rust: String,
+    pub(super) ty: Type,
+    pub(super) form: Form,
+    /// The text of a literal, if that is its only assignment.
+    pub(super) literal: Option<String>,
+    /// What its value comes from, if that is a piece whose type only its uses tell.
+    pub(super) origin: Option<Rc<str>>,
+    /// The block of its declaration, and the loops that enclose it.
+    pub(super) block: usize,
+    pub(super) loops: usize,
+    /// Whether it can be assigned again in place.
+    pub(super) mutable: bool,
+    /// Whether it is a JSON object for certain.
+    pub(super) is_object: bool,
+}
+
+impl Var {
+    /// A place that keeps its value, declared at the beginning of a function.
+    pub(super) fn place(rust: String, ty: Type) -> Self {
+        Var {
+            rust,
+            ty,
+            form: Form::Place,
+            literal: None,
+            origin: None,
+            block: 1,
+            loops: 0,
+            mutable: false,
+            is_object: false,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Vars {
+    /// By their names in PHP.
+    by_name: HashMap<String, Var>,
+    /// How many variables have a name in Rust.
+    rust_names: HashMap<String, usize>,
+    /// The names in PHP, by the depth of the block that declares them.
+    by_block: BTreeMap<usize, Vec<String>>,
+    /// The position of the declaration of each variable.
+    sites: HashMap<String, usize>,
+    /// What the variables were before each change, while at least one mark is open.
+    undo: Vec<(String, Option<Var>)>,
+    marks: usize,
+}
+
+impl Vars {
+    pub(super) fn get(&self, name: &str) -> Option<&Var> {
+        self.by_name.get(name)
+    }
+
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
+        self.by_name.keys()
+    }
+
+    /// The variable with this name in Rust, and its name in PHP.
+    pub(super) fn find(&self, rust: &str) -> Option<(&String, &Var)> {
+        self.rust_names.get(rust)?;
+        self.by_name.iter().find(|(_, var)| var.rust == rust)
+    }
+
+    /// Whether a variable other than `except` has this name in Rust.
+    pub(super) fn is_taken(&self, rust: &str, except: &str) -> bool {
+        let own = self.get(except).is_some_and(|var| var.rust == rust);
+        self.rust_names.get(rust).copied().unwrap_or_default() > usize::from(own)
+    }
+
+    pub(super) fn site(&self, name: &str) -> Option<usize> {
+        self.sites.get(name).copied()
+    }
+
+    pub(super) fn set_site(&mut self, name: &str, at: usize) {
+        self.sites.insert(name.to_owned(), at);
+    }
+
+    pub(super) fn insert(&mut self, name: String, var: Var) -> Option<Var> {
+        let before = self.put(&name, Some(var));
+        self.log(name, before.clone());
+        before
+    }
+
+    pub(super) fn remove(&mut self, name: &str) -> Option<Var> {
+        let before = self.put(name, None)?;
+        self.log(name.to_owned(), Some(before.clone()));
+        Some(before)
+    }
+
+    /// Removes the variables of blocks deeper than this.
+    pub(super) fn leave(&mut self, depth: usize) {
+        while let Some(last) = self.by_block.last_entry().filter(|last| *last.key() > depth) {
+            for name in last.remove() {
+                if self.get(&name).is_some_and(|var| var.block > depth) {
+                    self.remove(&name);
+                }
+            }
+        }
+    }
+
+    /// Begins changes that are undone by [`Vars::roll_back`].
+    pub(super) fn mark(&mut self) -> usize {
+        self.marks += 1;
+        self.undo.len()
+    }
+
+    pub(super) fn roll_back(&mut self, mark: usize) {
+        self.marks = self.marks.saturating_sub(1);
+        for (name, before) in self.undo.split_off(mark.min(self.undo.len())).into_iter().rev() {
+            self.put(&name, before);
+        }
+    }
+
+    fn log(&mut self, name: String, before: Option<Var>) {
+        if self.marks > 0 {
+            self.undo.push((name, before));
+        }
+    }
+
+    fn put(&mut self, name: &str, var: Option<Var>) -> Option<Var> {
+        let before = self.by_name.remove(name);
+        if let Some(count) = before.as_ref().and_then(|before| self.rust_names.get_mut(&before.rust)) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(var) = var {
+            *self.rust_names.entry(var.rust.clone()).or_default() += 1;
+            self.by_block.entry(var.block).or_default().push(name.to_owned());
+            self.by_name.insert(name.to_owned(), var);
+        }
+        before
+    }
+}
