@@ -23,6 +23,8 @@ mod req;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 #[cfg(feature = "sandbox")]
+mod sandbox_control;
+#[cfg(feature = "sandbox")]
 mod sandbox_exec;
 #[cfg(feature = "sandbox")]
 mod sandbox_logs;

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::args::{ConfigArgs, Sandbox as Arguments, SandboxControl};
+use super::args::{ConfigArgs, Sandbox as Arguments};
 use super::failure::Failure;
+use super::sandbox_control::SandboxControl;
 use super::sandbox_logs::{self, SandboxLogs};
 use super::{config_file, output, sandbox_exec, translate};
 use crate::catalog::Catalog;
@@ -103,37 +104,13 @@ fn list_events() -> Result<(), Failure> {
     output::check(std::io::stdout().write_all(lines.collect::<String>().as_bytes()))
 }
 
-/// The values of options in the form PATH=VALUE.
-fn assignments(options: &[String]) -> Result<Value, Failure> {
-    let pair = |option: &String| match option.split_once('=') {
-        Some((path, value)) if !path.is_empty() => Ok((path.to_owned(), Value::from(value))),
-        _ => Err(Failure::usage(format!("--set {option:?} has another form than PATH=VALUE"))),
-    };
-    options.iter().map(pair).collect::<Result<serde_json::Map<_, _>, _>>().map(Value::from)
-}
-
 /// Sends a command to the sandbox that runs in a folder, and prints its response.
 fn control(folder: &Path, command: &SandboxControl) -> Result<(), Failure> {
-    let (path, body) = match command {
-        SandboxControl::Pay { out_trade_no } => ("pay", json!({ "out_trade_no": out_trade_no })),
-        SandboxControl::Refund { out_trade_no, amount } => {
-            ("refund", json!({ "out_trade_no": out_trade_no, "amount": amount }))
-        }
-        SandboxControl::Confirm { out_bill_no } => ("confirm", json!({ "out_bill_no": out_bill_no })),
-        SandboxControl::Replay { id } => ("replay", json!({ "id": id })),
-        SandboxControl::Probe { notify_url } => ("probe", json!({ "notify_url": notify_url })),
-        SandboxControl::Trigger { event, to, set, .. } => {
-            ("trigger", json!({ "event": event, "notify_url": to, "set": assignments(set)? }))
-        }
-        SandboxControl::Card { card_id, event } => ("card", json!({ "card_id": card_id, "event": event })),
-        SandboxControl::Bills => ("bills", json!({})),
-        SandboxControl::Fault { fault, times, notifications } => {
-            let on = if *notifications { "notification" } else { "answer" };
-            ("fault", json!({ "fault": fault, "times": times, "on": on }))
-        }
-        SandboxControl::Logs(arguments) => return logs(folder, arguments),
-        SandboxControl::Exec { .. } => return Ok(()),
-        SandboxControl::State => ("state", Value::Null),
+    let Some((path, body)) = command.request()? else {
+        return match command {
+            SandboxControl::Logs(arguments) => logs(folder, arguments),
+            _ => Ok(()),
+        };
     };
     let (status, response) = match call(&running(folder)?, path, &body)? {
         Some(response) => response,

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::admin_call::{Done, refusal, required};
 use super::delivery::{Message, Notification};
 use super::events::{self, CardEvent};
 use super::fault::Fault;
@@ -9,32 +10,12 @@ use super::ledger::LedgerError;
 use super::ledger_refunds::NewRefund;
 use super::route_request::text;
 use super::state::State;
-use super::{stub, trigger};
+use super::{admin_states, api_refunds, stub, trigger};
 use crate::crypto::random;
 use crate::error::Error;
 
 /// The control calls, for an unknown one.
-pub(super) const CALLS: &str = "GET / state qr/{out_trade_no}, POST pay refund confirm replay probe notify trigger card fault stub bills, all under /sandbox/";
-
-/// The result of a call: the body of its response, and the notifications that it causes.
-struct Done {
-    body: Value,
-    notifications: Vec<Notification>,
-}
-
-impl Done {
-    fn new(body: Value) -> Self {
-        Done { body, notifications: Vec::new() }
-    }
-
-    fn ok() -> Self {
-        Done::new(json!({ "ok": true }))
-    }
-
-    fn notify(self, notification: impl IntoIterator<Item = Notification>) -> Self {
-        Done { notifications: notification.into_iter().collect(), ..self }
-    }
-}
+pub(super) const CALLS: &str = "GET / state qr/{out_trade_no}, POST pay refund confirm expire fail-payment fail-transfer hold end-refund end-profit-sharing limit replay probe notify trigger card fault stub bills, all under /sandbox/";
 
 type Action = fn(&mut State, &Value, i64) -> Result<Done, Error>;
 
@@ -47,6 +28,13 @@ const ACTIONS: &[(&str, Action)] = &[
     ("notify", notify),
     ("trigger", trigger_event),
     ("card", card),
+    ("expire", admin_states::expire),
+    ("fail-payment", admin_states::fail_payment),
+    ("fail-transfer", admin_states::fail_transfer),
+    ("hold", admin_states::hold),
+    ("end-refund", admin_states::end_refund),
+    ("end-profit-sharing", admin_states::end_profit_sharing),
+    ("limit", admin_states::limit),
     ("fault", fault),
     ("stub", add_stubs),
     ("bills", bills),
@@ -68,38 +56,6 @@ pub(super) fn run(state: &mut State, call: &str, fields: &Value, now: i64) -> Op
         }
         body
     }))
-}
-
-fn required<'a>(fields: &'a Value, name: &str) -> Result<&'a str, Error> {
-    match text(fields, name) {
-        "" => Err(Error::options(format!("the field {name:?} is missing"))),
-        text => Ok(text),
-    }
-}
-
-/// Why a change is refused, in words.
-fn refusal(what: &str, number: &str, error: LedgerError) -> Error {
-    Error::options(format!(
-        "the {what} {number:?} {}",
-        match error {
-            LedgerError::NotFound => "is not known to the sandbox",
-            LedgerError::AlreadyPaid => "is paid already",
-            LedgerError::Closed => "is closed",
-            LedgerError::Expired => "has expired",
-            LedgerError::NotPaid => "is not paid yet",
-            LedgerError::ExceedsRemaining => "has less left than this amount",
-            LedgerError::InsufficientFunds => "cannot be refunded: the merchant's balance is too low",
-            LedgerError::WrongState => "has already ended",
-            LedgerError::NumberUsed
-            | LedgerError::NumbersDiffer
-            | LedgerError::TotalMismatch
-            | LedgerError::NoRelation
-            | LedgerError::AboveRatio
-            | LedgerError::NotForSharing => {
-                "cannot be changed like this"
-            }
-        }
-    ))
 }
 
 /// The buyer pays an order, or all orders of a combined order.
@@ -146,8 +102,12 @@ fn refund(state: &mut State, fields: &Value, now: i64) -> Result<Done, Error> {
         reason: None,
     };
     let refunded = state.ledger.refund(&key, &new, now).map_err(refusal)?;
-    let body = json!({ "refund_id": refunded.refund().refund_id, "amount": refunded.refund().amount });
-    Ok(Done::new(body).notify(events::refund(&state.ledger, &refunded)))
+    let notification = api_refunds::complete(state, &refunded, now).map_err(refusal)?;
+    let refund = refunded.refund();
+    let body = json!({
+        "out_refund_no": refund.out_refund_no, "refund_id": refund.refund_id, "amount": refund.amount,
+    });
+    Ok(Done::new(body).notify(notification))
 }
 
 /// The user confirms a transfer.

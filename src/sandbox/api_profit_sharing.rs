@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use super::china_time;
 use super::ledger::{Ledger, LedgerError};
-use super::ledger_profit_sharing::{Rest, receiver_key};
-use super::ledger_records::{ProfitSharing, ProfitSharingReturn, Receiver, record_key};
+use super::ledger_profit_sharing::{NewSharing, Rest, receiver_key};
+use super::ledger_records::{
+    ProfitSharing, ProfitSharingReturn, Receiver, ReceiverResult, SharingReceiver, record_key,
+};
 use super::refusal::Refusal;
 use super::response::RouteResponse;
 use super::route_request::{RouteRequest, owner, text};
@@ -51,7 +53,7 @@ const RETURN: &[Field] = &[
 pub(super) fn share(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
     let mut body = request.json(&[SHARING_KEY, SHARING])?;
     let owner = owner(&body).to_owned();
-    let mut amount = 0;
+    let mut receivers = Vec::new();
     for (index, receiver) in body["receivers"].as_array_mut().into_iter().flatten().enumerate() {
         let at = format!("/receivers/{index}");
         check_at(receiver, &at, RECEIVER)?;
@@ -61,42 +63,59 @@ pub(super) fn share(state: &mut State, request: &RouteRequest<'_>) -> Result<Rou
         if !state.ledger.receivers.contains_key(&key) {
             return Err(LedgerError::NoRelation.into());
         }
-        amount += receiver["amount"].as_u64().unwrap_or_default();
+        let amount = receiver["amount"].as_u64().unwrap_or_default();
+        let of = |name: &str| text(receiver, name);
+        receivers.push(SharingReceiver::new(of("type"), of("account"), amount, of("description")));
     }
     let rest = if body["unfreeze_unsplit"] == true { Rest::Unfreezes } else { Rest::StaysFrozen };
-    share_order(state, &body, amount, rest, request.now)
+    share_order(state, &body, receivers, rest, request.now)
 }
 
 pub(super) fn unfreeze(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
-    let mut body = request.json(&[SHARING_KEY, DESCRIPTION])?;
-    // Receivers are not a field of this request; what was sent is ignored.
-    body["receivers"] = Value::Array(Vec::new());
-    share_order(state, &body, 0, Rest::Unfreezes, request.now)
+    let body = request.json(&[SHARING_KEY, DESCRIPTION])?;
+    share_order(state, &body, Vec::new(), Rest::Unfreezes, request.now)
 }
 
-fn share_order(state: &mut State, body: &Value, amount: u64, rest: Rest, now: i64) -> Result<RouteResponse, Refusal> {
+fn share_order(
+    state: &mut State,
+    body: &Value,
+    receivers: Vec<SharingReceiver>,
+    rest: Rest,
+    now: i64,
+) -> Result<RouteResponse, Refusal> {
     let order = state.ledger.order(owner(body), "", text(body, "transaction_id")).map_err(Refusal::of_resource)?;
-    let key = order.key();
-    let sharing = state.ledger.share_profit(&key, text(body, "out_order_no"), amount, rest, body, now)?;
+    let (order_key, out_order_no) = (order.key(), text(body, "out_order_no"));
+    let key = record_key(owner(body), out_order_no);
+    let is_new = !state.ledger.sharings.contains_key(&key);
+    let new = NewSharing { out_order_no, receivers, rest, request: body };
+    let is_finished = state.ledger.share_profit(&order_key, new, now)?.is_finished();
+    if is_new && !is_finished && !state.hold.profit_sharings {
+        state.ledger.end_sharing(&key, None, (ReceiverResult::Success, None), now)?;
+    }
+    let sharing = state.ledger.sharings.get(&key).ok_or_else(Refusal::no_resource)?;
     Ok(RouteResponse::json(&sharing_json(sharing)))
 }
 
 fn sharing_json(sharing: &ProfitSharing) -> Value {
-    let time = china_time::format_seconds(sharing.created_at);
-    let receivers = sharing.request["receivers"].as_array().into_iter().flatten();
-    let receivers: Vec<Value> = receivers
-        .filter(|receiver| receiver.is_object())
-        .map(|receiver| {
-            let mut receiver = receiver.clone();
-            receiver["result"] = "SUCCESS".into();
-            receiver["create_time"] = time.as_str().into();
-            receiver["finish_time"] = time.as_str().into();
-            receiver
-        })
-        .collect();
+    let create_time = china_time::format_seconds(sharing.created_at);
+    let receiver_json = |receiver: &SharingReceiver| {
+        // The documentation requires the time in each state.
+        let ended_at = receiver.ended_at.unwrap_or(sharing.created_at);
+        let mut json = json!({
+            "type": receiver.kind, "account": receiver.account, "amount": receiver.amount,
+            "description": receiver.description, "result": receiver.result.as_str(),
+            "create_time": create_time, "finish_time": china_time::format_seconds(ended_at),
+        });
+        if let Some(reason) = &receiver.fail_reason {
+            json["fail_reason"] = reason.as_str().into();
+        }
+        json
+    };
+    let state = if sharing.is_finished() { "FINISHED" } else { "PROCESSING" };
     json!({
         "transaction_id": sharing.transaction_id, "out_order_no": sharing.out_order_no,
-        "order_id": sharing.order_id, "state": "FINISHED", "receivers": receivers,
+        "order_id": sharing.order_id, "state": state,
+        "receivers": sharing.receivers.iter().map(receiver_json).collect::<Value>(),
     })
 }
 

@@ -4,8 +4,9 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::china_time;
+use super::events;
 use super::ledger::LedgerError;
-use super::ledger_records::Transfer;
+use super::ledger_records::{Transfer, TransferState};
 use super::refusal::Refusal;
 use super::resources;
 use super::response::RouteResponse;
@@ -77,10 +78,13 @@ fn found(state: &State, transfer: Option<&Transfer>) -> Result<RouteResponse, Re
 }
 
 pub(super) fn cancel(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
-    let transfer =
-        state.ledger.cancel_transfer(request.variable("out_bill_no"), request.now).map_err(Refusal::of_resource)?;
-    Ok(RouteResponse::json(&json!({
+    let out_bill_no = request.variable("out_bill_no");
+    let is_cancelled = |transfer: &Transfer| transfer.state == TransferState::Cancelled;
+    let was_cancelled = state.ledger.transfers.get(out_bill_no).is_some_and(is_cancelled);
+    let transfer = state.ledger.cancel_transfer(out_bill_no, request.now).map_err(Refusal::of_resource)?;
+    let response = RouteResponse::json(&json!({
         "out_bill_no": transfer.out_bill_no, "transfer_bill_no": transfer.transfer_bill_no,
         "state": transfer.state.as_str(), "update_time": china_time::format_seconds(transfer.updated_at),
-    })))
+    }));
+    Ok(response.notify(events::transfer(transfer).filter(|_| !was_cancelled)))
 }

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::api_orders::{code_url, h5_url};
+use super::api_refunds;
 use super::china_time;
-use super::events;
-use super::ledger_records::{Order, OrderApi, OrderTerms, Refund, TradeType, record_key};
+use super::ledger_records::{Order, OrderApi, OrderTerms, Refund, RefundStatus, TradeType, record_key};
 use super::ledger_refunds::NewRefund;
 use super::merchant::MCHID;
-use super::resources::buyer;
+use super::resources::{BUYER_BALANCE, buyer};
 use super::schema::{is_appid, is_notify_url, is_number, is_openid};
 use super::state::State;
 use super::v2_fields::{V2Refusal, V2Response, fen, optional, text};
@@ -156,7 +156,7 @@ fn refund(state: &mut State, request: &Fields, now: i64) -> Result<V2Response, V
     }
     let key = find_order(state, request)?.key();
     let refunded = state.ledger.refund(&key, &new, now)?;
-    let notification = events::refund(&state.ledger, &refunded);
+    let notification = api_refunds::complete(state, &refunded, now)?;
     let refund = refunded.refund();
     let total = refund.total.to_string();
     let fields = json!({
@@ -195,11 +195,14 @@ fn query_refund(state: &mut State, request: &Fields, _: i64) -> Result<V2Respons
             ("out_refund_no", refund.out_refund_no.clone()),
             ("refund_id", refund.refund_id.clone()),
             ("refund_fee", refund.amount.to_string()),
-            ("refund_status", "SUCCESS".to_owned()),
-            ("refund_recv_accout", "支付用户零钱".to_owned()),
-            ("refund_success_time", china_time::format_plain(refund.created_at)),
+            ("refund_status", refund.status.as_v2_str().to_owned()),
+            ("refund_recv_accout", BUYER_BALANCE.to_owned()),
         ] {
             response[format!("{name}_{index}")] = value.into();
+        }
+        if refund.status == RefundStatus::Success {
+            let succeeded_at = refund.succeeded_at.unwrap_or(refund.created_at);
+            response[format!("refund_success_time_{index}")] = china_time::format_plain(succeeded_at).into();
         }
     }
     Ok(V2Response::new(response))

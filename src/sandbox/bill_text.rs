@@ -3,7 +3,7 @@
 
 use super::china_time;
 use super::ledger::Ledger;
-use super::ledger_records::{Order, OrderApi, Refund};
+use super::ledger_records::{Order, OrderApi, Refund, RefundStatus};
 use super::merchant::MCHID;
 use super::resources::buyer;
 
@@ -61,13 +61,14 @@ pub(super) fn trade(ledger: &Ledger, date: &str, kind: TradeBill, sub_mchid: Opt
         }
     }
     if kind != TradeBill::Payments {
-        for refund in ledger.refunds.values().filter(|refund| china_time::date_of_seconds(refund.created_at) == date) {
+        for (refund, succeeded_at) in successful_refunds(ledger) {
+            if china_time::date_of_seconds(succeeded_at) != date {
+                continue;
+            }
             let Some(order) = ledger.orders.get(&refund.order).filter(is_included) else { continue };
-            let mut fields = payment_fields(order, refund.created_at, "REFUND");
+            let mut fields = payment_fields(order, succeeded_at, "REFUND");
             if kind == TradeBill::Refunds {
-                // A refund of the sandbox succeeds at once.
-                let time = china_time::format_plain(refund.created_at);
-                fields.extend([time.clone(), time]);
+                fields.extend([refund.created_at, succeeded_at].map(china_time::format_plain));
             }
             fields.extend(refund_fields(refund));
             fields.extend(last_fields(order, 0));
@@ -91,6 +92,12 @@ pub(super) fn trade(ledger: &Ledger, date: &str, kind: TradeBill, sub_mchid: Opt
         ],
     );
     (count > 0).then_some(out)
+}
+
+/// The refunds that reached the buyer, and when.
+fn successful_refunds(ledger: &Ledger) -> impl Iterator<Item = (&Refund, i64)> {
+    let successful = ledger.refunds.values().filter(|refund| refund.status == RefundStatus::Success);
+    successful.map(|refund| (refund, refund.succeeded_at.unwrap_or(refund.created_at)))
 }
 
 /// The first 14 columns.

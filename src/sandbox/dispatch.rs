@@ -3,8 +3,11 @@
 
 use std::sync::Arc;
 
+use http::header::RETRY_AFTER;
+
 use super::api_version::ApiVersion;
 use super::authenticate::authenticate;
+use super::fault::Fault;
 use super::fault_injection::{self, Transmission};
 use super::refusal::Refusal;
 use super::request::InboundRequest;
@@ -44,9 +47,10 @@ pub(super) struct Warning {
 /// # Errors
 /// The response cannot be signed; the connection is closed without one.
 pub(super) fn dispatch(state: &mut State, inbound: InboundRequest, now: i64) -> Result<Dispatched, Error> {
+    let retry_after = retry_after(state, now);
     let (check, mut response) = match ApiVersion::of_request(&inbound) {
-        ApiVersion::V2 => v2::respond(state, &inbound, now),
-        ApiVersion::V3 => respond_v3(state, &inbound, now),
+        ApiVersion::V2 => v2::respond(state, &inbound, retry_after.is_some(), now),
+        ApiVersion::V3 => respond_v3(state, &inbound, retry_after, now),
     };
     state.enqueue(std::mem::take(&mut response.notifications));
     let request_line = || format!("{} {}", inbound.http.method(), inbound.http.uri());
@@ -58,20 +62,29 @@ pub(super) fn dispatch(state: &mut State, inbound: InboundRequest, now: i64) -> 
     state.requests.push(Received::new(inbound.http, response.http.status(), findings), check);
 
     let fault = state.response_faults.pop_front();
-    let signer = fault_injection::apply_before_signing(
-        fault.as_ref(),
-        &mut response,
-        &mut state.platform,
-        requested_key.as_deref(),
-        now,
-    )?;
+    let signer =
+        fault_injection::apply_before_signing(fault.as_ref(), &mut state.platform, requested_key.as_deref(), now)?;
     response.sign(&signer)?;
     wire_headers::add(response.http.headers_mut(), now)?;
     let transmission = fault_injection::apply_after_signing(fault, &mut response);
     Ok(Dispatched { response, transmission, refused, warning })
 }
 
-fn respond_v3(state: &mut State, inbound: &InboundRequest, now: i64) -> (SignatureCheck, RouteResponse) {
+/// Why a request is not executed: the time in seconds after which the rate limit admits it, or the
+/// injected fault.
+fn retry_after(state: &mut State, now: i64) -> Option<i64> {
+    if matches!(state.response_faults.front(), Some(Fault::FrequencyLimited)) {
+        return Some(1);
+    }
+    state.rate_limit.as_mut()?.admit(now).err()
+}
+
+fn respond_v3(
+    state: &mut State,
+    inbound: &InboundRequest,
+    retry_after: Option<i64>,
+    now: i64,
+) -> (SignatureCheck, RouteResponse) {
     let upload = match upload::read(inbound) {
         Ok(upload) => upload,
         Err(refusal) => return (SignatureCheck::default(), refusal.into()),
@@ -79,6 +92,11 @@ fn respond_v3(state: &mut State, inbound: &InboundRequest, now: i64) -> (Signatu
     let signed = upload.as_ref().map_or(inbound.http.body(), |upload| &upload.meta);
     let keys = Arc::clone(&state.platform.keys);
     let (check, outcome) = authenticate(inbound, signed, &keys, &mut state.nonces, now);
+    if let Some(seconds) = retry_after {
+        let mut response = RouteResponse::from(Refusal::frequency_limited());
+        response.http.headers_mut().insert(RETRY_AFTER, seconds.into());
+        return (check, response);
+    }
     let outcome = outcome
         .and_then(|()| sensitive_fields::check_serial(&state.platform, inbound))
         .and_then(|()| routes::route(state, inbound, upload.as_ref(), now));

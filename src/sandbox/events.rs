@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::china_time;
 use super::delivery::{Message, Notification};
 use super::ledger::Ledger;
-use super::ledger_records::{Order, OrderApi, Refund, RefundStatus, Transfer};
-use super::ledger_refunds::Refunded;
+use super::ledger_records::{Order, OrderApi, ProfitSharing, Refund, SharingReceiver, Transfer};
 use super::merchant::{BUYER_OPENID, MCHID};
-use super::resources::{self, buyer};
+use super::resources::{self, BUYER_BALANCE, buyer};
+use super::route_request::text;
 use super::string_enum::string_enum;
 use crate::clock::china_digits;
 use crate::crypto::hash;
@@ -26,10 +26,10 @@ pub(super) fn payment(ledger: &Ledger, order: &Order) -> Option<Notification> {
     Some(Notification::new(&order.terms.notify_url, message))
 }
 
-/// The success of a new refund. It is sent to the URL of the refund, or else to that of the order;
-/// in APIv2 only to the former.
-pub(super) fn refund(ledger: &Ledger, refunded: &Refunded) -> Option<Notification> {
-    let Refunded::New(refund) = refunded else { return None };
+/// The success, the closing or the anomaly of a refund. It is sent to the URL of the refund, or
+/// else to that of the order; in APIv2 only to the former.
+pub(super) fn refund(ledger: &Ledger, key: &str) -> Option<Notification> {
+    let refund = ledger.refunds.get(key)?;
     let order = ledger.orders.get(&refund.order)?;
     match (&refund.notify_url, order.terms.api) {
         (None, OrderApi::V2) => None,
@@ -42,12 +42,14 @@ pub(super) fn refund(ledger: &Ledger, refunded: &Refunded) -> Option<Notificatio
 }
 
 fn refund_v3(order: &Order, refund: &Refund) -> Message {
-    let whole = resources::refund(refund, RefundStatus::Success);
+    let whole = resources::refund(refund);
     let mut resource = json!({ "refund_status": whole["status"] });
     for name in
         ["out_trade_no", "transaction_id", "out_refund_no", "refund_id", "success_time", "user_received_account"]
     {
-        resource[name] = whole[name].clone();
+        if let Some(value) = whole.get(name) {
+            resource[name] = value.clone();
+        }
     }
     for name in ["mchid", "sp_mchid", "sub_mchid"] {
         let value = order.requested(&format!("/{name}"));
@@ -58,13 +60,39 @@ fn refund_v3(order: &Order, refund: &Refund) -> Message {
     for name in ["total", "refund", "payer_total", "payer_refund"] {
         resource["amount"][name] = whole["amount"][name].clone();
     }
-    Message::v3("REFUND.SUCCESS", "refund", resource)
+    Message::v3(&format!("REFUND.{}", refund.status.as_str()), "refund", resource)
 }
 
 /// The end of a transfer.
 pub(super) fn transfer(transfer: &Transfer) -> Option<Notification> {
     let message = Message::v3("MCHTRANSFER.BILL.FINISHED", "mch_payment", resources::transfer(transfer));
     transfer.notify_url.as_ref().map(|url| Notification::new(url, message))
+}
+
+/// The money that a receiver of profit sharing got.
+pub(super) fn profit_sharing(
+    notify_url: &str,
+    sharing: &ProfitSharing,
+    receiver: &SharingReceiver,
+    now: i64,
+) -> Notification {
+    let mut resource = json!({
+        "transaction_id": sharing.transaction_id, "order_id": sharing.order_id,
+        "out_order_no": sharing.out_order_no,
+        "receiver": {
+            "type": receiver.kind, "account": receiver.account, "amount": receiver.amount,
+            "description": receiver.description,
+        },
+        "success_time": china_time::format_seconds(receiver.ended_at.unwrap_or(now)),
+    });
+    match text(&sharing.request, "sub_mchid") {
+        "" => resource["mchid"] = MCHID.into(),
+        sub_mchid => {
+            resource["sp_mchid"] = MCHID.into();
+            resource["sub_mchid"] = sub_mchid.into();
+        }
+    }
+    Notification::new(notify_url, Message::v3("PROFITSHARING.SUCCESS", "profitsharing", resource))
 }
 
 string_enum! {
@@ -116,14 +144,17 @@ fn payment_v2(order: &Order) -> Message {
 /// `req_info` is encrypted when the notification is sent.
 fn refund_v2(order: &Order, refund: &Refund) -> Message {
     let (amount, total) = (refund.amount.to_string(), order.terms.total.to_string());
-    let info = json!({
+    let mut info = json!({
         "out_refund_no": refund.out_refund_no, "out_trade_no": refund.out_trade_no,
         "refund_account": "REFUND_SOURCE_RECHARGE_FUNDS", "refund_fee": amount, "refund_id": refund.refund_id,
-        "refund_recv_accout": "支付用户零钱", "refund_request_source": "API", "refund_status": "SUCCESS",
+        "refund_recv_accout": BUYER_BALANCE, "refund_request_source": "API",
+        "refund_status": refund.status.as_v2_str(),
         "cash_refund_fee": amount, "settlement_refund_fee": amount, "settlement_total_fee": total,
-        "success_time": china_time::format_plain(refund.created_at), "total_fee": total,
-        "transaction_id": refund.transaction_id,
+        "total_fee": total, "transaction_id": refund.transaction_id,
     });
+    if let Some(succeeded_at) = refund.succeeded_at {
+        info["success_time"] = china_time::format_plain(succeeded_at).into();
+    }
     let fields =
         json!({ "return_code": "SUCCESS", "appid": order.requested("/appid"), "mch_id": MCHID, "req_info": info });
     Message::v2("refund-processed", fields)

@@ -4,9 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
-use serde_json::json;
+use http::{HeaderMap, HeaderValue, Request};
 
 use super::delivery::Format;
 use super::fault::Fault;
@@ -28,22 +26,16 @@ pub(super) enum Transmission {
     Dropped,
 }
 
-/// Applies a fault before the response is signed. `requested_key` is the key that the request
+/// Applies a fault before a response is signed. `requested_key` is the key that the request
 /// names.
 pub(super) fn apply_before_signing(
     fault: Option<&Fault>,
-    response: &mut RouteResponse,
     platform: &mut Platform,
     requested_key: Option<&str>,
     now: i64,
 ) -> Result<Signer, Error> {
-    match fault {
-        Some(Fault::RotateKey) => drop(platform.rotate()?),
-        Some(Fault::FrequencyLimited) => {
-            let body = json!({ "code": "FREQUENCY_LIMITED", "message": "频率超限，请降低请求频率后重试" });
-            *response = RouteResponse::json_with_status(StatusCode::TOO_MANY_REQUESTS, &body);
-        }
-        _ => {}
+    if matches!(fault, Some(Fault::RotateKey)) {
+        platform.rotate()?;
     }
     let mut signer = platform.signer(requested_key, now);
     change_signer(fault, &mut signer);
@@ -60,12 +52,12 @@ pub(super) fn apply_after_signing(fault: Option<Fault>, response: &mut RouteResp
         }
         Some(Fault::WrongSignature) => corrupt_signature(headers),
         Some(Fault::MissingHeader(name)) => drop(headers.remove(name.as_str())),
-        Some(Fault::FrequencyLimited) => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("1"))),
         Some(Fault::Gateway(replacement)) => *response = RouteResponse::new(replacement, Signature::Unsigned),
         Some(Fault::Hangup) => return Transmission::Dropped,
         Some(Fault::Delay(time)) => return Transmission::Delayed(time),
         Some(Fault::CutBody(bytes)) => return Transmission::CutAfter(bytes),
-        Some(Fault::Clock(_) | Fault::UnknownSerial | Fault::RotateKey) | None => {}
+        // `FrequencyLimited` was applied before the request was executed.
+        Some(Fault::Clock(_) | Fault::UnknownSerial | Fault::RotateKey | Fault::FrequencyLimited) | None => {}
     }
     Transmission::Normal
 }

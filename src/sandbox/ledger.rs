@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ledger_records::{
-    Account, Entry, EntryKind, Order, ProfitSharing, ProfitSharingReturn, Receiver, Refund, Transfer,
+    Account, Entry, EntryKind, Order, ProfitSharing, ProfitSharingReturn, Receiver, Refund, RefundStatus, Transfer,
 };
 use super::rows::{Change, ChangeLog, Table};
 
@@ -35,6 +35,10 @@ pub(super) enum LedgerError {
     /// The total in the request is not the total of the order.
     TotalMismatch,
     InsufficientFunds,
+    /// The payment of the order failed.
+    PaymentFailed,
+    /// The service does not document this state for orders of this kind.
+    NotDocumented,
     /// The order was not placed for profit sharing, or its profit sharing has ended.
     NotForSharing,
     /// A receiver of profit sharing was not added.
@@ -182,12 +186,17 @@ impl Ledger {
         if available + frozen != balance {
             return Err(format!("{available} available and {frozen} frozen do not add up to {balance}"));
         }
-        let frozen_of_orders: u64 = self.orders.values().map(|order| order.frozen).sum();
-        if frozen_of_orders != frozen {
-            return Err(format!("the orders have {frozen_of_orders} frozen, but the account {frozen}"));
+        let in_orders: u64 = self.orders.values().map(|order| order.frozen + order.in_sharing).sum();
+        let in_refunds: u64 =
+            self.refunds.values().filter(|refund| refund.is_under_way()).map(|refund| refund.amount).sum();
+        if in_orders + in_refunds != frozen {
+            return Err(format!(
+                "the orders have {in_orders} frozen and the refunds {in_refunds}, but the account {frozen}"
+            ));
         }
         for (key, order) in &self.orders {
-            let refunds = self.refunds.values().filter(|refund| refund.order == *key);
+            let refunds = self.refunds.values();
+            let refunds = refunds.filter(|refund| refund.order == *key && refund.status != RefundStatus::Closed);
             let refunded: u64 = refunds.map(|refund| refund.amount).sum();
             if refunded != order.refunded || order.refunded + order.shared > order.terms.total {
                 return Err(format!(

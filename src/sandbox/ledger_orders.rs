@@ -1,7 +1,7 @@
 //! Orders in the ledger: placing, finding, paying and closing.
 
 use super::ledger::{Ledger, LedgerError};
-use super::ledger_records::{EntryKind, Order, OrderTerms, Payment, TradeState, record_key};
+use super::ledger_records::{EntryKind, Order, OrderApi, OrderTerms, Payment, TradeState, record_key};
 use super::merchant::MCHID;
 
 impl Ledger {
@@ -19,6 +19,7 @@ impl Ledger {
                 refunded: 0,
                 shared: 0,
                 frozen: 0,
+                in_sharing: 0,
                 sharing_finished: false,
             };
             self.orders.insert(key.clone(), order);
@@ -34,6 +35,7 @@ impl Ledger {
             Some(known) => match known.state {
                 TradeState::Success | TradeState::Refund => Err(LedgerError::AlreadyPaid),
                 TradeState::Closed => Err(LedgerError::Closed),
+                TradeState::PayError => Err(LedgerError::PaymentFailed),
                 TradeState::NotPay if known.terms != *terms => Err(LedgerError::NumberUsed),
                 TradeState::NotPay => Ok(()),
             },
@@ -102,6 +104,7 @@ impl Ledger {
         match order.state {
             TradeState::Success | TradeState::Refund => Err(LedgerError::AlreadyPaid),
             TradeState::Closed => Err(LedgerError::Closed),
+            TradeState::PayError => Err(LedgerError::PaymentFailed),
             TradeState::NotPay if order.expires_at().is_some_and(|time| time <= now) => Err(LedgerError::Expired),
             TradeState::NotPay => Ok(()),
         }
@@ -131,7 +134,7 @@ impl Ledger {
     pub(super) fn check_close(&self, key: &str) -> Result<(), LedgerError> {
         match self.orders.get(key).ok_or(LedgerError::NotFound)?.state {
             TradeState::Success | TradeState::Refund => Err(LedgerError::AlreadyPaid),
-            TradeState::NotPay | TradeState::Closed => Ok(()),
+            TradeState::NotPay | TradeState::PayError | TradeState::Closed => Ok(()),
         }
     }
 
@@ -141,6 +144,35 @@ impl Ledger {
         self.check_close(key)?;
         let order = self.orders.get_mut(key).ok_or(LedgerError::NotFound)?;
         order.state = TradeState::Closed;
+        self.persist_order(key);
+        Ok(())
+    }
+
+    /// Whether [`expire`](Self::expire) and [`fail_payment`](Self::fail_payment) can change the
+    /// order: it waits for its payment.
+    pub(super) fn check_unpaid(&self, key: &str) -> Result<(), LedgerError> {
+        match self.orders.get(key).ok_or(LedgerError::NotFound)?.state {
+            TradeState::NotPay => Ok(()),
+            TradeState::Success | TradeState::Refund => Err(LedgerError::AlreadyPaid),
+            TradeState::PayError => Err(LedgerError::PaymentFailed),
+            TradeState::Closed => Err(LedgerError::Closed),
+        }
+    }
+
+    /// The service closes an order that was not paid in time.
+    pub(super) fn expire(&mut self, key: &str) -> Result<(), LedgerError> {
+        self.check_unpaid(key)?;
+        self.close(key)
+    }
+
+    /// The payment of the order fails. The service documents this state for orders of APIv2.
+    pub(super) fn fail_payment(&mut self, key: &str) -> Result<(), LedgerError> {
+        self.check_unpaid(key)?;
+        let order = self.orders.get_mut(key).ok_or(LedgerError::NotFound)?;
+        if order.terms.api != OrderApi::V2 {
+            return Err(LedgerError::NotDocumented);
+        }
+        order.state = TradeState::PayError;
         self.persist_order(key);
         Ok(())
     }

@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::ledger::{Ledger, LedgerError};
-use super::ledger_records::{EntryKind, ProfitSharing, ProfitSharingReturn, Receiver, record_key};
+use super::ledger_records::{
+    EntryKind, ProfitSharing, ProfitSharingReturn, Receiver, ReceiverResult, SharingReceiver, record_key,
+};
+use super::merchant::MCHID;
 use super::rows::Table;
 
 /// What happens to the frozen rest of an order after a sharing.
@@ -13,6 +16,46 @@ pub(super) enum Rest {
     StaysFrozen,
     /// It becomes available, and the profit sharing of the order ends.
     Unfreezes,
+}
+
+/// The parameters of a sharing.
+pub(super) struct NewSharing<'a> {
+    pub(super) out_order_no: &'a str,
+    pub(super) receivers: Vec<SharingReceiver>,
+    pub(super) rest: Rest,
+    pub(super) request: &'a Value,
+}
+
+impl SharingReceiver {
+    /// A receiver that has no result yet.
+    pub(super) fn new(kind: &str, account: &str, amount: u64, description: &str) -> Self {
+        SharingReceiver {
+            kind: kind.to_owned(),
+            account: account.to_owned(),
+            amount,
+            description: description.to_owned(),
+            is_merchant: false,
+            result: ReceiverResult::Pending,
+            fail_reason: None,
+            ended_at: None,
+        }
+    }
+
+    pub(super) fn is_pending(&self) -> bool {
+        self.result == ReceiverResult::Pending
+    }
+
+    /// Whether it has got money that was not the merchant's rest.
+    pub(super) fn has_received(&self) -> bool {
+        self.result == ReceiverResult::Success && !self.is_merchant
+    }
+
+    /// The merchant itself, who gets the rest of an order.
+    fn merchant(owner: &str, amount: u64) -> Self {
+        SharingReceiver {
+            is_merchant: true, ..SharingReceiver::new("MERCHANT_ID", owner, amount, "解冻给分账方")
+        }
+    }
 }
 
 /// The highest part of an order that can be shared, unless the service agrees to more.
@@ -37,21 +80,18 @@ impl Ledger {
         }
     }
 
-    /// Gives `amount` of a paid order to receivers. Repeated with the same request, it is the same
-    /// sharing.
+    /// Begins to give amounts of a paid order to receivers. They stay frozen until
+    /// [`end_sharing`](Self::end_sharing). Repeated with the same request, it is the same sharing.
     pub(super) fn share_profit(
         &mut self,
         order_key: &str,
-        out_order_no: &str,
-        amount: u64,
-        rest: Rest,
-        request: &Value,
+        new: NewSharing<'_>,
         now: i64,
     ) -> Result<&ProfitSharing, LedgerError> {
         let order = self.orders.get(order_key).ok_or(LedgerError::NotFound)?;
-        let key = record_key(&order.terms.owner, out_order_no);
+        let key = record_key(&order.terms.owner, new.out_order_no);
         if let Some(known) = self.sharings.get(&key) {
-            if known.request != *request {
+            if known.request != *new.request {
                 return Err(LedgerError::NumberUsed);
             }
             return self.sharings.get(&key).ok_or(LedgerError::NotFound);
@@ -60,6 +100,8 @@ impl Ledger {
         if !order.terms.profit_sharing || order.sharing_finished {
             return Err(LedgerError::NotForSharing);
         }
+        let mut receivers = new.receivers;
+        let amount: u64 = receivers.iter().map(|receiver| receiver.amount).sum();
         if amount > order.frozen {
             return Err(LedgerError::ExceedsRemaining);
         }
@@ -67,33 +109,98 @@ impl Ledger {
             return Err(LedgerError::AboveRatio);
         }
         let left = order.frozen - amount;
+        let mut frozen = left;
+        if new.rest == Rest::Unfreezes {
+            frozen = 0;
+            receivers.extend((left > 0).then(|| SharingReceiver::merchant(&order.terms.owner, left)));
+        }
         let sharing = ProfitSharing {
-            out_order_no: out_order_no.to_owned(),
+            out_order_no: new.out_order_no.to_owned(),
             order_id: self.next_number("3008", now),
             order: order_key.to_owned(),
             transaction_id,
-            amount,
+            receivers,
             created_at: now,
-            request: request.clone(),
+            request: new.request.clone(),
         };
-        self.account.frozen -= amount;
-        if rest == Rest::Unfreezes {
-            self.account.frozen -= left;
-            self.account.available += left;
-        }
         if let Some(order) = self.orders.get_mut(order_key) {
             order.shared += amount;
-            (order.frozen, order.sharing_finished) = match rest {
-                Rest::StaysFrozen => (left, false),
-                Rest::Unfreezes => (0, true),
-            };
-        }
-        if amount > 0 {
-            self.record_entry(EntryKind::ProfitSharing, &sharing.order_id, out_order_no, amount, now);
+            order.in_sharing += order.frozen - frozen;
+            order.frozen = frozen;
+            order.sharing_finished = new.rest == Rest::Unfreezes;
         }
         self.persist_order(order_key);
         self.changes.write(Table::ProfitSharings, &key, &sharing);
         Ok(self.sharings.entry(key).or_insert(sharing))
+    }
+
+    /// Gives the receivers of a sharing their results: the one with this account, or all that have
+    /// none yet. `fail_reason` is that of closed ones. Returns those that got money.
+    pub(super) fn end_sharing(
+        &mut self,
+        key: &str,
+        account: Option<&str>,
+        (result, fail_reason): (ReceiverResult, Option<&str>),
+        now: i64,
+    ) -> Result<Vec<SharingReceiver>, LedgerError> {
+        let sharing = self.sharings.get_mut(key).ok_or(LedgerError::NotFound)?;
+        let is_named = |receiver: &SharingReceiver| account.is_none_or(|account| receiver.account == account);
+        if !sharing.receivers.iter().any(is_named) {
+            return Err(LedgerError::NotFound);
+        }
+        let mut ended = Vec::new();
+        for receiver in sharing.receivers.iter_mut().filter(|receiver| receiver.is_pending() && is_named(receiver)) {
+            if !receiver.is_merchant {
+                (receiver.result, receiver.ended_at) = (result, Some(now));
+                receiver.fail_reason = fail_reason.map(str::to_owned);
+                ended.push(receiver.clone());
+            }
+        }
+        // The merchant gets its rest after the others have their results.
+        if !sharing.receivers.iter().any(|receiver| receiver.is_pending() && !receiver.is_merchant) {
+            for receiver in sharing.receivers.iter_mut().filter(|receiver| receiver.is_pending()) {
+                (receiver.result, receiver.ended_at) = (ReceiverResult::Success, Some(now));
+                ended.push(receiver.clone());
+            }
+        }
+        if ended.is_empty() {
+            return Err(LedgerError::WrongState);
+        }
+        let (order_id, order) = (sharing.order_id.clone(), sharing.order.clone());
+        self.changes.write(Table::ProfitSharings, key, sharing);
+        self.move_shares(&order, &ended);
+        ended.retain(SharingReceiver::has_received);
+        let given: u64 = ended.iter().map(|receiver| receiver.amount).sum();
+        if given > 0 {
+            let number = key.split_once('/').map_or(key, |(_, number)| number);
+            self.record_entry(EntryKind::ProfitSharing, &order_id, number, given, now);
+        }
+        Ok(ended)
+    }
+
+    /// Moves the money of receivers that have ended out of the frozen part of the account.
+    fn move_shares(&mut self, order_key: &str, ended: &[SharingReceiver]) {
+        let Some(order) = self.orders.get_mut(order_key) else { return };
+        for receiver in ended {
+            order.in_sharing -= receiver.amount;
+            self.account.frozen -= receiver.amount;
+            if !receiver.has_received() {
+                self.account.available += receiver.amount;
+            }
+            if receiver.result == ReceiverResult::Closed {
+                order.shared -= receiver.amount;
+            }
+        }
+        self.persist_order(order_key);
+    }
+
+    /// The key of the sharing with this number: the merchant's own, or else one of a sub-merchant.
+    pub(super) fn find_sharing_key(&self, out_order_no: &str) -> Option<String> {
+        let own = record_key(MCHID, out_order_no);
+        if self.sharings.contains_key(&own) {
+            return Some(own);
+        }
+        self.sharings.iter().find(|(_, sharing)| sharing.out_order_no == out_order_no).map(|(key, _)| key.clone())
     }
 
     /// A receiver returns a part of a sharing. Repeated with the same request, it is the same
@@ -117,7 +224,7 @@ impl Ledger {
         }
         let earlier = self.sharing_returns.values().filter(|known| known.sharing == sharing_key);
         let returned: u64 = earlier.map(|known| known.amount).sum();
-        if amount == 0 || amount > sharing.amount - returned {
+        if amount == 0 || amount > sharing.received() - returned {
             return Err(LedgerError::ExceedsRemaining);
         }
         let order_key = sharing.order.clone();

@@ -14,6 +14,8 @@ string_enum! {
         Success = "SUCCESS",
         Refund = "REFUND",
         Closed = "CLOSED",
+        /// The payment failed. The order cannot be paid any more.
+        PayError = "PAYERROR",
     }
 }
 
@@ -25,6 +27,7 @@ impl TradeState {
             TradeState::Success => "支付成功",
             TradeState::Refund => "转入退款",
             TradeState::Closed => "订单已关闭",
+            TradeState::PayError => "支付失败",
         }
     }
 }
@@ -50,19 +53,51 @@ pub(super) enum OrderApi {
 }
 
 string_enum! {
-    /// A refund is accepted as `Processing`; the next query and the notification report `Success`.
+    /// The state of a refund. It is accepted as `Processing`.
     RefundStatus {
         Processing = "PROCESSING",
         Success = "SUCCESS",
+        /// The money is the merchant's again.
+        Closed = "CLOSED",
+        /// The buyer's bank does not accept the money, and the merchant has to name an account.
+        Abnormal = "ABNORMAL",
+    }
+}
+
+impl RefundStatus {
+    /// The spelling of APIv2.
+    pub(super) fn as_v2_str(self) -> &'static str {
+        match self {
+            RefundStatus::Processing | RefundStatus::Success => self.as_str(),
+            RefundStatus::Closed => "REFUNDCLOSE",
+            RefundStatus::Abnormal => "CHANGE",
+        }
+    }
+
+    /// The state of the refunds in databases that do not contain it.
+    fn success() -> Self {
+        RefundStatus::Success
     }
 }
 
 string_enum! {
-    /// The state of a transfer. The user confirms it, or the merchant cancels it before.
+    /// The state of a transfer. The user confirms it, unless it fails or the merchant cancels it
+    /// before.
     TransferState {
         WaitUserConfirm = "WAIT_USER_CONFIRM",
         Success = "SUCCESS",
+        Fail = "FAIL",
         Cancelled = "CANCELLED",
+    }
+}
+
+string_enum! {
+    /// What a receiver of profit sharing has got.
+    ReceiverResult {
+        Pending = "PENDING",
+        Success = "SUCCESS",
+        /// Nothing. The money is the merchant's again.
+        Closed = "CLOSED",
     }
 }
 
@@ -97,10 +132,13 @@ pub(super) struct Order {
     pub(super) payment: Option<Payment>,
     pub(super) created_at: i64,
     pub(super) refunded: u64,
-    /// The amount given to the receivers of profit sharing, less what they returned.
+    /// The amount for the receivers of profit sharing, less what they did not get or returned.
     pub(super) shared: u64,
     /// The amount that is still frozen for profit sharing.
     pub(super) frozen: u64,
+    /// The amount that is frozen for profit sharings under way.
+    #[serde(default)]
+    pub(super) in_sharing: u64,
     /// Whether profit sharing has ended for this order.
     pub(super) sharing_finished: bool,
 }
@@ -151,6 +189,24 @@ pub(super) struct Refund {
     pub(super) notify_url: Option<String>,
     #[serde(default)]
     pub(super) reason: Option<String>,
+    #[serde(default = "RefundStatus::success")]
+    pub(super) status: RefundStatus,
+    /// When the money reached the buyer.
+    #[serde(default)]
+    pub(super) succeeded_at: Option<i64>,
+    /// The part that was frozen for profit sharing.
+    #[serde(default)]
+    pub(super) from_frozen: u64,
+    /// The account that the merchant named for an abnormal refund.
+    #[serde(default)]
+    pub(super) other_account: Option<String>,
+}
+
+impl Refund {
+    /// Whether its money has left the merchant's balance, but may come back.
+    pub(super) fn is_under_way(&self) -> bool {
+        matches!(self.status, RefundStatus::Processing | RefundStatus::Abnormal)
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -161,6 +217,8 @@ pub(super) struct Transfer {
     pub(super) state: TransferState,
     pub(super) created_at: i64,
     pub(super) updated_at: i64,
+    #[serde(default)]
+    pub(super) fail_reason: Option<String>,
     pub(super) notify_url: Option<String>,
     /// The whole request; a repeated one must be the same.
     pub(super) request: Value,
@@ -174,10 +232,40 @@ pub(super) struct ProfitSharing {
     /// The key of the shared order.
     pub(super) order: String,
     pub(super) transaction_id: String,
-    pub(super) amount: u64,
+    pub(super) receivers: Vec<SharingReceiver>,
     pub(super) created_at: i64,
     /// The whole request; a repeated one must be the same.
     pub(super) request: Value,
+}
+
+impl ProfitSharing {
+    /// Whether each receiver has its result.
+    pub(super) fn is_finished(&self) -> bool {
+        !self.receivers.iter().any(SharingReceiver::is_pending)
+    }
+
+    /// The amount that the receivers got, apart from what became the merchant's own.
+    pub(super) fn received(&self) -> u64 {
+        self.receivers.iter().filter(|receiver| receiver.has_received()).map(|receiver| receiver.amount).sum()
+    }
+}
+
+/// A receiver in a request to share the profit of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SharingReceiver {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) account: String,
+    pub(super) amount: u64,
+    pub(super) description: String,
+    /// Whether it is the merchant itself, who gets the rest of the order.
+    #[serde(default)]
+    pub(super) is_merchant: bool,
+    pub(super) result: ReceiverResult,
+    #[serde(default)]
+    pub(super) fail_reason: Option<String>,
+    #[serde(default)]
+    pub(super) ended_at: Option<i64>,
 }
 
 /// A receiver of profit sharing, by the merchant's number, its type and its account.
@@ -203,7 +291,7 @@ pub(super) struct ProfitSharingReturn {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub(super) struct Account {
     pub(super) available: u64,
-    /// Payments whose profit is still to be shared.
+    /// Payments whose profit is still to be shared, and refunds under way.
     pub(super) frozen: u64,
 }
 

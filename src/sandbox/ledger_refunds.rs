@@ -1,7 +1,8 @@
 //! Refunds in the ledger.
 
 use super::ledger::{Ledger, LedgerError};
-use super::ledger_records::{EntryKind, Refund, TradeState, record_key};
+use super::ledger_records::{EntryKind, Refund, RefundStatus, TradeState, record_key};
+use super::merchant::MCHID;
 use super::rows::Table;
 
 /// The parameters of a refund.
@@ -31,7 +32,7 @@ impl Refunded {
 
 impl Ledger {
     /// Refunds a part of an order, or all of it. Repeated with the same number, amount and reason,
-    /// it is the same refund.
+    /// it is the same refund. Its money is frozen until [`end_refund`](Self::end_refund).
     pub(super) fn refund(&mut self, order_key: &str, new: &NewRefund<'_>, now: i64) -> Result<Refunded, LedgerError> {
         let order = self.orders.get(order_key).ok_or(LedgerError::NotFound)?;
         let payment = match &order.payment {
@@ -69,18 +70,83 @@ impl Ledger {
             created_at: now,
             notify_url: new.notify_url.map(str::to_owned),
             reason: new.reason.map(str::to_owned),
+            status: RefundStatus::Processing,
+            succeeded_at: None,
+            from_frozen,
+            other_account: None,
         };
-        self.account.frozen -= from_frozen;
+        self.account.frozen += from_available;
         self.account.available -= from_available;
         if let Some(order) = self.orders.get_mut(order_key) {
             order.frozen -= from_frozen;
             order.refunded += new.amount;
             order.state = TradeState::Refund;
         }
-        self.record_entry(EntryKind::Refund, &refund.refund_id, &refund.out_refund_no, refund.amount, now);
         self.persist_order(order_key);
         self.changes.write(Table::Refunds, &key, &refund);
         self.refunds.insert(key, refund.clone());
         Ok(Refunded::New(refund))
+    }
+
+    /// The next state of a refund under way. A successful or closed one has ended.
+    pub(super) fn end_refund(&mut self, key: &str, status: RefundStatus, now: i64) -> Result<&Refund, LedgerError> {
+        let refund = self.refunds.get_mut(key).ok_or(LedgerError::NotFound)?;
+        match (refund.status, status) {
+            (RefundStatus::Processing, RefundStatus::Success | RefundStatus::Closed | RefundStatus::Abnormal)
+            | (RefundStatus::Abnormal, RefundStatus::Success) => {}
+            _ => return Err(LedgerError::WrongState),
+        }
+        refund.status = status;
+        let refund = refund.clone();
+        match status {
+            RefundStatus::Success => self.complete_refund(key, &refund, now),
+            RefundStatus::Closed => self.close_refund(&refund),
+            RefundStatus::Processing | RefundStatus::Abnormal => {}
+        }
+        let refund = self.refunds.get(key).ok_or(LedgerError::NotFound)?;
+        self.changes.write(Table::Refunds, key, refund);
+        Ok(refund)
+    }
+
+    /// The money reaches the buyer.
+    fn complete_refund(&mut self, key: &str, refund: &Refund, now: i64) {
+        self.account.frozen -= refund.amount;
+        self.record_entry(EntryKind::Refund, &refund.refund_id, &refund.out_refund_no, refund.amount, now);
+        if let Some(refund) = self.refunds.get_mut(key) {
+            refund.succeeded_at = Some(now);
+        }
+    }
+
+    /// The money goes back to where it came from.
+    fn close_refund(&mut self, refund: &Refund) {
+        let Some(order) = self.orders.get_mut(&refund.order) else { return };
+        order.refunded -= refund.amount;
+        let stays_frozen = if order.sharing_finished { 0 } else { refund.from_frozen };
+        order.frozen += stays_frozen;
+        self.account.frozen -= refund.amount - stays_frozen;
+        self.account.available += refund.amount - stays_frozen;
+        self.persist_order(&refund.order);
+    }
+
+    /// The merchant names another account for an abnormal refund, which is then processed again.
+    pub(super) fn redirect_refund(&mut self, key: &str, account: String) -> Result<&Refund, LedgerError> {
+        let refund = self.refunds.get_mut(key).ok_or(LedgerError::NotFound)?;
+        if refund.status != RefundStatus::Abnormal {
+            return Err(LedgerError::WrongState);
+        }
+        (refund.status, refund.other_account) = (RefundStatus::Processing, Some(account));
+        self.changes.write(Table::Refunds, key, refund);
+        Ok(refund)
+    }
+
+    /// The key of the refund with this number of the merchant or of the service: the merchant's
+    /// own, or else one of a sub-merchant.
+    pub(super) fn find_refund_key(&self, number: &str) -> Option<String> {
+        let own = record_key(MCHID, number);
+        if self.refunds.contains_key(&own) {
+            return Some(own);
+        }
+        let is_named = |refund: &Refund| refund.out_refund_no == number || refund.refund_id == number;
+        self.refunds.iter().find(|(_, refund)| is_named(refund)).map(|(key, _)| key.clone())
     }
 }

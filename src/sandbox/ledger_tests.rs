@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 
 use super::ledger::{Ledger, LedgerError, OPENING_BALANCE};
-use super::ledger_profit_sharing::Rest;
-use super::ledger_records::{Account, OrderApi, OrderTerms, TradeType};
-use super::ledger_refunds::NewRefund;
+use super::ledger_profit_sharing::{NewSharing, Rest};
+use super::ledger_records::{
+    Account, OrderApi, OrderTerms, ReceiverResult, RefundStatus, SharingReceiver, TradeState, TradeType,
+};
+use super::ledger_refunds::{NewRefund, Refunded};
 use super::rows::{RowChange, Table};
 
 fn terms(number: &str, total: u64, profit_sharing: bool) -> OrderTerms {
@@ -29,7 +31,40 @@ fn refund(
     now: i64,
 ) -> Result<u64, LedgerError> {
     let new = NewRefund { out_refund_no: number, amount, total, notify_url: None, reason: None };
-    ledger.refund(key, &new, now).map(|refunded| refunded.refund().amount)
+    let refunded = ledger.refund(key, &new, now)?;
+    if let Refunded::New(_) = &refunded {
+        ledger.end_refund(&format!("m/{number}"), RefundStatus::Success, now).expect("ended");
+    }
+    Ok(refunded.refund().amount)
+}
+
+/// Begins to give an amount to one receiver.
+fn begin_sharing(
+    ledger: &mut Ledger,
+    order: &str,
+    (number, amount): (&str, u64),
+    (rest, request): (Rest, &Value),
+    now: i64,
+) -> Result<(), LedgerError> {
+    let receivers = vec![SharingReceiver::new("MERCHANT_ID", "1", amount, "d")];
+    let new = NewSharing { out_order_no: number, receivers, rest, request };
+    ledger.share_profit(order, new, now).map(drop)
+}
+
+/// Gives an amount to one receiver.
+fn share(
+    ledger: &mut Ledger,
+    order: &str,
+    (number, amount): (&str, u64),
+    (rest, request): (Rest, &Value),
+    now: i64,
+) -> Result<(), LedgerError> {
+    begin_sharing(ledger, order, (number, amount), (rest, request), now)?;
+    let key = format!("m/{number}");
+    if !ledger.sharings[&key].is_finished() {
+        ledger.end_sharing(&key, None, (ReceiverResult::Success, None), now)?;
+    }
+    Ok(())
 }
 
 #[test]
@@ -133,6 +168,7 @@ fn a_transfer_is_confirmed_or_cancelled() {
     assert_eq!(ledger.account.available, OPENING_BALANCE - 100);
     assert_eq!(ledger.transfer("1", 100, &json!({}), 2).expect_err("other request"), LedgerError::NumberUsed);
     ledger.confirm_transfer("1", 3).expect("confirmed");
+    assert_eq!(ledger.fail_transfer("1", "OVERDUE_CLOSE", 4).expect_err("too late"), LedgerError::WrongState);
     assert_eq!(ledger.cancel_transfer("1", 4).expect_err("too late"), LedgerError::WrongState);
     assert_eq!(ledger.confirm_transfer("1", 4).expect_err("twice"), LedgerError::WrongState);
     ledger.transfer("2", 50, &request, 5).expect("transfer");
@@ -141,6 +177,12 @@ fn a_transfer_is_confirmed_or_cancelled() {
     assert_eq!(ledger.confirm_transfer("2", 8).expect_err("too late"), LedgerError::WrongState);
     assert_eq!(ledger.account.available, OPENING_BALANCE - 100);
     assert_eq!(ledger.confirm_transfer("3", 8).expect_err("none"), LedgerError::NotFound);
+    ledger.transfer("4", 70, &request, 8).expect("transfer");
+    ledger.fail_transfer("4", "OVERDUE_CLOSE", 9).expect("failed");
+    assert_eq!(ledger.fail_transfer("4", "OVERDUE_CLOSE", 9).expect_err("twice"), LedgerError::WrongState);
+    assert_eq!(ledger.cancel_transfer("4", 9).expect_err("failed"), LedgerError::WrongState);
+    assert_eq!(ledger.confirm_transfer("4", 9).expect_err("failed"), LedgerError::WrongState);
+    assert_eq!(ledger.account.available, OPENING_BALANCE - 100);
     ledger.audit().expect("balanced");
 }
 
@@ -151,25 +193,25 @@ fn profit_is_shared_and_returned() {
     ledger.place(terms("2", 100, false), 1).expect("order");
     let request = json!({ "a": 1 });
     let rest = Rest::StaysFrozen;
-    assert_eq!(ledger.share_profit("m/1", "s", 1, rest, &request, 1).expect_err("early"), LedgerError::NotPaid);
+    assert_eq!(share(&mut ledger, "m/1", ("s", 1), (rest, &request), 1).expect_err("early"), LedgerError::NotPaid);
     ledger.pay("m/1", 2).expect("paid");
     ledger.pay("m/2", 2).expect("paid");
     assert_eq!((ledger.account.available, ledger.account.frozen), (OPENING_BALANCE + 100, 100));
-    let error = ledger.share_profit("m/2", "s", 1, rest, &request, 3).expect_err("not for sharing");
+    let error = share(&mut ledger, "m/2", ("s", 1), (rest, &request), 3).expect_err("not for sharing");
     assert_eq!(error, LedgerError::NotForSharing);
-    let error = ledger.share_profit("m/1", "s", 101, rest, &request, 3).expect_err("more");
+    let error = share(&mut ledger, "m/1", ("s", 101), (rest, &request), 3).expect_err("more");
     assert_eq!(error, LedgerError::ExceedsRemaining);
-    ledger.share_profit("m/1", "s", 20, rest, &request, 3).expect("shared");
-    ledger.share_profit("m/1", "s", 20, rest, &request, 3).expect("the same");
-    let error = ledger.share_profit("m/1", "s", 20, rest, &json!({}), 3).expect_err("other request");
+    share(&mut ledger, "m/1", ("s", 20), (rest, &request), 3).expect("shared");
+    share(&mut ledger, "m/1", ("s", 20), (rest, &request), 3).expect("the same");
+    let error = share(&mut ledger, "m/1", ("s", 20), (rest, &json!({})), 3).expect_err("other request");
     assert_eq!(error, LedgerError::NumberUsed);
-    let error = ledger.share_profit("m/1", "t", 11, rest, &request, 3).expect_err("more than 30 %");
+    let error = share(&mut ledger, "m/1", ("t", 11), (rest, &request), 3).expect_err("more than 30 %");
     assert_eq!(error, LedgerError::AboveRatio);
     refund(&mut ledger, "m/1", ("r", 20, 100), 4).expect("refund");
     assert_eq!(ledger.account.frozen, 60);
-    ledger.share_profit("m/1", "t", 10, Rest::Unfreezes, &request, 5).expect("the last");
+    share(&mut ledger, "m/1", ("t", 10), (Rest::Unfreezes, &request), 5).expect("the last");
     assert_eq!((ledger.account.available, ledger.account.frozen), (OPENING_BALANCE + 150, 0));
-    let error = ledger.share_profit("m/1", "u", 1, rest, &request, 6).expect_err("over");
+    let error = share(&mut ledger, "m/1", ("u", 1), (rest, &request), 6).expect_err("over");
     assert_eq!(error, LedgerError::NotForSharing);
     ledger.return_profit("m/s", "b", 10, &request, 7).expect("returned");
     ledger.return_profit("m/s", "b", 10, &request, 7).expect("the same");
@@ -179,5 +221,99 @@ fn profit_is_shared_and_returned() {
     assert_eq!(error, LedgerError::ExceedsRemaining);
     assert_eq!(ledger.return_profit("m/x", "c", 1, &request, 7).expect_err("none"), LedgerError::NotFound);
     assert_eq!(ledger.account.available, OPENING_BALANCE + 160);
+    ledger.audit().expect("balanced");
+}
+
+#[test]
+fn a_refund_under_way_is_frozen() {
+    let mut ledger = Ledger::default();
+    ledger.place(terms("1", 100, true), 1).expect("order");
+    ledger.pay("m/1", 1).expect("paid");
+    share(&mut ledger, "m/1", ("s", 20), (Rest::StaysFrozen, &json!({})), 2).expect("shared");
+    let account = |available, frozen| Account { available: OPENING_BALANCE + available, frozen };
+    let begin = |ledger: &mut Ledger, number: &str, amount| {
+        let new = NewRefund { out_refund_no: number, amount, total: 100, notify_url: None, reason: None };
+        ledger.refund("m/1", &new, 3).map(drop)
+    };
+    begin(&mut ledger, "r", 80).expect("refund");
+    assert_eq!((ledger.account, ledger.orders["m/1"].frozen), (account(0, 80), 0));
+    ledger.audit().expect("balanced");
+    // Its money cannot be shared or refunded again.
+    let error = share(&mut ledger, "m/1", ("t", 1), (Rest::StaysFrozen, &json!({})), 4).expect_err("nothing left");
+    assert_eq!(error, LedgerError::ExceedsRemaining);
+    assert_eq!(begin(&mut ledger, "r2", 1), Err(LedgerError::ExceedsRemaining));
+    // An abnormal one stays frozen, and ends only with success.
+    ledger.end_refund("m/r", RefundStatus::Abnormal, 5).expect("abnormal");
+    assert_eq!(ledger.account, account(0, 80));
+    assert_eq!(ledger.end_refund("m/r", RefundStatus::Closed, 6).expect_err("no way"), LedgerError::WrongState);
+    ledger.redirect_refund("m/r", "x".to_owned()).expect("another account");
+    assert_eq!(ledger.redirect_refund("m/r", "x".to_owned()).expect_err("twice"), LedgerError::WrongState);
+    // A closed one is frozen for profit sharing again.
+    ledger.end_refund("m/r", RefundStatus::Closed, 7).expect("closed");
+    assert_eq!((ledger.account, ledger.orders["m/1"].frozen), (account(0, 80), 80));
+    assert_eq!(ledger.end_refund("m/r", RefundStatus::Success, 7).expect_err("over"), LedgerError::WrongState);
+    ledger.audit().expect("balanced");
+    // If the profit sharing has ended in the meantime, it is available.
+    begin(&mut ledger, "r3", 30).expect("refund");
+    share(&mut ledger, "m/1", ("u", 0), (Rest::Unfreezes, &json!({})), 8).expect("unfrozen");
+    assert_eq!(ledger.account, account(50, 30));
+    ledger.end_refund("m/r3", RefundStatus::Closed, 9).expect("closed");
+    assert_eq!(ledger.account, account(80, 0));
+    ledger.audit().expect("balanced");
+}
+
+#[test]
+fn receivers_get_their_results_one_by_one() {
+    let mut ledger = Ledger::default();
+    ledger.place(terms("1", 100, true), 1).expect("order");
+    ledger.pay("m/1", 1).expect("paid");
+    let receiver = |account, amount| SharingReceiver::new("MERCHANT_ID", account, amount, "d");
+    let receivers = vec![receiver("a", 10), receiver("b", 15), receiver("c", 5)];
+    let new = NewSharing { out_order_no: "s", receivers, rest: Rest::Unfreezes, request: &json!({}) };
+    ledger.share_profit("m/1", new, 2).expect("begun");
+    let account = |available, frozen| Account { available: OPENING_BALANCE + available, frozen };
+    assert_eq!((ledger.account, ledger.orders["m/1"].in_sharing), (account(0, 100), 100));
+    ledger.audit().expect("balanced");
+    let success = (ReceiverResult::Success, None);
+    let closed = (ReceiverResult::Closed, Some("NO_RELATION"));
+    assert_eq!(ledger.end_sharing("m/s", Some("x"), success, 3), Err(LedgerError::NotFound));
+    assert_eq!(ledger.end_sharing("m/s", Some("a"), success, 3).expect("ended").len(), 1);
+    assert_eq!(ledger.end_sharing("m/s", Some("a"), closed, 3), Err(LedgerError::WrongState));
+    // The merchant's own rest comes last.
+    assert_eq!(ledger.end_sharing("m/s", Some("m"), success, 3), Err(LedgerError::WrongState));
+    assert_eq!(ledger.account, account(0, 90));
+    assert_eq!(ledger.end_sharing("m/s", Some("b"), closed, 4).expect("ended"), []);
+    assert_eq!(ledger.account, account(15, 75));
+    ledger.audit().expect("balanced");
+    let error = ledger.return_profit("m/s", "r", 11, &json!({}), 5).expect_err("only 10 were received");
+    assert_eq!(error, LedgerError::ExceedsRemaining);
+    ledger.end_sharing("m/s", None, success, 6).expect("ended");
+    assert_eq!(ledger.account, account(85, 0));
+    let (sharing, order) = (&ledger.sharings["m/s"], &ledger.orders["m/1"]);
+    assert!(sharing.is_finished() && sharing.receivers[3].is_merchant);
+    assert_eq!((sharing.received(), order.shared, order.in_sharing), (15, 15, 0));
+    assert_eq!(ledger.end_sharing("m/s", None, success, 7), Err(LedgerError::WrongState));
+    ledger.audit().expect("balanced");
+}
+
+#[test]
+fn unpaid_orders_fail_and_expire() {
+    let mut ledger = Ledger::default();
+    ledger.place(terms("1", 100, false), 1).expect("order");
+    assert_eq!(ledger.fail_payment("m/1"), Err(LedgerError::NotDocumented));
+    assert_eq!((ledger.expire("m/1"), ledger.expire("m/1")), (Ok(()), Err(LedgerError::Closed)));
+    let v2 = OrderTerms { api: OrderApi::V2, ..terms("2", 100, false) };
+    ledger.place(v2.clone(), 1).expect("order");
+    assert_eq!((ledger.fail_payment("m/2"), ledger.fail_payment("m/2")), (Ok(()), Err(LedgerError::PaymentFailed)));
+    assert_eq!(ledger.pay("m/2", 2), Err(LedgerError::PaymentFailed));
+    assert_eq!(ledger.place(v2, 2).expect_err("another number"), LedgerError::PaymentFailed);
+    ledger.close("m/2").expect("closed");
+    assert_eq!(ledger.orders["m/2"].state, TradeState::Closed);
+    ledger.place(terms("3", 100, false), 1).expect("order");
+    ledger.pay("m/3", 1).expect("paid");
+    assert_eq!(
+        (ledger.expire("m/3"), ledger.fail_payment("m/3")),
+        (Err(LedgerError::AlreadyPaid), Err(LedgerError::AlreadyPaid))
+    );
     ledger.audit().expect("balanced");
 }

@@ -1,5 +1,5 @@
-//! Transfers to a user in the ledger. The user confirms a transfer; until then the merchant can
-//! cancel it.
+//! Transfers to a user in the ledger. The user confirms a transfer; until then it can fail, and the
+//! merchant can cancel it.
 
 use serde_json::Value;
 
@@ -33,6 +33,7 @@ impl Ledger {
             state: TransferState::WaitUserConfirm,
             created_at: now,
             updated_at: now,
+            fail_reason: None,
             notify_url: request["notify_url"].as_str().map(str::to_owned),
             request: request.clone(),
         };
@@ -46,7 +47,7 @@ impl Ledger {
     pub(super) fn confirm_transfer(&mut self, out_bill_no: &str, now: i64) -> Result<&Transfer, LedgerError> {
         match self.transfers.get(out_bill_no).ok_or(LedgerError::NotFound)?.state {
             TransferState::WaitUserConfirm => self.end_transfer(out_bill_no, TransferState::Success, now),
-            TransferState::Success | TransferState::Cancelled => Err(LedgerError::WrongState),
+            TransferState::Success | TransferState::Fail | TransferState::Cancelled => Err(LedgerError::WrongState),
         }
     }
 
@@ -56,14 +57,36 @@ impl Ledger {
         let transfer = self.transfers.get(out_bill_no).ok_or(LedgerError::NotFound)?;
         match transfer.state {
             TransferState::WaitUserConfirm => {
-                let (amount, number) = (transfer.amount, transfer.transfer_bill_no.clone());
-                self.account.available += amount;
-                self.record_entry(EntryKind::TransferReturn, &number, out_bill_no, amount, now);
+                self.return_transfer(out_bill_no, now);
                 self.end_transfer(out_bill_no, TransferState::Cancelled, now)
             }
             TransferState::Cancelled => self.transfers.get(out_bill_no).ok_or(LedgerError::NotFound),
-            TransferState::Success => Err(LedgerError::WrongState),
+            TransferState::Success | TransferState::Fail => Err(LedgerError::WrongState),
         }
+    }
+
+    /// The transfer fails before the user has the money.
+    pub(super) fn fail_transfer(
+        &mut self,
+        out_bill_no: &str,
+        reason: &str,
+        now: i64,
+    ) -> Result<&Transfer, LedgerError> {
+        let transfer = self.transfers.get_mut(out_bill_no).ok_or(LedgerError::NotFound)?;
+        if transfer.state != TransferState::WaitUserConfirm {
+            return Err(LedgerError::WrongState);
+        }
+        transfer.fail_reason = Some(reason.to_owned());
+        self.return_transfer(out_bill_no, now);
+        self.end_transfer(out_bill_no, TransferState::Fail, now)
+    }
+
+    /// The money of a transfer is the merchant's again.
+    fn return_transfer(&mut self, out_bill_no: &str, now: i64) {
+        let Some(transfer) = self.transfers.get(out_bill_no) else { return };
+        let (amount, number) = (transfer.amount, transfer.transfer_bill_no.clone());
+        self.account.available += amount;
+        self.record_entry(EntryKind::TransferReturn, &number, out_bill_no, amount, now);
     }
 
     fn end_transfer(&mut self, out_bill_no: &str, state: TransferState, now: i64) -> Result<&Transfer, LedgerError> {

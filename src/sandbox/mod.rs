@@ -56,6 +56,7 @@ mod numbers;
 mod objects;
 mod outbox;
 mod platform;
+mod rate_limit;
 mod request_log;
 mod state;
 mod stub;
@@ -63,6 +64,8 @@ mod stub;
 // The routes: authentication, validation and the handlers.
 mod admin;
 mod admin_actions;
+mod admin_call;
+mod admin_states;
 mod api_bills;
 mod api_certificates;
 mod api_combined_orders;

@@ -3,7 +3,6 @@
 use serde_json::{Map, Value};
 
 use super::ledger::Ledger;
-use super::ledger_records::RefundStatus;
 use super::resources;
 
 /// Names that end like those of numbers, and name settings that no call creates.
@@ -115,7 +114,7 @@ pub(super) fn in_ledger(ledger: &Ledger, name: &str, value: &str) -> Option<Map<
         "out_refund_no" | "refund_id" => {
             let mut refunds = ledger.refunds.values();
             let refund = refunds.find(|refund| refund.out_refund_no == value || refund.refund_id == value);
-            refund.map(|refund| resources::refund(refund, RefundStatus::Success))
+            refund.map(resources::refund)
         }
         "mch_billno" => ledger.transfers.get(&format!("redpack-{value}")).map(resources::transfer),
         "out_bill_no" | "transfer_bill_no" => {

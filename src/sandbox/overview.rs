@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::ledger_records::{Order, Transfer};
+use super::ledger_records::{Order, ProfitSharing, Transfer};
 use super::state::State;
 
 /// How many rows each table has.
@@ -16,6 +16,7 @@ pub(super) fn build(state: &State) -> Value {
     let ledger = &state.ledger;
     let orders = newest(ledger.orders.values(), |order| (order.created_at, &order.prepay_id));
     let refunds = newest(ledger.refunds.values(), |refund| (refund.created_at, &refund.refund_id));
+    let sharings = newest(ledger.sharings.values(), |sharing| (sharing.created_at, &sharing.order_id));
     let transfers = newest(ledger.transfers.values(), |transfer| (transfer.created_at, &transfer.transfer_bill_no));
     let calls = state.requests.checked().take(MAX_ROWS).map(|(number, received, check)| {
         json!({
@@ -32,6 +33,8 @@ pub(super) fn build(state: &State) -> Value {
         "account": ledger.account,
         "orders": orders.into_iter().map(order_row).collect::<Value>(),
         "refunds": refunds.into_iter().map(row).collect::<Value>(),
+        "profit_sharings": sharings.into_iter().map(sharing_row).collect::<Value>(),
+        "hold": state.hold, "limit": state.rate_limit,
         "transfers": transfers.into_iter().map(transfer_row).collect::<Value>(),
         "calls": calls.collect::<Value>(),
         "notifications": state.outbox.deliveries().iter().rev().take(MAX_ROWS).map(row).collect::<Value>(),
@@ -49,6 +52,16 @@ fn newest<'a, T>(records: impl Iterator<Item = &'a T>, age: impl Fn(&'a T) -> (i
 
 fn row(record: impl Serialize) -> Value {
     serde_json::to_value(record).unwrap_or_default()
+}
+
+/// A profit sharing without its request, which contains the names of its receivers.
+fn sharing_row(sharing: &ProfitSharing) -> Value {
+    let mut row = row(sharing);
+    row["state"] = if sharing.is_finished() { "FINISHED" } else { "PROCESSING" }.into();
+    if let Some(members) = row.as_object_mut() {
+        members.remove("request");
+    }
+    row
 }
 
 /// A transfer without the name of its user, which the request encrypts.

@@ -7,6 +7,10 @@ use super::ledger::LedgerError;
 use super::merchant::MCHID;
 use crate::error::Error;
 
+/// The code of a call above the rate limit, in APIv3 and APIv2.
+pub(super) const FREQUENCY_LIMITED: &str = "FREQUENCY_LIMITED";
+pub(super) const TOO_FREQUENT: &str = "频率超限，请降低请求频率后重试";
+
 /// A refusal. Its JSON is `{"code", "message", "detail"}`.
 #[derive(Debug, PartialEq)]
 pub(super) struct Refusal {
@@ -50,6 +54,11 @@ impl Refusal {
         Refusal {
             detail, ..Refusal::new(StatusCode::FORBIDDEN, "NO_AUTH", "商户号与签名的商户号不一致，无权限")
         }
+    }
+
+    /// 429 `FREQUENCY_LIMITED`.
+    pub(super) fn frequency_limited() -> Self {
+        Refusal::new(StatusCode::TOO_MANY_REQUESTS, FREQUENCY_LIMITED, TOO_FREQUENT)
     }
 
     /// 500 `SYSTEM_ERROR`.
@@ -96,7 +105,10 @@ impl From<LedgerError> for Refusal {
             LedgerError::NotForSharing => {
                 (StatusCode::BAD_REQUEST, "INVALID_REQUEST", "订单不是分账订单，或分账已完结")
             }
-            LedgerError::WrongState => (StatusCode::BAD_REQUEST, "INVALID_REQUEST", "当前状态不允许此操作"),
+            LedgerError::PaymentFailed => (StatusCode::FORBIDDEN, "TRADE_ERROR", "订单支付失败"),
+            LedgerError::WrongState | LedgerError::NotDocumented => {
+                (StatusCode::BAD_REQUEST, "INVALID_REQUEST", "当前状态不允许此操作")
+            }
         };
         Refusal::new(status, code, message)
     }

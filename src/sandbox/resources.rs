@@ -8,6 +8,9 @@ use super::ledger_records::{Order, OrderApi, Refund, RefundStatus, Transfer};
 use super::merchant::{BUYER_OPENID, MCHID};
 use super::route_request::text;
 
+/// The account that receives a refund.
+pub(super) const BUYER_BALANCE: &str = "支付用户零钱";
+
 /// The openid of the buyer: the one that the order names, or that of the sandbox's buyer.
 pub(super) fn buyer(order: &Order) -> &str {
     let named = ["/payer/openid", "/payer/sp_openid", "/combine_payer_info/openid", "/openid", "/sub_openid"];
@@ -85,12 +88,16 @@ fn sub_order(order: &Order) -> Value {
     body
 }
 
-pub(super) fn refund(refund: &Refund, status: RefundStatus) -> Value {
-    let time = china_time::format_seconds(refund.created_at);
+pub(super) fn refund(refund: &Refund) -> Value {
+    let (channel, account) = match &refund.other_account {
+        None => ("ORIGINAL", BUYER_BALANCE),
+        Some(account) => ("OTHER_BANKCARD", account.as_str()),
+    };
     let mut body = json!({
         "refund_id": refund.refund_id, "out_refund_no": refund.out_refund_no,
-        "transaction_id": refund.transaction_id, "out_trade_no": refund.out_trade_no, "channel": "ORIGINAL",
-        "user_received_account": "支付用户零钱", "create_time": time, "status": status.as_str(),
+        "transaction_id": refund.transaction_id, "out_trade_no": refund.out_trade_no, "channel": channel,
+        "user_received_account": account, "create_time": china_time::format_seconds(refund.created_at),
+        "status": refund.status.as_str(),
         "funds_account": "AVAILABLE",
         "amount": {
             "total": refund.total, "refund": refund.amount, "payer_total": refund.total,
@@ -98,18 +105,23 @@ pub(super) fn refund(refund: &Refund, status: RefundStatus) -> Value {
             "discount_refund": 0, "currency": "CNY",
         },
     });
-    if status == RefundStatus::Success {
-        body["success_time"] = time.into();
+    if refund.status == RefundStatus::Success {
+        let succeeded_at = refund.succeeded_at.unwrap_or(refund.created_at);
+        body["success_time"] = china_time::format_seconds(succeeded_at).into();
     }
     body
 }
 
 pub(super) fn transfer(transfer: &Transfer) -> Value {
-    json!({
+    let mut body = json!({
         "mch_id": MCHID, "out_bill_no": transfer.out_bill_no, "transfer_bill_no": transfer.transfer_bill_no,
         "appid": text(&transfer.request, "appid"), "state": transfer.state.as_str(),
         "transfer_amount": transfer.amount, "transfer_remark": text(&transfer.request, "transfer_remark"),
         "openid": text(&transfer.request, "openid"), "create_time": china_time::format_seconds(transfer.created_at),
         "update_time": china_time::format_seconds(transfer.updated_at),
-    })
+    });
+    if let Some(reason) = &transfer.fail_reason {
+        body["fail_reason"] = reason.as_str().into();
+    }
+    body
 }

@@ -47,6 +47,7 @@ const ROUTES: &[(&str, &str, Handler)] = &[
     ("POST", "v3/combine-transactions/out-trade-no/{combine_out_trade_no}/close", api_combined_orders::close),
     ("POST", "v3/refund/domestic/refunds", api_refunds::refund),
     ("GET", "v3/refund/domestic/refunds/{out_refund_no}", api_refunds::query),
+    ("POST", "v3/refund/domestic/refunds/{refund_id}/apply-abnormal-refund", api_refunds::apply_abnormal),
     ("POST", "v3/fund-app/mch-transfer/transfer-bills", api_transfers::transfer),
     ("GET", "v3/fund-app/mch-transfer/transfer-bills/out-bill-no/{out_bill_no}", api_transfers::by_out_bill_no),
     (

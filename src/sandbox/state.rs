@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::creatable::Creatable;
@@ -15,6 +16,7 @@ use super::nonces::Nonces;
 use super::objects::Objects;
 use super::outbox::Outbox;
 use super::platform::Platform;
+use super::rate_limit::RateLimit;
 use super::request_log::RequestLog;
 use super::rows::Change;
 use super::stub::Stub;
@@ -43,11 +45,21 @@ pub(super) struct State {
     pub(super) response_faults: VecDeque<Fault>,
     /// The faults of the next attempts to send a notification.
     pub(super) notification_faults: VecDeque<Fault>,
+    /// Which changes wait for a control call.
+    pub(super) hold: Hold,
+    pub(super) rate_limit: Option<RateLimit>,
     pub(super) bills: Files,
     /// Whether bills exist before the next morning.
     pub(super) early_bills: bool,
     pub(super) images: Files,
     pub(super) member_cards: MemberCards,
+}
+
+/// The new records that stay `PROCESSING` until a control call ends them. Others end at once.
+#[derive(Clone, Copy, Default, Serialize)]
+pub(super) struct Hold {
+    pub(super) refunds: bool,
+    pub(super) profit_sharings: bool,
 }
 
 /// Member cards.
@@ -74,6 +86,8 @@ impl State {
             stubs,
             response_faults: VecDeque::new(),
             notification_faults: VecDeque::new(),
+            hold: Hold::default(),
+            rate_limit: None,
             bills: Files::default(),
             early_bills: false,
             images: Files::default(),

@@ -12,6 +12,7 @@ use super::api_v2::{self, Route};
 use super::api_version::ApiVersion;
 use super::documented_v2;
 use super::merchant::MCHID;
+use super::refusal::{FREQUENCY_LIMITED, TOO_FREQUENT};
 use super::request::{InboundRequest, Part};
 use super::request_log::SignatureCheck;
 use super::response::{RouteResponse, Signature};
@@ -28,10 +29,15 @@ use crate::proto::xml;
 const NO_CLIENT_CERTIFICATE: &str =
     "<html>\r\n<head><title>400 No required SSL certificate was sent</title></head>\r\n</html>\r\n";
 
-/// Responds to a request.
-pub(super) fn respond(state: &mut State, inbound: &InboundRequest, now: i64) -> (SignatureCheck, RouteResponse) {
+/// Responds to a request. `is_limited`: it exceeds the rate limit, and is not executed.
+pub(super) fn respond(
+    state: &mut State,
+    inbound: &InboundRequest,
+    is_limited: bool,
+    now: i64,
+) -> (SignatureCheck, RouteResponse) {
     let mut check = SignatureCheck::default();
-    let response = try_respond(state, inbound, &mut check, now).unwrap_or_else(|error| {
+    let response = try_respond(state, inbound, &mut check, is_limited, now).unwrap_or_else(|error| {
         let body = json!({ "message": error.message() });
         RouteResponse::json_with_status(StatusCode::INTERNAL_SERVER_ERROR, &body)
     });
@@ -42,6 +48,7 @@ fn try_respond(
     state: &mut State,
     inbound: &InboundRequest,
     check: &mut SignatureCheck,
+    is_limited: bool,
     now: i64,
 ) -> Result<RouteResponse, Error> {
     let (method, path) = (inbound.http.method(), inbound.path());
@@ -60,10 +67,13 @@ fn try_respond(
         let body = xml::write(&refused(V2Refusal::Return("请使用post方法".to_owned()))?);
         return Ok(xml_response(StatusCode::OK, body));
     }
-    let request = read_fields(inbound).and_then(|fields| {
+    let mut request = read_fields(inbound).and_then(|fields| {
         authenticate(&fields, &state.platform.keys.apiv2, check)?;
         Ok(fields)
     });
+    if is_limited {
+        request = Err(V2Refusal::Result(FREQUENCY_LIMITED, TOO_FREQUENT));
+    }
     let sign_type = match request.as_ref().ok().and_then(|fields| fields.get("sign_type")?.as_str()) {
         Some(hash::HMAC_SHA256) => hash::HMAC_SHA256,
         _ => hash::MD5,

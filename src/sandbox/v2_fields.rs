@@ -64,7 +64,9 @@ impl From<LedgerError> for V2Refusal {
             }
             LedgerError::TotalMismatch => ("INVALID_REQUEST", "订单总金额与退款请求中的总金额不一致"),
             LedgerError::InsufficientFunds => ("NOTENOUGH", "余额不足"),
+            LedgerError::PaymentFailed => ("TRADE_ERROR", "订单支付失败"),
             LedgerError::NotForSharing
+            | LedgerError::NotDocumented
             | LedgerError::NoRelation
             | LedgerError::AboveRatio
             | LedgerError::WrongState => ("INVALID_REQUEST", "当前状态不允许此操作"),

@@ -37,7 +37,7 @@ const NOT_TRANSLATED: &[(&str, &[&str])] = &[
         &[
             "missing field `",
             "src/pipeline/trace.rs",
-            "GET / state qr/{out_trade_no}, POST pay refund confirm replay probe notify trigger card fault stub bills, all under /sandbox/",
+            "GET / state qr/{out_trade_no}, POST pay refund confirm expire fail-payment fail-transfer hold end-refund end-profit-sharing limit replay probe notify trigger card fault stub bills, all under /sandbox/",
             "src/transport/verbose.rs",
             "src/sandbox/api_",
             "src/sandbox/body.rs",

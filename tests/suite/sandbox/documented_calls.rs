@@ -149,6 +149,8 @@ pub(super) fn is_slip(template: &str, difference: &str) -> bool {
         "v2/secapi/mch/submchmanage" => difference.starts_with(".mchinfo"),
         // The values of the state and of the results are those of each other.
         "v3/profitsharing/orders/{out_order_no}" => difference.contains("not listed"),
+        // A reason for a failure, marked as required.
+        "v3/profitsharing/orders/unfreeze" => difference == ".receivers.fail_reason is missing",
         // The ledger has no number for the payment as a whole.
         "v3/combine-transactions/out-trade-no/{combine_out_trade_no}" => {
             difference == ".combine_transaction_id is missing"
@@ -304,6 +306,7 @@ fn combined_order(number: &str, parts: &str) -> Value {
 pub(super) struct Realistic {
     transaction_id: String,
     partner_transaction_id: String,
+    abnormal_refund_id: String,
     /// The date in China.
     today: String,
     number: usize,
@@ -336,7 +339,17 @@ impl Realistic {
         }});
         client.chain("v2/pay/unifiedorder").post(order).expect("placed");
         sandbox.pay("paid-v2").expect("paid");
-        Realistic { transaction_id, partner_transaction_id, today, number: 0 }
+        sandbox.control("hold", &json!({ "refunds": true })).expect("held");
+        let refund = json!({ "json": {
+            "out_trade_no": Self::PAID, "out_refund_no": "refund-abnormal",
+            "amount": { "refund": 1, "total": 1000, "currency": "CNY" },
+        }});
+        client.chain("v3/refund/domestic/refunds").post(refund).expect("accepted");
+        let ended = json!({ "out_refund_no": "refund-abnormal", "status": "ABNORMAL" });
+        let ended = sandbox.control("end-refund", &ended).expect("abnormal");
+        let abnormal_refund_id = ended["refund_id"].as_str().expect("refund_id").to_owned();
+        sandbox.control("hold", &json!({ "refunds": false })).expect("off");
+        Realistic { abnormal_refund_id, transaction_id, partner_transaction_id, today, number: 0 }
     }
 
     /// Completes the options of a call of the ledger.
@@ -402,8 +415,9 @@ impl Realistic {
                 *options = json!({ "base_uri": options["base_uri"], "out_refund_no": "refund-1" });
             }
             "v3/refund/domestic/refunds/{refund_id}/apply-abnormal-refund" => {
-                let refund = client.chain("v3/refund/domestic/refunds/refund-1").get(()).expect("refund");
-                set("/refund_id", refund.json::<Value>().expect("json")["refund_id"].clone());
+                set("/refund_id", self.abnormal_refund_id.as_str().into());
+                set("/json/out_refund_no", "refund-abnormal".into());
+                set("/json/sub_mchid", MCHID.into());
             }
             "v3/fund-app/mch-transfer/transfer-bills" => {
                 set("/json/transfer_amount", 400.into());

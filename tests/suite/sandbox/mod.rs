@@ -22,6 +22,7 @@ mod payouts;
 mod persistence;
 mod proxy;
 mod sdks;
+mod states;
 mod strictness;
 mod triggers;
 mod validation;
