@@ -36,6 +36,8 @@ impl ClientBuilder {
     /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) if a setting is missing or
     /// invalid. The message names the first such setting.
     pub fn build(mut self) -> Result<Client, Error> {
+        #[cfg(feature = "metrics")]
+        crate::pipeline::metrics::describe();
         let base_uri = self.checked_base_uri()?;
         let merchant_key = self.private_key.clone();
         let credential = Arc::new(self.credential(&base_uri)?);

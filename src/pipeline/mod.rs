@@ -1,9 +1,12 @@
 //! A call in flight: [`send`] and the stack of tower layers that every request passes.
 
+mod attributes;
 pub(crate) mod call_config;
 pub(crate) mod certificate_fetch;
 mod decode;
 pub(crate) mod http_service;
+#[cfg(feature = "metrics")]
+pub(crate) mod metrics;
 pub(crate) mod platform_key_id;
 pub(crate) mod platform_keys;
 pub(crate) mod rate_limit;

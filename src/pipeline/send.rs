@@ -15,6 +15,8 @@ use tower::ServiceExt;
 
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::call_config::CallConfig;
+#[cfg(feature = "metrics")]
+use crate::pipeline::metrics;
 use crate::pipeline::response::Response;
 use crate::pipeline::stack::BoxService;
 use crate::pipeline::trace;
@@ -131,7 +133,11 @@ impl Pipeline {
     pub(crate) async fn send(&self, mut call: Box<PreparedCall>) -> Result<Response, Error> {
         let (method, template) = (call.method.clone(), std::mem::take(&mut call.template));
         let span = trace::span(&method, &template, call.request.uri());
+        #[cfg(feature = "metrics")]
+        let active = metrics::ActiveCall::start(&method, &template, call.request.uri());
         let result = trace::call(span, self.send_within_timeout(call)).await;
+        #[cfg(feature = "metrics")]
+        active.end(&result);
         match result {
             Ok(mut response) => {
                 response.set_call(method, template);

@@ -1,20 +1,29 @@
 //! `tracing`: one span for each call, with OpenTelemetry's attributes of HTTP clients, and events
-//! for what an operator should know. They contain no body, header or value of a variable; the path
-//! is the template.
+//! for what an operator should know. They contain no body, header or value of a variable. The path
+//! is the template, also in `url.full`, since values in it may be personal.
 //!
 //! ```text
 //! span  wechatpay.call
-//!       otel.name="POST v3/refund/domestic/refunds" otel.kind="client"
-//!       http.request.method="POST" url.template="v3/refund/domestic/refunds"
-//!       server.address="api.mch.weixin.qq.com" http.response.status_code=200
-//!       http.request.resend_count=0 wechatpay.request_id="08..." wechatpay.verified=true
+//!       otel.name="POST /v3/refund/domestic/refunds" otel.kind="client"
+//!       http.request.method="POST" url.template="/v3/refund/domestic/refunds"
+//!       url.full="https://api.mch.weixin.qq.com/v3/refund/domestic/refunds"
+//!       server.address="api.mch.weixin.qq.com" server.port=443 network.protocol.version="1.1"
+//!       http.response.status_code=200 wechatpay.request_id="08..." wechatpay.verified=true
 //!       wechatpay.signing_us=300 wechatpay.waiting_us=52000 wechatpay.verifying_us=40
-//! error error.type="client error" otel.status_code="ERROR" wechatpay.code="ORDER_NOT_EXIST"
+//! retry http.request.resend_count=1
+//! error error.type="404" otel.status_code="ERROR" wechatpay.code="ORDER_NOT_EXIST"
 //!
 //! warn  a response failed verification; a notification was refused; the platform certificates
 //!       cannot be downloaded
 //! info  another host is tried; a call is retried; a platform certificate was downloaded
 //! ```
+//!
+//! With the feature `metrics`, `metrics.rs` records the same calls.
+//!
+//! Numbers are `i64`, the integer type of OpenTelemetry: `tracing-opentelemetry` exports others as
+//! text.
+//!
+//! Source: OpenTelemetry, "Semantic conventions for HTTP spans", with one span for the whole call.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +32,9 @@ use tracing::{Instrument, Span, debug, field::Empty, info, info_span, warn};
 
 use crate::crypto::Certificate;
 use crate::error::{Error, ErrorKind};
+use crate::pipeline::attributes::{OTHER_METHOD, Target, error_type, known_method};
 use crate::pipeline::response::Response;
+use crate::proto::url;
 
 /// The target of all spans and events.
 const TARGET: &str = "wechatpay_chain";
@@ -41,12 +52,20 @@ pub(crate) fn span(method: &Method, template: &str, uri: &Uri) -> Span {
     info_span!(
         target: TARGET,
         "wechatpay.call",
-        otel.name = %format_args!("{method} {template}"),
+        otel.name = %format_args!("{} {}", known_method(method).unwrap_or("HTTP"), Target(template)),
         otel.kind = "client",
-        http.request.method = %method,
-        url.template = template,
-        server.address = uri.host(),
-        server.port = uri.port_u16(),
+        http.request.method = known_method(method).unwrap_or(OTHER_METHOD),
+        http.request.method_original = known_method(method).is_none().then_some(method.as_str()),
+        url.template = %Target(template),
+        url.full = %format_args!(
+            "{}://{}{}",
+            uri.scheme_str().unwrap_or_default(),
+            uri.authority().map_or("", http::uri::Authority::as_str),
+            Target(template)
+        ),
+        server.address = url::server_address(uri),
+        server.port = i64::from(url::server_port(uri)),
+        network.protocol.version = "1.1",
         http.response.status_code = Empty,
         http.request.resend_count = Empty,
         error.r#type = Empty,
@@ -63,25 +82,36 @@ pub(crate) fn span(method: &Method, template: &str, uri: &Uri) -> Span {
 /// Runs a call within its span, and records its result.
 pub(crate) async fn call(span: Span, call: impl Future<Output = Result<Response, Error>>) -> Result<Response, Error> {
     let result = call.instrument(span.clone()).await;
-    let response = match &result {
+    if let Err(error) = &result {
+        if error.kind() == ErrorKind::Verification {
+            span.in_scope(|| warn!(target: TARGET, reason = error.message(), "a response failed verification"));
+        }
+    }
+    if !span.is_disabled() {
+        record(&span, &result);
+    }
+    result
+}
+
+fn record(span: &Span, result: &Result<Response, Error>) {
+    if let Some(error_type) = error_type(result) {
+        span.record("error.type", &*error_type);
+        span.record("otel.status_code", "ERROR");
+    }
+    let response = match result {
         Ok(response) => Some(response),
         Err(error) => {
-            span.record("error.type", error.kind().as_str());
-            span.record("otel.status_code", "ERROR");
             span.record("wechatpay.code", error.code());
-            if error.kind() == ErrorKind::Verification {
-                span.in_scope(|| warn!(target: TARGET, reason = error.message(), "a response failed verification"));
-            }
             error.response()
         }
     };
-    if let Some(response) = response {
-        span.record("http.response.status_code", response.status().as_u16());
-        span.record("http.request.resend_count", response.attempts() - 1);
-        span.record("wechatpay.verified", response.is_verified());
-        span.record("wechatpay.request_id", response.request_id());
+    let Some(response) = response else { return };
+    span.record("http.response.status_code", i64::from(response.status().as_u16()));
+    if response.attempts() > 1 {
+        span.record("http.request.resend_count", i64::from(response.attempts() - 1));
     }
-    result
+    span.record("wechatpay.verified", response.is_verified());
+    span.record("wechatpay.request_id", response.request_id());
 }
 
 /// Records that a host cannot be reached, and that the next attempt goes to the other one.
@@ -136,11 +166,15 @@ impl Measure {
 
 impl Drop for Measure {
     fn drop(&mut self) {
+        #[cfg(feature = "metrics")]
+        if matches!(self.0, Part::Signing) {
+            super::metrics::signed(self.1.elapsed());
+        }
         let name = match self.0 {
             Part::Signing => "wechatpay.signing_us",
             Part::Waiting => "wechatpay.waiting_us",
             Part::Verifying => "wechatpay.verifying_us",
         };
-        Span::current().record(name, u64::try_from(self.1.elapsed().as_micros()).unwrap_or(u64::MAX));
+        Span::current().record(name, i64::try_from(self.1.elapsed().as_micros()).unwrap_or(i64::MAX));
     }
 }

@@ -10,6 +10,16 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use http::Uri;
 use percent_encoding::percent_decode_str;
 
+/// The host of a URI, without the brackets of an IPv6 address.
+pub(crate) fn server_address(uri: &Uri) -> &str {
+    uri.host().unwrap_or_default().trim_matches(['[', ']'])
+}
+
+/// The port of a URI, or that of its scheme.
+pub(crate) fn server_port(uri: &Uri) -> u16 {
+    uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 })
+}
+
 /// The parts of an unambiguous URL.
 #[derive(Clone, Copy)]
 pub(crate) struct Url<'a> {

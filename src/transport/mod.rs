@@ -4,6 +4,8 @@
 pub(crate) mod connect;
 pub(crate) mod connection;
 pub(crate) mod http_client;
+#[cfg(feature = "metrics")]
+pub(crate) mod open_connections;
 pub(crate) mod pool;
 pub(crate) mod proxy;
 pub(crate) mod runtime;

@@ -19,6 +19,8 @@ use crate::clock::Moment;
 use crate::error::BoxError;
 use crate::transport::connect::Connector;
 use crate::transport::connection::Connection;
+#[cfg(feature = "metrics")]
+use crate::transport::open_connections::CountedConnection;
 use crate::transport::runtime;
 
 /// Idle connections kept for each host.
@@ -97,6 +99,18 @@ struct PoolState {
 pub(super) struct PooledConnection {
     pub(super) connection: Box<Connection>,
     _open: Arc<()>,
+    #[cfg(feature = "metrics")]
+    counted: CountedConnection,
+}
+
+impl PooledConnection {
+    /// Records in the metrics whether the connection is idle.
+    fn set_idle(&mut self, is_idle: bool) {
+        #[cfg(feature = "metrics")]
+        self.counted.set_idle(is_idle);
+        #[cfg(not(feature = "metrics"))]
+        let _ = is_idle;
+    }
 }
 
 struct IdleConnection {
@@ -175,6 +189,7 @@ impl Pool {
         loop {
             let mut idle = self.take_idle(target)?;
             if !idle.remaining().is_zero() && idle.pooled.connection.is_usable().await {
+                idle.pooled.set_idle(false);
                 return Some(idle.pooled);
             }
         }
@@ -192,7 +207,12 @@ impl Pool {
     /// Opens a connection.
     pub(super) async fn open(&self, target: &Uri, timeout: Option<Duration>) -> Result<PooledConnection, BoxError> {
         let stream = self.connector.connect(target.clone(), timeout).await?;
-        Ok(PooledConnection { connection: Connection::new(stream).await?, _open: Arc::clone(&self.lock().open) })
+        Ok(PooledConnection {
+            connection: Connection::new(stream).await?,
+            _open: Arc::clone(&self.lock().open),
+            #[cfg(feature = "metrics")]
+            counted: CountedConnection::new(target),
+        })
     }
 
     /// Opens a connection for the next call, unless one is idle.
@@ -214,7 +234,8 @@ impl Pool {
         self.put(host, pooled, (!keep_warm.is_zero()).then_some(warm));
     }
 
-    fn put(self: &Arc<Self>, host: Host, pooled: PooledConnection, warm: Option<WarmHost>) {
+    fn put(self: &Arc<Self>, host: Host, mut pooled: PooledConnection, warm: Option<WarmHost>) {
+        pooled.set_idle(true);
         let limit = self.config.idle_limit(pooled.connection.keep_alive);
         let runtime = pooled.connection.runtime();
         let since = pooled.connection.idle_since();

@@ -18,6 +18,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
@@ -27,6 +28,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tracing::warn;
 
 use crate::error::{Error, ErrorKind};
 
@@ -76,7 +78,20 @@ pub(crate) fn park_on<T>(future: impl Future<Output = T>) -> T {
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return output;
         }
+        warn_on_worker_thread();
         parker.park();
+    }
+}
+
+/// Warns, once in a process, that this thread drives other tasks, which now wait for a call.
+fn warn_on_worker_thread() {
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    if tokio::runtime::worker_index().is_some() && !WARNED.swap(true, Ordering::Relaxed) {
+        warn!(
+            target: "wechatpay_chain",
+            "a synchronous call blocks a thread of a tokio runtime, and its other tasks wait: await the method that ends with \
+             _async, or make the call in tokio::task::spawn_blocking"
+        );
     }
 }
 

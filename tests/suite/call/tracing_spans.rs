@@ -59,10 +59,11 @@ fn one_span_in_this_process() {
         client.chain(CARDS).post(json!({ "card_id": "personal-3" })).expect_err("no body");
     });
     for expected in [
-        &format!("otel.name=POST {CARDS}"),
+        &format!("otel.name=POST /{CARDS}"),
         "otel.kind=\"client\"",
-        "http.request.method=POST",
-        &format!("url.template=\"{CARDS}\""),
+        "http.request.method=\"POST\"",
+        &format!("url.template=/{CARDS}"),
+        &format!("url.full={}{CARDS}", sandbox.base_uri()),
         "server.address=\"127.0.0.1\"",
         "http.response.status_code=200",
         "http.response.status_code=400",
@@ -86,6 +87,45 @@ fn one_span_in_this_process() {
         secrets(&sandbox).into_iter().chain(["personal".to_owned(), "pbLatjvWOibDc5".to_owned(), "szwxtd".to_owned()])
     {
         assert!(!log.contains(&secret), "{secret:?} in\n{log}");
+    }
+}
+
+/// A verification or a signature that does not have to wait is not a call.
+#[test]
+fn a_synchronous_call_on_a_thread_of_a_runtime_is_reported_once() {
+    run_in_new_process("call::tracing_spans::blocked_worker_in_this_process");
+}
+
+#[test]
+#[ignore = "the test above runs it in a new process"]
+fn blocked_worker_in_this_process() {
+    const WARNING: &str = "a synchronous call blocks a thread of a tokio runtime";
+    let sandbox = sandbox();
+    let client = sandbox.client_builder().apiv3_key(sandbox.apiv3_key()).build().expect("client");
+    let log = SharedBuffer::default();
+    tracing::subscriber::set_global_default(subscriber(&log)).expect("the first one");
+    let warnings = || String::from_utf8(log.bytes()).expect("text").matches(WARNING).count();
+    let call = |client: &wechatpay_chain::Client| drop(client.chain(CARDS).post(options()).expect("response"));
+    // On a plain thread, in asynchronous code, and where tokio expects a thread to block.
+    call(&client);
+    let clone = client.clone();
+    run(async move {
+        clone.chain(CARDS).post_async(options()).await.expect("response");
+        tokio::task::spawn_blocking(move || call(&clone)).await.expect("response");
+    });
+    let notifications = client.notifications().expect("key");
+    let request = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &json!({})).expect("a notification");
+    let clone = client.clone();
+    let on_worker = async move {
+        notifications.verify(request.headers(), request.body()).expect("authentic");
+        clone.jsapi_payment("wx8888888888888888", "wx201410272009395522657a690389285100").expect("signed");
+    };
+    run(async { tokio::spawn(on_worker).await }).expect("no panic");
+    assert_eq!(warnings(), 0, "{}", String::from_utf8_lossy(&log.bytes()));
+    for _ in 0..2 {
+        let clone = client.clone();
+        run(async move { tokio::spawn(async move { call(&clone) }).await }).expect("no panic");
+        assert_eq!(warnings(), 1);
     }
 }
 

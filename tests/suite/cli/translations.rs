@@ -38,6 +38,8 @@ const NOT_TRANSLATED: &[(&str, &[&str])] = &[
             "missing field `",
             "src/pipeline/trace.rs",
             "GET / state qr/{out_trade_no}, POST pay refund confirm expire fail-payment fail-transfer hold end-refund end-profit-sharing limit replay probe notify trigger card fault stub bills, all under /sandbox/",
+            "src/pipeline/metrics.rs",
+            "a synchronous call blocks a thread of a tokio runtime, and its other tasks wait: await the method that ends with _async, or make the call in tokio::task::spawn_blocking",
             "src/transport/verbose.rs",
             "src/sandbox/api_",
             "src/sandbox/body.rs",

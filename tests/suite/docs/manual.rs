@@ -221,8 +221,10 @@ fn every_rust_example_is_run() {
                 }
             }
         }
-        for block in &blocks {
-            assert!(!block.info.contains("ignore"), "{name}, line {}: an example is ignored", block.line);
+        for block in blocks.iter().filter(|block| block.info.contains("ignore")) {
+            // It needs crates that this one does not depend on, and is a file of another package.
+            let is_run = block.code == read(&root().join("tests/otel/src/install.rs"));
+            assert!(is_run, "{name}, line {}: an example is ignored", block.line);
         }
     }
 }
