@@ -33,10 +33,21 @@ pub(crate) fn offset(headers: &http::HeaderMap) -> Option<i64> {
 /// Seconds since 1970 as APIv2 writes a time, in China's time zone: `20261123200000`.
 #[cfg(feature = "sandbox")]
 pub(crate) fn china_digits(seconds: i64) -> String {
-    let moment = time::OffsetDateTime::from_unix_timestamp(seconds.saturating_add(8 * 3600))
-        .unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+    let moment = china_time(seconds);
     let ((hour, minute, second), date) = (moment.to_hms(), moment.date());
     format!("{}{:02}{:02}{hour:02}{minute:02}{second:02}", date.year(), u8::from(date.month()), date.day())
+}
+
+/// The date of a time in seconds since 1970, in China's time zone: `2026-11-23`.
+#[cfg(any(feature = "cli", feature = "sandbox"))]
+pub(crate) fn china_date(seconds: i64) -> String {
+    china_time(seconds).date().to_string()
+}
+
+#[cfg(any(feature = "cli", feature = "sandbox"))]
+fn china_time(seconds: i64) -> time::OffsetDateTime {
+    time::OffsetDateTime::from_unix_timestamp(seconds.saturating_add(8 * 3600))
+        .unwrap_or(time::OffsetDateTime::UNIX_EPOCH)
 }
 
 /// A time as RFC 3339 in the given zone: `2026-11-23T20:00:00+08:00`, `2026-11-23T12:00:00Z`.

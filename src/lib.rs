@@ -44,6 +44,7 @@ pub use pipeline::send::Promise;
 pub use pipeline::sign::{Signature, Signer};
 pub use pipeline::stack::BoxService;
 pub use pipeline::verify::Verifier;
+pub use proto::bill::{Bill, BillRow};
 pub use transport::BoxFuture;
 
 /// Public only for the macro `chain!`, the binary, and this crate's benchmarks and fuzz targets.

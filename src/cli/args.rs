@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub(super) use super::args_signatures::{Notify, NotifyCommand, Sign, SignCommand, Verify, VerifyCommand};
+
 /// Call any endpoint of WeChat Pay from the shell: sign each request and verify each response
 #[derive(Parser)]
 #[command(name = "wxpay", version)]
@@ -26,9 +28,12 @@ pub(super) struct ConfigArgs {
 #[derive(Subcommand)]
 pub(super) enum Command {
     Req(Req),
+    Bill(Bill),
     Wire(Wire),
     Certs(Certs),
     Notify(Notify),
+    Sign(Sign),
+    Verify(Verify),
     Doctor(Doctor),
     Port(Port),
     Api(Api),
@@ -68,14 +73,26 @@ pub(super) struct Req {
     #[arg(help_heading = REQUEST, short = 'H', long, value_name = "NAME: VALUE")]
     pub(super) header: Vec<String>,
     /// Send this JSON body; JSON is the text itself, @FILE, or - for standard input
-    #[arg(help_heading = BODY, long, value_name = "JSON")]
+    #[arg(help_heading = BODY, long, value_name = "JSON", group = "request_body")]
     pub(super) json: Option<String>,
+    /// Encrypt the fields of the JSON body that are documented as encrypted
+    ///
+    /// Without this option, a call with such a field is refused, because the field would be sent as
+    /// plain text. An existing ciphertext needs --no-check.
+    #[arg(help_heading = BODY, long, requires = "json")]
+    pub(super) encrypt: bool,
     /// Send the members of this JSON object as APIv2 fields; JSON is the text itself, @FILE, or -
     /// for standard input
-    #[arg(help_heading = BODY, long, value_name = "JSON", conflicts_with = "json")]
+    #[arg(help_heading = BODY, long, value_name = "JSON", group = "request_body")]
     pub(super) xml: Option<String>,
+    /// Send this field of a form (application/x-www-form-urlencoded); can be repeated
+    #[arg(help_heading = BODY, long, value_name = "NAME=VALUE", group = "request_body")]
+    pub(super) form: Vec<String>,
+    /// Send this file as the body, byte for byte; - is standard input. Set its type with -H
+    #[arg(help_heading = BODY, long, value_name = "FILE", group = "request_body")]
+    pub(super) body: Option<PathBuf>,
     /// Upload this file, such as a picture of a business licence
-    #[arg(help_heading = BODY, long, value_name = "FILE", conflicts_with_all = ["json", "xml"])]
+    #[arg(help_heading = BODY, long, value_name = "FILE", group = "request_body")]
     pub(super) upload: Option<PathBuf>,
     /// Send this JSON as the meta part of the upload; default: the file's name and SHA-256
     #[arg(help_heading = BODY, long, value_name = "JSON", requires = "upload")]
@@ -83,9 +100,21 @@ pub(super) struct Req {
     /// Write the response body to this file, which is created only once the body is complete
     #[arg(help_heading = RESPONSE, long, value_name = "FILE")]
     pub(super) sink: Option<PathBuf>,
+    /// Print the status line and the headers before the body, and the body as it was received
+    ///
+    /// A response whose signature is not valid is printed, too: wxpay verify response finds the
+    /// mistake.
+    #[arg(help_heading = RESPONSE, short, long, conflicts_with = "sink")]
+    pub(super) include: bool,
     /// Limit the time of the whole call, in seconds; 0 means no limit
     #[arg(long, value_name = "SECONDS")]
     pub(super) timeout: Option<f64>,
+    /// Repeat the call up to this many times after a connection error, 429 or 5xx; default: the
+    /// setting retry, or 0
+    ///
+    /// The call must have a number of the merchant's that makes a repetition harmless.
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) retry: Option<u32>,
     /// Present the merchant certificate over TLS, which APIv2 requires for refunds and some other
     /// calls
     #[arg(long)]
@@ -100,6 +129,71 @@ pub(super) struct Req {
     /// Print the request and response headers on standard error, with secrets masked
     #[arg(short, long)]
     pub(super) debug: bool,
+}
+
+/// Download the bill of a day, check it against its digest, and print its rows
+///
+/// The trade bill has a row for each payment and each refund. With --account, the fund-flow bill of
+/// the account is printed instead. The output is CSV, with the names of the columns in the first
+/// line. The summary of the bill goes to standard error. Amounts are in yuan, as in the bill.
+/// Nothing is printed if the bill is not complete.
+///
+/// The bill of a day exists from about 10:00 of the next day, in China's time zone, and only if the
+/// day had transactions.
+#[derive(clap::Args)]
+pub(super) struct Bill {
+    /// The day of the bill in China's time zone, such as 2026-11-29, or yesterday, or today
+    #[arg(value_name = "DATE")]
+    pub(super) date: String,
+    /// Choose the rows of the trade bill: all, only payments (SUCCESS), only refunds (REFUND), and
+    /// others; default: ALL
+    #[arg(long = "type", value_name = "TYPE", value_enum, ignore_case = true, conflicts_with = "account")]
+    pub(super) bill_type: Option<BillType>,
+    /// Print the fund-flow bill of this account instead of the trade bill
+    #[arg(long, value_name = "ACCOUNT", value_enum, ignore_case = true)]
+    pub(super) account: Option<Account>,
+    /// Print the bill of this sub-merchant, for partners
+    #[arg(long, value_name = "ID")]
+    pub(super) sub_mchid: Option<String>,
+    /// Print one JSON object with the list "rows" and the object "summary"; all values are strings
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Print the rows as CSV, which is the default
+    #[arg(long, conflicts_with = "json")]
+    pub(super) csv: bool,
+    /// Print the bill as WeChat Pay wrote it, decompressed: with backquotes, for spreadsheets
+    #[arg(long, conflicts_with_all = ["csv", "json"])]
+    pub(super) raw: bool,
+    /// Write to this file, which is created or replaced only once the bill is complete
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// The rows of a trade bill.
+#[derive(Clone, Copy, clap::ValueEnum)]
+#[value(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum BillType {
+    All,
+    Success,
+    Refund,
+    RechargeRefund,
+    AllSpecial,
+    SucSpecial,
+    RefSpecial,
+}
+
+/// The account of a fund-flow bill.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[value(rename_all = "UPPER")]
+pub(super) enum Account {
+    /// The basic account
+    Basic,
+    /// The operating account
+    Operation,
+    /// The account of fees
+    Fees,
+    /// The deposit account, of sub-merchants only
+    Deposit,
 }
 
 /// Print the requests that would be sent, without sending them
@@ -125,31 +219,6 @@ pub(super) struct Wire {
     /// Sign with this timestamp instead of the current time, in seconds since 1970
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, conflicts_with = "unsigned")]
     pub(super) timestamp: Option<i64>,
-}
-
-/// Verify or decrypt a captured notification
-///
-/// FILE is the request as the notify_url received it: the headers, an empty line, and the body
-/// byte for byte. For APIv2, the body alone is enough. The notification is printed as JSON, with
-/// the resource in plain text.
-#[derive(clap::Args)]
-pub(super) struct Notify {
-    #[command(subcommand)]
-    pub(super) command: NotifyCommand,
-}
-
-#[derive(Subcommand)]
-pub(super) enum NotifyCommand {
-    /// Verify the signature, whatever the age of the notification, and print it
-    Verify {
-        /// The file of the request, or - for standard input
-        file: PathBuf,
-    },
-    /// Print the notification without verifying it; the body alone is enough
-    Decrypt {
-        /// The file of the request or of its body, or - for standard input
-        file: PathBuf,
-    },
 }
 
 /// Check the settings, keys, clock, connection and signatures, and explain what is wrong

@@ -15,6 +15,11 @@ impl Failure {
         Failure { code: 2, message: message.into() }
     }
 
+    /// What was received cannot be read.
+    pub(super) fn decode(message: impl Into<String>) -> Self {
+        Failure { code: 1, message: message.into() }
+    }
+
     /// Standard input or output, or a local folder, cannot be read or written.
     pub(super) fn local_io(message: impl Into<String>) -> Self {
         Failure { code: 7, message: message.into() }

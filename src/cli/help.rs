@@ -66,7 +66,16 @@ Examples:
   echo '{\"transaction_id\": \"42\"}' | wxpay req v3/refund/domestic/refunds --json -
   wxpay req v3/merchant/media/upload --upload licence.png
   wxpay req v3/billdownload/file --query token=TOKEN --sink bill.csv
+  wxpay req v3/applyment4sub/applyment --json @applyment.json --encrypt
+  wxpay req v3/certificates -i > response.txt      for wxpay verify response
   wxpay req v2/pay/orderquery --xml @query.json";
+
+const BILL: &str = "\
+Examples:
+  wxpay bill yesterday --json | jq '.rows | length'
+  wxpay bill 2026-11-29 --type REFUND > refunds.csv
+  wxpay bill 2026-11-29 --account BASIC -o fund-flow.csv
+  wxpay bill 2026-11-29 --raw -o bill.csv          for a spreadsheet";
 
 const WIRE: &str = "\
 Example:
@@ -81,6 +90,19 @@ const NOTIFY: &str = "\
 Examples:
   wxpay notify verify request.txt                the headers, an empty line, and the body
   wxpay notify decrypt body.json | jq .resource";
+
+const SIGN: &str = "\
+Examples:
+  wxpay sign request GET '/v3/certificates?algorithm_type=RSA'
+  wxpay sign request POST /v3/pay/transactions/native --body order.json
+  printf 'wx8888888888888888\\n1414561699\\nNONCE\\nprepay_id=wx201410272009395522657a690389285100\\n' \\
+      | wxpay sign message -                     the paySign of JSAPI and mini programs";
+
+const VERIFY: &str = "\
+Examples:
+  wxpay verify request request.txt               a request that was refused with SIGN_ERROR
+  wxpay req v3/certificates -i > response.txt && wxpay verify response response.txt
+  wxpay verify message message.txt --signature \"$(cat signature.txt)\"";
 
 const PORT: &str = "\
 Examples:
@@ -131,9 +153,12 @@ pub(super) const SECTIONS: &[&str] = &[EXAMPLES, SETTINGS, ENVIRONMENT, EXIT_COD
 /// The section of each command, by its name.
 const COMMAND_SECTIONS: &[(&str, &str)] = &[
     ("req", REQ),
+    ("bill", BILL),
     ("wire", WIRE),
     ("certs", CERTS),
     ("notify", NOTIFY),
+    ("sign", SIGN),
+    ("verify", VERIFY),
     ("doctor", DOCTOR),
     ("port", PORT),
     ("api", API),
@@ -152,8 +177,8 @@ pub(super) fn add(command: clap::Command) -> clap::Command {
         .after_long_help(SECTIONS.join("\n\n"));
     COMMAND_SECTIONS.iter().fold(command, |command, (name, text)| {
         command.mut_subcommand(name, |sub| match *name {
-            // Scripts use the exit codes of these two.
-            "req" | "certs" => sub.after_help(*text).after_long_help(format!("{text}\n\n{EXIT_CODES}")),
+            // Scripts use the exit codes of these.
+            "req" | "bill" | "certs" => sub.after_help(*text).after_long_help(format!("{text}\n\n{EXIT_CODES}")),
             _ => sub.after_help(*text),
         })
     })

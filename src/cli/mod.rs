@@ -5,6 +5,9 @@ mod api_example;
 mod api_show;
 mod api_types;
 mod args;
+mod args_signatures;
+mod bill;
+mod captured;
 mod certs;
 mod config_file;
 mod doctor;
@@ -29,7 +32,9 @@ mod sandbox_exec;
 #[cfg(feature = "sandbox")]
 mod sandbox_logs;
 mod settings;
+mod sign;
 mod translate;
+mod verify;
 mod wire;
 
 use std::process::ExitCode;
@@ -53,8 +58,11 @@ pub fn main() -> ExitCode {
     };
     let outcome = match &args.command {
         Command::Req(req) => req::run(&args.config, req),
+        Command::Bill(bill) => bill::run(&args.config, bill),
         Command::Certs(certs) => certs::run(&args.config, certs),
         Command::Notify(notify) => notify::run(&args.config, notify),
+        Command::Sign(sign) => sign::run(&args.config, sign),
+        Command::Verify(verify) => verify::run(&args.config, verify),
         Command::Doctor(doctor) => doctor::run(&args.config, doctor),
         Command::Port(port) => port::run(port),
         Command::Api(api) => api::run(&args.config, api),

@@ -5,6 +5,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use super::failure::Failure;
@@ -52,6 +53,15 @@ pub(super) fn stderr_line(line: &str) {
     let _ = writeln!(io::stderr(), "{}", without_control_characters(line));
 }
 
+/// Prints the message that a signature covers on standard error, with `\n` for each line feed.
+pub(super) fn signed_message(message: &[u8]) {
+    note("the message to sign, with \\n for each line feed:");
+    for line in String::from_utf8_lossy(message).split_inclusive('\n') {
+        let visible = line.strip_suffix('\n').map_or_else(|| line.to_owned(), |line| format!("{line}\\n"));
+        stderr_line(&format!("  {visible}"));
+    }
+}
+
 /// Prints one line on standard output.
 pub(super) fn stdout_line(line: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{}", without_control_characters(line))
@@ -84,19 +94,36 @@ fn escaped(body: &[u8]) -> String {
 /// unchanged, except that control characters are escaped on a terminal. JSON with numbers that
 /// parsing would round is printed unchanged, too.
 pub(super) fn body(body: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
     let text = std::str::from_utf8(body).ok().filter(|text| json_precision::first_inexact_number(text).is_none());
     let formatted = text.and_then(|text| serde_json::from_str::<Value>(text).ok()).map(|json| format!("{json:#}\n"));
-    let body = formatted.as_ref().map_or(body, |json| json.as_bytes());
+    bytes(formatted.as_ref().map_or(body, |json| json.as_bytes()))
+}
+
+/// Prints a response on standard output: its status line, its headers, an empty line, and its body
+/// as it was received.
+pub(super) fn message(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> io::Result<()> {
+    let mut out = format!("HTTP/1.1 {status}\n").into_bytes();
+    for (name, value) in headers {
+        out.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\n"].concat());
+    }
+    out.push(b'\n');
+    out.extend_from_slice(body);
+    bytes(&out)
+}
+
+/// Prints bytes on standard output unchanged, except that control characters are escaped on a
+/// terminal.
+pub(super) fn bytes(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
     if out.is_terminal() {
         // A page may contain escape sequences that move the cursor or change the title.
-        out.write_all(escaped(body).as_bytes())?;
+        out.write_all(escaped(bytes).as_bytes())?;
         // The prompt of the shell begins on a new line.
-        if !body.is_empty() && !body.ends_with(b"\n") {
+        if !bytes.is_empty() && !bytes.ends_with(b"\n") {
             out.write_all(b"\n")?;
         }
     } else {
-        out.write_all(body)?;
+        out.write_all(bytes)?;
     }
     out.flush()
 }

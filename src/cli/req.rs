@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::args::{ConfigArgs, Req};
 use super::failure::Failure;
 use super::settings::{self, Settings};
-use super::{json_precision, output};
+use super::{captured, json_precision, output};
 use crate::catalog::{Catalog, Finding, FindingKind};
 use crate::client::Client;
 use crate::client::chain::Chain;
@@ -61,17 +61,25 @@ pub(super) fn run(config: &ConfigArgs, req: &Req) -> Result<(), Failure> {
                 if !response.is_verified() {
                     output::note("WeChat Pay does not sign this response, so it is not verified");
                 }
-                output::check(output::body(response.body()))
+                print(req, &response)
             }
         },
         Err(error) => {
             // The body of an error response is printed too, for the next program of a pipeline.
-            if let Some(response) = error.response().filter(|_| is_rejection(error.kind())) {
-                output::check(output::body(response.body()))?;
+            let is_printed = is_rejection(error.kind()) || req.include && error.kind() == ErrorKind::Verification;
+            if let Some(response) = error.response().filter(|_| is_printed) {
+                print(req, response)?;
             }
             Err(error.into())
         }
     }
+}
+
+fn print(req: &Req, response: &Response) -> Result<(), Failure> {
+    output::check(match req.include {
+        true => output::message(response.status(), response.headers(), response.body()),
+        false => output::body(response.body()),
+    })
 }
 
 /// Prints the findings for a call. Fails if one of them is a mistake.
@@ -149,7 +157,8 @@ async fn stop_signal() -> u8 {
 
 /// The given method, or the one that follows from the arguments.
 fn method(req: &Req) -> Result<Method, Failure> {
-    let has_body = req.json.is_some() || req.xml.is_some() || req.upload.is_some();
+    let has_body =
+        req.json.is_some() || req.xml.is_some() || req.upload.is_some() || req.body.is_some() || !req.form.is_empty();
     let name = req.method.as_deref().unwrap_or(if has_body { "POST" } else { "GET" });
     Method::from_bytes(name.to_ascii_uppercase().as_bytes())
         .map_err(|_| Failure::usage(format!("{name:?} is not an HTTP method name")))
@@ -168,7 +177,7 @@ fn chain(client: &Client, path: &str) -> Chain {
 fn options(req: &Req) -> Result<(Options, Value), Failure> {
     let mut as_json = json_options(req)?;
     let mut options = Options::from(as_json.clone());
-    if let Some(argument) = &req.json {
+    if let Some(argument) = req.json.as_ref().filter(|_| !req.encrypt) {
         // The text is sent unchanged: parsing and serialising it would round numbers and drop
         // repeated keys.
         let body = read_json("--json", argument)?;
@@ -177,6 +186,10 @@ fn options(req: &Req) -> Result<(Options, Value), Failure> {
         }
         as_json.insert("json".to_owned(), serde_json::from_str(&body).unwrap_or_default());
         options = options.body(body);
+    }
+    if let Some(path) = &req.body {
+        options = options.body(captured::read(path)?);
+        as_json.insert("body".to_owned(), "".into());
     }
     if let Some(path) = &req.upload {
         let media = Media::from_path(path)?;
@@ -226,6 +239,21 @@ fn json_options(req: &Req) -> Result<Map<String, Value>, Failure> {
     }
     if req.debug {
         map.insert("debug".to_owned(), true.into());
+    }
+    if let Some(times) = req.retry {
+        map.insert("retry".to_owned(), times.into());
+    }
+    if let Some(body) = req.json.as_ref().filter(|_| req.encrypt) {
+        map.insert("json".to_owned(), parse_json("--json", body)?);
+        map.insert("encrypt".to_owned(), true.into());
+    }
+    let mut form = Map::new();
+    for argument in &req.form {
+        let (name, value) = split_pair("--form", argument, '=')?;
+        insert_or_append(&mut form, name, value);
+    }
+    if !form.is_empty() {
+        map.insert("form_params".to_owned(), Value::Object(form));
     }
     if let Some(fields) = &req.xml {
         map.insert("xml".to_owned(), parse_json("--xml", fields)?);

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::args::{ConfigArgs, Wire};
 use super::failure::Failure;
 use super::settings::{self, Settings};
-use super::{json_precision, output};
+use super::{json_precision, output, sign};
 use crate::client::chain;
 use crate::clock;
 use crate::crypto::random;
@@ -84,9 +84,7 @@ pub(super) fn run(config: &ConfigArgs, wire: &Wire) -> Result<(), Failure> {
     let mut signing = if wire.unsigned {
         None
     } else {
-        if wire.nonce.as_ref().is_some_and(|nonce| !nonce.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
-            return Err(Failure::usage("--nonce contains characters other than letters and digits"));
-        }
+        wire.nonce.as_deref().map(sign::checked_nonce).transpose()?;
         let credential = builder.credential(&base)?;
         Some(Signing { credential, nonce: wire.nonce.clone(), timestamp: wire.timestamp })
     };

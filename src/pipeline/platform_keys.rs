@@ -123,7 +123,7 @@ impl PlatformKeys {
     }
 
     /// The key with this ID or serial number, if it is known and valid. Does not download.
-    pub(super) fn known_key(&self, serial: &str) -> Option<PublicKey> {
+    pub(crate) fn known_key(&self, serial: &str) -> Option<PublicKey> {
         if let Some(key) = self.configured.get(serial) {
             return Some(key.clone());
         }

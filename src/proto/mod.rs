@@ -4,6 +4,7 @@
 //! so that tests can compare with fixed vectors.
 
 pub(crate) mod base_uri;
+pub(crate) mod bill;
 pub(crate) mod case;
 pub(crate) mod content_coding;
 pub(crate) mod diagnose;
@@ -18,6 +19,8 @@ pub(crate) mod php_scalar;
 pub(crate) mod query;
 pub(crate) mod redirect;
 pub(crate) mod request;
+#[cfg(any(feature = "cli", feature = "sandbox"))]
+pub(crate) mod signing_mistakes;
 pub(crate) mod signing_string;
 pub(crate) mod similar;
 pub(crate) mod template;

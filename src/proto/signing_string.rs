@@ -85,7 +85,7 @@ impl<'a> Authorization<'a> {
 
     /// Reads a header as the service does: the fields in any order, each of them once, with or
     /// without blanks after the commas. The error is a message to the sender.
-    #[cfg(any(feature = "sandbox", fuzzing, test))]
+    #[cfg(any(feature = "cli", feature = "sandbox", fuzzing, test))]
     pub(crate) fn parse(header: &'a str) -> Result<Self, String> {
         let fields = header
             .strip_prefix(SCHEME)

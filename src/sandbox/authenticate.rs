@@ -6,13 +6,13 @@ use http::StatusCode;
 use http::header::{ACCEPT, AUTHORIZATION, USER_AGENT};
 use serde_json::{Value, json};
 
-use super::diagnose::{Diagnosis, SignedParts, diagnose};
 use super::keys::Keys;
 use super::merchant::MCHID;
 use super::nonces::Nonces;
 use super::refusal::Refusal;
 use super::request::InboundRequest;
 use super::request_log::SignatureCheck;
+use crate::proto::signing_mistakes::{Diagnosis, SignedParts, diagnose};
 use crate::proto::signing_string::{self, Authorization};
 
 /// How far a request's clock may be off, in seconds.

@@ -6,6 +6,7 @@ use super::ledger::Ledger;
 use super::ledger_records::{Order, OrderApi, Refund, RefundStatus};
 use super::merchant::MCHID;
 use super::resources::buyer;
+use crate::clock::china_date;
 
 /// What a trade bill contains.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub(super) fn trade(ledger: &Ledger, date: &str, kind: TradeBill, sub_mchid: Opt
     if kind != TradeBill::Refunds {
         for order in ledger.orders.values().filter(is_included) {
             let Some(payment) = order.payment.as_ref() else { continue };
-            if china_time::date_of_seconds(payment.paid_at) != date {
+            if china_date(payment.paid_at) != date {
                 continue;
             }
             let mut fields = payment_fields(order, payment.paid_at, "SUCCESS");
@@ -62,7 +63,7 @@ pub(super) fn trade(ledger: &Ledger, date: &str, kind: TradeBill, sub_mchid: Opt
     }
     if kind != TradeBill::Payments {
         for (refund, succeeded_at) in successful_refunds(ledger) {
-            if china_time::date_of_seconds(succeeded_at) != date {
+            if china_date(succeeded_at) != date {
                 continue;
             }
             let Some(order) = ledger.orders.get(&refund.order).filter(is_included) else { continue };
@@ -152,7 +153,7 @@ pub(super) fn fund_flow(ledger: &Ledger, date: &str) -> Option<String> {
     let mut out = format!("\u{feff}{FUND_FLOW_COLUMNS}\r\n");
     // Count and sum of the income, and of the expenses.
     let (mut income, mut spent) = ((0_u64, 0), (0_u64, 0));
-    for entry in ledger.entries.iter().filter(|entry| china_time::date_of_seconds(entry.at) == date) {
+    for entry in ledger.entries.iter().filter(|entry| china_date(entry.at) == date) {
         let (direction, sum) = if entry.kind.is_income() { ("收入", &mut income) } else { ("支出", &mut spent) };
         *sum = (sum.0 + 1, sum.1 + entry.amount);
         push_row(

@@ -21,11 +21,6 @@ pub(super) fn format_plain(seconds: i64) -> String {
     format_seconds(seconds).replace('T', " ").replace("+08:00", "")
 }
 
-/// The date of a time in seconds since 1970: `2026-11-23`.
-pub(super) fn date_of_seconds(seconds: i64) -> String {
-    format_seconds(seconds).split('T').next().unwrap_or_default().to_owned()
-}
-
 /// Seconds since 1970 of a time such as `2018-06-08T10:34:56+08:00`; `None` if there is no such
 /// time.
 pub(super) fn parse_rfc3339(text: &str) -> Option<i64> {

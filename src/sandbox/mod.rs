@@ -80,7 +80,6 @@ mod api_transfers;
 mod api_v2;
 mod authenticate;
 mod bill_text;
-mod diagnose;
 mod documented;
 mod documented_check;
 mod documented_response;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::china_time;
 use super::merchant::{BUYER_OPENID, MCHID, SERIAL};
 use crate::catalog::{Field, FieldType};
-use crate::clock::china_digits;
+use crate::clock::{china_date, china_digits};
 use crate::crypto::hash;
 
 /// An ID of an app where a request names none.
@@ -78,7 +78,7 @@ impl Seed<'_> {
             Kind::Url => format!("https://www.example.com/{name}"),
             Kind::Time if self.is_v2 => china_digits(self.created_at),
             Kind::Time => china_time::format_seconds(self.created_at),
-            Kind::Date => china_time::date_of_seconds(self.created_at),
+            Kind::Date => china_date(self.created_at),
             Kind::Currency => "CNY".to_owned(),
             Kind::Phone => "13800138000".to_owned(),
             Kind::Number => self.digits(path, 20),

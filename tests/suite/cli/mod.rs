@@ -7,6 +7,7 @@ use wechatpay_chain::sandbox::{PUBLIC_KEY_ID, Sandbox};
 
 mod api;
 mod api_hostile;
+mod bill;
 mod completions;
 mod doctor;
 mod exec;
@@ -17,6 +18,7 @@ mod logs;
 mod notify;
 mod req;
 mod settings_file;
+mod signatures;
 mod translations;
 mod wire;
 

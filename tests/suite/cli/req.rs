@@ -295,3 +295,65 @@ fn a_closed_standard_output_is_not_an_error() {
         assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""), "{arguments:?}");
     }
 }
+
+#[test]
+fn bodies_of_other_kinds_are_sent_unchanged() {
+    let sandbox = sandbox();
+    let settings = Settings::new(&sandbox);
+    sandbox.stub("POST", "v3/x", 200, json!({}));
+    std::fs::write(settings.path("body"), b"\xff\x00\n").expect("written");
+    let body = settings.path("body");
+    for (arguments, input, content_type, expected) in [
+        (&["--body", &body, "-H", "Content-Type: text/plain"][..], &b""[..], "text/plain", &b"\xff\x00\n"[..]),
+        (&["--body", "-", "-H", "Content-Type: text/plain"], b"a\n", "text/plain", b"a\n"),
+        (&["--form", "a=1", "--form", "b=x y"], b"", "application/x-www-form-urlencoded", b"a=1&b=x+y"),
+    ] {
+        let config = settings.path("wxpay.toml");
+        let arguments = [&["--config", &config, "req", "v3/x"], arguments].concat();
+        let output = run_with_input(wxpay(&arguments), input);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let request = sandbox.requests().pop().expect("received");
+        assert_eq!(&request.body[..], expected);
+        assert!(request.headers["content-type"].to_str().expect("text").starts_with(content_type));
+    }
+    for arguments in [&["--json", "{}", "--body", &body][..], &["--form", "a=1", "--xml", "{}"], &["--encrypt"]] {
+        assert_eq!(settings.run(&[&["req", "v3/x"], arguments].concat(), "").status.code(), Some(2), "{arguments:?}");
+    }
+    assert_eq!(settings.run(&["req", "v3/x", "--body", "/no/file"], "").status.code(), Some(2));
+}
+
+#[test]
+fn documented_fields_are_encrypted() {
+    let sandbox = sandbox();
+    let settings = Settings::new(&sandbox);
+    let call = ["req", "v3/profitsharing/receivers/add", "--json"];
+    let body = r#"{"appid":"wxd678efh567hg6787","type":"PERSONAL_OPENID","account":"openid","name":"a person","relation_type":"STAFF"}"#;
+    let output = settings.run(&[&call[..], &[body]].concat(), "");
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert!(sandbox.requests().is_empty(), "no personal value was sent");
+    let output = settings.run(&[&call[..], &[body, "--encrypt"]].concat(), "");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let sent: Value = serde_json::from_slice(&sandbox.requests().pop().expect("received").body).expect("JSON");
+    let name = sandbox.decrypt(PUBLIC_KEY_ID, sent["name"].as_str().expect("a ciphertext")).expect("decrypted");
+    assert_eq!((name.as_str(), &sent["account"]), ("a person", &json!("openid")));
+    let rounded = r#"{"name":"a","account":12345678901234567890123}"#;
+    let output = settings.run(&[&call[..], &[rounded, "--encrypt"]].concat(), "");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("would be changed: write it as a string"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_call_is_repeated_if_asked() {
+    let sandbox = sandbox();
+    let settings = Settings::new(&sandbox);
+    sandbox.stub("GET", "v3/x", 200, json!({}));
+    for (arguments, calls, code) in
+        [(&[][..], 1, Some(5)), (&["--retry", "1"], 2, Some(0)), (&["--retry", "11"], 0, Some(2))]
+    {
+        let before = sandbox.requests().len();
+        sandbox.inject(Fault::from_name("system-error").expect("fault"));
+        let output = settings.run(&[&["req", "v3/x"], arguments].concat(), "");
+        assert_eq!(output.status.code(), code, "{}", text(&output.stderr));
+        assert_eq!(sandbox.requests().len() - before, calls, "{arguments:?}");
+    }
+}

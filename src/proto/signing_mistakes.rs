@@ -1,17 +1,20 @@
-//! Diagnosis of invalid signatures. A signature does not reveal what was signed, but the usual
-//! mistakes can be tried, one or two at a time, until one of them makes the signature valid.
+//! Diagnosis of invalid signatures, for the sandbox and `wxpay verify`. A signature does not reveal
+//! what was signed, but the usual mistakes can be tried, one or two at a time, until one of them
+//! makes the signature valid.
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+#[cfg(feature = "cli")]
+use super::verify::MAX_CLOCK_OFFSET;
 use crate::crypto::PublicKey;
 
 /// Why a signature is not valid.
-pub(super) struct Diagnosis {
+pub(crate) struct Diagnosis {
     /// The message that was signed, if a guess was right.
-    pub(super) signed: Option<String>,
+    pub(crate) signed: Option<String>,
     /// The mistake and the first difference, or what else to check.
-    pub(super) reason: String,
+    pub(crate) reason: String,
 }
 
 /// A mistake, and the part of the message that it produces. The description of the correct part is
@@ -19,14 +22,14 @@ pub(super) struct Diagnosis {
 type Variant = (&'static str, String);
 
 /// The parts of a request that are signed, as they were received.
-pub(super) struct SignedParts<'a> {
-    pub(super) method: &'a str,
-    pub(super) target: &'a str,
-    pub(super) timestamp: i64,
-    pub(super) nonce: &'a str,
-    pub(super) body: &'a [u8],
-    /// The URI under which the client reaches the sandbox.
-    pub(super) base_uri: &'a str,
+pub(crate) struct SignedParts<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) target: &'a str,
+    pub(crate) timestamp: i64,
+    pub(crate) nonce: &'a str,
+    pub(crate) body: &'a [u8],
+    /// The base URI that the client used.
+    pub(crate) base_uri: &'a str,
 }
 
 /// How many mistakes are combined.
@@ -35,7 +38,7 @@ const MAX_MISTAKES: usize = 2;
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// Finds out what was signed instead of `expected`.
-pub(super) fn diagnose(parts: &SignedParts<'_>, expected: &[u8], signature: &[u8], key: &PublicKey) -> Diagnosis {
+pub(crate) fn diagnose(parts: &SignedParts<'_>, expected: &[u8], signature: &[u8], key: &PublicKey) -> Diagnosis {
     let body = String::from_utf8_lossy(parts.body).into_owned();
     let bodies = if parts.body.len() <= MAX_BODY_BYTES { bodies(&body) } else { Vec::new() };
     let (targets, methods, times) = (targets(parts), methods(parts.method), times(parts.timestamp));
@@ -70,6 +73,113 @@ pub(super) fn diagnose(parts: &SignedParts<'_>, expected: &[u8], signature: &[u8
                  SHA256withRSA, over exactly the bytes of the body that were sent"
             .to_owned(),
     }
+}
+
+/// Finds the change to a message that makes a signature valid: to the ends of its lines, or to the
+/// whitespace around it. The result is a clause.
+#[cfg(feature = "cli")]
+pub(crate) fn changed_message(message: &[u8], is_valid: impl Fn(&[u8]) -> bool) -> Option<String> {
+    let text = std::str::from_utf8(message).ok()?;
+    let lines = [
+        ("", text.to_owned()),
+        ("with LF in place of CRLF at the end of its lines", text.replace("\r\n", "\n")),
+        ("with CRLF in place of LF at the end of its lines", text.replace("\r\n", "\n").replace('\n', "\r\n")),
+        ("with a line feed in place of each \\n", text.replace("\\n", "\n")),
+        ("without the byte order mark", text.trim_start_matches('\u{feff}').to_owned()),
+    ];
+    for (change, text) in &lines {
+        let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+        let endings = [
+            ("", text.clone()),
+            ("with a line feed added at the end", format!("{text}{end}")),
+            ("without the line feed at the end", text.strip_suffix(end).unwrap_or(text).to_owned()),
+            ("without the whitespace around it", text.trim().to_owned()),
+            ("with one line feed at the end", format!("{}{end}", text.trim_end())),
+        ];
+        for (ending, guess) in endings {
+            if guess.as_bytes() != message && is_valid(guess.as_bytes()) {
+                let changes: Vec<&str> = [*change, ending].into_iter().filter(|change| !change.is_empty()).collect();
+                return Some(changes.join(", and "));
+            }
+        }
+    }
+    None
+}
+
+/// What is wrong with the shape of a message of APIv3 or with its time, whatever its signature.
+/// `now` is in seconds since 1970. Each entry is a clause.
+#[cfg(feature = "cli")]
+pub(crate) fn message_problems(message: &[u8], now: i64) -> Vec<String> {
+    let text = String::from_utf8_lossy(message);
+    let lines: Vec<&str> = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).collect();
+    let line = |number: usize| lines.get(number).copied().unwrap_or_default();
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let mut problems = Vec::new();
+    if text.contains("\r\n") {
+        problems.push("its lines end with CRLF, and must end with a line feed alone".to_owned());
+    }
+    if text.contains("\\n") && lines.len() < 4 {
+        problems.push("it contains the two characters \\n where a line feed belongs".to_owned());
+    }
+    if !text.ends_with('\n') {
+        problems.push("it does not end with a line feed, as the messages of APIv3 do".to_owned());
+    }
+    let time = if is_number(line(0)) && lines.len() >= 3 {
+        line(0)
+    } else if is_number(line(2)) {
+        let method = line(0);
+        if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            problems.push("its first line is not a method in capitals, such as POST".to_owned());
+        }
+        if !line(1).starts_with('/') {
+            problems.push("its second line is not the path of the request with the query, without the host".to_owned());
+        }
+        if lines.len() < 6 {
+            problems.push(
+                "it has fewer than five lines, the last one for the body: without a body, that line is empty"
+                    .to_owned(),
+            );
+        }
+        line(2)
+    } else if is_number(line(1)) && line(3).contains('=') {
+        line(1)
+    } else {
+        problems.push(
+            "it does not have the lines of a request (method, path, time, nonce, body), of a response (time, nonce, body) \
+             or of payment parameters (appid, time, nonce, prepay_id=...)"
+                .to_owned(),
+        );
+        return problems;
+    };
+    match time.parse::<i64>() {
+        Ok(_) if time.len() == 13 => problems.push("its time is in milliseconds, and must be in seconds".to_owned()),
+        Ok(seconds) if seconds.abs_diff(now) > MAX_CLOCK_OFFSET.unsigned_abs() => {
+            problems.push(format!("its time is more than {MAX_CLOCK_OFFSET} s from now, which is {now}"));
+        }
+        Ok(_) => {}
+        Err(_) => problems.push("its time is not a number of seconds".to_owned()),
+    }
+    problems
+}
+
+/// The change that an editor makes to a captured file.
+#[cfg(feature = "cli")]
+pub(crate) const WITHOUT_LINE_BREAK: &str = "without the line break at the end of the file";
+
+/// Finds the change to the body of a response that makes its signature valid. The result is a
+/// clause.
+#[cfg(feature = "cli")]
+pub(crate) fn changed_body(body: &[u8], is_valid: impl Fn(&[u8]) -> bool) -> Option<&'static str> {
+    let text = std::str::from_utf8(body).ok()?;
+    let compact = serde_json::from_str::<Value>(text).map(|value| value.to_string()).unwrap_or_default();
+    let changes = [
+        (WITHOUT_LINE_BREAK, text.trim_end().to_owned()),
+        ("with a line feed at its end", format!("{text}\n")),
+        ("with LF in place of CRLF at the end of its lines", text.replace("\r\n", "\n")),
+        ("without its indentation", compact),
+        ("if it is empty", String::new()),
+    ];
+    changes.into_iter().find(|(_, text)| text.as_bytes() != body && is_valid(text.as_bytes())).map(|(change, _)| change)
 }
 
 fn methods(method: &str) -> Vec<Variant> {
@@ -127,16 +237,17 @@ fn serializations(value: &Value) -> Vec<Variant> {
     let pretty = serde_json::to_string_pretty(value).unwrap_or_default();
     let mut sorted = value.clone();
     sorted.sort_all_objects();
+    // The first description of equal texts is the one that is used.
     vec![
+        ("the body was serialized again after signing", compact.clone()),
         ("the body was serialized again after signing, with indentation", pretty),
         ("the body was serialized again after signing, with escaped slashes", compact.replace('/', "\\/")),
+        ("the body was serialized again after signing, with escaped non-ASCII characters", ascii.clone()),
         (
             "the body was serialized again after signing, with escaped slashes and non-ASCII characters",
             ascii.replace('/', "\\/"),
         ),
-        ("the body was serialized again after signing, with escaped non-ASCII characters", ascii),
         ("the body was serialized again after signing, with a space after commas and colons", spaced(value)),
-        ("the body was serialized again after signing", compact),
         ("the keys of the body were sorted before or after signing", sorted.to_string()),
     ]
 }

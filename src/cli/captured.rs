@@ -1,0 +1,68 @@
+//! Captured messages: files that contain a request or a response as it was received or sent.
+
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::failure::Failure;
+
+/// A captured request or response.
+pub(super) struct Captured {
+    /// The first line, such as `POST /notify HTTP/1.1` or `HTTP/1.1 200 OK`. Empty if the file
+    /// begins with the headers.
+    pub(super) first_line: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+/// Reads a file, or standard input for `-`.
+pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    if file.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        let read = io::stdin().lock().read_to_end(&mut bytes);
+        read.map_err(|error| Failure::local_io(format!("standard input: {error}")))?;
+        return Ok(bytes);
+    }
+    std::fs::read(file).map_err(|error| Failure::usage(format!("{} cannot be read: {error}", file.display())))
+}
+
+impl Captured {
+    /// Reads an optional first line, the headers, an empty line, and the body.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Failure> {
+        let (mut first_line, mut headers, mut rest) = (String::new(), HeaderMap::new(), bytes);
+        for number in 1.. {
+            let end = rest.iter().position(|byte| *byte == b'\n').ok_or_else(|| {
+                Failure::usage(
+                    "the file has no empty line between the headers and the body: save the request as it was received",
+                )
+            })?;
+            let (line, after) = rest.split_at(end);
+            rest = after.get(1..).unwrap_or_default();
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            if line.is_empty() {
+                break;
+            }
+            let is_first_line =
+                number == 1 && (line.starts_with(b"HTTP/") || line.windows(6).any(|part| part == b" HTTP/"));
+            match header(line) {
+                _ if is_first_line => first_line = String::from_utf8_lossy(line).into_owned(),
+                Some((name, value)) => drop(headers.append(name, value)),
+                None => {
+                    return Err(Failure::usage(format!(
+                        "line {number} of the file is not a header, such as Wechatpay-Serial: PUB_KEY_ID_...: the file begins \
+                         with the headers of the request"
+                    )));
+                }
+            }
+        }
+        Ok(Captured { first_line, headers, body: rest.to_vec() })
+    }
+}
+
+fn header(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
+    let colon = line.iter().position(|byte| *byte == b':')?;
+    let (name, value) = line.split_at(colon);
+    let value = value.get(1..)?.trim_ascii();
+    Some((HeaderName::from_bytes(name.trim_ascii()).ok()?, HeaderValue::from_bytes(value).ok()?))
+}

@@ -1,0 +1,211 @@
+//! `wxpay verify`: verifies a captured request or response, or a message, and finds the mistake if
+//! the signature is not valid.
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+
+use super::args::{ConfigArgs, Verify, VerifyCommand};
+use super::captured::{Captured, read};
+use super::failure::Failure;
+use super::notify::signed_at;
+use super::settings::{self, Settings};
+use super::{output, sign, translate};
+use crate::client::Client;
+use crate::clock;
+use crate::crypto::{PrivateKey, PublicKey};
+use crate::pipeline::send::Promise;
+use crate::proto::base_uri::BaseUri;
+use crate::proto::signing_mistakes::{self, SignedParts};
+use crate::proto::signing_string::{self, Authorization};
+use crate::proto::verify::{self, MAX_CLOCK_OFFSET, Signed};
+
+/// The length of a signature by a key of 2048 bits, which all keys of WeChat Pay have.
+const SIGNATURE_LENGTH: usize = 256;
+
+pub(super) fn run(config: &ConfigArgs, arguments: &Verify) -> Result<(), Failure> {
+    let valid = match &arguments.command {
+        VerifyCommand::Request { file } => request(&settings::load(config, Settings::default())?, &read(file)?)?,
+        VerifyCommand::Response { file } => {
+            response(&settings::client_builder(config, Settings::default())?.build()?, &read(file)?)?
+        }
+        VerifyCommand::Message { file, signature } => {
+            message(&settings::load(config, Settings::default())?, &read(file)?, signature)?
+        }
+    };
+    output::check(output::stdout_line(&translate::message(&valid)))
+}
+
+/// Verifies a request with the public key of the merchant's private key.
+fn request(settings: &Settings, file: &[u8]) -> Result<String, Failure> {
+    let key = merchant_key(settings)?.ok_or_else(|| {
+        Failure::usage("the setting private_key is missing: a request is verified with the merchant's key")
+    })?;
+    let captured = Captured::parse(file)?;
+    let mut line = captured.first_line.split(' ');
+    let (Some(method), Some(url), Some(_)) = (line.next(), line.next(), line.next()) else {
+        return Err(Failure::usage(
+            "the file does not begin with the line of the request, such as POST /v3/pay/transactions/native HTTP/1.1",
+        ));
+    };
+    let target = sign::target(url)?;
+    let body = signed_part(&captured)?;
+    let header = |name| captured.headers.get(name).and_then(|value| value.to_str().ok());
+    let fields = match header(AUTHORIZATION) {
+        Some(value) => Authorization::parse(value).map_err(invalid)?,
+        None => return Err(invalid("Authorization is missing")),
+    };
+    let differs = |name: &str, signed: &str, setting: &Option<String>| match setting {
+        Some(setting) if !setting.eq_ignore_ascii_case(signed) => {
+            output::note(&format!("{name} of Authorization is {signed}, and that of the settings is {setting}"));
+        }
+        _ => {}
+    };
+    differs("mchid", fields.mchid, &settings.mchid);
+    differs("serial_no", fields.serial, &settings.serial);
+    let message = |body: &[u8]| signing_string::request(method, &target, fields.timestamp, fields.nonce, body);
+    let signature = decode(fields.signature)?;
+    // An editor ends a file with a line break.
+    let without_break = body.trim_ascii_end();
+    let is_valid = key.verify(&message(body), &signature);
+    if is_valid || key.verify(&message(without_break), &signature) {
+        if !is_valid {
+            output::note("the signature is valid for the body without the line break at the end of the file");
+        }
+        note_age(fields.timestamp);
+        return Ok("the signature is valid: it was made with the merchant's private key".to_owned());
+    }
+    let base_uri = header(HOST).map_or_else(|| BaseUri::DEFAULT.to_owned(), |host| format!("https://{host}/"));
+    let diagnose = |body| {
+        let (timestamp, nonce) = (fields.timestamp, fields.nonce);
+        let parts = SignedParts { method, target: &target, timestamp, nonce, body, base_uri: &base_uri };
+        signing_mistakes::diagnose(&parts, &message(body), &signature, &key)
+    };
+    let mut found = diagnose(without_break);
+    if found.signed.is_none() && without_break != body {
+        found = diagnose(body);
+    }
+    output::signed_message(&message(without_break));
+    Err(invalid(found.reason))
+}
+
+/// The bytes that the signature of a request covers: the body, or the part `meta` of an upload.
+fn signed_part(captured: &Captured) -> Result<&[u8], Failure> {
+    let is_upload = captured.headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"multipart/"));
+    if !is_upload {
+        return Ok(&captured.body);
+    }
+    let find = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).position(|window| window == part);
+    let meta = find(&captured.body, b"name=\"meta\"").and_then(|at| {
+        let part = captured.body.get(at..)?;
+        let value = part.get(find(part, b"\r\n\r\n")? + 4..)?;
+        value.get(..find(value, b"\r\n--")?)
+    });
+    meta.ok_or_else(|| Failure::usage("the upload has no part named meta with CRLF line ends: that part is signed"))
+}
+
+/// Verifies a response as of the time at which it was signed.
+fn response(client: &Client, file: &[u8]) -> Result<String, Failure> {
+    let captured = Captured::parse(file)?;
+    let now = clock::now();
+    let signed_at = signed_at(&captured.headers).unwrap_or(now);
+    let Signed { serial, signature, message } =
+        verify::check_headers(&captured.headers, &captured.body, signed_at).map_err(invalid)?;
+    let is_request = !captured.first_line.is_empty() && !captured.first_line.starts_with("HTTP/");
+    if is_request {
+        output::note("the file is a request, such as a notification, and not a response");
+    }
+    let verified = {
+        let (verifier, serial) = (client.inner.verifier.clone(), serial.to_owned());
+        let (message, signature) = (message.clone(), signature.clone());
+        Promise::new(async move { Ok(verifier.verify(&serial, &message, &signature).await) }).wait()?
+    };
+    let valid = || format!("the signature is valid: it was made with the platform key {serial}");
+    let Err(reason) = verified else {
+        note_age(signed_at);
+        return Ok(valid());
+    };
+    let Some(key) = client.inner.platform_keys.known_key(serial) else { return Err(invalid(reason)) };
+    let headers = &captured.headers;
+    let change = signing_mistakes::changed_body(&captured.body, |body| {
+        verify::check_headers(headers, body, signed_at)
+            .is_ok_and(|signed| key.verify(&signed.message, &signed.signature))
+    });
+    match change {
+        Some(signing_mistakes::WITHOUT_LINE_BREAK) => {
+            output::note("the signature is valid for the body without the line break at the end of the file");
+            note_age(signed_at);
+            Ok(valid())
+        }
+        Some(change) => Err(invalid(format!(
+            "it is valid for the body {change}: the file, or the program that verifies, does not have the body as it was received"
+        ))),
+        None => {
+            output::signed_message(&message);
+            Err(invalid(reason))
+        }
+    }
+}
+
+/// Verifies a message with all keys of the settings.
+fn message(settings: &Settings, message: &[u8], signature: &str) -> Result<String, Failure> {
+    let mut keys: Vec<(String, PublicKey)> = Vec::new();
+    keys.extend(merchant_key(settings)?.map(|key| ("the merchant's private key".to_owned(), key)));
+    for (id, source) in &settings.certs {
+        keys.push((format!("the platform key {id}"), PublicKey::from_pem(source)?));
+    }
+    if keys.is_empty() {
+        return Err(Failure::usage("the settings have no keys: set private_key, or a platform key in [certs]"));
+    }
+    let signature = decode(signature)?;
+    let signer = |message: &[u8]| keys.iter().find(|(_, key)| key.verify(message, &signature)).map(|(name, _)| name);
+    let problems = signing_mistakes::message_problems(message, clock::now());
+    if let Some(name) = signer(message) {
+        problems.iter().for_each(|problem| output::note(&format!("the message has a valid signature, but {problem}")));
+        return Ok(format!("the signature is valid: it was made with {name}"));
+    }
+    problems.iter().for_each(|problem| output::note(&format!("the message: {problem}")));
+    if let Some(change) = signing_mistakes::changed_message(message, |guess| signer(guess).is_some()) {
+        return Err(invalid(format!("it is valid for the message {change}")));
+    }
+    output::signed_message(message);
+    let names: Vec<&str> = keys.iter().map(|(name, _)| name.as_str()).collect();
+    Err(invalid(format!(
+        "no usual mistake in the line ends explains it, so either a line has other bytes than were signed, or another key was \
+         used than {}",
+        names.join(", ")
+    )))
+}
+
+/// The public key of the merchant.
+fn merchant_key(settings: &Settings) -> Result<Option<PublicKey>, Failure> {
+    let Some(setting) = settings.private_key.as_deref() else { return Ok(None) };
+    Ok(Some(PrivateKey::from_pem(setting)?.public_key()))
+}
+
+/// Decodes a signature, which must have the length of one.
+fn decode(signature: &str) -> Result<Vec<u8>, Failure> {
+    let signature = BASE64_STANDARD.decode(signature.trim()).map_err(|_| {
+        invalid("it is not base64: a + can have become a space, and a line break or the end can be missing")
+    })?;
+    if signature.len() == SIGNATURE_LENGTH {
+        return Ok(signature);
+    }
+    Err(invalid(format!(
+        "it has {} bytes, and a signature by a key of 2048 bits has {SIGNATURE_LENGTH}",
+        signature.len()
+    )))
+}
+
+/// Mentions that the service or a client would refuse a message of this time.
+fn note_age(signed_at: i64) {
+    let age = clock::now().saturating_sub(signed_at);
+    if age.abs() > MAX_CLOCK_OFFSET {
+        output::note(&format!(
+            "the message is {age} s old: who receives it more than {MAX_CLOCK_OFFSET} s after its time refuses it"
+        ));
+    }
+}
+
+fn invalid(reason: impl std::fmt::Display) -> Failure {
+    Failure { code: 6, message: format!("the signature is not valid: {reason}") }
+}
