@@ -147,3 +147,12 @@ pub fn multipart(data: &[u8]) {
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic())
     );
 }
+
+/// `wxpay port` of any text ends with a program or with messages.
+#[cfg(feature = "cli")]
+pub fn port(data: &[u8]) {
+    let php = String::from_utf8_lossy(data);
+    if let Ok(ported) = crate::port::port(&php) {
+        assert!(ported.rust.contains("fn main()"));
+    }
+}

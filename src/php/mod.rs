@@ -23,6 +23,7 @@ mod convert;
 pub mod formatter;
 mod json;
 mod math;
+mod request;
 mod search;
 mod string;
 pub mod transformer;
@@ -49,6 +50,7 @@ pub use math::{
     abs, add, add_int, decrement, div, increment, intdiv, mul, mul_int, neg, number_format, pow, rem, round, sub,
     sub_int, sum,
 };
+pub use request::{Output, Request};
 pub use search::{contains, contains_identical, ksort, max, min, unique};
 pub use string::{
     explode, http_build_query, ltrim, mb_substr, pad, position, print_r, rawurlencode, replace, rtrim, segment, strcmp,

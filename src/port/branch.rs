@@ -214,23 +214,40 @@ impl<'t> Porter<'t> {
         "return Ok(true);".to_owned()
     }
 
-    pub(super) fn exit(&mut self, node: Node<'t>) -> String {
-        if self.frame().class.is_some() {
+    /// `exit` and `die`, with what they print.
+    pub(super) fn exit(&mut self, node: Node<'t>, status: Option<Node<'t>>) -> String {
+        if self.frame().class.is_some() && !self.is_printing() {
             let why = "exit ends the request in PHP and the whole process here: return, or give back an error";
-            return format!("{};", self.note_left(node, why));
+            return self.note_left(node, why);
         }
-        match children(node).first() {
-            None => "std::process::exit(0);".to_owned(),
-            Some(status) => {
-                let status = self.expression(*status);
-                match status.ty {
-                    Type::Int => format!("std::process::exit({} as i32);", status.within(Bond::Unary))
-                        .replace("(0 as i32)", "(0)")
-                        .replace("(1 as i32)", "(1)"),
-                    _ => format!("{};\nstd::process::exit(0);", self.formatted("print", &[status])),
-                }
+        let status = status.map(|status| self.expression(status));
+        if self.is_printing() {
+            return self.end_of_request(node, status);
+        }
+        match status {
+            None => "std::process::exit(0)".to_owned(),
+            Some(status) if status.ty == Type::Int => {
+                format!("std::process::exit({} as i32)", status.within(Bond::Unary))
+                    .replace("(0 as i32)", "(0)")
+                    .replace("(1 as i32)", "(1)")
             }
+            Some(status) => format!("{};\nstd::process::exit(0)", self.formatted("print", &[status])),
         }
+    }
+
+    /// `exit` in a handler: the response is what was printed.
+    fn end_of_request(&mut self, node: Node<'t>, status: Option<Expr>) -> String {
+        let printed = match status {
+            // The exit code of a process is not printed.
+            None | Some(Expr { ty: Type::Int, .. }) => String::new(),
+            Some(text) if matches!(text.ty, Type::Text | Type::Body) => format!("{}\n", self.printed(node, vec![text])),
+            Some(_) => {
+                let why = "exit prints a text, but not a number: convert the value with (string)";
+                return self.note_left(node, why);
+            }
+        };
+        let end = self.give_back(node, None, false);
+        format!("{printed}{}", end.trim_end_matches(';'))
     }
 }
 

@@ -14,6 +14,9 @@ impl<'t> Porter<'t> {
         if self.is_exhausted() {
             return Expr::new("()", Type::Unit);
         }
+        if let Some(part) = self.request_part(node) {
+            return part;
+        }
         match node.kind() {
             "string" => self.single(node),
             "encapsed_string" => self.encapsed(node),
@@ -44,8 +47,8 @@ impl<'t> Porter<'t> {
             "update_expression" => self.stepped(node),
             "print_intrinsic" => {
                 let printed = children(node).first().map(|inner| self.expression(*inner));
-                let code = printed.map(|printed| self.formatted("print", &[printed])).unwrap_or_default();
-                Expr::new(code, Type::Unit)
+                let code = printed.map(|printed| self.printed(node, vec![printed])).unwrap_or_default();
+                Expr::new(code.trim_end_matches(';'), Type::Unit)
             }
             "assignment_expression" => self.inner_assignment(node),
             "include_expression" | "include_once_expression" | "require_expression" | "require_once_expression" => {

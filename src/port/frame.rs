@@ -52,6 +52,17 @@ pub(super) enum Kind {
     Try,
 }
 
+/// What a handler needs beside its other code.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Handler {
+    /// The parameter that contains the request of a framework.
+    pub(super) parameter: Option<String>,
+    /// The call of `Rsa::verify`.
+    pub(super) verify: usize,
+    /// It returns what it printed, not a value of its own.
+    pub(super) is_printing: bool,
+}
+
 /// A function that is being converted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Frame {
@@ -76,6 +87,7 @@ pub(super) struct Frame {
     pub(super) fluent: bool,
     /// Whether the method changes its object.
     pub(super) mutates: bool,
+    pub(super) handler: Option<Rc<Handler>>,
 }
 
 impl Frame {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use super::frame::{Flow, Frame, Kind};
+use super::handler;
 use super::imports::{IMPORTS, identifiers, needed};
 use super::scope::uses;
 use super::syntax::{all, children, field, named};
@@ -59,7 +60,14 @@ impl<'t> Porter<'t> {
                 }
             }
         }
-        let main = self.main(root, &nodes);
+        let mut main = self.main(root, &nodes);
+        if self.handler_of(root).is_some() {
+            let [request, notifications] = handler::PARAMETERS;
+            let head = format!("{}\npub fn notify({request}, {notifications})", handler::NOTE);
+            let body = indent(&format!("let output = php::Output::new();\n{main}\nOk(output)"));
+            items.push(format!("{head} -> Result<php::Output, BoxError> {{\n{body}\n}}"));
+            main = "// PHP runs this file for each request: call `notify` in your web server.".to_owned();
+        }
         for function in functions {
             items.push(self.item(function, &nodes));
         }
@@ -77,11 +85,12 @@ impl<'t> Porter<'t> {
     }
 
     fn main(&mut self, root: Node<'t>, nodes: &[Node<'t>]) -> String {
-        let frame = Frame {
-            uses: Rc::new(uses(root, self.php, &[])),
-            flows: vec![Flow { kind: Kind::Main, returns: Some(Type::Unit), ..Flow::default() }],
-            ..Frame::default()
+        let handler = self.handler_of(root);
+        let flow = match &handler {
+            Some(_) => Flow { kind: Kind::Function, returns: Some(Type::Output), ..Flow::default() },
+            None => Flow { kind: Kind::Main, returns: Some(Type::Unit), ..Flow::default() },
         };
+        let frame = Frame { uses: Rc::new(uses(root, self.php, &[])), flows: vec![flow], handler, ..Frame::default() };
         self.state.frames.push(frame);
         // A comment above a function belongs to it.
         let mut own = HashSet::new();
@@ -136,6 +145,9 @@ impl<'t> Porter<'t> {
             out.push_str(&format!("\n{}", note.text));
         }
         let returns = signature.returns.name();
+        if self.handler_of(node).is_some() {
+            out.push_str(&format!("\n{}", handler::NOTE));
+        }
         out.push_str(&format!(
             "\nfn {rust}({}) -> Result<{returns}, BoxError> {{\n{}\n}}",
             parameters.join(", "),
@@ -169,6 +181,7 @@ impl<'t> Porter<'t> {
         let end = match (returns, result) {
             (Type::Unit, true) => "Ok(())".to_owned(),
             (Type::Unit, false) => return code,
+            (Type::Output, _) => "Ok(output)".to_owned(),
             (Type::Option(_), true) => "Ok(None)".to_owned(),
             (Type::Option(_), false) => "None".to_owned(),
             (Type::Value, result) => {
@@ -232,6 +245,7 @@ impl<'t> Porter<'t> {
         let given = match (&e, returns) {
             (None, Some(Type::Unit) | None) => None,
             (None, Some(Type::Option(_))) => Some("None".to_owned()),
+            (None, Some(Type::Output)) => Some("output.clone()".to_owned()),
             (None, Some(_)) => Some("Value::Null".to_owned()),
             (Some(e), Some(Type::Unit)) => {
                 // The expression is evaluated even if its value is unused.
@@ -324,7 +338,8 @@ impl<'t> Porter<'t> {
     pub(super) fn fresh(&self, frame: &Frame, php: &str) -> String {
         let mut rust = snake(super::lower::property(php).unwrap_or(php));
         let taken = |name: &str| {
-            self.function_names.contains(name)
+            (frame.handler.is_some() && matches!(name, "request" | "notifications" | "output"))
+                || self.function_names.contains(name)
                 || matches!(
                     name,
                     "formatter" | "php" | "hash" | "aes_ecb" | "transformer" | "attempt" | "unpacked" | "drop"

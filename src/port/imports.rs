@@ -26,6 +26,7 @@ pub(super) const IMPORTS: &[&str] = &[
     "crypto::aes_ecb",
     "crypto::hash",
     "formatter",
+    "notify::NotificationVerifier",
     "php",
     "transformer",
 ];

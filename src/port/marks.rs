@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use tree_sitter::Node;
 
-use super::syntax::{all, children, text};
+use super::syntax::{all, children, field, text};
 
 /// Found once for each file, because a search at each use would take the square of its length.
 #[derive(Debug, Default)]
@@ -25,6 +25,10 @@ pub(super) struct Marks {
     pub(super) has_unknown_flags: bool,
     /// The classes of exceptions that are thrown, without their namespaces and in lower case.
     pub(super) thrown: BTreeSet<String>,
+    /// Calls `Rsa::verify`, or another method of that name.
+    pub(super) verifies: bool,
+    /// The names of the functions and methods that are called, in lower case.
+    called: HashSet<String>,
     /// The places that elements are appended to, as PHP writes them.
     appended: HashSet<String>,
     /// The positions of the line ends.
@@ -33,12 +37,20 @@ pub(super) struct Marks {
 
 impl Marks {
     pub(super) fn new(root: Node<'_>, php: &str) -> Self {
-        let mut appended = HashSet::new();
+        let (mut appended, mut called) = (HashSet::new(), HashSet::new());
         let mut stack = vec![root];
         while let Some(node) = stack.pop() {
             if let ("subscript_expression", [of]) = (node.kind(), children(node).as_slice()) {
                 appended.insert(text(*of, php).to_owned());
             }
+            let name = match node.kind() {
+                "function_call_expression" => field(node, "function"),
+                "member_call_expression" | "nullsafe_member_call_expression" | "scoped_call_expression" => {
+                    field(node, "name")
+                }
+                _ => None,
+            };
+            called.extend(name.map(|name| text(name, php).to_lowercase()));
             stack.extend(all(node));
         }
         let has = |words: &[&str]| words.iter().any(|word| php.contains(word));
@@ -72,6 +84,8 @@ impl Marks {
                 "getallheaders",
             ]),
             has_unknown_flags: has(&["|="]) || php.split("JSON_").skip(1).any(|name| !flag(name)),
+            verifies: called.contains("verify"),
+            called,
             thrown: thrown.collect(),
             appended,
             line_ends: php.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect(),
@@ -81,6 +95,10 @@ impl Marks {
     /// Whether an element is appended to the place anywhere in the file.
     pub(super) fn appends_to(&self, place: &str) -> bool {
         self.appended.contains(place)
+    }
+
+    pub(super) fn calls(&self, name: &str) -> bool {
+        self.called.contains(name)
     }
 
     /// The line of a position, counted from 1.

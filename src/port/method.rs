@@ -229,6 +229,10 @@ impl<'t> Porter<'t> {
             super::lower::property(name).is_some() && story.uses.iter().any(|one| one.act != super::scope::Act::Read)
         });
         (frame.mutates, frame.fluent) = (changes, fluent);
+        frame.handler = self.handler_of(method.node);
+        if frame.handler.is_some() {
+            out.push_str(&format!("{}\n", super::handler::NOTE));
+        }
         let returns = self.method_returns(class, method);
         let notes = std::mem::take(&mut self.state.notes);
         let parts = self.written_method(method.node, frame, body, returns.clone());

@@ -17,6 +17,7 @@
 //! method.rs       structs and methods; constructor.rs constructors; own.rs calls of methods
 //! property.rs     properties; statics.rs static ones; naming.rs names of classes
 //! yours.rs        stubs for other files
+//! handler.rs      handlers of notifications
 //! facts.rs        what one translation finds for the next; learn.rs adds to it
 //! frame.rs        the function that is being converted; vars.rs its variables
 //! left.rs         what is not converted
@@ -47,6 +48,7 @@ mod expression;
 mod facts;
 mod frame;
 mod function;
+mod handler;
 mod helpers;
 mod imports;
 mod inventory;
@@ -86,7 +88,7 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use facts::Facts;
-use frame::{Flow, Frame, Kind};
+use frame::{Flow, Frame, Handler, Kind};
 pub(crate) use inventory::{SdkUse, UseKind};
 use marks::Marks;
 use members::Class;
@@ -202,6 +204,7 @@ fn ported(php: &str) -> Result<Ported, String> {
             known,
             foreign_names: RefCell::default(),
             foreign_lines: RefCell::default(),
+            handlers: RefCell::default(),
             detach: false,
             hoists: false,
             statement: None,
@@ -262,6 +265,8 @@ struct Porter<'t> {
     foreign_names: RefCell<HashMap<String, Rc<str>>>,
     /// The class and the first position of each stub type.
     foreign_lines: RefCell<BTreeMap<Rc<str>, (String, usize)>>,
+    /// The handlers of notifications, by the ids of their functions.
+    handlers: RefCell<HashMap<usize, Option<Rc<Handler>>>>,
     /// The statement that is being converted.
     statement: Option<Node<'t>>,
     /// Whether a variable is declared before the statement that assigns it.

@@ -32,6 +32,10 @@ impl<'t> Porter<'t> {
                 let e = self.asked(*one);
                 return self.is_identical(&e, &Expr::new("Value::Null", Type::Null));
             }
+            "die" | "exit" if given.len() < 2 => {
+                return Some(Expr::new(self.exit(node, given.first().copied()), Type::Unit));
+            }
+            "header" | "http_response_code" => return self.sent(name, given),
             "printf" | "sprintf" => return self.sprintf(node, name, given),
             _ => {}
         }

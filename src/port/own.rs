@@ -250,6 +250,9 @@ impl<'t> Porter<'t> {
         if self.is_fluent(method.node) {
             return Type::Object(Rc::clone(&class.rust));
         }
+        if self.handler_of(method.node).is_some_and(|handler| handler.is_printing) {
+            return Type::Output;
+        }
         let declared = field(method.node, "return_type");
         let number = self.class_number(&class.name);
         let outer = std::mem::replace(&mut self.frame().class, number);

@@ -358,7 +358,9 @@ impl<'t> Porter<'t> {
         body: Node<'t>,
     ) -> Option<(Vec<String>, Signature, String)> {
         let annotated = field(node, "return_type").map(|ty| self.annotated(self.text(ty), ty.start_byte()));
+        let prints = frame.handler.as_ref().is_some_and(|handler| handler.is_printing);
         let returns = match annotated {
+            _ if prints => Type::Output,
             Some(Some(ty)) => ty,
             _ => self.dry_run(|porter| {
                 let (_, flow, _) = porter.function_once(node, frame.clone(), body, None)?;
@@ -394,7 +396,10 @@ impl<'t> Porter<'t> {
         let signature = self.signature(node, Type::Unit);
         self.state.frames.pop();
         let (signature, _) = signature?;
-        let head = self.bind_parameters(node, &mut frame, &signature);
+        let mut head = self.bind_parameters(node, &mut frame, &signature);
+        if frame.handler.as_ref().is_some_and(|handler| handler.is_printing) {
+            head.insert(0, "let output = php::Output::new();".to_owned());
+        }
         let declared = field(node, "return_type").is_some();
         frame.flows = vec![Flow { kind: Kind::Function, returns: returns.clone(), declared, ..Flow::default() }];
         self.state.frames.push(frame);
@@ -408,7 +413,7 @@ impl<'t> Porter<'t> {
     /// Adds the parameters of a function to its variables. Returns the copies of those that it
     /// modifies.
     pub(super) fn bind_parameters(&mut self, node: Node<'t>, frame: &mut Frame, signature: &Signature) -> Vec<String> {
-        let parameters = field(node, "parameters").map(children).unwrap_or_default();
+        let parameters = self.parameters_of(node);
         for (parameter, ty) in parameters.iter().zip(&signature.parameters) {
             let Some(name) = field(*parameter, "name").and_then(|v| super::syntax::variable(v, self.php)) else {
                 continue;

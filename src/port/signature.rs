@@ -14,7 +14,16 @@ use super::value::{Signature, Type};
 impl<'t> Porter<'t> {
     /// A frame for the body of a function.
     pub(super) fn frame_of(&self, node: Node<'t>, body: Node<'t>) -> Frame {
-        Frame { uses: Rc::new(uses(body, self.php, &self.parameter_names(node))), ..Frame::default() }
+        let handler = self.handler_of(node);
+        Frame { uses: Rc::new(uses(body, self.php, &self.parameter_names(node))), handler, ..Frame::default() }
+    }
+
+    /// The parameters, without the request of a framework in a handler.
+    pub(super) fn parameters_of(&self, node: Node<'t>) -> Vec<Node<'t>> {
+        let request = self.handler_of(node).and_then(|handler| handler.parameter.clone());
+        let parameters = field(node, "parameters").map(children).unwrap_or_default();
+        let name = |one: &Node<'t>| field(*one, "name").and_then(|name| super::syntax::variable(name, self.php));
+        parameters.into_iter().filter(|one| request.is_none() || name(one) != request.as_deref()).collect()
     }
 
     pub(super) fn parameter_names(&self, node: Node<'t>) -> Vec<String> {
@@ -82,7 +91,10 @@ impl<'t> Porter<'t> {
         let (mut parameters, mut defaults, mut written) = (Vec::new(), Vec::new(), Vec::new());
         let mut nullable = Vec::new();
         let frame = Frame { uses: Rc::new(HashMap::new()), ..Frame::default() };
-        for parameter in field(node, "parameters").map(children).unwrap_or_default() {
+        if self.handler_of(node).is_some() {
+            written.extend(super::handler::PARAMETERS.map(str::to_owned));
+        }
+        for parameter in self.parameters_of(node) {
             if !matches!(parameter.kind(), "simple_parameter" | "property_promotion_parameter")
                 || all(parameter).iter().any(|child| child.kind() == "reference_modifier")
             {

@@ -143,7 +143,7 @@ impl<'t> Porter<'t> {
             "try_statement" => self.attempt(node),
             "break_statement" | "continue_statement" => self.leave_loop(node),
             "compound_statement" => format!("{{\n{}\n}}", super::text::indent(&self.block(node))),
-            "exit_statement" => self.exit(node),
+            "exit_statement" => format!("{};", self.exit(node, children(node).first().copied())),
             "unset_statement" => self.unset(node),
             "const_declaration" | "function_definition" | "class_declaration" | "trait_declaration" => String::new(),
             // An interface has no code: its classes have their methods.
@@ -168,6 +168,14 @@ impl<'t> Porter<'t> {
 
     /// The text around the code, which PHP prints. Of a page, only blanks are carried over.
     fn page(&mut self, node: Node<'t>) -> String {
+        match self.page_text(node) {
+            "" => String::new(),
+            blank if blank.trim().is_empty() => format!("print!({});", super::text::quoted(blank)),
+            _ => format!("{};", self.note_left(node, "a page around the code has no counterpart here")),
+        }
+    }
+
+    pub(super) fn page_text(&self, node: Node<'t>) -> &'t str {
         let text = self.text(node);
         // PHP skips the line end after a closing tag.
         let text = match text.strip_prefix("?>") {
@@ -175,12 +183,7 @@ impl<'t> Porter<'t> {
             None => text,
         };
         let text = text.trim_end_matches("?>");
-        let text = text.strip_suffix("<?php").unwrap_or(text);
-        match text {
-            "" => String::new(),
-            blank if blank.trim().is_empty() => format!("print!({});", super::text::quoted(blank)),
-            _ => format!("{};", self.note_left(node, "a page around the code has no counterpart here")),
-        }
+        text.strip_suffix("<?php").unwrap_or(text)
     }
 
     fn expression_statement(&mut self, node: Node<'t>) -> String {
@@ -266,7 +269,11 @@ impl<'t> Porter<'t> {
         printed.join("\n")
     }
 
-    fn printed(&mut self, node: Node<'t>, parts: Vec<Expr>) -> String {
+    pub(super) fn printed(&mut self, node: Node<'t>, parts: Vec<Expr>) -> String {
+        if self.is_printing() {
+            let text = self.joined(parts);
+            return format!("output.echo({});", self.str(&text));
+        }
         if self.answers_request() {
             // What PHP sends to the browser is no output of the program.
             let text = self.joined(parts);

@@ -53,6 +53,8 @@ pub(super) enum Type {
     Closure(Rc<Signature>),
     /// Any value, as a parameter of a stub whose uses differ.
     Any,
+    /// `php::Output`: what a handler of a web server prints.
+    Output,
     /// An object of a class of the file, by its name in Rust.
     Object(Rc<str>),
     /// An object of a class that is not in the file, by the name of its stub.
@@ -97,6 +99,7 @@ impl Type {
             Type::Error => "Error".to_owned(),
             Type::BoxError => "BoxError".to_owned(),
             Type::Any => "dyn std::any::Any".to_owned(),
+            Type::Output => "php::Output".to_owned(),
             Type::Object(name) => name.to_string(),
             Type::Foreign(name) => format!("yours::{name}"),
         }
@@ -142,6 +145,7 @@ impl Type {
                 | Type::Error
                 | Type::BoxError
                 | Type::Closure(_)
+                | Type::Output
                 | Type::Object(_)
                 | Type::Foreign(_)
         )

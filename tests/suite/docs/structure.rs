@@ -19,7 +19,7 @@ const LAYERS: [&str; 10] =
 const GUESTS: [&str; 4] = ["sandbox", "cli", "port", "dev"];
 
 /// Which guest may import from which other.
-const GUESTS_IMPORT: [(&str, &str); 3] = [("cli", "sandbox"), ("cli", "port"), ("dev", "sandbox")];
+const GUESTS_IMPORT: [(&str, &str); 4] = [("cli", "sandbox"), ("cli", "port"), ("dev", "sandbox"), ("dev", "port")];
 
 /// Files below all folders. The files of `proto` import nothing of the crate, and texts and values
 /// everywhere are bounded with them.

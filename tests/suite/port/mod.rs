@@ -2,6 +2,7 @@
 
 pub(crate) mod corpus;
 mod examples;
+mod handlers;
 mod php_expressions;
 mod php_output;
 mod php_programs;

@@ -1,0 +1,167 @@
+//! The request and the response of a web server, for handlers ported from PHP.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde_json::{Map, Value};
+
+use super::Fatal;
+
+/// A request: `$_SERVER['HTTP_...']`, `getallheaders()` and `php://input`.
+///
+/// ```
+/// use wechatpay_chain::{http, php};
+///
+/// let mut headers = http::HeaderMap::new();
+/// headers.insert("wechatpay-nonce", http::HeaderValue::from_static("n"));
+/// let request = php::Request::new(&headers, b"{}");
+/// assert_eq!(request.header("Wechatpay-Nonce"), "n");
+/// assert_eq!(request.all_headers()["Wechatpay-Nonce"], "n");
+/// assert_eq!(request.text()?, "{}");
+/// # Ok::<(), php::Fatal>(())
+/// ```
+#[derive(Clone)]
+pub struct Request {
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Request {
+    /// Creates a request from the headers and the unchanged body that the web server received.
+    #[must_use]
+    pub fn new(headers: &HeaderMap, body: &[u8]) -> Self {
+        Request { headers: headers.clone(), body: Bytes::copy_from_slice(body) }
+    }
+
+    /// Returns the headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// Returns the body.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Returns the body as text.
+    ///
+    /// # Errors
+    /// Fails if the body is not UTF-8.
+    pub fn text(&self) -> Result<String, Fatal> {
+        std::str::from_utf8(&self.body)
+            .map(str::to_owned)
+            .map_err(|_| Fatal("the body of the request is not UTF-8".into()))
+    }
+
+    /// Returns the value of a header as a string, or null if it is missing. The case of the name
+    /// does not matter. Equal headers are joined by `", "`, as PHP does.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Value {
+        let values: Vec<_> =
+            self.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        if values.is_empty() { Value::Null } else { values.join(", ").into() }
+    }
+
+    /// Returns all headers as an array: `getallheaders()`. Names are written like
+    /// `Wechatpay-Nonce`.
+    #[must_use]
+    pub fn all_headers(&self) -> Value {
+        let mut array = Map::new();
+        for name in self.headers.keys() {
+            let words = name.as_str().split('-').map(super::ucfirst).collect::<Vec<_>>();
+            array.insert(words.join("-"), self.header(name.as_str()));
+        }
+        array.into()
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("headers", &self.headers.len()).field("body", &self.body.len()).finish()
+    }
+}
+
+/// A response: what `echo`, `header()` and `http_response_code()` send. Clones are the same
+/// response. It converts into `http::Response<Bytes>`.
+///
+/// ```
+/// use wechatpay_chain::{http, php};
+///
+/// let output = php::Output::new();
+/// output.status(500);
+/// output.header("Content-Type: application/json");
+/// output.echo("{}");
+/// let response = http::Response::<bytes::Bytes>::from(output);
+/// assert_eq!(response.status(), 500);
+/// assert_eq!(response.headers()["content-type"], "application/json");
+/// assert_eq!(response.body(), "{}");
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Output(Arc<Mutex<Sent>>);
+
+#[derive(Debug)]
+struct Sent {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Default for Sent {
+    fn default() -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=UTF-8"));
+        Sent { status: StatusCode::OK, headers, body: String::new() }
+    }
+}
+
+impl Output {
+    /// Creates a response with the status 200 and PHP's content type, `text/html; charset=UTF-8`.
+    #[must_use]
+    pub fn new() -> Self {
+        Output::default()
+    }
+
+    fn sent(&self) -> MutexGuard<'_, Sent> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends text to the body: `echo`.
+    pub fn echo(&self, text: &str) {
+        self.sent().body.push_str(text);
+    }
+
+    /// Sets the status: `http_response_code()`. A number that is not a status is ignored.
+    pub fn status(&self, status: i64) {
+        if let Some(status) = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok()) {
+            self.sent().status = status;
+        }
+    }
+
+    /// Sets a header, or the status: `header('Name: value')`, `header('HTTP/1.1 404 Not Found')`. A
+    /// line of another form is ignored.
+    pub fn header(&self, line: &str) {
+        if let Some(rest) = line.strip_prefix("HTTP/") {
+            let status = rest.split(' ').nth(1).and_then(|status| status.parse().ok());
+            return self.status(status.unwrap_or_default());
+        }
+        let Some((name, value)) = line.split_once(':') else { return };
+        let name = HeaderName::from_bytes(name.trim().as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value.trim())) {
+            self.sent().headers.insert(name, value);
+        }
+    }
+}
+
+impl From<Output> for http::Response<Bytes> {
+    fn from(output: Output) -> Self {
+        let sent = output.sent();
+        let mut response = http::Response::new(Bytes::from(sent.body.clone()));
+        *response.status_mut() = sent.status;
+        response.headers_mut().clone_from(&sent.headers);
+        response
+    }
+}

@@ -1,0 +1,339 @@
+//! Handlers of notifications: code that verifies a request of WeChat Pay by hand becomes a function
+//! over a request, which returns the response. It is converted like this only if all that it reads
+//! of the request is known, and only the function itself answers.
+
+use std::rc::Rc;
+
+use tree_sitter::Node;
+
+use super::Porter;
+use super::frame::Handler;
+use super::syntax::{arguments, bare, children, field, variable};
+use super::value::{Expr, Type};
+
+/// The parameters of a handler in Rust.
+pub(super) const PARAMETERS: [&str; 2] = ["request: &php::Request", "notifications: &NotificationVerifier"];
+
+/// What a handler's documentation says.
+pub(super) const NOTE: &str = "/// Answers a notification. Give it the headers and the unchanged body of the \
+     request, as\n/// `php::Request::new(headers, body)`, and `client.notifications()`, which also checks the time and\n\
+     /// refuses replays. The client needs the APIv3 key and the platform keys.";
+
+/// A part of the request.
+#[derive(Clone, Debug, PartialEq)]
+enum Source {
+    Header(String),
+    Headers,
+    Body,
+}
+
+impl<'t> Porter<'t> {
+    /// The handler that a function is; `None` if it is none, or not for certain.
+    pub(super) fn handler_of(&self, function: Node<'t>) -> Option<Rc<Handler>> {
+        if !self.marks.verifies {
+            return None;
+        }
+        if let Some(known) = self.handlers.borrow().get(&function.id()) {
+            return known.clone();
+        }
+        let found = self.found_handler(function).map(Rc::new);
+        self.handlers.borrow_mut().insert(function.id(), found.clone());
+        found
+    }
+
+    fn found_handler(&self, function: Node<'t>) -> Option<Handler> {
+        let body = field(function, "body").unwrap_or(function);
+        let parameter = self.request_parameter(function);
+        let scan = Scan::new(self, body, parameter.as_deref())?;
+        let [call] = scan.verified.as_slice() else { return None };
+        let given = arguments(*call)?;
+        let [message, signature, _] = given.as_slice() else { return None };
+        let pieces = arguments(*message).filter(|_| self.is_sdk_call(*message, "formatter", "joinedByLineFeed"))?;
+        let [timestamp, nonce, text] = pieces.as_slice() else { return None };
+        let expected = [
+            (timestamp, Source::Header("wechatpay-timestamp".to_owned())),
+            (nonce, Source::Header("wechatpay-nonce".to_owned())),
+            (text, Source::Body),
+            (signature, Source::Header("wechatpay-signature".to_owned())),
+        ];
+        let name = parameter.as_deref();
+        if !expected.iter().all(|(node, source)| self.value_source(**node, body, name, 0).as_ref() == Some(source)) {
+            return None;
+        }
+        // A call by other code has no request to give.
+        let own = field(function, "name").map(|name| self.text(name).to_lowercase());
+        let is_called = own.is_some_and(|name| self.marks.calls(&name));
+        let is_method = function.kind() == "method_declaration";
+        if is_called || scan.answers && scan.returns || !is_method && self.others_answer(function) {
+            return None;
+        }
+        if function.kind() == "program" && scan.returns {
+            return None;
+        }
+        Some(Handler { parameter, verify: call.start_byte(), is_printing: !scan.returns })
+    }
+
+    /// Whether other functions of the file print or end the request.
+    fn others_answer(&self, handler: Node<'t>) -> bool {
+        let mut root = handler;
+        while let Some(parent) = root.parent() {
+            root = parent;
+        }
+        let mut stack = vec![(root, false)];
+        while let Some((node, inner)) = stack.pop() {
+            let answers = matches!(node.kind(), "exit_statement" | "echo_statement" | "print_intrinsic")
+                || node.kind() == "function_call_expression"
+                    && field(node, "function")
+                        .is_some_and(|name| matches!(self.text(name), "header" | "printf" | "die" | "exit"));
+            if inner && answers {
+                return true;
+            }
+            let inner = inner || node.kind() == "function_definition" && node != handler;
+            stack.extend(children(node).into_iter().map(|child| (child, inner)));
+        }
+        false
+    }
+
+    /// The parameter whose declared class is called `Request`.
+    fn request_parameter(&self, function: Node<'t>) -> Option<String> {
+        let parameters = field(function, "parameters").map(children).unwrap_or_default();
+        let found = parameters.into_iter().find(|one| {
+            let class = field(*one, "type").map(|ty| self.class(ty)).unwrap_or_default();
+            matches!(class.rsplit('\\').next(), Some("request" | "serverrequestinterface"))
+        });
+        found.and_then(|one| field(one, "name")).and_then(|name| variable(name, self.php)).map(str::to_owned)
+    }
+
+    fn is_sdk_call(&self, node: Node<'t>, class: &str, method: &str) -> bool {
+        node.kind() == "scoped_call_expression"
+            && field(node, "name").is_some_and(|name| self.text(name).eq_ignore_ascii_case(method))
+            && field(node, "scope").is_some_and(|scope| self.class(scope) == format!("wechatpay\\{class}"))
+    }
+
+    /// The part of the request that a value is: directly, or by a variable with one assignment.
+    fn value_source(&self, node: Node<'t>, body: Node<'t>, request: Option<&str>, depth: usize) -> Option<Source> {
+        let node = bare(node);
+        if let Some(source) = self.source(node, request) {
+            return Some(source);
+        }
+        match node.kind() {
+            "cast_expression" if field(node, "type").is_some_and(|ty| self.text(ty).contains("string")) => {
+                self.value_source(field(node, "value")?, body, request, depth)
+            }
+            // `$value ?? ''`: an empty value is not verified.
+            "binary_expression" if field(node, "operator").is_some_and(|one| self.text(one) == "??") => {
+                let other = self.text(bare(field(node, "right")?));
+                let empty = matches!(other, "''" | "\"\"" | "null");
+                self.value_source(field(node, "left")?, body, request, depth).filter(|_| empty)
+            }
+            "subscript_expression" => match children(node).as_slice() {
+                [of, key] if self.value_source(*of, body, request, depth) == Some(Source::Headers) => {
+                    Some(Source::Header(self.plain_text(*key)?.to_lowercase()))
+                }
+                _ => None,
+            },
+            "variable_name" if depth < 4 => {
+                let name = variable(node, self.php)?;
+                let mut stack = vec![body];
+                let mut values = Vec::new();
+                while let Some(node) = stack.pop() {
+                    let target = field(node, "left").filter(|_| node.kind().ends_with("assignment_expression"));
+                    if target.and_then(|target| root(target, self.php)) == Some(name) {
+                        let plain = node.kind() == "assignment_expression"
+                            && target.is_some_and(|target| target.kind() == "variable_name");
+                        values.push(field(node, "right").filter(|_| plain));
+                    }
+                    let binds = matches!(node.kind(), "foreach_statement" | "list_literal" | "by_ref" | "catch_clause");
+                    if binds && children(node).iter().any(|child| variable(*child, self.php) == Some(name)) {
+                        return None;
+                    }
+                    stack.extend(children(node));
+                }
+                match values.as_slice() {
+                    [Some(value)] => self.value_source(*value, body, request, depth + 1),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    fn plain_text(&self, node: Node<'t>) -> Option<&'t str> {
+        let text = self.text(bare(node));
+        let inner = text.strip_prefix(['\'', '"'])?.strip_suffix(['\'', '"'])?;
+        (!inner.contains(['$', '\\'])).then_some(inner)
+    }
+
+    /// The part of the request that an expression reads, given the parameter with the request.
+    fn source(&self, node: Node<'t>, request: Option<&str>) -> Option<Source> {
+        let header = |node: Node<'t>| Some(Source::Header(self.plain_text(node)?.to_lowercase()));
+        match node.kind() {
+            "subscript_expression" => {
+                let parts = children(node);
+                let [of, key] = parts.as_slice() else { return None };
+                let name = self.plain_text(*key).filter(|_| self.text(*of) == "$_SERVER")?;
+                Some(Source::Header(name.strip_prefix("HTTP_")?.replace('_', "-").to_lowercase()))
+            }
+            "function_call_expression" => {
+                let name = self.text(field(node, "function")?).trim_start_matches('\\').to_lowercase();
+                match (name.as_str(), arguments(node)?.as_slice()) {
+                    ("file_get_contents", [path]) if self.plain_text(*path) == Some("php://input") => {
+                        Some(Source::Body)
+                    }
+                    ("getallheaders" | "apache_request_headers", []) => Some(Source::Headers),
+                    _ => None,
+                }
+            }
+            "member_call_expression" => {
+                let (object, method) = (bare(field(node, "object")?), self.text(field(node, "name")?));
+                let given = arguments(node)?;
+                if let ("get", [name]) = (method, given.as_slice()) {
+                    let bag = object.kind() == "member_access_expression"
+                        && field(object, "name").is_some_and(|name| self.text(name) == "headers");
+                    return field(object, "object")
+                        .filter(|of| bag && self.is_request(*of, request))
+                        .and(header(*name));
+                }
+                if !self.is_request(object, request) {
+                    return None;
+                }
+                match (method, given.as_slice()) {
+                    ("header" | "getHeaderLine", [name]) => header(*name),
+                    ("getContent" | "getInput", []) => Some(Source::Body),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    fn is_request(&self, node: Node<'t>, request: Option<&str>) -> bool {
+        let node = bare(node);
+        let helper = node.kind() == "function_call_expression"
+            && self.text(node).split_whitespace().collect::<String>() == "request()";
+        helper || (request.is_some() && variable(node, self.php) == request)
+    }
+
+    /// What a handler reads of its request; `None` for other code.
+    pub(super) fn request_part(&mut self, node: Node<'t>) -> Option<Expr> {
+        let handler = self.state.frames.last()?.handler.clone()?;
+        if node.start_byte() == handler.verify && self.is_sdk_call(node, "crypto\\rsa", "verify") {
+            let code = "notifications.verify(request.headers(), request.body()).is_ok()";
+            return Some(Expr::new(code, Type::Bool));
+        }
+        Some(match self.source(node, handler.parameter.as_deref())? {
+            Source::Header(name) => Expr::new(format!("request.header({})", super::text::quoted(&name)), Type::Value),
+            Source::Headers => Expr::new("request.all_headers()", Type::Value),
+            Source::Body => Expr::new(format!("request.text(){}", self.try_any()), Type::Text),
+        })
+    }
+
+    /// Whether the function that is being converted is a handler that returns what it prints.
+    pub(super) fn is_printing(&mut self) -> bool {
+        self.frame().handler.as_ref().is_some_and(|handler| handler.is_printing)
+    }
+
+    /// `header()` and `http_response_code()` in a handler.
+    pub(super) fn sent(&mut self, name: &str, given: &[Node<'t>]) -> Option<Expr> {
+        if !self.is_printing() {
+            return None;
+        }
+        match (name, given) {
+            ("header", [line]) => {
+                let line = self.expression(*line);
+                let line = self.str(&line);
+                Some(Expr::new(format!("output.header({line})"), Type::Unit))
+            }
+            ("http_response_code", [status]) => {
+                let status = self.expression(*status);
+                let status = self.int(&status);
+                Some(Expr::new(format!("output.status({status})"), Type::Unit))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The variable that an assignment changes.
+fn root<'a>(target: Node<'_>, php: &'a str) -> Option<&'a str> {
+    let mut target = target;
+    while matches!(target.kind(), "subscript_expression" | "member_access_expression") {
+        target = children(target).first().copied()?;
+    }
+    variable(target, php)
+}
+
+/// What the body of a function does that matters for a handler.
+struct Scan<'t> {
+    /// The calls of `Rsa::verify`.
+    verified: Vec<Node<'t>>,
+    /// It prints, sets headers, or ends the request.
+    answers: bool,
+    /// It returns a value.
+    returns: bool,
+}
+
+impl<'t> Scan<'t> {
+    /// `None` if the body has something that a handler cannot have.
+    fn new(porter: &Porter<'t>, body: Node<'t>, request: Option<&str>) -> Option<Self> {
+        let mut scan = Scan { verified: Vec::new(), answers: false, returns: false };
+        // Each node, and whether it is in a loop, a closure, or a `try` with `finally`.
+        let mut stack = vec![(body, false)];
+        while let Some((node, inner)) = stack.pop() {
+            if porter.source(node, request).is_some() {
+                continue;
+            }
+            let mut inner = inner;
+            match node.kind() {
+                "function_definition" | "class_declaration" | "trait_declaration" | "interface_declaration" => continue,
+                "foreach_statement" | "for_statement" | "while_statement" | "do_statement" => {
+                    // A notification is verified once.
+                    let mut within = vec![node];
+                    while let Some(one) = within.pop() {
+                        if porter.is_sdk_call(one, "crypto\\rsa", "verify") {
+                            return None;
+                        }
+                        within.extend(children(one));
+                    }
+                }
+                "anonymous_function" | "arrow_function" => inner = true,
+                "try_statement" if children(node).iter().any(|one| one.kind() == "finally_clause") => inner = true,
+                "scoped_call_expression" if porter.is_sdk_call(node, "crypto\\rsa", "verify") => {
+                    scan.verified.push(node);
+                    if inner {
+                        return None;
+                    }
+                }
+                "exit_statement" | "echo_statement" | "print_intrinsic" => {
+                    scan.answers = true;
+                    if inner {
+                        return None;
+                    }
+                }
+                "return_statement" => scan.returns |= !inner && !children(node).is_empty(),
+                "function_call_expression" => {
+                    let name = field(node, "function").map(|name| porter.text(name).to_lowercase());
+                    match name.as_deref().map(|name| name.trim_start_matches('\\')) {
+                        Some("header" | "http_response_code" | "die" | "exit") => {
+                            scan.answers = true;
+                            if inner || arguments(node).is_none_or(|given| given.len() > 1) {
+                                return None;
+                            }
+                        }
+                        Some(
+                            "printf" | "print_r" | "var_dump" | "var_export" | "setcookie" | "header_remove"
+                            | "ob_start" | "readfile" | "fpassthru",
+                        ) => return None,
+                        _ => {}
+                    }
+                }
+                "text_interpolation" if !porter.page_text(node).is_empty() => return None,
+                // Another use of the framework's request.
+                "variable_name" if request.is_some() && variable(node, porter.php) == request => return None,
+                _ => {}
+            }
+            stack.extend(children(node).into_iter().map(|child| (child, inner)));
+        }
+        Some(scan)
+    }
+}
