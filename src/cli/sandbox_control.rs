@@ -43,8 +43,14 @@ pub(super) enum SandboxControl {
         /// The documented fail_reason; default: PAYEE_ACCOUNT_ABNORMAL
         reason: Option<String>,
     },
-    /// Leave new refunds and profit sharings in the state PROCESSING; by default they end at once
+    /// Leave new refunds, profit sharings, and payments with a code under way
+    ///
+    /// By default they end at once. Refunds and profit sharings stay PROCESSING, payments with a
+    /// code USERPAYING, and deductions ACCEPT.
     Hold {
+        /// Payments with a code and deductions only
+        #[arg(long)]
+        payments: bool,
         /// Refunds only
         #[arg(long)]
         refunds: bool,
@@ -172,10 +178,13 @@ impl SandboxControl {
             SandboxControl::FailTransfer { out_bill_no, reason } => {
                 ("fail-transfer", json!({ "out_bill_no": out_bill_no, "fail_reason": reason }))
             }
-            SandboxControl::Hold { refunds, profit_sharings, off } => {
-                let all = !refunds && !profit_sharings;
+            SandboxControl::Hold { payments, refunds, profit_sharings, off } => {
+                let all = !payments && !refunds && !profit_sharings;
                 let flag = |given: bool| if given || all { json!(!off) } else { Value::Null };
-                ("hold", json!({ "refunds": flag(*refunds), "profit_sharings": flag(*profit_sharings) }))
+                (
+                    "hold",
+                    json!({ "payments": flag(*payments), "refunds": flag(*refunds), "profit_sharings": flag(*profit_sharings) }),
+                )
             }
             SandboxControl::EndRefund { out_refund_no, status } => {
                 ("end-refund", json!({ "out_refund_no": out_refund_no, "status": status }))

@@ -48,8 +48,10 @@ pub(super) fn refusal(what: &str, number: &str, error: LedgerError) -> Error {
             LedgerError::InsufficientFunds => "cannot be refunded: the merchant's balance is too low",
             LedgerError::WrongState => "has already ended",
             LedgerError::PaymentFailed => "cannot be paid any more: its payment failed",
+            LedgerError::Paying => "is still being paid",
+            LedgerError::Revoked => "was taken back by the merchant",
             LedgerError::NotDocumented => {
-                "cannot fail: the service documents PAYERROR for orders of APIv2 and for payment codes only"
+                "cannot fail: the service documents PAYERROR only for orders of APIv2, payment codes and deductions"
             }
             LedgerError::NumberUsed
             | LedgerError::NumbersDiffer

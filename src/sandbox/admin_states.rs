@@ -21,7 +21,7 @@ pub(super) fn expire(state: &mut State, fields: &Value, _: i64) -> Result<Done, 
     let number = required(fields, "out_trade_no")?;
     let refusal = |error| refusal("order", number, error);
     let keys = state.ledger.find_payable_keys(number);
-    keys.iter().try_for_each(|key| state.ledger.check_unpaid(key)).map_err(refusal)?;
+    keys.iter().try_for_each(|key| state.ledger.check_expire(key)).map_err(refusal)?;
     if keys.is_empty() {
         return Err(refusal(LedgerError::NotFound));
     }
@@ -29,13 +29,13 @@ pub(super) fn expire(state: &mut State, fields: &Value, _: i64) -> Result<Done, 
     Ok(Done::ok())
 }
 
-/// The payment of an order fails.
+/// The payment of an order fails. Only the failure of a deduction of APIv3 is reported.
 pub(super) fn fail_payment(state: &mut State, fields: &Value, _: i64) -> Result<Done, Error> {
     let number = required(fields, "out_trade_no")?;
     let refusal = |error| refusal("order", number, error);
     let key = state.ledger.find_order_key(number).ok_or_else(|| refusal(LedgerError::NotFound))?;
     state.ledger.fail_payment(&key).map_err(refusal)?;
-    Ok(Done::ok())
+    Ok(Done::ok().notify(state.ledger.orders.get(&key).and_then(events::failed_payment)))
 }
 
 /// A transfer fails.
@@ -55,6 +55,7 @@ pub(super) fn hold(state: &mut State, fields: &Value, _: i64) -> Result<Done, Er
         Some(_) => Err(Error::options(format!("{name:?} must be true or false"))),
     };
     let mut hold = state.hold;
+    hold.payments = flag("payments", hold.payments)?;
     hold.refunds = flag("refunds", hold.refunds)?;
     hold.profit_sharings = flag("profit_sharings", hold.profit_sharings)?;
     state.hold = hold;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::ledger_records::{OrderApi, OrderTerms, TradeType, record_key};
+use super::ledger_records::{Order, OrderApi, OrderTerms, TradeType, record_key};
 use super::merchant::MCHID;
 use super::refusal::Refusal;
 use super::resources;
@@ -15,7 +15,6 @@ use super::state::State;
 const ORDER: &[Field] = &[
     required("/description", Kind::Text(127)),
     required("/out_trade_no", Kind::OrderNumber),
-    required("/notify_url", Kind::Url),
     optional("/time_expire", Kind::Expiry),
     optional("/attach", Kind::Text(128)),
     optional("/goods_tag", Kind::Text(32)),
@@ -33,6 +32,8 @@ const ORDER: &[Field] = &[
     optional("/settle_info", Kind::Object),
     optional("/settle_info/profit_sharing", Kind::Boolean),
 ];
+const NOTIFIED: &[Field] = &[required("/notify_url", Kind::Url)];
+const PERHAPS_NOTIFIED: &[Field] = &[optional("/notify_url", Kind::Url)];
 const JSAPI: &[Field] = &[required("/payer", Kind::Object)];
 const H5: &[Field] = &[
     required("/scene_info", Kind::Object),
@@ -46,6 +47,8 @@ struct Variant {
     api: OrderApi,
     /// The fields that name the merchants.
     merchant_fields: &'static [Field],
+    /// The fields that only orders with a `notify_url` require.
+    app_fields: &'static [Field],
     /// The fields that name the merchants when an order is closed.
     close_fields: &'static [Field],
     /// The field of the merchant that signs.
@@ -59,6 +62,7 @@ struct Variant {
 const DIRECT: Variant = Variant {
     api: OrderApi::Direct,
     merchant_fields: &[required("/appid", Kind::Appid), required("/mchid", Kind::Number)],
+    app_fields: &[],
     close_fields: &[required("/mchid", Kind::Number)],
     signer: "mchid",
     owner: "mchid",
@@ -67,11 +71,12 @@ const DIRECT: Variant = Variant {
 const PARTNER: Variant = Variant {
     api: OrderApi::Partner,
     merchant_fields: &[
-        required("/sp_appid", Kind::Appid),
+        optional("/sp_appid", Kind::Appid),
         required("/sp_mchid", Kind::Number),
         optional("/sub_appid", Kind::Appid),
         required("/sub_mchid", Kind::Number),
     ],
+    app_fields: &[required("/sp_appid", Kind::Appid)],
     close_fields: &[required("/sp_mchid", Kind::Number)],
     signer: "sp_mchid",
     owner: "sub_mchid",
@@ -83,29 +88,48 @@ fn variant(request: &RouteRequest<'_>) -> &'static Variant {
 }
 
 pub(super) fn place_native(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
-    place(state, request, TradeType::Native, &[])
+    prepare(state, request, TradeType::Native, &[])
 }
 
 pub(super) fn place_app(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
-    place(state, request, TradeType::App, &[])
+    prepare(state, request, TradeType::App, &[])
 }
 
 pub(super) fn place_h5(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
-    place(state, request, TradeType::H5, H5)
+    prepare(state, request, TradeType::H5, &[H5])
 }
 
 pub(super) fn place_jsapi(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
-    place(state, request, TradeType::Jsapi, JSAPI)
+    prepare(state, request, TradeType::Jsapi, &[JSAPI])
 }
 
-fn place(
+/// An order in a mini program, or one that begins with the scan of a code in a shop.
+pub(super) fn place_in_shop(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
+    let order = place(state, request, TradeType::Jsapi, &[PERHAPS_NOTIFIED, JSAPI])?;
+    Ok(RouteResponse::json(&prepay(TradeType::Jsapi, &order.prepay_id)))
+}
+
+/// Places an order with a `notify_url`. The response opens the payment.
+fn prepare(
     state: &mut State,
     request: &RouteRequest<'_>,
     trade_type: TradeType,
-    fields: &[Field],
+    fields: &[&[Field]],
 ) -> Result<RouteResponse, Refusal> {
+    let app = variant(request).app_fields;
+    let order = place(state, request, trade_type, &[&[NOTIFIED, app], fields].concat())?;
+    Ok(RouteResponse::json(&prepay(trade_type, &order.prepay_id)))
+}
+
+/// Places an order with these fields besides those of every order.
+pub(super) fn place<'a>(
+    state: &'a mut State,
+    request: &RouteRequest<'_>,
+    trade_type: TradeType,
+    fields: &[&[Field]],
+) -> Result<&'a Order, Refusal> {
     let variant = variant(request);
-    let body = request.json(&[variant.merchant_fields, ORDER, fields])?;
+    let body = request.json(&[&[variant.merchant_fields, ORDER], fields].concat())?;
     check_merchant(&body, &format!("/{}", variant.signer))?;
     let names_buyer =
         |pointer: &&str| body.pointer(pointer).and_then(Value::as_str).is_some_and(|openid| !openid.is_empty());
@@ -126,8 +150,7 @@ fn place(
         combine_out_trade_no: None,
         request: body,
     };
-    let order = state.ledger.place(terms, request.now)?;
-    Ok(RouteResponse::json(&prepay(trade_type, &order.prepay_id)))
+    Ok(state.ledger.place(terms, request.now)?)
 }
 
 /// What the client opens the payment with.
@@ -135,7 +158,7 @@ pub(super) fn prepay(trade_type: TradeType, prepay_id: &str) -> Value {
     match trade_type {
         TradeType::Native => json!({ "code_url": code_url(prepay_id) }),
         TradeType::H5 => json!({ "h5_url": format!("{}&package=1", h5_url(prepay_id)) }),
-        TradeType::Jsapi | TradeType::App => json!({ "prepay_id": prepay_id }),
+        _ => json!({ "prepay_id": prepay_id }),
     }
 }
 
@@ -171,6 +194,22 @@ fn query(
     }
     let order = state.ledger.order(&owner, out_trade_no, transaction_id)?;
     Ok(RouteResponse::json(&resources::transaction(order)))
+}
+
+/// The merchant takes back an order that is paid with a code.
+pub(super) fn reverse(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
+    let variant = variant(request);
+    let mut body = request.json(&[variant.close_fields])?;
+    check_merchant(&body, &format!("/{}", variant.signer))?;
+    let out_trade_no = request.variable("out_trade_no");
+    state.ledger.reverse(&record_key(text(&body, variant.owner), out_trade_no), request.now)?;
+    let mut response = json!({ "out_trade_no": out_trade_no });
+    for name in ["appid", "mchid", "sp_appid", "sp_mchid", "sub_appid", "sub_mchid"] {
+        if !body[name].is_null() {
+            response[name] = body[name].take();
+        }
+    }
+    Ok(RouteResponse::json(&response))
 }
 
 pub(super) fn close(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {

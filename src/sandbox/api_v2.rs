@@ -1,18 +1,17 @@
 //! The endpoints of APIv2: orders, refunds and red packets.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::api_orders::{code_url, h5_url};
 use super::api_refunds;
+use super::api_v2_orders::{close_order, find_order, place_order, place_with_contract, query_order, repeatable};
 use super::china_time;
-use super::ledger_records::{Order, OrderApi, OrderTerms, Refund, RefundStatus, TradeType, record_key};
+use super::ledger_records::{Refund, RefundStatus};
 use super::ledger_refunds::NewRefund;
-use super::merchant::MCHID;
-use super::resources::{BUYER_BALANCE, buyer};
-use super::schema::{is_appid, is_notify_url, is_number, is_openid};
+use super::resources::BUYER_BALANCE;
+use super::schema::is_notify_url;
 use super::state::State;
 use super::v2_fields::{V2Refusal, V2Response, fen, optional, text};
-use crate::clock::china_digits;
+use super::{api_code_payments, api_deductions};
 use crate::proto::v2::Fields;
 
 type Handler = fn(&mut State, &Fields, i64) -> Result<V2Response, V2Refusal>;
@@ -23,124 +22,38 @@ pub(super) struct Route {
     pub(super) handler: Handler,
 }
 
+const fn route_to(path: &'static str, handler: Handler) -> Route {
+    Route { path, needs_client_certificate: false, handler }
+}
+
+const fn certified(path: &'static str, handler: Handler) -> Route {
+    Route { path, needs_client_certificate: true, handler }
+}
+
 const ROUTES: &[Route] = &[
-    Route { path: "/pay/unifiedorder", needs_client_certificate: false, handler: place_order },
-    Route { path: "/pay/orderquery", needs_client_certificate: false, handler: query_order },
-    Route { path: "/pay/closeorder", needs_client_certificate: false, handler: close_order },
-    Route { path: "/secapi/pay/refund", needs_client_certificate: true, handler: refund },
-    Route { path: "/secapi/pay/refundv2", needs_client_certificate: true, handler: refund },
-    Route { path: "/pay/refundquery", needs_client_certificate: false, handler: query_refund },
-    Route { path: "/pay/refundqueryv2", needs_client_certificate: false, handler: query_refund },
-    Route { path: "/mmpaymkttransfers/sendredpack", needs_client_certificate: true, handler: send_red_pack },
+    route_to("/pay/unifiedorder", place_order),
+    route_to("/pay/contractorder", place_with_contract),
+    route_to("/pay/micropay", api_code_payments::micropay),
+    route_to("/pay/facepay", api_code_payments::facepay),
+    route_to("/pay/pappayapply", api_deductions::apply_v2),
+    route_to("/pay/partner/pappayapply", api_deductions::apply_v2),
+    route_to("/pay/orderquery", query_order),
+    route_to("/pay/facepayquery", query_order),
+    route_to("/pay/paporderquery", query_order),
+    route_to("/pay/partner/paporderquery", query_order),
+    route_to("/pay/closeorder", close_order),
+    certified("/secapi/pay/reverse", api_code_payments::reverse_v2),
+    certified("/secapi/pay/facepayreverse", api_code_payments::reverse_v2),
+    certified("/secapi/pay/refund", refund),
+    certified("/secapi/pay/refundv2", refund),
+    route_to("/pay/refundquery", query_refund),
+    route_to("/pay/refundqueryv2", query_refund),
+    certified("/mmpaymkttransfers/sendredpack", send_red_pack),
 ];
 
 /// The route of a path.
 pub(super) fn route(path: &str) -> Option<&'static Route> {
     ROUTES.iter().find(|route| route.path == path)
-}
-
-/// The part of a request that is the same when it is repeated.
-fn repeatable(request: &Fields) -> Value {
-    let mut repeatable = Value::Object(request.clone());
-    for name in ["sign", "nonce_str"] {
-        repeatable[name] = Value::Null;
-    }
-    repeatable
-}
-
-fn place_order(state: &mut State, request: &Fields, now: i64) -> Result<V2Response, V2Refusal> {
-    let trade_type = match text(request, "trade_type")? {
-        "NATIVE" => {
-            text(request, "product_id")?;
-            TradeType::Native
-        }
-        "APP" => TradeType::App,
-        "MWEB" => {
-            text(request, "scene_info")?;
-            TradeType::H5
-        }
-        "JSAPI" => {
-            if optional(request, "sub_openid").is_none() && !is_openid(text(request, "openid")?) {
-                return Err(V2Refusal::malformed("openid"));
-            }
-            TradeType::Jsapi
-        }
-        _ => return Err(V2Refusal::malformed("trade_type")),
-    };
-    for name in ["spbill_create_ip", "appid", "body"] {
-        text(request, name)?;
-    }
-    let terms = OrderTerms {
-        api: OrderApi::V2,
-        owner: MCHID.to_owned(),
-        out_trade_no: text(request, "out_trade_no")?.to_owned(),
-        trade_type,
-        total: fen(request, "total_fee")?,
-        notify_url: text(request, "notify_url")?.to_owned(),
-        profit_sharing: optional(request, "profit_sharing") == Some("Y"),
-        combine_out_trade_no: None,
-        request: repeatable(request),
-    };
-    if !is_appid(text(request, "appid")?) {
-        return Err(V2Refusal::Result("APPID_MCHID_NOT_MATCH", "appid和mch_id不匹配"));
-    }
-    if let Some(expiry) = optional(request, "time_expire") {
-        if china_time::parse_digits(expiry).is_none_or(|time| time <= now) {
-            return Err(V2Refusal::Return("time_expire时间过期，或格式有误".to_owned()));
-        }
-    }
-    if !is_number(&terms.out_trade_no) {
-        return Err(V2Refusal::malformed("out_trade_no"));
-    }
-    if !is_notify_url(&terms.notify_url) {
-        return Err(V2Refusal::malformed("notify_url"));
-    }
-    let prepay_id = &state.ledger.place(terms, now)?.prepay_id;
-    let mut response = json!({ "trade_type": trade_type.as_str(), "prepay_id": prepay_id });
-    match trade_type {
-        TradeType::Native => response["code_url"] = code_url(prepay_id).into(),
-        TradeType::H5 => response["mweb_url"] = h5_url(prepay_id).into(),
-        TradeType::Jsapi | TradeType::App => {}
-    }
-    Ok(V2Response::new(response))
-}
-
-/// The order that a request names by one of its numbers.
-fn find_order<'a>(state: &'a State, request: &Fields) -> Result<&'a Order, V2Refusal> {
-    let (out_trade_no, transaction_id) = (optional(request, "out_trade_no"), optional(request, "transaction_id"));
-    if out_trade_no.is_none() && transaction_id.is_none() {
-        return Err(V2Refusal::missing("out_trade_no"));
-    }
-    let order = state.ledger.order(MCHID, out_trade_no.unwrap_or_default(), transaction_id.unwrap_or_default())?;
-    // An order of APIv2 belongs to an appid. One that was placed by APIv3 has it in the same field.
-    if optional(request, "appid").is_some_and(|appid| appid != order.requested("/appid")) {
-        return Err(V2Refusal::Result("APPID_MCHID_NOT_MATCH", "appid和mch_id不匹配，或订单不属于该appid"));
-    }
-    Ok(order)
-}
-
-fn query_order(state: &mut State, request: &Fields, _: i64) -> Result<V2Response, V2Refusal> {
-    let order = find_order(state, request)?;
-    let total = order.terms.total.to_string();
-    let mut response = json!({
-        "out_trade_no": order.terms.out_trade_no, "trade_state": order.state.as_str(), "total_fee": total,
-        "attach": order.requested("/attach"), "trade_type": order.terms.trade_type.as_str(),
-        "trade_state_desc": order.state.description(),
-    });
-    if let Some(payment) = &order.payment {
-        response["transaction_id"] = payment.transaction_id.as_str().into();
-        response["openid"] = buyer(order).into();
-        response["is_subscribe"] = "N".into();
-        response["bank_type"] = "OTHERS".into();
-        response["cash_fee"] = total.into();
-        response["time_end"] = china_digits(payment.paid_at).into();
-    }
-    Ok(V2Response::new(response))
-}
-
-fn close_order(state: &mut State, request: &Fields, _: i64) -> Result<V2Response, V2Refusal> {
-    state.ledger.close(&record_key(MCHID, text(request, "out_trade_no")?))?;
-    Ok(V2Response::new(json!({ "result_msg": "OK" })))
 }
 
 fn refund(state: &mut State, request: &Fields, now: i64) -> Result<V2Response, V2Refusal> {

@@ -61,6 +61,20 @@ pub(super) fn trade(ledger: &Ledger, date: &str, kind: TradeBill, sub_mchid: Opt
             (count, total) = (count + 1, total + order.terms.total);
         }
     }
+    if kind == TradeBill::All {
+        for order in ledger.orders.values().filter(is_included) {
+            let Some(revoked_at) = order.revoked_at else { continue };
+            if china_date(revoked_at) != date {
+                continue;
+            }
+            let mut fields = payment_fields(order, revoked_at, "REVOKED");
+            fields.extend(["0", "0", &yuan(order.terms.total), "0.00", "", ""].map(str::to_owned));
+            fields.extend(last_fields(order, 0));
+            fields.extend([yuan(order.terms.total), String::new()]);
+            push_row(&mut out, &fields);
+            (count, refunded) = (count + 1, refunded + order.terms.total);
+        }
+    }
     if kind != TradeBill::Payments {
         for (refund, succeeded_at) in successful_refunds(ledger) {
             if china_date(succeeded_at) != date {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::china_time;
 use super::delivery::{Message, Notification};
 use super::ledger::Ledger;
-use super::ledger_records::{Order, OrderApi, ProfitSharing, Refund, SharingReceiver, Transfer};
+use super::ledger_records::{Order, OrderApi, ProfitSharing, Refund, SharingReceiver, TradeType, Transfer};
 use super::merchant::{BUYER_OPENID, MCHID};
 use super::resources::{self, BUYER_BALANCE, buyer};
 use super::route_request::text;
@@ -13,8 +13,12 @@ use super::string_enum::string_enum;
 use crate::clock::china_digits;
 use crate::crypto::hash;
 
-/// The payment of an order. The orders of a combined order are paid together and reported once.
+/// The payment of an order. The orders of a combined order are paid together and reported once. A
+/// payment with a code is not reported.
 pub(super) fn payment(ledger: &Ledger, order: &Order) -> Option<Notification> {
+    if order.terms.notify_url.is_empty() {
+        return None;
+    }
     let v3 = |resource| Message::v3("TRANSACTION.SUCCESS", "transaction", resource);
     let message = match order.terms.api {
         OrderApi::V2 => payment_v2(order),
@@ -24,6 +28,13 @@ pub(super) fn payment(ledger: &Ledger, order: &Order) -> Option<Notification> {
         }
     };
     Some(Notification::new(&order.terms.notify_url, message))
+}
+
+/// The failure of a deduction in APIv3. Other failures are not reported.
+pub(super) fn failed_payment(order: &Order) -> Option<Notification> {
+    let is_reported = order.terms.trade_type == TradeType::Deduction && order.terms.api != OrderApi::V2;
+    let message = || Message::v3("TRANSACTION.FAIL", "transaction", resources::transaction(order));
+    is_reported.then(|| Notification::new(&order.terms.notify_url, message()))
 }
 
 /// The success, the closing or the anomaly of a refund. It is sent to the URL of the refund, or
@@ -36,7 +47,7 @@ pub(super) fn refund(ledger: &Ledger, key: &str) -> Option<Notification> {
         (Some(url), OrderApi::V2) => Some(Notification::new(url, refund_v2(order, refund))),
         (url, _) => {
             let url = url.as_ref().unwrap_or(&order.terms.notify_url);
-            Some(Notification::new(url, refund_v3(order, refund)))
+            (!url.is_empty()).then(|| Notification::new(url, refund_v3(order, refund)))
         }
     }
 }
@@ -134,6 +145,10 @@ fn payment_v2(order: &Order) -> Message {
         "transaction_id": transaction_id, "out_trade_no": order.terms.out_trade_no,
         "attach": order.requested("/attach"), "time_end": china_digits(paid_at),
     });
+    let contract_id = order.requested("/contract_id");
+    if !contract_id.is_empty() {
+        fields["contract_id"] = contract_id.into();
+    }
     // It is signed as the order was.
     if order.requested("/sign_type") == hash::HMAC_SHA256 {
         fields["sign_type"] = hash::HMAC_SHA256.into();

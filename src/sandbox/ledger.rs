@@ -37,6 +37,10 @@ pub(super) enum LedgerError {
     InsufficientFunds,
     /// The payment of the order failed.
     PaymentFailed,
+    /// The buyer is still paying the order.
+    Paying,
+    /// The order was taken back.
+    Revoked,
     /// The service does not document this state for orders of this kind.
     NotDocumented,
     /// The order was not placed for profit sharing, or its profit sharing has ended.

@@ -12,8 +12,8 @@ impl Ledger {
         if !self.orders.contains_key(&key) {
             let order = Order {
                 prepay_id: self.next_number("wx", now),
+                state: terms.trade_type.first_state(),
                 terms,
-                state: TradeState::NotPay,
                 payment: None,
                 created_at: now,
                 refunded: 0,
@@ -21,6 +21,7 @@ impl Ledger {
                 frozen: 0,
                 in_sharing: 0,
                 sharing_finished: false,
+                revoked_at: None,
             };
             self.orders.insert(key.clone(), order);
             self.persist_order(&key);
@@ -32,13 +33,10 @@ impl Ledger {
     pub(super) fn check_place(&self, terms: &OrderTerms) -> Result<(), LedgerError> {
         match self.orders.get(&record_key(&terms.owner, &terms.out_trade_no)) {
             None => Ok(()),
-            Some(known) => match known.state {
-                TradeState::Success | TradeState::Refund => Err(LedgerError::AlreadyPaid),
-                TradeState::Closed => Err(LedgerError::Closed),
-                TradeState::PayError => Err(LedgerError::PaymentFailed),
-                TradeState::NotPay if known.terms != *terms => Err(LedgerError::NumberUsed),
-                TradeState::NotPay => Ok(()),
-            },
+            Some(known) => {
+                known.check_unpaid()?;
+                if known.terms == *terms { Ok(()) } else { Err(LedgerError::NumberUsed) }
+            }
         }
     }
 
@@ -101,13 +99,8 @@ impl Ledger {
     /// Whether [`pay`](Self::pay) would accept the payment.
     pub(super) fn check_pay(&self, key: &str, now: i64) -> Result<(), LedgerError> {
         let order = self.orders.get(key).ok_or(LedgerError::NotFound)?;
-        match order.state {
-            TradeState::Success | TradeState::Refund => Err(LedgerError::AlreadyPaid),
-            TradeState::Closed => Err(LedgerError::Closed),
-            TradeState::PayError => Err(LedgerError::PaymentFailed),
-            TradeState::NotPay if order.expires_at().is_some_and(|time| time <= now) => Err(LedgerError::Expired),
-            TradeState::NotPay => Ok(()),
-        }
+        order.check_unpaid()?;
+        if order.expires_at().is_some_and(|time| time <= now) { Err(LedgerError::Expired) } else { Ok(()) }
     }
 
     /// The buyer pays the order. Returns the transaction ID.
@@ -134,6 +127,8 @@ impl Ledger {
     pub(super) fn check_close(&self, key: &str) -> Result<(), LedgerError> {
         match self.orders.get(key).ok_or(LedgerError::NotFound)?.state {
             TradeState::Success | TradeState::Refund => Err(LedgerError::AlreadyPaid),
+            TradeState::Revoked => Err(LedgerError::Revoked),
+            TradeState::UserPaying | TradeState::Accept => Err(LedgerError::Paying),
             TradeState::NotPay | TradeState::PayError | TradeState::Closed => Ok(()),
         }
     }
@@ -148,32 +143,74 @@ impl Ledger {
         Ok(())
     }
 
-    /// Whether [`expire`](Self::expire) and [`fail_payment`](Self::fail_payment) can change the
-    /// order: it waits for its payment.
-    pub(super) fn check_unpaid(&self, key: &str) -> Result<(), LedgerError> {
-        match self.orders.get(key).ok_or(LedgerError::NotFound)?.state {
-            TradeState::NotPay => Ok(()),
-            TradeState::Success | TradeState::Refund => Err(LedgerError::AlreadyPaid),
-            TradeState::PayError => Err(LedgerError::PaymentFailed),
-            TradeState::Closed => Err(LedgerError::Closed),
-        }
+    /// Whether [`expire`](Self::expire) would accept the order.
+    pub(super) fn check_expire(&self, key: &str) -> Result<(), LedgerError> {
+        self.orders.get(key).ok_or(LedgerError::NotFound)?.check_unpaid()?;
+        self.check_close(key)
     }
 
     /// The service closes an order that was not paid in time.
     pub(super) fn expire(&mut self, key: &str) -> Result<(), LedgerError> {
-        self.check_unpaid(key)?;
+        self.check_expire(key)?;
         self.close(key)
     }
 
-    /// The payment of the order fails. The service documents this state for orders of APIv2.
+    /// The payment of the order fails. The service documents this state for orders of APIv2, codes
+    /// and deductions.
     pub(super) fn fail_payment(&mut self, key: &str) -> Result<(), LedgerError> {
-        self.check_unpaid(key)?;
         let order = self.orders.get_mut(key).ok_or(LedgerError::NotFound)?;
-        if order.terms.api != OrderApi::V2 {
+        order.check_unpaid()?;
+        if order.terms.api != OrderApi::V2 && order.terms.trade_type.first_state() == TradeState::NotPay {
             return Err(LedgerError::NotDocumented);
         }
         order.state = TradeState::PayError;
         self.persist_order(key);
         Ok(())
+    }
+
+    /// The merchant takes back an order that is paid with a code. The buyer gets the money back,
+    /// and the order cannot be paid any more. Taken back again, nothing changes.
+    pub(super) fn reverse(&mut self, key: &str, now: i64) -> Result<(), LedgerError> {
+        let order = self.orders.get_mut(key).ok_or(LedgerError::NotFound)?;
+        if !order.terms.trade_type.has_code() {
+            return Err(LedgerError::NotDocumented);
+        }
+        match order.state {
+            TradeState::Revoked => return Ok(()),
+            TradeState::UserPaying => return Err(LedgerError::Paying),
+            TradeState::Refund => return Err(LedgerError::WrongState),
+            TradeState::Success if order.shared > 0 => return Err(LedgerError::WrongState),
+            TradeState::Success => {}
+            TradeState::NotPay | TradeState::Accept | TradeState::PayError | TradeState::Closed => {
+                order.state = TradeState::Revoked;
+                self.persist_order(key);
+                return Ok(());
+            }
+        }
+        let payment = order.payment.as_ref().ok_or(LedgerError::NotPaid)?;
+        let from_available = order.terms.total - order.frozen;
+        if from_available > self.account.available {
+            return Err(LedgerError::InsufficientFunds);
+        }
+        let (id, number, total) = (payment.transaction_id.clone(), order.terms.out_trade_no.clone(), order.terms.total);
+        self.account.frozen -= order.frozen;
+        self.account.available -= from_available;
+        (order.frozen, order.state, order.revoked_at) = (0, TradeState::Revoked, Some(now));
+        self.record_entry(EntryKind::Refund, &id, &number, total, now);
+        self.persist_order(key);
+        Ok(())
+    }
+}
+
+impl Order {
+    /// Whether the order waits for its payment.
+    fn check_unpaid(&self) -> Result<(), LedgerError> {
+        match self.state {
+            TradeState::NotPay | TradeState::UserPaying | TradeState::Accept => Ok(()),
+            TradeState::Success | TradeState::Refund => Err(LedgerError::AlreadyPaid),
+            TradeState::PayError => Err(LedgerError::PaymentFailed),
+            TradeState::Closed => Err(LedgerError::Closed),
+            TradeState::Revoked => Err(LedgerError::Revoked),
+        }
     }
 }

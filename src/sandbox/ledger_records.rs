@@ -11,11 +11,17 @@ string_enum! {
     /// The state of an order. It is `Refund` once a part of the payment was refunded.
     TradeState {
         NotPay = "NOTPAY",
+        /// The buyer has to confirm the payment with a code.
+        UserPaying = "USERPAYING",
+        /// A deduction is accepted and not made yet.
+        Accept = "ACCEPT",
         Success = "SUCCESS",
         Refund = "REFUND",
         Closed = "CLOSED",
         /// The payment failed. The order cannot be paid any more.
         PayError = "PAYERROR",
+        /// The merchant took the order back, and the buyer has the money again.
+        Revoked = "REVOKED",
     }
 }
 
@@ -28,6 +34,9 @@ impl TradeState {
             TradeState::Refund => "转入退款",
             TradeState::Closed => "订单已关闭",
             TradeState::PayError => "支付失败",
+            TradeState::UserPaying => "用户支付中",
+            TradeState::Accept => "已接收，等待扣款",
+            TradeState::Revoked => "已撤销",
         }
     }
 }
@@ -35,10 +44,31 @@ impl TradeState {
 string_enum! {
     /// How the buyer pays.
     TradeType {
+        /// With a code that the merchant scans.
+        Micropay = "MICROPAY",
+        Face = "FACEPAY",
+        /// By a deduction that the buyer agreed to in a contract.
+        Deduction = "PAP",
         Native = "NATIVE",
         Jsapi = "JSAPI",
         App = "APP",
         H5 = "MWEB",
+    }
+}
+
+impl TradeType {
+    /// Whether the merchant pays the order with a code of the buyer, and can take it back.
+    pub(super) fn has_code(self) -> bool {
+        matches!(self, TradeType::Micropay | TradeType::Face)
+    }
+
+    /// The state of a new order.
+    pub(super) fn first_state(self) -> TradeState {
+        match self {
+            TradeType::Micropay | TradeType::Face => TradeState::UserPaying,
+            TradeType::Deduction => TradeState::Accept,
+            TradeType::Native | TradeType::Jsapi | TradeType::App | TradeType::H5 => TradeState::NotPay,
+        }
     }
 }
 
@@ -141,6 +171,9 @@ pub(super) struct Order {
     pub(super) in_sharing: u64,
     /// Whether profit sharing has ended for this order.
     pub(super) sharing_finished: bool,
+    /// When a payment was taken back.
+    #[serde(default)]
+    pub(super) revoked_at: Option<i64>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

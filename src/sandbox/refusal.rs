@@ -106,9 +106,10 @@ impl From<LedgerError> for Refusal {
                 (StatusCode::BAD_REQUEST, "INVALID_REQUEST", "订单不是分账订单，或分账已完结")
             }
             LedgerError::PaymentFailed => (StatusCode::FORBIDDEN, "TRADE_ERROR", "订单支付失败"),
-            LedgerError::WrongState | LedgerError::NotDocumented => {
-                (StatusCode::BAD_REQUEST, "INVALID_REQUEST", "当前状态不允许此操作")
-            }
+            LedgerError::Paying => (StatusCode::BAD_REQUEST, "INVALID_REQUEST", "正在支付中，不能执行此操作"),
+            LedgerError::Revoked => (StatusCode::BAD_REQUEST, "ORDER_CLOSED", "该订单已撤销"),
+            LedgerError::NotDocumented => (StatusCode::BAD_REQUEST, "INVALID_REQUEST", "订单的支付场景不支持该请求"),
+            LedgerError::WrongState => (StatusCode::BAD_REQUEST, "INVALID_REQUEST", "当前状态不允许此操作"),
         };
         Refusal::new(status, code, message)
     }

@@ -18,8 +18,8 @@ use super::state::State;
 use super::stub::{self, StubResponse};
 use super::upload::Upload;
 use super::{
-    api_bills, api_certificates, api_combined_orders, api_echo, api_media, api_member_cards, api_orders,
-    api_profit_sharing, api_refunds, api_statements, api_transfers, documented,
+    api_bills, api_certificates, api_code_payments, api_combined_orders, api_deductions, api_echo, api_media,
+    api_member_cards, api_orders, api_profit_sharing, api_refunds, api_statements, api_transfers, documented,
 };
 
 type Handler = fn(&mut State, &RouteRequest<'_>) -> Result<RouteResponse, Refusal>;
@@ -29,6 +29,10 @@ const ROUTES: &[(&str, &str, Handler)] = &[
     ("POST", "v3/pay/transactions/jsapi", api_orders::place_jsapi),
     ("POST", "v3/pay/transactions/app", api_orders::place_app),
     ("POST", "v3/pay/transactions/h5", api_orders::place_h5),
+    ("POST", "v3/pay/transactions/jsapi-with-contract", api_orders::place_jsapi),
+    ("POST", "v3/pay/transactions/app-with-contract", api_orders::place_app),
+    ("POST", "v3/pay/transactions/codepay", api_code_payments::pay),
+    ("POST", "v3/pay/transactions/out-trade-no/{out_trade_no}/reverse", api_orders::reverse),
     ("GET", "v3/pay/transactions/id/{transaction_id}", api_orders::by_transaction_id),
     ("GET", "v3/pay/transactions/out-trade-no/{out_trade_no}", api_orders::by_out_trade_no),
     ("POST", "v3/pay/transactions/out-trade-no/{out_trade_no}/close", api_orders::close),
@@ -36,6 +40,12 @@ const ROUTES: &[(&str, &str, Handler)] = &[
     ("POST", "v3/pay/partner/transactions/jsapi", api_orders::place_jsapi),
     ("POST", "v3/pay/partner/transactions/app", api_orders::place_app),
     ("POST", "v3/pay/partner/transactions/h5", api_orders::place_h5),
+    ("POST", "v3/pay/partner/transactions/jsapi-with-contract", api_orders::place_jsapi),
+    ("POST", "v3/pay/partner/transactions/app-with-contract", api_orders::place_app),
+    ("POST", "v3/pay/partner/transactions/miniprogram", api_orders::place_in_shop),
+    ("POST", "v3/pay/partner/transactions/scannedpos", api_orders::place_in_shop),
+    ("POST", "v3/pay/partner/transactions/codepay", api_code_payments::pay),
+    ("POST", "v3/pay/partner/transactions/out-trade-no/{out_trade_no}/reverse", api_orders::reverse),
     ("GET", "v3/pay/partner/transactions/id/{transaction_id}", api_orders::by_transaction_id),
     ("GET", "v3/pay/partner/transactions/out-trade-no/{out_trade_no}", api_orders::by_out_trade_no),
     ("POST", "v3/pay/partner/transactions/out-trade-no/{out_trade_no}/close", api_orders::close),
@@ -45,6 +55,10 @@ const ROUTES: &[(&str, &str, Handler)] = &[
     ("POST", "v3/combine-transactions/h5", api_combined_orders::place_h5),
     ("GET", "v3/combine-transactions/out-trade-no/{combine_out_trade_no}", api_combined_orders::query),
     ("POST", "v3/combine-transactions/out-trade-no/{combine_out_trade_no}/close", api_combined_orders::close),
+    ("POST", "v3/papay/pay/transactions/apply", api_deductions::apply),
+    ("POST", "v3/papay/pay/harmony/transactions/apply", api_deductions::apply),
+    ("POST", "v3/papay/insurance-pay/transactions/apply", api_deductions::apply),
+    ("POST", "v3/papay/pay/partner/transactions/apply", api_deductions::apply_by_partner),
     ("POST", "v3/refund/domestic/refunds", api_refunds::refund),
     ("GET", "v3/refund/domestic/refunds/{out_refund_no}", api_refunds::query),
     ("POST", "v3/refund/domestic/refunds/{refund_id}/apply-abnormal-refund", api_refunds::apply_abnormal),

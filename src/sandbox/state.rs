@@ -55,9 +55,11 @@ pub(super) struct State {
     pub(super) member_cards: MemberCards,
 }
 
-/// The new records that stay `PROCESSING` until a control call ends them. Others end at once.
+/// The new records that stay under way until a control call ends them. Others end at once.
 #[derive(Clone, Copy, Default, Serialize)]
 pub(super) struct Hold {
+    /// Payments with a code, and deductions.
+    pub(super) payments: bool,
     pub(super) refunds: bool,
     pub(super) profit_sharings: bool,
 }

@@ -127,6 +127,14 @@ fn handle(
                 documented_v2::respond_if_created(state, call, inbound, request, now)
                     .unwrap_or(Err(V2Refusal::Result("ORDERNOTEXIST", text)))
             }
+            // The contract is remembered like other objects.
+            (Ok(mut response), Some(call)) if path.ends_with("/contractorder") => {
+                let mut remembered = documented_v2::respond(state, call, inbound, request, now)?;
+                if let (Value::Object(all), Value::Object(own)) = (&mut remembered.fields, response.fields.take()) {
+                    all.extend(own);
+                }
+                Ok(V2Response { fields: remembered.fields, ..response })
+            }
             (response, _) => response,
         },
         (None, Some(call)) => documented_v2::respond(state, call, inbound, request, now),

@@ -65,8 +65,10 @@ impl From<LedgerError> for V2Refusal {
             LedgerError::TotalMismatch => ("INVALID_REQUEST", "订单总金额与退款请求中的总金额不一致"),
             LedgerError::InsufficientFunds => ("NOTENOUGH", "余额不足"),
             LedgerError::PaymentFailed => ("TRADE_ERROR", "订单支付失败"),
+            LedgerError::Paying => ("USERPAYING", "正在支付中，不能执行此操作"),
+            LedgerError::Revoked => ("ORDERREVERSED", "订单已撤销"),
+            LedgerError::NotDocumented => ("NOT_ALLOW", "订单的支付场景不支持该请求"),
             LedgerError::NotForSharing
-            | LedgerError::NotDocumented
             | LedgerError::NoRelation
             | LedgerError::AboveRatio
             | LedgerError::WrongState => ("INVALID_REQUEST", "当前状态不允许此操作"),

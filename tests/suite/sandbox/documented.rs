@@ -452,8 +452,9 @@ fn the_samples_of_the_documentation_are_answered() {
     // The numbers of the samples do not fit together, so many are not known.
     let unknown = count(&["NOT_FOUND", "ORDERNOTEXIST", "ORDER_NOT_EXIST", "REFUNDNOTEXIST", "RESOURCE_NOT_EXISTS"]);
     // Rules of the ledger: times that are over, one part of a combined order, a number used twice.
-    let refused = count(&["FAIL", "NO_RELATION", "NO_STATEMENT_EXIST", "OUT_TRADE_NO_USED", "PARAM_ERROR"]);
+    let refused =
+        count(&["FAIL", "NO_RELATION", "NO_STATEMENT_EXIST", "ORDERPAID", "OUT_TRADE_NO_USED", "PARAM_ERROR"]);
     let not_sent = count(&["not sent by the client", "upload"]);
     assert_eq!(outcomes["answered"] + unknown + refused + not_sent, 784, "{outcomes:?}");
-    assert!(outcomes["answered"] >= 590 && refused <= 20 && not_sent <= 8, "{outcomes:?}");
+    assert!(outcomes["answered"] >= 575 && refused <= 35 && not_sent <= 8, "{outcomes:?}");
 }

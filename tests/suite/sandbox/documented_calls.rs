@@ -303,9 +303,21 @@ fn combined_order(number: &str, parts: &str) -> Value {
 }
 
 /// What the handlers of the ledger need: orders that are paid, and numbers of their own.
+/// A payment code.
+const CODE: &str = "120061098828009406";
+
+fn code_payment(number: &str) -> Value {
+    let mut order = native(number, 1, "https://example.com/notify");
+    order["json"].as_object_mut().expect("members").remove("notify_url");
+    order["json"]["payer"] = json!({ "auth_code": CODE });
+    order["json"]["scene_info"] = json!({ "store_info": { "id": "0001" } });
+    order
+}
+
 pub(super) struct Realistic {
     transaction_id: String,
     partner_transaction_id: String,
+    v2_transaction_id: String,
     abnormal_refund_id: String,
     /// The date in China.
     today: String,
@@ -338,7 +350,7 @@ impl Realistic {
             "spbill_create_ip": "127.0.0.1", "notify_url": "https://example.com/notify",
         }});
         client.chain("v2/pay/unifiedorder").post(order).expect("placed");
-        sandbox.pay("paid-v2").expect("paid");
+        let v2_transaction_id = sandbox.pay("paid-v2").expect("paid");
         sandbox.control("hold", &json!({ "refunds": true })).expect("held");
         let refund = json!({ "json": {
             "out_trade_no": Self::PAID, "out_refund_no": "refund-abnormal",
@@ -349,7 +361,7 @@ impl Realistic {
         let ended = sandbox.control("end-refund", &ended).expect("abnormal");
         let abnormal_refund_id = ended["refund_id"].as_str().expect("refund_id").to_owned();
         sandbox.control("hold", &json!({ "refunds": false })).expect("off");
-        Realistic { abnormal_refund_id, transaction_id, partner_transaction_id, today, number: 0 }
+        Realistic { v2_transaction_id, abnormal_refund_id, transaction_id, partner_transaction_id, today, number: 0 }
     }
 
     /// Completes the options of a call of the ledger.
@@ -363,6 +375,22 @@ impl Realistic {
             template.starts_with("v3/pay/transactions/") || template.starts_with("v3/pay/partner/transactions/");
         match template {
             _ if orders && !template.contains('{') => {
+                set("/json/out_trade_no", number.into());
+                set("/json/amount/currency", "CNY".into());
+                if template.ends_with("codepay") {
+                    set("/json/payer/auth_code", CODE.into());
+                }
+            }
+            "v3/pay/transactions/out-trade-no/{out_trade_no}/reverse"
+            | "v3/pay/partner/transactions/out-trade-no/{out_trade_no}/reverse" => {
+                let order = code_payment(&number);
+                client.chain("v3/pay/transactions/codepay").post(order).expect("paid");
+                set("/out_trade_no", number.into());
+                if template.contains("partner") {
+                    set("/json/sub_mchid", MCHID.into());
+                }
+            }
+            _ if template.starts_with("v3/papay/") && template.ends_with("transactions/apply") => {
                 set("/json/out_trade_no", number.into());
                 set("/json/amount/currency", "CNY".into());
             }
@@ -492,6 +520,31 @@ impl Realistic {
                     set(&format!("/xml/{name}"), value.into());
                 }
                 set("/xml/time_expire", "20991231000000".into());
+            }
+            "v2/pay/micropay" | "v2/pay/facepay" => {
+                set("/xml/out_trade_no", format!("{}-v2", template.rsplit('/').next().expect("name")).into());
+                set("/xml/time_expire", "20991231000000".into());
+                if template.ends_with("micropay") {
+                    set("/xml/auth_code", CODE.into());
+                }
+            }
+            "v2/pay/contractorder" | "v2/pay/pappayapply" | "v2/pay/partner/pappayapply" => {
+                set("/xml/out_trade_no", number.into());
+                if template.ends_with("contractorder") {
+                    set("/xml/trade_type", "NATIVE".into());
+                    set("/xml/time_expire", "20991231000000".into());
+                } else {
+                    set("/xml/trade_type", "PAP".into());
+                }
+            }
+            "v2/secapi/pay/reverse" | "v2/secapi/pay/facepayreverse" => {
+                options["xml"].as_object_mut().expect("members").remove("transaction_id");
+                let paid = if template.contains("face") { "facepay-v2" } else { "micropay-v2" };
+                options["xml"]["out_trade_no"] = paid.into();
+            }
+            "v2/pay/facepayquery" | "v2/pay/paporderquery" | "v2/pay/partner/paporderquery" => {
+                options["xml"]["out_trade_no"] = "paid-v2".into();
+                options["xml"]["transaction_id"] = self.v2_transaction_id.as_str().into();
             }
             "v2/pay/orderquery" => {
                 options["xml"].as_object_mut().expect("members").remove("transaction_id");

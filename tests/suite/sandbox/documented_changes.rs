@@ -112,7 +112,7 @@ fn a_number_that_is_only_mentioned_is_not_an_order_or_a_transfer() {
 #[test]
 fn an_order_that_nobody_has_paid_is_not_paid() {
     let (sandbox, client) = start();
-    let order = json!({ "xml/out_trade_no": "signed-1", "xml/total_fee": "150" });
+    let order = json!({ "xml/out_trade_no": "signed-1", "xml/total_fee": "150", "xml/trade_type": "APP" });
     send(&sandbox, &client, "POST", "v2/pay/contractorder", &order).expect("placed");
     let query = json!({ "xml": { "appid": APPID, "mch_id": MCHID, "out_trade_no": "signed-1" } });
     let found = client.chain("v2/pay/orderquery").post(query).expect("found").xml().expect("xml");

@@ -11,6 +11,7 @@ use wechatpay_chain::{Client, Error};
 
 use crate::support::server;
 
+mod code_payments;
 mod data_folder;
 mod documented;
 mod documented_calls;

@@ -44,7 +44,7 @@ fn a_held_refund_ends_as_the_test_says() {
     let (url, receive) = notify_server(vec![]);
     paid_order(&sandbox, &client, native("order-1", 100, "https://example.com/n"));
     let held = control(&sandbox, "hold", &json!({ "refunds": true })).expect("held");
-    assert_eq!(held, json!({ "refunds": true, "profit_sharings": false }));
+    assert_eq!(held, json!({ "payments": false, "refunds": true, "profit_sharings": false }));
     let refunds = client.chain("v3/refund/domestic/refunds");
     let status = |number: &str| get(&client, &format!("v3/refund/domestic/refunds/{number}"), json!({}));
     for (number, amount) in [("r1", 10), ("r2", 20), ("r3", 30)] {
@@ -451,7 +451,7 @@ fn each_state_is_reached_by_a_command() {
         .post(transfer("t1", "https://example.com/n"))
         .expect("created");
     assert!(wxpay("hold").0);
-    assert_eq!(sandbox.overview()["hold"], json!({ "refunds": true, "profit_sharings": true }));
+    assert_eq!(sandbox.overview()["hold"], json!({ "payments": true, "refunds": true, "profit_sharings": true }));
     client
         .chain("v3/refund/domestic/refunds")
         .post(refund("order-1", "r1", 10, "https://example.com/n"))
@@ -472,7 +472,7 @@ fn each_state_is_reached_by_a_command() {
         assert!(succeeded, "{arguments}: {output}");
         assert_eq!(sandbox.overview().pointer(path), Some(&expected), "{arguments}");
     }
-    assert_eq!(sandbox.overview()["hold"], json!({ "refunds": false, "profit_sharings": true }));
+    assert_eq!(sandbox.overview()["hold"], json!({ "payments": true, "refunds": false, "profit_sharings": true }));
     let (succeeded, output) = wxpay("expire order-2");
     assert!(!succeeded && output.contains("is closed"), "{output}");
     sandbox.audit().expect("balanced");
