@@ -24,6 +24,8 @@ pub(crate) mod signing_mistakes;
 pub(crate) mod signing_string;
 pub(crate) mod similar;
 pub(crate) mod template;
+#[cfg(any(feature = "cli", feature = "sandbox"))]
+pub(crate) mod translate;
 pub(crate) mod url;
 pub(crate) mod v2;
 pub(crate) mod verify;

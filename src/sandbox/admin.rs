@@ -4,60 +4,160 @@
 //! machine (against DNS rebinding), the `Origin` must be the sandbox itself, and a change must be
 //! JSON, which other pages cannot send without a preflight request.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, HeaderValue, ORIGIN};
+use http::header::{
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
 use http::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use qrcode::render::svg;
 use serde_json::{Value, json};
 
 use super::admin_actions::{self, CALLS};
+use super::admin_call::owner;
 use super::api_orders::code_url;
+use super::command_text::body_file;
 use super::delivery::is_loopback;
+use super::documented_check::query_fields;
+use super::keys::Keys;
 use super::ledger::Ledger;
-use super::overview;
 use super::state::State;
+use super::{admin_detail, admin_list, overview};
+use crate::proto::translate;
 
-const PAGE: &str = include_str!("page.html");
+/// Which site a request of a browser comes from.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The files of the page: path, media type and text.
+const FILES: [(&str, &str, &str); 4] = [
+    ("/", "text/html; charset=utf-8", include_str!("page.html")),
+    ("/sandbox/page.css", "text/css; charset=utf-8", include_str!("page.css")),
+    ("/sandbox/page_texts.js", "text/javascript; charset=utf-8", include_str!("page_texts.js")),
+    ("/sandbox/page.js", "text/javascript; charset=utf-8", include_str!("page.js")),
+];
+
+/// The fields of responses with texts of the sandbox, which are translated. Texts of the merchant
+/// are in other fields.
+const TEXTS: [&str; 4] = ["error", "explanation", "findings", "outcome"];
 
 /// Whether a path is one of the sandbox's own and not of the service.
 pub(super) fn is_admin_path(path: &str) -> bool {
     path == "/" || path.starts_with("/sandbox/") || path == "/favicon.ico"
 }
 
-/// Responds to a request for such a path.
-pub(super) fn respond(state: &mut State, request: &Request<Bytes>, now: i64) -> Response<Bytes> {
-    if let Err(reason) = check_origin(request) {
-        return error(StatusCode::FORBIDDEN, reason);
+/// The response to a control call. It is completed without the lock of the state.
+pub(super) enum AdminResponse {
+    Json(StatusCode, Value),
+    Other(Response<Bytes>),
+}
+
+impl AdminResponse {
+    fn json(body: Value) -> Self {
+        AdminResponse::Json(StatusCode::OK, body)
     }
-    let path = request.uri().path();
-    let call = path.strip_prefix("/sandbox/").unwrap_or_default();
-    match (request.method(), path) {
-        (&Method::GET, "/") => content("text/html; charset=utf-8", PAGE.into()),
-        (&Method::GET, "/favicon.ico") => content("image/x-icon", Bytes::new()),
-        (&Method::GET, "/sandbox/state") => json_body(&overview::build(state)),
-        (&Method::GET, _) => match call.strip_prefix("qr/") {
-            Some(name) => qr_code(&state.ledger, name.trim_end_matches(".svg")),
-            None => error(StatusCode::NOT_FOUND, CALLS),
-        },
-        (&Method::POST, _) => {
-            let fields = match serde_json::from_slice::<Value>(request.body()) {
-                Ok(fields) if fields.is_object() => fields,
-                _ => return error(StatusCode::BAD_REQUEST, "the body is not a JSON object"),
-            };
-            match admin_actions::run(state, call, &fields, now) {
-                Some(Ok(body)) => json_body(&body),
-                Some(Err(failure)) => error(StatusCode::BAD_REQUEST, failure.message()),
-                None => error(StatusCode::NOT_FOUND, CALLS),
+
+    fn error(status: StatusCode, message: &str) -> Self {
+        AdminResponse::Json(status, json!({ "error": message }))
+    }
+
+    /// Translates the texts into the language that the request accepts. Keys of the merchant, which
+    /// a call may contain by mistake, are replaced.
+    pub(super) fn into_http(self, request: &Request<Bytes>, keys: &Keys) -> Response<Bytes> {
+        let (status, mut body) = match self {
+            AdminResponse::Other(response) => return response,
+            AdminResponse::Json(status, body) => (status, body),
+        };
+        let language = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        if language.is_some_and(|language| language.starts_with("zh")) {
+            translate_texts(&mut body, &mut HashMap::new());
+        }
+        let mut text = body.to_string();
+        for key in [keys.apiv3_text.as_str(), &String::from_utf8_lossy(keys.apiv2.secret.expose())] {
+            text = text.replace(key, "***");
+        }
+        let mut response = content("application/json; charset=utf-8", text.into());
+        *response.status_mut() = status;
+        response
+    }
+}
+
+/// Translates the fields with texts of the sandbox. `known` are the translations so far: the rows
+/// of a table have the same texts.
+fn translate_texts(value: &mut Value, known: &mut HashMap<String, String>) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| translate_texts(item, known)),
+        Value::Object(members) => {
+            for (name, member) in members {
+                match (TEXTS.contains(&name.as_str()), member) {
+                    (true, Value::Array(texts)) => texts.iter_mut().for_each(|text| translate_text(text, known)),
+                    (true, text @ Value::String(_)) => translate_text(text, known),
+                    (_, member) => translate_texts(member, known),
+                }
             }
         }
-        _ => error(StatusCode::NOT_FOUND, CALLS),
+        _ => {}
+    }
+}
+
+fn translate_text(value: &mut Value, known: &mut HashMap<String, String>) {
+    if let Value::String(text) = value {
+        let translated = known.entry(std::mem::take(text)).or_insert_with_key(|text| translate::chinese(text));
+        text.clone_from(translated);
+    }
+}
+
+/// Responds to a request for such a path. `base_uri` is the address at which it was received.
+pub(super) fn respond(state: &mut State, request: &Request<Bytes>, base_uri: &str, now: i64) -> AdminResponse {
+    if let Err(reason) = check_origin(request) {
+        return AdminResponse::error(StatusCode::FORBIDDEN, reason);
+    }
+    match *request.method() {
+        Method::GET => get(state, request.uri().path(), request.uri().query().unwrap_or_default(), base_uri),
+        Method::POST => post(state, request, now),
+        _ => AdminResponse::error(StatusCode::NOT_FOUND, CALLS),
+    }
+}
+
+/// Reads without a change.
+fn get(state: &State, path: &str, query: &str, base_uri: &str) -> AdminResponse {
+    if let Some((_, media_type, text)) = FILES.iter().find(|(file, ..)| *file == path) {
+        return AdminResponse::Other(content(media_type, Bytes::from_static(text.as_bytes())));
+    }
+    if path == "/favicon.ico" {
+        return AdminResponse::Other(content("image/x-icon", Bytes::new()));
+    }
+    let call = path.strip_prefix("/sandbox/").unwrap_or_default();
+    let found = match call.split_once('/') {
+        None if call == "state" => Some(AdminResponse::json(overview::build(state))),
+        Some(("list", table)) => admin_list::list(state, table, query).map(AdminResponse::json),
+        Some(("show", table)) => admin_detail::show(state, table, query, base_uri).map(AdminResponse::json),
+        Some(("body", number)) => request_body(state, number).map(AdminResponse::Other),
+        Some(("qr", name)) => qr_code(&state.ledger, name.trim_end_matches(".svg"), query).map(AdminResponse::Other),
+        _ => return AdminResponse::error(StatusCode::NOT_FOUND, CALLS),
+    };
+    found.unwrap_or_else(|| AdminResponse::error(StatusCode::NOT_FOUND, "there is no such record"))
+}
+
+/// Makes a change.
+fn post(state: &mut State, request: &Request<Bytes>, now: i64) -> AdminResponse {
+    let call = request.uri().path().strip_prefix("/sandbox/").unwrap_or_default();
+    let fields = match serde_json::from_slice::<Value>(request.body()) {
+        Ok(fields) if fields.is_object() => fields,
+        _ => return AdminResponse::error(StatusCode::BAD_REQUEST, "the body is not a JSON object"),
+    };
+    match admin_actions::run(state, call, &fields, now) {
+        Some(Ok(body)) => AdminResponse::json(body),
+        Some(Err(failure)) => AdminResponse::error(StatusCode::BAD_REQUEST, failure.message()),
+        None => AdminResponse::error(StatusCode::NOT_FOUND, CALLS),
     }
 }
 
 /// Refuses requests of web pages from other origins.
 fn check_origin(request: &Request<Bytes>) -> Result<(), &'static str> {
-    let header = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let header = |name: HeaderName| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let host = header(HOST).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     if !is_loopback(name) {
@@ -69,41 +169,44 @@ fn check_origin(request: &Request<Bytes>) -> Result<(), &'static str> {
         return Err("control calls are not accepted from web pages of other origins");
     }
     let content_type = header(CONTENT_TYPE).unwrap_or_default();
+    // Requests of other pages for which a browser sends no `Origin`, such as those of images.
+    let is_foreign = header(SEC_FETCH_SITE).is_some_and(|site| !matches!(site, "same-origin" | "none"));
+    if is_foreign && request.uri().path() != "/" {
+        return Err("control calls are not accepted from web pages of other origins");
+    }
     if request.method() == Method::POST && !content_type.starts_with("application/json") {
         return Err("control calls must be JSON: send Content-Type: application/json");
     }
     Ok(())
 }
 
-fn content(content_type: &'static str, body: Bytes) -> Response<Bytes> {
+fn content(media_type: &'static str, body: Bytes) -> Response<Bytes> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert("x-frame-options", HeaderValue::from_static("DENY"));
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-fn json_body(body: &Value) -> Response<Bytes> {
-    content("application/json; charset=utf-8", body.to_string().into())
+/// The body of a request, to be stored as a file and not shown.
+fn request_body(state: &State, number: &str) -> Option<Response<Bytes>> {
+    let call = state.requests.get(number.parse().ok()?)?;
+    let mut response = content("application/octet-stream", call.received.body.clone());
+    let disposition = format!("attachment; filename=\"{}\"", body_file(call.number));
+    response.headers_mut().insert(CONTENT_DISPOSITION, HeaderValue::try_from(disposition).ok()?);
+    Some(response)
 }
 
-fn error(status: StatusCode, message: &str) -> Response<Bytes> {
-    let mut response = json_body(&json!({ "error": message }));
-    *response.status_mut() = status;
-    response
-}
-
-/// The QR code of a native order. `number` is percent-encoded.
-fn qr_code(ledger: &Ledger, number: &str) -> Response<Bytes> {
-    let number = percent_decode_str(number).decode_utf8_lossy();
-    let key = ledger.find_order_key(&number).or_else(|| ledger.combined_order_keys(&number).into_iter().next());
-    let order = key.and_then(|key| ledger.orders.get(&key));
-    match order.and_then(|order| qrcode::QrCode::new(code_url(&order.prepay_id)).ok()) {
-        Some(code) => {
-            let image = code.render::<svg::Color<'_>>().min_dimensions(180, 180).build();
-            content("image/svg+xml", image.into())
-        }
-        None => error(StatusCode::NOT_FOUND, "the order does not exist"),
-    }
+/// The QR code of a native order. `number` is percent-encoded; the query can name a sub-merchant.
+fn qr_code(ledger: &Ledger, number: &str, query: &str) -> Option<Response<Bytes>> {
+    let (number, fields) = (percent_decode_str(number).decode_utf8_lossy(), Value::from(query_fields(query)));
+    let key = ledger
+        .find_order_key(&number, owner(&fields))
+        .or_else(|| ledger.combined_order_keys(&number).into_iter().next());
+    let order = ledger.orders.get(&key?)?;
+    let code = qrcode::QrCode::new(code_url(&order.prepay_id)).ok()?;
+    let image = code.render::<svg::Color<'_>>().min_dimensions(180, 180).build();
+    Some(content("image/svg+xml", image.into()))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::admin_call::{Done, refusal, required};
+use super::admin_call::{Done, owner, refusal, required};
 use super::delivery::{Message, Notification};
 use super::events::{self, CardEvent};
 use super::fault::Fault;
@@ -15,7 +15,7 @@ use crate::crypto::random;
 use crate::error::Error;
 
 /// The control calls, for an unknown one.
-pub(super) const CALLS: &str = "GET / state qr/{out_trade_no}, POST pay refund confirm expire fail-payment fail-transfer hold end-refund end-profit-sharing limit replay probe notify trigger card fault stub bills, all under /sandbox/";
+pub(super) const CALLS: &str = "GET / state list/{table} show/{table} body/{number} qr/{out_trade_no}, POST pay refund confirm expire fail-payment fail-transfer hold end-refund end-profit-sharing limit replay probe notify trigger card fault clear-faults stub remove-stub bills, all under /sandbox/";
 
 type Action = fn(&mut State, &Value, i64) -> Result<Done, Error>;
 
@@ -36,7 +36,9 @@ const ACTIONS: &[(&str, Action)] = &[
     ("end-profit-sharing", admin_states::end_profit_sharing),
     ("limit", admin_states::limit),
     ("fault", fault),
+    ("clear-faults", clear_faults),
     ("stub", add_stubs),
+    ("remove-stub", remove_stub),
     ("bills", bills),
 ];
 
@@ -62,7 +64,7 @@ pub(super) fn run(state: &mut State, call: &str, fields: &Value, now: i64) -> Op
 fn pay(state: &mut State, fields: &Value, now: i64) -> Result<Done, Error> {
     let number = required(fields, "out_trade_no")?;
     let refusal = |error| refusal("order", number, error);
-    let keys = state.ledger.find_payable_keys(number);
+    let keys = state.ledger.find_payable_keys(number, owner(fields));
     // All of them are paid, or none.
     for key in &keys {
         state.ledger.check_pay(key, now).map_err(refusal)?;
@@ -91,7 +93,7 @@ fn refund(state: &mut State, fields: &Value, now: i64) -> Result<Done, Error> {
         ),
     };
     let refusal = |error| refusal("order", number, error);
-    let key = state.ledger.find_order_key(number).ok_or_else(|| refusal(LedgerError::NotFound))?;
+    let key = state.ledger.find_order_key(number, owner(fields)).ok_or_else(|| refusal(LedgerError::NotFound))?;
     let order = state.ledger.orders.get(&key).ok_or_else(|| refusal(LedgerError::NotFound))?;
     let out_refund_no = format!("page{}", random_text(20)?);
     let new = NewRefund {
@@ -191,6 +193,13 @@ fn fault(state: &mut State, fields: &Value, _: i64) -> Result<Done, Error> {
     Ok(Done::ok())
 }
 
+/// Removes the faults that have not applied yet.
+fn clear_faults(state: &mut State, _: &Value, _: i64) -> Result<Done, Error> {
+    state.response_faults.clear();
+    state.notification_faults.clear();
+    Ok(Done::ok())
+}
+
 /// The night passes for bills: that of today exists from now on.
 fn bills(state: &mut State, _: &Value, _: i64) -> Result<Done, Error> {
     state.early_bills = true;
@@ -199,6 +208,17 @@ fn bills(state: &mut State, _: &Value, _: i64) -> Result<Done, Error> {
 
 fn add_stubs(state: &mut State, fields: &Value, _: i64) -> Result<Done, Error> {
     state.stubs.extend(stub::parse_file(&fields.to_string()).map_err(Error::options)?);
+    Ok(Done::ok())
+}
+
+/// Removes the stubs of a method and a template.
+fn remove_stub(state: &mut State, fields: &Value, _: i64) -> Result<Done, Error> {
+    let (method, template) = (required(fields, "method")?, required(fields, "template")?);
+    let count = state.stubs.len();
+    state.stubs.retain(|stub| !stub.is_of(method, template));
+    if state.stubs.len() == count {
+        return Err(Error::options(format!("there is no stub of {method} {template}")));
+    }
     Ok(Done::ok())
 }
 

@@ -34,6 +34,11 @@ pub(super) fn required<'a>(fields: &'a Value, name: &str) -> Result<&'a str, Err
     }
 }
 
+/// The sub-merchant that a number belongs to, if the fields name one.
+pub(super) fn owner(fields: &Value) -> Option<&str> {
+    Some(text(fields, "sub_mchid")).filter(|owner| !owner.is_empty())
+}
+
 /// Why a change is refused, in words.
 pub(super) fn refusal(what: &str, number: &str, error: LedgerError) -> Error {
     Error::options(format!(

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::admin_call::{Done, refusal, required};
+use super::admin_call::{Done, owner, refusal, required};
 use super::events;
 use super::ledger::LedgerError;
 use super::ledger_records::{ReceiverResult, RefundStatus};
@@ -20,7 +20,7 @@ const MAX_WINDOW: u64 = 86_400;
 pub(super) fn expire(state: &mut State, fields: &Value, _: i64) -> Result<Done, Error> {
     let number = required(fields, "out_trade_no")?;
     let refusal = |error| refusal("order", number, error);
-    let keys = state.ledger.find_payable_keys(number);
+    let keys = state.ledger.find_payable_keys(number, owner(fields));
     keys.iter().try_for_each(|key| state.ledger.check_expire(key)).map_err(refusal)?;
     if keys.is_empty() {
         return Err(refusal(LedgerError::NotFound));
@@ -33,7 +33,7 @@ pub(super) fn expire(state: &mut State, fields: &Value, _: i64) -> Result<Done, 
 pub(super) fn fail_payment(state: &mut State, fields: &Value, _: i64) -> Result<Done, Error> {
     let number = required(fields, "out_trade_no")?;
     let refusal = |error| refusal("order", number, error);
-    let key = state.ledger.find_order_key(number).ok_or_else(|| refusal(LedgerError::NotFound))?;
+    let key = state.ledger.find_order_key(number, owner(fields)).ok_or_else(|| refusal(LedgerError::NotFound))?;
     state.ledger.fail_payment(&key).map_err(refusal)?;
     Ok(Done::ok().notify(state.ledger.orders.get(&key).and_then(events::failed_payment)))
 }
@@ -69,7 +69,7 @@ pub(super) fn end_refund(state: &mut State, fields: &Value, now: i64) -> Result<
     let status = STATUSES.into_iter().find(|known| known.as_str() == status);
     let status = status.ok_or_else(|| Error::options("\"status\" must be SUCCESS, ABNORMAL or CLOSED"))?;
     let refusal = |error| refusal("refund", number, error);
-    let key = state.ledger.find_refund_key(number).ok_or_else(|| refusal(LedgerError::NotFound))?;
+    let key = state.ledger.find_refund_key(number, owner(fields)).ok_or_else(|| refusal(LedgerError::NotFound))?;
     let refund = state.ledger.end_refund(&key, status, now).map_err(refusal)?;
     let body = json!({ "refund_id": refund.refund_id, "status": status.as_str() });
     Ok(Done::new(body).notify(events::refund(&state.ledger, &key)))
@@ -90,7 +90,7 @@ pub(super) fn end_profit_sharing(state: &mut State, fields: &Value, now: i64) ->
     };
     let account = Some(text(fields, "account")).filter(|account| !account.is_empty());
     let refusal = |error| refusal("profit sharing", number, error);
-    let key = state.ledger.find_sharing_key(number).ok_or_else(|| refusal(LedgerError::NotFound))?;
+    let key = state.ledger.find_sharing_key(number, owner(fields)).ok_or_else(|| refusal(LedgerError::NotFound))?;
     let ended = state.ledger.end_sharing(&key, account, (result, reason.as_deref()), now).map_err(refusal)?;
     let sharing = state.ledger.sharings.get(&key).ok_or_else(|| refusal(LedgerError::NotFound))?;
     let done = Done::new(json!({ "order_id": sharing.order_id, "receivers": sharing.receivers }));
@@ -133,12 +133,14 @@ fn fail_reason(fields: &Value, usual: &str, documented: &[String]) -> Result<Str
     }))
 }
 
-fn transfer_reasons(catalog: &Catalog) -> Vec<String> {
+/// The documented reasons for which a transfer fails.
+pub(super) fn transfer_reasons(catalog: &Catalog) -> Vec<String> {
     let notification = catalog.notification("MCHTRANSFER.BILL.FINISHED");
     values(notification.map_or(&[][..], |notification| notification.resource()), &["fail_reason"])
 }
 
-fn sharing_reasons(catalog: &Catalog) -> Vec<String> {
+/// The documented reasons for which a receiver of profit sharing gets nothing.
+pub(super) fn sharing_reasons(catalog: &Catalog) -> Vec<String> {
     let call = catalog.find("POST", "v3/profitsharing/orders");
     values(call.map_or(&[][..], |call| call.response()), &["receivers", "fail_reason"])
 }

@@ -111,6 +111,9 @@ pub(super) struct Delivery {
     pub(super) id: String,
     pub(super) url: String,
     pub(super) message: Message,
+    /// When the notification was caused, in milliseconds since 1970.
+    #[serde(default)]
+    pub(super) created_at: u64,
     pub(super) attempts: Vec<Attempt>,
     /// When the next attempt is due, in milliseconds since 1970. `None` during an attempt and after
     /// the last one.
@@ -122,12 +125,18 @@ pub(super) struct Delivery {
 pub(super) struct Attempt {
     /// Milliseconds since 1970.
     pub(super) at: u64,
+    /// How long it took, in milliseconds.
+    #[serde(default)]
+    pub(super) elapsed: Option<u64>,
     /// The status of the response, if there was one.
     pub(super) status: Option<u16>,
     /// The beginning of the response, or the error.
     pub(super) response: String,
     /// The injected fault.
     pub(super) fault: Option<String>,
+    /// The number of what was sent. It is not persisted.
+    #[serde(skip)]
+    pub(super) sealed: Option<u64>,
 }
 
 impl Delivery {

@@ -7,11 +7,13 @@ use http::header::RETRY_AFTER;
 
 use super::api_version::ApiVersion;
 use super::authenticate::authenticate;
+use super::delivery::milliseconds;
 use super::fault::Fault;
 use super::fault_injection::{self, Transmission};
+use super::mentioned::Mentioned;
 use super::refusal::Refusal;
 use super::request::InboundRequest;
-use super::request_log::{Received, SignatureCheck};
+use super::request_log::{LoggedCall, Received, SentResponse, SignatureCheck};
 use super::response::RouteResponse;
 use super::state::State;
 use super::{routes, sensitive_fields, upload, v2, wire_headers};
@@ -20,6 +22,8 @@ use crate::proto::verify;
 
 /// A signed response, and how it is sent.
 pub(super) struct Dispatched {
+    /// The number of the request in the log.
+    pub(super) number: u64,
     pub(super) response: RouteResponse,
     pub(super) transmission: Transmission,
     /// The explanation for the log of refused signatures.
@@ -58,16 +62,50 @@ pub(super) fn dispatch(state: &mut State, inbound: InboundRequest, now: i64) -> 
         .then(|| RefusedSignature { request_line: request_line(), check: check.clone() });
     let findings = std::mem::take(&mut response.findings);
     let warning = (!findings.is_empty()).then(|| Warning { request_line: request_line(), findings: findings.clone() });
-    let requested_key = inbound.header(verify::SERIAL).map(str::to_owned);
-    state.requests.push(Received::new(inbound.http, response.http.status(), findings), check);
-
+    let number = state.requests.next_number();
+    let status = response.http.status();
     let fault = state.response_faults.pop_front();
-    let signer =
-        fault_injection::apply_before_signing(fault.as_ref(), &mut state.platform, requested_key.as_deref(), now)?;
+    let fault_name = fault.as_ref().map(|fault| format!("{fault:?}"));
+    let transmission = complete(state, &inbound, &mut response, fault, now);
+    let call = state.catalog.find(inbound.http.method(), &documented_url(&inbound));
+    let length = response.generated_file.unwrap_or(response.http.body().len() as u64);
+    state.requests.push(LoggedCall {
+        number,
+        at: milliseconds(),
+        elapsed: None,
+        base_uri: inbound.base_uri.clone(),
+        has_client_certificate: inbound.has_client_certificate,
+        check,
+        response: SentResponse::new(&response.http, length, fault_name),
+        call,
+        mentioned: Mentioned::in_call(call, &inbound, response.http.body()),
+        received: Received::new(inbound.http, status, findings),
+    });
+    Ok(Dispatched { number, response, transmission: transmission?, refused, warning })
+}
+
+/// Signs a response, adds the common headers, and applies the injected fault.
+fn complete(
+    state: &mut State,
+    inbound: &InboundRequest,
+    response: &mut RouteResponse,
+    fault: Option<Fault>,
+    now: i64,
+) -> Result<Transmission, Error> {
+    let requested_key = inbound.header(verify::SERIAL);
+    let signer = fault_injection::apply_before_signing(fault.as_ref(), &mut state.platform, requested_key, now)?;
     response.sign(&signer)?;
     wire_headers::add(response.http.headers_mut(), now)?;
-    let transmission = fault_injection::apply_after_signing(fault, &mut response);
-    Ok(Dispatched { response, transmission, refused, warning })
+    Ok(fault_injection::apply_after_signing(fault, response))
+}
+
+/// The URL by which the catalogue finds a request. The host makes the prefixes of other regions
+/// known; in APIv2 there are none.
+fn documented_url(inbound: &InboundRequest) -> String {
+    match ApiVersion::of_request(inbound) {
+        ApiVersion::V2 => inbound.path().to_owned(),
+        ApiVersion::V3 => format!("https://127.0.0.1{}", inbound.path()),
+    }
 }
 
 /// Why a request is not executed: the time in seconds after which the rate limit admits it, or the

@@ -47,6 +47,11 @@ impl SandboxInner {
         read(&self.lock())
     }
 
+    /// Changes what is not persisted.
+    pub(super) fn change_unpersisted(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.lock());
+    }
+
     /// Changes the state as one transaction, and begins to write the changed rows.
     ///
     /// The rows are passed to the store under the lock, so that they are written in the order of

@@ -1,8 +1,7 @@
 //! Orders in the ledger: placing, finding, paying and closing.
 
 use super::ledger::{Ledger, LedgerError};
-use super::ledger_records::{EntryKind, Order, OrderApi, OrderTerms, Payment, TradeState, record_key};
-use super::merchant::MCHID;
+use super::ledger_records::{EntryKind, Order, OrderApi, OrderTerms, Payment, TradeState, find_key, record_key};
 
 impl Ledger {
     /// Places an order. Placed again on the same terms, it is the same order.
@@ -60,20 +59,16 @@ impl Ledger {
         self.orders.get(self.by_transaction.get(transaction_id)?)
     }
 
-    /// The key of the order with this number: the merchant's own, or else one of a sub-merchant.
-    pub(super) fn find_order_key(&self, out_trade_no: &str) -> Option<String> {
-        let own = record_key(MCHID, out_trade_no);
-        if self.orders.contains_key(&own) {
-            return Some(own);
-        }
-        self.orders.iter().find(|(_, order)| order.terms.out_trade_no == out_trade_no).map(|(key, _)| key.clone())
+    /// The key of the order with this number; see [`find_key`].
+    pub(super) fn find_order_key(&self, out_trade_no: &str, owner: Option<&str>) -> Option<String> {
+        find_key(&self.orders, out_trade_no, owner)
     }
 
     /// The keys of the orders that a buyer pays together: those of a combined order, or a single
     /// order. `number` is the number of the combined order, of one of its orders, or of a single
     /// order.
-    pub(super) fn find_payable_keys(&self, number: &str) -> Vec<String> {
-        let found = self.find_order_key(number);
+    pub(super) fn find_payable_keys(&self, number: &str, owner: Option<&str>) -> Vec<String> {
+        let found = self.find_order_key(number, owner);
         let order = found.as_ref().and_then(|key| self.orders.get(key));
         match order {
             Some(Order { terms: OrderTerms { combine_out_trade_no: None, .. }, .. }) => found.into_iter().collect(),

@@ -4,9 +4,8 @@ use serde_json::Value;
 
 use super::ledger::{Ledger, LedgerError};
 use super::ledger_records::{
-    EntryKind, ProfitSharing, ProfitSharingReturn, Receiver, ReceiverResult, SharingReceiver, record_key,
+    EntryKind, ProfitSharing, ProfitSharingReturn, Receiver, ReceiverResult, SharingReceiver, find_key, record_key,
 };
-use super::merchant::MCHID;
 use super::rows::Table;
 
 /// What happens to the frozen rest of an order after a sharing.
@@ -194,13 +193,9 @@ impl Ledger {
         self.persist_order(order_key);
     }
 
-    /// The key of the sharing with this number: the merchant's own, or else one of a sub-merchant.
-    pub(super) fn find_sharing_key(&self, out_order_no: &str) -> Option<String> {
-        let own = record_key(MCHID, out_order_no);
-        if self.sharings.contains_key(&own) {
-            return Some(own);
-        }
-        self.sharings.iter().find(|(_, sharing)| sharing.out_order_no == out_order_no).map(|(key, _)| key.clone())
+    /// The key of the sharing with this number; see [`find_key`].
+    pub(super) fn find_sharing_key(&self, out_order_no: &str, owner: Option<&str>) -> Option<String> {
+        find_key(&self.sharings, out_order_no, owner)
     }
 
     /// A receiver returns a part of a sharing. Repeated with the same request, it is the same

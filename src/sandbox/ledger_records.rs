@@ -1,10 +1,13 @@
 //! The records of the ledger: orders, refunds, transfers, profit sharing and account entries.
 //! Amounts are in fen, times in seconds since 1970.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::china_time;
+use super::merchant::MCHID;
 use super::string_enum::string_enum;
 
 string_enum! {
@@ -134,6 +137,17 @@ string_enum! {
 /// The key of a record. The merchant's numbers are unique per merchant only.
 pub(super) fn record_key(mchid: &str, number: &str) -> String {
     format!("{mchid}/{number}")
+}
+
+/// The key of the record with this number: of `owner`, or without one the merchant's own, or else
+/// one of a sub-merchant.
+pub(super) fn find_key<T>(records: &BTreeMap<String, T>, number: &str, owner: Option<&str>) -> Option<String> {
+    let key = record_key(owner.unwrap_or(MCHID), number);
+    if records.contains_key(&key) {
+        return Some(key);
+    }
+    let has_number = |key: &&String| key.split_once('/').is_some_and(|(_, known)| known == number);
+    records.keys().find(has_number).filter(|_| owner.is_none()).cloned()
 }
 
 /// What an order was placed with. A repeated request must have the same terms.

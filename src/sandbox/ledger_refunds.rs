@@ -1,8 +1,7 @@
 //! Refunds in the ledger.
 
 use super::ledger::{Ledger, LedgerError};
-use super::ledger_records::{EntryKind, Refund, RefundStatus, TradeState, record_key};
-use super::merchant::MCHID;
+use super::ledger_records::{EntryKind, Refund, RefundStatus, TradeState, find_key, record_key};
 use super::rows::Table;
 
 /// The parameters of a refund.
@@ -139,14 +138,11 @@ impl Ledger {
         Ok(refund)
     }
 
-    /// The key of the refund with this number of the merchant or of the service: the merchant's
-    /// own, or else one of a sub-merchant.
-    pub(super) fn find_refund_key(&self, number: &str) -> Option<String> {
-        let own = record_key(MCHID, number);
-        if self.refunds.contains_key(&own) {
-            return Some(own);
-        }
-        let is_named = |refund: &Refund| refund.out_refund_no == number || refund.refund_id == number;
-        self.refunds.iter().find(|(_, refund)| is_named(refund)).map(|(key, _)| key.clone())
+    /// The key of the refund with this number of the merchant, see [`find_key`], or of the service.
+    pub(super) fn find_refund_key(&self, number: &str, owner: Option<&str>) -> Option<String> {
+        find_key(&self.refunds, number, owner).or_else(|| {
+            let mut refunds = self.refunds.iter();
+            refunds.find(|(_, refund)| refund.refund_id == number).map(|(key, _)| key.clone())
+        })
     }
 }

@@ -51,6 +51,7 @@ mod ledger_transfers;
 mod creatable;
 mod delivery;
 mod fault;
+mod mentioned;
 mod nonces;
 mod numbers;
 mod objects;
@@ -65,6 +66,9 @@ mod stub;
 mod admin;
 mod admin_actions;
 mod admin_call;
+mod admin_detail;
+mod admin_list;
+mod admin_rows;
 mod admin_states;
 mod api_bills;
 mod api_certificates;
@@ -83,6 +87,8 @@ mod api_v2;
 mod api_v2_orders;
 mod authenticate;
 mod bill_text;
+mod body_text;
+mod command_text;
 mod documented;
 mod documented_check;
 mod documented_response;
@@ -387,10 +393,11 @@ impl Sandbox {
         self.inner.keys.platform.public_key()
     }
 
-    /// Returns the newest 20,000 requests, oldest first, including rejected ones.
+    /// Returns the newest requests, oldest first, including rejected ones: up to 20,000, which
+    /// take up to 64 MiB with their responses.
     #[must_use]
     pub fn requests(&self) -> Vec<Received> {
-        self.inner.read(|state| state.requests.received().cloned().collect())
+        self.inner.read(|state| state.requests.calls().map(|call| call.received.clone()).collect())
     }
 
     /// Injects a fault into the next response. If several faults are injected, each response takes

@@ -108,7 +108,7 @@ pub(super) fn verb(path: &str) -> Option<&str> {
 pub(super) fn in_ledger(ledger: &Ledger, name: &str, value: &str) -> Option<Map<String, Value>> {
     let order = |key: Option<&String>| key.and_then(|key| ledger.orders.get(key)).map(resources::transaction);
     let record = match name {
-        "out_trade_no" => order(ledger.find_order_key(value).as_ref()),
+        "out_trade_no" => order(ledger.find_order_key(value, None).as_ref()),
         "transaction_id" => order(ledger.by_transaction.get(value)),
         "combine_out_trade_no" => resources::combined_order(ledger, value),
         "out_refund_no" | "refund_id" => {

@@ -1,8 +1,11 @@
 //! Outbox: the notifications to deliver. A notification enters it in the same transaction as the
 //! change that it reports, and is persisted with that change before anything is sent.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http::{HeaderMap, Request};
 use tokio::sync::Notify;
 
 use super::delivery::{AllowedHosts, Attempt, Delivery, DeliveryOutcome, Notification, milliseconds};
@@ -12,9 +15,25 @@ use crate::proto::url::without_userinfo;
 
 /// How many deliveries are kept.
 const MAX_DELIVERIES: usize = 2000;
+/// How many sealed notifications are kept, for the page.
+const MAX_SEALED: usize = 4000;
+/// How many bytes their bodies take together.
+const MAX_SEALED_BYTES: usize = 16 * 1024 * 1024;
+
+/// A notification as an attempt sent it: encrypted and signed.
+pub(super) struct Sealed {
+    /// They are numbered from 1.
+    pub(super) number: u64,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
 
 pub(super) struct Outbox {
     deliveries: Vec<Delivery>,
+    /// The newest sealed notifications. They are not persisted.
+    sealed: VecDeque<Sealed>,
+    sealed_bytes: usize,
+    sealed_count: u64,
     allowed_hosts: AllowedHosts,
     /// The pauses between attempts are divided by this.
     speed: f64,
@@ -34,13 +53,26 @@ pub(super) struct Due {
 impl Outbox {
     /// Restores persisted deliveries. Attempts that were under way are repeated.
     pub(super) fn new(mut deliveries: Vec<Delivery>, allowed_hosts: AllowedHosts, speed: f64) -> Self {
-        deliveries.sort_by_key(|delivery| delivery.attempts.first().map_or(u64::MAX, |attempt| attempt.at));
+        deliveries.sort_by_key(|delivery| match (delivery.created_at, delivery.attempts.first()) {
+            (0, Some(attempt)) => attempt.at,
+            (0, None) => u64::MAX,
+            (created_at, _) => created_at,
+        });
         for delivery in &mut deliveries {
             if delivery.outcome == DeliveryOutcome::Waiting && delivery.next_at.is_none() {
                 delivery.next_at = Some(0);
             }
         }
-        Outbox { deliveries, allowed_hosts, speed, wake: Arc::default(), changes: ChangeLog::default() }
+        Outbox {
+            deliveries,
+            sealed: VecDeque::new(),
+            sealed_bytes: 0,
+            sealed_count: 0,
+            allowed_hosts,
+            speed,
+            wake: Arc::default(),
+            changes: ChangeLog::default(),
+        }
     }
 
     /// All deliveries that are kept, oldest first.
@@ -62,13 +94,14 @@ impl Outbox {
         let Notification { notify_url: url, message } = notification;
         // The random generator of the operating system does not fail in practice.
         let Ok(id) = random::nonce() else { return };
+        let created_at = milliseconds();
         let (next_at, outcome) = match self.allowed_hosts.check(&url) {
-            Ok(()) => (Some(milliseconds()), DeliveryOutcome::Waiting),
+            Ok(()) => (Some(created_at), DeliveryOutcome::Waiting),
             Err(outcome) => (None, outcome),
         };
         // A URL with a password is not sent to, and not shown by the overview.
         let url = without_userinfo(&url);
-        let delivery = Delivery { id, url, message, attempts: Vec::new(), next_at, outcome };
+        let delivery = Delivery { id, url, message, created_at, attempts: Vec::new(), next_at, outcome };
         self.changes.write(Table::Deliveries, &delivery.id, &delivery);
         self.deliveries.push(delivery);
         self.remove_surplus();
@@ -125,6 +158,26 @@ impl Outbox {
             return None;
         }
         Some(delivery.clone())
+    }
+
+    /// Keeps what an attempt sends, and returns its number.
+    pub(super) fn keep_sealed(&mut self, request: &Request<Bytes>) -> u64 {
+        let (headers, body) = (request.headers().clone(), request.body().clone());
+        self.sealed_bytes += body.len();
+        self.sealed_count += 1;
+        self.sealed.push_back(Sealed { number: self.sealed_count, headers, body });
+        while self.sealed.len() > MAX_SEALED || self.sealed_bytes > MAX_SEALED_BYTES {
+            match self.sealed.pop_front() {
+                Some(oldest) => self.sealed_bytes -= oldest.body.len(),
+                None => break,
+            }
+        }
+        self.sealed_count
+    }
+
+    /// What an attempt sent, if it is still kept.
+    pub(super) fn sealed(&self, attempt: &Attempt) -> Option<&Sealed> {
+        self.sealed.iter().find(|sealed| Some(sealed.number) == attempt.sealed)
     }
 
     /// Records the end of an attempt. `accepted`: the response was one of success.

@@ -45,6 +45,8 @@ pub(super) async fn run(inner: Arc<SandboxInner>) {
 struct Prepared {
     format: Format,
     request: Result<Request<Bytes>, Error>,
+    /// The number of the kept request.
+    sealed: Option<u64>,
     transmission: Transmission,
     /// The injected fault, for the page.
     fault: Option<String>,
@@ -56,8 +58,8 @@ async fn attempt(inner: Arc<SandboxInner>, id: String) {
     if !pending.written().await {
         return;
     }
-    let Some(Prepared { format, request, transmission, fault }) = prepared else { return };
-    let at = milliseconds();
+    let Some(Prepared { format, request, sealed, transmission, fault }) = prepared else { return };
+    let (at, began) = (milliseconds(), Instant::now());
     let response = match request {
         Ok(request) => send(&inner.transport, request, transmission).await,
         Err(error) => Err(error),
@@ -69,7 +71,8 @@ async fn attempt(inner: Arc<SandboxInner>, id: String) {
         }
         Err(error) => (None, error.message().to_owned(), false),
     };
-    let attempt = Attempt { at, status, response, fault };
+    let elapsed = u64::try_from(began.elapsed().as_millis()).ok();
+    let attempt = Attempt { at, elapsed, status, response, fault, sealed };
     // Nothing waits for this row. If it is lost, the notification is sent once more.
     let _ = inner.transact(|state| state.outbox.finish_attempt(&id, attempt, accepted));
 }
@@ -89,7 +92,8 @@ fn prepare(state: &mut State, id: &str) -> Option<Prepared> {
         request.extensions_mut().insert(CallConfig::DEFAULT);
         Ok(request)
     });
-    Some(Prepared { format: message.format, request, transmission, fault: fault_name })
+    let sealed = request.as_ref().ok().map(|request| state.outbox.keep_sealed(request));
+    Some(Prepared { format: message.format, request, sealed, transmission, fault: fault_name })
 }
 
 async fn send(

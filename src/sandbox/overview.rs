@@ -1,4 +1,4 @@
-//! The state as JSON, for the page and `GET /sandbox/state`.
+//! The state as JSON, for `GET /sandbox/state`.
 
 use std::cmp::Reverse;
 
@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::ledger_records::{Order, ProfitSharing, Transfer};
+use super::request_log::LoggedCall;
 use super::state::State;
 
 /// How many rows each table has.
@@ -18,7 +19,7 @@ pub(super) fn build(state: &State) -> Value {
     let refunds = newest(ledger.refunds.values(), |refund| (refund.created_at, &refund.refund_id));
     let sharings = newest(ledger.sharings.values(), |sharing| (sharing.created_at, &sharing.order_id));
     let transfers = newest(ledger.transfers.values(), |transfer| (transfer.created_at, &transfer.transfer_bill_no));
-    let calls = state.requests.checked().take(MAX_ROWS).map(|(number, received, check)| {
+    let calls = state.requests.calls().rev().take(MAX_ROWS).map(|LoggedCall { number, received, check, .. }| {
         json!({
             "number": number, "method": received.method.as_str(), "target": received.target,
             "status": received.status.as_u16(), "valid": check.valid, "expected": check.expected,

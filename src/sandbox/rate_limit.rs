@@ -23,12 +23,13 @@ impl RateLimit {
     /// # Errors
     /// The call exceeds the limit. The value is the time until the next window, in seconds.
     pub(super) fn admit(&mut self, now: i64) -> Result<(), i64> {
-        let ends_at = self.began_at + i64::from(self.seconds);
+        let seconds = i64::from(self.seconds);
         // The clock may have been set back.
-        if now >= ends_at || now < self.began_at {
+        if now >= self.began_at + seconds || now < self.began_at {
             (self.began_at, self.used) = (now, 0);
-        } else if self.used >= self.calls {
-            return Err(ends_at - now);
+        }
+        if self.used >= self.calls {
+            return Err(self.began_at + seconds - now);
         }
         self.used += 1;
         Ok(())
@@ -44,5 +45,6 @@ mod tests {
         let mut limit = RateLimit::new(2, 10);
         let admitted: Vec<_> = [100, 105, 106, 109, 110, 110, 119, 90].map(|now| limit.admit(now)).into();
         assert_eq!(admitted, [Ok(()), Ok(()), Err(4), Err(1), Ok(()), Ok(()), Err(1), Ok(())]);
+        assert_eq!(RateLimit::new(0, 10).admit(100), Err(10));
     }
 }

@@ -1,19 +1,27 @@
-//! The log of received requests, and of what the check of their signatures found.
+//! The log of received requests: what was received, what the check of its signature found, and
+//! what was sent back.
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
+use super::mentioned::Mentioned;
+use crate::catalog::Call;
+
 /// How many requests are kept.
 const MAX_REQUESTS: usize = 20_000;
-/// How many bytes of request bodies are kept.
-const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
-/// How many signature checks are kept, for the page.
-const MAX_CHECKS: usize = 200;
+/// How many bytes they take together: bodies, headers and texts.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// How much of a signed message is kept, in characters.
 const MAX_MESSAGE_CHARS: usize = 4000;
+/// How much of the body of a response is kept, in bytes.
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
+/// What a header takes besides its text, in bytes.
+const HEADER_BYTES: usize = 64;
 
 /// A request as the sandbox received it.
 #[derive(Clone)]
@@ -71,35 +79,121 @@ pub(super) struct SignatureCheck {
     pub(super) reason: String,
 }
 
-/// The newest requests. They are numbered from 1.
-#[derive(Default)]
-pub(super) struct RequestLog {
-    received: VecDeque<Received>,
-    body_bytes: usize,
-    /// The newest checks, with the numbers of their requests.
-    checks: VecDeque<(u64, SignatureCheck)>,
-    count: u64,
-}
-
-impl RequestLog {
-    pub(super) fn push(&mut self, received: Received, mut check: SignatureCheck) {
-        self.count += 1;
-        self.body_bytes += received.body.len();
-        self.received.push_back(received);
-        while self.received.len() > MAX_REQUESTS || (self.body_bytes > MAX_BODY_BYTES && self.received.len() > 1) {
-            if let Some(oldest) = self.received.pop_front() {
-                self.body_bytes -= oldest.body.len();
-            }
+impl SignatureCheck {
+    /// The result in one word: `valid`, `invalid` or `unreadable`.
+    pub(super) fn as_str(&self) -> &'static str {
+        match (self.valid, self.expected.is_empty() && self.reason.is_empty()) {
+            (true, _) => "valid",
+            (false, false) => "invalid",
+            (false, true) => "unreadable",
         }
-        for text in [&mut check.expected, &mut check.signed, &mut check.reason] {
+    }
+
+    fn shorten(&mut self) {
+        for text in [&mut self.expected, &mut self.signed, &mut self.reason] {
             if let Some((at, _)) = text.char_indices().nth(MAX_MESSAGE_CHARS) {
                 text.truncate(at);
                 text.push('…');
             }
         }
-        self.checks.push_back((self.count, check));
-        if self.checks.len() > MAX_CHECKS {
-            self.checks.pop_front();
+    }
+}
+
+/// A response as it was sent, after any injected fault.
+pub(super) struct SentResponse {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    /// The beginning of the body.
+    pub(super) body: Bytes,
+    /// The length of the whole body.
+    pub(super) length: u64,
+    /// The injected fault.
+    pub(super) fault: Option<String>,
+}
+
+impl SentResponse {
+    pub(super) fn new(response: &http::Response<Bytes>, length: u64, fault: Option<String>) -> Self {
+        let body = response.body();
+        let body = match body.get(..MAX_RESPONSE_BYTES) {
+            // A copy, so that the rest of the body is freed.
+            Some(beginning) => Bytes::copy_from_slice(beginning),
+            None => body.clone(),
+        };
+        SentResponse { status: response.status(), headers: response.headers().clone(), body, length, fault }
+    }
+
+    pub(super) fn request_id(&self) -> &str {
+        self.headers.get("request-id").and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+/// A request with its response.
+pub(super) struct LoggedCall {
+    /// The requests are numbered from 1.
+    pub(super) number: u64,
+    /// When the request was received, in milliseconds since 1970.
+    pub(super) at: u64,
+    /// How long the sandbox took, until it began to send the response.
+    pub(super) elapsed: Option<Duration>,
+    /// The URI under which the client reached the sandbox.
+    pub(super) base_uri: Arc<str>,
+    pub(super) has_client_certificate: bool,
+    pub(super) received: Received,
+    pub(super) check: SignatureCheck,
+    pub(super) response: SentResponse,
+    /// The documented call.
+    pub(super) call: Option<&'static Call>,
+    pub(super) mentioned: Mentioned,
+}
+
+impl LoggedCall {
+    /// How many bytes the entry takes, about.
+    fn bytes(&self) -> usize {
+        let headers = |headers: &HeaderMap| {
+            headers.iter().map(|(name, value)| HEADER_BYTES + name.as_str().len() + value.len()).sum::<usize>()
+        };
+        let SignatureCheck { expected, signed, reason, .. } = &self.check;
+        let texts = [&self.received.target, expected, signed, reason].into_iter().chain(&self.received.findings);
+        headers(&self.received.headers)
+            + headers(&self.response.headers)
+            + self.received.body.len()
+            + self.response.body.len()
+            + texts.map(String::len).sum::<usize>()
+            + self.mentioned.bytes()
+            + size_of::<LoggedCall>()
+    }
+}
+
+/// The newest requests.
+#[derive(Default)]
+pub(super) struct RequestLog {
+    calls: VecDeque<LoggedCall>,
+    bytes: usize,
+    count: u64,
+}
+
+impl RequestLog {
+    /// The number of the next request.
+    pub(super) fn next_number(&self) -> u64 {
+        self.count + 1
+    }
+
+    pub(super) fn push(&mut self, mut call: LoggedCall) {
+        self.count += 1;
+        call.check.shorten();
+        self.bytes += call.bytes();
+        self.calls.push_back(call);
+        while self.calls.len() > MAX_REQUESTS || (self.bytes > MAX_BYTES && self.calls.len() > 1) {
+            if let Some(oldest) = self.calls.pop_front() {
+                self.bytes -= oldest.bytes();
+            }
+        }
+    }
+
+    /// Records how long a call took.
+    pub(super) fn set_elapsed(&mut self, number: u64, elapsed: Duration) {
+        if let Some(call) = self.index(number).and_then(|index| self.calls.get_mut(index)) {
+            call.elapsed = Some(elapsed);
         }
     }
 
@@ -109,17 +203,65 @@ impl RequestLog {
     }
 
     /// The requests that are kept, oldest first.
-    pub(super) fn received(&self) -> impl Iterator<Item = &Received> {
-        self.received.iter()
+    pub(super) fn calls(&self) -> impl DoubleEndedIterator<Item = &LoggedCall> + ExactSizeIterator {
+        self.calls.iter()
     }
 
-    /// The requests whose checks are kept, newest first, with their numbers.
-    pub(super) fn checked(&self) -> impl Iterator<Item = (u64, &Received, &SignatureCheck)> {
-        // `received` ends with request number `count`.
-        let before_first = self.count - self.received.len() as u64;
-        self.checks.iter().rev().filter_map(move |(number, check)| {
-            let index = usize::try_from(number.checked_sub(before_first + 1)?).ok()?;
-            Some((*number, self.received.get(index)?, check))
-        })
+    pub(super) fn get(&self, number: u64) -> Option<&LoggedCall> {
+        self.calls.get(self.index(number)?)
+    }
+
+    fn index(&self, number: u64) -> Option<usize> {
+        usize::try_from(number.checked_sub(self.calls.front()?.number)?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(number: u64, target: &str, body: usize) -> LoggedCall {
+        let request = http::Request::builder().uri(target).body(Bytes::from(vec![b'x'; body])).expect("request");
+        let response = http::Response::new(Bytes::from(vec![b'y'; body]));
+        LoggedCall {
+            number,
+            at: 0,
+            elapsed: None,
+            base_uri: "http://127.0.0.1/".into(),
+            has_client_certificate: false,
+            received: Received::new(request, StatusCode::OK, Vec::new()),
+            check: SignatureCheck { expected: "中".repeat(body), ..SignatureCheck::default() },
+            response: SentResponse::new(&response, body as u64, None),
+            call: None,
+            mentioned: Mentioned::default(),
+        }
+    }
+
+    #[test]
+    fn the_memory_of_the_log_is_bounded() {
+        let mut log = RequestLog::default();
+        // Bodies, targets and counts: each alone exceeds the limit.
+        for (target, body, count) in
+            [("/", 3_000_000, 60), (&*format!("/{}", "a".repeat(60_000)), 1, 1500), ("/", 1, 21_000)]
+        {
+            for _ in 0..count {
+                log.push(call(log.next_number(), target, body));
+                assert!(log.calls.len() == 1 || log.bytes <= MAX_BYTES);
+            }
+            assert_eq!(log.bytes, log.calls.iter().map(LoggedCall::bytes).sum::<usize>());
+        }
+        assert_eq!(log.calls.len(), MAX_REQUESTS);
+        assert_eq!(log.count(), 60 + 1500 + 21_000);
+        assert!(log.get(log.count()).is_some() && log.get(log.count() + 1).is_none() && log.get(1).is_none());
+    }
+
+    #[test]
+    fn texts_and_responses_are_cut() {
+        let mut log = RequestLog::default();
+        log.push(call(1, "/", 100_000));
+        let call = log.get(1).expect("the call");
+        assert_eq!(call.check.expected.chars().count(), MAX_MESSAGE_CHARS + 1);
+        assert_eq!((call.response.body.len(), call.response.length), (MAX_RESPONSE_BYTES, 100_000));
+        assert_eq!(call.received.body.len(), 100_000);
     }
 }

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, EXPECT, HeaderValue};
@@ -271,11 +272,12 @@ async fn handle(
         Ok(body) => body,
         Err(status) => return Ok(gateway_error(status)),
     };
+    let began = Instant::now();
     let request = Request::from_parts(parts, body);
     if !connection.is_proxied && admin::is_admin_path(request.uri().path()) {
-        let (response, pending) = inner.transact(|state| admin::respond(state, &request, now()));
+        let (response, pending) = inner.transact(|state| admin::respond(state, &request, &connection.base_uri, now()));
         return match pending.written().await {
-            true => Ok(response.map(ResponseBody::bytes)),
+            true => Ok(response.into_http(&request, &inner.keys).map(ResponseBody::bytes)),
             false => Err(STORE_FAILED.into()),
         };
     }
@@ -286,7 +288,7 @@ async fn handle(
     if !pending.written().await {
         return Err(STORE_FAILED.into());
     }
-    let Dispatched { response, transmission, refused, warning } = dispatched?;
+    let Dispatched { number, response, transmission, refused, warning } = dispatched?;
     if let (Some(log), Some(refused)) = (&inner.refusal_log, &refused) {
         log.write(refused);
     }
@@ -295,12 +297,12 @@ async fn handle(
     }
     let body = response.generated_file.map(ResponseBody::generated_file);
     let response = response.http.map(|bytes| body.unwrap_or_else(|| ResponseBody::bytes(bytes)));
+    if let Transmission::Delayed(time) = transmission {
+        tokio::time::sleep(time).await;
+    }
+    inner.change_unpersisted(|state| state.requests.set_elapsed(number, began.elapsed()));
     match transmission {
-        Transmission::Normal => Ok(response),
-        Transmission::Delayed(time) => {
-            tokio::time::sleep(time).await;
-            Ok(response)
-        }
+        Transmission::Normal | Transmission::Delayed(_) => Ok(response),
         Transmission::CutAfter(bytes) => Ok(response.map(|body| body.cut(bytes))),
         Transmission::Dropped => Err("the connection is closed by an injected fault".into()),
     }

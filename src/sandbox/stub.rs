@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::{Method, StatusCode};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::api_version::ApiVersion;
 use super::path_template;
@@ -38,6 +38,29 @@ impl Stub {
         // Files of APIv2 are requested by POST.
         let method = if version == ApiVersion::V2 { "POST" } else { "GET" };
         Stub { version, method: method.to_owned(), template, response: StubResponse::File(length) }
+    }
+
+    /// The stub for the page: its method, its template and its response.
+    pub(super) fn row(&self) -> Value {
+        let (status, response) = match &self.response {
+            StubResponse::Json(status, response) => (status.as_u16(), response.to_string()),
+            StubResponse::File(length) => (200, format!("{length} B")),
+        };
+        json!({ "method": self.method, "template": self.full_template(), "status": status, "response": response })
+    }
+
+    /// The template with the version of the API, as it was given.
+    fn full_template(&self) -> String {
+        match self.version {
+            ApiVersion::V2 => format!("v2/{}", self.template),
+            ApiVersion::V3 => self.template.clone(),
+        }
+    }
+
+    /// Whether the stub was defined with this method and template.
+    pub(super) fn is_of(&self, method: &str, template: &str) -> bool {
+        let (version, template) = parse_template(template);
+        self.version == version && self.template == template && self.method.eq_ignore_ascii_case(method)
     }
 
     fn matches(&self, version: ApiVersion, method: &Method, path: &str) -> bool {

@@ -19,6 +19,7 @@ mod documented_changes;
 mod notifications;
 mod orders;
 mod page;
+mod page_data;
 mod payouts;
 mod persistence;
 mod proxy;

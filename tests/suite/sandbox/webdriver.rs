@@ -121,20 +121,36 @@ impl Browser {
         assert!(clicked, "{xpath}: {outcome:?}");
     }
 
+    /// Shows a view of the page, such as `orders` or `orders/KEY`.
+    pub(crate) fn visit(&self, hash: &str) {
+        self.run("location.hash = arguments[0];", json!([hash]));
+    }
+
     pub(crate) fn press(&self, table: &str, key: &str, button: &str) {
-        self.click(&format!("//table[@id='{table}']//tr[@data-key='{key}']//button[@class='{button}']"));
+        self.visit(table);
+        self.click(&format!("//table[@data-table='{table}']//tr[@data-key='{key}']//button[@data-call='{button}']"));
     }
 
-    pub(crate) fn open(&self, table: &str, key: &str) {
-        self.click(&format!("//table[@id='{table}']//tr[@data-key='{key}']//summary"));
-    }
-
-    /// The text of a cell, or of the row if `cell` is empty.
+    /// The text of a cell, or of the row if `cell` is empty. The table is shown first.
     pub(crate) fn cell(&self, table: &str, key: &str, cell: &str) -> String {
+        self.visit(table);
         let script = "const [table, key, cell] = arguments;
-            const row = [...document.querySelectorAll(`#${table} tbody tr`)].find(row => row.dataset.key === key);
+            const row = [...document.querySelectorAll(`[data-table=${table}] tbody tr`)].find(row => row.dataset.key === key);
             return (cell ? row?.querySelector('.' + cell) : row)?.innerText ?? '';";
         self.run(script, json!([table, key, cell])).as_str().expect("text").to_owned()
+    }
+
+    /// The text of the page below its header.
+    pub(crate) fn text(&self) -> String {
+        self.run("return document.querySelector('main').innerText;", json!([])).as_str().expect("text").to_owned()
+    }
+
+    /// Shows a view, and asserts that it comes to contain these texts.
+    pub(crate) fn assert_view(&self, hash: &str, expected: &[&str]) {
+        self.visit(hash);
+        for text in expected {
+            assert!(eventually(|| self.text().contains(text)), "{hash}: {text:?} is not in {}", self.text());
+        }
     }
 
     /// Asserts that a cell comes to contain a text.
@@ -153,13 +169,17 @@ impl Browser {
         assert!(eventually(|| matches(&message())), "{expected:?} is not in the message: {}", message());
     }
 
-    /// The title, and the headings of the tables.
-    pub(crate) fn headings(&self) -> Value {
-        // The tables are rendered once the state is loaded.
-        let is_rendered =
-            || self.run("return document.querySelectorAll('thead').length;", json!([])).as_u64().expect("count") == 5;
-        assert!(eventually(is_rendered), "the tables are rendered");
-        self.run("return [...document.querySelectorAll('h1, h2')].map(at => at.textContent);", json!([]))
+    /// The title, and the names of the views.
+    pub(crate) fn headings(&self) -> Vec<String> {
+        let headings = "return [document.querySelector('h1'), ...document.querySelectorAll('nav a')].map(at => at.childNodes[0]?.data);";
+        let mut found = Value::Null;
+        // The names are rendered once the first response is there.
+        let is_rendered = eventually(|| {
+            found = self.run(headings, json!([]));
+            found.as_array().is_some_and(|all| all.len() > 1)
+        });
+        assert!(is_rendered, "the views are rendered");
+        found.as_array().expect("list").iter().filter_map(|text| Some(text.as_str()?.to_owned())).collect()
     }
 
     pub(crate) fn reload(&self) {
@@ -194,7 +214,7 @@ impl Browser {
     pub(crate) fn assert_no_injection(&self) {
         let script = "return [window.hostile ?? null, document.querySelectorAll('script').length,
             [...document.images].filter(image => !image.src.startsWith(location.origin + '/sandbox/qr/')).length];";
-        assert_eq!(self.run(script, json!([])), json!([null, 1, 0]));
+        assert_eq!(self.run(script, json!([])), json!([null, 2, 0]));
     }
 }
 

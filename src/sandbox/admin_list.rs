@@ -1,0 +1,163 @@
+//! The lists of the page: one table of records with search, filters and paging.
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::documented_check::query_fields;
+use super::fault;
+use super::ledger::Ledger;
+use super::state::State;
+use super::trigger;
+
+/// The tables of the page.
+pub(super) const TABLES: [&str; 6] = ["orders", "refunds", "transfers", "sharings", "notifications", "calls"];
+
+/// How many rows a page has, unless the query names another number.
+const PAGE_SIZE: usize = 50;
+const MAX_PAGE_SIZE: usize = 200;
+
+/// A record that a table shows.
+pub(super) trait Listed {
+    /// When it was created, in milliseconds since 1970.
+    fn created_at(&self) -> u64;
+    /// Orders records of the same time.
+    fn number(&self) -> Cow<'_, str>;
+    fn state(&self) -> &str;
+    /// What the second filter selects, such as the trade type of an order.
+    fn kind(&self) -> &str;
+    /// Whether a text that is searched for is in the record. It is in lower case.
+    fn contains(&self, text: &str) -> bool;
+    fn row(&self) -> Value;
+}
+
+/// Whether one of these texts contains another one, which is in lower case.
+pub(super) fn any_contains<'a>(texts: impl IntoIterator<Item = &'a str>, text: &str) -> bool {
+    texts.into_iter().any(|candidate| candidate.to_lowercase().contains(text))
+}
+
+/// What the query of a request selects.
+#[derive(Default)]
+struct Selection {
+    /// In lower case.
+    search: String,
+    state: String,
+    kind: String,
+    /// Milliseconds since 1970.
+    from: u64,
+    until: Option<u64>,
+    /// The pages are numbered from 1.
+    page: usize,
+    size: usize,
+}
+
+impl Selection {
+    fn new(query: &str) -> Self {
+        let fields = query_fields(query);
+        let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
+        let number = |name: &str| text(name).parse::<usize>().ok();
+        Selection {
+            search: text("search").trim().to_lowercase(),
+            state: text("state").to_owned(),
+            kind: text("kind").to_owned(),
+            from: text("from").parse().unwrap_or_default(),
+            until: text("until").parse().ok(),
+            page: number("page").unwrap_or(1).max(1),
+            size: number("size").unwrap_or(PAGE_SIZE).clamp(1, MAX_PAGE_SIZE),
+        }
+    }
+
+    fn selects(&self, record: &impl Listed) -> bool {
+        (self.state.is_empty() || record.state() == self.state)
+            && (self.kind.is_empty() || record.kind() == self.kind)
+            && record.created_at() >= self.from
+            && self.until.is_none_or(|until| record.created_at() <= until)
+            && (self.search.is_empty() || record.contains(&self.search))
+    }
+
+    /// The selected page of a table, newest first.
+    fn page<'a, T: Listed + 'a>(&self, records: impl Iterator<Item = &'a T>) -> Value {
+        let (mut states, mut kinds) = (BTreeMap::<&str, u64>::new(), BTreeMap::<&str, u64>::new());
+        let mut selected = Vec::new();
+        for record in records {
+            *states.entry(record.state()).or_default() += 1;
+            *kinds.entry(record.kind()).or_default() += 1;
+            if self.selects(record) {
+                selected.push(record);
+            }
+        }
+        sort(&mut selected);
+        let pages = selected.len().div_ceil(self.size).max(1);
+        let page = self.page.min(pages);
+        let rows = selected.iter().skip((page - 1) * self.size).take(self.size);
+        states.remove("");
+        kinds.remove("");
+        json!({
+            "rows": rows.map(|record| record.row()).collect::<Value>(),
+            "selected": selected.len(), "page": page, "pages": pages,
+            "states": Vec::from_iter(states), "kinds": Vec::from_iter(kinds),
+        })
+    }
+}
+
+/// Sorts records, newest first.
+pub(super) fn sort<T: Listed>(records: &mut [&T]) {
+    records.sort_by_cached_key(|record| Reverse((record.created_at(), record.number().into_owned())));
+}
+
+/// A page of a table, or what the controls need; `None` if there is no such table.
+pub(super) fn list(state: &State, table: &str, query: &str) -> Option<Value> {
+    let selection = Selection::new(query);
+    let Ledger { orders, refunds, transfers, sharings, .. } = &state.ledger;
+    let mut list = match table {
+        "orders" => selection.page(orders.values()),
+        "refunds" => selection.page(refunds.values()),
+        "transfers" => selection.page(transfers.values()),
+        "sharings" => selection.page(sharings.values()),
+        "notifications" => selection.page(state.outbox.deliveries().iter()),
+        "calls" => selection.page(state.requests.calls()),
+        "controls" => controls(state),
+        _ => return None,
+    };
+    for (name, value) in summary(state) {
+        list[name] = value;
+    }
+    Some(list)
+}
+
+/// What each page shows: the account, and how many records each table has.
+pub(super) fn summary(state: &State) -> [(&'static str, Value); 2] {
+    let ledger = &state.ledger;
+    let counts = [
+        ledger.orders.len(),
+        ledger.refunds.len(),
+        ledger.transfers.len(),
+        ledger.sharings.len(),
+        state.outbox.deliveries().len(),
+        state.requests.calls().len(),
+    ];
+    let mut totals: BTreeMap<&str, usize> = TABLES.into_iter().zip(counts).collect();
+    totals.insert("controls", state.response_faults.len() + state.notification_faults.len());
+    [("account", json!(ledger.account)), ("totals", json!(totals))]
+}
+
+/// The pending faults, the stubs, and the names that controls offer.
+fn controls(state: &State) -> Value {
+    let events: Vec<_> = trigger::list(state.catalog)
+        .into_iter()
+        .flat_map(|(names, title)| {
+            names.split(", ").map(|name| json!({ "event": name, "title": title })).collect::<Vec<_>>()
+        })
+        .collect();
+    json!({
+        "faults": {
+            "answer": state.response_faults.iter().map(|fault| format!("{fault:?}")).collect::<Vec<_>>(),
+            "notification": state.notification_faults.iter().map(|fault| format!("{fault:?}")).collect::<Vec<_>>(),
+        },
+        "fault_names": fault::NAMES.split(", ").collect::<Vec<_>>(),
+        "stubs": state.stubs.iter().map(super::stub::Stub::row).collect::<Vec<_>>(),
+        "events": events, "hold": state.hold, "limit": state.rate_limit,
+    })
+}

@@ -1,0 +1,154 @@
+//! Logged calls as commands for a shell. They contain no key: `curl` repeats the request with its
+//! signature, and `wxpay req` signs it anew with the key of its own settings.
+
+use http::HeaderMap;
+use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, TRANSFER_ENCODING};
+use percent_encoding::percent_decode_str;
+
+use super::body_text::{MAX_SHOWN_BYTES, is_binary};
+use super::documented_check::{query_fields, variables};
+use super::request_log::LoggedCall;
+use crate::proto::verify::SERIAL;
+use crate::proto::xml;
+
+/// Headers that curl sends itself, or that only concern the connection.
+const OMITTED: [http::HeaderName; 6] = [HOST, CONTENT_LENGTH, CONNECTION, ACCEPT_ENCODING, EXPECT, TRANSFER_ENCODING];
+
+/// The name of the file that the body of a request is downloaded as.
+pub(super) fn body_file(number: u64) -> String {
+    format!("request-{number}.bin")
+}
+
+/// The request as a curl command, with its headers and its body byte for byte. `base_uri` is the
+/// address of the sandbox.
+pub(super) fn curl(call: &LoggedCall, base_uri: &str) -> String {
+    let received = &call.received;
+    // Not a host of the service: without the proxy, that would be the real one.
+    let own_tls = call.has_client_certificate.then_some(&*call.base_uri).filter(|uri| uri.contains("://127.0.0.1:"));
+    let base_uri = own_tls.unwrap_or(base_uri);
+    let url = format!("{}{}", base_uri.trim_end_matches('/'), received.target);
+    let mut parts = vec![format!("curl --globoff -X {} {}", received.method, quoted(&url))];
+    if base_uri.starts_with("https:") {
+        parts.push("--cacert root_cert.pem".to_owned());
+    }
+    if own_tls.is_some() {
+        parts.push("--cert apiclient_cert.pem --key apiclient_key.pem".to_owned());
+    }
+    parts.extend(headers(&received.headers).map(|header| format!("-H {}", quoted(&header))));
+    if !received.body.is_empty() {
+        if !received.headers.contains_key(CONTENT_TYPE) {
+            // Otherwise curl adds one.
+            parts.push("-H 'Content-Type:'".to_owned());
+        }
+        parts.push(match text(&received.body) {
+            Some(body) => format!("--data-raw {}", quoted(body)),
+            None => format!("--data-binary @{}", body_file(call.number)),
+        });
+    }
+    parts.join(" \\\n  ")
+}
+
+fn headers(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    let sent = headers.iter().filter(|(name, _)| !OMITTED.contains(name) && !name.as_str().starts_with("proxy-"));
+    sent.filter_map(|(name, value)| Some(format!("{}: {}", title_case(name.as_str()), value.to_str().ok()?)))
+}
+
+/// A header name as it is usually written.
+pub(super) fn title_case(name: &str) -> String {
+    if name == "request-id" {
+        return "Request-ID".to_owned();
+    }
+    let word = |word: &str| {
+        let (first, rest) = word.split_at_checked(1).unwrap_or(("", word));
+        first.to_ascii_uppercase() + rest
+    };
+    name.split('-').map(word).collect::<Vec<_>>().join("-")
+}
+
+/// The request as a command of `wxpay`; `None` for an upload, and for a body that is not text.
+pub(super) fn wxpay_req(call: &LoggedCall) -> Option<String> {
+    let received = &call.received;
+    let (path, query) = received.target.split_once('?').unwrap_or((&received.target, ""));
+    let body = text(&received.body)?;
+    let xml = if body.trim_start().starts_with('<') { Some(xml::read(body.as_bytes()).ok()?) } else { None };
+    let is_v2 = xml.is_some() || !path.split('/').take(3).any(|segment| segment == "v3");
+    let (template, variables) = template(call, path, is_v2);
+    let mut parts = vec![format!("wxpay req -X {} {}", received.method, quoted(&template))];
+    parts.extend(variables.iter().map(|(name, value)| format!("--var {}", quoted(&format!("{name}={value}")))));
+    for (name, value) in query_fields(query) {
+        match value.as_str() {
+            _ if is_v2 && is_signed_anew(&name) => {}
+            Some(value) => parts.push(format!("--query {}", quoted(&format!("{name}={value}")))),
+            // A list or an object has no form on the command line.
+            None => return None,
+        }
+    }
+    // The key that encrypted the fields of the body.
+    if let Some(serial) = received.headers.get(SERIAL).and_then(|value| value.to_str().ok()) {
+        parts.push(format!("-H {}", quoted(&format!("Wechatpay-Serial: {serial}"))));
+    }
+    match xml {
+        Some(mut fields) => {
+            fields.retain(|name, _| !is_signed_anew(name));
+            parts.push(format!("--xml {}", quoted(&serde_json::Value::from(fields).to_string())));
+        }
+        None if body.is_empty() => {}
+        None => {
+            serde_json::from_str::<serde::de::IgnoredAny>(body).ok()?;
+            parts.push(format!("--json {}", quoted(body.trim())));
+        }
+    }
+    if call.has_client_certificate {
+        parts.push("--security".to_owned());
+    }
+    Some(parts.join(" \\\n  "))
+}
+
+/// Fields of APIv2 that `wxpay req` adds.
+fn is_signed_anew(name: &str) -> bool {
+    matches!(name, "sign" | "nonce_str")
+}
+
+/// The path template of a request, and its variables. A path that is not documented has a variable
+/// for each segment with other characters than those of a name, so that it is sent as it is.
+fn template(call: &LoggedCall, path: &str, is_v2: bool) -> (String, Vec<(String, String)>) {
+    if let Some((documented, template)) = call.call.and_then(|call| Some((call, call.template()?))) {
+        return (template.to_owned(), variables(documented, path));
+    }
+    let mut variables = Vec::new();
+    let is_name = |segment: &str| segment.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+    let segments = path.trim_start_matches('/').split('/').map(|segment| {
+        if is_name(segment) {
+            return segment.to_owned();
+        }
+        let name = format!("part{}", variables.len() + 1);
+        variables.push((name.clone(), percent_decode_str(segment).decode_utf8_lossy().into_owned()));
+        format!("{{{name}}}")
+    });
+    let template = segments.collect::<Vec<_>>().join("/");
+    (if is_v2 { format!("v2/{template}") } else { template }, variables)
+}
+
+/// A body that fits on a command line: text without control characters, which a terminal might
+/// execute.
+fn text(body: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(body).ok().filter(|text| text.len() <= MAX_SHOWN_BYTES)?;
+    (!text.contains(is_binary)).then_some(text)
+}
+
+/// A word of a POSIX shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_words() {
+        assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
+        assert_eq!(title_case("wechatpay-serial"), "Wechatpay-Serial");
+        assert_eq!((text(b"a\x1b[2J"), text(b"\xff"), text(b"a\n")), (None, None, Some("a\n")));
+    }
+}
