@@ -265,8 +265,9 @@ fn the_page_shows_the_state_and_its_controls_work() {
 fn assert_states(browser: &Browser, sandbox: &Sandbox, client: &wechatpay_chain::Client, url: &str) {
     browser.assert_view("controls", &["Hold refunds", "No limit"]);
     browser.click("//button[.='Hold refunds']");
-    let is_pressed =
-        || browser.run("return document.querySelector('[data-call=hold]').ariaPressed;", json!([])) == "true";
+    let is_pressed = || {
+        browser.run("return [...document.querySelectorAll('[data-call=hold]')].find(at => at.textContent === 'Hold refunds')?.ariaPressed;", json!([])) == "true"
+    };
     assert!(eventually(is_pressed), "held");
     let order = format!("{MCHID}/order-o2");
     browser.press("orders", &order, "refund");
