@@ -64,11 +64,8 @@ impl Service<http::Request<Bytes>> for HttpService {
     }
 
     fn call(&mut self, request: http::Request<Bytes>) -> ResponseFuture {
-        let service = self.clone();
-        Box::pin(async move {
-            let mut sending = std::pin::pin!(service.send(request));
-            std::future::poll_fn(|context| runtime::on_io_runtime(|| sending.as_mut().poll(context))).await
-        })
+        let mut sending = Box::pin(self.clone().send(request));
+        Box::pin(std::future::poll_fn(move |context| runtime::on_io_runtime(|| sending.as_mut().poll(context))))
     }
 }
 
@@ -115,7 +112,7 @@ async fn receive(
     let collected_first = !success
         || covers == Covers::Body
         || (config.signing.is_v2() && covers == Covers::Nothing && body.begins_with_markup(deadlines).await?);
-    let digest = match covers {
+    let signed_digest = || match covers {
         // A missing or repeated header is an error of the verifying layer.
         Covers::StatementSha1 => {
             verify::statement(&parts.headers).ok().map(|(sha1, _)| FileDigest::new(Algorithm::Sha1, sha1))
@@ -125,16 +122,12 @@ async fn receive(
     let mut received = None;
     let (collected, location) = match config.sink {
         Some(slot) if !collected_first => {
-            let mut sink = slot
-                .take()
-                .ok_or_else(|| Error::new(ErrorKind::Sink, "a layer repeated a call whose sink was used already"))?;
-            if let Some(digest) = digest {
-                sink.check(digest);
-            }
-            slot.put(write(sink, &mut body, deadlines).await?);
+            // Boxed, because most calls do not need this large future.
+            Box::pin(write(slot, signed_digest(), &mut body, deadlines)).await?;
             (Bytes::new(), BodyLocation::Sink)
         }
         None if config.stream && !collected_first => {
+            let digest = signed_digest();
             let stream = BodyStream::new(ConnectionSource { body, deadlines, digest, received: 0 });
             (Bytes::new(), BodyLocation::Stream(Slot::new(stream)))
         }
@@ -191,7 +184,7 @@ async fn collect(body: &mut ResponseBody, deadlines: Deadlines) -> Result<Bytes,
 }
 
 /// Decodes a body in memory.
-fn decode(mut decoder: Decoder, received: Bytes) -> Result<Bytes, Error> {
+fn decode(mut decoder: Box<Decoder>, received: Bytes) -> Result<Bytes, Error> {
     let mut decoded = BytesMut::new();
     decoder.push(received);
     while let Some(piece) = decoder.next()? {
@@ -220,7 +213,19 @@ fn check_file_length(length: u64) -> Result<(), Error> {
     Err(Error::new(ErrorKind::TooLarge, message))
 }
 
-async fn write(sink: OpenSink, body: &mut ResponseBody, deadlines: Deadlines) -> Result<OpenSink, Error> {
+/// Writes the body to the sink in a slot, and puts the sink back.
+async fn write(
+    slot: Slot<OpenSink>,
+    digest: Option<FileDigest>,
+    body: &mut ResponseBody,
+    deadlines: Deadlines,
+) -> Result<(), Error> {
+    let mut sink = slot
+        .take()
+        .ok_or_else(|| Error::new(ErrorKind::Sink, "a layer repeated a call whose sink was used already"))?;
+    if let Some(digest) = digest {
+        sink.check(digest);
+    }
     let mut writer = SinkWriter::start(sink);
     let mut received = 0;
     while let Some(piece) = body.next(deadlines).await? {
@@ -231,7 +236,8 @@ async fn write(sink: OpenSink, body: &mut ResponseBody, deadlines: Deadlines) ->
             break;
         }
     }
-    writer.finish().await
+    slot.put(writer.finish().await?);
+    Ok(())
 }
 
 /// The body of a connection, as the source of a [`BodyStream`].

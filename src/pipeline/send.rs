@@ -12,6 +12,7 @@ use http::{Method, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tower::ServiceExt;
+use tracing::Instrument;
 
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::call_config::CallConfig;
@@ -135,7 +136,8 @@ impl Pipeline {
         let span = trace::span(&method, &template, call.request.uri());
         #[cfg(feature = "metrics")]
         let active = metrics::ActiveCall::start(&method, &template, call.request.uri());
-        let result = trace::call(span, self.send_within_timeout(call)).await;
+        let result = self.send_within_timeout(call).instrument(span.clone()).await;
+        trace::result(&span, &result);
         #[cfg(feature = "metrics")]
         active.end(&result);
         match result {

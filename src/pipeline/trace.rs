@@ -28,7 +28,7 @@
 use std::time::{Duration, Instant};
 
 use http::{Method, Uri};
-use tracing::{Instrument, Span, debug, field::Empty, info, info_span, warn};
+use tracing::{Span, debug, field::Empty, info, info_span, warn};
 
 use crate::crypto::Certificate;
 use crate::error::{Error, ErrorKind};
@@ -79,21 +79,16 @@ pub(crate) fn span(method: &Method, template: &str, uri: &Uri) -> Span {
     )
 }
 
-/// Runs a call within its span, and records its result.
-pub(crate) async fn call(span: Span, call: impl Future<Output = Result<Response, Error>>) -> Result<Response, Error> {
-    let result = call.instrument(span.clone()).await;
-    if let Err(error) = &result {
+/// Records the result of a call on its span, and reports a failed verification.
+pub(crate) fn result(span: &Span, result: &Result<Response, Error>) {
+    if let Err(error) = result {
         if error.kind() == ErrorKind::Verification {
             span.in_scope(|| warn!(target: TARGET, reason = error.message(), "a response failed verification"));
         }
     }
-    if !span.is_disabled() {
-        record(&span, &result);
+    if span.is_disabled() {
+        return;
     }
-    result
-}
-
-fn record(span: &Span, result: &Result<Response, Error>) {
     if let Some(error_type) = error_type(result) {
         span.record("error.type", &*error_type);
         span.record("otel.status_code", "ERROR");

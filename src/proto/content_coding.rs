@@ -25,7 +25,7 @@ pub(crate) struct Decoder {
 
 impl Decoder {
     /// The decoder for a response with these headers; `None` if its body is not encoded.
-    pub(crate) fn new(headers: &HeaderMap) -> Result<Option<Self>, Error> {
+    pub(crate) fn new(headers: &HeaderMap) -> Result<Option<Box<Self>>, Error> {
         let mut codings = Vec::new();
         for value in headers.get_all(CONTENT_ENCODING) {
             // A value that is not text cannot name a supported coding.
@@ -36,7 +36,8 @@ impl Decoder {
         match codings.iter().map(String::as_str).collect::<Vec<_>>()[..] {
             [] => Ok(None),
             ["gzip" | "x-gzip"] => {
-                Ok(Some(Decoder { gzip: MultiGzDecoder::new(Vec::new()), received: Bytes::new(), is_empty: true }))
+                let gzip = MultiGzDecoder::new(Vec::new());
+                Ok(Some(Box::new(Decoder { gzip, received: Bytes::new(), is_empty: true })))
             }
             _ => {
                 let message = format!(

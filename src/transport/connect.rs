@@ -325,6 +325,15 @@ impl SocketHandle {
     pub(super) fn pending(&self) -> Pending {
         self.lock().pending()
     }
+
+    /// Notes the time if there is nothing to read, for [`arrived_after`](Self::arrived_after). tokio
+    /// does not ask the system before its runtime was driven, so there may be data.
+    pub(super) fn note_if_empty(&self) {
+        let mut state = self.lock();
+        if state.was_empty.elapsed() > PRECISION {
+            state.pending();
+        }
+    }
 }
 
 impl SocketState {
@@ -411,9 +420,6 @@ impl Read for Socket {
         let read = state.poll(|stream| stream.poll_read(context, into));
         if read.is_ready() {
             state.arrived_after = state.was_empty;
-        } else if state.was_empty.elapsed() > PRECISION {
-            // tokio does not ask the system before its runtime was driven, so there may be data.
-            state.pending();
         }
         read
     }

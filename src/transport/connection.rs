@@ -216,6 +216,9 @@ impl Connection {
             let _ = self.poll(&mut hypers);
             output = poll(&mut hypers);
         }
+        if output.is_pending() {
+            self.socket.note_if_empty();
+        }
         if self.wake_ups.end_poll() && output.is_pending() {
             context.waker().wake_by_ref();
         }

@@ -122,10 +122,10 @@ impl HttpClient {
             // PHP sends this header too. Some gateways refuse a POST without a length.
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let began = Instant::now();
-        if let Some(template) = &config.debug {
+        let began = config.debug.as_ref().map(|template| {
             verbose::print(&verbose::request(&request, template));
-        }
+            Instant::now()
+        });
         let sending = std::pin::pin!(send_on(&pools.pool, target, request.map(Full::new), config));
         let response = if read_timeout.is_zero() {
             sending.await?
@@ -142,7 +142,7 @@ impl HttpClient {
                 Error::new(ErrorKind::Timeout, message)
             })??
         };
-        if config.debug.is_some() {
+        if let Some(began) = began {
             verbose::print(&verbose::response(&response, began.elapsed()));
         }
         Ok(response)
@@ -202,7 +202,8 @@ async fn send_on(
         let (mut pooled, is_new) = match pool.checkout(target).await {
             Some(idle) => (idle, false),
             None => {
-                let opened = pool.open(target, config.connect_timeout).await;
+                // Boxed, because most calls do not need this large future.
+                let opened = Box::pin(pool.open(target, config.connect_timeout)).await;
                 (opened.map_err(|source| connect_error(target, &pool.connector, source))?, true)
             }
         };
@@ -262,8 +263,8 @@ impl ResponseBody {
     }
 
     /// Decodes the body from now on.
-    pub(crate) fn decode(&mut self, decoder: Decoder) {
-        self.decoder = Some(Box::new(decoder));
+    pub(crate) fn decode(&mut self, decoder: Box<Decoder>) {
+        self.decoder = Some(decoder);
     }
 
     /// The next piece of data within the deadlines, or `None` at the end of the body.
