@@ -64,8 +64,11 @@ impl Service<http::Request<Bytes>> for HttpService {
     }
 
     fn call(&mut self, request: http::Request<Bytes>) -> ResponseFuture {
-        let mut sending = Box::pin(self.clone().send(request));
-        Box::pin(std::future::poll_fn(move |context| runtime::on_io_runtime(|| sending.as_mut().poll(context))))
+        let service = self.clone();
+        Box::pin(async move {
+            let mut sending = std::pin::pin!(service.send(request));
+            std::future::poll_fn(|context| runtime::on_io_runtime(|| sending.as_mut().poll(context))).await
+        })
     }
 }
 

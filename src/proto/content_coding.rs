@@ -103,7 +103,7 @@ mod tests {
         encoder.finish().expect("memory")
     }
 
-    fn decoder(values: &[&str]) -> Result<Option<Decoder>, Error> {
+    fn decoder(values: &[&str]) -> Result<Option<Box<Decoder>>, Error> {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(CONTENT_ENCODING, HeaderValue::from_bytes(value.as_bytes()).expect("value"));
