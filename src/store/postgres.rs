@@ -20,7 +20,7 @@ use super::{Claim, ReplayStore, Store};
 use crate::crypto::{decode, random};
 use crate::error::{BoxError, Error};
 use crate::transport::runtime;
-use crate::transport::{BoxFuture, connect};
+use crate::transport::{BoxFuture, tls};
 
 /// The time limit for opening a connection, and for one statement.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -96,7 +96,7 @@ impl PostgresStore {
     }
 
     fn with(config: Config, roots: &[CertificateDer<'static>], table: Arc<str>) -> Result<Self, Error> {
-        let tls = PostgresTls(Arc::new(connect::tls_config(roots)?.with_no_client_auth()));
+        let tls = PostgresTls(Arc::new(tls::client_config(roots)?.with_no_client_auth()));
         Ok(PostgresStore { table, server: Arc::new(Server { config, tls, connection: Mutex::default() }) })
     }
 

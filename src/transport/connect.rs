@@ -20,8 +20,7 @@ use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
-use rustls::client::WantsClientCert;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use rustls_pki_types::CertificateDer;
 use socket2::SockRef;
 use tokio::net::TcpStream;
@@ -31,7 +30,8 @@ use tower::{Service, ServiceExt};
 use crate::clock::Moment;
 use crate::crypto::identity::Identity;
 use crate::error::{BoxError, Error};
-use crate::transport::proxy::{Proxied, Proxy, roots_of_environment};
+use crate::transport::proxy::{Proxied, Proxy};
+use crate::transport::tls::client_config;
 use crate::transport::{BoxFuture, runtime};
 
 /// Opens connections for the pool. A clone shares all settings.
@@ -58,7 +58,7 @@ impl Connector {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(Duration::from_secs(60)));
-        let tls = Arc::new(tls_config(roots)?.with_no_client_auth());
+        let tls = Arc::new(client_config(roots)?.with_no_client_auth());
         let tls_to_target = Arc::clone(&tls);
         let tcp = SocketConnector(tcp);
         Ok(Connector(Arc::new(ConnectorInner {
@@ -74,10 +74,11 @@ impl Connector {
 
     /// A connector that presents a client certificate to the service. A proxy does not get it.
     pub(crate) fn with_client_certificate(&self, identity: Identity) -> Result<Self, Error> {
-        let tls = tls_config(&self.0.roots)?.with_client_auth_cert(identity.chain, identity.key).map_err(|source| {
-            Error::config(format!("the certificate and the key do not match, or are damaged: {source}"))
-                .with_source(source)
-        })?;
+        let tls =
+            client_config(&self.0.roots)?.with_client_auth_cert(identity.chain, identity.key).map_err(|source| {
+                Error::config(format!("the certificate and the key do not match, or are damaged: {source}"))
+                    .with_source(source)
+            })?;
         Ok(Connector(Arc::new(ConnectorInner { tls_to_target: Arc::new(tls), ..ConnectorInner::clone(&self.0) })))
     }
 
@@ -134,24 +135,6 @@ impl Connector {
         value.set_sensitive(true);
         Some(value)
     }
-}
-
-/// A TLS configuration that trusts the roots of Mozilla, of the environment and of the caller.
-pub(crate) fn tls_config(
-    roots: &[CertificateDer<'static>],
-) -> Result<rustls::ConfigBuilder<ClientConfig, WantsClientCert>, Error> {
-    let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    store.add_parsable_certificates(roots_of_environment());
-    for root in roots {
-        store.add(root.clone()).map_err(|source| {
-            Error::config(format!("a root certificate is not usable: {source}")).with_source(source)
-        })?;
-    }
-    // The provider is named, because the process's default may be another one, or ambiguous.
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|source| Error::config(format!("TLS cannot be set up: {source}")).with_source(source))?;
-    Ok(config.with_root_certificates(store))
 }
 
 impl ConnectorInner {
@@ -326,8 +309,8 @@ impl SocketHandle {
         self.lock().pending()
     }
 
-    /// Notes the time if there is nothing to read, for [`arrived_after`](Self::arrived_after). tokio
-    /// does not ask the system before its runtime was driven, so there may be data.
+    /// Notes the time if there is nothing to read, for [`arrived_after`](Self::arrived_after).
+    /// tokio does not ask the system before its runtime was driven, so there may be data.
     pub(super) fn note_if_empty(&self) {
         let mut state = self.lock();
         if state.was_empty.elapsed() > PRECISION {

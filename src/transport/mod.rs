@@ -12,6 +12,7 @@ pub(crate) mod runtime;
 mod send_error;
 pub(crate) mod sink;
 pub(crate) mod slot;
+pub(crate) mod tls;
 mod verbose;
 
 /// A boxed future, returned by the methods of [`Signer`](crate::Signer),
