@@ -190,7 +190,7 @@ fn query(
     let signer = request.required_query(variant.signer)?;
     let owner = request.required_query(variant.owner)?;
     if signer != MCHID {
-        return Err(Refusal::other_merchant(variant.signer));
+        return Err(Refusal::other_merchant("query", variant.signer));
     }
     let order = state.ledger.order(&owner, out_trade_no, transaction_id)?;
     Ok(RouteResponse::json(&resources::transaction(order)))

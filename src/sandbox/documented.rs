@@ -10,13 +10,14 @@ use serde_json::{Map, Value, json};
 
 use super::documented_check::{query_fields, variables};
 use super::documented_response::Sources;
+use super::merchant::MCHID;
 use super::objects::Object;
 use super::plausible::Seed;
 use super::refusal::Refusal;
 use super::response::{RouteResponse, Signature};
 use super::route_request::RouteRequest;
 use super::state::State;
-use super::{numbers, sensitive_fields};
+use super::{documented_pages, numbers, sensitive_fields};
 use crate::catalog::{Call, Encoding, Field, FieldType, Place, ResponseKind};
 use crate::crypto::hash;
 use crate::error::Error;
@@ -42,11 +43,14 @@ pub(super) struct Known {
     object: Option<u64>,
     /// The fields of that object, or of those that contain it.
     fields: Map<String, Value>,
+    /// How many objects a list has on all of its pages.
+    total: Option<usize>,
 }
 
 impl Known {
     pub(super) fn new(product: String, path: &str, body: Map<String, Value>, others: Map<String, Value>) -> Self {
-        Known { product, path: path.to_owned(), variables: Vec::new(), body, others, object: None, fields: Map::new() }
+        let (variables, fields) = (Vec::new(), Map::new());
+        Known { product, path: path.to_owned(), variables, body, others, object: None, fields, total: None }
     }
 
     /// Whether a call placed the order, the refund or the transfer that the request names. Other
@@ -140,7 +144,9 @@ fn known(state: &mut State, call: &Call, request: &RouteRequest<'_>) -> Result<K
     let template = call.template().unwrap_or_default();
     let mut known = Known::new(numbers::product(template), inbound.path(), body, others);
     known.variables = variables.into_iter().filter(|(name, _)| !numbers::is_account(name)).collect();
+    check_merchants(&known)?;
     find(state, &mut known, &names).map_err(|(name, _)| unknown(&name))?;
+    check_numbers(state, &known)?;
     if inbound.http.method() == http::Method::DELETE && template.ends_with('}') {
         if let Some((name, _)) = known.variables.last().filter(|(_, value)| is_missing(state, &known, value)) {
             return Err(unknown(name));
@@ -158,10 +164,49 @@ fn known(state: &mut State, call: &Call, request: &RouteRequest<'_>) -> Result<K
             state.objects.created_by(&known.path).map(|(_, object)| object.fields.clone().into()).collect();
         let template = call.template().unwrap_or_default();
         if !created.is_empty() || state.catalog.find("POST", template).is_some() {
-            known.fields.insert(list.to_owned(), created.into());
+            let page = documented_pages::page(created, &known.others);
+            known.total = Some(page.total);
+            known.fields.insert(list.to_owned(), page.items.into());
+            if !page.next.is_empty() {
+                known.fields.insert("next_page_token".to_owned(), page.next.into());
+            }
         }
     }
     Ok(known)
+}
+
+/// Checks that the fields which name the merchant that signs name the sandbox's. Elsewhere than in
+/// these products, `mchid` can be another merchant.
+fn check_merchants(known: &Known) -> Result<(), Refusal> {
+    const OWN: [&str; 6] = ["v3/pay", "v3/transactions", "v3/refunds", "v3/statements", "v3/customs", "v3/global"];
+    for (location, fields) in [("body", &known.body), ("query", &known.others)] {
+        for name in ["sp_mchid", "mchid"] {
+            let is_own = name == "sp_mchid" || OWN.contains(&known.product.as_str());
+            let is_other = fields.get(name).is_some_and(|value| value.as_str().is_some_and(|text| text != MCHID));
+            if is_own && is_other {
+                let field = if location == "body" { format!("/{name}") } else { name.to_owned() };
+                return Err(Refusal::other_merchant(location, &field));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Checks that the payments and refunds in the body exist. Other numbers that the service assigns
+/// may come from its web pages.
+fn check_numbers(state: &State, known: &Known) -> Result<(), Refusal> {
+    for name in ["transaction_id", "refund_id"] {
+        let Some(text) = known.body.get(name).and_then(numbers::text) else { continue };
+        if !state.creatable().contains(&known.product, name) {
+            continue;
+        }
+        let is_known = state.objects.find(&known.product, name, &text).is_some()
+            || numbers::in_ledger(&state.ledger, name, &text).is_some();
+        if !is_known {
+            return Err(unknown(name));
+        }
+    }
+    Ok(())
 }
 
 /// The refusal of an unknown number.
@@ -265,7 +310,7 @@ pub(super) fn response(
     let is_paid = takes_money || named.contains_key("transaction_id");
     let created_at = object.map_or(now, |object| object.created_at);
     let seed = Seed { text: &text, path: &known.path, created_at, change, is_v2, is_paid };
-    let sources = Sources { named: &named, seed, creates, encrypt };
+    let sources = Sources { named: &named, seed, creates, total: known.total, encrypt };
     sources.object(call.response(), &given, "")
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Sources<'a> {
     pub(super) seed: Seed<'a>,
     /// Whether the response also has the optional numbers of its object.
     pub(super) creates: bool,
+    /// The length of a list that the response has a page of.
+    pub(super) total: Option<usize>,
     /// Encrypts a text for the merchant.
     pub(super) encrypt: &'a dyn Fn(&str) -> Result<Value, Error>,
 }
@@ -42,8 +44,11 @@ impl Sources<'_> {
         }
         // How many there are is known.
         let length = members.values().find_map(Value::as_array).map(Vec::len);
+        let total = self.total.filter(|_| path.is_empty()).or(length);
+        // Beside another total, `count` is the length of the page.
+        let has_other = fields.iter().any(|field| field.name != "count" && is_total(&field.name));
         for field in fields.iter().filter(|field| is_total(&field.name)) {
-            if let Some(length) = length {
+            if let Some(length) = if has_other && field.name == "count" { length } else { total } {
                 let is_text = self.seed.is_v2 || field.field_type == FieldType::String;
                 let total = if is_text { Value::from(length.to_string()) } else { length.into() };
                 members.insert(field.name.clone(), total);
@@ -93,9 +98,9 @@ impl Sources<'_> {
             let known = given.iter().find_map(|value| value.as_array());
             let items: Vec<&Map<String, Value>> = known.into_iter().flatten().filter_map(Value::as_object).collect();
             let objects: Vec<Value> = match &items[..] {
-                [] if !field.required => return Ok(None),
                 // An empty list is one that is known to be empty.
                 [] if known.is_some() => Vec::new(),
+                [] if !field.required => return Ok(None),
                 [] => vec![self.object(&field.fields, &[], path)?.into()],
                 items => {
                     let numbered = items.iter().enumerate();

@@ -91,6 +91,7 @@ mod body_text;
 mod command_text;
 mod documented;
 mod documented_check;
+mod documented_pages;
 mod documented_response;
 mod documented_v2;
 mod events;

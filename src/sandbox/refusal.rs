@@ -48,9 +48,9 @@ impl Refusal {
     }
 
     /// 403 `NO_AUTH`: a field names another merchant than the one that signed.
-    pub(super) fn other_merchant(field: &str) -> Self {
-        let detail =
-            json!({ "field": field, "issue": format!("the sandbox's merchant is {MCHID}"), "location": "body" });
+    pub(super) fn other_merchant(location: &str, field: &str) -> Self {
+        let issue = format!("the sandbox's merchant is {MCHID}");
+        let detail = json!({ "field": field, "issue": issue, "location": location });
         Refusal {
             detail, ..Refusal::new(StatusCode::FORBIDDEN, "NO_AUTH", "商户号与签名的商户号不一致，无权限")
         }

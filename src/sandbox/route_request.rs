@@ -108,6 +108,6 @@ pub(super) fn owner(body: &Value) -> &str {
 pub(super) fn check_merchant(body: &Value, pointer: &str) -> Result<(), Refusal> {
     match body.pointer(pointer) {
         Some(mchid) if mchid == MCHID => Ok(()),
-        _ => Err(Refusal::other_merchant(pointer)),
+        _ => Err(Refusal::other_merchant("body", pointer)),
     }
 }

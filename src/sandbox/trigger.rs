@@ -26,7 +26,7 @@ pub(super) fn message(catalog: &Catalog, event: &str, set: &Map<String, Value>, 
     let change = event_type.rsplit(['.', '-']).next().unwrap_or_default();
     let seed = Seed { text: &text, created_at: now, change, is_v2, path: "", is_paid: true };
     let named = named(set);
-    let sources = Sources { named: &named, seed, creates: true, encrypt: &|text| Ok(text.into()) };
+    let sources = Sources { named: &named, seed, creates: true, total: None, encrypt: &|text| Ok(text.into()) };
     let fields = if is_v2 { notification.body() } else { notification.resource() };
     let mut members = Map::new();
     for field in fields.iter().filter(|field| !is_v2 || !ADDED_V2.contains(&field.name.as_str())) {

@@ -368,6 +368,15 @@ impl Realistic {
     pub(super) fn complete(&mut self, client: &Client, template: &str, options: &mut Value) {
         self.number += 1;
         let (number, paid) = (format!("order{:05}", self.number), Self::PAID);
+        if ["v3/ecommerce/", "v3/global/customs/"].iter().any(|product| template.starts_with(product)) {
+            for (pointer, known) in
+                [("/json/transaction_id", &self.transaction_id), ("/json/refund_id", &self.abnormal_refund_id)]
+            {
+                if let Some(id) = options.pointer_mut(pointer) {
+                    *id = known.as_str().into();
+                }
+            }
+        }
         let mut set = |pointer: &str, value: Value| {
             *pointer.split('/').skip(1).fold(&mut *options, |part, name| &mut part[name]) = value;
         };

@@ -5,6 +5,7 @@ use wechatpay_chain::sandbox::MCHID;
 
 use super::documented::{refused, send};
 use super::documented_calls::APPID;
+use super::native;
 use crate::support::start;
 
 const CARDS: &str = "v3/marketing/membercard-open/cards";
@@ -84,10 +85,12 @@ fn a_part_that_a_list_added_can_be_removed() {
 fn a_second_refund_of_an_order_is_not_a_repetition_of_the_first() {
     const REFUNDS: &str = "v3/ecommerce/refunds/apply";
     let (sandbox, client) = start();
+    client.chain("v3/pay/transactions/native").post(native("order-1", 100, "https://example.com/n")).expect("placed");
+    let transaction_id = sandbox.pay("order-1").expect("paid");
     let refund = |number: &str, amount: u32| -> Value {
         let members = json!({
             "json/out_refund_no": number, "json/amount/refund": amount, "json/amount/total": 100,
-            "json/out_trade_no": "order-1",
+            "json/out_trade_no": "order-1", "json/transaction_id": transaction_id,
         });
         send(&sandbox, &client, "POST", REFUNDS, &members).expect("refunded")
     };
@@ -126,4 +129,66 @@ fn an_order_that_nobody_has_paid_is_not_paid() {
     let one = "v3/ebike/charge/transactions/out-trade-no/{out_trade_no}";
     let found = send(&sandbox, &client, "GET", one, &query).expect("found");
     assert_eq!(found["trade_state"], "NOTPAY", "{found}");
+}
+
+#[test]
+fn a_list_has_the_page_that_the_query_names() {
+    let (sandbox, client) = start();
+    for number in 0..5 {
+        let store = json!({
+            "json/brand_id": "1001", "json/store_basics/store_reference_id": format!("ref-{number}"),
+            "json/store_basics/branch_name": "a",
+        });
+        send(&sandbox, &client, "POST", STORES, &store).expect("created");
+    }
+    let page = |query: Value| {
+        let call = client.chain(STORES).get(json!({ "query": query })).expect("page");
+        let body = call.json::<Value>().expect("json");
+        let stores = body["data"].as_array().expect("data").iter();
+        let names: Vec<String> = stores
+            .map(|store| store["store_basics"]["store_reference_id"].as_str().expect("name").to_owned())
+            .collect();
+        (names, body["total_count"].clone())
+    };
+    for (query, names) in [
+        (json!({}), &["ref-0", "ref-1", "ref-2", "ref-3", "ref-4"][..]),
+        (json!({ "offset": 0, "limit": 2 }), &["ref-0", "ref-1"]),
+        (json!({ "offset": 4, "limit": 2 }), &["ref-4"]),
+        (json!({ "offset": 6, "limit": 2 }), &[]),
+    ] {
+        let mut query = query;
+        query["brand_id"] = "1001".into();
+        assert_eq!(page(query.clone()), (names.iter().map(|name| (*name).to_owned()).collect(), json!(5)), "{query}");
+    }
+    // The pages of a client are all pages.
+    let pages = client.chain(STORES).pages(json!({ "query": { "brand_id": "1001", "limit": 2 } }));
+    let lengths: Vec<usize> = pages
+        .map(|page| page.expect("page").json::<Value>().expect("json")["data"].as_array().expect("data").len())
+        .collect();
+    assert_eq!(lengths, [2, 2, 1]);
+}
+
+#[test]
+fn another_merchant_and_an_unknown_payment_are_refused() {
+    let (sandbox, client) = start();
+    let query = |mchid: &str| {
+        let query =
+            json!({ "query/mchid": mchid, "query/transaction_id": "4200000000", "query/offset": 0, "query/count": 5 });
+        send(&sandbox, &client, "GET", "v3/refunds", &query)
+    };
+    assert_eq!(refused(query("1900000999")), (Some(403), "NO_AUTH".to_owned()));
+    query(MCHID).expect("an empty list");
+    let apply = |mchid: &str| {
+        let members = json!({ "json/sp_mchid": mchid, "json/out_trade_no": "order-1" });
+        send(&sandbox, &client, "POST", "v3/global/transactions/native", &members)
+    };
+    assert_eq!(refused(apply("1900000999")), (Some(403), "NO_AUTH".to_owned()));
+    apply(MCHID).expect("placed");
+    let finish = |id: &str| {
+        let members = json!({ "json/transaction_id": id, "json/out_order_no": "share-1" });
+        send(&sandbox, &client, "POST", "v3/ecommerce/profitsharing/finish-order", &members)
+    };
+    assert_eq!(refused(finish("4200000000")), (Some(404), "RESOURCE_NOT_EXISTS".to_owned()));
+    client.chain("v3/pay/transactions/native").post(native("order-2", 100, "https://example.com/n")).expect("placed");
+    finish(&sandbox.pay("order-2").expect("paid")).expect("finished");
 }
