@@ -74,14 +74,23 @@ impl AdminResponse {
         if language.is_some_and(|language| language.starts_with("zh")) {
             translate_texts(&mut body, &mut HashMap::new());
         }
-        let mut text = body.to_string();
-        for key in [keys.apiv3_text.as_str(), &String::from_utf8_lossy(keys.apiv2.secret.expose())] {
-            text = text.replace(key, "***");
-        }
-        let mut response = content("application/json; charset=utf-8", text.into());
+        let text = without_keys(body.to_string().into(), keys);
+        let mut response = content("application/json; charset=utf-8", text);
         *response.status_mut() = status;
         response
     }
+}
+
+/// Replaces the merchant's keys in a body.
+fn without_keys(body: Bytes, keys: &Keys) -> Bytes {
+    let secret = String::from_utf8_lossy(keys.apiv2.secret.expose());
+    let text = String::from_utf8_lossy(&body);
+    let mut found = [keys.apiv3_text.as_str(), &secret].into_iter().filter(|key| text.contains(key)).peekable();
+    if found.peek().is_none() {
+        drop(found);
+        return body;
+    }
+    found.fold(text.to_string(), |text, key| text.replace(key, "***")).into()
 }
 
 /// Translates the fields with texts of the sandbox. `known` are the translations so far: the rows
@@ -193,7 +202,8 @@ fn content(media_type: &'static str, body: Bytes) -> Response<Bytes> {
 /// The body of a request, to be stored as a file and not shown.
 fn request_body(state: &State, number: &str) -> Option<Response<Bytes>> {
     let call = state.requests.get(number.parse().ok()?)?;
-    let mut response = content("application/octet-stream", call.received.body.clone());
+    let mut response =
+        content("application/octet-stream", without_keys(call.received.body.clone(), &state.platform.keys));
     let disposition = format!("attachment; filename=\"{}\"", body_file(call.number));
     response.headers_mut().insert(CONTENT_DISPOSITION, HeaderValue::try_from(disposition).ok()?);
     Some(response)

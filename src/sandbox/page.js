@@ -387,7 +387,9 @@ const setOptions = (select, all, counts, name) => {
   select.hidden = options.length === 1;
 };
 const showFilters = content => {
-  filters.search.placeholder = t(`${view.view}.search`);
+  filters.search.placeholder = filters.search.ariaLabel = t(`${view.view}.search`);
+  filters.state.ariaLabel = tableText(view.view, 'any_state');
+  filters.kind.ariaLabel = tableText(view.view, 'any_kind');
   setOptions(filters.state, tableText(view.view, 'any_state'), content.states, stateName);
   setOptions(filters.kind, tableText(view.view, 'any_kind'), content.kinds, kind => texts[language][kind] ?? kind);
 };
@@ -460,7 +462,13 @@ const refresh = async () => {
   if (!gone) content = { number, url, json };
   draw();
 };
-onhashchange = () => { view = parseHash(); lastError = ''; draw(); refresh(); };
+onhashchange = () => {
+  view = parseHash();
+  lastError = '';
+  for (const name of FILTERS) if (document.activeElement !== filters[name]) filters[name].value = view.fields[name] ?? '';
+  draw();
+  refresh();
+};
 for (const name of Object.keys(texts)) byId(name).onclick = () => { language = name; storeLanguage(name); draw(); refresh(); };
 byId('base').textContent = location.origin + '/';
 const watch = async () => { try { if (!document.hidden) await refresh(); } finally { setTimeout(watch, POLL_MILLISECONDS); } };

@@ -365,6 +365,7 @@ fn no_key_reaches_the_page() {
         &format!("show/notifications?key={notification}"),
         "show/calls?key=1",
         "show/calls?key=2",
+        "body/1",
     ] {
         all += &get_text(&sandbox, path, "");
     }
