@@ -245,7 +245,7 @@ pub(super) struct Doctor {
 /// It is formatted if rustfmt is installed.
 #[derive(clap::Args)]
 pub(super) struct Port {
-    /// The PHP file to convert, or - for standard input; files and folders with --check or --report
+    /// The PHP file to convert, or - for standard input; with an option, files and folders
     #[arg(default_value = "-", value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
     /// Print only the pieces that cannot be converted, on standard output, and no Rust
@@ -257,6 +257,15 @@ pub(super) struct Port {
     /// Print the report as JSON
     #[arg(long, requires = "report")]
     pub(super) json: bool,
+    /// Write a crate with a module for each file to this new folder, and run cargo check in it
+    #[arg(short, long, value_name = "FOLDER", conflicts_with_all = ["check", "report"])]
+    pub(super) output: Option<PathBuf>,
+    /// The folder with the source of wechatpay-chain; by default, the published version
+    #[arg(long, value_name = "FOLDER", requires = "output")]
+    pub(super) library: Option<PathBuf>,
+    /// Do not run cargo check in the crate
+    #[arg(long, requires = "output")]
+    pub(super) no_check: bool,
 }
 
 /// Look up the documented calls, offline

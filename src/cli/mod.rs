@@ -20,7 +20,9 @@ mod man;
 mod notify;
 mod output;
 mod port;
+mod port_crate;
 mod port_input;
+mod port_output;
 mod port_report;
 mod req;
 #[cfg(feature = "sandbox")]

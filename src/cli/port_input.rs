@@ -49,6 +49,11 @@ pub(super) struct Input {
     pub(super) is_gbk: bool,
 }
 
+/// What the list says of a file in GBK.
+pub(super) fn gbk_note(name: &str) -> String {
+    format!("{name}:1: the file is in GBK: the texts of the program are UTF-8, and longer")
+}
+
 pub(super) fn read(file: &Path) -> Result<Input, Failure> {
     let mut bytes = Vec::new();
     let (name, outcome) = if file == Path::new("-") {

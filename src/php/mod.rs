@@ -33,6 +33,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::error::BoxError;
+
 pub use array::{
     Key, array, at, column, count, filter, flip, from_pairs, has, implode, keys, list, merge, next, or, pairs, push,
     reverse, slot, to_array, unset, values,
@@ -74,6 +76,19 @@ impl fmt::Display for Fatal {
 }
 
 impl std::error::Error for Fatal {}
+
+/// Creates an error of PHP's class `Error`.
+#[must_use]
+pub fn error(message: impl Into<String>) -> BoxError {
+    Box::new(Fatal::new(message.into()))
+}
+
+/// Whether an error is one of PHP's own, such as a `TypeError`, which `catch (\Exception $e)` does
+/// not catch.
+#[must_use]
+pub fn is_fatal(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    error.is::<Fatal>()
+}
 
 /// PHP's name of a value's type.
 fn kind(value: &Value) -> &'static str {

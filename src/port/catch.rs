@@ -298,7 +298,21 @@ impl<'t> Porter<'t> {
                 let class = self.class(inner);
                 let own = if *error == Type::BoxError { self.of_own(&class) } else { Own::None };
                 match (self.kinds_of(&class), &mut caught) {
-                    (Some(None), _) => caught = Caught::All,
+                    (Some(None), _) if class == "throwable" => caught = Caught::All,
+                    // Each error of the crate is an exception in PHP.
+                    (Some(None), Caught::Kinds(..)) if class == "error" => {
+                        if *error == Type::BoxError {
+                            caught = Caught::Fatal;
+                        }
+                    }
+                    (Some(None), _) if *error == Type::Error => caught = Caught::All,
+                    (Some(None), Caught::Kinds(..)) => caught = Caught::Exceptions,
+                    (Some(None), Caught::Fatal) if class == "exception" => caught = Caught::All,
+                    (Some(None), Caught::Exceptions) if class == "error" => caught = Caught::All,
+                    (Some(None), _) => {}
+                    (Some(Some(_)), Caught::Fatal) => {
+                        caught = Caught::Unknown(self.note_left(ty, MIXED));
+                    }
                     (Some(Some(_)), _) if own == Own::Some => {
                         caught = Caught::Unknown(self.note_left(ty, MIXED));
                     }
@@ -333,6 +347,10 @@ impl<'t> Porter<'t> {
             let name = if uses_word(code, &rust) { rust } else { format!("_{rust}") };
             return (name, code.clone());
         }
+        if let [(Caught::Exceptions, code)] = matched.as_slice() {
+            let end = self.passed_on(&rust, error);
+            return (rust.clone(), format!("if php::is_fatal(&*{rust}) {{\n    {end};\n}}\n{code}"));
+        }
         let subject = self.kind_of(&Expr::place(rust.clone(), error.clone()));
         let mut out = format!("match {subject} {{\n");
         let mut total = false;
@@ -343,6 +361,8 @@ impl<'t> Porter<'t> {
                     total = true;
                     "_".to_owned()
                 }
+                Caught::Exceptions => format!("_ if !php::is_fatal(&*{rust})"),
+                Caught::Fatal => format!("_ if php::is_fatal(&*{rust})"),
                 Caught::Unknown(todo) => format!("_ if {todo}"),
                 Caught::Kinds(kinds, foreign) => {
                     let new: Vec<&'static str> = kinds.into_iter().filter(|kind| !seen.contains(kind)).collect();
@@ -353,7 +373,8 @@ impl<'t> Porter<'t> {
                         // The arms above catch everything that this one catches.
                         continue;
                     }
-                    patterns.join(" | ")
+                    let guard = if foreign { format!(" if !php::is_fatal(&*{rust})") } else { String::new() };
+                    patterns.join(" | ") + &guard
                 }
             };
             let code =
@@ -364,29 +385,39 @@ impl<'t> Porter<'t> {
             }
         }
         if !total {
-            if *error == Type::BoxError {
-                self.try_any()
-            } else {
-                self.try_crate()
-            };
-            let into = match (error, self.flow().kind) {
-                (Type::BoxError, _) => "",
-                (_, Kind::Try) if !self.flow().assumed.foreign => "",
-                _ => ".into()",
-            };
+            let end = self.passed_on(&rust, error);
             if arms.is_empty() {
-                return (rust.clone(), format!("return Err({rust}{into});"));
+                return (rust.clone(), format!("{end};"));
             }
-            out.push_str(&format!("    _ => return Err({rust}{into}),\n"));
+            out.push_str(&format!("    _ => {end},\n"));
         }
         out.push('}');
         (rust, out)
+    }
+
+    /// Returns an error that no arm catches.
+    fn passed_on(&mut self, rust: &str, error: &Type) -> String {
+        if *error == Type::BoxError {
+            self.try_any()
+        } else {
+            self.try_crate()
+        };
+        let into = match (error, self.flow().kind) {
+            (Type::BoxError, _) => "",
+            (_, Kind::Try) if !self.flow().assumed.foreign => "",
+            _ => ".into()",
+        };
+        format!("return Err({rust}{into})")
     }
 }
 
 /// The errors that one `catch` catches.
 enum Caught {
     All,
+    /// All but PHP's own errors, such as a `TypeError`.
+    Exceptions,
+    /// PHP's own errors.
+    Fatal,
     /// The crate's errors of these kinds, and whether it also catches the exceptions that the
     /// script throws itself.
     Kinds(Vec<&'static str>, bool),

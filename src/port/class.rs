@@ -247,7 +247,7 @@ impl<'t> Porter<'t> {
             let mut method = method.clone();
             if class.methods.iter().any(|known| known.name == method.name) {
                 let short = own.name.rsplit('\\').next().unwrap_or_default().to_owned();
-                method.rust = format!("{}_of_{}", method.rust, snake(&short));
+                method.rust = format!("{}_of_{}", method.rust.trim_end_matches('_'), snake(&short));
                 method.name = format!("{}::{}", own.name, method.name);
             }
             class.methods.push(method);

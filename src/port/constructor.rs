@@ -127,7 +127,7 @@ impl<'t> Porter<'t> {
         lines.retain(|line| !line.is_empty());
         let own = std::mem::replace(&mut self.state.notes, notes);
         let own: String = own.into_iter().map(|note| format!("{}\n", note.text)).collect();
-        let visible = if method.is_public { "pub " } else { "" };
+        let visible = self.visibility(method.is_public);
         format!(
             "{comments}{own}{visible}fn new({}) -> Result<Self, BoxError> {{\n{}\n}}",
             parameters.join(", "),
@@ -184,7 +184,7 @@ impl<'t> Porter<'t> {
         self.state.frames.push(frame);
         let parts = self.parts_of(class);
         self.state.frames.pop();
-        let visible = if method.is_public { "pub " } else { "" };
+        let visible = self.visibility(method.is_public);
         code.push_str(&format!(
             "\n\n{visible}fn new({}) -> Result<Self, BoxError> {{\n    let mut this = {};\n    this.construct({})?;\n    Ok(this)\n}}",
             parameters.join(", "),

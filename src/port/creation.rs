@@ -86,7 +86,9 @@ impl<'t> Porter<'t> {
                 let message = message.map_or_else(|| Expr::literal(&class), |message| self.expression(message));
                 let message =
                     if message.form == Form::Owned { self.string(&message) } else { self.plain_str(&message) };
-                Expr::new(format!("BoxError::from({message})"), Type::BoxError).bond(Bond::Tight)
+                // `catch (\Exception $e)` does not catch an `Error`.
+                let make = if class == "error" { "php::error" } else { "BoxError::from" };
+                Expr::new(format!("{make}({message})"), Type::BoxError).bond(Bond::Tight)
             }
             (_, Some(given)) if is_elsewhere(&class) && named.is_some() => {
                 let written = named.map(|name| self.text(name)).unwrap_or_default();

@@ -9,20 +9,15 @@ use super::syntax::{bare, children, field, text, variable};
 
 /// The variables of a function that may be read, or asked for with `isset`, before they are
 /// assigned. The bound variable of a `foreach` or `catch` counts as unassigned after it.
-pub(super) fn maybe_unset(body: Node<'_>, php: &str, parameters: &[String]) -> HashSet<String> {
+pub(super) fn maybe_unset(body: &[Node<'_>], php: &str, parameters: &[String]) -> HashSet<String> {
     let mut walk = Walk::new(php);
     let mut assigned = Names::default();
     for parameter in parameters {
         assigned.insert(walk.number(parameter));
     }
     let mut state = Some(assigned);
-    match body.kind() {
-        "compound_statement" | "program" => {
-            for child in children(body) {
-                walk.statement(child, &mut state);
-            }
-        }
-        _ => walk.statement(body, &mut state),
+    for statement in body {
+        walk.statement(*statement, &mut state);
     }
     walk.found_names()
 }
@@ -404,10 +399,10 @@ fn has_break(node: Node<'_>) -> bool {
 
 /// The variables that are set to something else than small literals, or counted in other than small
 /// steps, so that they may leave 64 bits.
-pub(super) fn not_counters<'a>(body: Node<'_>, php: &'a str) -> HashSet<&'a str> {
+pub(super) fn not_counters<'a>(body: &[Node<'_>], php: &'a str) -> HashSet<&'a str> {
     let small = |node: Node<'_>| node.kind() == "integer" && text(node, php).len() < 10;
     let mut found = HashSet::new();
-    let mut stack = vec![body];
+    let mut stack = body.to_vec();
     while let Some(node) = stack.pop() {
         let target = match node.kind() {
             "assignment_expression" | "augmented_assignment_expression" => field(node, "left"),

@@ -86,7 +86,14 @@ impl<'t> Porter<'t> {
             return self.left_as(node, "the class of what is no error", Type::Bool);
         }
         match self.kinds_of(&class) {
-            Some(None) => Expr::new("true", Type::Bool),
+            Some(None) if class == "throwable" || (class == "exception" && e.ty == Type::Error) => {
+                Expr::new("true", Type::Bool)
+            }
+            Some(None) if e.ty == Type::Error => Expr::new("false", Type::Bool),
+            Some(None) => {
+                let fatal = Expr::new(format!("php::is_fatal(&*{})", e.tight()), Type::Bool);
+                if class == "error" { fatal } else { super::operator::negated(&fatal) }
+            }
             Some(Some(kinds)) => {
                 let own = if e.ty == Type::BoxError { self.of_own(&class) } else { Own::None };
                 if own == Own::Some {

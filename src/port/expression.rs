@@ -179,7 +179,7 @@ impl<'t> Porter<'t> {
         let todo = self.note_left(node, &why);
         self.state.notes.truncate(notes);
         let rust = self.fresh_here(name);
-        let text = super::text::comment("//", &format!("PHP, line {}: {}", super::syntax::line(node), self.text(node)));
+        let text = super::text::comment("//", &format!("PHP, line {}: {}", self.line(node), self.text(node)));
         self.frame().hoisted.push((1, format!("{text}\nlet {rust}: {} = {todo};", ty.name())));
         let var = super::vars::Var::place(rust.clone(), ty.clone());
         self.frame().vars.insert(name.to_owned(), var);
@@ -393,7 +393,7 @@ impl<'t> Porter<'t> {
                     _ => Expr::literal(&function),
                 }
             }
-            "__LINE__" => Expr::new(super::syntax::line(node).to_string(), Type::Int),
+            "__LINE__" => Expr::new(self.line(node).to_string(), Type::Int),
             _ => self.left(node, &format!("the constant {name} is not defined in this file")),
         }
     }

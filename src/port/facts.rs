@@ -57,6 +57,7 @@ pub(super) struct Stub {
     pub(super) php: String,
     pub(super) parameters: Vec<Type>,
     pub(super) returns: Type,
-    pub(super) lines: BTreeSet<usize>,
+    /// The files and lines of its uses.
+    pub(super) lines: BTreeSet<(usize, usize)>,
     pub(super) span: (usize, usize),
 }

@@ -7,8 +7,9 @@ use tree_sitter::Node;
 
 use super::frame::{Flow, Frame, Kind};
 use super::handler;
-use super::imports::{IMPORTS, identifiers, needed};
-use super::scope::uses;
+use super::imports::imported;
+use super::modules::{Part, ends_main};
+use super::scope::uses_in;
 use super::syntax::{all, children, field, named};
 use super::text::{comment, indent, snake};
 use super::value::{Expr, Form, Type};
@@ -33,7 +34,12 @@ impl<'t> Porter<'t> {
         }
         let functions: Vec<Node<'t>> =
             nodes.iter().filter(|node| node.kind() == "function_definition").copied().collect();
-        let mut items = self.constants(&nodes);
+        let mut constants: Vec<Vec<String>> = Vec::new();
+        for number in 0..self.files.len() {
+            let own = self.of_file(&nodes, number);
+            constants.push(self.constants(&own));
+        }
+        self.check_names(&functions)?;
         for function in &functions {
             let name = field(*function, "name").map(|name| self.text(name)).unwrap_or_default();
             let annotated =
@@ -60,28 +66,51 @@ impl<'t> Porter<'t> {
                 }
             }
         }
-        let mut main = self.main(root, &nodes);
-        if self.handler_of(root).is_some() {
+        let mut parts: Vec<Part> = Vec::new();
+        for (number, items) in constants.into_iter().enumerate() {
+            let own = self.of_file(&nodes, number);
+            parts.push(Part { main: self.main(root, &own), items });
+        }
+        if let (Some(_), [part]) = (self.handler_of(root), parts.as_mut_slice()) {
             let [request, notifications] = handler::PARAMETERS;
             let head = format!("{}\npub fn notify({request}, {notifications})", handler::NOTE);
-            let body = indent(&format!("let output = php::Output::new();\n{main}\nOk(output)"));
-            items.push(format!("{head} -> Result<php::Output, BoxError> {{\n{body}\n}}"));
-            main = "// PHP runs this file for each request: call `notify` in your web server.".to_owned();
+            let body = indent(&format!("let output = php::Output::new();\n{}\nOk(output)", part.main));
+            part.items.push(format!("{head} -> Result<php::Output, BoxError> {{\n{body}\n}}"));
+            part.main = "// PHP runs this file for each request: call `notify` in your web server.".to_owned();
         }
         for function in functions {
-            items.push(self.item(function, &nodes));
+            let item = self.item(function, &nodes);
+            self.add_item(&mut parts, function.start_byte(), item);
         }
         for number in 0..self.classes.len() {
-            items.push(self.class_item(number, &nodes));
+            let at = self.classes.get(number).map_or(0, |class| class.node.start_byte());
+            let item = self.class_item(number, &nodes);
+            self.add_item(&mut parts, at, item);
         }
-        items.extend(self.yours());
+        let yours = self.yours_items();
         if self.is_exhausted() {
             return Err("closures, promises and try blocks stand in one another so deep that it would take too long: take them apart".to_owned());
         }
-        let rust = self.assembled(main, items);
+        let (mut rust, mut modules) = (String::new(), Vec::new());
+        if self.files.is_crate {
+            modules = self.modules(parts, yours);
+        } else if let Some(Part { main, mut items }) = parts.pop() {
+            items.extend(yours.map(|items| super::yours::as_module(&items)));
+            rust = self.assembled(main, items);
+        }
         let mut left = std::mem::take(&mut self.state.left);
-        left.sort_by_key(|one| one.line);
-        Ok(Ported { rust, left, uses: Vec::new() })
+        left.sort_by_key(|one| (one.file, one.line));
+        Ok(Ported { rust, modules, left, uses: Vec::new() })
+    }
+
+    fn of_file(&self, nodes: &[Node<'t>], number: usize) -> Vec<Node<'t>> {
+        nodes.iter().filter(|node| self.files.number(node.start_byte()) == number).copied().collect()
+    }
+
+    fn add_item(&self, parts: &mut [Part], at: usize, item: String) {
+        if let Some(part) = parts.get_mut(self.files.number(at)) {
+            part.items.push(item);
+        }
     }
 
     fn main(&mut self, root: Node<'t>, nodes: &[Node<'t>]) -> String {
@@ -90,7 +119,8 @@ impl<'t> Porter<'t> {
             Some(_) => Flow { kind: Kind::Function, returns: Some(Type::Output), ..Flow::default() },
             None => Flow { kind: Kind::Main, returns: Some(Type::Unit), ..Flow::default() },
         };
-        let frame = Frame { uses: Rc::new(uses(root, self.php, &[])), flows: vec![flow], handler, ..Frame::default() };
+        let frame =
+            Frame { uses: Rc::new(uses_in(nodes, root, self.php)), flows: vec![flow], handler, ..Frame::default() };
         self.state.frames.push(frame);
         // A comment above a function belongs to it.
         let mut own = HashSet::new();
@@ -138,7 +168,7 @@ impl<'t> Porter<'t> {
             let todo = self.note_left(node, "a function with parameters of an unknown form");
             let notes =
                 std::mem::take(&mut self.state.notes).into_iter().map(|note| note.text).collect::<Vec<_>>().join("\n");
-            return format!("{notes}\n#[allow(dead_code)]\nfn {}() {{\n    {todo}\n}}", snake(&name));
+            return format!("{notes}\n#[allow(dead_code)]\n{}fn {}() {{\n    {todo}\n}}", self.private(), snake(&name));
         };
         let mut out = above.join("\n");
         for note in own {
@@ -149,7 +179,8 @@ impl<'t> Porter<'t> {
             out.push_str(&format!("\n{}", handler::NOTE));
         }
         out.push_str(&format!(
-            "\nfn {rust}({}) -> Result<{returns}, BoxError> {{\n{}\n}}",
+            "\n{}fn {rust}({}) -> Result<{returns}, BoxError> {{\n{}\n}}",
+            self.private(),
             parameters.join(", "),
             indent(&code)
         ));
@@ -327,7 +358,7 @@ impl<'t> Porter<'t> {
                     _ => continue,
                 };
                 let rust = snake(&name).to_uppercase();
-                items.push(format!("const {rust}: {ty} = {};", e.code));
+                items.push(format!("{}const {rust}: {ty} = {};", self.private(), e.code));
                 self.constants.insert(name, (rust, e.ty));
             }
         }
@@ -372,27 +403,15 @@ impl<'t> Porter<'t> {
 
     /// The program: imports, `main`, functions and helpers.
     fn assembled(&mut self, main: String, items: Vec<String>) -> String {
-        let code = items.iter().fold(main.clone(), |code, item| code + "\n" + item);
-        let mut named = identifiers(&code);
-        named.insert("BoxError".to_owned());
-        let helpers = needed(&mut named);
-        let last = |name: &str| name.rsplit("::").next().unwrap_or_default().to_owned();
-        let used = IMPORTS.iter().copied().filter(|name| named.contains(&last(name)));
-        let (json, own): (Vec<&str>, Vec<&str>) = used.partition(|name| matches!(*name, "json" | "Value"));
-        let list = |names: Vec<&str>| match names.as_slice() {
-            [one] => (*one).to_owned(),
-            names => format!("{{{}}}", names.join(", ")),
-        };
+        let code = items.iter().fold(format!("BoxError {main}"), |code, item| code + "\n" + item);
+        let (imports, helpers) = imported(&code);
         let mut out = String::new();
         if !self.state.left.is_empty() {
             // A comment of the generated program, for the merchant who completes it.
             out.push_str(&comment("//", "PHP that was not converted is in comments, above a todo!() in its place."));
             out.push_str("\n#![allow(unreachable_code, unused_mut, unused_variables)]\n\n");
         }
-        if !json.is_empty() {
-            out.push_str(&format!("use serde_json::{};\n", list(json)));
-        }
-        out.push_str(&format!("use wechatpay_chain::{};\n\n", list(own)));
+        out.push_str(&format!("{imports}\n"));
         let constants = items.iter().take_while(|item| item.starts_with("const ")).count();
         for item in items.iter().take(constants) {
             out.push_str(&format!("{item}\n"));
@@ -401,15 +420,7 @@ impl<'t> Porter<'t> {
             out.push('\n');
         }
         let body = if main.is_empty() { String::new() } else { format!("{}\n", indent(&main)) };
-        let end = if main
-            .lines()
-            .last()
-            .is_some_and(|line| line.starts_with("std::process::exit") || line.starts_with("return "))
-        {
-            ""
-        } else {
-            "    Ok(())\n"
-        };
+        let end = if main.lines().last().is_some_and(ends_main) { "" } else { "    Ok(())\n" };
         out.push_str(&format!("fn main() -> Result<(), BoxError> {{\n{body}{end}}}\n"));
         for item in items.iter().skip(constants).map(String::as_str).chain(helpers) {
             out.push_str(&format!("\n{item}\n"));

@@ -42,6 +42,9 @@ impl<'t> Porter<'t> {
     }
 
     fn found_handler(&self, function: Node<'t>) -> Option<Handler> {
+        if function.kind() == "program" && self.files.is_crate {
+            return None;
+        }
         let body = field(function, "body").unwrap_or(function);
         let parameter = self.request_parameter(function);
         let scan = Scan::new(self, body, parameter.as_deref())?;

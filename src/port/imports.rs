@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::helpers::HELPERS;
 
 /// Everything that a program may import, `serde_json` first.
-pub(super) const IMPORTS: &[&str] = &[
+const IMPORTS: &[&str] = &[
     "Value",
     "json",
     "Apiv3Key",
@@ -39,7 +39,7 @@ pub(super) fn is_imported(name: &str) -> bool {
 
 /// The helpers that a program needs, by the identifiers in it. The identifiers of the helpers are
 /// added to them.
-pub(super) fn needed(named: &mut HashSet<String>) -> Vec<&'static str> {
+fn needed(named: &mut HashSet<String>) -> Vec<&'static str> {
     loop {
         let before = named.len();
         for (_, code) in HELPERS.iter().filter(|(name, _)| named.contains(*name)).collect::<Vec<_>>() {
@@ -52,7 +52,7 @@ pub(super) fn needed(named: &mut HashSet<String>) -> Vec<&'static str> {
 }
 
 /// The identifiers of a program, without the words in its string literals and comments.
-pub(super) fn identifiers(code: &str) -> HashSet<String> {
+fn identifiers(code: &str) -> HashSet<String> {
     let mut out = HashSet::new();
     let mut chars = code.chars().peekable();
     let (mut word, mut before) = (String::new(), ' ');
@@ -90,4 +90,33 @@ pub(super) fn identifiers(code: &str) -> HashSet<String> {
     }
     out.insert(word);
     out
+}
+
+/// The `use` lines of a program, and the helpers that it needs.
+pub(super) fn imported(code: &str) -> (String, Vec<&'static str>) {
+    let mut named = identifiers(code);
+    if code.contains("BoxError") {
+        named.insert("BoxError".to_owned());
+    }
+    let helpers = needed(&mut named);
+    let last = |name: &str| name.rsplit("::").next().unwrap_or_default().to_owned();
+    let used = IMPORTS.iter().copied().filter(|name| named.contains(&last(name)));
+    let (json, own): (Vec<&str>, Vec<&str>) = used.partition(|name| matches!(*name, "json" | "Value"));
+    let list = |names: Vec<&str>| match names.as_slice() {
+        [one] => (*one).to_owned(),
+        names => format!("{{{}}}", names.join(", ")),
+    };
+    let mut out = String::new();
+    if !json.is_empty() {
+        out.push_str(&format!("use serde_json::{};\n", list(json)));
+    }
+    if !own.is_empty() {
+        out.push_str(&format!("use wechatpay_chain::{};\n", list(own)));
+    }
+    (out, helpers)
+}
+
+/// The code without its comments, each of which has its own lines.
+pub(super) fn without_comments(code: &str) -> String {
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect()
 }

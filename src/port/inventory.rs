@@ -1,9 +1,8 @@
 //! The inventory: what a file uses of the SDK, and whether it is carried over.
 
-use std::collections::HashMap;
-
 use tree_sitter::Node;
 
+use super::files::Files;
 use super::syntax::{arguments, bare, children, field, full_class_name, line, text, variable};
 use super::text::{short, single};
 
@@ -41,12 +40,7 @@ const VERBS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
 
 /// The uses of the SDK in a file, in the order of their positions. `left` are the spans that were
 /// not converted.
-pub(super) fn uses(
-    root: Node<'_>,
-    php: &str,
-    aliases: &HashMap<String, String>,
-    left: &[(usize, usize)],
-) -> Vec<SdkUse> {
+pub(super) fn uses(root: Node<'_>, php: &str, files: &Files, left: &[(usize, usize)]) -> Vec<SdkUse> {
     let mut found = Vec::new();
     let mut left = left.to_vec();
     left.sort_unstable();
@@ -62,7 +56,7 @@ pub(super) fn uses(
     };
     let mut stack = vec![root];
     while let Some(node) = stack.pop() {
-        if let Some(kind) = kind(node, php, aliases) {
+        if let Some(kind) = kind(node, php, files) {
             let span = (node.start_byte(), node.end_byte());
             let is_carried = !is_left(span);
             found.push(SdkUse { line: line(node), kind, is_carried, span });
@@ -73,10 +67,10 @@ pub(super) fn uses(
     found
 }
 
-fn kind(node: Node<'_>, php: &str, aliases: &HashMap<String, String>) -> Option<UseKind> {
+fn kind(node: Node<'_>, php: &str, files: &Files) -> Option<UseKind> {
     match node.kind() {
         "scoped_call_expression" => {
-            let class = sdk_class(field(node, "scope")?, php, aliases)?;
+            let class = sdk_class(field(node, "scope")?, php, files)?;
             let method = text(field(node, "name")?, php);
             if class == "wechatpay\\builder" {
                 return (method == "factory").then(|| UseKind::Client { settings: settings(node, php) });
@@ -87,7 +81,7 @@ fn kind(node: Node<'_>, php: &str, aliases: &HashMap<String, String>) -> Option<
             Some(UseKind::Function(format!("{name}::{method}")))
         }
         "object_creation_expression" => {
-            let class = sdk_class(*children(node).first()?, php, aliases)?;
+            let class = sdk_class(*children(node).first()?, php, files)?;
             (class == "wechatpay\\util\\mediautil").then(|| UseKind::Function("new MediaUtil".to_owned()))
         }
         "member_call_expression" => call(node, php),
@@ -105,10 +99,10 @@ fn kind(node: Node<'_>, php: &str, aliases: &HashMap<String, String>) -> Option<
 }
 
 /// The full name of a class of the SDK, in lower case.
-fn sdk_class(node: Node<'_>, php: &str, aliases: &HashMap<String, String>) -> Option<String> {
+fn sdk_class(node: Node<'_>, php: &str, files: &Files) -> Option<String> {
     let written = text(node, php);
     let lower = written.trim_start_matches('\\').to_lowercase();
-    let full = match aliases.get(&lower) {
+    let full = match files.alias(&lower, node.start_byte()) {
         Some(full) => full.to_lowercase(),
         None if written.contains('\\') => lower,
         None => full_class_name(&lower)?.to_owned(),

@@ -9,7 +9,7 @@ impl<'t> Porter<'t> {
     /// Records that a piece was not converted, and returns a `todo!` for it. A comment with the PHP
     /// is inserted above the statement.
     pub(super) fn note_left(&mut self, node: Node<'t>, why: &str) -> String {
-        let (line, php) = (syntax::line(node), self.original(node));
+        let (line, php) = (self.line(node), self.original(node));
         let span = (node.start_byte(), node.end_byte());
         // Pieces inside of this one are not listed separately.
         let within = |inner: (usize, usize)| span.0 <= inner.0 && inner.1 <= span.1;
@@ -17,7 +17,8 @@ impl<'t> Porter<'t> {
             self.state.left.pop();
         }
         self.state.notes.retain(|note| !note.span.is_some_and(within));
-        self.state.left.push(Left { line, why: why.to_owned(), php: php.to_owned(), span, is_stub: false });
+        let file = self.files.number(node.start_byte());
+        self.state.left.push(Left { file, line, why: why.to_owned(), php: php.to_owned(), span, is_stub: false });
         let text = text::comment("//", &format!("PHP, line {line}: {php}"));
         self.state.notes.push(Note { text, span: Some(span) });
         // Its comments are part of the PHP that is shown.
@@ -34,7 +35,12 @@ impl<'t> Porter<'t> {
     /// The `todo!` of a piece that was not converted. It is code of the generated program, which
     /// the merchant replaces; this program does not run it.
     pub(super) fn todo(&self, node: Node<'t>) -> String {
-        format!("todo!(\"line {}: {}\")", syntax::line(node), text::braced(&text::short(self.original(node), 60)))
+        format!("todo!(\"line {}: {}\")", self.line(node), text::braced(&text::short(self.original(node), 60)))
+    }
+
+    /// The line of a node in its file.
+    pub(super) fn line(&self, node: Node<'_>) -> usize {
+        self.files.line(syntax::line(node), node.start_byte())
     }
 
     /// The text of a node as it was given.

@@ -82,7 +82,7 @@ impl<'t> Porter<'t> {
                 out.push_str(&self.comments_above(node, &siblings, "///"));
             }
             let ty = self.property_type(class, property);
-            let visible = if property.is_public { "pub " } else { "" };
+            let visible = self.visibility(property.is_public);
             out.push_str(&format!("{visible}{}: {},\n", property.rust, ty.name()));
         }
         if let Some(base) = class.base {
@@ -142,7 +142,7 @@ impl<'t> Porter<'t> {
     fn class_constants(&mut self, class: &Rc<Class<'t>>) -> Vec<String> {
         let mut out = Vec::new();
         for constant in &class.constants {
-            let visible = if constant.is_public { "pub " } else { "" };
+            let visible = self.visibility(constant.is_public);
             let name = constant.rust.clone();
             let value = self.constant_value(class, constant);
             let siblings = constant.value.parent().and_then(|element| element.parent());
@@ -268,7 +268,7 @@ impl<'t> Porter<'t> {
             (true, false) => "&Self".to_owned(),
             _ => returns.name(),
         };
-        let visible = if method.is_public { "pub " } else { "" };
+        let visible = self.visibility(method.is_public);
         out.push_str(&format!(
             "{visible}fn {}({}) -> Result<{returns}, BoxError> {{\n{}\n}}",
             method.rust,

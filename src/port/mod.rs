@@ -4,6 +4,7 @@
 //! ```text
 //! syntax.rs       parses PHP, and reads the syntax tree
 //! statement.rs    statements; assign.rs assignments; change.rs changes; branch.rs, repeat.rs loops
+//! files.rs        the given files; modules.rs the modules that they become
 //! function.rs     functions, and the program around them; signature.rs their parameters
 //! expression.rs   expressions; operator.rs, arithmetic.rs operators
 //! array.rs        arrays; string.rs strings
@@ -46,6 +47,7 @@ mod definite;
 mod exception;
 mod expression;
 mod facts;
+mod files;
 mod frame;
 mod function;
 mod handler;
@@ -59,6 +61,7 @@ mod lower;
 mod marks;
 mod members;
 mod method;
+mod modules;
 mod naming;
 mod native;
 mod native_values;
@@ -88,6 +91,7 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use facts::Facts;
+use files::Files;
 use frame::{Flow, Frame, Handler, Kind};
 pub(crate) use inventory::{SdkUse, UseKind};
 use marks::Marks;
@@ -96,17 +100,27 @@ use value::{Signature, Type};
 
 /// A converted file.
 pub(crate) struct Ported {
-    /// A complete program, indented but not formatted by rustfmt.
+    /// A complete program, indented but not formatted by rustfmt. Empty for a crate.
     pub(crate) rust: String,
+    /// The modules of a crate, with `main` as the last.
+    pub(crate) modules: Vec<Module>,
     /// The pieces that were not converted, in the order of their lines.
     pub(crate) left: Vec<Left>,
     /// What the file uses of the SDK.
     pub(crate) uses: Vec<SdkUse>,
 }
 
+/// A file of the folder `src` of a crate.
+pub(crate) struct Module {
+    pub(crate) name: String,
+    pub(crate) rust: String,
+}
+
 /// A piece of PHP that was not converted.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Left {
+    /// The number of the file.
+    pub(crate) file: usize,
     pub(crate) line: usize,
     pub(crate) why: String,
     pub(crate) php: String,
@@ -121,31 +135,40 @@ pub(crate) struct Left {
 /// # Errors
 /// The syntax errors of the file, with their line numbers.
 pub(crate) fn port(php: &str) -> Result<Ported, String> {
-    // Documentation and copied pieces often lack the tag. Without it, PHP treats everything as
-    // HTML.
-    let untagged = !php.contains("<?");
-    let tagged;
-    let php = if untagged {
-        // On the first line, so that the line numbers do not change.
-        tagged = format!("<?php {php}");
-        &tagged
-    } else {
-        php
-    };
+    let php = prepared(php);
+    on_large_stack(|| ported(&php, Files::single()))
+}
+
+/// Converts several PHP files, given with their names, to the modules of a crate.
+///
+/// # Errors
+/// The syntax errors of the files, with their names and line numbers.
+pub(crate) fn port_files(given: &[(String, String)]) -> Result<Ported, String> {
+    let given: Vec<_> = given.iter().map(|(name, php)| (name.clone(), prepared(php))).collect();
+    on_large_stack(|| {
+        let (files, php) = Files::joined(&given)?;
+        ported(&php, files)
+    })
+}
+
+/// The code as the parser takes it.
+fn prepared(php: &str) -> String {
     let php = php.strip_prefix('\u{feff}').unwrap_or(php);
-    let runnable;
     let php = match php.split_once('\n') {
         // PHP skips the line that names the interpreter, as it does the line end after a tag.
-        Some((first, rest)) if first.starts_with("#!") => {
-            runnable = format!("<?php ?>\n{rest}");
-            &runnable
-        }
-        _ => php,
+        Some((first, rest)) if first.starts_with("#!") => format!("<?php ?>\n{rest}"),
+        // Documentation and copied pieces often lack the tag. Without it, PHP treats everything as
+        // HTML. It is put on the first line, so that the line numbers do not change.
+        _ if !php.contains("<?") => format!("<?php {php}"),
+        _ => php.to_owned(),
     };
-    let php = without_data(php);
-    // Nested code is converted recursively, for which the stack of a thread may be too small.
+    without_data(&php).to_owned()
+}
+
+/// Nested code is converted recursively, for which the stack of a thread may be too small.
+fn on_large_stack<T: Send>(convert: impl FnOnce() -> Result<T, String> + Send) -> Result<T, String> {
     std::thread::scope(|scope| {
-        let walk = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || ported(php));
+        let walk = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, convert);
         let walk = walk.map_err(|error| format!("no thread to work on: {error}"))?;
         walk.join().map_err(|_| "this file cannot be carried over: please report it".to_owned())?
     })
@@ -170,7 +193,7 @@ fn without_data(php: &str) -> &str {
 /// The stack size for the deepest nesting that is accepted.
 const STACK: usize = 512 << 20;
 
-fn ported(php: &str) -> Result<Ported, String> {
+fn ported(php: &str, mut files: Files) -> Result<Ported, String> {
     let mut tree = syntax::parse(php)?;
     let source = php;
     let lowered = lower::lowered(&tree, php)?;
@@ -178,6 +201,8 @@ fn ported(php: &str) -> Result<Ported, String> {
     if lowered.is_some() {
         tree = syntax::parse(php)?;
     }
+    files.read_aliases(tree.root_node(), php);
+    let files = Rc::new(files);
     let marks = Rc::new(Marks::new(tree.root_node(), php));
     let (mut loose, mut known) = (HashSet::new(), Facts::default());
     let mut passes = 0;
@@ -187,8 +212,8 @@ fn ported(php: &str) -> Result<Ported, String> {
         let mut porter = Porter {
             php,
             source,
-            aliases: syntax::aliases(tree.root_node(), php),
-            namespaces: syntax::namespaces(tree.root_node(), php),
+            files: Rc::clone(&files),
+            namespaces: namespaces(tree.root_node(), php, &files),
             marks: Rc::clone(&marks),
             functions: HashMap::new(),
             function_names: HashSet::new(),
@@ -216,7 +241,7 @@ fn ported(php: &str) -> Result<Ported, String> {
         };
         let mut ported = porter.program(tree.root_node())?;
         let left: Vec<_> = ported.left.iter().filter(|left| !left.is_stub).map(|left| left.span).collect();
-        ported.uses = inventory::uses(tree.root_node(), source, &porter.aliases, &left);
+        ported.uses = inventory::uses(tree.root_node(), source, &files, &left);
         let learned = porter.found != porter.known;
         // What was widened because a type was not known yet is not kept.
         if !learned || passes > MAX_PASSES / 2 {
@@ -231,6 +256,14 @@ fn ported(php: &str) -> Result<Ported, String> {
     }
 }
 
+/// The namespaces, by the position that they begin at. Each file begins without one.
+fn namespaces(root: Node<'_>, php: &str, files: &Files) -> Vec<(usize, String)> {
+    let mut found = syntax::namespaces(root, php);
+    found.extend(files.starts().map(|at| (at, String::new())));
+    found.sort_by_key(|(at, _)| *at);
+    found
+}
+
 /// How often a file is translated at most. Hand-written files take two or three passes.
 const MAX_PASSES: usize = 20;
 
@@ -238,8 +271,7 @@ struct Porter<'t> {
     /// The text whose properties are variables, and the text as it was given.
     php: &'t str,
     source: &'t str,
-    /// The classes that `use` imports, by their alias in lower case.
-    aliases: HashMap<String, String>,
+    files: Rc<Files>,
     /// The file's functions, by their name in lower case.
     functions: HashMap<String, (String, Rc<Signature>)>,
     /// Their names in Rust.

@@ -1,5 +1,6 @@
 //! Resolves the names of classes.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use tree_sitter::Node;
@@ -11,10 +12,10 @@ impl<'t> Porter<'t> {
     /// The full name of a class in lower case, without the leading backslash, resolved through
     /// `use`.
     pub(super) fn class(&self, node: Node<'t>) -> String {
-        self.resolved(self.text(node))
+        self.resolved(self.text(node), node.start_byte())
     }
 
-    pub(super) fn resolved(&self, written: &str) -> String {
+    pub(super) fn resolved(&self, written: &str, at: usize) -> String {
         if let Some(whole) = written.strip_prefix('\\') {
             return whole.to_lowercase();
         }
@@ -22,7 +23,7 @@ impl<'t> Porter<'t> {
             Some((first, rest)) => (first, Some(rest)),
             None => (written, None),
         };
-        let whole = match (self.aliases.get(&first.to_lowercase()), rest) {
+        let whole = match (self.files.alias(&first.to_lowercase(), at), rest) {
             (Some(whole), None) => whole.clone(),
             (Some(whole), Some(rest)) => format!("{whole}\\{rest}"),
             // Documentation often omits the `use` lines.
@@ -40,8 +41,8 @@ impl<'t> Porter<'t> {
     }
 
     pub(super) fn full_name_of(&self, written: &str, at: usize) -> String {
-        if written.contains('\\') || self.aliases.contains_key(&written.to_lowercase()) {
-            return self.resolved(written);
+        if written.contains('\\') || self.files.alias(&written.to_lowercase(), at).is_some() {
+            return self.resolved(written, at);
         }
         self.in_namespace(written, at).to_lowercase()
     }
@@ -86,5 +87,37 @@ impl<'t> Porter<'t> {
 
     pub(super) fn class_named(&self, rust: &str) -> Option<Rc<Class<'t>>> {
         self.classes.get(*self.class_rust_names.get(rust)?).cloned()
+    }
+
+    /// How an item is declared that is not public: in a crate, code of other modules may inherit
+    /// it.
+    pub(super) fn private(&self) -> &'static str {
+        if self.files.is_crate { "pub(crate) " } else { "" }
+    }
+
+    pub(super) fn visibility(&self, is_public: bool) -> &'static str {
+        if is_public { "pub " } else { self.private() }
+    }
+
+    /// Fails if two functions or classes have the same name, so that a use would be ambiguous.
+    pub(super) fn check_names(&self, functions: &[Node<'t>]) -> Result<(), String> {
+        let functions = functions.iter().filter_map(|node| syntax::field(*node, "name")).map(|name| (name, true));
+        let classes =
+            self.classes.iter().filter_map(|class| syntax::field(class.node, "name")).map(|name| (name, false));
+        let mut taken = HashSet::new();
+        for (name, is_function) in functions.chain(classes) {
+            // Functions are found by their names without a namespace.
+            let full = if is_function { self.text(name).to_lowercase() } else { self.full_name(name) };
+            if !taken.insert((full, is_function)) {
+                let (file, line) = (self.files.number(name.start_byte()), self.line(name));
+                let place = if self.files.is_crate {
+                    format!("{}:{line}", self.files.name(file))
+                } else {
+                    format!("line {line}")
+                };
+                return Err(format!("{place}: {} is declared twice: convert the files separately", self.text(name)));
+            }
+        }
+        Ok(())
     }
 }

@@ -300,7 +300,7 @@ impl<'t> Porter<'t> {
                         return Some(Expr::literal(&class.full));
                     }
                     let written = self.text(scope).trim_start_matches('\\');
-                    let full = self.aliases.get(&written.to_lowercase()).cloned();
+                    let full = self.files.alias(&written.to_lowercase(), scope.start_byte()).cloned();
                     Some(Expr::literal(&full.unwrap_or_else(|| written.to_owned())))
                 }
             };

@@ -61,15 +61,28 @@ pub(super) type Uses = HashMap<String, Story>;
 
 /// All uses in the body of a function with these parameters and captured variables.
 pub(super) fn uses(body: Node<'_>, php: &str, parameters: &[String]) -> Uses {
+    let is_block = matches!(body.kind(), "compound_statement" | "program");
+    let mut visited = children(body);
+    let analysed = if is_block { visited.clone() } else { vec![body] };
+    if !is_block {
+        visited.push(body);
+    }
+    found(&visited, &analysed, body, php, parameters)
+}
+
+/// Likewise in the code of a file outside of functions and classes.
+pub(super) fn uses_in(nodes: &[Node<'_>], root: Node<'_>, php: &str) -> Uses {
+    let nodes: Vec<Node<'_>> = nodes.iter().filter(|node| node.is_named() && !node.is_extra()).copied().collect();
+    found(&nodes, &nodes, root, php, &[])
+}
+
+fn found(visited: &[Node<'_>], analysed: &[Node<'_>], block: Node<'_>, php: &str, parameters: &[String]) -> Uses {
     let mut out = Uses::new();
-    let walk = Walk { php, blocks: Rc::from([body.id()]) };
-    for child in children(body) {
-        walk.visit(child, &mut out);
+    let walk = Walk { php, blocks: Rc::from([block.id()]) };
+    for child in visited {
+        walk.visit(*child, &mut out);
     }
-    if body.kind() != "compound_statement" && body.kind() != "program" {
-        walk.visit(body, &mut out);
-    }
-    let (unset, others) = (maybe_unset(body, php, parameters), not_counters(body, php));
+    let (unset, others) = (maybe_unset(analysed, php, parameters), not_counters(analysed, php));
     for (name, story) in &mut out {
         story.tell();
         let given = parameters.contains(name);

@@ -131,7 +131,7 @@ impl<'t> Porter<'t> {
                 "{comments}static {cell}: std::cell::RefCell<{0}> = std::cell::RefCell::new({value});\n",
                 ty.name()
             )));
-            let visible = if property.is_public { "pub " } else { "" };
+            let visible = self.visibility(property.is_public);
             functions.push(format!(
                 "/// PHP: `${}`, one for each thread; PHP has one for each request.\n{visible}fn {name}() -> {} {{\n    {cell}.with_borrow(Clone::clone)\n}}",
                 property.name,

@@ -1,7 +1,5 @@
 //! Parses PHP, and reads the nodes of the syntax tree.
 
-use std::collections::HashMap;
-
 use tree_sitter::{Node, Parser, Tree};
 
 /// The limits of nesting and of a file's length. Hand-written code is far below both. Operands of
@@ -187,9 +185,9 @@ pub(super) fn bare(mut node: Node<'_>) -> Node<'_> {
     node
 }
 
-/// The names that `use` gives to classes, in lower case.
-pub(super) fn aliases(root: Node<'_>, php: &str) -> HashMap<String, String> {
-    let mut out = HashMap::new();
+/// The names that `use` gives to classes, in lower case, with their positions and classes.
+pub(super) fn aliases(root: Node<'_>, php: &str) -> Vec<(usize, String, String)> {
+    let mut out = Vec::new();
     let mut stack = children(root);
     while let Some(node) = stack.pop() {
         match node.kind() {
@@ -214,7 +212,7 @@ pub(super) fn aliases(root: Node<'_>, php: &str) -> HashMap<String, String> {
                     let whole = whole.trim_start_matches('\\').to_owned();
                     let last = whole.rsplit('\\').next().unwrap_or_default();
                     let alias = field(clause, "alias").map_or(last, |alias| text(alias, php));
-                    out.insert(alias.to_lowercase(), whole.clone());
+                    out.push((clause.start_byte(), alias.to_lowercase(), whole.clone()));
                 }
             }
             _ => {}

@@ -7,7 +7,6 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use super::facts::{Kind, Stub};
-use super::syntax::line;
 use super::text::{indent, pascal, snake};
 use super::value::{Expr, Type};
 use super::{Left, Porter};
@@ -26,7 +25,7 @@ impl<'t> Porter<'t> {
     /// The stub type of a class that is not in the file.
     pub(super) fn foreign(&self, written: &str, at: usize) -> Type {
         let written = written.trim_start_matches('\\');
-        let full = self.aliases.get(&written.to_lowercase()).map_or(written, String::as_str);
+        let full = self.files.alias(&written.to_lowercase(), at).map_or(written, String::as_str);
         let name = self.foreign_name(full, full.rsplit('\\').next().unwrap_or(full));
         self.foreign_lines.borrow_mut().entry(name.clone()).or_insert_with(|| (full.to_owned(), at));
         Type::Foreign(name)
@@ -122,6 +121,7 @@ impl<'t> Porter<'t> {
         let name = self.stub_names.get(&key).cloned().unwrap_or_else(|| base_name(used.kind, used.name));
         if self.learns() {
             let span = (node.start_byte(), node.end_byte());
+            let place = (self.files.number(node.start_byte()), self.line(node));
             let stub = self.found.stubs.entry(key.clone()).or_insert_with(|| Stub {
                 owner: used.owner.clone(),
                 kind: used.kind,
@@ -132,7 +132,7 @@ impl<'t> Porter<'t> {
                 lines: BTreeSet::new(),
                 span,
             });
-            stub.lines.insert(line(node));
+            stub.lines.insert(place);
             for (known, ty) in stub.parameters.iter_mut().zip(&types) {
                 if known != ty && *known != Type::Any {
                     *known = if known.is_object() || ty.is_object() { Type::Any } else { Type::Value };
@@ -164,8 +164,8 @@ impl<'t> Porter<'t> {
         names
     }
 
-    /// The module `yours`, and its list. Empty if the file needs none.
-    pub(super) fn yours(&mut self) -> Option<String> {
+    /// The items of the module `yours`, and its list. Empty if the files need none.
+    pub(super) fn yours_items(&mut self) -> Option<String> {
         let stubs = self.found.stubs.clone();
         let types = self.foreign_lines.borrow().clone();
         if stubs.is_empty() && types.is_empty() {
@@ -186,8 +186,9 @@ impl<'t> Porter<'t> {
         for (owner, (php, at)) in owners {
             let own = members.remove(&owner).unwrap_or_default();
             let members: Vec<String> = own.into_iter().map(|(key, stub)| self.stub_item(key, stub)).collect();
-            let (line, why) = (self.marks.line(at), "it is not in this file: complete it in mod yours".to_owned());
-            self.state.left.push(Left { line, why, php: php.clone(), span: (at, at), is_stub: true });
+            let line = self.files.line(self.marks.line(at), at);
+            let (file, why) = (self.files.number(at), "it is not in this file: complete it in mod yours".to_owned());
+            self.state.left.push(Left { file, line, why, php: php.clone(), span: (at, at), is_stub: true });
             let members = if members.is_empty() {
                 String::new()
             } else {
@@ -197,19 +198,19 @@ impl<'t> Porter<'t> {
                 "/// {php}. Its clones are the same object, as in PHP.\n#[derive(Clone)]\npub struct {owner};{members}"
             ));
         }
-        let items = indent(&items.join("\n\n"));
-        let docs = "/// What the PHP uses of other files. Complete each item.";
-        Some(format!(
-            "{docs}\n#[allow(dead_code, unused_imports, unused_variables)]\nmod yours {{\n    use super::*;\n\n{items}\n}}"
-        ))
+        Some(items.join("\n\n"))
     }
 
     fn stub_item(&mut self, key: &str, stub: &Stub) -> String {
-        let lines: Vec<String> = stub.lines.iter().map(usize::to_string).collect();
+        let shown = |(file, line): &(usize, usize)| match self.files.is_crate {
+            true => format!("{}:{line}", self.files.name(*file)),
+            false => line.to_string(),
+        };
+        let lines: Vec<String> = stub.lines.iter().map(shown).collect();
         if stub.owner.is_none() {
             let why = "it is not in this file: complete it in mod yours".to_owned();
-            let line = stub.lines.first().copied().unwrap_or(1);
-            self.state.left.push(Left { line, why, php: stub.php.clone(), span: stub.span, is_stub: true });
+            let (file, line) = stub.lines.first().copied().unwrap_or((0, 1));
+            self.state.left.push(Left { file, line, why, php: stub.php.clone(), span: stub.span, is_stub: true });
         }
         let name = self.stub_names.get(key).cloned().unwrap_or_else(|| base_name(stub.kind, &stub.name));
         let letters = "abcdefghijklmnopqrstuvwxyz".chars();
@@ -229,6 +230,14 @@ impl<'t> Porter<'t> {
             super::text::quoted(&super::text::braced_text(&stub.php)),
         )
     }
+}
+
+/// The stubs as a module of the program.
+pub(super) fn as_module(items: &str) -> String {
+    let (items, docs) = (indent(items), "/// What the PHP uses of other files. Complete each item.");
+    format!(
+        "{docs}\n#[allow(dead_code, unused_imports, unused_variables)]\nmod yours {{\n    use super::*;\n\n{items}\n}}"
+    )
 }
 
 fn base_name(kind: Kind, name: &str) -> String {

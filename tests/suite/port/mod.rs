@@ -1,8 +1,10 @@
 //! `wxpay port`: PHP carried over into Rust.
 
 pub(crate) mod corpus;
+mod crates;
 mod examples;
 mod handlers;
+mod php_classes;
 mod php_expressions;
 mod php_output;
 mod php_programs;

@@ -56,7 +56,7 @@ impl Writer {
                 let key = self.pick(&["'n'", "'z'", "'e'", "'t'", "'none'", "'s'"]);
                 format!("($data[{key}] ?? null)")
             }
-            Kind::Nullable => self.of(Kind::Scalar, depth),
+            Kind::Nullable | Kind::Null => self.of(Kind::Scalar, depth),
         }
     }
 

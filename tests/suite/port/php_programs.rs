@@ -1,6 +1,6 @@
 //! Generates PHP programs from a seed, in the ways in which merchants write code around the SDK:
-//! arrays with all kinds of keys, loops, branches, functions with defaults and null, arithmetic of
-//! strings and numbers, comparisons, `switch`, JSON and exceptions.
+//! arrays with all kinds of keys, loops, branches, functions and methods with defaults and null,
+//! arithmetic of strings and numbers, comparisons, `switch`, JSON and exceptions.
 
 use std::fmt::Write as _;
 
@@ -28,13 +28,17 @@ pub(super) enum Kind {
     Scalar,
     /// A scalar or null.
     Nullable,
+    /// A property with a declared type that may be null, which expressions do not use.
+    Null,
 }
 
+#[derive(Clone)]
 pub(super) struct Function {
     pub(super) name: String,
     /// The kinds of the parameters, and how many are required.
     pub(super) parameters: Vec<Kind>,
     pub(super) required: usize,
+    pub(super) is_static: bool,
 }
 
 pub(super) struct Writer {
@@ -44,6 +48,10 @@ pub(super) struct Writer {
     /// The variables that are in scope, with their kinds.
     pub(super) variables: Vec<(String, Kind)>,
     pub(super) functions: Vec<Function>,
+    /// The methods of each class; the first is its constructor.
+    pub(super) classes: Vec<Vec<Function>>,
+    /// The methods that the method which is being written may call.
+    pub(super) methods: Vec<Function>,
     /// The number of variables so far.
     pub(super) count: usize,
     pub(super) loops: usize,
@@ -54,7 +62,18 @@ impl Writer {
     fn new(seed: u64) -> Self {
         let state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0xD1B5_4A32_D192_ED03;
         let (variables, functions) = (Vec::new(), Vec::new());
-        Writer { state, out: String::new(), depth: 0, variables, functions, count: 0, loops: 0, in_function: false }
+        Writer {
+            state,
+            out: String::new(),
+            depth: 0,
+            variables,
+            functions,
+            classes: Vec::new(),
+            methods: Vec::new(),
+            count: 0,
+            loops: 0,
+            in_function: false,
+        }
     }
 
     /// A number below `most` (xorshift).
@@ -94,6 +113,9 @@ impl Writer {
         for _ in 0..self.below(3) {
             self.function();
         }
+        for _ in 0..self.below(3) {
+            self.class();
+        }
         for kind in [Kind::Int, Kind::Text, Kind::Map] {
             self.declare(kind);
         }
@@ -103,9 +125,9 @@ impl Writer {
         self.show_all();
     }
 
-    fn function(&mut self) {
-        let outer = std::mem::take(&mut self.variables);
-        let name = format!("f{}", self.functions.len());
+    /// Parameters with and without types and defaults: as PHP, their kinds, and how many are
+    /// required. They become the variables that are in scope.
+    pub(super) fn parameters(&mut self) -> (Vec<String>, Vec<Kind>, usize) {
         let count = 1 + self.below(3);
         let required = 1 + self.below(count);
         let (mut kinds, mut written) = (Vec::new(), Vec::new());
@@ -132,14 +154,7 @@ impl Writer {
                 kinds.push(kind);
                 continue;
             } else {
-                match kind {
-                    Kind::Int => format!(" = {}", self.below(20)),
-                    Kind::Text => " = 'CNY'".to_owned(),
-                    Kind::Map => " = []".to_owned(),
-                    Kind::Bool => " = false".to_owned(),
-                    Kind::Float => " = 1.5".to_owned(),
-                    _ => " = 0".to_owned(),
-                }
+                format!(" = {}", default_of(kind, self.below(20)))
             };
             if ty.is_empty() && !default.is_empty() && kind != Kind::Map {
                 inner = Kind::Scalar;
@@ -148,9 +163,13 @@ impl Writer {
             written.push(format!("{ty}{parameter}{default}"));
             kinds.push(if ty.is_empty() && kind != Kind::Map { Kind::Scalar } else { kind });
         }
-        self.line(&format!("function {name}({}) {{", written.join(", ")));
+        (written, kinds, required)
+    }
+
+    /// The statements of a function or method, which returns a value.
+    pub(super) fn body(&mut self) {
         self.depth += 1;
-        self.in_function = true;
+        let outer = std::mem::replace(&mut self.in_function, true);
         for _ in 0..1 + self.below(3) {
             self.statement();
         }
@@ -161,11 +180,19 @@ impl Writer {
         }
         let result = if self.chance(50) { format!("[{}]", names.join(", ")) } else { self.any(1) };
         self.line(&format!("return {result};"));
-        self.in_function = false;
+        self.in_function = outer;
         self.depth -= 1;
+    }
+
+    fn function(&mut self) {
+        let outer = std::mem::take(&mut self.variables);
+        let name = format!("f{}", self.functions.len());
+        let (written, kinds, required) = self.parameters();
+        self.line(&format!("function {name}({}) {{", written.join(", ")));
+        self.body();
         self.line("}");
         self.variables = outer;
-        self.functions.push(Function { name, parameters: kinds, required });
+        self.functions.push(Function { name, parameters: kinds, required, is_static: false });
     }
 
     pub(super) fn declare(&mut self, kind: Kind) {
@@ -191,12 +218,13 @@ impl Writer {
         }
     }
 
-    fn statement(&mut self) {
+    pub(super) fn statement(&mut self) {
         if self.depth > 3 {
             let kind = self.pick(&KINDS);
             return self.declare(kind);
         }
-        match self.below(22) {
+        match self.below(25) {
+            22 | 23 => self.method_call(),
             0 | 1 => {
                 let kind = self.pick(&KINDS);
                 self.declare(kind);
@@ -314,5 +342,17 @@ impl Writer {
         for name in names {
             self.line(&format!("echo '{}=', json_encode({name}), \"\\n\";", name.trim_start_matches('$')));
         }
+    }
+}
+
+/// A default of a parameter or property.
+pub(super) fn default_of(kind: Kind, number: usize) -> String {
+    match kind {
+        Kind::Int => number.to_string(),
+        Kind::Text => "'CNY'".to_owned(),
+        Kind::Map => "[]".to_owned(),
+        Kind::Bool => "false".to_owned(),
+        Kind::Float => "1.5".to_owned(),
+        _ => "0".to_owned(),
     }
 }

@@ -86,11 +86,9 @@ impl Writer {
             return;
         }
         let at = self.below(self.functions.len());
-        let (name, kinds) = (self.functions[at].name.clone(), self.functions[at].parameters.clone());
-        let required = self.functions[at].required;
-        let count = required + self.below(kinds.len() - required + 1);
-        let given: Vec<String> = kinds.iter().take(count).map(|kind| self.of(*kind, 1)).collect();
-        self.line(&format!("echo json_encode({name}({})), \"\\n\";", given.join(", ")));
+        let function = self.functions[at].clone();
+        let given = self.arguments(&function);
+        self.line(&format!("echo json_encode({}({given})), \"\\n\";", function.name));
     }
 
     pub(super) fn switch(&mut self) {

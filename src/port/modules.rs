@@ -1,0 +1,92 @@
+//! Builds a crate: a module for each PHP file, the stubs, and `main.rs`.
+
+use super::imports::{imported, without_comments};
+use super::text::{comment, indent, quoted};
+use super::{Module, Porter};
+
+/// What a file became: the code outside of functions and classes, and the items.
+#[derive(Default)]
+pub(super) struct Part {
+    pub(super) main: String,
+    pub(super) items: Vec<String>,
+}
+
+impl Porter<'_> {
+    /// The files of the folder `src`.
+    pub(super) fn modules(&self, parts: Vec<Part>, yours: Option<String>) -> Vec<Module> {
+        let run = if self.function_names.contains("run") { "run_script" } else { "run" };
+        let (mut modules, mut scripts) = (Vec::new(), Vec::new());
+        for (number, Part { main, mut items }) in parts.into_iter().enumerate() {
+            let name = self.files.module(number).to_owned();
+            let is_script = !without_comments(&main).trim().is_empty();
+            if items.is_empty() && !is_script {
+                continue;
+            }
+            let mut head = format!("//! {}\n\n", self.files.name(number));
+            if is_script {
+                let diverges = main.lines().last().is_some_and(ends_main);
+                let end = if diverges { "" } else { "\n    Ok(())" };
+                items.push(format!(
+                    "/// The code of the file outside of functions and classes.\n\
+                     pub(crate) fn {run}() -> Result<(), BoxError> {{\n{}{end}\n}}",
+                    indent(&main)
+                ));
+                scripts.push(name.clone());
+            } else if !main.is_empty() {
+                head.push_str(&format!("{main}\n\n"));
+            }
+            modules.push(Module { rust: module(&head, &items.join("\n\n")), name });
+        }
+        if let Some(yours) = yours {
+            let head = "//! What the PHP uses of other files. Complete each item.\n\
+                        #![allow(unused_variables)]\n\n";
+            modules.push(Module { name: "yours".to_owned(), rust: module(head, &yours) });
+        }
+        let main = self.main_file(&modules, &scripts, run);
+        modules.push(Module { name: "main".to_owned(), rust: main });
+        modules
+    }
+
+    fn main_file(&self, modules: &[Module], scripts: &[String], run: &str) -> String {
+        let mut out = String::new();
+        if !self.state.left.is_empty() {
+            out.push_str(&comment("//", "PHP that was not converted is in comments, above a todo!() in its place."));
+            out.push('\n');
+        }
+        out.push_str("#![allow(dead_code, unreachable_code, unused_imports, unused_mut, unused_variables)]\n\n");
+        for module in modules {
+            out.push_str(&format!("mod {};\n", module.name));
+        }
+        out.push('\n');
+        for module in modules.iter().filter(|module| module.name != "yours") {
+            out.push_str(&format!("pub(crate) use {}::*;\n", module.name));
+        }
+        out.push_str("\nfn main() -> Result<(), wechatpay_chain::BoxError> {\n");
+        if scripts.is_empty() {
+            out.push_str("    // The PHP files have no code outside of functions and classes.\n    Ok(())\n}\n");
+            return out;
+        }
+        out.push_str("    // In PHP, each of these files is a program.\n");
+        out.push_str("    match std::env::args().nth(1).as_deref() {\n");
+        for script in scripts {
+            out.push_str(&format!("        Some({}) => {script}::{run}(),\n", quoted(script)));
+        }
+        let usage = quoted(&format!("give the name of a file: {}", scripts.join(", ")));
+        out.push_str(&format!("        _ => Err({usage}.into()),\n    }}\n}}\n"));
+        out
+    }
+}
+
+fn module(head: &str, code: &str) -> String {
+    let (imports, helpers) = imported(code);
+    let mut out = format!("{head}{imports}use crate::*;\n\n{code}\n");
+    for helper in helpers {
+        out.push_str(&format!("\n{helper}\n"));
+    }
+    out
+}
+
+/// Whether no code of `main` runs after this line.
+pub(super) fn ends_main(line: &str) -> bool {
+    line.starts_with("std::process::exit") || line.starts_with("return ")
+}
