@@ -302,7 +302,7 @@ const attemptView = attempt => panel('', div(time(attempt.at), ' · ', attempt.s
 
 const headSection = table => ({ row, template, base_uri, original_type, fail_reasons }) => panel('', div(node('a', `← ${t('back')}`, { href: `#${table}` })),
   node('h2', table === 'calls' ? `${row.method} ${row.target}` : row[{ orders: 'out_trade_no', refunds: 'out_refund_no', transfers: 'out_bill_no', sharings: 'out_order_no', notifications: 'event_type' }[table]]),
-  summary({ ...row, template, base_uri, original_type }), rowActions(table, row), controlsOf[table]?.(row, fail_reasons) ?? '',
+  summary({ ...row, template, base_uri, original_type }), recordControls(table, row, fail_reasons),
   row.has_qr_code && details(t('qr'), node('img', undefined, { loading: 'lazy', width: 180, height: 180, alt: t('qr'), src: '/sandbox/qr/' + encodeURIComponent(row.out_trade_no) + withQuery('.svg', sub(row)) })));
 // Controls of one record that need an input.
 const reasonOptions = reasons => ['', ...reasons].map(reason => [reason, reason]);
@@ -315,6 +315,12 @@ const controlsOf = {
     { name: 'account', options: [['', ''], ...sharing.receivers.filter(({ result }) => result === 'PENDING').map(({ account }) => [account, account])] },
     { name: 'result', options: ['SUCCESS', 'CLOSED'].map(result => [result, result]) }, { name: 'fail_reason', options: reasonOptions(reasons) }, { name: 'notify_url', type: 'url', long: true },
   ], fields => ({ out_order_no: sharing.out_order_no, ...fields, ...sub(sharing) })),
+};
+// The buttons of a record, and its form, which replaces the buttons for the same call.
+const recordControls = (table, row, reasons) => {
+  const buttons = rowActions(table, row), controls = controlsOf[table]?.(row, reasons);
+  if (controls) buttons.querySelectorAll(`[data-call=${controls.dataset.call}]`).forEach(element => element.remove());
+  return [buttons, controls];
 };
 const detailEntries = (table, content) => {
   const { row, related, template, base_uri, original_type, fail_reasons } = content;
