@@ -32,10 +32,11 @@ use crate::proto::translate;
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The files of the page: path, media type and text.
-const FILES: [(&str, &str, &str); 4] = [
+const FILES: [(&str, &str, &str); 5] = [
     ("/", "text/html; charset=utf-8", include_str!("page.html")),
     ("/sandbox/page.css", "text/css; charset=utf-8", include_str!("page.css")),
     ("/sandbox/page_texts.js", "text/javascript; charset=utf-8", include_str!("page_texts.js")),
+    ("/sandbox/page_records.js", "text/javascript; charset=utf-8", include_str!("page_records.js")),
     ("/sandbox/page.js", "text/javascript; charset=utf-8", include_str!("page.js")),
 ];
 

@@ -214,7 +214,7 @@ impl Browser {
     pub(crate) fn assert_no_injection(&self) {
         let script = "return [window.hostile ?? null, document.querySelectorAll('script').length,
             [...document.images].filter(image => !image.src.startsWith(location.origin + '/sandbox/qr/')).length];";
-        assert_eq!(self.run(script, json!([])), json!([null, 2, 0]));
+        assert_eq!(self.run(script, json!([])), json!([null, 3, 0]));
     }
 }
 
