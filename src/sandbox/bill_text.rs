@@ -63,14 +63,7 @@ pub(super) fn trade(ledger: &Ledger, date: &str, kind: TradeBill, sub_mchid: Opt
     }
     if kind == TradeBill::All {
         for order in ledger.orders.values().filter(is_included) {
-            let Some(revoked_at) = order.revoked_at else { continue };
-            if china_date(revoked_at) != date {
-                continue;
-            }
-            let mut fields = payment_fields(order, revoked_at, "REVOKED");
-            fields.extend(["0", "0", &yuan(order.terms.total), "0.00", "", ""].map(str::to_owned));
-            fields.extend(last_fields(order, 0));
-            fields.extend([yuan(order.terms.total), String::new()]);
+            let Some(fields) = revoked_fields(order, date) else { continue };
             push_row(&mut out, &fields);
             (count, refunded) = (count + 1, refunded + order.terms.total);
         }
@@ -107,6 +100,17 @@ pub(super) fn trade(ledger: &Ledger, date: &str, kind: TradeBill, sub_mchid: Opt
         ],
     );
     (count > 0).then_some(out)
+}
+
+/// The row of a payment that was taken back on a date.
+fn revoked_fields(order: &Order, date: &str) -> Option<Vec<String>> {
+    let revoked_at = order.revoked_at.filter(|revoked_at| china_date(*revoked_at) == date)?;
+    let total = yuan(order.terms.total);
+    let mut fields = payment_fields(order, revoked_at, "REVOKED");
+    fields.extend(["0", "0", &total, "0.00", "", ""].map(str::to_owned));
+    fields.extend(last_fields(order, 0));
+    fields.extend([total, String::new()]);
+    Some(fields)
 }
 
 /// The refunds that reached the buyer, and when.

@@ -279,6 +279,7 @@ pub(super) struct ProfitSharing {
     /// The key of the shared order.
     pub(super) order: String,
     pub(super) transaction_id: String,
+    #[serde(default)]
     pub(super) receivers: Vec<SharingReceiver>,
     pub(super) created_at: i64,
     /// The whole request; a repeated one must be the same.

@@ -23,6 +23,7 @@ mod page_data;
 mod payouts;
 mod persistence;
 mod proxy;
+mod random_states;
 mod sdks;
 mod states;
 mod strictness;
