@@ -2,14 +2,20 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::keys::Keys;
 use super::refusal_log::RefusalLog;
 use super::state::State;
 use super::store::{PendingWrite, Store};
-use crate::error::Error;
+use super::stub;
+use crate::error::{Error, ErrorKind};
 use crate::pipeline::http_service::HttpService;
+use crate::pipeline::send::Promise;
 use crate::transport::runtime;
+
+/// The time limit of what waits for the sandbox.
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(10);
 
 pub(super) struct SandboxInner {
     pub(super) keys: Arc<Keys>,
@@ -38,7 +44,11 @@ impl SandboxInner {
         }
     }
 
+    #[allow(clippy::panic, reason = "waiting for the lock would hang the test")]
     fn lock(&self) -> MutexGuard<'_, State> {
+        if stub::is_responding() {
+            panic!("the function of a stub called the sandbox, which waits for its response");
+        }
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -63,17 +73,29 @@ impl SandboxInner {
         (outcome, pending)
     }
 
-    /// Changes the state as one transaction, and blocks this thread until the changed rows are
-    /// written.
+    /// Changes the state as one transaction, and waits until the changed rows are written.
     ///
     /// # Errors
     /// Those of `change`; [`ErrorKind::Config`](crate::ErrorKind::Config) if the rows cannot be
-    /// written.
-    pub(super) fn transact_blocking<T>(&self, change: impl FnOnce(&mut State) -> Result<T, Error>) -> Result<T, Error> {
-        let (outcome, pending) = self.transact(change);
-        match runtime::park_on(pending.written()) {
-            true => outcome,
-            false => Err(Error::config("the sandbox's database cannot be written")),
-        }
+    /// written; [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) if that takes too long.
+    pub(super) fn transact_async<T: Send + 'static>(
+        self: &Arc<Self>,
+        change: impl FnOnce(&mut State) -> Result<T, Error> + Send + 'static,
+    ) -> Promise<T> {
+        let inner = Arc::clone(self);
+        Promise::new(async move {
+            let (outcome, pending) = inner.transact(change);
+            let mut writing = std::pin::pin!(pending.written());
+            match runtime::timeout(MAX_WAIT, writing.as_mut()).await {
+                Some(true) => outcome,
+                Some(false) => Err(Error::config("the sandbox's database cannot be written")),
+                None => Err(Error::new(
+                    ErrorKind::Timeout,
+                    format!(
+                        "the sandbox's database was not written within {MAX_WAIT:?}: is the disk of its folder slow or full?"
+                    ),
+                )),
+            }
+        })
     }
 }

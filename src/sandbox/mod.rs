@@ -129,11 +129,14 @@ mod wire_headers;
 
 // The public interface.
 mod builder;
+mod control;
 pub(crate) mod data_dir;
 mod define_stub;
 #[cfg(feature = "cli")]
 pub(crate) mod environment;
+mod expectation;
 mod start;
+mod views;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -146,19 +149,22 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 pub use builder::SandboxBuilder;
+pub use expectation::Expectation;
 pub use fault::{Fault, Tamper};
 #[cfg(feature = "cli")]
 pub(crate) use loopback::control_call;
 pub use merchant::{MCHID, PUBLIC_KEY_ID, SERIAL};
 pub use request_log::Received;
+pub use views::{Attempt, Order, Refund, SentNotification};
 
 use crate::client::Client;
 use crate::client::builder::ClientBuilder;
 use crate::clock::now;
 use crate::crypto::secret::Secret;
-use crate::crypto::{Apiv3Key, Certificate, PrivateKey, PublicKey, random};
+use crate::crypto::{Apiv3Key, PrivateKey, PublicKey, random};
 use crate::error::Error;
 use crate::proto::json_depth;
+use crate::transport::runtime;
 use delivery::Message;
 use inner::SandboxInner;
 
@@ -221,51 +227,6 @@ impl Sandbox {
     #[must_use]
     pub fn secret(&self) -> Secret {
         self.inner.keys.apiv2.secret.clone()
-    }
-
-    /// Simulates the buyer's payment of an order, or of all orders in a combined order. Their state
-    /// becomes `SUCCESS`, and notifications are sent to their `notify_url`. Returns the transaction
-    /// ID.
-    ///
-    /// # Errors
-    /// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if the order does not exist or
-    /// can no longer be paid.
-    pub fn pay(&self, out_trade_no: &str) -> Result<String, Error> {
-        let response = self.control("pay", &json!({ "out_trade_no": out_trade_no }))?;
-        Ok(response["transaction_id"].as_str().unwrap_or_default().to_owned())
-    }
-
-    /// Simulates the user's confirmation of a transfer. Its state becomes `SUCCESS`, and a
-    /// notification is sent to its `notify_url`.
-    ///
-    /// # Errors
-    /// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if the transfer does not exist
-    /// or has already ended.
-    pub fn confirm_transfer(&self, out_bill_no: &str) -> Result<(), Error> {
-        self.control("confirm", &json!({ "out_bill_no": out_bill_no })).map(drop)
-    }
-
-    /// Makes a control call, like `POST /sandbox/{call}` with `fields` as the body. `call` is
-    /// `refund`, `replay`, `probe`, `card`, ...; `docs/SANDBOX.md` describes the calls and their
-    /// fields. Returns the response, which lists the notifications that the call causes.
-    ///
-    /// ```
-    /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
-    /// let probe = serde_json::json!({ "notify_url": "http://127.0.0.1:9/" });
-    /// let response = sandbox.control("probe", &probe)?;
-    /// assert_eq!(response["notifications"][0]["outcome"], "waiting");
-    /// # Ok::<(), wechatpay_chain::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Fails with [`ErrorKind::Options`](crate::ErrorKind::Options) if the call does not exist, a
-    /// field is missing, or the change is not allowed.
-    pub fn control(&self, call: &str, fields: &Value) -> Result<Value, Error> {
-        json_depth::check(fields).map_err(Error::options)?;
-        let unknown =
-            || Error::options(format!("{call:?} is not a control call of the sandbox: {}", admin_actions::CALLS));
-        self.inner
-            .transact_blocking(|state| admin_actions::run(state, call, fields, now()).unwrap_or_else(|| Err(unknown())))
     }
 
     /// Checks that the ledger balances: income, expenses and the account must add up exactly.
@@ -332,19 +293,6 @@ impl Sandbox {
     /// The same as for [`ClientBuilder::build`], but these settings do not cause any.
     pub fn client(&self) -> Result<Client, Error> {
         self.client_builder().build()
-    }
-
-    /// Issues a new platform certificate and puts the merchant into platform-certificate mode. From
-    /// then on, responses are signed with this certificate, unless the request names the public
-    /// key. Each further call rotates the certificate; older ones remain valid.
-    ///
-    /// Returns the new certificate. The first ones in a process take a few tenths of a second each.
-    ///
-    /// # Errors
-    /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) if a key cannot be generated.
-    pub fn rotate_certificate(&self) -> Result<Certificate, Error> {
-        let issued = self.inner.transact_blocking(|state| state.platform.rotate())?;
-        Certificate::from_pem(&issued.pem)
     }
 
     /// Returns the merchant's APIv3 key.
@@ -419,7 +367,8 @@ impl Drop for Sandbox {
         drop(self.stop.take());
         let ended = self.thread.take().map(JoinHandle::join);
         // Waits for the writes in progress.
-        let _ = self.inner.transact_blocking(|_| Ok(()));
+        let (_, pending) = self.inner.transact(|_| ());
+        runtime::park_on(pending.written());
         let panicked = self.inner.panicked.load(Ordering::SeqCst) || ended.is_some_and(|ended| ended.is_err());
         // A bug in the sandbox must not look like a bug in the code under test.
         if panicked && !std::thread::panicking() {

@@ -8,6 +8,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
+use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, ErrorKind};
+use crate::proto::json_decode;
 
 use super::mentioned::Mentioned;
 use crate::catalog::Call;
@@ -42,6 +47,29 @@ pub struct Received {
 }
 
 impl Received {
+    /// Returns the path, without the query.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+
+    /// Returns a parameter of the query, decoded.
+    #[must_use]
+    pub fn query(&self, name: &str) -> Option<String> {
+        let pairs = self.target.split_once('?')?.1.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let decoded = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+        pairs.into_iter().find(|(key, _)| decoded(key) == name).map(|(_, value)| decoded(value))
+    }
+
+    /// Deserializes the JSON body into `T`.
+    ///
+    /// # Errors
+    /// Fails with [`ErrorKind::Decode`] if the body is not JSON or does not match `T`.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        json_decode::from_slice(&self.body)
+            .map_err(|reason| Error::new(ErrorKind::Decode, format!("the body of the request: {reason}")))
+    }
+
     pub(super) fn new(request: http::Request<Bytes>, status: StatusCode, findings: Vec<String>) -> Self {
         let (parts, body) = request.into_parts();
         Received {

@@ -105,6 +105,10 @@ pub(super) fn route(
     match stub::find(&state.stubs, ApiVersion::V3, method, path) {
         Some(StubResponse::File(length)) => return Ok(RouteResponse::generated_file(length)),
         Some(StubResponse::Json(status, body)) => return Ok(RouteResponse::json_with_status(status, &body)),
+        Some(StubResponse::Function(respond)) => {
+            let (status, body) = stub::call(&respond, &inbound.http);
+            return Ok(RouteResponse::json_with_status(status, &body));
+        }
         None => {}
     }
     // The URL makes the prefixes of other regions known.

@@ -1,13 +1,19 @@
 //! Stubs: responses that a user of the sandbox defines for endpoints.
 
 use std::borrow::Cow;
+use std::cell::Cell;
+use std::sync::Arc;
 
-use http::{Method, StatusCode};
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::api_version::ApiVersion;
 use super::path_template;
+
+/// A function of a test that makes the status and the body of a response.
+pub(super) type Respond = Arc<dyn Fn(&Request<Bytes>) -> (u16, Value) + Send + Sync>;
 
 /// The response of a stub.
 #[derive(Clone)]
@@ -16,6 +22,8 @@ pub(super) enum StubResponse {
     Json(StatusCode, Value),
     /// A generated file of this length.
     File(u64),
+    /// As `Json`, for each request.
+    Function(Respond),
 }
 
 /// A response that a user of the sandbox defined for an endpoint.
@@ -45,6 +53,7 @@ impl Stub {
         let (status, response) = match &self.response {
             StubResponse::Json(status, response) => (status.as_u16(), response.to_string()),
             StubResponse::File(length) => (200, format!("{length} B")),
+            StubResponse::Function(_) => (200, "fn".to_owned()),
         };
         json!({ "method": self.method, "template": self.full_template(), "status": status, "response": response })
     }
@@ -63,6 +72,11 @@ impl Stub {
         self.version == version && self.template == template && self.method.eq_ignore_ascii_case(method)
     }
 
+    pub(super) fn function(method: &str, template: &str, respond: Respond) -> Self {
+        let (version, template) = parse_template(template);
+        Stub { version, method: method.to_ascii_uppercase(), template, response: StubResponse::Function(respond) }
+    }
+
     fn matches(&self, version: ApiVersion, method: &Method, path: &str) -> bool {
         self.version == version
             && method == self.method.as_str()
@@ -71,7 +85,7 @@ impl Stub {
 }
 
 /// The API version and the normalized path of a template, which is written as in a chain.
-fn parse_template(template: &str) -> (ApiVersion, String) {
+pub(super) fn parse_template(template: &str) -> (ApiVersion, String) {
     let template = template.trim_start_matches('/');
     let template = crate::proto::case::normalize(template).map_or_else(|_| template.to_owned(), Cow::into_owned);
     match template.strip_prefix("v2/") {
@@ -80,9 +94,33 @@ fn parse_template(template: &str) -> (ApiVersion, String) {
     }
 }
 
-/// The response of the newest stub that matches a request.
+/// The response of the newest stub that matches a request. A function is not called yet.
 pub(super) fn find(stubs: &[Stub], version: ApiVersion, method: &Method, path: &str) -> Option<StubResponse> {
     stubs.iter().rev().find(|stub| stub.matches(version, method, path)).map(|stub| stub.response.clone())
+}
+
+thread_local! {
+    /// Whether this thread calls a function of a stub, under the lock of the state.
+    static IS_RESPONDING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread calls a function of a stub.
+pub(super) fn is_responding() -> bool {
+    IS_RESPONDING.get()
+}
+
+/// Calls the function of a stub. If it panics, the test fails when the sandbox is dropped.
+pub(super) fn call(respond: &Respond, request: &Request<Bytes>) -> (StatusCode, Value) {
+    struct Responding;
+    impl Drop for Responding {
+        fn drop(&mut self) {
+            IS_RESPONDING.set(false);
+        }
+    }
+    IS_RESPONDING.set(true);
+    let _responding = Responding;
+    let (status, body) = respond(request);
+    (StatusCode::from_u16(status).unwrap_or(StatusCode::OK), body)
 }
 
 /// A line of a stub file.

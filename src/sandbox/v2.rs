@@ -79,7 +79,14 @@ fn try_respond(
         _ => hash::MD5,
     };
     let (mut status, mut findings) = (StatusCode::OK, Vec::new());
-    let outcome = match (request, stub::find(&state.stubs, ApiVersion::V2, method, path), route) {
+    let stub = match stub::find(&state.stubs, ApiVersion::V2, method, path) {
+        Some(StubResponse::Function(respond)) if request.is_ok() => {
+            let (status, fields) = stub::call(&respond, &inbound.http);
+            Some(StubResponse::Json(status, fields))
+        }
+        found => found,
+    };
+    let outcome = match (request, stub, route) {
         (Err(refusal), _, _) => Err(refusal),
         (Ok(_), Some(StubResponse::File(length)), _) => return Ok(RouteResponse::generated_file(length)),
         (Ok(_), Some(StubResponse::Json(status, Value::String(text))), _) => return Ok(plain(status, text.into())),
@@ -87,7 +94,9 @@ fn try_respond(
             status = stub_status;
             Ok((request, V2Response::new(fields)))
         }
-        (Ok(request), None, route) => handle(state, inbound, route, &request, now).map(|response| (request, response)),
+        (Ok(request), None | Some(StubResponse::Function(_)), route) => {
+            handle(state, inbound, route, &request, now).map(|response| (request, response))
+        }
     };
     let (mut fields, notifications) = match outcome {
         Ok((_, V2Response { other: Some(http), findings, .. })) => {

@@ -5,16 +5,15 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use serde_json::{Value, json};
 
 use super::delivery::{Delivery, DeliveryOutcome};
+use super::inner::MAX_WAIT;
+use super::views::{self, SentNotification};
 use super::{Sandbox, loopback};
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::send::Promise;
 use crate::transport::runtime;
 
-/// The time limit of a notification, and of waiting for one.
-const MAX_WAIT: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 const SAME_THREAD: &str = "if the server of the notify_url runs on the thread that waits, as in #[tokio::test], await the \
@@ -50,18 +49,17 @@ impl Sandbox {
     /// is the merchant's number in it, such as an `out_trade_no`. The time limit is 10 s. In async
     /// code, use [`wait_for_notification_async`](Self::wait_for_notification_async).
     ///
-    /// Returns `{"event_type", "resource", "attempts"}`, with the resource in plain text, and each
-    /// attempt with `status` and `response`.
+    /// Returns the notification, with its resource in plain text.
     ///
     /// # Errors
     /// [`ErrorKind::Timeout`]: the notification was not delivered in time. The message has the last
     /// response of the `notify_url`.
-    pub fn wait_for_notification(&self, event_type: &str, number: &str) -> Result<Value, Error> {
+    pub fn wait_for_notification(&self, event_type: &str, number: &str) -> Result<SentNotification, Error> {
         self.wait_for_notification_async(event_type, number).wait()
     }
 
     /// The asynchronous form of [`wait_for_notification`](Self::wait_for_notification).
-    pub fn wait_for_notification_async(&self, event_type: &str, number: &str) -> Promise<Value> {
+    pub fn wait_for_notification_async(&self, event_type: &str, number: &str) -> Promise<SentNotification> {
         let (inner, event_type, number) = (Arc::clone(&self.inner), event_type.to_owned(), number.to_owned());
         Promise::new(async move {
             let until = Instant::now() + MAX_WAIT;
@@ -71,7 +69,7 @@ impl Sandbox {
                     newest_first.find(|delivery| is_about(delivery, &event_type, &number)).cloned()
                 });
                 if let Some(delivery) = found.as_ref().filter(|found| found.outcome == DeliveryOutcome::Delivered) {
-                    return Ok(overview(delivery));
+                    return Ok(views::notification(delivery));
                 }
                 if Instant::now() >= until {
                     return Err(not_delivered(&event_type, &number, found.as_ref()));
@@ -88,13 +86,6 @@ fn is_about(delivery: &Delivery, event_type: &str, number: &str) -> bool {
     let fields = delivery.message.resource.as_object();
     let mut numbers = fields.into_iter().flatten().filter(|(name, _)| name.contains("out_") && name.ends_with("_no"));
     delivery.message.event_type == event_type && numbers.any(|(_, value)| value == number)
-}
-
-fn overview(delivery: &Delivery) -> Value {
-    let attempts = delivery.attempts.iter();
-    let attempts: Vec<_> =
-        attempts.map(|attempt| json!({ "status": attempt.status, "response": attempt.response })).collect();
-    json!({ "event_type": delivery.message.event_type, "resource": delivery.message.resource, "attempts": attempts })
 }
 
 fn not_delivered(event_type: &str, number: &str, found: Option<&Delivery>) -> Error {

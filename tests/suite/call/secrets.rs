@@ -3,6 +3,7 @@
 use std::fmt::{Debug, Display};
 
 use serde_json::json;
+use wechatpay_chain::notify::{Handled, Outcome, Reply};
 use wechatpay_chain::sandbox::{self, Fault};
 use wechatpay_chain::{Client, Media, Options, PrivateKey, Secret, Signature, chain};
 
@@ -93,14 +94,71 @@ fn no_output_of_a_public_type_contains_a_secret() {
         assert!(!shown.0.contains(ours), "the signature of a request");
     }
 
+    // What a session contains that is neither a key nor a signature: names, openids, numbers.
+    show_personal_values(&mut shown, &sandbox, &client);
+
     assert!(shown.0.len() > 2000, "something was formatted");
     assert!(!shown.0.contains(&signature), "the signature of a response");
     for line in pem.lines().filter(|line| !line.starts_with("-----")) {
         assert!(!shown.0.contains(line) && !shown.0.contains(&line[..20]), "part of a key");
     }
-    for word in ["s3cret", "pr0xy-pa55word", "WECHATPAY2-SHA256-RSA2048 mchid"] {
+    for word in ["s3cret", "pr0xy-pa55word", "WECHATPAY2-SHA256-RSA2048 mchid", "personal"] {
         assert!(!shown.0.contains(word), "{word} in {}", shown.0);
     }
+}
+
+/// Shows each public type that has seen a personal value.
+fn show_personal_values(shown: &mut Output, sandbox: &sandbox::Sandbox, client: &Client) {
+    #[derive(Debug, serde::Deserialize)]
+    struct Wrong {
+        #[allow(dead_code, reason = "only deserialized")]
+        payer: u8,
+    }
+    let payment = json!({ "payer": { "openid": "personal" }, "out_trade_no": "personal" });
+    sandbox.stub("GET", "v3/payments/{id}", 200, payment.clone());
+    let options = Options::new().var("id", "personal").query(&json!({ "name": "personal" }));
+    let response = client.chain("v3/payments/{id}").get(options.clone()).expect("a response");
+    for error in [
+        response.json::<Wrong>().expect_err("another type"),
+        response.field::<u8>("payer").expect_err("another type"),
+        response.pointer::<u8>("/payer/openid").expect_err("another type"),
+        response.pointer::<u8>("/payer/none").expect_err("missing"),
+        response.xml().expect_err("JSON"),
+        client.download(&response).expect_err("no file"),
+    ] {
+        shown.debug(&error.clone());
+        shown.display(&error);
+        shown.debug(&error.into_response());
+    }
+    shown.debug(&client.chain("v3/payments/{id}").pages(json!({ "id": "personal" })));
+    shown.debug(&client.chain("v3/payments/{id}").get(Options::new().var("id", "personal").retry(11)).expect_err("11"));
+    shown.debug(&client.chain("v3/pay/transactions/id/{id}").get(options.clone()).expect_err("404"));
+    shown.debug(&options.sink(std::io::sink()).sink_file("/personal/file").clone());
+
+    let verifier = sandbox.client_builder().apiv3_key(sandbox.apiv3_key()).build().expect("client");
+    let verifier = verifier.notifications().expect("key");
+    let request = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &payment).expect("notification");
+    let notification = verifier.verify(request.headers(), request.body()).expect("authentic");
+    shown.debug(&verifier);
+    shown.debug(&notification);
+    let error = notification.json::<Wrong>().expect_err("another type");
+    shown.debug(&error);
+    shown.display(&error);
+    let refused = verifier.verify(request.headers(), request.body()).expect_err("a replay");
+    shown.debug(&Handled::<Reply>::from(Outcome::Rejected(refused)));
+    let body = sandbox.notification_v2(&json!({ "openid": "personal", "out_trade_no": "personal" })).expect("body");
+    let v2 = client.notifications_v2().expect("key");
+    shown.debug(&v2);
+    shown.debug(&v2.verify(&body).expect("authentic"));
+    shown.debug(&v2.verify(&[b"<xml><openid>personal".as_slice(), &body].concat()).expect_err("damaged"));
+
+    let event =
+        json!({ "notify_url": "http://127.0.0.1:9/", "event_type": "X", "original_type": "x", "resource": payment });
+    sandbox.control("notify", &event).expect("sent");
+    shown.debug(&sandbox.notifications());
+    let error = sandbox.notifications()[0].json::<Wrong>().expect_err("another type");
+    shown.debug(&error);
+    shown.display(&error);
 }
 
 /// A generated key that is not the merchant's.

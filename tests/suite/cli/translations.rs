@@ -137,6 +137,11 @@ const NOT_TRANSLATED: &[(&str, &[&str])] = &[
     (
         "of the library's sandbox in a test, or as it breaks down",
         &[
+            "src/sandbox/expectation.rs",
+            "the function of a stub called the sandbox, which waits for its response",
+            "the body of the request: {}",
+            "the sandbox's database was not written within {}: is the disk of its folder slow or full?",
+            "the resource does not match the expected type: {}",
             "the decrypted field is not valid UTF-8",
             "the sandbox has no platform key {}",
             "the sandbox panicked; its panic message is above",

@@ -16,6 +16,7 @@ mod data_folder;
 mod documented;
 mod documented_calls;
 mod documented_changes;
+mod expectations;
 mod notifications;
 mod orders;
 mod page;

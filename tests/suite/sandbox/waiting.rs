@@ -7,7 +7,7 @@ use axum::Router;
 use axum::routing::post;
 use http::StatusCode;
 use serde_json::json;
-use wechatpay_chain::sandbox::Sandbox;
+use wechatpay_chain::sandbox::{Sandbox, SentNotification};
 use wechatpay_chain::{Error, ErrorKind};
 
 use crate::support::each_hint_names_its_condition;
@@ -29,7 +29,7 @@ async fn paid_order(sandbox: &Sandbox, notify_url: &str) {
     let order = super::native("order-1", 100, notify_url);
     let client = sandbox.client().expect("client");
     client.chain("v3/pay/transactions/native").post_async(order).await.expect("placed");
-    sandbox.pay("order-1").expect("paid");
+    sandbox.pay_async("order-1").await.expect("paid");
 }
 
 #[tokio::test]
@@ -37,9 +37,10 @@ async fn a_test_waits_until_a_notification_was_delivered() {
     let sandbox = Sandbox::builder().notification_speed(1000.0).start().expect("sandbox");
     paid_order(&sandbox, &shop(&[500]).await).await;
     let delivered = sandbox.wait_for_notification_async("TRANSACTION.SUCCESS", "order-1").await.expect("delivered");
-    assert_eq!(delivered["resource"]["out_trade_no"], "order-1");
-    let statuses: Vec<_> = delivered["attempts"].as_array().expect("a list").iter().map(|one| &one["status"]).collect();
-    assert_eq!(statuses, [&json!(500), &json!(204)]);
+    assert_eq!(delivered.resource["out_trade_no"], "order-1");
+    let statuses: Vec<_> = delivered.attempts.iter().map(|attempt| attempt.status).collect();
+    assert_eq!(statuses, [Some(500), Some(204)]);
+    assert!(delivered.is_delivered && sandbox.notifications()[0].id == delivered.id);
 }
 
 #[tokio::test]
@@ -52,8 +53,8 @@ async fn a_notification_that_is_not_delivered_is_an_error_with_its_state() {
         sandbox.wait_for_notification_async("TRANSACTION.SUCCESS", "order-1"),
     );
     let notification = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &json!({})).expect("notification");
-    let same_thread = sandbox.notify(&shop(&[]).await, notification).map(|_| json!("delivered"));
-    let message = |result: Result<serde_json::Value, Error>| {
+    let same_thread = sandbox.notify(&shop(&[]).await, notification).expect_err("not delivered").to_string();
+    let message = |result: Result<SentNotification, Error>| {
         let error = result.expect_err("not delivered");
         assert_eq!(error.kind(), ErrorKind::Timeout);
         error.to_string()
@@ -63,7 +64,7 @@ async fn a_notification_that_is_not_delivered_is_an_error_with_its_state() {
         (no_such, message(other_number)),
         (no_such, message(other_event)),
         ("the last response of the notify_url was 500", message(refused)),
-        ("await the asynchronous form of this method instead", message(same_thread)),
+        ("await the asynchronous form of this method instead", same_thread),
     ]);
 }
 

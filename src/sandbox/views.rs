@@ -1,0 +1,177 @@
+//! What a sandbox contains, for the assertions of a test.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::Sandbox;
+use super::delivery::{Delivery, DeliveryOutcome};
+use super::ledger_records::{Order as OrderRecord, Refund as RefundRecord};
+use crate::error::{Error, ErrorKind};
+use crate::proto::json_decode;
+
+/// An order of a sandbox.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Order {
+    /// The number of the merchant.
+    pub out_trade_no: String,
+    /// The number of WeChat Pay, if the order is paid.
+    pub transaction_id: Option<String>,
+    /// The `trade_state`: `NOTPAY`, `SUCCESS`, `REFUND`, `CLOSED` or `PAYERROR`.
+    pub state: &'static str,
+    /// The amount in fen.
+    pub total: u64,
+    /// The refunded part in fen.
+    pub refunded: u64,
+    /// The URL for notifications.
+    pub notify_url: String,
+    /// The body of the request that placed the order.
+    pub request: Value,
+}
+
+/// A refund of a sandbox.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Refund {
+    /// The number of the merchant.
+    pub out_refund_no: String,
+    /// The number of WeChat Pay.
+    pub refund_id: String,
+    /// The number of the order.
+    pub out_trade_no: String,
+    /// The amount in fen.
+    pub amount: u64,
+    /// The `status`: `PROCESSING`, `SUCCESS`, `CLOSED` or `ABNORMAL`.
+    pub status: &'static str,
+}
+
+/// A notification of a sandbox, sent or to be sent.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct SentNotification {
+    /// The ID of the notification.
+    pub id: String,
+    /// The type of the event, such as `TRANSACTION.SUCCESS`.
+    pub event_type: String,
+    /// The URL to which it is sent.
+    pub notify_url: String,
+    /// The resource in plain text; in APIv2 the fields.
+    pub resource: Value,
+    /// Whether the `notify_url` has responded with a success.
+    pub is_delivered: bool,
+    /// The attempts to deliver it.
+    pub attempts: Vec<Attempt>,
+}
+
+/// An attempt to deliver a notification.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// The status of the response; `None` if there was none.
+    pub status: Option<u16>,
+    /// The beginning of the response, or why there was none.
+    pub response: String,
+}
+
+impl SentNotification {
+    /// Deserializes the resource into `T`.
+    ///
+    /// # Errors
+    /// Fails with [`ErrorKind::Decode`] if the resource does not match `T`.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        json_decode::from_value(&self.resource).map_err(|reason| {
+            Error::new(ErrorKind::Decode, format!("the resource does not match the expected type: {reason}"))
+        })
+    }
+}
+
+/// Omits the resource, as that of a received notification does.
+impl std::fmt::Debug for SentNotification {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SentNotification")
+            .field("id", &self.id)
+            .field("event_type", &self.event_type)
+            .field("notify_url", &self.notify_url)
+            .field("is_delivered", &self.is_delivered)
+            .field("attempts", &self.attempts)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sandbox {
+    /// Returns the orders, oldest first.
+    ///
+    /// ```
+    /// # use serde_json::json;
+    /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+    /// # sandbox.client()?.chain("v3/pay/transactions/native").post(json!({ "json": {
+    /// #     "appid": "wxd678efh567hg6787", "mchid": "1900000109", "description": "a book",
+    /// #     "out_trade_no": "order-1", "notify_url": "https://example.com/notify",
+    /// #     "amount": { "total": 100 },
+    /// # }}))?;
+    /// sandbox.pay("order-1")?;
+    /// let orders = sandbox.orders();
+    /// assert_eq!((orders[0].out_trade_no.as_str(), orders[0].state), ("order-1", "SUCCESS"));
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
+    #[must_use]
+    pub fn orders(&self) -> Vec<Order> {
+        self.inner.read(|state| {
+            let mut records: Vec<&OrderRecord> = state.ledger.orders.values().collect();
+            records.sort_by_key(|order| (order.created_at, &order.prepay_id));
+            records.into_iter().map(order).collect()
+        })
+    }
+
+    /// Returns the refunds, oldest first.
+    #[must_use]
+    pub fn refunds(&self) -> Vec<Refund> {
+        self.inner.read(|state| {
+            let mut records: Vec<&RefundRecord> = state.ledger.refunds.values().collect();
+            records.sort_by_key(|refund| (refund.created_at, &refund.refund_id));
+            records.into_iter().map(refund).collect()
+        })
+    }
+
+    /// Returns the newest 2,000 notifications, oldest first.
+    #[must_use]
+    pub fn notifications(&self) -> Vec<SentNotification> {
+        self.inner.read(|state| state.outbox.deliveries().iter().map(notification).collect())
+    }
+}
+
+fn order(record: &OrderRecord) -> Order {
+    Order {
+        out_trade_no: record.terms.out_trade_no.clone(),
+        transaction_id: record.payment.as_ref().map(|payment| payment.transaction_id.clone()),
+        state: record.state.as_str(),
+        total: record.terms.total,
+        refunded: record.refunded,
+        notify_url: record.terms.notify_url.clone(),
+        request: record.terms.request.clone(),
+    }
+}
+
+fn refund(record: &RefundRecord) -> Refund {
+    Refund {
+        out_refund_no: record.out_refund_no.clone(),
+        refund_id: record.refund_id.clone(),
+        out_trade_no: record.out_trade_no.clone(),
+        amount: record.amount,
+        status: record.status.as_str(),
+    }
+}
+
+pub(super) fn notification(delivery: &Delivery) -> SentNotification {
+    let attempts = delivery.attempts.iter();
+    SentNotification {
+        id: delivery.id.clone(),
+        event_type: delivery.message.event_type.clone(),
+        notify_url: delivery.url.clone(),
+        resource: delivery.message.resource.clone(),
+        is_delivered: delivery.outcome == DeliveryOutcome::Delivered,
+        attempts: attempts
+            .map(|attempt| Attempt { status: attempt.status, response: attempt.response.clone() })
+            .collect(),
+    }
+}
