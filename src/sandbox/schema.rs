@@ -36,6 +36,8 @@ pub(super) enum Kind {
     /// The ID of an app, an official account or a mini program.
     Appid,
     Openid,
+    /// A payment code of a buyer.
+    PaymentCode,
     /// A `notify_url`.
     Url,
     /// A time in RFC 3339 that is not over.
@@ -113,6 +115,7 @@ impl Kind {
             ),
             Kind::Appid => (text.is_some_and(is_appid), "应为公众号、小程序或应用的AppID".to_owned()),
             Kind::Openid => (text.is_some_and(is_openid), "不是有效的openid".to_owned()),
+            Kind::PaymentCode => (text.is_some_and(is_payment_code), WRONG_PAYMENT_CODE.to_owned()),
             Kind::Url => (
                 text.is_some_and(is_notify_url),
                 "应为https开头、不超过255个字符、不携带参数的URL（本机和内网地址也可用http）".to_owned(),
@@ -151,6 +154,14 @@ pub(super) fn is_openid(text: &str) -> bool {
         && text.starts_with('o')
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
+
+/// Whether a text is a payment code: 18 digits that begin with 10 to 15.
+pub(super) fn is_payment_code(text: &str) -> bool {
+    let is_first = |prefix: &str| ["10", "11", "12", "13", "14", "15"].contains(&prefix);
+    text.len() == 18 && text.bytes().all(|byte| byte.is_ascii_digit()) && text.get(..2).is_some_and(is_first)
+}
+
+pub(super) const WRONG_PAYMENT_CODE: &str = "应为微信支付付款码(以10/11/12/13/14/15为前缀的18位数字)";
 
 /// Whether a text can be a `notify_url`: https, or http on this machine or a private network, and
 /// without a query.
@@ -203,6 +214,7 @@ mod tests {
             (Kind::BillNumber, json!("a1"), json!("a_1")),
             (Kind::Appid, json!("wxd678efh567hg6787"), json!("wx1")),
             (Kind::Openid, json!("oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"), json!("x")),
+            (Kind::PaymentCode, json!("120061098828009406"), json!("990061098828009406")),
             (Kind::Object, json!({}), json!([])),
             (Kind::List(1, 1), json!([1]), json!([1, 2])),
             (Kind::OneOf(&["A", "B"]), json!("B"), json!("C")),
