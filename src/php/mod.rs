@@ -18,6 +18,7 @@
 //! ```
 
 mod array;
+mod bc;
 mod compare;
 mod convert;
 pub mod formatter;
@@ -39,6 +40,7 @@ pub use array::{
     Key, array, at, column, count, filter, flip, from_pairs, has, implode, keys, list, merge, next, or, pairs, push,
     reverse, slot, to_array, unset, values,
 };
+pub use bc::{bcadd, bccomp, bcdiv, bcmul, bcsub};
 pub use compare::{at_most, equal, equal_texts, identical, less, order};
 pub use convert::{
     Operand, array_argument, bool_argument, finite, float, float_argument, float_of_text, int, int_argument,

@@ -47,6 +47,12 @@ impl<'t> Porter<'t> {
             };
             return Some(self.call(node, &chain, &verb, is_async));
         }
+        let by_name = field(node, "name").filter(|name| called && name.kind() == "variable_name");
+        if let (Some(name), Some(object)) = (by_name, field(node, "object")) {
+            if self.is_chain(object) {
+                return Some(self.call_by_name(node, object, name));
+            }
+        }
         if !self.is_chain(node) {
             return None;
         }
@@ -70,6 +76,32 @@ impl<'t> Porter<'t> {
             let code = format!("{code}{}", self.try_crate());
             Expr::new(code, Type::Response)
         }
+    }
+
+    /// `->$method($options)`: any verb that is not asynchronous.
+    fn call_by_name(&mut self, node: Node<'t>, object: Node<'t>, name: Node<'t>) -> Expr {
+        let chain = match self.chained(object) {
+            Ok(chain) if chain.ty == Type::Chain => chain,
+            Ok(_) => return self.left_call(node, "a call without a path: begin it with chain(...)", false),
+            Err(why) => return self.left_call(node, &why, false),
+        };
+        let verb = self.expression(name);
+        if !matches!(verb.ty, Type::Text | Type::Value) {
+            return self.left_call(node, "a method whose name is only known at run time", false);
+        }
+        let verb = self.plain_str(&verb);
+        let options = match arguments(node).as_deref() {
+            Some([]) => "()".to_owned(),
+            Some([options]) => self.options(*options),
+            _ => return self.left_call(node, "a verb takes one argument, its options", false),
+        };
+        let end = self.try_any();
+        let mut code = format!("match {verb}.to_ascii_lowercase().as_str() {{\n");
+        for verb in VERBS {
+            code.push_str(&format!("    \"{verb}\" => {}.{verb}({options}){end},\n", chain.tight()));
+        }
+        code.push_str("    verb => return Err(php::error(format!(\"{verb} is not a verb\"))),\n}");
+        Expr::new(code, Type::Response).bond(Bond::Loose)
     }
 
     fn left_call(&mut self, node: Node<'t>, why: &str, is_async: bool) -> Expr {

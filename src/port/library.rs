@@ -218,7 +218,11 @@ impl<'t> Porter<'t> {
                 let (thing, key) = (self.display(thing), self.display(key));
                 text(format!("hash::md5(format!(\"{{}}&key={{}}\", {thing}, {key}))"))
             }
-            ("md5", [thing, key, agency, ..]) if agency.code == "true" => {
+            ("md5", [thing, key, agency]) if is_literally(agency, false) => {
+                let (thing, key) = (self.display(thing), self.display(key));
+                text(format!("hash::md5(format!(\"{{}}&key={{}}\", {thing}, {key}))"))
+            }
+            ("md5", [thing, key, agency, ..]) if is_literally(agency, true) => {
                 let (thing, key) = (self.str(thing), self.secret(key));
                 text(format!("hash::md5_agency({thing}, {key})"))
             }
@@ -333,7 +337,15 @@ impl<'t> Porter<'t> {
                 Expr::new(self.key_file(method, thing, &Type::PrivateKey), Type::PrivateKey)
             }
             // PHP takes a certificate; only its key is used.
-            "loadCertificate" | "loadCertificateFromString" => thing.clone(),
+            "loadCertificate" => match &thing.literal {
+                Some(path) if path.starts_with("file://") => thing.clone(),
+                Some(path) => Expr::literal(&format!("file://{path}")),
+                None => {
+                    let shown = self.display(thing);
+                    Expr::new(format!("format!(\"file://{{}}\", {shown})"), Type::Text)
+                }
+            },
+            "loadCertificateFromString" => thing.clone(),
             _ => return None,
         })
     }
@@ -348,5 +360,16 @@ impl<'t> Porter<'t> {
             _ => thing.clone(),
         };
         self.key_of(&thing, ty)
+    }
+}
+
+/// Whether a literal is true, or false, for PHP.
+fn is_literally(e: &Expr, truth: bool) -> bool {
+    match (&e.literal, &e.ty) {
+        (Some(text), _) => !matches!(text.as_str(), "" | "0") == truth,
+        (None, Type::Int) => e.code.bytes().all(|byte| byte.is_ascii_digit()) && (e.code != "0") == truth,
+        (None, Type::Bool) => e.code == truth.to_string(),
+        (None, Type::Null) => !truth,
+        _ => false,
     }
 }

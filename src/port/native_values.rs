@@ -79,6 +79,15 @@ impl<'t> Porter<'t> {
                 let (list, name) = (self.operand(list), name.trim_start_matches("array_"));
                 Expr::new(format!("php::{name}({list})"), Type::Value)
             }
+            ("bcadd" | "bcsub" | "bcmul" | "bcdiv" | "bccomp", [a, b, scale])
+                if !a.ty.is_object() && !b.ty.is_object() && scale.ty == Type::Int =>
+            {
+                let (a, b) = (self.coerced(a, &Type::Text)?, self.coerced(b, &Type::Text)?);
+                let (a, b, scale) = (self.str(&a), self.str(&b), self.int(scale));
+                let end = self.try_any();
+                let ty = if name == "bccomp" { Type::Int } else { Type::Text };
+                Expr::new(format!("php::{name}({a}, {b}, {scale}){end}"), ty).small(name == "bccomp")
+            }
             ("time", []) => int("formatter::timestamp()".to_owned()).small(true),
             ("count" | "sizeof", [list]) if list.ty == Type::Value => {
                 let (list, end) = (self.operand(list), self.try_any());

@@ -298,7 +298,8 @@ impl Writer {
     /// Another value, sometimes of another type.
     fn assign(&mut self) {
         let kind = self.pick(&KINDS);
-        let Some(name) = self.variable(kind) else { return };
+        // A loop whose counter is assigned in it might never end.
+        let Some(name) = self.variable(kind).filter(|name| !name.starts_with("$i")) else { return };
         // A loop would read the new kind in its next round.
         let other = if self.chance(25) && self.depth == 0 { self.pick(&KINDS) } else { kind };
         let value = self.of(other, 2);
