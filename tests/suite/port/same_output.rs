@@ -81,7 +81,7 @@ fn programs_with_pitfalls_print_the_same_or_are_listed() {
         .collect();
     cases.sort_by(|one, other| one.name.cmp(&other.name));
     let share = assert_same(&cases, "cases");
-    assert_eq!(share, Share { carried: 119, listed: 25 });
+    assert_eq!(share, Share { carried: 120, listed: 25 });
 }
 
 /// Expressions with hundreds of operands and an `else if` with hundreds of branches, which are
@@ -159,12 +159,16 @@ fn generated_programs_print_the_same_or_are_listed() {
     }
 }
 
-/// The larger run, of `tests/port/programs`.
+/// The larger run, of `tests/port/programs`. The variable `PORT_SEEDS` gives other seeds, such as
+/// `501-1000`.
 #[test]
 #[ignore = "2,000 programs take several minutes"]
 fn many_generated_programs_print_the_same_or_are_listed() {
-    if let Some(share) = generated(1..2001) {
+    let given = std::env::var("PORT_SEEDS").unwrap_or_else(|_| "1-2000".to_owned());
+    let (first, last) = given.split_once('-').expect("two numbers");
+    let (first, last): (u64, u64) = (first.parse().expect("a number"), last.parse().expect("a number"));
+    if let Some(share) = generated(first..last + 1) {
         eprintln!("{share:?}");
-        assert!(share.carried >= 1600, "{share:?}");
+        assert!(share.carried * 5 >= (share.carried + share.listed) * 4, "{share:?}");
     }
 }
