@@ -6,6 +6,7 @@ use serde_json::Value;
 use wechatpay_chain::Client;
 
 use crate::baseline::{Baseline, Key};
+use crate::server::Server;
 use crate::{
     call, client, client_with_key, current_thread_runtime, median, multi_thread_runtime, options, run_concurrently,
     server, spawn_baseline, spawn_client,
@@ -55,8 +56,24 @@ fn compare(name: &str, mut baseline: impl FnMut(usize), mut ours: impl FnMut(usi
     );
 }
 
-/// Compares one call at a time, concurrent calls on one thread, and on all cores.
-fn compare_all(name: &str, baseline: &Baseline, client: &Client) {
+/// Compares concurrent calls on one thread.
+///
+/// The baseline writes the requests after all calls are signed, because its connections are tasks
+/// of their own. This crate writes each request as soon as it is signed. With a server that sleeps,
+/// it pays for waking the server once for each call, and the baseline once for all.
+fn compare_concurrent(name: &str, baseline: &Baseline, client: &Client) {
+    let runtime = current_thread_runtime();
+    compare(
+        name,
+        |count| run_concurrently(&runtime, count, &|| spawn_baseline(baseline)),
+        |count| run_concurrently(&runtime, count, &|| spawn_client(client)),
+    );
+}
+
+/// Compares one call at a time, concurrent calls on one thread, and on all cores. `connect` makes
+/// the baseline and the client for the settings of a server.
+fn compare_all(name: &str, settings: &Value, connect: impl Fn(&Value) -> (Baseline, Client)) {
+    let (baseline, client) = &connect(settings);
     let one = current_thread_runtime();
     compare(
         &format!("{name}, 1 at a time"),
@@ -75,12 +92,12 @@ fn compare_all(name: &str, baseline: &Baseline, client: &Client) {
             })
         },
     );
-    let (many, baseline) = (current_thread_runtime(), baseline.with_new_connections());
-    compare(
-        &format!("{name}, 64 at once"),
-        |count| run_concurrently(&many, count, &|| spawn_baseline(&baseline)),
-        |count| run_concurrently(&many, count, &|| spawn_client(client)),
-    );
+    compare_concurrent(&format!("{name}, 64 at once, server sleeps"), &baseline.with_new_connections(), client);
+    // This server takes a core, so it runs only here.
+    let awake = Server::start_awake();
+    let (awake_baseline, awake_client) = connect(&awake.settings);
+    compare_concurrent(&format!("{name}, 64 at once"), &awake_baseline, &awake_client);
+    drop(awake);
     // Two hardware threads of a core share it, so concurrent work takes more CPU time.
     let (many, baseline) = (multi_thread_runtime(), baseline.with_new_connections());
     compare(
@@ -142,11 +159,16 @@ fn synchronous(baseline: &Baseline, client: &Client) {
 
 pub(crate) fn run(settings: &Value) {
     println!("CPU time of a call");
-    let (der, _) = server::keys(settings);
-    let ours = client(settings);
-    let baseline = |key| Baseline::new(settings, key);
-    compare_all("aws-lc-rs", &baseline(Key::aws_lc(&der)), &ours);
-    synchronous(&baseline(Key::aws_lc(&der)), &ours);
-    compare_all("ring", &baseline(Key::ring(&der)), &client_with_key(settings, Key::ring(&der)));
-    compare_all("no crypto", &baseline(Key::None), &client_with_key(settings, Key::None));
+    let der = |settings: &Value| server::keys(settings).0;
+    let aws_lc = |settings: &Value| (Baseline::new(settings, Key::aws_lc(&der(settings))), client(settings));
+    compare_all("aws-lc-rs", settings, aws_lc);
+    let (baseline, ours) = aws_lc(settings);
+    synchronous(&baseline, &ours);
+    compare_all("ring", settings, |settings| {
+        let key = || Key::ring(&der(settings));
+        (Baseline::new(settings, key()), client_with_key(settings, key()))
+    });
+    compare_all("no crypto", settings, |settings| {
+        (Baseline::new(settings, Key::None), client_with_key(settings, Key::None))
+    });
 }

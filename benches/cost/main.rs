@@ -30,7 +30,7 @@ use wechatpay_chain::sandbox::SERIAL;
 use wechatpay_chain::{BoxError, BoxFuture, Client, Signature, Signer, Verifier};
 
 use baseline::{Baseline, Key};
-use server::{SERVE, Server};
+use server::{AWAKE, SERVE, Server};
 
 pub(crate) const TEMPLATE: &str = "v3/marketing/membercard-open/cards/{card_id}/permission-tokens";
 pub(crate) const CONCURRENCY: usize = 64;
@@ -129,7 +129,7 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.iter().any(|argument| argument == SERVE) {
-        server::serve();
+        server::serve(arguments.iter().any(|argument| argument == AWAKE));
         return ExitCode::SUCCESS;
     }
     let child = |prefix| arguments.iter().find_map(|argument| argument.strip_prefix(prefix));

@@ -16,7 +16,9 @@ use wechatpay_chain::sandbox::{PUBLIC_KEY_ID, Sandbox};
 
 /// The argument with which this program is the server.
 pub(crate) const SERVE: &str = "--serve";
-/// A request with this text in its target waits until as many have arrived as the following number.
+/// The argument with which the server does not sleep.
+pub(crate) const AWAKE: &str = "--awake";
+/// A request with this text in its target waits until as many have arrived as the following number
 /// says.
 const CONCURRENT: &str = "concurrent=";
 /// A request with this text in its target is delayed by as many milliseconds.
@@ -30,8 +32,18 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
+        Self::start_with(&[SERVE])
+    }
+
+    /// A server that does not sleep. A request to a server that sleeps on the same machine costs the
+    /// client the time to wake it, which a request through a network does not.
+    pub(crate) fn start_awake() -> Self {
+        Self::start_with(&[SERVE, AWAKE])
+    }
+
+    fn start_with(arguments: &[&str]) -> Self {
         let mut child = Command::new(std::env::current_exe().expect("this binary"))
-            .arg(SERVE)
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .expect("server");
@@ -63,7 +75,7 @@ pub(crate) fn keys(settings: &Value) -> (Vec<u8>, Vec<u8>) {
     (der(text(settings, "privateKey")), spki[24..].to_vec())
 }
 
-pub(crate) fn serve() {
+pub(crate) fn serve(is_awake: bool) {
     let sandbox = Sandbox::start().expect("keys");
     let signed = sandbox.client().expect("client").chain(crate::TEMPLATE).post(crate::options()).expect("response");
     let mut response = String::from("HTTP/1.1 200 OK\r\n");
@@ -81,6 +93,13 @@ pub(crate) fn serve() {
         println!("{settings}");
         std::io::stdout().flush().expect("flushed");
         let arrived = Arc::new((AtomicUsize::new(0), watch::channel(0usize).0));
+        if is_awake {
+            tokio::spawn(async {
+                loop {
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
         loop {
             let (stream, _) = listener.accept().await.expect("accept");
             stream.set_nodelay(true).expect("option");
