@@ -20,7 +20,7 @@ pub(super) fn run(args: &Port, folder: &Path) -> Result<(), Failure> {
         given.push((name, text));
     }
     if given.is_empty() {
-        return Err(Failure::usage("there is no PHP file in the folders".to_owned()));
+        return Err(Failure::usage("the folders do not contain a PHP file".to_owned()));
     }
     let ported = port::port_files(&given).map_err(Failure::usage)?;
     let source = folder.join("src");

@@ -315,7 +315,7 @@ impl Walk<'_> {
                 }
             }
             "variable_name" => self.note(node, Act::Read, out),
-            // `else if` is no block: the translation writes it like `elseif`.
+            // `else if` is not a block: the translation writes it like `elseif`.
             "else_clause" if field(node, "body").is_some_and(|body| body.kind() == "if_statement") => {
                 children(node).into_iter().for_each(|child| self.visit(child, out));
             }

@@ -194,7 +194,7 @@ mod tests {
                 "POST v3/x: 401 SIGN_ERROR: 签名错误; this machine's clock is 9 s behind WeChat Pay's: synchronize it with NTP",
                 "POST v3/x: 401 SIGN_ERROR: 签名错误；本机时钟慢于微信支付 9 秒：请用 NTP 校准",
             ),
-            ("nobody knows: this, and that", "nobody knows: this, and that"),
+            ("the list: this, and that", "the list: this, and that"),
             ("the body was left out, and the method is in lower case", "签名时漏了请求体，并且方法用了小写"),
             ("", ""),
             ("{}", "{}"),

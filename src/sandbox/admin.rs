@@ -148,7 +148,7 @@ fn get(state: &State, path: &str, query: &str, base_uri: &str) -> AdminResponse 
         Some(("qr", name)) => qr_code(&state.ledger, name.trim_end_matches(".svg"), query).map(AdminResponse::Other),
         _ => return AdminResponse::error(StatusCode::NOT_FOUND, CALLS),
     };
-    found.unwrap_or_else(|| AdminResponse::error(StatusCode::NOT_FOUND, "there is no such record"))
+    found.unwrap_or_else(|| AdminResponse::error(StatusCode::NOT_FOUND, "the record does not exist"))
 }
 
 /// Makes a change.

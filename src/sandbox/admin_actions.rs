@@ -217,7 +217,7 @@ fn remove_stub(state: &mut State, fields: &Value, _: i64) -> Result<Done, Error>
     let count = state.stubs.len();
     state.stubs.retain(|stub| !stub.is_of(method, template));
     if state.stubs.len() == count {
-        return Err(Error::options(format!("there is no stub of {method} {template}")));
+        return Err(Error::options(format!("no stub exists for {method} {template}")));
     }
     Ok(Done::ok())
 }

@@ -107,7 +107,7 @@ pub(super) fn sort<T: Listed>(records: &mut [&T]) {
     records.sort_by_cached_key(|record| Reverse((record.created_at(), record.number().into_owned())));
 }
 
-/// A page of a table, or what the controls need; `None` if there is no such table.
+/// A page of a table, or what the controls need; `None` if the table does not exist.
 pub(super) fn list(state: &State, table: &str, query: &str) -> Option<Value> {
     let selection = Selection::new(query);
     let Ledger { orders, refunds, transfers, sharings, .. } = &state.ledger;

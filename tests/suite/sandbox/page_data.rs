@@ -506,5 +506,5 @@ fn faults_and_stubs_can_be_removed() {
     assert_eq!(stubs(), ["\"POST\" \"v3/x/{y}\""]);
     let error = control(&sandbox, "remove-stub", &json!({ "method": "GET", "template": "v3/x/{y}" }))
         .expect_err("removed already");
-    assert_eq!(error, "there is no stub of GET v3/x/{y}");
+    assert_eq!(error, "no stub exists for GET v3/x/{y}");
 }
