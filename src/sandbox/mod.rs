@@ -58,6 +58,8 @@ mod objects;
 mod outbox;
 mod platform;
 mod rate_limit;
+mod recorded_call;
+mod replay;
 mod request_log;
 mod state;
 mod stub;
@@ -135,6 +137,7 @@ mod define_stub;
 #[cfg(feature = "cli")]
 pub(crate) mod environment;
 mod expectation;
+mod recording;
 mod start;
 mod views;
 
@@ -154,6 +157,7 @@ pub use fault::{Fault, Tamper};
 #[cfg(feature = "cli")]
 pub(crate) use loopback::control_call;
 pub use merchant::{MCHID, PUBLIC_KEY_ID, SERIAL};
+pub use recording::Recording;
 pub use request_log::Received;
 pub use views::{Attempt, Order, Refund, SentNotification};
 

@@ -10,6 +10,7 @@ use http::{Method, StatusCode};
 
 use super::api_version::ApiVersion;
 use super::path_template;
+use super::recorded_call::is_certificate_list;
 use super::refusal::Refusal;
 use super::request::InboundRequest;
 use super::response::RouteResponse;
@@ -110,6 +111,9 @@ pub(super) fn route(
             return Ok(RouteResponse::json_with_status(status, &body));
         }
         None => {}
+    }
+    if let Some(replay) = state.replay.as_mut().filter(|_| !is_certificate_list(path)) {
+        return replay.respond(&inbound.http);
     }
     // The URL makes the prefixes of other regions known.
     let url = format!("https://127.0.0.1{path}");

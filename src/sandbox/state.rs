@@ -17,6 +17,7 @@ use super::objects::Objects;
 use super::outbox::Outbox;
 use super::platform::Platform;
 use super::rate_limit::RateLimit;
+use super::replay::Replay;
 use super::request_log::RequestLog;
 use super::rows::Change;
 use super::stub::Stub;
@@ -41,6 +42,8 @@ pub(super) struct State {
     pub(super) requests: RequestLog,
     pub(super) nonces: Nonces,
     pub(super) stubs: Vec<Stub>,
+    /// The recording whose calls are answered instead of all others.
+    pub(super) replay: Option<Replay>,
     /// The faults of the next responses.
     pub(super) response_faults: VecDeque<Fault>,
     /// The faults of the next attempts to send a notification.
@@ -86,6 +89,7 @@ impl State {
             requests: RequestLog::default(),
             nonces: Nonces::default(),
             stubs,
+            replay: None,
             response_faults: VecDeque::new(),
             notification_faults: VecDeque::new(),
             hold: Hold::default(),

@@ -123,6 +123,9 @@ fn handle(
     request: &Fields,
     now: i64,
 ) -> Result<V2Response, V2Refusal> {
+    if let Some(replay) = &state.replay {
+        return Err(V2Refusal::Return(replay.refuse_v2()));
+    }
     let (method, path) = (inbound.http.method(), inbound.path());
     let call = state.catalog.find(method, path);
     let findings = match call {

@@ -138,6 +138,9 @@ const NOT_TRANSLATED: &[(&str, &[&str])] = &[
         "of the library's sandbox in a test, or as it breaks down",
         &[
             "src/sandbox/expectation.rs",
+            "src/sandbox/recorded_call.rs",
+            "src/sandbox/recording.rs",
+            "src/sandbox/replay.rs",
             "the function of a stub called the sandbox, which waits for its response",
             "the body of the request: {}",
             "the sandbox's database was not written within {}: is the disk of its folder slow or full?",

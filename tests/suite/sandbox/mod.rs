@@ -25,6 +25,7 @@ mod payouts;
 mod persistence;
 mod proxy;
 mod random_states;
+mod recordings;
 mod sdks;
 mod states;
 mod strictness;
