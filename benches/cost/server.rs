@@ -35,8 +35,8 @@ impl Server {
         Self::start_with(&[SERVE])
     }
 
-    /// A server that does not sleep. A request to a server that sleeps on the same machine costs the
-    /// client the time to wake it, which a request through a network does not.
+    /// A server that does not sleep. A request to a server that sleeps on the same machine costs
+    /// the client the time to wake it, which a request through a network does not.
     pub(crate) fn start_awake() -> Self {
         Self::start_with(&[SERVE, AWAKE])
     }
