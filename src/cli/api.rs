@@ -12,6 +12,9 @@ use super::failure::Failure;
 use super::{api_example, api_show, api_types, output, settings, translate};
 use crate::catalog::{Call, Catalog, Encoding, Field, Place, import};
 
+/// The methods of the documented calls.
+const METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE"];
+
 pub(super) fn run(config: &ConfigArgs, api: &Api) -> Result<(), Failure> {
     if let ApiCommand::Import { folder, output } = &api.command {
         return import_pages(folder, output);
@@ -28,17 +31,42 @@ pub(super) fn run(config: &ConfigArgs, api: &Api) -> Result<(), Failure> {
     }
 }
 
-/// The command line with the documented paths as the values of its arguments, for completions.
-pub(super) fn with_paths(command: clap::Command) -> clap::Command {
-    let mut paths: Vec<&str> = Catalog::builtin().calls().filter_map(Call::template).collect();
+/// The command line with the names that arguments can have, for completions: methods, documented
+/// paths, days, events and faults. Other values are accepted, too.
+pub(super) fn with_names(command: clap::Command) -> clap::Command {
+    fn complete(command: clap::Command, argument: &'static str, names: &[&'static str]) -> clap::Command {
+        let names = names.to_vec();
+        command.mut_arg(argument, |argument| argument.value_parser(PossibleValuesParser::new(names)))
+    }
+    let mut paths: Vec<&'static str> = Catalog::builtin().calls().filter_map(Call::template).collect();
     paths.dedup();
-    let complete = |command: clap::Command| {
-        command.mut_arg("path", |path| path.value_parser(PossibleValuesParser::new(paths.clone())))
-    };
+    let call = |command| complete(complete(command, "path", &paths), "method", METHODS);
     let api = |api: clap::Command| {
-        ["show", "example", "types"].into_iter().fold(api, |api, name| api.mut_subcommand(name, complete))
+        ["show", "example", "types"].into_iter().fold(api, |api, name| api.mut_subcommand(name, call))
     };
-    command.mut_subcommand("req", complete).mut_subcommand("api", api)
+    let command = command
+        .mut_subcommand("req", call)
+        .mut_subcommand("api", api)
+        .mut_subcommand("bill", |bill| complete(bill, "date", &["yesterday", "today"]))
+        .mut_subcommand("sign", |sign| sign.mut_subcommand("request", |request| complete(request, "method", METHODS)));
+    #[cfg(feature = "sandbox")]
+    let command = command.mut_subcommand("sandbox", |sandbox| {
+        let events = crate::sandbox::trigger::list(Catalog::builtin());
+        // clap needs names that live as long as the process, which ends once the script is printed.
+        let events: Vec<&'static str> = events.into_iter().map(|(name, _)| &*name.leak()).collect();
+        // A fault with a value has a colon before it, or its value in brackets.
+        let faults: Vec<&'static str> = crate::sandbox::FAULT_NAMES
+            .split(", ")
+            .map(|name| name.split_once('[').map_or(name, |(name, _)| name).trim_end_matches("MILLISECONDS"))
+            .collect();
+        sandbox
+            .mut_subcommand("trigger", |trigger| complete(trigger, "event", &events))
+            .mut_subcommand("fault", |fault| complete(fault, "fault", &faults))
+            .mut_subcommand("card", |card| {
+                complete(card, "event", &["ACCEPT_CARD", "ACTIVATE_CARD", "USERCARD_MANAGE"])
+            })
+    });
+    command
 }
 
 fn print(text: &str) -> Result<(), Failure> {

@@ -23,6 +23,18 @@ pub(super) struct ConfigArgs {
     /// next wxpay.toml from the current folder upward
     #[arg(long, value_name = "FILE", global = true)]
     pub(super) config: Option<PathBuf>,
+    /// When to print in colour: on a terminal (auto), always or never; NO_COLOR has the effect of
+    /// never
+    #[arg(long, value_name = "WHEN", global = true, value_enum, default_value_t = Color::Auto, hide_default_value = true)]
+    pub(super) color: Color,
+}
+
+/// When to print in colour.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Color {
+    Auto,
+    Always,
+    Never,
 }
 
 #[derive(Subcommand)]
@@ -186,13 +198,9 @@ pub(super) enum BillType {
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "UPPER")]
 pub(super) enum Account {
-    /// The basic account
     Basic,
-    /// The operating account
     Operation,
-    /// The account of fees
     Fees,
-    /// The deposit account, of sub-merchants only
     Deposit,
 }
 

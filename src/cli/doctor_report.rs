@@ -1,6 +1,7 @@
 //! The results of `wxpay doctor`, and their two forms: lines for people, JSON for programs.
 
 use std::fmt::Display;
+use std::io;
 
 use serde_json::{Value, json};
 
@@ -23,6 +24,15 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
+    fn style(&self) -> &'static str {
+        match self {
+            Outcome::Ok(_) => output::SUCCESS,
+            Outcome::Warning(_) => output::WARNING,
+            Outcome::Failed(_) => output::ERROR,
+            Outcome::Skipped(_) => output::DIM,
+        }
+    }
+
     fn parts(&self) -> (&'static str, &str) {
         match self {
             Outcome::Ok(message) => ("ok", message),
@@ -87,8 +97,7 @@ impl Report {
 
     /// Prints the report on standard output. Fails with code 8 if a check failed.
     pub(super) fn print(&self, as_json: bool) -> Result<(), Failure> {
-        let text = if as_json { self.json() } else { self.lines() };
-        output::check(output::body(text.as_bytes()))?;
+        output::check(if as_json { output::body(self.json().as_bytes()) } else { self.print_lines() })?;
         match self.count_failed() {
             0 => Ok(()),
             count => Err(Failure { code: 8, message: format!("{count} of {} checks failed", self.0.len()) }),
@@ -104,13 +113,12 @@ impl Report {
         Value::Array(checks.collect()).to_string() + "\n"
     }
 
-    fn lines(&self) -> String {
+    fn print_lines(&self) -> io::Result<()> {
         let column = |text: &str, width| output::padded(&translate::message(text), width);
-        let line = |(check, outcome): &(&'static str, Outcome)| {
-            let (outcome, message) = outcome.parts();
-            let message = translate::message(message);
-            format!("{} {} {message}\n", column(outcome, OUTCOME_WIDTH), column(check, CHECK_WIDTH))
-        };
-        self.0.iter().map(line).collect()
+        self.0.iter().try_for_each(|(check, outcome)| {
+            let (word, message) = outcome.parts();
+            let line = format!("{} {}", column(check, CHECK_WIDTH), translate::message(message));
+            output::outcome_line(&column(word, OUTCOME_WIDTH), outcome.style(), &line)
+        })
     }
 }

@@ -50,7 +50,8 @@ Environment:
   HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY
                                  proxies, used if the settings contain none
   WXPAY_LANG                     the language of messages: zh for Chinese, en for English;
-                                 default: the locale (LC_ALL, LC_MESSAGES, LANG)";
+                                 default: the locale (LC_ALL, LC_MESSAGES, LANG)
+  NO_COLOR                       any value: no colour, as with --color never";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -15,6 +15,7 @@ mod doctor_calls;
 mod doctor_report;
 mod failure;
 mod help;
+mod help_chinese;
 mod json_precision;
 mod man;
 mod notify;
@@ -41,21 +42,30 @@ mod wire;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches};
+use anstream::ColorChoice;
+use clap::{CommandFactory, FromArgMatches, ValueEnum};
 
-use args::{Args, Command};
+use args::{Args, Color, Command};
 
 /// Runs the command that the arguments name, and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let args = command().try_get_matches().and_then(|matches| Args::from_arg_matches(&matches));
+    color_of_arguments().write_global();
+    let chinese = || help_chinese::translate(command());
+    let parsed = if translate::is_chinese() { chinese() } else { command() };
+    let args = parsed.try_get_matches().and_then(|matches| Args::from_arg_matches(&matches));
     let args = match args {
         Ok(args) => args,
         Err(error) if error.use_stderr() && error.kind() != HELP && translate::is_chinese() => {
             output::stderr_text(&translate::message(&error.render().to_string()));
             return ExitCode::from(2);
         }
-        // Help is always in English, whether it was requested or printed for a missing command.
+        Err(error) if translate::is_chinese() => {
+            let help = help_chinese::finish(&error.render().ansi().to_string());
+            let is_requested = !error.use_stderr();
+            output::styled_text(&help, is_requested);
+            return if is_requested { ExitCode::SUCCESS } else { ExitCode::from(2) };
+        }
         Err(error) => error.exit(),
     };
     let outcome = match &args.command {
@@ -72,7 +82,7 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "sandbox")]
         Command::Sandbox(sandbox) => sandbox::run(&args.config, sandbox),
         Command::Completions(completions) => output::generated(|out| {
-            clap_complete::generate(completions.shell, &mut api::with_paths(command()), "wxpay", out);
+            clap_complete::generate(completions.shell, &mut api::with_names(command()), "wxpay", out);
             Ok(())
         }),
         Command::Man => output::generated(|out| man::page(command(), out)),
@@ -91,7 +101,21 @@ pub fn main() -> ExitCode {
 /// The kind of error with which clap prints the help if no command is given.
 const HELP: clap::error::ErrorKind = clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
 
-/// The command line with all its help.
+/// The value of `--color`, which also applies to help and to errors in the arguments.
+fn color_of_arguments() -> ColorChoice {
+    let arguments: Vec<String> = std::env::args().take_while(|argument| argument != "--").collect();
+    let value = arguments.iter().zip(arguments.iter().skip(1)).find_map(|(argument, next)| {
+        argument.strip_prefix("--color=").or_else(|| (argument == "--color").then_some(next.as_str()))
+    });
+    let last = arguments.last().and_then(|argument| argument.strip_prefix("--color="));
+    match value.or(last).and_then(|value| Color::from_str(value, false).ok()) {
+        Some(Color::Always) => ColorChoice::Always,
+        Some(Color::Never) => ColorChoice::Never,
+        Some(Color::Auto) | None => ColorChoice::Auto,
+    }
+}
+
+/// The command line with all its help, in English.
 fn command() -> clap::Command {
     help::add(Args::command())
 }

@@ -5,6 +5,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use anstream::stream::RawStream;
+use anstream::{AutoStream, ColorChoice};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
@@ -17,8 +19,8 @@ const WRAP_WIDTH: usize = 100;
 /// Prints an error on standard error, in lines for a terminal and as one line for a log.
 pub(super) fn error(message: &str) {
     let message = translate::message(message);
-    let mut out = String::from("wxpay:");
-    let mut column = out.len();
+    let mut out = styled("wxpay:", ERROR, &io::stderr());
+    let mut column = "wxpay:".len();
     // Chinese has no spaces to wrap at, so the terminal wraps it.
     let max_column = if io::stderr().is_terminal() && !translate::is_chinese() { WRAP_WIDTH } else { usize::MAX };
     for word in message.split_whitespace() {
@@ -36,6 +38,28 @@ pub(super) fn error(message: &str) {
     }
     // An error of standard error itself cannot be reported anywhere.
     let _ = writeln!(io::stderr(), "{out}");
+}
+
+/// The styles of text, as the parameters of ANSI's SGR sequence.
+pub(super) const ERROR: &str = "1;31";
+pub(super) const WARNING: &str = "33";
+pub(super) const SUCCESS: &str = "32";
+pub(super) const DIM: &str = "2";
+
+/// A text in a style, if the stream is a terminal with colours (or as `--color` sets).
+pub(super) fn styled(text: &str, style: &str, stream: &impl RawStream) -> String {
+    match AutoStream::choice(stream) {
+        ColorChoice::Never => text.to_owned(),
+        _ => format!("\x1b[{style}m{text}\x1b[0m"),
+    }
+}
+
+/// Prints text with ANSI sequences, which are removed where the stream has no colours.
+pub(super) fn styled_text(text: &str, is_output: bool) {
+    let _ = match is_output {
+        true => AutoStream::auto(io::stdout()).write_all(text.as_bytes()),
+        false => AutoStream::auto(io::stderr()).write_all(text.as_bytes()),
+    };
 }
 
 /// Prints a remark or a warning on standard error.
@@ -65,6 +89,12 @@ pub(super) fn signed_message(message: &[u8]) {
 /// Prints one line on standard output.
 pub(super) fn stdout_line(line: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{}", without_control_characters(line))
+}
+
+/// Prints one line on standard output, with its first word in a style.
+pub(super) fn outcome_line(word: &str, style: &str, rest: &str) -> io::Result<()> {
+    let word = styled(word, style, &io::stdout());
+    writeln!(io::stdout(), "{} {}", word, without_control_characters(rest))
 }
 
 /// Pads a text with spaces to a width in columns. East Asian characters take two columns.

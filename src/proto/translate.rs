@@ -42,7 +42,7 @@ fn entries(text: &'static str) -> Vec<Entry> {
 }
 
 /// The English and Chinese lines of a catalogue.
-fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
+pub(crate) fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut english = "";
     text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).filter_map(move |line| {
         match line.strip_prefix('\t') {

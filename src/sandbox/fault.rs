@@ -69,7 +69,7 @@ pub enum Fault {
 }
 
 /// The names of the faults, for `wxpay sandbox fault` and the control call `fault`.
-pub(super) const NAMES: &str = "wrong-signature, stale-clock, unknown-serial, missing-header[:NAME], bad-gateway, frequency-limited, \
+pub(crate) const NAMES: &str = "wrong-signature, stale-clock, unknown-serial, missing-header[:NAME], bad-gateway, frequency-limited, \
                          system-error, cut-body[:BYTES], reset, delay:MILLISECONDS, rotate-key";
 
 impl Fault {

@@ -153,6 +153,8 @@ use tokio::sync::oneshot;
 
 pub use builder::SandboxBuilder;
 pub use expectation::Expectation;
+#[cfg(feature = "cli")]
+pub(crate) use fault::NAMES as FAULT_NAMES;
 pub use fault::{Fault, Tamper};
 #[cfg(feature = "cli")]
 pub(crate) use loopback::control_call;

@@ -98,12 +98,18 @@ fn completion_scripts_are_valid_and_complete_words() {
     let script = stdout_of(&["completions", "bash"]);
     let complete = |words: &[&str]| {
         let (typed, at) = (words.last().expect("a word"), words.len() - 1);
-        let call = format!("COMP_WORDS=({}); COMP_CWORD={at}; _wxpay wxpay '{typed}'", words.join(" "));
+        let (all, before) = (words.join(" "), words[at - 1]);
+        let call = format!("COMP_WORDS=({all}); COMP_CWORD={at}; _wxpay wxpay '{typed}' '{before}'");
         run("bash", &["--norc", "-s"], &format!("{script}\n{call}; echo \"${{COMPREPLY[@]}}\"\n"))
     };
     for (words, expected) in [
         (&["wxpay", "do"][..], "doctor"),
         (&["wxpay", "sandbox", "p"], "pay probe"),
+        (&["wxpay", "sandbox", "trigger", "REFUND.A"], "REFUND.ABNORMAL"),
+        (&["wxpay", "sandbox", "fault", "wrong"], "wrong-signature"),
+        (&["wxpay", "req", "--method", "PA"], "PATCH"),
+        (&["wxpay", "bill", "y"], "yesterday"),
+        (&["wxpay", "bill", "2026-11-29", "--account", "F"], "FEES"),
         (&["wxpay", "req", "--s"], "--sink --security"),
         (
             &["wxpay", "req", "v3/refund/domestic/refunds/{r"],
@@ -164,4 +170,36 @@ fn help_fits_into_100_columns_and_has_its_sections() {
     let mut child = command.spawn().expect("wxpay");
     drop(child.stdout.take());
     assert!(child.wait().expect("ended").success());
+}
+
+#[test]
+fn colour_is_for_terminals_or_on_request() {
+    let red = "\u{1b}[1;31mwxpay:\u{1b}[0m ";
+    let run = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = wxpay(arguments);
+        command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").envs(variables.iter().copied());
+        let output = run_with_input(command, "");
+        (text(&output.stdout), text(&output.stderr))
+    };
+    let failing = ["api", "search", "qqqqqqqq"];
+    let with = |arguments: &[&str], color: &[&str]| run(&[arguments, color].concat(), &[]);
+    assert!(with(&failing, &[]).1.starts_with("wxpay: no call"), "a pipe");
+    assert!(with(&failing, &["--color", "always"]).1.starts_with(red));
+    assert!(with(&failing, &["--color=always"]).1.starts_with(red));
+    assert!(with(&["--help"], &["--color", "always"]).0.contains("\u{1b}["));
+    assert!(!with(&["--help"], &["--color", "never"]).0.contains("\u{1b}["));
+    let chinese = run(&["--help", "--color", "always"], &[("WXPAY_LANG", "zh")]).0;
+    assert!(chinese.contains("\u{1b}[") && chinese.contains("用法："), "{chinese}");
+    assert!(!run(&["--help"], &[("WXPAY_LANG", "zh")]).0.contains("\u{1b}["));
+    assert!(with(&["doctor", "--offline"], &["--color", "always"]).0.contains("\u{1b}[1;31mFAILED  \u{1b}[0m mchid"));
+    // On a terminal, with and without NO_COLOR.
+    #[cfg(target_os = "linux")]
+    for (variables, expected) in [(&[][..], true), (&[("NO_COLOR", "1")], false)] {
+        let mut command = Command::new("script");
+        command.args(["-qec", &format!("'{}' {}", env!("CARGO_BIN_EXE_wxpay"), failing.join(" ")), "/dev/null"]);
+        command.env("TERM", "xterm").env_remove("NO_COLOR").envs(variables.iter().copied());
+        command.env("WXPAY_LANG", "en").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let shown = text(&run_with_input(command, "").stdout);
+        assert_eq!(shown.starts_with(red), expected, "{variables:?}: {shown:?}");
+    }
 }
