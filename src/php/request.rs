@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use http::header::{CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
@@ -113,7 +114,7 @@ struct Sent {
 impl Default for Sent {
     fn default() -> Self {
         let mut headers = HeaderMap::new();
-        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=UTF-8"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=UTF-8"));
         Sent { status: StatusCode::OK, headers, body: String::new() }
     }
 }
@@ -141,19 +142,38 @@ impl Output {
         }
     }
 
-    /// Sets a header, or the status: `header('Name: value')`, `header('HTTP/1.1 404 Not Found')`. A
-    /// line of another form is ignored.
+    /// Sets a header, or the status: `header('Name: value')`, `header('HTTP/1.1 404 Not Found')`.
+    /// As in PHP, `Location` sets the status 302 unless it is 201 or 3xx, `WWW-Authenticate` sets
+    /// 401, and a content type of `text/` without a charset gets `;charset=UTF-8`. A line of
+    /// another form is ignored.
     pub fn header(&self, line: &str) {
-        if let Some(rest) = line.strip_prefix("HTTP/") {
-            let status = rest.split(' ').nth(1).and_then(|status| status.parse().ok());
-            return self.status(status.unwrap_or_default());
+        if line.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("HTTP/")) {
+            return self.status(status_of(line));
         }
         let Some((name, value)) = line.split_once(':') else { return };
-        let name = HeaderName::from_bytes(name.trim().as_bytes());
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value.trim())) {
-            self.sent().headers.insert(name, value);
+        let Ok(name) = HeaderName::from_bytes(name.trim().as_bytes()) else { return };
+        let mut value = value.trim().to_owned();
+        if name == CONTENT_TYPE && value.starts_with("text/") && !value.contains("charset=") {
+            value.push_str(";charset=UTF-8");
         }
+        let Ok(value) = HeaderValue::from_str(&value) else { return };
+        let mut sent = self.sent();
+        if name == LOCATION && !sent.status.is_redirection() && sent.status != StatusCode::CREATED {
+            sent.status = StatusCode::FOUND;
+        } else if name == WWW_AUTHENTICATE {
+            sent.status = StatusCode::UNAUTHORIZED;
+        }
+        sent.headers.insert(name, value);
     }
+}
+
+/// The status of a line such as `HTTP/1.1 404 Not Found`, read as PHP reads it: the digits after
+/// the first spaces. 200 without a space, 0 without digits.
+fn status_of(line: &str) -> i64 {
+    let Some((_, rest)) = line.split_once(' ') else { return 200 };
+    let rest = rest.trim_start();
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest.get(..end).and_then(|digits| digits.parse().ok()).unwrap_or_default()
 }
 
 impl From<Output> for http::Response<Bytes> {
@@ -163,5 +183,36 @@ impl From<Output> for http::Response<Bytes> {
         *response.status_mut() = sent.status;
         response.headers_mut().clone_from(&sent.headers);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The expected values are those of `php -S` of PHP 8.2.
+    #[test]
+    fn header_sets_what_php_sets() {
+        let html = "text/html; charset=UTF-8";
+        for (lines, status, content_type) in [
+            (&["Location: /x"][..], 302, html),
+            (&["HTTP/1.1 201 Created", "Location: /x"], 201, html),
+            (&["HTTP/1.1 303 See Other", "location: /x"], 303, html),
+            (&["HTTP/1.1 404 Not Found", "Location: /x"], 302, html),
+            (&["WWW-Authenticate: Basic"], 401, html),
+            (&["http/1.1 404 Not Found"], 404, html),
+            (&["HTTP/1.1  404 x"], 404, html),
+            (&["Content-Type: text/plain"], 200, "text/plain;charset=UTF-8"),
+            (&["Content-Type: text/plain; charset=GBK"], 200, "text/plain; charset=GBK"),
+            (&["Content-Type: application/json"], 200, "application/json"),
+        ] {
+            let output = Output::new();
+            for line in lines {
+                output.header(line);
+            }
+            let response = http::Response::<Bytes>::from(output);
+            assert_eq!(response.status(), status, "{lines:?}");
+            assert_eq!(response.headers()[CONTENT_TYPE], content_type, "{lines:?}");
+        }
     }
 }

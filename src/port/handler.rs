@@ -63,6 +63,9 @@ impl<'t> Porter<'t> {
         if !expected.iter().all(|(node, source)| self.value_source(**node, body, name, 0).as_ref() == Some(source)) {
             return None;
         }
+        if self.writes_server(function) {
+            return None;
+        }
         // A call by other code has no request to give.
         let own = field(function, "name").map(|name| self.text(name).to_lowercase());
         let is_called = own.is_some_and(|name| self.marks.calls(&name));
@@ -113,7 +116,8 @@ impl<'t> Porter<'t> {
             && field(node, "scope").is_some_and(|scope| self.class(scope) == format!("wechatpay\\{class}"))
     }
 
-    /// The part of the request that a value is: directly, or by a variable with one assignment.
+    /// The part of the request that a value is: directly, or by a variable with one assignment
+    /// that is executed before the value is read.
     fn value_source(&self, node: Node<'t>, body: Node<'t>, request: Option<&str>, depth: usize) -> Option<Source> {
         let node = bare(node);
         if let Some(source) = self.source(node, request) {
@@ -137,28 +141,111 @@ impl<'t> Porter<'t> {
             },
             "variable_name" if depth < 4 => {
                 let name = variable(node, self.php)?;
-                let mut stack = vec![body];
-                let mut values = Vec::new();
-                while let Some(node) = stack.pop() {
-                    let target = field(node, "left").filter(|_| node.kind().ends_with("assignment_expression"));
-                    if target.and_then(|target| root(target, self.php)) == Some(name) {
-                        let plain = node.kind() == "assignment_expression"
-                            && target.is_some_and(|target| target.kind() == "variable_name");
-                        values.push(field(node, "right").filter(|_| plain));
-                    }
-                    let binds = matches!(node.kind(), "foreach_statement" | "list_literal" | "by_ref" | "catch_clause");
-                    if binds && children(node).iter().any(|child| variable(*child, self.php) == Some(name)) {
-                        return None;
-                    }
-                    stack.extend(children(node));
-                }
-                match values.as_slice() {
-                    [Some(value)] => self.value_source(*value, body, request, depth + 1),
-                    _ => None,
-                }
+                self.value_source(self.only_value(node, name, body)?, body, request, depth + 1)
             }
             _ => None,
         }
+    }
+
+    /// The value of the variable that is read at `node`, if only one statement writes it. The block
+    /// of the statement has to contain `node`, so that no branch skips the statement.
+    fn only_value(&self, node: Node<'t>, name: &str, body: Node<'t>) -> Option<Node<'t>> {
+        let mut found = None;
+        // Each node, and whether it is in a function or a class of the body.
+        let mut stack = vec![(body, false)];
+        while let Some((one, inner)) = stack.pop() {
+            match variable(one, self.php) {
+                Some("GLOBALS") => return None,
+                Some(this) if this == name && inner => {
+                    one.parent().filter(|parent| parent.kind() != "global_declaration")?;
+                }
+                Some(this) if this == name && !self.is_read(one) => {
+                    let assignment = one.parent().filter(|parent| parent.kind() == "assignment_expression")?;
+                    let statement = assignment.parent().filter(|parent| parent.kind() == "expression_statement")?;
+                    let block = statement.parent()?;
+                    let is_block = matches!(block.kind(), "compound_statement" | "colon_block" | "program");
+                    let holds = block.start_byte() <= node.start_byte() && node.end_byte() <= block.end_byte();
+                    if found.is_some() || !is_block || !holds || statement.end_byte() > node.start_byte() {
+                        return None;
+                    }
+                    found = Some(field(assignment, "right")?);
+                }
+                _ => {}
+            }
+            let inner =
+                inner || matches!(one.kind(), "function_definition" | "class_declaration" | "trait_declaration");
+            stack.extend(children(one).into_iter().map(|child| (child, inner)));
+        }
+        found
+    }
+
+    /// Whether a variable, or an element of it, is only read. Any use that is not known to be a
+    /// read is a write.
+    fn is_read(&self, node: Node<'t>) -> bool {
+        let mut node = node;
+        while let Some(parent) = node.parent() {
+            let is_element = matches!(parent.kind(), "subscript_expression" | "member_access_expression")
+                && children(parent).first() == Some(&node);
+            if !is_element {
+                break;
+            }
+            node = parent;
+        }
+        let Some(parent) = node.parent() else { return false };
+        match parent.kind() {
+            "assignment_expression" | "augmented_assignment_expression" => field(parent, "right") == Some(node),
+            "foreach_statement" => {
+                let parts = children(parent);
+                parts.first() == Some(&node) && !self.has_reference(&parts)
+            }
+            "argument" => {
+                let call = parent.parent().and_then(|list| list.parent());
+                let name = call.and_then(|call| field(call, "function"));
+                !name.is_some_and(|name| super::scope::changes_argument(self.text(name)))
+            }
+            "binary_expression"
+            | "parenthesized_expression"
+            | "cast_expression"
+            | "conditional_expression"
+            | "unary_op_expression"
+            | "echo_statement"
+            | "print_intrinsic"
+            | "exit_statement"
+            | "return_statement"
+            | "sequence_expression"
+            | "encapsed_string"
+            | "heredoc_body"
+            | "subscript_expression"
+            | "array_element_initializer"
+            | "anonymous_function_use_clause"
+            | "arrow_function"
+            | "match_expression"
+            | "match_condition_list" => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the variables of a `foreach` are references.
+    fn has_reference(&self, parts: &[Node<'t>]) -> bool {
+        let mut heads = parts.iter().filter(|part| matches!(part.kind(), "by_ref" | "pair"));
+        heads.any(|part| self.text(*part).contains('&'))
+    }
+
+    /// Whether a function of the file writes `$_SERVER`, which all functions read.
+    fn writes_server(&self, function: Node<'t>) -> bool {
+        let mut root = function;
+        while let Some(parent) = root.parent() {
+            root = parent;
+        }
+        let mut stack = vec![root];
+        while let Some(node) = stack.pop() {
+            match variable(node, self.php) {
+                Some("_SERVER") if !self.is_read(node) => return true,
+                Some("GLOBALS") => return true,
+                _ => stack.extend(children(node)),
+            }
+        }
+        false
     }
 
     fn plain_text(&self, node: Node<'t>) -> Option<&'t str> {
@@ -257,15 +344,6 @@ impl<'t> Porter<'t> {
     }
 }
 
-/// The variable that an assignment changes.
-fn root<'a>(target: Node<'_>, php: &'a str) -> Option<&'a str> {
-    let mut target = target;
-    while matches!(target.kind(), "subscript_expression" | "member_access_expression") {
-        target = children(target).first().copied()?;
-    }
-    variable(target, php)
-}
-
 /// What the body of a function does that matters for a handler.
 struct Scan<'t> {
     /// The calls of `Rsa::verify`.
@@ -300,6 +378,7 @@ impl<'t> Scan<'t> {
                     }
                 }
                 "anonymous_function" | "arrow_function" => inner = true,
+                "goto_statement" => return None,
                 "try_statement" if children(node).iter().any(|one| one.kind() == "finally_clause") => inner = true,
                 "scoped_call_expression" if porter.is_sdk_call(node, "crypto\\rsa", "verify") => {
                     scan.verified.push(node);

@@ -92,10 +92,23 @@ fn handlers_accept_genuine_notifications_only() {
 fn uncertain_handlers_are_listed() {
     let class = source("handler_class.php");
     let script = source("handler.php");
+    let (body, server) = ("$inBody = file_get_contents('php://input');", "$_SERVER['HTTP_WECHATPAY_NONCE']");
+    assert!(script.contains(body));
     let verify = "$verifiedStatus = Rsa::verify(";
     for (name, php) in [
         ("another header", script.replace("HTTP_WECHATPAY_NONCE", "HTTP_X_NONCE")),
         ("a changed body", script.replace("$apiv3Key =", "$inBody = trim($inBody);\n$apiv3Key =")),
+        ("an increment", script.replace(verify, &format!("$inWechatpayTimestamp++;\n{verify}"))),
+        ("an unset", script.replace(verify, &format!("unset($inBody);\n{verify}"))),
+        ("a reference", script.replace(verify, &format!("$other = &$inBody;\n$other = '';\n{verify}"))),
+        ("an appended text", script.replace(verify, &format!("$inBody .= '';\n{verify}"))),
+        ("a branch", script.replace(body, &format!("if ($inWechatpayNonce !== 'x') {{ {body} }}"))),
+        ("a branch without a block", script.replace(body, &format!("if ($inWechatpayNonce !== 'x') {body}"))),
+        ("an assignment after the verification", format!("{}\n{body}", script.replace(body, ""))),
+        ("a written header", script.replace(verify, &format!("{server} = 'x';\n{verify}"))),
+        ("a header that is written later", format!("{script}\n{server} = trim({server});\necho {server};\n")),
+        ("a header that is written by another function", format!("{script}\nfunction f() {{ {server} = 'x'; }}\n")),
+        ("an unset header", script.replace(body, &format!("unset({server});\n{body}"))),
         ("a loop", script.replace(verify, "foreach ([1, 2] as $i) $verifiedStatus = Rsa::verify(")),
         ("another function exits", format!("{script}\nfunction done() {{ exit; }}\n")),
         ("a page", format!("{script}\n?>\n<p>done</p>\n")),
