@@ -12,12 +12,15 @@ use std::process::Command;
 
 use super::{read, root};
 
+/// Where the README links to, because registries show it without the repository around it.
+const REPOSITORY: &str = "https://github.com/wechatpay-chain/wechatpay-chain/blob/main/";
+
 /// Pages whose examples are copied from a test, with that test.
 const FROM_TESTS: [(&str, &str); 2] =
     [("porting", include_str!("manual_porting.rs")), ("options", include_str!("manual_options.rs"))];
 
 /// Other documents in both languages.
-const OTHERS: [&str; 3] = ["README", "docs/SANDBOX", "docs/SECURITY"];
+const OTHERS: [&str; 4] = ["README", "docs/SANDBOX", "docs/SECURITY", "docs/VERSIONS"];
 
 /// The pages of the manual by name, without the index.
 fn pages() -> Vec<String> {
@@ -188,14 +191,27 @@ fn pages_link_to_the_other_language_and_to_the_next_page() {
 fn links_have_a_target() {
     let contents = |path: &Path| split(&read(path)).1;
     for page in language_pairs().into_iter().flat_map(|(english, chinese)| [english, chinese]) {
-        for link in links(&contents(&page)).into_iter().filter(|link| !link.contains("://")) {
+        for link in links(&contents(&page)) {
             let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
-            let target = if file.is_empty() { page.clone() } else { page.parent().expect("a folder").join(file) };
+            let target = match file.strip_prefix(REPOSITORY) {
+                Some(file) => root().join(file),
+                None if link.contains("://") => continue,
+                None if file.is_empty() => page.clone(),
+                None => page.parent().expect("a folder").join(file),
+            };
             assert!(target.exists(), "{} links to {link}, which does not exist", page.display());
             let is_known = anchor.is_empty() || anchors(&contents(&target)).contains(anchor);
             assert!(is_known, "{} links to {link}, and there is no such heading", page.display());
         }
     }
+}
+
+#[test]
+fn links_of_the_readme_are_absolute() {
+    let found = links(&split(&read(&root().join("README.md"))).1);
+    assert!(found.iter().filter(|link| link.starts_with(REPOSITORY)).count() > 15, "{found:?}");
+    let relative: Vec<_> = found.iter().filter(|link| !link.contains("://")).collect();
+    assert!(relative.is_empty(), "{relative:?}");
 }
 
 #[test]
