@@ -21,7 +21,8 @@ use crate::proto::json_type::kind;
 ///
 /// If a response does not show whether there is another page, the page is returned, and an error
 /// follows it. A list that changes while it is read can have rows twice, or not at all, in the
-/// first form.
+/// first form. Lists with page numbers are refused: those with `page_index` or `page`, and those
+/// below `v3/marketing/favor` and `v3/marketing/busifavor`, whose `offset` counts pages.
 ///
 /// ```
 /// # use serde_json::json;
@@ -67,7 +68,7 @@ impl Chain {
     /// Returns the pages of a list, which are called by GET. `options` are those of the first page:
     /// an object, whose `query` is an object, and may have the `limit` and the first `offset`.
     pub fn pages(&self, options: Value) -> Pages {
-        let next = match check(&options) {
+        let next = match check(self.template().unwrap_or_default(), &options) {
             Ok(()) => Next::First,
             Err(reason) => Next::Failed(Error::options(reason)),
         };
@@ -125,8 +126,18 @@ impl fmt::Debug for Pages {
     }
 }
 
-/// Whether pages can be called with these options.
-fn check(options: &Value) -> Result<(), String> {
+/// Whether the `offset` of a list is the number of a page, from 0, instead of that of a row.
+/// Source: WeChat Pay, the documentation of these calls (stocks and coupons of users).
+pub(crate) fn offset_is_page_number(template: &str) -> bool {
+    let path = template.trim_start_matches('/');
+    ["v3/marketing/favor/", "v3/marketing/busifavor/"].into_iter().any(|start| path.starts_with(start))
+}
+
+/// Whether pages can be called with this template and these options.
+fn check(template: &str, options: &Value) -> Result<(), String> {
+    if offset_is_page_number(template) {
+        return Err("the offset of this list is a page number, from 0: call each page".to_owned());
+    }
     let Value::Object(members) = options else {
         return Err(format!("the options are {} and must be an object", kind(options)));
     };

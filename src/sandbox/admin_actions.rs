@@ -155,7 +155,8 @@ fn trigger_event(state: &mut State, fields: &Value, now: i64) -> Result<Done, Er
 fn last_url(state: &State) -> Option<String> {
     let newest = state.outbox.deliveries().last().map(|delivery| delivery.url.clone());
     newest.or_else(|| {
-        let order = state.ledger.orders.values().max_by_key(|order| (order.created_at, &order.prepay_id));
+        let orders = state.ledger.orders.values().filter(|order| !order.terms.notify_url.is_empty());
+        let order = orders.max_by_key(|order| (order.created_at, &order.prepay_id));
         order.map(|order| order.terms.notify_url.clone())
     })
 }

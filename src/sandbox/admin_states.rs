@@ -17,15 +17,15 @@ use crate::proto::similar::similar;
 const MAX_WINDOW: u64 = 86_400;
 
 /// The service closes an order that was not paid in time, or all orders of a combined order.
-pub(super) fn expire(state: &mut State, fields: &Value, _: i64) -> Result<Done, Error> {
+pub(super) fn expire(state: &mut State, fields: &Value, now: i64) -> Result<Done, Error> {
     let number = required(fields, "out_trade_no")?;
     let refusal = |error| refusal("order", number, error);
     let keys = state.ledger.find_payable_keys(number, owner(fields));
-    keys.iter().try_for_each(|key| state.ledger.check_expire(key)).map_err(refusal)?;
+    keys.iter().try_for_each(|key| state.ledger.check_expire(key, now)).map_err(refusal)?;
     if keys.is_empty() {
         return Err(refusal(LedgerError::NotFound));
     }
-    keys.iter().try_for_each(|key| state.ledger.expire(key)).map_err(refusal)?;
+    keys.iter().try_for_each(|key| state.ledger.expire(key, now)).map_err(refusal)?;
     Ok(Done::ok())
 }
 

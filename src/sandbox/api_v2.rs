@@ -7,6 +7,7 @@ use super::api_v2_orders::{close_order, find_order, place_order, place_with_cont
 use super::china_time;
 use super::ledger_records::{Refund, RefundStatus};
 use super::ledger_refunds::NewRefund;
+use super::merchant::MCHID;
 use super::resources::BUYER_BALANCE;
 use super::schema::is_notify_url;
 use super::state::State;
@@ -91,6 +92,10 @@ fn query_refund(state: &mut State, request: &Fields, _: i64) -> Result<V2Respons
         .refunds
         .values()
         .filter(|refund| {
+            // Numbers are unique for a merchant. The key of an order begins with the merchant.
+            if refund.order.split('/').next() != Some(MCHID) {
+                return false;
+            }
             if !out_refund_no.is_empty() || !refund_id.is_empty() {
                 return given(&refund.out_refund_no, out_refund_no) || given(&refund.refund_id, refund_id);
             }

@@ -27,7 +27,7 @@ pub(super) fn curl(call: &LoggedCall, base_uri: &str) -> String {
     let own_tls = call.has_client_certificate.then_some(&*call.base_uri).filter(|uri| uri.contains("://127.0.0.1:"));
     let base_uri = own_tls.unwrap_or(base_uri);
     let url = format!("{}{}", base_uri.trim_end_matches('/'), received.target);
-    let mut parts = vec![format!("curl --globoff -X {} {}", received.method, quoted(&url))];
+    let mut parts = vec![format!("curl --globoff -X {} {}", method(&received.method), quoted(&url))];
     if base_uri.starts_with("https:") {
         parts.push("--cacert root_cert.pem".to_owned());
     }
@@ -73,7 +73,7 @@ pub(super) fn wxpay_req(call: &LoggedCall) -> Option<String> {
     let xml = if body.trim_start().starts_with('<') { Some(xml::read(body.as_bytes()).ok()?) } else { None };
     let is_v2 = xml.is_some() || !path.split('/').take(3).any(|segment| segment == "v3");
     let (template, variables) = template(call, path, is_v2);
-    let mut parts = vec![format!("wxpay req -X {} {}", received.method, quoted(&template))];
+    let mut parts = vec![format!("wxpay req -X {} {}", method(&received.method), quoted(&template))];
     parts.extend(variables.iter().map(|(name, value)| format!("--var {}", quoted(&format!("{name}={value}")))));
     for (name, value) in query_fields(query) {
         match value.as_str() {
@@ -116,7 +116,10 @@ fn template(call: &LoggedCall, path: &str, is_v2: bool) -> (String, Vec<(String,
         return (template.to_owned(), variables(documented, path));
     }
     let mut variables = Vec::new();
-    let is_name = |segment: &str| segment.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+    // A leading hyphen would begin an option of the command.
+    let is_name = |segment: &str| {
+        !segment.starts_with('-') && segment.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+    };
     let segments = path.trim_start_matches('/').split('/').map(|segment| {
         if is_name(segment) {
             return segment.to_owned();
@@ -136,6 +139,12 @@ fn text(body: &[u8]) -> Option<&str> {
     (!text.contains(is_binary)).then_some(text)
 }
 
+/// The method as a word of a POSIX shell. A method can have characters such as `|`.
+fn method(method: &http::Method) -> String {
+    let method = method.as_str();
+    if method.bytes().all(|byte| byte.is_ascii_alphanumeric()) { method.to_owned() } else { quoted(method) }
+}
+
 /// A word of a POSIX shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
@@ -148,6 +157,8 @@ mod tests {
     #[test]
     fn names_and_words() {
         assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
+        let of = |text: &str| method(&text.parse().expect("a method"));
+        assert_eq!((of("POST"), of("X|reboot|Y")), ("POST".to_owned(), "'X|reboot|Y'".to_owned()));
         assert_eq!(title_case("wechatpay-serial"), "Wechatpay-Serial");
         assert_eq!((text(b"a\x1b[2J"), text(b"\xff"), text(b"a\n")), (None, None, Some("a\n")));
     }

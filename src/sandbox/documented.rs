@@ -19,6 +19,7 @@ use super::route_request::RouteRequest;
 use super::state::State;
 use super::{documented_pages, numbers, sensitive_fields};
 use crate::catalog::{Call, Encoding, Field, FieldType, Place, ResponseKind};
+use crate::client::pages::offset_is_page_number;
 use crate::crypto::hash;
 use crate::error::Error;
 use crate::proto::verify::{self, Covers};
@@ -164,7 +165,7 @@ fn known(state: &mut State, call: &Call, request: &RouteRequest<'_>) -> Result<K
             state.objects.created_by(&known.path).map(|(_, object)| object.fields.clone().into()).collect();
         let template = call.template().unwrap_or_default();
         if !created.is_empty() || state.catalog.find("POST", template).is_some() {
-            let page = documented_pages::page(created, &known.others);
+            let page = documented_pages::page(created, &known.others, offset_is_page_number(template));
             known.total = Some(page.total);
             known.fields.insert(list.to_owned(), page.items.into());
             if !page.next.is_empty() {

@@ -14,11 +14,13 @@ pub(super) struct Page {
 
 /// The page that a query names by `offset` and `limit` or `count`, by `page_index` (from 1) and
 /// `page_size`, or by `page_token`, which is an offset. Without them, it is the whole list.
-pub(super) fn page(items: Vec<Value>, query: &Map<String, Value>) -> Page {
+/// `counts_pages` means that `offset` is the number of a page, from 0.
+pub(super) fn page(items: Vec<Value>, query: &Map<String, Value>, counts_pages: bool) -> Page {
     let number = |name: &str| query.get(name)?.as_str()?.parse::<usize>().ok();
     let total = items.len();
     let size = ["limit", "page_size", "count"].into_iter().find_map(number).unwrap_or(total);
-    let offset = match (number("page_token").or_else(|| number("offset")), number("page_index")) {
+    let offset = number("offset").map(|offset| if counts_pages { offset.saturating_mul(size) } else { offset });
+    let offset = match (number("page_token").or(offset), number("page_index")) {
         (Some(offset), _) => offset,
         (None, Some(index)) => index.saturating_sub(1).saturating_mul(size),
         (None, None) => 0,
@@ -35,10 +37,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_offset_counts_rows_or_pages() {
+        let items = || (0..5).map(Value::from).collect();
+        let query = json!({ "offset": "1", "limit": "2" });
+        let of = |counts_pages| page(items(), query.as_object().expect("an object"), counts_pages).items;
+        assert_eq!((of(false), of(true)), (vec![json!(1), json!(2)], vec![json!(2), json!(3)]));
+    }
+
+    #[test]
     fn each_form_names_its_page() {
         let page_of = |query: Value| {
             let items = (0..5).map(Value::from).collect();
-            let page = page(items, query.as_object().expect("an object"));
+            let page = page(items, query.as_object().expect("an object"), false);
             assert_eq!(page.total, 5);
             (Value::from(page.items), page.next)
         };

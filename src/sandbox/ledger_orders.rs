@@ -95,7 +95,7 @@ impl Ledger {
     pub(super) fn check_pay(&self, key: &str, now: i64) -> Result<(), LedgerError> {
         let order = self.orders.get(key).ok_or(LedgerError::NotFound)?;
         order.check_unpaid()?;
-        if order.expires_at().is_some_and(|time| time <= now) { Err(LedgerError::Expired) } else { Ok(()) }
+        if order.has_expired(now) { Err(LedgerError::Expired) } else { Ok(()) }
     }
 
     /// The buyer pays the order. Returns the transaction ID.
@@ -139,15 +139,19 @@ impl Ledger {
     }
 
     /// Whether [`expire`](Self::expire) would accept the order.
-    pub(super) fn check_expire(&self, key: &str) -> Result<(), LedgerError> {
-        self.orders.get(key).ok_or(LedgerError::NotFound)?.check_unpaid()?;
-        self.check_close(key)
+    pub(super) fn check_expire(&self, key: &str, now: i64) -> Result<(), LedgerError> {
+        let order = self.orders.get(key).ok_or(LedgerError::NotFound)?;
+        order.check_unpaid()?;
+        if order.has_expired(now) { Ok(()) } else { self.check_close(key) }
     }
 
     /// The service closes an order that was not paid in time.
-    pub(super) fn expire(&mut self, key: &str) -> Result<(), LedgerError> {
-        self.check_expire(key)?;
-        self.close(key)
+    pub(super) fn expire(&mut self, key: &str, now: i64) -> Result<(), LedgerError> {
+        self.check_expire(key, now)?;
+        let order = self.orders.get_mut(key).ok_or(LedgerError::NotFound)?;
+        order.state = TradeState::Closed;
+        self.persist_order(key);
+        Ok(())
     }
 
     /// The payment of the order fails. The service documents this state for orders of APIv2, codes
@@ -174,7 +178,7 @@ impl Ledger {
             TradeState::Revoked => return Ok(()),
             TradeState::UserPaying => return Err(LedgerError::Paying),
             TradeState::Refund => return Err(LedgerError::WrongState),
-            TradeState::Success if order.shared > 0 => return Err(LedgerError::WrongState),
+            TradeState::Success if order.shared > 0 || order.in_sharing > 0 => return Err(LedgerError::WrongState),
             TradeState::Success => {}
             TradeState::NotPay | TradeState::Accept | TradeState::PayError | TradeState::Closed => {
                 order.state = TradeState::Revoked;
@@ -198,6 +202,10 @@ impl Ledger {
 }
 
 impl Order {
+    fn has_expired(&self, now: i64) -> bool {
+        self.expires_at().is_some_and(|time| time <= now)
+    }
+
     /// Whether the order waits for its payment.
     fn check_unpaid(&self) -> Result<(), LedgerError> {
         match self.state {

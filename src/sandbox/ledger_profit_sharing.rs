@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::ledger::{Ledger, LedgerError};
 use super::ledger_records::{
-    EntryKind, ProfitSharing, ProfitSharingReturn, Receiver, ReceiverResult, SharingReceiver, find_key, record_key,
+    EntryKind, ProfitSharing, ProfitSharingReturn, Receiver, ReceiverResult, SharingReceiver, TradeState, find_key,
+    record_key,
 };
 use super::rows::Table;
 
@@ -96,6 +97,9 @@ impl Ledger {
             return self.sharings.get(&key).ok_or(LedgerError::NotFound);
         }
         let transaction_id = order.payment.as_ref().ok_or(LedgerError::NotPaid)?.transaction_id.clone();
+        if order.state == TradeState::Revoked {
+            return Err(LedgerError::Revoked);
+        }
         if !order.terms.profit_sharing || order.sharing_finished {
             return Err(LedgerError::NotForSharing);
         }

@@ -296,12 +296,44 @@ fn receivers_get_their_results_one_by_one() {
     ledger.audit().expect("balanced");
 }
 
+/// A buyer who does not confirm a payment with a code until the time is over.
+#[test]
+fn a_payment_in_progress_ends_with_its_time() {
+    let mut ledger = Ledger::default();
+    let expiry = 1_528_425_296;
+    let request = json!({ "time_expire": "20180608103456" });
+    let v2 = OrderTerms { api: OrderApi::V2, trade_type: TradeType::Micropay, request, ..terms("1", 100, false) };
+    let key = ledger.place(v2, 1).expect("order").key();
+    assert_eq!(ledger.orders[&key].state, TradeState::UserPaying);
+    assert_eq!(ledger.expire(&key, expiry - 1), Err(LedgerError::Paying));
+    assert_eq!(ledger.expire(&key, expiry), Ok(()));
+    assert_eq!(ledger.orders[&key].state, TradeState::Closed);
+    ledger.audit().expect("balanced");
+}
+
+#[test]
+fn a_payment_is_shared_or_taken_back() {
+    let mut ledger = Ledger::default();
+    for number in ["1", "2"] {
+        let terms = OrderTerms { trade_type: TradeType::Micropay, ..terms(number, 100, true) };
+        let key = ledger.place(terms, 1).expect("order").key();
+        ledger.pay(&key, 1).expect("paid");
+    }
+    let unfreeze =
+        |number| NewSharing { out_order_no: number, receivers: vec![], rest: Rest::Unfreezes, request: &Value::Null };
+    ledger.share_profit("m/1", unfreeze("s1"), 2).expect("begun");
+    assert_eq!(ledger.reverse("m/1", 2), Err(LedgerError::WrongState));
+    ledger.reverse("m/2", 2).expect("taken back");
+    assert_eq!(ledger.share_profit("m/2", unfreeze("s2"), 2).map(drop), Err(LedgerError::Revoked));
+    ledger.audit().expect("balanced");
+}
+
 #[test]
 fn unpaid_orders_fail_and_expire() {
     let mut ledger = Ledger::default();
     ledger.place(terms("1", 100, false), 1).expect("order");
     assert_eq!(ledger.fail_payment("m/1"), Err(LedgerError::NotDocumented));
-    assert_eq!((ledger.expire("m/1"), ledger.expire("m/1")), (Ok(()), Err(LedgerError::Closed)));
+    assert_eq!((ledger.expire("m/1", 2), ledger.expire("m/1", 2)), (Ok(()), Err(LedgerError::Closed)));
     let v2 = OrderTerms { api: OrderApi::V2, ..terms("2", 100, false) };
     ledger.place(v2.clone(), 1).expect("order");
     assert_eq!((ledger.fail_payment("m/2"), ledger.fail_payment("m/2")), (Ok(()), Err(LedgerError::PaymentFailed)));
@@ -312,7 +344,7 @@ fn unpaid_orders_fail_and_expire() {
     ledger.place(terms("3", 100, false), 1).expect("order");
     ledger.pay("m/3", 1).expect("paid");
     assert_eq!(
-        (ledger.expire("m/3"), ledger.fail_payment("m/3")),
+        (ledger.expire("m/3", 2), ledger.fail_payment("m/3")),
         (Err(LedgerError::AlreadyPaid), Err(LedgerError::AlreadyPaid))
     );
     ledger.audit().expect("balanced");

@@ -91,7 +91,11 @@ const fill = (container, entries) => {
 const keepInputs = (before, after) => {
   const pairs = selector => { const old = before.querySelectorAll(selector); return [...after.querySelectorAll(selector)].map((element, index) => [old[index], element]).filter(([known]) => known); };
   for (const [known, element] of pairs('details')) element.open = known.open;
-  for (const [known, element] of pairs('input, select, textarea')) { element.value = known.value; if (document.activeElement === known) setTimeout(() => element.focus()); }
+  for (const [known, element] of pairs('input, select, textarea')) { keepValue(known, element); if (document.activeElement === known) setTimeout(() => element.focus()); }
+};
+// A select whose option is gone has its first option again.
+const keepValue = (before, after) => {
+  if (after.tagName !== 'SELECT' || [...after.options].some(option => option.value === before.value)) after.value = before.value;
 };
 const clearView = () => { byId('view').replaceChildren(); shown.delete(byId('view')); };
 
@@ -127,7 +131,8 @@ const button = (call, fields, { text = t(call), className = call === 'pay' || ca
 const form = (call, submit, inputs, read = fields => fields) => {
   const result = node('pre', undefined, { hidden: true });
   const labels = inputs.map(({ name, wide, long, ...input }) => node('label', t(`field.${name}`), { className: wide ? 'wide' : long ? 'long' : '' }, Object.assign(inputElement(input), { name })));
-  const element = node('form', undefined, { className: 'form' }, ...labels, node('button', submit, { className: 'main' }), result);
+  const submitter = node('button', submit, { className: 'main' });
+  const element = node('form', undefined, { className: 'form' }, ...labels, submitter, result);
   element.dataset.call = call;
   element.onsubmit = async event => {
     event.preventDefault();
@@ -138,7 +143,10 @@ const form = (call, submit, inputs, read = fields => fields) => {
       lastError = error.message;
       return showError();
     }
+    // Clicked twice, a call would be made twice.
+    submitter.disabled = true;
     const body = await control(call, fields);
+    submitter.disabled = false;
     result.hidden = body === undefined;
     result.textContent = body === undefined ? '' : JSON.stringify(body, undefined, 2);
   };

@@ -5,7 +5,7 @@ use wechatpay_chain::{ErrorKind, Response};
 
 use crate::support::{each_hint_names_its_condition, run, sandbox};
 
-const LIST: &str = "v3/marketing/favor/stocks";
+const LIST: &str = "v3/merchant-service/complaints-v2";
 
 fn ids(page: &Response) -> Value {
     page.json::<Value>().expect("JSON")["data"].clone()
@@ -58,12 +58,17 @@ fn an_unknown_end_is_an_error_after_the_page() {
 fn options_that_cannot_be_paged_are_refused_before_the_first_call() {
     let sandbox = sandbox();
     let client = sandbox.client().expect("client");
-    let error = |options: Value| {
-        let error = client.chain(LIST).pages(options).next().expect("a result").expect_err("nothing to send");
+    let error_of = |path: &str, options: Value| {
+        let error = client.chain(path).pages(options).next().expect("a result").expect_err("nothing to send");
         assert_eq!(error.kind(), ErrorKind::Options);
         error.to_string()
     };
+    let error = |options: Value| error_of(LIST, options);
     each_hint_names_its_condition(&[
+        (
+            "the offset of this list is a page number, from 0",
+            error_of("v3/marketing/favor/users/{openid}/coupons", json!({ "openid": "o", "query": { "limit": 2 } })),
+        ),
         ("the options are an array and must be an object", error(json!([]))),
         ("the option \"query\" is a string and must be an object for pages", error(json!({ "query": "limit=2" }))),
         (
