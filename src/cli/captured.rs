@@ -3,6 +3,7 @@
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::failure::Failure;
@@ -31,6 +32,7 @@ impl Captured {
     /// Reads an optional first line, the headers, an empty line, and the body.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, Failure> {
         let (mut first_line, mut headers, mut rest) = (String::new(), HeaderMap::new(), bytes);
+        let mut is_start = true;
         for number in 1.. {
             let end = rest.iter().position(|byte| *byte == b'\n').ok_or_else(|| {
                 Failure::usage(
@@ -41,10 +43,17 @@ impl Captured {
             rest = after.get(1..).unwrap_or_default();
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if line.is_empty() {
-                break;
+                // The response of a proxy to CONNECT, or an interim response such as 100 Continue.
+                if !(first_line.starts_with("HTTP/") && rest.starts_with(b"HTTP/")) {
+                    break;
+                }
+                headers.clear();
+                is_start = true;
+                continue;
             }
             let is_first_line =
-                number == 1 && (line.starts_with(b"HTTP/") || line.windows(6).any(|part| part == b" HTTP/"));
+                is_start && (line.starts_with(b"HTTP/") || line.windows(6).any(|part| part == b" HTTP/"));
+            is_start = false;
             match header(line) {
                 _ if is_first_line => first_line = String::from_utf8_lossy(line).into_owned(),
                 Some((name, value)) => drop(headers.append(name, value)),
@@ -57,6 +66,18 @@ impl Captured {
             }
         }
         Ok(Captured { first_line, headers, body: rest.to_vec() })
+    }
+
+    /// The body without the line break with which an editor, or `echo`, ends a file. `None` if the
+    /// body does not end with one, or if it was sent: `Content-Length` has another value than the
+    /// length of the shorter body.
+    pub(super) fn body_without_line_break(&self) -> Option<&[u8]> {
+        let shorter = self.body.strip_suffix(b"\n")?;
+        let shorter = shorter.strip_suffix(b"\r").unwrap_or(shorter);
+        // The length of an encoded body is not that of the decoded one.
+        let length = self.headers.get(CONTENT_LENGTH).filter(|_| !self.headers.contains_key(CONTENT_ENCODING));
+        let is_length = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.parse() == Ok(shorter.len()));
+        length.is_none_or(is_length).then_some(shorter)
     }
 }
 

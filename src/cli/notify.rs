@@ -50,17 +50,17 @@ fn verify_v2(client: &Client, body: &[u8]) -> Result<Value, Error> {
 
 /// Verifies a notification as of the time at which it was signed.
 fn verify(client: &Client, request: &[u8]) -> Result<Value, Failure> {
-    let Captured { headers, mut body, .. } = Captured::parse(request)?;
-    let signed_at = signed_at(&headers);
+    let captured = Captured::parse(request)?;
+    let headers = &captured.headers;
+    let signed_at = signed_at(headers);
     let verify = |body: &[u8]| {
         let verifier = client.notifications()?.clock(move || signed_at.unwrap_or_else(clock::now));
-        verifier.verify(&headers, body)
+        verifier.verify(headers, body)
     };
-    let mut verified = verify(&body);
-    // An editor, and `echo`, end a file with a line break.
-    if verified.as_ref().is_err_and(|error| error.kind() == ErrorKind::Verification) && body.ends_with(b"\n") {
-        body.truncate(body.trim_ascii_end().len());
-        let without = verify(&body);
+    let mut verified = verify(&captured.body);
+    let is_refused = verified.as_ref().is_err_and(|error| error.kind() == ErrorKind::Verification);
+    if let Some(shorter) = captured.body_without_line_break().filter(|_| is_refused) {
+        let without = verify(shorter);
         if without.is_ok() {
             output::note("the signature is valid for the body without the line break at the end of the file");
             verified = without;
@@ -68,7 +68,13 @@ fn verify(client: &Client, request: &[u8]) -> Result<Value, Failure> {
     }
     let notification = verified?;
     let age = clock::now().saturating_sub(signed_at.unwrap_or_default());
-    if age.abs() > MAX_CLOCK_OFFSET {
+    if age < -MAX_CLOCK_OFFSET {
+        output::note(&format!(
+            "the signature is valid, and {} s ahead of this machine's clock: a server that receives this request now must \
+             refuse it",
+            age.saturating_neg()
+        ));
+    } else if age > MAX_CLOCK_OFFSET {
         output::note(&format!(
             "the signature is valid, and {age} s old: a server that receives this request now must refuse it"
         ));

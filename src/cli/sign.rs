@@ -76,8 +76,12 @@ pub(super) fn checked_nonce(nonce: &str) -> Result<&str, Failure> {
 
 /// The part of a URL that is signed: the path and the query.
 pub(super) fn target(url: &str) -> Result<String, Failure> {
-    let without_host =
-        url.split_once("://").map(|(_, rest)| rest.find(['/', '?']).map_or("", |at| rest.split_at(at).1));
+    let is_http = |scheme: &str| ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    // The query of a path can contain a URL.
+    let without_host = url
+        .split_once("://")
+        .filter(|(scheme, _)| is_http(scheme))
+        .map(|(_, rest)| rest.find(['/', '?']).map_or("", |at| rest.split_at(at).1));
     let target = without_host.unwrap_or(url);
     let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
     if target.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}' | b'#' | b'"' | b'<' | b'>')) {
@@ -98,6 +102,9 @@ mod tests {
             ("/v3/certificates?a=b", "/v3/certificates?a=b"),
             ("v3/certificates", "/v3/certificates"),
             ("https://api.mch.weixin.qq.com/v3/x?u=https://y", "/v3/x?u=https://y"),
+            ("HTTPS://api.mch.weixin.qq.com/v3/x", "/v3/x"),
+            ("/v3/x?u=https://y/z", "/v3/x?u=https://y/z"),
+            ("v3/x?u=https://y", "/v3/x?u=https://y"),
             ("https://api.mch.weixin.qq.com", "/"),
             ("https://api.mch.weixin.qq.com?a=b", "/?a=b"),
         ] {

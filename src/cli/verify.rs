@@ -1,6 +1,8 @@
 //! `wxpay verify`: verifies a captured request or response, or a message, and finds the mistake if
 //! the signature is not valid.
 
+use std::ops::RangeInclusive;
+
 use base64::prelude::{BASE64_STANDARD, Engine};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 
@@ -12,6 +14,7 @@ use super::settings::{self, Settings};
 use super::{output, sign, translate};
 use crate::client::Client;
 use crate::clock;
+use crate::crypto::file_digest::{Algorithm, FileDigest};
 use crate::crypto::{PrivateKey, PublicKey};
 use crate::pipeline::send::Promise;
 use crate::proto::base_uri::BaseUri;
@@ -19,8 +22,9 @@ use crate::proto::signing_mistakes::{self, SignedParts};
 use crate::proto::signing_string::{self, Authorization};
 use crate::proto::verify::{self, MAX_CLOCK_OFFSET, Signed};
 
-/// The length of a signature by a key of 2048 bits, which all keys of WeChat Pay have.
-const SIGNATURE_LENGTH: usize = 256;
+/// The lengths of signatures: by a key of 2048 bits, which all keys of WeChat Pay have, to one of
+/// 4096 bits.
+const SIGNATURE_LENGTHS: RangeInclusive<usize> = 256..=512;
 
 pub(super) fn run(config: &ConfigArgs, arguments: &Verify) -> Result<(), Failure> {
     let valid = match &arguments.command {
@@ -49,6 +53,7 @@ fn request(settings: &Settings, file: &[u8]) -> Result<String, Failure> {
     };
     let target = sign::target(url)?;
     let body = signed_part(&captured)?;
+    let shorter = captured.body_without_line_break().filter(|_| !is_upload(&captured));
     let header = |name| captured.headers.get(name).and_then(|value| value.to_str().ok());
     let fields = match header(AUTHORIZATION) {
         Some(value) => Authorization::parse(value).map_err(invalid)?,
@@ -64,10 +69,8 @@ fn request(settings: &Settings, file: &[u8]) -> Result<String, Failure> {
     differs("serial_no", fields.serial, &settings.serial);
     let message = |body: &[u8]| signing_string::request(method, &target, fields.timestamp, fields.nonce, body);
     let signature = decode(fields.signature)?;
-    // An editor ends a file with a line break.
-    let without_break = body.trim_ascii_end();
     let is_valid = key.verify(&message(body), &signature);
-    if is_valid || key.verify(&message(without_break), &signature) {
+    if is_valid || shorter.is_some_and(|body| key.verify(&message(body), &signature)) {
         if !is_valid {
             output::note("the signature is valid for the body without the line break at the end of the file");
         }
@@ -80,18 +83,21 @@ fn request(settings: &Settings, file: &[u8]) -> Result<String, Failure> {
         let parts = SignedParts { method, target: &target, timestamp, nonce, body, base_uri: &base_uri };
         signing_mistakes::diagnose(&parts, &message(body), &signature, &key)
     };
-    let mut found = diagnose(without_break);
-    if found.signed.is_none() && without_break != body {
+    let mut found = diagnose(shorter.unwrap_or(body));
+    if found.signed.is_none() && shorter.is_some() {
         found = diagnose(body);
     }
-    output::signed_message(&message(without_break));
+    output::signed_message(&message(shorter.unwrap_or(body)));
     Err(invalid(found.reason))
+}
+
+fn is_upload(captured: &Captured) -> bool {
+    captured.headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"multipart/"))
 }
 
 /// The bytes that the signature of a request covers: the body, or the part `meta` of an upload.
 fn signed_part(captured: &Captured) -> Result<&[u8], Failure> {
-    let is_upload = captured.headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"multipart/"));
-    if !is_upload {
+    if !is_upload(captured) {
         return Ok(&captured.body);
     }
     let find = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).position(|window| window == part);
@@ -108,8 +114,7 @@ fn response(client: &Client, file: &[u8]) -> Result<String, Failure> {
     let captured = Captured::parse(file)?;
     let now = clock::now();
     let signed_at = signed_at(&captured.headers).unwrap_or(now);
-    let Signed { serial, signature, message } =
-        verify::check_headers(&captured.headers, &captured.body, signed_at).map_err(invalid)?;
+    let Signed { serial, signature, message } = signed(&captured, &captured.body, signed_at).map_err(invalid)?;
     let is_request = !captured.first_line.is_empty() && !captured.first_line.starts_with("HTTP/");
     if is_request {
         output::note("the file is a request, such as a notification, and not a response");
@@ -124,18 +129,19 @@ fn response(client: &Client, file: &[u8]) -> Result<String, Failure> {
         note_age(signed_at);
         return Ok(valid());
     };
-    let Some(key) = client.inner.platform_keys.known_key(serial) else { return Err(invalid(reason)) };
-    let headers = &captured.headers;
-    let change = signing_mistakes::changed_body(&captured.body, |body| {
-        verify::check_headers(headers, body, signed_at)
-            .is_ok_and(|signed| key.verify(&signed.message, &signed.signature))
-    });
-    match change {
-        Some(signing_mistakes::WITHOUT_LINE_BREAK) => {
-            output::note("the signature is valid for the body without the line break at the end of the file");
-            note_age(signed_at);
-            Ok(valid())
-        }
+    let Some(key) = client.inner.platform_keys.known_key(serial) else {
+        // No signature was compared.
+        return Err(Failure::usage(format!("the signature cannot be verified: {reason}")));
+    };
+    let is_valid = |body: &[u8]| {
+        signed(&captured, body, signed_at).is_ok_and(|signed| key.verify(&signed.message, &signed.signature))
+    };
+    if captured.body_without_line_break().is_some_and(is_valid) {
+        output::note("the signature is valid for the body without the line break at the end of the file");
+        note_age(signed_at);
+        return Ok(valid());
+    }
+    match signing_mistakes::changed_body(&captured.body, is_valid) {
         Some(change) => Err(invalid(format!(
             "it is valid for the body {change}: the file, or the program that verifies, does not have the body as it was received"
         ))),
@@ -144,6 +150,22 @@ fn response(client: &Client, file: &[u8]) -> Result<String, Failure> {
             Err(invalid(reason))
         }
     }
+}
+
+/// The signature of a response, and the message that it covers: that of the body, or that of the
+/// digest of an overseas statement, with which the body is compared.
+fn signed<'a>(captured: &'a Captured, body: &[u8], signed_at: i64) -> Result<Signed<'a>, String> {
+    let headers = &captured.headers;
+    // A refusal is signed over its body.
+    let is_refusal = captured.first_line.split(' ').nth(1).is_some_and(|status| !status.starts_with('2'));
+    if is_refusal || !headers.contains_key(verify::STATEMENT_SHA1) {
+        return verify::check_headers(headers, body, signed_at);
+    }
+    let (sha1, covered) = verify::statement(headers)?;
+    let mut digest = FileDigest::new(Algorithm::Sha1, sha1);
+    digest.update(body);
+    digest.finish()?;
+    verify::check_headers(headers, covered.as_bytes(), signed_at)
 }
 
 /// Verifies a message with all keys of the settings.
@@ -187,19 +209,26 @@ fn decode(signature: &str) -> Result<Vec<u8>, Failure> {
     let signature = BASE64_STANDARD.decode(signature.trim()).map_err(|_| {
         invalid("it is not base64: a + can have become a space, and a line break or the end can be missing")
     })?;
-    if signature.len() == SIGNATURE_LENGTH {
+    if SIGNATURE_LENGTHS.contains(&signature.len()) {
         return Ok(signature);
     }
     Err(invalid(format!(
-        "it has {} bytes, and a signature by a key of 2048 bits has {SIGNATURE_LENGTH}",
-        signature.len()
+        "it has {} bytes, and a signature by a key of 2048 bits has {}",
+        signature.len(),
+        SIGNATURE_LENGTHS.start()
     )))
 }
 
 /// Mentions that the service or a client would refuse a message of this time.
 fn note_age(signed_at: i64) {
     let age = clock::now().saturating_sub(signed_at);
-    if age.abs() > MAX_CLOCK_OFFSET {
+    if age < -MAX_CLOCK_OFFSET {
+        output::note(&format!(
+            "the message was signed {} s ahead of this machine's clock: the receiver refuses it more than \
+             {MAX_CLOCK_OFFSET} s before its time",
+            age.saturating_neg()
+        ));
+    } else if age > MAX_CLOCK_OFFSET {
         output::note(&format!(
             "the message is {age} s old: who receives it more than {MAX_CLOCK_OFFSET} s after its time refuses it"
         ));

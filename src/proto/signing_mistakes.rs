@@ -34,13 +34,16 @@ pub(crate) struct SignedParts<'a> {
 
 /// How many mistakes are combined.
 const MAX_MISTAKES: usize = 2;
-/// The longest body for which mistakes are tried, in bytes. Each guess hashes the body.
+/// The longest body for which all mistakes are tried, in bytes. Each guess hashes the body.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// Finds out what was signed instead of `expected`.
 pub(crate) fn diagnose(parts: &SignedParts<'_>, expected: &[u8], signature: &[u8], key: &PublicKey) -> Diagnosis {
     let body = String::from_utf8_lossy(parts.body).into_owned();
-    let bodies = if parts.body.len() <= MAX_BODY_BYTES { bodies(&body) } else { Vec::new() };
+    let is_long = parts.body.len() > MAX_BODY_BYTES;
+    let max_mistakes = if is_long { 1 } else { MAX_MISTAKES };
+    let bodies =
+        if is_long { vec![("", body.clone()), ("the body was left out", String::new())] } else { bodies(&body) };
     let (targets, methods, times) = (targets(parts), methods(parts.method), times(parts.timestamp));
     let endings = [("", "\n".to_owned()), ("the line feed at the end is missing", String::new())];
     for body in &bodies {
@@ -52,7 +55,7 @@ pub(crate) fn diagnose(parts: &SignedParts<'_>, expected: &[u8], signature: &[u8
                             .into_iter()
                             .filter(|mistake| !mistake.is_empty())
                             .collect();
-                        if mistakes.is_empty() || mistakes.len() > MAX_MISTAKES {
+                        if mistakes.is_empty() || mistakes.len() > max_mistakes {
                             continue;
                         }
                         let guess =
@@ -67,12 +70,13 @@ pub(crate) fn diagnose(parts: &SignedParts<'_>, expected: &[u8], signature: &[u8
             }
         }
     }
-    Diagnosis {
-        signed: None,
-        reason: "no usual mistake explains the signature: check that it was made with this merchant's apiclient_key.pem, with \
-                 SHA256withRSA, over exactly the bytes of the body that were sent"
-            .to_owned(),
-    }
+    let reason = if is_long {
+        "no usual mistake outside of the body explains the signature, and the body is too long to try others"
+    } else {
+        "no usual mistake explains the signature: check that it was made with this merchant's apiclient_key.pem, with \
+         SHA256withRSA, over exactly the bytes of the body that were sent"
+    };
+    Diagnosis { signed: None, reason: reason.to_owned() }
 }
 
 /// Finds the change to a message that makes a signature valid: to the ends of its lines, or to the
@@ -162,10 +166,6 @@ pub(crate) fn message_problems(message: &[u8], now: i64) -> Vec<String> {
     problems
 }
 
-/// The change that an editor makes to a captured file.
-#[cfg(feature = "cli")]
-pub(crate) const WITHOUT_LINE_BREAK: &str = "without the line break at the end of the file";
-
 /// Finds the change to the body of a response that makes its signature valid. The result is a
 /// clause.
 #[cfg(feature = "cli")]
@@ -173,13 +173,18 @@ pub(crate) fn changed_body(body: &[u8], is_valid: impl Fn(&[u8]) -> bool) -> Opt
     let text = std::str::from_utf8(body).ok()?;
     let compact = serde_json::from_str::<Value>(text).map(|value| value.to_string()).unwrap_or_default();
     let changes = [
-        (WITHOUT_LINE_BREAK, text.trim_end().to_owned()),
+        ("without the line break at the end of the file", without_line_break(text).to_owned()),
+        ("without the whitespace around it", text.trim().to_owned()),
         ("with a line feed at its end", format!("{text}\n")),
         ("with LF in place of CRLF at the end of its lines", text.replace("\r\n", "\n")),
         ("without its indentation", compact),
         ("if it is empty", String::new()),
     ];
     changes.into_iter().find(|(_, text)| text.as_bytes() != body && is_valid(text.as_bytes())).map(|(change, _)| change)
+}
+
+fn without_line_break(text: &str) -> &str {
+    text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).unwrap_or(text)
 }
 
 fn methods(method: &str) -> Vec<Variant> {
@@ -216,6 +221,11 @@ fn targets(parts: &SignedParts<'_>) -> Vec<Variant> {
 
 fn bodies(body: &str) -> Vec<Variant> {
     let mut all = vec![("", body.to_owned())];
+    if body.ends_with('\n') {
+        // Both mistakes give the same message, so this row is tried before the one for the end.
+        let mistake = "the line break at the end of the body, or the line feed after the body, was not signed";
+        all.insert(0, (mistake, without_line_break(body).to_owned()));
+    }
     if body.is_empty() {
         all.push(("an empty object was signed as the body", "{}".to_owned()));
         all.push(("null was signed as the body", "null".to_owned()));

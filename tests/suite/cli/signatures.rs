@@ -98,6 +98,31 @@ fn the_mistake_in_a_request_is_found() {
     assert!(code == Some(0) && notes.contains("without the line break at the end of the file"), "{notes}");
     let (code, _, notes) = verify("POST /v3/x", time, &good.replace(": 1", ":1"), "{\"a\": 1}\n");
     assert!(code == Some(6) && notes.contains("the body was serialized again after signing"), "{notes}");
+    // A line break that `Content-Length` counts was sent.
+    for (length, code, expected) in [
+        (8, 0, "without the line break at the end of the file"),
+        (
+            9,
+            6,
+            "the signature is not valid: the line break at the end of the body, or the line feed after the body, was not signed",
+        ),
+    ] {
+        let captured = request(&sandbox, "POST /v3/x", time, &good, "{\"a\": 1}\n");
+        let captured = captured.replacen("\r\n", &format!("\r\nContent-Length: {length}\r\n"), 1);
+        let (actual, _, notes) = run(&settings, &["verify", "request", "-"], &captured);
+        assert!(actual == Some(code) && notes.contains(expected), "{actual:?} {notes}");
+    }
+    let (code, _, notes) = verify("POST /v3/x", time, &good, "{\"a\": 1}\n\n");
+    assert!(code == Some(6) && notes.contains("the line break at the end of the body, or"), "{notes}");
+    let url = format!("POST\n/v3/x?u=https://y/z\n{time}\nN\n\n");
+    assert_eq!(verify("POST /v3/x?u=https://y/z", time, &url, "").0, Some(0));
+    // A long body.
+    let long = format!("\"{}\"", "x".repeat(70_000));
+    let signed = format!("POST\n/v3/x\n{time}\nN\n{long}");
+    let (code, _, notes) = verify("POST /v3/x", time, &signed, &long);
+    assert!(code == Some(6) && notes.contains("the line feed at the end is missing"), "{code:?}");
+    let (code, _, notes) = verify("POST /v3/x", time, "nonsense", &long);
+    assert!(code == Some(6) && notes.contains("no usual mistake outside of the body explains"), "{code:?}");
     let old = "POST\n/v3/x\n1700000000\nN\n{\"a\": 1}\n";
     let (code, _, notes) = verify("POST /v3/x", 1_700_000_000, old, "{\"a\": 1}");
     assert!(code == Some(0) && notes.contains("s old: "), "{code:?} {notes}");
@@ -160,23 +185,52 @@ fn the_mistake_in_a_response_is_found() {
         (indented, 6, "it is valid for the body without its indentation: the file"),
         (response.replace("\"a\":1", "\"a\":2"), 6, "it does not match the platform key"),
         (response.replace("wechatpay-nonce", "x-nonce"), 6, "the header Wechatpay-Nonce is missing"),
-        (response.replace(PUBLIC_KEY_ID, "PUB_KEY_ID_1"), 6, "PUB_KEY_ID_1"),
+        (response.replace(PUBLIC_KEY_ID, "PUB_KEY_ID_1"), 2, "the signature cannot be verified: "),
+        (format!("{response}\n\n"), 6, "it is valid for the body without the whitespace around it: the file"),
+        (format!("HTTP/1.1 200 Connection established\n\nHTTP/1.1 100 Continue\na: b\n\n{response}"), 0, ""),
     ] {
         let (actual, _, notes) = verify(&response);
         assert_eq!(actual, Some(code), "{notes}");
         assert!(notes.contains(expected), "{expected}: {notes}");
     }
+    // A line break that `Content-Length` counts was received.
+    let counted = format!("{}\n", response.replace("content-length: 17", "content-length: 18"));
+    assert!(counted.contains("content-length: 18"), "{counted}");
+    let (code, _, notes) = verify(&counted);
+    assert!(code == Some(6) && notes.contains("it is valid for the body without the line break at the end"), "{notes}");
     // A response that the client refuses is captured, too.
     sandbox.inject(Fault::WrongSignature);
     let (code, response, _) = capture();
     assert_eq!(code, Some(6));
     let (code, _, notes) = verify(&response);
     assert!(code == Some(6) && notes.contains("it does not match the platform key"), "{notes}");
+    sandbox.inject(Fault::Clock(3600));
+    let (_, response, _) = capture();
+    let (code, _, notes) = verify(&response);
+    assert!(code == Some(0) && notes.contains("s ahead of this machine's clock: "), "{code:?} {notes}");
     sandbox.inject(Fault::Clock(-3600));
     let (_, response, _) = capture();
     let (code, _, notes) = verify(&response);
     assert!(code == Some(0) && notes.contains("s old: "), "{code:?} {notes}");
     assert_eq!(run(&settings, &["req", "v3/none", "-i"], "").1.lines().next(), Some("HTTP/1.1 404 Not Found"));
+}
+
+#[test]
+fn the_signature_of_an_overseas_statement_covers_its_digest() {
+    let sandbox = sandbox();
+    let settings = Settings::new(&sandbox);
+    let (code, response, notes) = run(
+        &settings,
+        &["req", "v3/global/statements", "--query", "mchid=1900000109", "--query", "date=20261129", "-i"],
+        "",
+    );
+    assert_eq!(code, Some(0), "{response}{notes}");
+    assert!(response.contains("wechatpay-statement-sha1: "), "{response}");
+    let (code, valid, notes) = run(&settings, &["verify", "response", "-"], &response);
+    assert_eq!((code, notes.as_str()), (Some(0), ""));
+    assert_eq!(valid, format!("the signature is valid: it was made with the platform key {PUBLIC_KEY_ID}\n"));
+    let (code, _, notes) = run(&settings, &["verify", "response", "-"], &format!("{response}x"));
+    assert!(code == Some(6) && notes.contains("its SHA1 is "), "{notes}");
 }
 
 #[test]
