@@ -1,6 +1,6 @@
 //! Metrics of calls (feature `metrics`), for the recorder that the program installs with the crate
 //! `metrics`. Names, units and labels are those of OpenTelemetry where it has them. The labels
-//! contain no value of a variable.
+//! contain no value of a variable. A value that the caller formats into the path is part of it.
 //!
 //! `transport/open_connections.rs` counts the connections.
 //!

@@ -76,8 +76,8 @@ impl SandboxInner {
     /// Changes the state as one transaction, and waits until the changed rows are written.
     ///
     /// # Errors
-    /// Those of `change`; [`ErrorKind::Config`](crate::ErrorKind::Config) if the rows cannot be
-    /// written; [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) if that takes too long.
+    /// Those of `change`; [`ErrorKind::Config`] if the rows cannot be
+    /// written; [`ErrorKind::Timeout`] if that takes too long.
     pub(super) fn transact_async<T: Send + 'static>(
         self: &Arc<Self>,
         change: impl FnOnce(&mut State) -> Result<T, Error> + Send + 'static,
