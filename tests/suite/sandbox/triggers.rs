@@ -39,6 +39,11 @@ fn every_documented_notification_is_triggered_verified_and_opened() {
         } else {
             v2 += 1;
             let opened = verifier_v2.verify(&delivery.1).expect(event);
+            // Handlers refuse another code, and do not read the rest.
+            for code in ["return_code", "result_code"] {
+                let code = opened.fields().get(code);
+                assert!(code.is_none_or(|code| code == "SUCCESS"), "{event}: {code:?}");
+            }
             let sealed = |encoding| matches!(encoding, Encoding::AesGcm | Encoding::AesEcb);
             // The fields of an encrypted part are those of the resource.
             let has_sealed = notification.body().iter().any(|field| sealed(field.encoding));
