@@ -15,7 +15,7 @@ impl Failure {
         Failure { code: 2, message: message.into() }
     }
 
-    /// What was received cannot be read.
+    /// The received data cannot be decoded.
     pub(super) fn decode(message: impl Into<String>) -> Self {
         Failure { code: 1, message: message.into() }
     }

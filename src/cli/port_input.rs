@@ -49,7 +49,7 @@ pub(super) struct Input {
     pub(super) is_gbk: bool,
 }
 
-/// What the list says of a file in GBK.
+/// The entry of the list for a file in GBK.
 pub(super) fn gbk_note(name: &str) -> String {
     format!("{name}:1: the file is in GBK: the texts of the program are UTF-8, and longer")
 }

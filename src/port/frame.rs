@@ -52,7 +52,7 @@ pub(super) enum Kind {
     Try,
 }
 
-/// What a handler needs beside its other code.
+/// The additional data of a function that handles notifications.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Handler {
     /// The parameter that contains the request of a framework.

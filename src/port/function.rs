@@ -11,7 +11,7 @@ use super::imports::imported;
 use super::modules::{Part, ends_main};
 use super::scope::uses_in;
 use super::syntax::{all, children, field, named};
-use super::text::{comment, indent, snake};
+use super::text::{completion_comment, indent, snake};
 use super::value::{Expr, Form, Type};
 use super::{Ported, Porter};
 
@@ -407,8 +407,7 @@ impl<'t> Porter<'t> {
         let (imports, helpers) = imported(&code);
         let mut out = String::new();
         if !self.state.left.is_empty() {
-            // A comment of the generated program, for the merchant who completes it.
-            out.push_str(&comment("//", "PHP that was not converted is in comments, above a todo!() in its place."));
+            out.push_str(&completion_comment());
             out.push_str("\n#![allow(unreachable_code, unused_mut, unused_variables)]\n\n");
         }
         out.push_str(&format!("{imports}\n"));

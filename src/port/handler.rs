@@ -14,7 +14,7 @@ use super::value::{Expr, Type};
 /// The parameters of a handler in Rust.
 pub(super) const PARAMETERS: [&str; 2] = ["request: &php::Request", "notifications: &NotificationVerifier"];
 
-/// What a handler's documentation says.
+/// The doc comment of a handler in the generated program.
 pub(super) const NOTE: &str = "/// Answers a notification. Give it the headers and the unchanged body of the \
      request, as\n/// `php::Request::new(headers, body)`, and `client.notifications()`, which also checks the time and\n\
      /// refuses replays. The client needs the APIv3 key and the platform keys.";
@@ -304,7 +304,7 @@ impl<'t> Porter<'t> {
         helper || (request.is_some() && variable(node, self.php) == request)
     }
 
-    /// What a handler reads of its request; `None` for other code.
+    /// The expression for code that reads a part of the request; `None` for other code.
     pub(super) fn request_part(&mut self, node: Node<'t>) -> Option<Expr> {
         let handler = self.state.frames.last()?.handler.clone()?;
         if node.start_byte() == handler.verify && self.is_sdk_call(node, "crypto\\rsa", "verify") {
@@ -344,7 +344,7 @@ impl<'t> Porter<'t> {
     }
 }
 
-/// What the body of a function does that matters for a handler.
+/// The statements of a function that decide whether it is a handler.
 struct Scan<'t> {
     /// The calls of `Rsa::verify`.
     verified: Vec<Node<'t>>,

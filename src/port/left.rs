@@ -1,4 +1,5 @@
-//! What is not converted: it is listed, and becomes a comment and a `todo!` in the program.
+//! Code that is not converted: it is listed, and the program has a comment and a `todo!` in its
+//! place.
 
 use tree_sitter::Node;
 

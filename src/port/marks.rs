@@ -1,4 +1,4 @@
-//! What the text of a file contains that decides how other code is converted.
+//! Properties of the text of a file that affect how other code is converted.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -11,7 +11,7 @@ use super::syntax::{all, children, field, text};
 pub(super) struct Marks {
     /// Numbers with which a calculation may leave 64 bits.
     pub(super) has_large_numbers: bool,
-    /// Objects of PHP that are no objects of a class, which `is_array` tells from arrays.
+    /// PHP objects without a class, such as `stdClass`, for which `is_array` is false.
     pub(super) has_loose_objects: bool,
     /// Functions that return false in PHP and fail here.
     pub(super) may_return_false: bool,

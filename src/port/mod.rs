@@ -341,7 +341,7 @@ struct Note {
 const MAX_WORK: usize = 4_000_000;
 const MAX_WORK_PER_BYTE: usize = 8;
 
-/// What a translation counts that is discarded, beside its expressions.
+/// The work that a discarded translation counts for, in addition to its expressions.
 const WORK_OF_DRY_RUN: usize = 20;
 
 /// How deep closures and `try` blocks are nested at most, because each is translated more than

@@ -1,10 +1,10 @@
 //! Builds a crate: a module for each PHP file, the stubs, and `main.rs`.
 
 use super::imports::{imported, without_comments};
-use super::text::{comment, indent, quoted};
+use super::text::{completion_comment, indent, quoted};
 use super::{Module, Porter};
 
-/// What a file became: the code outside of functions and classes, and the items.
+/// The converted code of a file: the code outside of functions and classes, and the items.
 #[derive(Default)]
 pub(super) struct Part {
     pub(super) main: String,
@@ -50,7 +50,7 @@ impl Porter<'_> {
     fn main_file(&self, modules: &[Module], scripts: &[String], run: &str) -> String {
         let mut out = String::new();
         if !self.state.left.is_empty() {
-            out.push_str(&comment("//", "PHP that was not converted is in comments, above a todo!() in its place."));
+            out.push_str(&completion_comment());
             out.push('\n');
         }
         out.push_str("#![allow(dead_code, unreachable_code, unused_imports, unused_mut, unused_variables)]\n\n");

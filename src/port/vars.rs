@@ -14,7 +14,7 @@ pub(super) struct Var {
     pub(super) form: Form,
     /// The text of a literal, if that is its only assignment.
     pub(super) literal: Option<String>,
-    /// What its value comes from, if that is a piece whose type only its uses tell.
+    /// The expression of its value, if the type of that expression follows only from its uses.
     pub(super) origin: Option<Rc<str>>,
     /// The block of its declaration, and the loops that enclose it.
     pub(super) block: usize,
@@ -52,7 +52,7 @@ pub(super) struct Vars {
     by_block: BTreeMap<usize, Vec<String>>,
     /// The position of the declaration of each variable.
     sites: HashMap<String, usize>,
-    /// What the variables were before each change, while at least one mark is open.
+    /// The previous state of each changed variable, while at least one mark is open.
     undo: Vec<(String, Option<Var>)>,
     marks: usize,
 }

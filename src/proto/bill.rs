@@ -6,9 +6,9 @@ use std::fmt;
 
 use crate::error::{Error, ErrorKind};
 
-/// What stands before each value, so that spreadsheets show it as text.
+/// The mark before each value, because of which spreadsheets show it as text.
 const MARK: char = '`';
-/// What separates two values of a row. A value may contain a comma, as in the name of a product.
+/// The separator of two values in a row. A value may contain a comma, as in the name of a product.
 const SEPARATOR: &str = ",`";
 /// The columns of a summary that contain the number of rows.
 const COUNTS: [&str; 2] = ["总交易单数", "资金流水总笔数"];

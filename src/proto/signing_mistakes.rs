@@ -110,7 +110,7 @@ pub(crate) fn changed_message(message: &[u8], is_valid: impl Fn(&[u8]) -> bool) 
     None
 }
 
-/// What is wrong with the shape of a message of APIv3 or with its time, whatever its signature.
+/// The mistakes in the form of an APIv3 message and in its time, independent of its signature.
 /// `now` is in seconds since 1970. Each entry is a clause.
 #[cfg(feature = "cli")]
 pub(crate) fn message_problems(message: &[u8], now: i64) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! What the control calls share: their results, their fields, and their refusals.
+//! The common parts of the control calls: their results, fields and refusals.
 
 use serde_json::{Value, json};
 

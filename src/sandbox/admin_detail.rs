@@ -43,7 +43,7 @@ pub(super) fn show(state: &State, table: &str, query: &str, origin: &str) -> Opt
     Some(details)
 }
 
-/// What the related records are about: their numbers, and the merchant that these belong to.
+/// The numbers by which records are related, and the merchant of these numbers.
 #[derive(Default)]
 struct Subject<'a> {
     numbers: BTreeSet<(&'a str, &'a str)>,

@@ -26,7 +26,7 @@ pub(super) trait Listed {
     /// Orders records of the same time.
     fn number(&self) -> Cow<'_, str>;
     fn state(&self) -> &str;
-    /// What the second filter selects, such as the trade type of an order.
+    /// The value that the second filter compares, such as the trade type of an order.
     fn kind(&self) -> &str;
     /// Whether a text that is searched for is in the record. It is in lower case.
     fn contains(&self, text: &str) -> bool;
@@ -38,7 +38,7 @@ pub(super) fn any_contains<'a>(texts: impl IntoIterator<Item = &'a str>, text: &
     texts.into_iter().any(|candidate| candidate.to_lowercase().contains(text))
 }
 
-/// What the query of a request selects.
+/// The selection in the query of a request.
 #[derive(Default)]
 struct Selection {
     /// In lower case.
@@ -127,7 +127,7 @@ pub(super) fn list(state: &State, table: &str, query: &str) -> Option<Value> {
     Some(list)
 }
 
-/// What each page shows: the account, and how many records each table has.
+/// The fields that every page shows: the account, and the number of records in each table.
 pub(super) fn summary(state: &State) -> [(&'static str, Value); 2] {
     let ledger = &state.ledger;
     let counts = [

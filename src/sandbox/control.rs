@@ -1,4 +1,4 @@
-//! What a buyer, a user or the platform does, as methods of a sandbox. Each waits until the change
+//! Actions of a buyer, a user or the platform, as methods of a sandbox. Each waits until the change
 //! is in the database of the sandbox, if it has one, for at most 10 s.
 
 use serde_json::{Value, json};

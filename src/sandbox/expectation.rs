@@ -13,7 +13,7 @@ use super::{Sandbox, path_template, stub};
 /// Why a request does not match; `None` if it does.
 type Matcher = Box<dyn Fn(&Received, &str) -> Option<String> + Send + Sync>;
 
-/// What a test expects of the requests to an endpoint. [`Sandbox::expect`] creates it.
+/// An expectation of the requests to an endpoint. [`Sandbox::expect`] creates it.
 ///
 /// It counts the requests since it was created, also those that the sandbox refused. When it is
 /// dropped, it panics if their number is not the expected one, unless the thread panics already.
@@ -27,7 +27,7 @@ pub struct Expectation {
     shown: String,
     template: String,
     matchers: Vec<Matcher>,
-    /// What the matchers match.
+    /// The descriptions of the matchers.
     conditions: Vec<String>,
     min: usize,
     max: usize,
@@ -169,7 +169,7 @@ impl Expectation {
     }
 }
 
-/// What of `expected` is missing or different.
+/// Describes the first part of `expected` that is missing or different.
 fn difference(expected: &Value, found: &Value, at: &str) -> Option<String> {
     match (expected, found) {
         (Value::Object(expected), Value::Object(found)) => expected.iter().find_map(|(name, value)| {

@@ -125,7 +125,7 @@ string_enum! {
 }
 
 string_enum! {
-    /// What a receiver of profit sharing has got.
+    /// The result of profit sharing for a receiver.
     ReceiverResult {
         Pending = "PENDING",
         Success = "SUCCESS",

@@ -175,7 +175,7 @@ impl Outbox {
         self.sealed_count
     }
 
-    /// What an attempt sent, if it is still kept.
+    /// The message of an attempt, if it is still kept.
     pub(super) fn sealed(&self, attempt: &Attempt) -> Option<&Sealed> {
         self.sealed.iter().find(|sealed| Some(sealed.number) == attempt.sealed)
     }

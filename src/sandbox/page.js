@@ -87,7 +87,7 @@ const fill = (container, entries) => {
   [...after.values()].forEach(({ element }, index) => { if (container.children[index] !== element) container.insertBefore(element, container.children[index] ?? null); });
   shown.set(container, after);
 };
-// What the user opened or typed stays when an element is built again.
+// Keeps the opened details and the input of the user when an element is built again.
 const keepInputs = (before, after) => {
   const pairs = selector => { const old = before.querySelectorAll(selector); return [...after.querySelectorAll(selector)].map((element, index) => [old[index], element]).filter(([known]) => known); };
   for (const [known, element] of pairs('details')) element.open = known.open;

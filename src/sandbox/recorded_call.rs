@@ -12,7 +12,7 @@ use super::documented_check::query_fields;
 use crate::catalog::{Call, Catalog, Encoding, Field, Place};
 use crate::proto::json_decode;
 
-/// What replaces a value. In the request of a recorded call, it is equal to any value.
+/// The text that replaces a value. In the request of a recorded call, it is equal to any value.
 const MASK: &str = "***";
 
 /// The lists of platform certificates, which clients download by themselves. They are not part of a

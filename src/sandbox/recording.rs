@@ -133,7 +133,7 @@ impl Recording {
     }
 }
 
-/// What is recorded of a request.
+/// The recorded parts of a request, or the reason why it cannot be recorded.
 fn recordable(request: &Request<Bytes>) -> Result<RecordedRequest, String> {
     let config = request.extensions().get::<CallConfig>();
     if config.is_some_and(|config| config.signing.is_v2()) {

@@ -25,7 +25,7 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 const MAX_MESSAGE_CHARS: usize = 4000;
 /// How much of the body of a response is kept, in bytes.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
-/// What a header takes besides its text, in bytes.
+/// The memory of a header in addition to its text, in bytes.
 const HEADER_BYTES: usize = 64;
 
 /// A request as the sandbox received it.

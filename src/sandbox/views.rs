@@ -1,4 +1,4 @@
-//! What a sandbox contains, for the assertions of a test.
+//! The contents of a sandbox as typed values, for the assertions of a test.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! What OpenTelemetry receives: one span for each call, with the attributes of its convention, and
-//! the metrics. Exporters in memory stand for a collector.
+//! The data that OpenTelemetry receives: one span for each call, with the attributes of its
+//! convention, and the metrics. Exporters in memory take the place of a collector.
 
 #![cfg(test)]
 

@@ -94,7 +94,7 @@ fn no_output_of_a_public_type_contains_a_secret() {
         assert!(!shown.0.contains(ours), "the signature of a request");
     }
 
-    // What a session contains that is neither a key nor a signature: names, openids, numbers.
+    // Personal values of a session, which are not keys or signatures: names, openids, numbers.
     show_personal_values(&mut shown, &sandbox, &client);
 
     assert!(shown.0.len() > 2000, "something was formatted");

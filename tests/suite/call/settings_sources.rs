@@ -46,7 +46,7 @@ fn a_client_is_built_from_a_file() {
         counted.fetch_add(1, Ordering::Relaxed);
         request
     });
-    // What a file cannot contain is added to its builder.
+    // Settings that a file cannot contain are added to the builder.
     let builder = ClientBuilder::from_file(&file).expect("settings");
     assert!(format!("{builder:?}").contains("timeout: 7s"), "{builder:?}");
     echo(&builder.layer(layer.clone()).build().expect("a client"));

@@ -87,7 +87,7 @@ fn handlers_accept_genuine_notifications_only() {
     assert_eq!(printed, expected);
 }
 
-/// What is not certain stays as it was: stubs, which are listed.
+/// A handler whose verification is not certain is converted to stubs, which are listed.
 #[test]
 fn uncertain_handlers_are_listed() {
     let class = source("handler_class.php");

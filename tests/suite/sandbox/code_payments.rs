@@ -33,13 +33,13 @@ fn micropay(number: &str, amount: u64) -> Value {
     }})
 }
 
-/// What a query of APIv3 finds.
+/// The response of a query of APIv3.
 fn order(client: &Client, number: &str) -> Value {
     let order = client.chain("v3/pay/transactions/out-trade-no/{number}");
     order.get(json!({ "number": number, "query": { "mchid": MCHID } })).expect("order").json().expect("json")
 }
 
-/// What a query of APIv2 finds.
+/// The response of a query of APIv2.
 fn order_v2(client: &Client, number: &str) -> Value {
     let query = json!({ "xml": { "appid": APPID, "mch_id": MCHID, "out_trade_no": number } });
     client.chain("v2/pay/orderquery").post(query).expect("order").xml().expect("xml")

@@ -1,4 +1,4 @@
-//! What tests written by users have: expectations, responses from functions, and typed contents.
+//! Features for the tests of users: expectations, responses from functions, and typed contents.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

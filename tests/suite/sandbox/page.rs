@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{MCHID, SERIAL, Sandbox};
 
-use super::webdriver::{Browser, TIMEOUT, eventually, read_message, send_request};
+use super::webdriver::{Browser, TIMEOUT, browser, eventually, read_message, send_request};
 use super::{control, native};
 use crate::support::start;
 
@@ -63,16 +63,6 @@ fn state_row(sandbox: &Sandbox, table: &str, name: &str, value: impl Into<Value>
     let state = sandbox.overview();
     let rows = state[table].as_array().expect("rows");
     rows.iter().find(|row| row[name] == value).unwrap_or_else(|| panic!("no {value} in {state}")).clone()
-}
-
-/// A browser, or a note on standard error that the test is skipped.
-fn browser() -> Option<Browser> {
-    let browser = Browser::start();
-    if browser.is_none() {
-        let message = "SKIPPED: no chromedriver (.ci/browser installs it: apt-get install chromium chromium-driver)";
-        let _ = writeln!(std::io::stderr(), "{message}");
-    }
-    browser
 }
 
 #[test]
@@ -437,47 +427,6 @@ fn long_lists_have_pages_and_filters() {
     // Both languages have the same texts.
     let different = browser.run("const [zh, en] = [texts.zh, texts.en]; return [...Object.keys(zh).filter(key => !(key in en)), ...Object.keys(en).filter(key => !(key in zh))];", json!([]));
     assert_eq!(different, json!([]));
-}
-
-/// The time of a refresh with 10,000 orders:
-/// `cargo test --all-features --test suite -- refresh_with_10000_orders --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn refresh_with_10000_orders() {
-    let Some(browser) = browser() else { return };
-    let (sandbox, client) = start();
-    let orders = client.chain("v3/pay/transactions/native");
-    for number in 0..10_000 {
-        orders.post(native(&format!("order-{number:05}"), 1, "http://127.0.0.1:9/n")).expect("placed");
-    }
-    browser.command("/url", &json!({ "url": sandbox.base_uri() }));
-    for view in [
-        "orders",
-        "orders?search=order-0123",
-        "orders?page=150",
-        "calls",
-        "controls",
-        &format!("orders/{MCHID}%2Forder-05000"),
-        "calls/5000",
-    ] {
-        browser.visit(view);
-        // From the request to the drawn page. The view is built anew each time.
-        let script = "(async () => {
-            const times = [];
-            for (let round = 0; round < 20; round++) {
-                clearView(); drawn = {};
-                const began = performance.now();
-                await refresh();
-                document.body.offsetHeight;
-                times.push(performance.now() - began);
-            }
-            then(times.sort((a, b) => a - b));
-        })();";
-        std::thread::sleep(std::time::Duration::from_secs(1));
-        let times = browser.run(script, json!([]));
-        let time = |index: usize| times[index].as_f64().expect("time");
-        let _ = writeln!(std::io::stderr(), "{view:<40} median {:>6.1} ms, slowest {:>6.1} ms", time(10), time(19));
-    }
 }
 
 /// The page is in the language of the browser until the user chooses one, which is stored.

@@ -125,7 +125,7 @@ fn queried(client: &Client, order: &u8) -> Value {
     order.ok().and_then(|order| order.json().ok()).unwrap_or_default()
 }
 
-/// What must be the same after a restart.
+/// The parts of the state that a restart must not change.
 fn state(sandbox: &Sandbox) -> Vec<Value> {
     let overview = sandbox.overview();
     ["account", "orders", "refunds", "transfers", "profit_sharings"].map(|part| overview[part].clone()).into()

@@ -416,7 +416,7 @@ fn each_state_survives_a_restart() {
     for table in ["orders", "refunds", "transfers", "profit_sharings"] {
         assert_eq!(after[table], before[table], "{table}");
     }
-    // What was under way can be ended.
+    // Records that were in progress can be ended.
     sandbox.control("end-refund", &json!({ "out_refund_no": "r1", "status": "CLOSED" })).expect("ended");
     sandbox.control("end-refund", &json!({ "out_refund_no": "r2", "status": "SUCCESS" })).expect("ended");
     sandbox.control("end-profit-sharing", &json!({ "out_order_no": "u1", "result": "SUCCESS" })).expect("ended");

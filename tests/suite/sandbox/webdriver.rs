@@ -45,6 +45,16 @@ pub(crate) struct Browser {
     _folder: tempfile::TempDir,
 }
 
+/// A browser, or a note on standard error that the test is skipped.
+pub(super) fn browser() -> Option<Browser> {
+    let browser = Browser::start();
+    if browser.is_none() {
+        let message = "SKIPPED: no chromedriver (.ci/browser installs it: apt-get install chromium chromium-driver)";
+        let _ = writeln!(std::io::stderr(), "{message}");
+    }
+    browser
+}
+
 impl Browser {
     /// `None` if the driver is not installed.
     pub(crate) fn start() -> Option<Self> {
