@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
@@ -27,6 +27,8 @@ const MAX_MESSAGE_CHARS: usize = 4000;
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 /// The memory of a header in addition to its text, in bytes.
 const HEADER_BYTES: usize = 64;
+/// The longest body that is copied out of a read buffer, in bytes. A longer one has its own memory.
+const MAX_BUFFERED_BODY: usize = 16 * 1024;
 
 /// A request as the sandbox received it.
 #[derive(Clone)]
@@ -47,6 +49,20 @@ pub struct Received {
 }
 
 impl Received {
+    /// Copies the headers and a short body. In hyper, they are parts of the read buffer of their
+    /// connection, of at least 8 KiB, which would be kept as long as the request.
+    fn release_buffer(&mut self) {
+        for value in self.headers.values_mut() {
+            if let Ok(mut copy) = HeaderValue::from_bytes(value.as_bytes()) {
+                copy.set_sensitive(value.is_sensitive());
+                *value = copy;
+            }
+        }
+        if self.body.len() <= MAX_BUFFERED_BODY {
+            self.body = Bytes::copy_from_slice(&self.body);
+        }
+    }
+
     /// Returns the path, without the query.
     #[must_use]
     pub fn path(&self) -> &str {
@@ -209,6 +225,7 @@ impl RequestLog {
     pub(super) fn push(&mut self, mut call: LoggedCall) {
         self.count += 1;
         call.check.shorten();
+        call.received.release_buffer();
         self.bytes += call.bytes();
         self.calls.push_back(call);
         while self.calls.len() > MAX_REQUESTS || (self.bytes > MAX_BYTES && self.calls.len() > 1) {
