@@ -51,9 +51,8 @@ pub(super) fn with_names(command: clap::Command) -> clap::Command {
         .mut_subcommand("sign", |sign| sign.mut_subcommand("request", |request| complete(request, "method", METHODS)));
     #[cfg(feature = "sandbox")]
     let command = command.mut_subcommand("sandbox", |sandbox| {
-        let events = crate::sandbox::trigger::list(Catalog::builtin());
-        // clap needs names that live as long as the process, which ends once the script is printed.
-        let events: Vec<&'static str> = events.into_iter().map(|(name, _)| &*name.leak()).collect();
+        let notifications = Catalog::builtin().notifications();
+        let events: Vec<&'static str> = notifications.flat_map(crate::sandbox::trigger::names).collect();
         // A fault with a value has a colon before it, or its value in brackets.
         let faults: Vec<&'static str> = crate::sandbox::FAULT_NAMES
             .split(", ")

@@ -103,7 +103,8 @@ const HELP: clap::error::ErrorKind = clap::error::ErrorKind::DisplayHelpOnMissin
 
 /// The value of `--color`, which also applies to help and to errors in the arguments.
 fn color_of_arguments() -> ColorChoice {
-    let arguments: Vec<String> = std::env::args().take_while(|argument| argument != "--").collect();
+    let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    let arguments: Vec<String> = arguments.take_while(|argument| argument != "--").collect();
     let value = arguments.iter().zip(arguments.iter().skip(1)).find_map(|(argument, next)| {
         argument.strip_prefix("--color=").or_else(|| (argument == "--color").then_some(next.as_str()))
     });

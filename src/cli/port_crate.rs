@@ -24,20 +24,19 @@ pub(super) fn run(args: &Port, folder: &Path) -> Result<(), Failure> {
     }
     let ported = port::port_files(&given).map_err(Failure::usage)?;
     let source = folder.join("src");
-    let failed = |error: io::Error| Failure::usage(format!("{} cannot be written: {error}", folder.display()));
+    let failed = |error: io::Error| Failure::local_io(format!("{} cannot be written: {error}", folder.display()));
     std::fs::create_dir_all(&source).map_err(failed)?;
     std::fs::write(folder.join("Cargo.toml"), manifest(folder, args.library.as_deref())).map_err(failed)?;
     for module in ported.modules {
         std::fs::write(source.join(module.name).with_extension("rs"), formatted(module.rust)).map_err(failed)?;
     }
-    let mut pieces = gbk.len();
+    let pieces = gbk.len() + ported.left.len();
     for line in gbk {
         output::stderr_line(&line);
     }
     for piece in &ported.left {
         let name = given.get(piece.file).map_or("", |(name, _)| name);
         output::stderr_line(&listed(name, piece));
-        pieces += 1;
     }
     let is_checked = args.no_check || checked(folder)?;
     match (is_checked, pieces) {

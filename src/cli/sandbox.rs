@@ -98,7 +98,8 @@ fn banner(sandbox: &Sandbox, folder: &Path) -> String {
 
 /// Prints the documented notifications.
 fn list_events() -> Result<(), Failure> {
-    let events = trigger::list(Catalog::builtin());
+    let events = Catalog::builtin().notifications().map(|one| (trigger::names(one).join(", "), one.title()));
+    let events: Vec<_> = events.collect();
     let width = events.iter().map(|(name, _)| name.len()).max().unwrap_or_default().min(60);
     let lines = events.iter().map(|(name, title)| format!("{name:width$}  {title}\n"));
     output::check(std::io::stdout().write_all(lines.collect::<String>().as_bytes()))

@@ -31,19 +31,19 @@ pub(super) enum SandboxControl {
         /// The merchant's order number, also of a combined order
         out_trade_no: String,
     },
-    /// Let the payment of an order fail: its state becomes PAYERROR
+    /// Make the payment of an order fail; its state becomes PAYERROR
     FailPayment {
         /// The merchant's order number
         out_trade_no: String,
     },
-    /// Let a merchant transfer fail; its money is the merchant's again
+    /// Make a merchant transfer fail; the amount returns to the merchant
     FailTransfer {
         /// The merchant's transfer number
         out_bill_no: String,
         /// The documented fail_reason; default: PAYEE_ACCOUNT_ABNORMAL
         reason: Option<String>,
     },
-    /// Leave new refunds, profit sharings, and payments with a code under way
+    /// Keep new refunds, profit sharings, and payments with a code in progress
     ///
     /// By default they end at once. Refunds and profit sharings stay PROCESSING, payments with a
     /// code USERPAYING, and deductions ACCEPT.
@@ -57,7 +57,7 @@ pub(super) enum SandboxControl {
         /// Profit sharings only
         #[arg(long)]
         profit_sharings: bool,
-        /// Let new ones end at once again
+        /// Complete new ones at once again
         #[arg(long)]
         off: bool,
     },
@@ -86,7 +86,7 @@ pub(super) enum SandboxControl {
     },
     /// Refuse calls above a rate with FREQUENCY_LIMITED; without arguments, end the limit
     Limit {
-        /// How many calls are accepted in each window
+        /// The number of calls that are accepted in each window
         calls: Option<u64>,
         /// The length of a window, in seconds
         #[arg(long, default_value_t = 1)]
@@ -153,7 +153,7 @@ pub(super) enum SandboxControl {
     /// are in variables such as WXPAY_MCHID, and in the files of the folder that WXPAY_SANDBOX
     /// names. The exit code is that of the command.
     Exec {
-        /// Let the command reach this host too; can be repeated
+        /// Allow requests to this host, too; can be repeated
         #[arg(long, value_name = "HOST")]
         allow: Vec<String>,
         /// The command and its arguments

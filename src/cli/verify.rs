@@ -4,6 +4,7 @@
 use std::ops::RangeInclusive;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
+use http::HeaderValue;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 
 use super::args::{ConfigArgs, Verify, VerifyCommand};
@@ -55,10 +56,8 @@ fn request(settings: &Settings, file: &[u8]) -> Result<String, Failure> {
     let body = signed_part(&captured)?;
     let shorter = captured.body_without_line_break().filter(|_| !is_upload(&captured));
     let header = |name| captured.headers.get(name).and_then(|value| value.to_str().ok());
-    let fields = match header(AUTHORIZATION) {
-        Some(value) => Authorization::parse(value).map_err(invalid)?,
-        None => return Err(invalid("Authorization is missing")),
-    };
+    let authorization = verify::only(&captured.headers, AUTHORIZATION.as_str()).map_err(invalid)?;
+    let fields = Authorization::parse(authorization).map_err(invalid)?;
     let differs = |name: &str, signed: &str, setting: &Option<String>| match setting {
         Some(setting) if !setting.eq_ignore_ascii_case(signed) => {
             output::note(&format!("{name} of Authorization is {signed}, and that of the settings is {setting}"));
@@ -92,7 +91,8 @@ fn request(settings: &Settings, file: &[u8]) -> Result<String, Failure> {
 }
 
 fn is_upload(captured: &Captured) -> bool {
-    captured.headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"multipart/"))
+    let media_type = |value: &HeaderValue| value.as_bytes().to_ascii_lowercase();
+    captured.headers.get(CONTENT_TYPE).is_some_and(|value| media_type(value).starts_with(b"multipart/"))
 }
 
 /// The bytes that the signature of a request covers: the body, or the part `meta` of an upload.
@@ -230,7 +230,7 @@ fn note_age(signed_at: i64) {
         ));
     } else if age > MAX_CLOCK_OFFSET {
         output::note(&format!(
-            "the message is {age} s old: who receives it more than {MAX_CLOCK_OFFSET} s after its time refuses it"
+            "the message is {age} s old: a receiver refuses it more than {MAX_CLOCK_OFFSET} s after that time"
         ));
     }
 }

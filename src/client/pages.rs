@@ -22,7 +22,7 @@ use crate::proto::json_type::kind;
 /// If a response does not show whether there is another page, the page is returned, and an error
 /// follows it. A list that changes while it is read can have rows twice, or not at all, in the
 /// first form. Lists with page numbers are refused: those with `page_index` or `page`, and those
-/// below `v3/marketing/favor` and `v3/marketing/busifavor`, whose `offset` counts pages.
+/// below `v3/marketing`, where `offset` can count pages.
 ///
 /// ```
 /// # use serde_json::json;
@@ -95,12 +95,12 @@ impl Pages {
         let query = options["query"].as_object().cloned().unwrap_or_default();
         let page = self.chain.get_async(options).await?;
         let body: Value = page.json()?;
-        let last = std::mem::replace(&mut self.last, body);
-        self.next = match following(&query, &self.last) {
-            Ok(Next::Page(..)) if self.last == last => Next::Failed(self.unknown("it is the same as the page before")),
-            Ok(next) => next,
-            Err(reason) => Next::Failed(self.unknown(&reason)),
-        };
+        if body == self.last {
+            // The service has ignored the parameter of the query, so the rows were returned before.
+            return Err(self.unknown("it is the same as the page before"));
+        }
+        self.last = body;
+        self.next = following(&query, &self.last).unwrap_or_else(|reason| Next::Failed(self.unknown(&reason)));
         Ok(Some(page))
     }
 
@@ -126,11 +126,12 @@ impl fmt::Debug for Pages {
     }
 }
 
-/// Whether the `offset` of a list is the number of a page, from 0, instead of that of a row.
-/// Source: WeChat Pay, the documentation of these calls (stocks and coupons of users).
+/// Whether the `offset` of a list is, or may be, the number of a page, from 0, instead of that of a
+/// row. Source: WeChat Pay, the documentation of favor stocks, coupons of users, gift activities and
+/// partnerships. Other lists of marketing are included, because their pages were not compared.
 pub(crate) fn offset_is_page_number(template: &str) -> bool {
     let path = template.trim_start_matches('/');
-    ["v3/marketing/favor/", "v3/marketing/busifavor/"].into_iter().any(|start| path.starts_with(start))
+    path.starts_with("v3/marketing/")
 }
 
 /// Whether pages can be called with this template and these options.

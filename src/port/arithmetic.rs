@@ -15,7 +15,7 @@ impl<'t> Porter<'t> {
     pub(super) fn bits(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>, operator: &str) -> Expr {
         let (a, b) = (self.expression(left), self.expression(right));
         if a.ty != Type::Int || b.ty != Type::Int {
-            return self.left_as(node, "bits of what is no whole number", Type::Int);
+            return self.left_as(node, "bit operators for a value that is not a whole number", Type::Int);
         }
         Expr::new(format!("{} {operator} {}", a.within(Bond::Unary), b.within(Bond::Unary)), Type::Int).bond(Bond::Sum)
     }
@@ -28,7 +28,7 @@ impl<'t> Porter<'t> {
         let place = self.expression(inner);
         let name = super::syntax::variable(inner, self.php).unwrap_or_default();
         if place.ty != Type::Int || place.form != Form::Place || !self.frame().is_counter(name) {
-            return self.left_as(node, "what is counted is no whole number", Type::Int);
+            return self.left_as(node, "the counter is not a whole number", Type::Int);
         }
         // PHP reads the other operands at another time.
         let mut statement = node;

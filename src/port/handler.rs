@@ -69,8 +69,7 @@ impl<'t> Porter<'t> {
         // A call by other code has no request to give.
         let own = field(function, "name").map(|name| self.text(name).to_lowercase());
         let is_called = own.is_some_and(|name| self.marks.calls(&name));
-        let is_method = function.kind() == "method_declaration";
-        if is_called || scan.answers && scan.returns || !is_method && self.others_answer(function) {
+        if is_called || scan.answers && scan.returns || self.others_answer(function) {
             return None;
         }
         if function.kind() == "program" && scan.returns {
@@ -87,11 +86,7 @@ impl<'t> Porter<'t> {
         }
         let mut stack = vec![(root, false)];
         while let Some((node, inner)) = stack.pop() {
-            let answers = matches!(node.kind(), "exit_statement" | "echo_statement" | "print_intrinsic")
-                || node.kind() == "function_call_expression"
-                    && field(node, "function")
-                        .is_some_and(|name| matches!(self.text(name), "header" | "printf" | "die" | "exit"));
-            if inner && answers {
+            if inner && answer(self, node).is_some() {
                 return true;
             }
             let inner = inner || node.kind() == "function_definition" && node != handler;
@@ -344,6 +339,30 @@ impl<'t> Porter<'t> {
     }
 }
 
+/// Code that writes the response to the request, or ends it.
+enum Answer {
+    /// It can be converted in a handler.
+    Statement,
+    /// It cannot be converted in a handler.
+    Other,
+}
+
+fn answer(porter: &Porter<'_>, node: Node<'_>) -> Option<Answer> {
+    match node.kind() {
+        "exit_statement" | "echo_statement" | "print_intrinsic" => Some(Answer::Statement),
+        "function_call_expression" => {
+            let name = field(node, "function").map(|name| porter.text(name).to_lowercase())?;
+            match name.trim_start_matches('\\') {
+                "header" | "http_response_code" | "die" | "exit" => Some(Answer::Statement),
+                "printf" | "print_r" | "var_dump" | "var_export" | "setcookie" | "header_remove" | "ob_start"
+                | "readfile" | "fpassthru" => Some(Answer::Other),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
 /// The statements of a function that decide whether it is a handler.
 struct Scan<'t> {
     /// The calls of `Rsa::verify`.
@@ -365,6 +384,17 @@ impl<'t> Scan<'t> {
                 continue;
             }
             let mut inner = inner;
+            match answer(porter, node) {
+                Some(Answer::Statement) => {
+                    scan.answers = true;
+                    let is_call = node.kind() == "function_call_expression";
+                    if inner || is_call && arguments(node).is_none_or(|given| given.len() > 1) {
+                        return None;
+                    }
+                }
+                Some(Answer::Other) => return None,
+                None => {}
+            }
             match node.kind() {
                 "function_definition" | "class_declaration" | "trait_declaration" | "interface_declaration" => continue,
                 "foreach_statement" | "for_statement" | "while_statement" | "do_statement" => {
@@ -386,29 +416,7 @@ impl<'t> Scan<'t> {
                         return None;
                     }
                 }
-                "exit_statement" | "echo_statement" | "print_intrinsic" => {
-                    scan.answers = true;
-                    if inner {
-                        return None;
-                    }
-                }
                 "return_statement" => scan.returns |= !inner && !children(node).is_empty(),
-                "function_call_expression" => {
-                    let name = field(node, "function").map(|name| porter.text(name).to_lowercase());
-                    match name.as_deref().map(|name| name.trim_start_matches('\\')) {
-                        Some("header" | "http_response_code" | "die" | "exit") => {
-                            scan.answers = true;
-                            if inner || arguments(node).is_none_or(|given| given.len() > 1) {
-                                return None;
-                            }
-                        }
-                        Some(
-                            "printf" | "print_r" | "var_dump" | "var_export" | "setcookie" | "header_remove"
-                            | "ob_start" | "readfile" | "fpassthru",
-                        ) => return None,
-                        _ => {}
-                    }
-                }
                 "text_interpolation" if !porter.page_text(node).is_empty() => return None,
                 // Another use of the framework's request.
                 "variable_name" if request.is_some() && variable(node, porter.php) == request => return None,

@@ -38,7 +38,7 @@ impl Porter<'_> {
             modules.push(Module { rust: module(&head, &items.join("\n\n")), name });
         }
         if let Some(yours) = yours {
-            let head = "//! What the PHP uses of other files. Complete each item.\n\
+            let head = "//! Items that the PHP uses and other files define. Complete each item.\n\
                         #![allow(unused_variables)]\n\n";
             modules.push(Module { name: "yours".to_owned(), rust: module(head, &yours) });
         }

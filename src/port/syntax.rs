@@ -43,7 +43,7 @@ fn check(tree: &Tree, php: &str) -> Result<(), String> {
             return Err(format!("line {}: more than {MAX_CHAIN} operands or branches: take them apart", line(node)));
         }
         if node.is_error() {
-            wrong.push(format!("line {}: this is no PHP: {}", line(node), super::text::short(text(node, php), 60)));
+            wrong.push(format!("line {}: this is not PHP: {}", line(node), super::text::short(text(node, php), 60)));
         } else if node.is_missing() {
             wrong.push(format!("line {}: {:?} is missing", line(node), node.kind()));
         } else if cursor.goto_first_child() {

@@ -234,7 +234,7 @@ impl<'t> Porter<'t> {
 
 /// The stubs as a module of the program.
 pub(super) fn as_module(items: &str) -> String {
-    let (items, docs) = (indent(items), "/// What the PHP uses of other files. Complete each item.");
+    let (items, docs) = (indent(items), "/// Items that the PHP uses and other files define. Complete each item.");
     format!(
         "{docs}\n#[allow(dead_code, unused_imports, unused_variables)]\nmod yours {{\n    use super::*;\n\n{items}\n}}"
     )

@@ -183,7 +183,8 @@ pub(crate) fn changed_body(body: &[u8], is_valid: impl Fn(&[u8]) -> bool) -> Opt
     changes.into_iter().find(|(_, text)| text.as_bytes() != body && is_valid(text.as_bytes())).map(|(change, _)| change)
 }
 
-fn without_line_break(text: &str) -> &str {
+/// A text without the line break at its end.
+pub(crate) fn without_line_break(text: &str) -> &str {
     text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).unwrap_or(text)
 }
 

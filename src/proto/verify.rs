@@ -68,25 +68,26 @@ pub(crate) fn check_headers<'a>(headers: &'a HeaderMap, body: &[u8], now: i64) -
     Ok(Signed { serial, signature, message: signing_string::response(timestamp, nonce, body) })
 }
 
+/// The name of a header as in the documentation, such as `Wechatpay-Serial`.
+pub(crate) fn shown_name(name: &str) -> String {
+    let words = name.split('-').map(|word| {
+        let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
+        first.to_ascii_uppercase() + rest
+    });
+    words.collect::<Vec<_>>().join("-")
+}
+
 /// The value of a header that must be present exactly once.
-fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, String> {
-    let shown = || {
-        // `Wechatpay-Serial`, as in the documentation.
-        let words = name.split('-').map(|word| {
-            let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
-            first.to_ascii_uppercase() + rest
-        });
-        words.collect::<Vec<_>>().join("-")
-    };
+pub(crate) fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, String> {
     let mut values = headers.get_all(name).iter();
-    let value = values.next().ok_or_else(|| format!("the header {} is missing", shown()))?;
+    let value = values.next().ok_or_else(|| format!("the header {} is missing", shown_name(name)))?;
     if values.next().is_some() {
-        return Err(format!("the header {} appears twice", shown()));
+        return Err(format!("the header {} appears twice", shown_name(name)));
     }
     match value.to_str() {
-        Ok("") => Err(format!("the header {} is empty", shown())),
+        Ok("") => Err(format!("the header {} is empty", shown_name(name))),
         Ok(value) => Ok(value),
-        Err(_) => Err(format!("the header {} is not plain text", shown())),
+        Err(_) => Err(format!("the header {} is not plain text", shown_name(name))),
     }
 }
 

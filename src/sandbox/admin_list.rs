@@ -11,6 +11,7 @@ use super::fault;
 use super::ledger::Ledger;
 use super::state::State;
 use super::trigger;
+use crate::catalog::Notification;
 
 /// The tables of the page.
 pub(super) const TABLES: [&str; 6] = ["orders", "refunds", "transfers", "sharings", "notifications", "calls"];
@@ -145,12 +146,10 @@ pub(super) fn summary(state: &State) -> [(&'static str, Value); 2] {
 
 /// The pending faults, the stubs, and the names that controls offer.
 fn controls(state: &State) -> Value {
-    let events: Vec<_> = trigger::list(state.catalog)
-        .into_iter()
-        .flat_map(|(names, title)| {
-            names.split(", ").map(|name| json!({ "event": name, "title": title })).collect::<Vec<_>>()
-        })
-        .collect();
+    let row = |name, notification: &Notification| json!({ "event": name, "title": notification.title() });
+    let events =
+        state.catalog.notifications().flat_map(|one| trigger::names(one).into_iter().map(move |name| row(name, one)));
+    let events: Vec<Value> = events.collect();
     json!({
         "faults": {
             "answer": state.response_faults.iter().map(|fault| format!("{fault:?}")).collect::<Vec<_>>(),

@@ -2,13 +2,15 @@
 //! signature, and `wxpay req` signs it anew with the key of its own settings.
 
 use http::HeaderMap;
-use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, TRANSFER_ENCODING};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, TRANSFER_ENCODING, USER_AGENT,
+};
 use percent_encoding::percent_decode_str;
 
 use super::body_text::{MAX_SHOWN_BYTES, is_binary};
 use super::documented_check::{query_fields, variables};
 use super::request_log::LoggedCall;
-use crate::proto::verify::SERIAL;
+use crate::proto::verify::{SERIAL, shown_name};
 use crate::proto::xml;
 
 /// Headers that curl sends itself, or that only concern the connection.
@@ -27,13 +29,16 @@ pub(super) fn curl(call: &LoggedCall, base_uri: &str) -> String {
     let own_tls = call.has_client_certificate.then_some(&*call.base_uri).filter(|uri| uri.contains("://127.0.0.1:"));
     let base_uri = own_tls.unwrap_or(base_uri);
     let url = format!("{}{}", base_uri.trim_end_matches('/'), received.target);
-    let mut parts = vec![format!("curl --globoff -X {} {}", method(&received.method), quoted(&url))];
+    let mut parts = vec![format!("curl --globoff --path-as-is -X {} {}", method(&received.method), quoted(&url))];
     if base_uri.starts_with("https:") {
         parts.push("--cacert root_cert.pem".to_owned());
     }
     if own_tls.is_some() {
         parts.push("--cert apiclient_cert.pem --key apiclient_key.pem".to_owned());
     }
+    // curl adds these headers to a request that does not have them.
+    let added = [ACCEPT, USER_AGENT].into_iter().filter(|name| !received.headers.contains_key(name));
+    parts.extend(added.map(|name| format!("-H '{}:'", shown_name(name.as_str()))));
     parts.extend(headers(&received.headers).map(|header| format!("-H {}", quoted(&header))));
     if !received.body.is_empty() {
         if !received.headers.contains_key(CONTENT_TYPE) {
@@ -58,11 +63,7 @@ pub(super) fn title_case(name: &str) -> String {
     if name == "request-id" {
         return "Request-ID".to_owned();
     }
-    let word = |word: &str| {
-        let (first, rest) = word.split_at_checked(1).unwrap_or(("", word));
-        first.to_ascii_uppercase() + rest
-    };
-    name.split('-').map(word).collect::<Vec<_>>().join("-")
+    shown_name(name)
 }
 
 /// The request as a command of `wxpay`; `None` for an upload, and for a body that is not text.

@@ -29,6 +29,8 @@ pub struct Expectation {
     matchers: Vec<Matcher>,
     /// The descriptions of the matchers.
     conditions: Vec<String>,
+    /// A condition that no request can meet.
+    mistake: Option<String>,
     min: usize,
     max: usize,
 }
@@ -60,6 +62,7 @@ impl Sandbox {
             template: parsed,
             matchers: Vec::new(),
             conditions: Vec::new(),
+            mistake: None,
             min: 1,
             max: 1,
         }
@@ -108,6 +111,9 @@ impl Expectation {
     /// Counts only requests whose variable of the path has this decoded value.
     pub fn var(mut self, name: &str, value: &str) -> Self {
         self.conditions.push(format!("{{{name}}} as {value:?}"));
+        if !self.template.contains(&format!("{{{name}}}")) {
+            self.mistake = Some(format!("the path has no variable {{{name}}}"));
+        }
         let (name, value) = (name.to_owned(), value.to_owned());
         self.with(move |request, template| {
             let variables = path_template::matches(template, request.path())?;
@@ -151,6 +157,13 @@ impl Expectation {
 
     /// Why the expectation is not met.
     fn failure(&self) -> Option<String> {
+        if let Some(mistake) = &self.mistake {
+            return Some(format!("{self:?}: {mistake}"));
+        }
+        let oldest = self.inner.read(|state| state.requests.calls().next().map(|call| call.number));
+        if oldest.is_some_and(|oldest| oldest > self.before + 1) {
+            return Some(format!("{self:?}: the sandbox has received more requests than its log keeps"));
+        }
         let (mut count, mut others) = (0, Vec::new());
         for request in self.received() {
             match self.mismatch(&request) {

@@ -23,7 +23,26 @@ const CERTIFICATES: [&str; 2] = ["/v3/certificates", "/v3/global/certificates"];
 const MAX_SHOWN_CHARS: usize = 200;
 
 /// Names of personal values and of credentials.
-const PERSONAL_NAMES: [&str; 5] = ["account", "user_received_account", "user_name", "real_name", "download_url"];
+const PERSONAL_NAMES: [&str; 16] = [
+    "account",
+    "receiver_account",
+    "recv_account",
+    "user_received_account",
+    "user_name",
+    "real_name",
+    "nickname",
+    "head_image_url",
+    "user_qq",
+    "usr_addr",
+    "shipping_addr",
+    "driver_license",
+    "plate_number",
+    "activate_ticket",
+    "value_list",
+    "download_url",
+];
+/// Names of form fields of member cards. The value beside such a name is personal.
+const FORM_FIELD: &str = "USER_FORM_FLAG_";
 const PERSONAL_SUFFIXES: [&str; 5] = ["openid", "unionid", "token", "sign", "signature"];
 const PERSONAL_PARTS: [&str; 12] = [
     "phone",
@@ -174,11 +193,13 @@ fn read_json(body: &[u8]) -> Result<Value, String> {
 }
 
 fn is_personal(name: &str) -> bool {
-    // In a query, `a[b]` is a field of an object.
-    let name = name.trim_end_matches(']').to_ascii_lowercase();
-    PERSONAL_NAMES.contains(&name.as_str())
-        || PERSONAL_SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
-        || PERSONAL_PARTS.iter().any(|part| name.contains(part))
+    let name = name.to_ascii_lowercase();
+    // In a query, `a[b]` is a field of an object, and `a[0]` an item of a list.
+    name.split(['[', ']']).any(|name| {
+        PERSONAL_NAMES.contains(&name)
+            || PERSONAL_SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
+            || PERSONAL_PARTS.iter().any(|part| name.contains(part))
+    })
 }
 
 /// Whether the value of a field is replaced: by its name, or because it is documented as encrypted
@@ -194,14 +215,15 @@ fn mask(value: &mut Value, fields: &[Field]) {
         Value::Array(items) => items.iter_mut().for_each(|item| mask(item, fields)),
         Value::Object(members) => mask_members(members, fields),
         Value::String(text) if is_ciphertext_or_signature(text) => MASK.clone_into(text),
-        Value::String(text) if text.starts_with(['{', '[']) => mask_json_text(text, fields),
+        Value::String(text) if text.trim_start().starts_with(['{', '[']) => mask_json_text(text, fields),
         _ => {}
     }
 }
 
 fn mask_members(members: &mut Map<String, Value>, fields: &[Field]) {
+    let is_form_field = members.get("name").and_then(Value::as_str).is_some_and(|name| name.starts_with(FORM_FIELD));
     for (name, member) in members {
-        if is_masked(name, fields) {
+        if is_masked(name, fields) || is_form_field && name == "value" {
             mask_all(member);
             continue;
         }
@@ -322,6 +344,14 @@ mod tests {
                 "phone": { "number": 138, "area": null }, "text": "{\"openid\": \"o3\"}", "kept": "{ \"a\": 1 }",
             }),
         );
+        let list =
+            request("GET", "https://x/v3/x?openid[0]=o1&f[openid][0]=o2", &json!({ "attach": " {\"openid\":\"o3\"}" }));
+        assert_eq!(list.path, "/v3/x?openid[0]=***&f[openid][0]=***");
+        assert_eq!(list.request, json!({ "attach": "{\"openid\":\"***\"}" }));
+        let form = json!({ "common_field_list": [{ "name": "USER_FORM_FLAG_MOBILE", "value": "138" }, { "name": "x", "value": "y" }] });
+        let form = request("POST", "https://x/v3/x", &form);
+        assert_eq!(form.request["common_field_list"][0]["value"], "***");
+        assert_eq!(form.request["common_field_list"][1]["value"], "y");
         assert_eq!(sent.path, "/v3/marketing/favor/users/***/coupons?OpenId=***&limit=2&a[openid]=***");
         let masked = json!({
             "undocumented": "***", "list": [{ "payer": { "sub_openid": "***", "n": 1 } }],

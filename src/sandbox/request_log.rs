@@ -300,6 +300,20 @@ mod tests {
         assert!(log.get(log.count()).is_some() && log.get(log.count() + 1).is_none() && log.get(1).is_none());
     }
 
+    /// In hyper, each value of a header is a part of the read buffer.
+    #[test]
+    fn a_read_buffer_is_released() {
+        let buffer = Bytes::from(vec![b'x'; 8192]);
+        let mut kept = call(1, "/", 0);
+        let value = HeaderValue::from_maybe_shared(buffer.slice(..10)).expect("a value");
+        kept.received.headers.insert("a", value);
+        kept.received.body = buffer.slice(10..20);
+        let mut log = RequestLog::default();
+        log.push(kept);
+        assert!(buffer.is_unique(), "nothing keeps the buffer");
+        assert_eq!(log.get(1).expect("the call").received.headers["a"], "xxxxxxxxxx");
+    }
+
     #[test]
     fn texts_and_responses_are_cut() {
         let mut log = RequestLog::default();

@@ -48,24 +48,18 @@ pub(super) fn message(catalog: &Catalog, event: &str, set: &Map<String, Value>, 
     Ok(Message::v3(event_type, original_type, resource))
 }
 
-/// One line for each notification: its event types or its name, and its title.
-pub(crate) fn list(catalog: &Catalog) -> Vec<(String, String)> {
-    let line = |notification: &Notification| {
-        let is_v2 = notification.name().starts_with("v2/");
-        let name = if is_v2 || notification.event_types().is_empty() {
-            notification.name().to_owned()
-        } else {
-            notification.event_types().join(", ")
-        };
-        (name, notification.title().to_owned())
-    };
-    catalog.notifications().map(line).collect()
+/// The names of a notification: its event types, or its name in the catalogue.
+pub(crate) fn names(notification: &Notification) -> Vec<&str> {
+    let types = notification.event_types();
+    if notification.name().starts_with("v2/") || types.is_empty() {
+        return vec![notification.name()];
+    }
+    types.iter().map(String::as_str).collect()
 }
 
 fn unknown(catalog: &Catalog, event: &str) -> Error {
-    let names = list(catalog);
-    let known = names.iter().flat_map(|(names, _)| names.split(", "));
-    match similar(&event.to_ascii_uppercase(), known.clone()).or_else(|| similar(event, known)) {
+    let known = || catalog.notifications().flat_map(names);
+    match similar(&event.to_ascii_uppercase(), known()).or_else(|| similar(event, known())) {
         Some(meant) => Error::options(format!("the notification {event:?} is not documented: did you mean {meant:?}?")),
         None => Error::options(format!(
             "the notification {event:?} is not documented: wxpay sandbox trigger --list prints those that are"

@@ -67,7 +67,7 @@ fn options_that_cannot_be_paged_are_refused_before_the_first_call() {
     each_hint_names_its_condition(&[
         (
             "the offset of this list is a page number, from 0",
-            error_of("v3/marketing/favor/users/{openid}/coupons", json!({ "openid": "o", "query": { "limit": 2 } })),
+            error_of("v3/marketing/paygiftactivity/activities", json!({ "query": { "limit": 2 } })),
         ),
         ("the options are an array and must be an object", error(json!([]))),
         ("the option \"query\" is a string and must be an object for pages", error(json!({ "query": "limit=2" }))),

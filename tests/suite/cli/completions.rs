@@ -106,6 +106,7 @@ fn completion_scripts_are_valid_and_complete_words() {
         (&["wxpay", "do"][..], "doctor"),
         (&["wxpay", "sandbox", "p"], "pay probe"),
         (&["wxpay", "sandbox", "trigger", "REFUND.A"], "REFUND.ABNORMAL"),
+        (&["wxpay", "sandbox", "trigger", "PROFITSHARING.R"], "PROFITSHARING.RETURN"),
         (&["wxpay", "sandbox", "fault", "wrong"], "wrong-signature"),
         (&["wxpay", "req", "--method", "PA"], "PATCH"),
         (&["wxpay", "bill", "y"], "yesterday"),
@@ -170,6 +171,18 @@ fn help_fits_into_100_columns_and_has_its_sections() {
     let mut child = command.spawn().expect("wxpay");
     drop(child.stdout.take());
     assert!(child.wait().expect("ended").success());
+}
+
+/// A file name in another encoding, such as GBK.
+#[cfg(unix)]
+#[test]
+fn an_argument_that_is_not_unicode_is_accepted() {
+    use std::os::unix::ffi::OsStrExt;
+    let mut command = wxpay(&["port"]);
+    command.arg(std::ffi::OsStr::from_bytes(b"\xd6\xd0.php"));
+    let output = run_with_input(command, "");
+    let message = text(&output.stderr);
+    assert!(output.status.code().is_some_and(|code| code != 101) && !message.contains("panicked"), "{message}");
 }
 
 #[test]

@@ -130,7 +130,12 @@ fn the_mistake_in_a_request_is_found() {
     let whole = request(&sandbox, "POST /v3/x", time, &good, "{\"a\": 1}");
     for (captured, code, expected) in [
         (whole.replace("mchid=", "mch_id="), 6, "Authorization has an unknown field"),
-        (whole.replace("Authorization", "X-Authorization"), 6, "Authorization is missing"),
+        (whole.replace("Authorization", "X-Authorization"), 6, "the header Authorization is missing"),
+        (
+            whole.replace("Authorization:", "Authorization: WECHATPAY2-SHA256-RSA2048 x\r\nAuthorization:"),
+            6,
+            "the header Authorization appears twice",
+        ),
         (whole.replacen("signature=\"", "signature=\"A", 1), 6, "it is not base64"),
         (whole.replace("mchid=\"1900000109\"", "mchid=\"1900000110\""), 0, "mchid of Authorization is 1900000110"),
         (whole.replace(SERIAL, "3775"), 0, "serial_no of Authorization is 3775"),

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use http::Method;
 use serde_json::{Value, json};
-use wechatpay_chain::catalog::{Catalog, Encoding, Field, FieldType, Place, ResponseKind};
+use wechatpay_chain::catalog::{Catalog, ResponseKind};
 use wechatpay_chain::sandbox::{MCHID, Sandbox};
-use wechatpay_chain::{Client, Error, Response};
+use wechatpay_chain::{Client, Error};
 
 use super::documented_calls::{APPID, Assigned, Realistic, Sendable, is_slip, response_differences};
 use super::{native, with_field};

@@ -58,6 +58,7 @@ fn an_expectation_that_is_not_met_fails_the_test_and_names_the_requests() {
     let at_least = sandbox.expect("GET", QUERY).at_least(3);
     let at_most = sandbox.expect("GET", QUERY).at_most(1);
     let v2 = sandbox.expect("POST", "v2/pay/orderquery");
+    let unknown = sandbox.expect("GET", QUERY).var("out_trade_nr", "order-1").times(0);
     client.chain(NATIVE).post(native("order-1", 100, "https://example.com/")).expect("placed");
     client.chain(QUERY).get(query("order-1")).expect("an order");
     client.chain(QUERY).get(query("order-1")).expect("an order");
@@ -71,6 +72,7 @@ fn an_expectation_that_is_not_met_fails_the_test_and_names_the_requests() {
         ("expected at least 3 requests, and 2 matched", at_least),
         ("expected at most 1 requests, and 2 matched", at_most),
         ("POST v2/pay/orderquery: expected 1 requests, and 0 matched", v2),
+        ("the path has no variable {out_trade_nr}", unknown),
     ]
     .into_iter()
     .map(|(hint, expectation)| (hint, dropped(expectation).expect_err("not met")))

@@ -168,7 +168,7 @@ fn the_page_shows_the_state_and_its_controls_work() {
     let copied = browser.run("return window.copied;", json!([]));
     assert!(copied.as_str().is_some_and(|text| text.starts_with("wxpay req -X POST 'v3/signed/wrongly'")), "{copied}");
     browser.click("//summary[.='curl']");
-    assert!(browser.text().contains("curl --globoff -X POST"), "{}", browser.text());
+    assert!(browser.text().contains("curl --globoff --path-as-is -X POST"), "{}", browser.text());
 
     // The order is paid elsewhere before the button is pressed. The message is in the language of
     // the page.
