@@ -17,8 +17,8 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 /// of WeChat Pay's payment, refund and transfer endpoints.
 const OUTCOME_UNKNOWN: [&str; 5] = ["SYSTEM_ERROR", "SYSTEMERROR", "BANK_ERROR", "BANKERROR", "USERPAYING"];
 
-/// The error type of this crate. It is the size of one pointer. Clones
-/// share the source and the body of the response.
+/// The error type of this crate. It has the size of one pointer. Clones share the source and the
+/// body of the response.
 ///
 /// The `Display` output is a single line with the call, the cause and the fix. The call is shown
 /// without the values of its variables. An error never contains a key, a signature or a value of

@@ -17,8 +17,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde_json::{Value, json};
 use wechatpay_chain::{BoxError, BoxFuture, Client, Signature, Signer, Verifier, formatter};
 
-/// The allowed number of allocations of a call, beyond those of hyper. The labels of metrics are
-/// allocated.
+/// The maximum number of allocations of a call, in addition to those of hyper. With metrics there
+/// are more, because their labels are allocated.
 const MAX_ALLOCATIONS: u64 = if cfg!(feature = "metrics") { 40 } else { 25 };
 const CALLS: u64 = 100;
 

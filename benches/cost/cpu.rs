@@ -58,9 +58,10 @@ fn compare(name: &str, mut baseline: impl FnMut(usize), mut ours: impl FnMut(usi
 
 /// Compares concurrent calls on one thread.
 ///
-/// The baseline writes the requests after all calls are signed, because its connections are tasks
-/// of their own. This crate writes each request as soon as it is signed. With a server that sleeps,
-/// it pays for waking the server once for each call, and the baseline once for all.
+/// The baseline writes the requests after all calls are signed, because each of its connections is
+/// a separate task. This crate writes each request as soon as it is signed. If the server sleeps,
+/// the time of this crate includes one wake-up of the server per call, and the time of the baseline
+/// includes one for all calls.
 fn compare_concurrent(name: &str, baseline: &Baseline, client: &Client) {
     let runtime = current_thread_runtime();
     compare(
@@ -70,8 +71,8 @@ fn compare_concurrent(name: &str, baseline: &Baseline, client: &Client) {
     );
 }
 
-/// Compares one call at a time, concurrent calls on one thread, and on all cores. `connect` makes
-/// the baseline and the client for the settings of a server.
+/// Compares one call at a time, concurrent calls on one thread, and concurrent calls on all cores.
+/// `connect` creates the baseline and the client from the settings of a server.
 fn compare_all(name: &str, settings: &Value, connect: impl Fn(&Value) -> (Baseline, Client)) {
     let (baseline, client) = &connect(settings);
     let one = current_thread_runtime();
@@ -93,7 +94,7 @@ fn compare_all(name: &str, settings: &Value, connect: impl Fn(&Value) -> (Baseli
         },
     );
     compare_concurrent(&format!("{name}, 64 at once, server sleeps"), &baseline.with_new_connections(), client);
-    // This server takes a core, so it runs only here.
+    // This server keeps one core busy, so it runs only for this comparison.
     let awake = Server::start_awake();
     let (awake_baseline, awake_client) = connect(&awake.settings);
     compare_concurrent(&format!("{name}, 64 at once"), &awake_baseline, &awake_client);

@@ -16,10 +16,9 @@ use wechatpay_chain::sandbox::{PUBLIC_KEY_ID, Sandbox};
 
 /// The argument with which this program is the server.
 pub(crate) const SERVE: &str = "--serve";
-/// The argument with which the server does not sleep.
+/// The argument that prevents the server from sleeping.
 pub(crate) const AWAKE: &str = "--awake";
-/// A request with this text in its target waits until as many have arrived as the following number
-/// says.
+/// A request whose target contains `concurrent=N` is answered after N requests have arrived.
 const CONCURRENT: &str = "concurrent=";
 /// A request with this text in its target is delayed by as many milliseconds.
 const DELAY: &str = "delay=";
@@ -35,8 +34,8 @@ impl Server {
         Self::start_with(&[SERVE])
     }
 
-    /// A server that does not sleep. A request to a server that sleeps on the same machine costs
-    /// the client the time to wake it, which a request through a network does not.
+    /// Starts a server that does not sleep. To wake a sleeping server on the same machine costs the
+    /// client CPU time, which a request over a network does not cost.
     pub(crate) fn start_awake() -> Self {
         Self::start_with(&[SERVE, AWAKE])
     }

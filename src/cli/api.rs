@@ -31,7 +31,7 @@ pub(super) fn run(config: &ConfigArgs, api: &Api) -> Result<(), Failure> {
     }
 }
 
-/// The command line with the names that arguments can have, for completions: methods, documented
+/// Adds the possible values of arguments to the command line, for completions: methods, documented
 /// paths, days, events and faults. Other values are accepted, too.
 pub(super) fn with_names(command: clap::Command) -> clap::Command {
     fn complete(command: clap::Command, argument: &'static str, names: &[&'static str]) -> clap::Command {
@@ -53,7 +53,7 @@ pub(super) fn with_names(command: clap::Command) -> clap::Command {
     let command = command.mut_subcommand("sandbox", |sandbox| {
         let notifications = Catalog::builtin().notifications();
         let events: Vec<&'static str> = notifications.flat_map(crate::sandbox::trigger::names).collect();
-        // A fault with a value has a colon before it, or its value in brackets.
+        // Completes the name of a fault without its value: `delay:` and `missing-header`.
         let faults: Vec<&'static str> = crate::sandbox::FAULT_NAMES
             .split(", ")
             .map(|name| name.split_once('[').map_or(name, |(name, _)| name).trim_end_matches("MILLISECONDS"))

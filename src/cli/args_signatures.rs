@@ -67,8 +67,8 @@ pub(super) enum SignCommand {
 
 /// Verify a signature, and find the mistake if it is not valid
 ///
-/// Reports which part can be wrong: the shape of the message, a missing line feed, the body, the key
-/// or the time. The exit code is 6 if the signature is not valid. The keys are those of the
+/// Reports which part can be wrong: the shape of the message, a missing line feed, the body, the
+/// key or the time. The exit code is 6 if the signature is not valid. The keys are those of the
 /// settings. For notifications, see also wxpay notify verify.
 #[derive(clap::Args)]
 pub(super) struct Verify {

@@ -46,7 +46,7 @@ pub(super) fn run(config: &ConfigArgs, arguments: &Arguments) -> Result<(), Fail
     }
 }
 
-/// The path and the query of the call that offers the bill.
+/// The path and the query of the call that returns the download URL of the bill.
 fn request(arguments: &Arguments) -> Result<(&'static str, Value), Failure> {
     let mut query = Map::new();
     let mut put = |name: &str, value: &str| drop(query.insert(name.to_owned(), value.into()));
@@ -76,12 +76,12 @@ fn request(arguments: &Arguments) -> Result<(&'static str, Value), Failure> {
     Ok((path, query.into()))
 }
 
-/// The name of a value of the service.
+/// The name that the service uses for the value of an argument.
 fn name(value: impl ValueEnum) -> String {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
-/// The date that an argument names.
+/// Converts the argument `DATE` to a date.
 fn date(argument: &str) -> Result<String, Failure> {
     const DAY: i64 = 86_400;
     match argument {
@@ -98,8 +98,8 @@ fn date(argument: &str) -> Result<String, Failure> {
     Err(Failure::usage(format!("{argument:?} is not a date such as 2026-11-29, yesterday or today")))
 }
 
-/// Downloads a bill to a temporary file, which is removed, and decompresses it. The client compares
-/// the digest of the decompressed file.
+/// Downloads a bill to a temporary file, which is deleted afterwards, and decompresses it. The
+/// client checks the digest, which is that of the decompressed file.
 fn download(client: &Client, path: &str, query: Value) -> Result<Vec<u8>, Failure> {
     let offer = client.chain(path).send(Method::GET, Options::from(json!({ "query": query }))).wait();
     let offer = offer.map_err(no_statement)?;
@@ -129,7 +129,7 @@ fn no_statement(error: Error) -> Failure {
     failure
 }
 
-/// One line for each row, so that a long bill can be read line by line.
+/// Writes the bill as JSON, with each row on its own line, so that it can be read line by line.
 fn as_json(bill: &Bill<'_>) -> Vec<u8> {
     let object = |row: BillRow<'_>| {
         let members: Map<String, Value> = row.iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
@@ -148,7 +148,7 @@ fn as_csv(bill: &Bill<'_>) -> Vec<u8> {
     out
 }
 
-/// A line of CSV. A value with a comma or a quotation mark is quoted (RFC 4180).
+/// Writes a line of CSV. A value with a comma or a quotation mark is quoted (RFC 4180).
 fn write_record<'a>(out: &mut Vec<u8>, values: impl Iterator<Item = &'a str>) {
     for (index, value) in values.enumerate() {
         let separator = if index == 0 { "" } else { "," };

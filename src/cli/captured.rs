@@ -43,7 +43,8 @@ impl Captured {
             rest = after.get(1..).unwrap_or_default();
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if line.is_empty() {
-                // The response of a proxy to CONNECT, or an interim response such as 100 Continue.
+                // Skips the response of a proxy to CONNECT, or an interim response such as 100
+                // Continue.
                 if !(first_line.starts_with("HTTP/") && rest.starts_with(b"HTTP/")) {
                     break;
                 }
@@ -68,13 +69,13 @@ impl Captured {
         Ok(Captured { first_line, headers, body: rest.to_vec() })
     }
 
-    /// The body without the line break with which an editor, or `echo`, ends a file. `None` if the
-    /// body does not end with one, or if it was sent: `Content-Length` has another value than the
-    /// length of the shorter body.
+    /// The body without the line break that an editor, or `echo`, adds at the end of a file. `None`
+    /// if the body does not end with a line break, or if `Content-Length` differs from the length
+    /// without it.
     pub(super) fn body_without_line_break(&self) -> Option<&[u8]> {
         let shorter = self.body.strip_suffix(b"\n")?;
         let shorter = shorter.strip_suffix(b"\r").unwrap_or(shorter);
-        // The length of an encoded body is not that of the decoded one.
+        // `Content-Length` of an encoded body is not the length of the decoded body.
         let length = self.headers.get(CONTENT_LENGTH).filter(|_| !self.headers.contains_key(CONTENT_ENCODING));
         let is_length = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.parse() == Ok(shorter.len()));
         length.is_none_or(is_length).then_some(shorter)

@@ -1,4 +1,4 @@
-//! Which settings file a command reads.
+//! Finds the settings file of a command.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::args::ConfigArgs;
 use crate::client::environment;
 
-/// The path of the settings file: `--config`, or else `WXPAY_CONFIG`, or else the next `wxpay.toml`
-/// from the current folder upward.
+/// The path of the settings file: `--config`, or else `WXPAY_CONFIG`, or else the nearest
+/// `wxpay.toml` in the current folder or a folder above it.
 pub(super) fn find(config: &ConfigArgs) -> Option<PathBuf> {
     named(config).or_else(|| next_config_file(&env::current_dir().ok()?))
 }
@@ -17,16 +17,16 @@ pub(super) fn named(config: &ConfigArgs) -> Option<PathBuf> {
     config.config.clone().or_else(environment::config_file)
 }
 
-/// The `wxpay.toml` in a folder, or in the nearest folder above it. A file of another user than the
-/// owner of the folder is skipped: in a folder that all users can write to, such as `/tmp`, it
-/// could send calls to another host.
+/// The `wxpay.toml` in a folder, or in the nearest folder above it. A file is skipped unless it
+/// belongs to the owner of the first folder or to root: in a folder that all users can write to,
+/// such as `/tmp`, a file of another user could send calls to another host.
 fn next_config_file(folder: &Path) -> Option<PathBuf> {
     let owner = owner(folder)?;
     let mut files = folder.ancestors().map(|folder| folder.join("wxpay.toml")).filter(|file| file.is_file());
     files.find(|file| self::owner(file).is_some_and(|of_file| of_file == owner || of_file == 0))
 }
 
-/// The user ID of the owner; 0 where there are none.
+/// The user ID of the owner, or 0 on systems without user IDs.
 fn owner(path: &Path) -> Option<u32> {
     let metadata = path.metadata().ok()?;
     #[cfg(unix)]

@@ -178,7 +178,7 @@ pub(super) fn add(command: clap::Command) -> clap::Command {
         .after_long_help(SECTIONS.join("\n\n"));
     COMMAND_SECTIONS.iter().fold(command, |command, (name, text)| {
         command.mut_subcommand(name, |sub| match *name {
-            // Scripts use the exit codes of these.
+            // Scripts use the exit codes of these commands.
             "req" | "bill" | "certs" => sub.after_help(*text).after_long_help(format!("{text}\n\n{EXIT_CODES}")),
             _ => sub.after_help(*text),
         })

@@ -14,14 +14,14 @@ use clap::{Arg, Command};
 use crate::proto::translate::pairs;
 
 const FILE: &str = include_str!("help.zh.txt");
-/// The heading in the file above clap's own words.
+/// The heading above clap's own words in the file.
 const WORDS: &str = "\n# Words of the library clap\n";
-/// A space of the text after a Chinese character, which [`finish`] does not remove.
+/// Stands for a space that [`finish`] must not remove.
 const SPACE: char = '\u{a0}';
 
 static TEXTS: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| pairs(FILE).collect());
 
-/// The command line with its help in Chinese.
+/// Translates the help of a command line to Chinese.
 pub(super) fn translate(command: Command) -> Command {
     type Set = fn(Command, StyledStr) -> Command;
     let texts: [(Option<StyledStr>, Set); 4] = [
@@ -69,14 +69,16 @@ pub(super) fn finish(rendered: &str) -> String {
     pairs(words).fold(out, |text, (english, chinese)| text.replace(english, chinese))
 }
 
-/// The Chinese of a text, paragraph by paragraph, with a space after each Chinese character.
+/// The Chinese translation of a text, paragraph by paragraph, with a space after each Chinese
+/// character.
 fn spaced(text: &StyledStr) -> StyledStr {
     let text = text.to_string();
     let paragraphs: Vec<String> = text.split("\n\n").map(|paragraph| spread(chinese(paragraph))).collect();
     paragraphs.join("\n\n").into()
 }
 
-/// The Chinese of a section, line by line. Its lines are short and not wrapped.
+/// The Chinese translation of a section, line by line. The lines of a section are short, so they
+/// are not wrapped.
 fn lines(text: &StyledStr) -> StyledStr {
     let text = text.to_string();
     text.split('\n').map(chinese).collect::<Vec<_>>().join("\n").replace(' ', &SPACE.to_string()).into()
@@ -164,7 +166,7 @@ mod tests {
         if cfg!(feature = "sandbox") {
             assert!(unused.is_empty(), "entries without a text: {unused:#?}");
         }
-        // The headings and the exit codes, whose lines are all prose.
+        // Each heading and each exit code must have a translation.
         for line in lines
             .iter()
             .filter(|line| line.ends_with(':') || line.starts_with("  ") && line.as_bytes()[2].is_ascii_digit())

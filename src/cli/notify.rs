@@ -39,7 +39,7 @@ pub(super) fn run(config: &ConfigArgs, arguments: &Notify) -> Result<(), Failure
     output::check(output::body(notification.to_string().as_bytes()))
 }
 
-/// Verifies a notification of APIv2, which is its body alone.
+/// Verifies an APIv2 notification, which consists only of its body.
 fn verify_v2(client: &Client, body: &[u8]) -> Result<Value, Error> {
     let notification = client.notifications_v2()?.verify(body.trim_ascii())?;
     Ok(match notification.resource() {

@@ -46,7 +46,7 @@ pub(super) const WARNING: &str = "33";
 pub(super) const SUCCESS: &str = "32";
 pub(super) const DIM: &str = "2";
 
-/// A text in a style, if the stream is a terminal with colours (or as `--color` sets).
+/// Applies a style to a text if the stream is a terminal with colours. `--color` overrides this.
 pub(super) fn styled(text: &str, style: &str, stream: &impl RawStream) -> String {
     match AutoStream::choice(stream) {
         ColorChoice::Never => text.to_owned(),
@@ -54,7 +54,7 @@ pub(super) fn styled(text: &str, style: &str, stream: &impl RawStream) -> String
     }
 }
 
-/// Prints text with ANSI sequences, which are removed where the stream has no colours.
+/// Prints text with ANSI sequences. They are removed if the stream has no colours.
 pub(super) fn styled_text(text: &str, is_output: bool) {
     let _ = match is_output {
         true => AutoStream::auto(io::stdout()).write_all(text.as_bytes()),

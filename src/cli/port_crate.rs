@@ -50,7 +50,7 @@ pub(super) fn run(args: &Port, folder: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Nothing is overwritten.
+/// Fails if the folder is not empty, so that nothing is overwritten.
 fn check_empty(folder: &Path) -> Result<(), Failure> {
     match std::fs::read_dir(folder).map(Iterator::count) {
         Ok(0) => Ok(()),

@@ -1,4 +1,4 @@
-//! The output of `wxpay port`: formatted Rust, and the list of what was not converted.
+//! The output of `wxpay port`: formatted Rust, and the list of the pieces that were not converted.
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use crate::port::Left;
 
-/// How much of a piece's PHP the list shows, in characters.
+/// The maximum length of the PHP of a piece in the list, in characters.
 const MAX_SHOWN: usize = 100;
 
 /// The time limit of rustfmt, which takes very long for deeply nested code.
 const RUSTFMT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often it is checked whether rustfmt has finished.
+/// The interval between the checks whether rustfmt has finished.
 const RUSTFMT_POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// A piece that was not converted, as a line of the list.
@@ -33,7 +33,7 @@ fn shortened(php: &str) -> String {
 pub(super) fn formatted(rust: String) -> String {
     let child = Command::new("rustfmt")
         .args(["--edition", "2024"])
-        // Away from the settings of a project in the current folder.
+        // The rustfmt settings of a project in the current folder must not apply.
         .current_dir(std::env::temp_dir())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -42,8 +42,8 @@ pub(super) fn formatted(rust: String) -> String {
     let Ok(mut child) = child else { return rust };
     let (Some(mut input), Some(mut output)) = (child.stdin.take(), child.stdout.take()) else { return rust };
     let text = rust.clone();
-    // On separate threads: rustfmt may write before it has read everything, and either pipe may
-    // fill up.
+    // Separate threads write and read: rustfmt may write before it has read everything, and either
+    // pipe may fill up.
     std::thread::spawn(move || input.write_all(text.as_bytes()));
     let reader = std::thread::spawn(move || {
         let mut text = String::new();

@@ -165,7 +165,8 @@ pub(super) enum SandboxControl {
 }
 
 impl SandboxControl {
-    /// The name and the fields of the control call; `None` for a command that makes none.
+    /// The name and the fields of the control call; `None` for a command that does not make a
+    /// control call.
     pub(super) fn request(&self) -> Result<Option<(&'static str, Value)>, Failure> {
         let request = match self {
             SandboxControl::Pay { out_trade_no } => ("pay", json!({ "out_trade_no": out_trade_no })),

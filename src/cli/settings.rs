@@ -46,7 +46,7 @@ pub(super) fn catalog(config: &ConfigArgs) -> Result<Option<Catalog>, Failure> {
     Ok(load(config, Settings::default())?.catalog()?)
 }
 
-/// The message names the file or the variable, so it needs no advice on where settings are.
+/// Omits the advice on where settings are, because the message names the file or the variable.
 fn usage(error: Error) -> Failure {
     Failure::usage(error.message())
 }

@@ -66,7 +66,7 @@ fn sign_request(
     Ok(header.header_value())
 }
 
-/// A nonce of the arguments.
+/// Checks the nonce of the arguments: it must consist of ASCII letters and digits.
 pub(super) fn checked_nonce(nonce: &str) -> Result<&str, Failure> {
     if nonce.is_empty() || !nonce.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Err(Failure::usage("--nonce contains characters other than letters and digits"));

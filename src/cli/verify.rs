@@ -23,8 +23,8 @@ use crate::proto::signing_mistakes::{self, SignedParts};
 use crate::proto::signing_string::{self, Authorization};
 use crate::proto::verify::{self, MAX_CLOCK_OFFSET, Signed};
 
-/// The lengths of signatures: by a key of 2048 bits, which all keys of WeChat Pay have, to one of
-/// 4096 bits.
+/// The valid lengths of a signature, in bytes: from keys of 2048 bits, the length of all keys of
+/// WeChat Pay, to keys of 4096 bits.
 const SIGNATURE_LENGTHS: RangeInclusive<usize> = 256..=512;
 
 pub(super) fn run(config: &ConfigArgs, arguments: &Verify) -> Result<(), Failure> {
@@ -130,7 +130,7 @@ fn response(client: &Client, file: &[u8]) -> Result<String, Failure> {
         return Ok(valid());
     };
     let Some(key) = client.inner.platform_keys.known_key(serial) else {
-        // No signature was compared.
+        // The platform key is not available, so no signature was compared.
         return Err(Failure::usage(format!("the signature cannot be verified: {reason}")));
     };
     let is_valid = |body: &[u8]| {
@@ -152,11 +152,11 @@ fn response(client: &Client, file: &[u8]) -> Result<String, Failure> {
     }
 }
 
-/// The signature of a response, and the message that it covers: that of the body, or that of the
-/// digest of an overseas statement, with which the body is compared.
+/// The signature of a response, and the message that it covers. The message contains the body. For
+/// an overseas statement, it contains the digest of the body, which is compared with the body.
 fn signed<'a>(captured: &'a Captured, body: &[u8], signed_at: i64) -> Result<Signed<'a>, String> {
     let headers = &captured.headers;
-    // A refusal is signed over its body.
+    // The signature of a refusal covers its body.
     let is_refusal = captured.first_line.split(' ').nth(1).is_some_and(|status| !status.starts_with('2'));
     if is_refusal || !headers.contains_key(verify::STATEMENT_SHA1) {
         return verify::check_headers(headers, body, signed_at);
@@ -204,7 +204,7 @@ fn merchant_key(settings: &Settings) -> Result<Option<PublicKey>, Failure> {
     Ok(Some(PrivateKey::from_pem(setting)?.public_key()))
 }
 
-/// Decodes a signature, which must have the length of one.
+/// Decodes a signature and checks its length.
 fn decode(signature: &str) -> Result<Vec<u8>, Failure> {
     let signature = BASE64_STANDARD.decode(signature.trim()).map_err(|_| {
         invalid("it is not base64: a + can have become a space, and a line break or the end can be missing")
@@ -219,7 +219,7 @@ fn decode(signature: &str) -> Result<Vec<u8>, Failure> {
     )))
 }
 
-/// Mentions that the service or a client would refuse a message of this time.
+/// Prints a note if a message with this time is too old, or too far ahead, to be accepted.
 fn note_age(signed_at: i64) {
     let age = clock::now().saturating_sub(signed_at);
     if age < -MAX_CLOCK_OFFSET {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::error::Error;
 use crate::proto::similar::similar;
 
-/// All variables that are read. The command `wxpay` reads `WXPAY_LANG`, in `translate.rs`.
+/// All variables that this crate reads. The command `wxpay` reads `WXPAY_LANG`, in `translate.rs`.
 const VARIABLES: &[&str] = &[
     "WXPAY_CONFIG",
     "WXPAY_MCHID",

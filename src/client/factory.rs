@@ -41,7 +41,8 @@ impl Client {
     ///   none
     /// - `timeout`, `connect_timeout`: the time limits in seconds; the defaults are 30 and 10; 0
     ///   for no limit
-    /// - `keep_warm`: how many seconds a connection is kept ready after a call; 0 for never
+    /// - `keep_warm`: the number of seconds for which a connection is kept ready after a call; 0
+    ///   for never
     /// - `retry`: the number of retries, by default 0, or an object with `times` and `pause` in
     ///   seconds
     /// - `proxy`: a URL, or an object with `http`, `https` and `no`

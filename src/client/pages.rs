@@ -126,15 +126,15 @@ impl fmt::Debug for Pages {
     }
 }
 
-/// Whether the `offset` of a list is, or may be, the number of a page, from 0, instead of that of a
-/// row. Source: WeChat Pay, the documentation of favor stocks, coupons of users, gift activities and
-/// partnerships. Other lists of marketing are included, because their pages were not compared.
+/// Whether the `offset` of a list is, or may be, a page number, from 0, instead of a row number.
+/// Source: WeChat Pay, the documentation of favor stocks, coupons of users, gift activities and
+/// partnerships. The other lists of marketing are included, because they were not compared.
 pub(crate) fn offset_is_page_number(template: &str) -> bool {
     let path = template.trim_start_matches('/');
     path.starts_with("v3/marketing/")
 }
 
-/// Whether pages can be called with this template and these options.
+/// Fails if the list of this template and these options cannot be read by pages.
 fn check(template: &str, options: &Value) -> Result<(), String> {
     if offset_is_page_number(template) {
         return Err("the offset of this list is a page number, from 0: call each page".to_owned());

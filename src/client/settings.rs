@@ -1,8 +1,9 @@
 //! The settings of a client in a TOML file and in environment variables, from the text to the
 //! [`ClientBuilder`] (feature `settings`).
 //!
-//! Each layer of settings has this type: the file, the environment, and the arguments of a command
-//! of `wxpay`. Each is laid over the one before. `wxpay doctor` examines the same type.
+//! The settings have three layers: the file, the environment, and the arguments of a `wxpay`
+//! command. Each layer is a [`Settings`] and overrides the layer before it. `wxpay doctor` examines
+//! the same type.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -57,7 +58,7 @@ pub(crate) struct Settings {
     #[serde(deserialize_with = "non_empty")]
     pub(crate) root_certificate: Option<String>,
     pub(crate) merchant: Option<MerchantIdentity>,
-    /// The path of a catalogue that replaces the built-in one, also with `file://`.
+    /// The path of a catalogue that replaces the built-in one, with or without `file://`.
     #[serde(deserialize_with = "non_empty")]
     pub(crate) catalog: Option<String>,
     /// The platform keys by their ID.
@@ -65,7 +66,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// The catalogue that these settings name; `None` for the built-in one.
+    /// Reads the catalogue of the setting `catalog`. `None` means the built-in one.
     #[cfg(feature = "catalog")]
     pub(crate) fn catalog(&self) -> Result<Option<Catalog>, Error> {
         self.catalog.as_deref().map(|path| Catalog::from_path(file_path(path).unwrap_or(path))).transpose()
@@ -107,7 +108,8 @@ impl Settings {
         })
     }
 
-    /// These settings, with those of `upper` over them. The platform keys of both are kept.
+    /// Overrides these settings with those of `upper`. The platform keys of both are kept; if both
+    /// contain the same ID, the key of `upper` is used.
     pub(crate) fn overlay(mut self, upper: Settings) -> Settings {
         self.certs.extend(upper.certs);
         Settings {
@@ -199,7 +201,7 @@ impl Settings {
         }
     }
 
-    /// Reports in the log what is wrong without being an error.
+    /// Logs a warning for each problem that is not an error.
     pub(crate) fn with_warnings(self) -> Self {
         if let Some(warning) = self.private_key_permissions() {
             trace::setting(&warning);
@@ -207,7 +209,7 @@ impl Settings {
         self
     }
 
-    /// How many settings are given.
+    /// The number of settings that are given.
     #[cfg(feature = "cli")]
     pub(crate) fn count(&self) -> usize {
         [
@@ -272,7 +274,7 @@ pub(crate) fn file_path(setting: &str) -> Option<&str> {
 }
 
 /// The message for a settings file that cannot be parsed. The parser's own message quotes values,
-/// which may be keys, so it is shown only where it names nothing but settings.
+/// which may be keys, so it is shown only if it contains no values.
 fn invalid_file(path: &Path, text: &str, error: &toml::de::Error) -> Error {
     let line = error.span().map_or(1, |span| 1 + text.get(..span.start).unwrap_or_default().matches('\n').count());
     let reason = match error.message() {
@@ -287,7 +289,7 @@ fn invalid_file(path: &Path, text: &str, error: &toml::de::Error) -> Error {
     Error::config(format!("the settings file {}, line {line}: {reason}", path.display()))
 }
 
-/// An empty text counts as missing.
+/// Reads a string. An empty string counts as missing.
 fn non_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = String::deserialize(deserializer)?;
     Ok(Some(text).filter(|text| !text.is_empty()))
@@ -309,7 +311,8 @@ fn keep_warm<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Durati
     setting("keep_warm", deserializer, options::seconds)
 }
 
-/// Reads a value as the option of a call with the same form, so that both have the same messages.
+/// Reads a setting with the function that reads the call option of the same form, so that both have
+/// the same messages.
 fn setting<'de, D: Deserializer<'de>, T>(
     name: &str,
     deserializer: D,

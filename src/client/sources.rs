@@ -41,8 +41,8 @@ impl Client {
     ///
     /// # Errors
     /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read, if a
-    /// setting is unknown, or as [`ClientBuilder::build`]. The message names the line, and no
-    /// value.
+    /// setting is unknown, or as [`ClientBuilder::build`]. The message contains the line number,
+    /// but no values.
     #[cfg_attr(docsrs, doc(cfg(feature = "settings")))]
     pub fn from_file(path: impl AsRef<Path>) -> Result<Client, Error> {
         ClientBuilder::from_file(path)?.build()

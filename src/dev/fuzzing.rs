@@ -148,7 +148,8 @@ pub fn multipart(data: &[u8]) {
     );
 }
 
-/// `wxpay port` of any text ends with a program or with messages.
+/// Converts any text with `wxpay port`. The result is a program with `fn main()`, or error
+/// messages.
 #[cfg(feature = "cli")]
 pub fn port(data: &[u8]) {
     let php = String::from_utf8_lossy(data);

@@ -23,8 +23,8 @@ const MAX_WAIT: Duration = Duration::from_secs(15);
 
 /// Extracts an authentic notification in a handler whose state contains a [`NotificationVerifier`].
 /// If the request is rejected, the response is [`Reply::to`], and the handler is not called. A
-/// handler that takes a `Result<Notification, Handled>` is called also then. [`Handled::outcome`]
-/// returns the reason, which the response omits.
+/// handler that takes a `Result<Notification, Handled>` is called in this case, too.
+/// [`Handled::outcome`] returns the reason, which the response omits.
 impl<S> FromRequest<S> for Notification
 where
     NotificationVerifier: FromRef<S>,

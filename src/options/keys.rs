@@ -61,7 +61,7 @@ pub struct Options {
     pub(crate) catalog: CatalogOptions,
     pub(crate) sink: Option<Sink>,
     pub(crate) progress: Option<Progress>,
-    /// How the file in the sink is checked.
+    /// The check of the file in the sink.
     pub(crate) file_check: Option<Slot<FileCheck>>,
     /// The first error in the options. The verb reports it before anything is sent.
     pub(super) error: Option<Error>,

@@ -31,7 +31,8 @@ impl Decimal {
         Ok(Decimal { value: if text.starts_with('-') { -value } else { value }, scale })
     }
 
-    /// The value with more digits after the point.
+    /// The value as an integer with `scale` digits after the point. `scale` is not less than that
+    /// of the number.
     fn scaled(self, scale: u32) -> Result<i128, Fatal> {
         let factor = 10_i128.checked_pow(scale.saturating_sub(self.scale));
         factor.and_then(|factor| self.value.checked_mul(factor)).ok_or_else(too_large)
@@ -61,8 +62,8 @@ fn operands(a: &str, b: &str, scale: i64) -> Result<(Decimal, Decimal, u32), Fat
 /// `bcadd($a, $b, $scale)`
 ///
 /// # Errors
-/// Fails if an operand is not a number, or if a number has too many digits, as do the other
-/// functions.
+/// Fails if an operand is not a number, if a number has too many digits, or if the scale is not
+/// from 0 to 1000.
 pub fn bcadd(a: &str, b: &str, scale: i64) -> Result<String, Fatal> {
     let (a, b, scale) = operands(a, b, scale)?;
     let common = a.scale.max(b.scale);
@@ -94,7 +95,7 @@ pub fn bcmul(a: &str, b: &str, scale: i64) -> Result<String, Fatal> {
 /// `bcdiv($a, $b, $scale)`
 ///
 /// # Errors
-/// See [`bcadd`]. Division by zero is an error as well.
+/// See [`bcadd`]. Division by zero fails, too.
 pub fn bcdiv(a: &str, b: &str, scale: i64) -> Result<String, Fatal> {
     let (a, b, scale) = operands(a, b, scale)?;
     if b.value == 0 {

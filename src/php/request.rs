@@ -59,7 +59,7 @@ impl Request {
     }
 
     /// Returns the value of a header as a string, or null if it is missing. The case of the name
-    /// does not matter. Equal headers are joined by `", "`, as PHP does.
+    /// does not matter. Several headers with this name are joined by `", "`, as in PHP.
     #[must_use]
     pub fn header(&self, name: &str) -> Value {
         let values: Vec<_> =
@@ -86,7 +86,7 @@ impl fmt::Debug for Request {
     }
 }
 
-/// A response: what `echo`, `header()` and `http_response_code()` send. Clones are the same
+/// The response that `echo`, `header()` and `http_response_code()` write. Clones share the
 /// response. It converts into `http::Response<Bytes>`.
 ///
 /// ```
@@ -167,8 +167,8 @@ impl Output {
     }
 }
 
-/// The status of a line such as `HTTP/1.1 404 Not Found`, read as PHP reads it: the digits after
-/// the first spaces. 200 without a space, 0 without digits.
+/// The status of a line such as `HTTP/1.1 404 Not Found`, as PHP reads it: the digits after the
+/// first spaces. The result is 200 without a space, and 0 without digits.
 fn status_of(line: &str) -> i64 {
     let Some((_, rest)) = line.split_once(' ') else { return 200 };
     let rest = rest.trim_start();

@@ -1,6 +1,7 @@
 //! Metrics of calls (feature `metrics`), for the recorder that the program installs with the crate
-//! `metrics`. Names, units and labels are those of OpenTelemetry where it has them. The labels
-//! contain no value of a variable. A value that the caller formats into the path is part of it.
+//! `metrics`. Names, units and labels are those of OpenTelemetry, as far as it defines them. The
+//! labels do not contain values of variables. A value that the caller formats into the path is part
+//! of the label `url.template`.
 //!
 //! `transport/open_connections.rs` counts the connections.
 //!
@@ -29,7 +30,7 @@ pub(crate) fn describe() {
     describe_gauge!(OPEN_CONNECTIONS, Unit::Count, "The open connections to WeChat Pay");
 }
 
-/// Records how long a request was signed, with the time in a signer of the caller's.
+/// Records the time to sign a request, including the time in the caller's signer.
 pub(crate) fn signed(duration: Duration) {
     histogram!(SIGNING).record(duration);
 }
@@ -52,7 +53,7 @@ impl ActiveCall {
         ActiveCall { started: Instant::now(), labels }
     }
 
-    /// Records the result. A call whose future is dropped has none.
+    /// Records the result. A call whose future is dropped has no result.
     pub(crate) fn end(self, result: &Result<Response, Error>) {
         let mut labels = self.labels.clone();
         if let Some(error_type) = error_type(result) {
@@ -61,7 +62,7 @@ impl ActiveCall {
         let response = match result {
             Ok(response) => Some(response),
             Err(error) => {
-                // An unverified code may be any text.
+                // An unverified code can be any text, so it does not become a label.
                 let code = error.code().filter(|_| error.is_verified());
                 labels.extend(code.map(|code| Label::new("wechatpay.code", code.to_owned())));
                 error.response()

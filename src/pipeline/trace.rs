@@ -1,6 +1,6 @@
 //! `tracing`: one span for each call, with OpenTelemetry's attributes of HTTP clients, and events
-//! for what an operator should know. They contain no body, header or value of a variable. The path
-//! is the template, also in `url.full`, since values in it may be personal.
+//! that an operator should know about. They do not contain bodies, headers or values of variables.
+//! The path is the template, also in `url.full`, because values in a path can be personal.
 //!
 //! ```text
 //! span  wechatpay.call
@@ -20,8 +20,8 @@
 //!
 //! With the feature `metrics`, `metrics.rs` records the same calls.
 //!
-//! Numbers are `i64`, the integer type of OpenTelemetry: `tracing-opentelemetry` exports others as
-//! text.
+//! Numbers are `i64`, the integer type of OpenTelemetry: `tracing-opentelemetry` exports other
+//! integer types as text.
 //!
 //! Source: OpenTelemetry, "Semantic conventions for HTTP spans", with one span for the whole call.
 
@@ -141,7 +141,7 @@ pub(crate) fn refused_notification(error: &Error) {
     }
 }
 
-/// Reports a mistake in the settings that is not an error.
+/// Logs a problem in the settings that is not an error.
 #[cfg(feature = "settings")]
 pub(crate) fn setting(warning: &str) {
     warn!(target: TARGET, "{warning}");

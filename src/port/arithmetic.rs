@@ -7,7 +7,7 @@ use super::syntax::{children, field};
 use super::text::indent;
 use super::value::{Bond, Expr, Form, Type};
 
-/// How many operators of one sum are written in one expression.
+/// The maximum number of operators in one expression. Longer sums are split into statements.
 const MAX_OPERATORS: usize = 16;
 
 impl<'t> Porter<'t> {
@@ -57,7 +57,7 @@ impl<'t> Porter<'t> {
         Expr::new(code, Type::Int).bond(Bond::Loose)
     }
 
-    /// `$a + $b - $c`, without recursion along the chain.
+    /// Converts `$a + $b - $c` without recursion along the chain.
     pub(super) fn arithmetic(&mut self, node: Node<'t>) -> Expr {
         let (mut steps, mut first) = (Vec::new(), node);
         while first.kind() == "binary_expression" {
@@ -75,7 +75,7 @@ impl<'t> Porter<'t> {
         let name = if steps.len() > MAX_OPERATORS { self.fresh_word("sum") } else { String::new() };
         for (number, (node, operator, right)) in steps.into_iter().rev().enumerate() {
             if number > 0 && number % MAX_OPERATORS == 0 {
-                // A longer sum is written in several statements.
+                // A longer sum is split into several statements.
                 let ty = if e.ty == Type::Int { ": i64" } else { "" };
                 before.push(format!("let {name}{ty} = {};\n", e.owned()));
                 e = Expr::place(name.clone(), e.ty.clone()).small(e.small);
@@ -86,7 +86,7 @@ impl<'t> Porter<'t> {
         if before.is_empty() {
             return e;
         }
-        // In parentheses, because `json!` takes braces for an object.
+        // The parentheses are needed because `json!` parses braces as an object.
         let code = format!("({{\n{}\n}})", indent(&format!("{}{}", before.concat(), e.code)));
         Expr { code, ..e }.bond(Bond::Tight)
     }

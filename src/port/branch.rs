@@ -21,7 +21,7 @@ impl<'t> Porter<'t> {
             let alternatives: Vec<Node<'t>> = node.children_by_field_name("alternative", &mut cursor).collect();
             for alternative in alternatives {
                 let body = field(alternative, "body");
-                // `else if` is `elseif`.
+                // `else if` is converted like `elseif`.
                 let chained = body.filter(|body| alternative.kind() == "else_clause" && body.kind() == "if_statement");
                 let parts = chained.unwrap_or(alternative);
                 match (alternative.kind(), field(parts, "condition"), field(parts, "body")) {
@@ -214,7 +214,7 @@ impl<'t> Porter<'t> {
         "return Ok(true);".to_owned()
     }
 
-    /// `exit` and `die`, with what they print.
+    /// Converts `exit` and `die`, and the text that they print.
     pub(super) fn exit(&mut self, node: Node<'t>, status: Option<Node<'t>>) -> String {
         if self.frame().class.is_some() && !self.is_printing() {
             let why = "exit ends the request in PHP and the whole process here: return, or give back an error";
@@ -235,10 +235,11 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// `exit` in a handler: the response is what was printed.
+    /// Converts `exit` in a handler: the function returns the response with the text that it
+    /// printed.
     fn end_of_request(&mut self, node: Node<'t>, status: Option<Expr>) -> String {
         let printed = match status {
-            // The exit code of a process is not printed.
+            // `exit` does not print an integer: it is the exit code of the process.
             None | Some(Expr { ty: Type::Int, .. }) => String::new(),
             Some(text) if matches!(text.ty, Type::Text | Type::Body) => format!("{}\n", self.printed(node, vec![text])),
             Some(_) => {

@@ -299,7 +299,8 @@ impl<'t> Porter<'t> {
                 let own = if *error == Type::BoxError { self.of_own(&class) } else { Own::None };
                 match (self.kinds_of(&class), &mut caught) {
                     (Some(None), _) if class == "throwable" => caught = Caught::All,
-                    // Each error of the crate is an exception in PHP.
+                    // All errors of the crate are exceptions in PHP, so `catch (\Error $e)` does
+                    // not catch them.
                     (Some(None), Caught::Kinds(..)) if class == "error" => {
                         if *error == Type::BoxError {
                             caught = Caught::Fatal;
@@ -395,7 +396,7 @@ impl<'t> Porter<'t> {
         (rust, out)
     }
 
-    /// Returns an error that no arm catches.
+    /// The code that returns an error that no arm catches.
     fn passed_on(&mut self, rust: &str, error: &Type) -> String {
         if *error == Type::BoxError {
             self.try_any()

@@ -78,7 +78,7 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// `->$method($options)`: any verb that is not asynchronous.
+    /// Converts `->$method($options)`, where the method is any synchronous verb.
     fn call_by_name(&mut self, node: Node<'t>, object: Node<'t>, name: Node<'t>) -> Expr {
         let chain = match self.chained(object) {
             Ok(chain) if chain.ty == Type::Chain => chain,

@@ -307,7 +307,7 @@ impl<'t> Porter<'t> {
         Some(true)
     }
 
-    /// Whether a new variable is an array that keeps a named key.
+    /// Whether a new variable is an array with a named key that is never removed.
     pub(super) fn is_json_object(&mut self, name: &str, right: Option<Node<'t>>) -> bool {
         let array = right.map(bare).filter(|right| right.kind() == "array_creation_expression");
         let named = array.map(children).unwrap_or_default().into_iter().any(|item| {

@@ -33,7 +33,7 @@ pub(super) fn assigned_after(statements: &[Node<'_>], php: &str) -> (HashSet<Str
     (walk.named(&state.unwrap_or_default()), walk.found_names())
 }
 
-/// A set of variables, as bits at their numbers: it is copied for each branch.
+/// A set of variables, with one bit for each. The bits make copies cheap; each branch needs a copy.
 #[derive(Clone, Default)]
 struct Names(Vec<u64>);
 
@@ -397,8 +397,8 @@ fn has_break(node: Node<'_>) -> bool {
     }
 }
 
-/// The variables that are set to something else than small literals, or counted in other than small
-/// steps, so that they may leave 64 bits.
+/// The variables whose values may exceed 64 bits: they are set to a value other than a small
+/// literal, or are changed by more than a small step.
 pub(super) fn not_counters<'a>(body: &[Node<'_>], php: &'a str) -> HashSet<&'a str> {
     let small = |node: Node<'_>| node.kind() == "integer" && text(node, php).len() < 10;
     let mut found = HashSet::new();

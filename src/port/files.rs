@@ -1,5 +1,5 @@
-//! The files of a translation. Several files are joined to one text, so that classes, functions and
-//! types of all of them are known everywhere.
+//! The files of a translation. Several files are joined into one text, so that the code of each
+//! file can use the classes, functions and types of all files.
 
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -17,19 +17,20 @@ pub(super) struct Files {
 struct File {
     name: String,
     module: String,
-    /// Its first byte and its first line in the joined text.
+    /// The position of its first byte, and its first line, in the joined text.
     at: usize,
     line: usize,
     aliases: HashMap<String, String>,
 }
 
 impl Files {
-    /// One file, which becomes a whole program.
+    /// A single file, which becomes a complete program.
     pub(super) fn single() -> Self {
         Files { files: vec![File::new(String::new(), "program".to_owned(), 0, 1)], is_crate: false }
     }
 
-    /// The text of several files, given with their names. Fails with their syntax errors.
+    /// Joins several files, given with their names, and returns the joined text. Fails with the
+    /// syntax errors of the files.
     pub(super) fn joined(given: &[(String, String)]) -> Result<(Self, String), String> {
         let (mut files, mut text, mut errors) = (Vec::new(), String::new(), Vec::new());
         let (mut taken, mut line) = (HashSet::from(["main".to_owned(), "yours".to_owned()]), 1);
@@ -64,12 +65,13 @@ impl Files {
         }
     }
 
-    /// The class that `use` gives a name, in lower case, in the file at a position.
+    /// The class for which `use` declares a name, in the file at a position. The name is in lower
+    /// case.
     pub(super) fn alias(&self, name: &str, at: usize) -> Option<&String> {
         self.files.get(self.number(at))?.aliases.get(name)
     }
 
-    /// The number of the file at a position.
+    /// The number of the file that contains a position.
     pub(super) fn number(&self, at: usize) -> usize {
         self.files.partition_point(|file| file.at <= at).saturating_sub(1)
     }
@@ -86,12 +88,12 @@ impl Files {
         self.files.get(number).map_or("", |file| &file.name)
     }
 
-    /// The positions at which the files begin.
+    /// The positions at which the files start.
     pub(super) fn starts(&self) -> impl Iterator<Item = usize> {
         self.files.iter().map(|file| file.at)
     }
 
-    /// A line of the joined text, at a position, as a line of its file.
+    /// Converts the line of a position in the joined text to a line of its file.
     pub(super) fn line(&self, line: usize, at: usize) -> usize {
         let first = self.files.get(self.number(at)).map_or(1, |file| file.line);
         (line + 1).saturating_sub(first)
@@ -104,7 +106,8 @@ impl File {
     }
 }
 
-/// A name for the module of a file: that of the file, with those of its folders if it is taken.
+/// An unused name for the module of a file: the file name, with the names of its folders in front
+/// if it is taken.
 fn module_name(path: &str, taken: &mut HashSet<String>) -> String {
     let path = path.strip_suffix(".php").unwrap_or(path);
     let mut parts = path.rsplit(['/', '\\']).filter(|part| !part.is_empty() && !part.starts_with('.'));

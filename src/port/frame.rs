@@ -55,11 +55,11 @@ pub(super) enum Kind {
 /// The additional data of a function that handles notifications.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Handler {
-    /// The parameter that contains the request of a framework.
+    /// The parameter that contains the framework's request.
     pub(super) parameter: Option<String>,
-    /// The call of `Rsa::verify`.
+    /// The position of the call of `Rsa::verify`.
     pub(super) verify: usize,
-    /// It returns what it printed, not a value of its own.
+    /// Whether the response is the printed text, and not the returned value.
     pub(super) is_printing: bool,
 }
 

@@ -1,6 +1,6 @@
 //! Handlers of notifications: code that verifies a request of WeChat Pay by hand becomes a function
-//! over a request, which returns the response. It is converted like this only if all that it reads
-//! of the request is known, and only the function itself answers.
+//! that takes the request and returns the response. This requires that all its uses of the request
+//! are known, and that no other function writes to the response.
 
 use std::rc::Rc;
 
@@ -28,7 +28,7 @@ enum Source {
 }
 
 impl<'t> Porter<'t> {
-    /// The handler that a function is; `None` if it is none, or not for certain.
+    /// The handler data of a function. `None` if the function is not certainly a handler.
     pub(super) fn handler_of(&self, function: Node<'t>) -> Option<Rc<Handler>> {
         if !self.marks.verifies {
             return None;
@@ -66,7 +66,7 @@ impl<'t> Porter<'t> {
         if self.writes_server(function) {
             return None;
         }
-        // A call by other code has no request to give.
+        // A function that other code calls is not a handler: the caller has no request to pass.
         let own = field(function, "name").map(|name| self.text(name).to_lowercase());
         let is_called = own.is_some_and(|name| self.marks.calls(&name));
         if is_called || scan.answers && scan.returns || self.others_answer(function) {
@@ -78,7 +78,7 @@ impl<'t> Porter<'t> {
         Some(Handler { parameter, verify: call.start_byte(), is_printing: !scan.returns })
     }
 
-    /// Whether other functions of the file print or end the request.
+    /// Whether another function of the file prints, sets headers, or ends the request.
     fn others_answer(&self, handler: Node<'t>) -> bool {
         let mut root = handler;
         while let Some(parent) = root.parent() {
@@ -111,8 +111,8 @@ impl<'t> Porter<'t> {
             && field(node, "scope").is_some_and(|scope| self.class(scope) == format!("wechatpay\\{class}"))
     }
 
-    /// The part of the request that a value is: directly, or by a variable with one assignment
-    /// that is executed before the value is read.
+    /// The part of the request that a value contains. The value reads it directly, or through a
+    /// variable with one assignment, which is executed before the value is read.
     fn value_source(&self, node: Node<'t>, body: Node<'t>, request: Option<&str>, depth: usize) -> Option<Source> {
         let node = bare(node);
         if let Some(source) = self.source(node, request) {
@@ -122,7 +122,7 @@ impl<'t> Porter<'t> {
             "cast_expression" if field(node, "type").is_some_and(|ty| self.text(ty).contains("string")) => {
                 self.value_source(field(node, "value")?, body, request, depth)
             }
-            // `$value ?? ''`: an empty value is not verified.
+            // `$value ?? ''` is accepted, because the verification of an empty value fails.
             "binary_expression" if field(node, "operator").is_some_and(|one| self.text(one) == "??") => {
                 let other = self.text(bare(field(node, "right")?));
                 let empty = matches!(other, "''" | "\"\"" | "null");
@@ -143,10 +143,10 @@ impl<'t> Porter<'t> {
     }
 
     /// The value of the variable that is read at `node`, if only one statement writes it. The block
-    /// of the statement has to contain `node`, so that no branch skips the statement.
+    /// of the statement must contain `node`, so that no branch skips the statement.
     fn only_value(&self, node: Node<'t>, name: &str, body: Node<'t>) -> Option<Node<'t>> {
         let mut found = None;
-        // Each node, and whether it is in a function or a class of the body.
+        // Each node, and whether it is inside a nested function or class.
         let mut stack = vec![(body, false)];
         while let Some((one, inner)) = stack.pop() {
             match variable(one, self.php) {
@@ -220,13 +220,13 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// Whether the variables of a `foreach` are references.
+    /// Whether a `foreach` assigns its variables by reference.
     fn has_reference(&self, parts: &[Node<'t>]) -> bool {
         let mut heads = parts.iter().filter(|part| matches!(part.kind(), "by_ref" | "pair"));
         heads.any(|part| self.text(*part).contains('&'))
     }
 
-    /// Whether a function of the file writes `$_SERVER`, which all functions read.
+    /// Whether any code writes `$_SERVER`, which all functions share, or uses `$GLOBALS`.
     fn writes_server(&self, function: Node<'t>) -> bool {
         let mut root = function;
         while let Some(parent) = root.parent() {
@@ -313,12 +313,13 @@ impl<'t> Porter<'t> {
         })
     }
 
-    /// Whether the function that is being converted is a handler that returns what it prints.
+    /// Whether the function that is being converted is a handler whose response is the printed
+    /// text.
     pub(super) fn is_printing(&mut self) -> bool {
         self.frame().handler.as_ref().is_some_and(|handler| handler.is_printing)
     }
 
-    /// `header()` and `http_response_code()` in a handler.
+    /// Converts `header()` and `http_response_code()` in a handler.
     pub(super) fn sent(&mut self, name: &str, given: &[Node<'t>]) -> Option<Expr> {
         if !self.is_printing() {
             return None;
@@ -363,18 +364,18 @@ fn answer(porter: &Porter<'_>, node: Node<'_>) -> Option<Answer> {
     }
 }
 
-/// The statements of a function that decide whether it is a handler.
+/// The properties of a function that decide whether it is a handler.
 struct Scan<'t> {
     /// The calls of `Rsa::verify`.
     verified: Vec<Node<'t>>,
-    /// It prints, sets headers, or ends the request.
+    /// Whether it prints, sets headers, or ends the request.
     answers: bool,
-    /// It returns a value.
+    /// Whether it returns a value.
     returns: bool,
 }
 
 impl<'t> Scan<'t> {
-    /// `None` if the body has something that a handler cannot have.
+    /// Returns `None` if the body contains code that a handler cannot contain.
     fn new(porter: &Porter<'t>, body: Node<'t>, request: Option<&str>) -> Option<Self> {
         let mut scan = Scan { verified: Vec::new(), answers: false, returns: false };
         // Each node, and whether it is in a loop, a closure, or a `try` with `finally`.
@@ -398,7 +399,7 @@ impl<'t> Scan<'t> {
             match node.kind() {
                 "function_definition" | "class_declaration" | "trait_declaration" | "interface_declaration" => continue,
                 "foreach_statement" | "for_statement" | "while_statement" | "do_statement" => {
-                    // A notification is verified once.
+                    // A handler verifies one notification, so the call is not in a loop.
                     let mut within = vec![node];
                     while let Some(one) = within.pop() {
                         if porter.is_sdk_call(one, "crypto\\rsa", "verify") {
@@ -418,7 +419,7 @@ impl<'t> Scan<'t> {
                 }
                 "return_statement" => scan.returns |= !inner && !children(node).is_empty(),
                 "text_interpolation" if !porter.page_text(node).is_empty() => return None,
-                // Another use of the framework's request.
+                // This use of the framework's request is not known.
                 "variable_name" if request.is_some() && variable(node, porter.php) == request => return None,
                 _ => {}
             }

@@ -116,7 +116,7 @@ pub(super) fn imported(code: &str) -> (String, Vec<&'static str>) {
     (out, helpers)
 }
 
-/// The code without its comments, each of which has its own lines.
+/// The code without its comment lines. Generated code has no comments at the end of a line.
 pub(super) fn without_comments(code: &str) -> String {
     code.lines().filter(|line| !line.trim_start().starts_with("//")).collect()
 }

@@ -44,7 +44,8 @@ pub(super) fn uses(root: Node<'_>, php: &str, files: &Files, left: &[(usize, usi
     let mut found = Vec::new();
     let mut left = left.to_vec();
     left.sort_unstable();
-    // The furthest end of the pieces that begin at one of the first positions.
+    // Replaces the end of each piece with the furthest end of all pieces up to it, for the binary
+    // search below.
     let mut furthest = 0;
     for one in &mut left {
         furthest = furthest.max(one.1);

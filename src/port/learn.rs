@@ -32,7 +32,7 @@ impl Porter<'_> {
     pub(super) fn imply(&mut self, e: &Expr, ty: &Type) -> bool {
         let Some(origin) = e.origin.clone() else { return false };
         // PHP converts a text or a number where a declared type requires it, and the variable keeps
-        // its value. Only the result of a stub has the type that it is converted to.
+        // its value. Therefore such a use determines only the type of a stub's result.
         let is_stub = self.known.stubs.contains_key(&*origin) || self.found.stubs.contains_key(&*origin);
         if !ty.is_object() && !is_stub {
             return false;

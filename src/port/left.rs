@@ -1,5 +1,5 @@
-//! Code that is not converted: it is listed, and the program has a comment and a `todo!` in its
-//! place.
+//! Code that is not converted. It is listed, and the program contains a comment and a `todo!` in
+//! its place.
 
 use tree_sitter::Node;
 
@@ -22,7 +22,7 @@ impl<'t> Porter<'t> {
         self.state.left.push(Left { file, line, why: why.to_owned(), php: php.to_owned(), span, is_stub: false });
         let text = text::comment("//", &format!("PHP, line {line}: {php}"));
         self.state.notes.push(Note { text, span: Some(span) });
-        // Its comments are part of the PHP that is shown.
+        // The comments of the piece are already shown as part of its PHP.
         let mut stack = vec![node];
         while let Some(node) = stack.pop() {
             if node.kind() == "comment" {
@@ -44,17 +44,17 @@ impl<'t> Porter<'t> {
         self.files.line(syntax::line(node), node.start_byte())
     }
 
-    /// The text of a node as it was given.
+    /// The text of a node in the PHP as it was given.
     pub(super) fn original(&self, node: Node<'t>) -> &'t str {
         syntax::text(node, self.source)
     }
 
-    /// Whether the piece as a whole was the last one that was not converted.
+    /// Whether the last piece that was not converted is exactly this node.
     pub(super) fn was_left(&self, node: Node<'t>) -> bool {
         self.state.left.last().is_some_and(|left| left.span == (node.start_byte(), node.end_byte()))
     }
 
-    /// A `todo!` for an expression that was not converted, with a type.
+    /// Records that an expression was not converted, and returns a `todo!` of this type.
     pub(super) fn left_as(&mut self, node: Node<'t>, why: &str, ty: Type) -> Expr {
         let todo = self.note_left(node, why);
         if ty == Type::Unit {

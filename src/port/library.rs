@@ -363,7 +363,7 @@ impl<'t> Porter<'t> {
     }
 }
 
-/// Whether a literal is true, or false, for PHP.
+/// Whether an expression is a literal with this truth value in PHP.
 fn is_literally(e: &Expr, truth: bool) -> bool {
     match (&e.literal, &e.ty) {
         (Some(text), _) => !matches!(text.as_str(), "" | "0") == truth,

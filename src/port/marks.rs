@@ -6,30 +6,32 @@ use tree_sitter::Node;
 
 use super::syntax::{all, children, field, text};
 
-/// Found once for each file, because a search at each use would take the square of its length.
+/// The properties are found once: a search for each use would take quadratic time.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
-    /// Numbers with which a calculation may leave 64 bits.
+    /// Whether the text contains numbers with which a calculation can exceed 64 bits.
     pub(super) has_large_numbers: bool,
-    /// PHP objects without a class, such as `stdClass`, for which `is_array` is false.
+    /// Whether it uses PHP objects without a class, such as `stdClass`. `is_array` is false for
+    /// them.
     pub(super) has_loose_objects: bool,
-    /// Functions that return false in PHP and fail here.
+    /// Whether it calls functions that return false in PHP and return an error in Rust.
     pub(super) may_return_false: bool,
-    /// Reads the code of an exception.
+    /// Whether it reads the code of an exception.
     pub(super) reads_codes: bool,
-    /// Removes elements of arrays.
+    /// Whether it removes elements of arrays.
     pub(super) unsets: bool,
-    /// Reads or answers a request of a web server.
+    /// Whether it reads the request of a web server or writes the response.
     pub(super) answers_requests: bool,
-    /// Flags of `json_encode` in a variable that may have others than those that are carried over.
+    /// Whether it uses flags of `json_encode` that the conversion does not support, or adds flags
+    /// to a variable.
     pub(super) has_unknown_flags: bool,
     /// The classes of exceptions that are thrown, without their namespaces and in lower case.
     pub(super) thrown: BTreeSet<String>,
-    /// Calls `Rsa::verify`, or another method of that name.
+    /// Whether it calls `Rsa::verify`, or another function with that name.
     pub(super) verifies: bool,
     /// The names of the functions and methods that are called, in lower case.
     called: HashSet<String>,
-    /// The places that elements are appended to, as PHP writes them.
+    /// The PHP expressions of the arrays to which elements are appended.
     appended: HashSet<String>,
     /// The positions of the line ends.
     line_ends: Vec<usize>,
@@ -92,7 +94,7 @@ impl Marks {
         }
     }
 
-    /// Whether an element is appended to the place anywhere in the file.
+    /// Whether any code of the text appends an element to this array.
     pub(super) fn appends_to(&self, place: &str) -> bool {
         self.appended.contains(place)
     }

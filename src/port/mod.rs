@@ -106,7 +106,7 @@ pub(crate) struct Ported {
     pub(crate) modules: Vec<Module>,
     /// The pieces that were not converted, in the order of their lines.
     pub(crate) left: Vec<Left>,
-    /// What the file uses of the SDK.
+    /// The uses of the SDK in the file.
     pub(crate) uses: Vec<SdkUse>,
 }
 
@@ -126,7 +126,7 @@ pub(crate) struct Left {
     pub(crate) php: String,
     /// Its start and end, in bytes.
     span: (usize, usize),
-    /// It is in another file, and has a stub.
+    /// Whether it is in another file and has a stub.
     pub(crate) is_stub: bool,
 }
 
@@ -151,21 +151,22 @@ pub(crate) fn port_files(given: &[(String, String)]) -> Result<Ported, String> {
     })
 }
 
-/// The code as the parser takes it.
+/// Prepares the code for the parser: removes a byte order mark, the interpreter line and data at
+/// the end, and adds a missing tag.
 fn prepared(php: &str) -> String {
     let php = php.strip_prefix('\u{feff}').unwrap_or(php);
     let php = match php.split_once('\n') {
         // PHP skips the line that names the interpreter, as it does the line end after a tag.
         Some((first, rest)) if first.starts_with("#!") => format!("<?php ?>\n{rest}"),
         // Documentation and copied pieces often lack the tag. Without it, PHP treats everything as
-        // HTML. It is put on the first line, so that the line numbers do not change.
+        // HTML. The tag is added to the first line, so that the line numbers do not change.
         _ if !php.contains("<?") => format!("<?php {php}"),
         _ => php.to_owned(),
     };
     without_data(&php).to_owned()
 }
 
-/// Nested code is converted recursively, for which the stack of a thread may be too small.
+/// Converts on a thread with a large stack, because nested code is converted recursively.
 fn on_large_stack<T: Send>(convert: impl FnOnce() -> Result<T, String> + Send) -> Result<T, String> {
     std::thread::scope(|scope| {
         let walk = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, convert);
@@ -256,7 +257,7 @@ fn ported(php: &str, mut files: Files) -> Result<Ported, String> {
     }
 }
 
-/// The namespaces, by the position that they begin at. Each file begins without one.
+/// The namespaces and the positions at which they begin. Each file begins without a namespace.
 fn namespaces(root: Node<'_>, php: &str, files: &Files) -> Vec<(usize, String)> {
     let mut found = syntax::namespaces(root, php);
     found.extend(files.starts().map(|at| (at, String::new())));
@@ -264,7 +265,7 @@ fn namespaces(root: Node<'_>, php: &str, files: &Files) -> Vec<(usize, String)> 
     found
 }
 
-/// How often a file is translated at most. Hand-written files take two or three passes.
+/// The maximum number of translations of a file. Hand-written files take two or three passes.
 const MAX_PASSES: usize = 20;
 
 struct Porter<'t> {
@@ -274,7 +275,7 @@ struct Porter<'t> {
     files: Rc<Files>,
     /// The file's functions, by their name in lower case.
     functions: HashMap<String, (String, Rc<Signature>)>,
-    /// Their names in Rust.
+    /// The Rust names of these functions.
     function_names: HashSet<String>,
     marks: Rc<Marks>,
     /// The file's constants: their name in Rust and their type.
@@ -282,7 +283,7 @@ struct Porter<'t> {
     /// The namespaces, by the position that they begin at.
     namespaces: Vec<(usize, String)>,
     classes: Vec<Rc<Class<'t>>>,
-    /// Their numbers, by their full names in lower case and by their names in Rust.
+    /// The numbers of the classes, by their full names in lower case and by their Rust names.
     class_numbers: HashMap<String, usize>,
     class_rust_names: HashMap<Rc<str>, usize>,
     /// The file's exception classes and their parents, by their full names in lower case.
@@ -336,16 +337,15 @@ struct Note {
     span: Option<(usize, usize)>,
 }
 
-/// How many expressions are converted at most, for each file and for each byte of it. Hand-written
-/// files need a hundredth of this.
+/// The maximum number of converted expressions: a fixed number, and a number for each byte of PHP.
+/// Hand-written files need a hundredth of this.
 const MAX_WORK: usize = 4_000_000;
 const MAX_WORK_PER_BYTE: usize = 8;
 
-/// The work that a discarded translation counts for, in addition to its expressions.
+/// The work that is counted for a discarded translation, in addition to its expressions.
 const WORK_OF_DRY_RUN: usize = 20;
 
-/// How deep closures and `try` blocks are nested at most, because each is translated more than
-/// once.
+/// The maximum nesting depth of closures and `try` blocks. Each level is translated more than once.
 const MAX_NESTING: usize = 5;
 
 impl<'t> Porter<'t> {
@@ -353,7 +353,7 @@ impl<'t> Porter<'t> {
         syntax::text(node, self.php)
     }
 
-    /// Whether the file needs far more work than its length suggests.
+    /// Whether the work exceeds the limit for the length of the PHP.
     fn is_exhausted(&self) -> bool {
         self.work > MAX_WORK.saturating_add(MAX_WORK_PER_BYTE.saturating_mul(self.php.len()))
     }

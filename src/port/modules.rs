@@ -12,7 +12,7 @@ pub(super) struct Part {
 }
 
 impl Porter<'_> {
-    /// The files of the folder `src`.
+    /// Builds the files of the folder `src`.
     pub(super) fn modules(&self, parts: Vec<Part>, yours: Option<String>) -> Vec<Module> {
         let run = if self.function_names.contains("run") { "run_script" } else { "run" };
         let (mut modules, mut scripts) = (Vec::new(), Vec::new());
@@ -86,7 +86,7 @@ fn module(head: &str, code: &str) -> String {
     out
 }
 
-/// Whether no code of `main` runs after this line.
+/// Whether this line leaves `main`, so that no code after it runs.
 pub(super) fn ends_main(line: &str) -> bool {
     line.starts_with("std::process::exit") || line.starts_with("return ")
 }

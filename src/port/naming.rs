@@ -76,7 +76,7 @@ impl<'t> Porter<'t> {
         self.class_of_name(&name)
     }
 
-    /// The class of the file with this full name, in lower case.
+    /// The class with this full name, which is in lower case.
     pub(super) fn class_of_name(&self, name: &str) -> Option<Rc<Class<'t>>> {
         self.classes.get(self.class_number(name)?).cloned()
     }
@@ -89,8 +89,8 @@ impl<'t> Porter<'t> {
         self.classes.get(*self.class_rust_names.get(rust)?).cloned()
     }
 
-    /// How an item is declared that is not public: in a crate, code of other modules may inherit
-    /// it.
+    /// The visibility of an item that is not public. In a crate, it is `pub(crate)`, because
+    /// classes in other modules can inherit the item.
     pub(super) fn private(&self) -> &'static str {
         if self.files.is_crate { "pub(crate) " } else { "" }
     }

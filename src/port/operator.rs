@@ -48,7 +48,7 @@ impl<'t> Porter<'t> {
         }
     }
 
-    /// `a && b && c`, without recursion along the chain.
+    /// Converts `a && b && c` without recursion along the chain.
     fn logical(&mut self, node: Node<'t>, operator: &str, bond: Bond) -> Expr {
         let is_same = |porter: &Self, node: Node<'t>| {
             let written = field(node, "operator").map(|operator| porter.text(operator).to_ascii_lowercase());
@@ -70,7 +70,7 @@ impl<'t> Porter<'t> {
         for operand in operands.into_iter().rev() {
             let e = self.asked(operand);
             let code = self.truth(&e, bond);
-            // `a && b && c` needs no parentheses; `a || b && c` is clearer with them.
+            // `a && b && c` needs no parentheses. `a || (b && c)` is clearer than `a || b && c`.
             let mixed = e.ty == Type::Bool && e.bond < bond && e.bond > Bond::Compare;
             sides.push(if mixed { format!("({code})") } else { code });
         }

@@ -270,7 +270,7 @@ impl<'t> Porter<'t> {
         sorted.sort();
         for name in sorted {
             let Some(mut var) = self.frame().vars.get(&name).cloned() else { continue };
-            // The closure may assign it again.
+            // The closure may assign the variable again.
             (var.loops, var.is_object) = (0, false);
             let property = super::lower::property(&name);
             if let (Some(property), true) = (property, keeps) {

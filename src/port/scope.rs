@@ -70,7 +70,7 @@ pub(super) fn uses(body: Node<'_>, php: &str, parameters: &[String]) -> Uses {
     found(&visited, &analysed, body, php, parameters)
 }
 
-/// Likewise in the code of a file outside of functions and classes.
+/// All uses in the code of a file that is outside of functions and classes.
 pub(super) fn uses_in(nodes: &[Node<'_>], root: Node<'_>, php: &str) -> Uses {
     let nodes: Vec<Node<'_>> = nodes.iter().filter(|node| node.is_named() && !node.is_extra()).copied().collect();
     found(&nodes, &nodes, root, php, &[])
@@ -315,7 +315,7 @@ impl Walk<'_> {
                 }
             }
             "variable_name" => self.note(node, Act::Read, out),
-            // `else if` is not a block: the translation writes it like `elseif`.
+            // `else if` does not open a block: it is converted like `elseif`.
             "else_clause" if field(node, "body").is_some_and(|body| body.kind() == "if_statement") => {
                 children(node).into_iter().for_each(|child| self.visit(child, out));
             }

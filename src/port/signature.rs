@@ -18,7 +18,7 @@ impl<'t> Porter<'t> {
         Frame { uses: Rc::new(uses(body, self.php, &self.parameter_names(node))), handler, ..Frame::default() }
     }
 
-    /// The parameters, without the request of a framework in a handler.
+    /// The parameters. In a handler, the framework's request is left out.
     pub(super) fn parameters_of(&self, node: Node<'t>) -> Vec<Node<'t>> {
         let request = self.handler_of(node).and_then(|handler| handler.parameter.clone());
         let parameters = field(node, "parameters").map(children).unwrap_or_default();

@@ -2,9 +2,9 @@
 
 use tree_sitter::{Node, Parser, Tree};
 
-/// The limits of nesting and of a file's length. Hand-written code is far below both. Operands of
-/// one long sum or text, and the branches of one `else if` chain, are nested in the tree but not in
-/// the code, and have a limit of their own.
+/// The limits on nesting and on the length of a file. Hand-written code is far below both. The
+/// operands of a long sum or text, and the branches of an `else if` chain, are nested in the tree
+/// but not in the code, so `MAX_CHAIN` limits them instead of `MAX_DEPTH`.
 const MAX_DEPTH: usize = 256;
 const MAX_CHAIN: usize = 4000;
 const MAX_BYTES: usize = 4 << 20;
@@ -27,7 +27,7 @@ pub(super) fn parse(php: &str) -> Result<Tree, String> {
 /// can overflow the stack.
 fn check(tree: &Tree, php: &str) -> Result<(), String> {
     let mut cursor = tree.walk();
-    // The open nodes, and whether the current child of each continues a chain.
+    // The ancestors of the current node, and whether the current child of each continues a chain.
     let mut open: Vec<(Node<'_>, bool)> = Vec::new();
     let (mut links, mut wrong) = (0, Vec::new());
     'walk: loop {
@@ -71,8 +71,8 @@ fn check(tree: &Tree, php: &str) -> Result<(), String> {
     Err(wrong.join("\n"))
 }
 
-/// Whether a node continues a chain that its parent is a part of: the left operand of an operator,
-/// or the next branch of `else if`.
+/// Whether a node continues the chain of its parent: the left operand of an operator, or the next
+/// branch of `else if`.
 fn is_link(parent: Node<'_>, node: Node<'_>) -> bool {
     match (parent.kind(), node.kind()) {
         ("binary_expression", "binary_expression") => parent.start_byte() == node.start_byte(),
@@ -185,7 +185,7 @@ pub(super) fn bare(mut node: Node<'_>) -> Node<'_> {
     node
 }
 
-/// The names that `use` gives to classes, in lower case, with their positions and classes.
+/// The names that `use` declares for classes, in lower case, with their positions and classes.
 pub(super) fn aliases(root: Node<'_>, php: &str) -> Vec<(usize, String, String)> {
     let mut out = Vec::new();
     let mut stack = children(root);

@@ -193,8 +193,8 @@ pub(super) fn short(text: &str, most: usize) -> String {
     }
 }
 
-/// A comment at the head of a generated program, for the merchant who completes it. The `todo!()` is
-/// in that program, not in this crate.
+/// A comment at the beginning of a generated program, for the merchant who completes it. The
+/// `todo!()` is in that program, not in this crate.
 pub(super) fn completion_comment() -> String {
     comment("//", "PHP that was not converted is in comments, above a todo!() in its place.")
 }

@@ -53,7 +53,7 @@ pub(super) enum Type {
     Closure(Rc<Signature>),
     /// Any value, as a parameter of a stub whose uses differ.
     Any,
-    /// `php::Output`: what a handler of a web server prints.
+    /// `php::Output`: the response that a handler of a web server writes.
     Output,
     /// An object of a class of the file, by its name in Rust.
     Object(Rc<str>),

@@ -16,17 +16,17 @@ pub(super) struct Var {
     pub(super) literal: Option<String>,
     /// The expression of its value, if the type of that expression follows only from its uses.
     pub(super) origin: Option<Rc<str>>,
-    /// The block of its declaration, and the loops that enclose it.
+    /// The depth of the block that declares it, and the number of loops around the declaration.
     pub(super) block: usize,
     pub(super) loops: usize,
     /// Whether it can be assigned again in place.
     pub(super) mutable: bool,
-    /// Whether it is a JSON object for certain.
+    /// Whether it is certainly a JSON object.
     pub(super) is_object: bool,
 }
 
 impl Var {
-    /// A place that keeps its value, declared at the beginning of a function.
+    /// A variable that is declared at the beginning of a function.
     pub(super) fn place(rust: String, ty: Type) -> Self {
         Var {
             rust,
@@ -44,9 +44,9 @@ impl Var {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Vars {
-    /// By their names in PHP.
+    /// The variables by their names in PHP.
     by_name: HashMap<String, Var>,
-    /// How many variables have a name in Rust.
+    /// The number of variables with each name in Rust.
     rust_names: HashMap<String, usize>,
     /// The names in PHP, by the depth of the block that declares them.
     by_block: BTreeMap<usize, Vec<String>>,
@@ -113,7 +113,7 @@ impl Vars {
         }
     }
 
-    /// Begins changes that are undone by [`Vars::roll_back`].
+    /// Marks the current state, to which [`Vars::roll_back`] returns.
     pub(super) fn mark(&mut self) -> usize {
         self.marks += 1;
         self.undo.len()

@@ -164,7 +164,8 @@ impl<'t> Porter<'t> {
         names
     }
 
-    /// The items of the module `yours`, and its list. Empty if the files need none.
+    /// The items of the module `yours`, which are also added to the list. `None` if the files need
+    /// no stubs.
     pub(super) fn yours_items(&mut self) -> Option<String> {
         let stubs = self.found.stubs.clone();
         let types = self.foreign_lines.borrow().clone();

@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::error::{Error, ErrorKind};
 
-/// The mark before each value, because of which spreadsheets show it as text.
+/// The mark before each value. It makes spreadsheets show the value as text.
 const MARK: char = '`';
 /// The separator of two values in a row. A value may contain a comma, as in the name of a product.
 const SEPARATOR: &str = ",`";
@@ -56,8 +56,8 @@ impl<'a> Bill<'a> {
     /// # Errors
     /// Fails with [`ErrorKind::Decode`] if the bill is not complete: the summary is missing, a row
     /// does not have one value for each column, or the number of rows differs from that of the
-    /// summary. A bill that is cut within the last value of its summary is not recognized; the
-    /// digest of a download is that of the whole file.
+    /// summary. A bill that is cut within the last value of its summary is not detected here, but
+    /// by the digest of its download.
     pub fn parse(text: &'a str) -> Result<Self, Error> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_end_matches(['\r', '\n']);
         let mut rows: Vec<&str> = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).collect();
@@ -96,7 +96,7 @@ impl<'a> Bill<'a> {
 
     fn check_count(&self) -> Result<(), Error> {
         let Some(count) = COUNTS.iter().find_map(|column| self.summary().get(column)) else { return Ok(()) };
-        // Older bills write "20.0".
+        // Older bills contain counts such as "20.0".
         let digits = count
             .split_once('.')
             .map_or(count, |(digits, rest)| if rest.bytes().all(|byte| byte == b'0') { digits } else { count });
@@ -122,11 +122,12 @@ impl<'a> BillRow<'a> {
         self.columns.iter().copied().zip(values(self.line))
     }
 
-    /// The amount of a column in fen. The bill has it in yuan, such as `12.30`, or `-12.30`.
+    /// The amount of a column in fen. The bill contains it in yuan, such as `12.30`, or `-12.30`.
     ///
     /// # Errors
     /// Fails with [`ErrorKind::Decode`] if the bill does not have the column, or if the value is
-    /// not an amount with a whole number of fen. Fees can have more decimals: their text is exact.
+    /// not an amount with a whole number of fen. Fees can have more decimals: read their text with
+    /// [`get`](Self::get).
     pub fn fen(&self, column: &str) -> Result<i64, Error> {
         let value = self.get(column).ok_or_else(|| invalid(format!("the bill does not have the column {column:?}")))?;
         fen(value).ok_or_else(|| {
@@ -236,7 +237,7 @@ mod tests {
         assert_eq!((bill.rows().len(), bill.summary().get("收入笔数")), (0, Some("0.0")));
     }
 
-    /// Only an end within the last value of the summary, or within the line break, is not noticed.
+    /// Only a cut within the last value of the summary, or within the line break, is not detected.
     #[test]
     fn a_bill_that_is_cut_is_an_error() {
         let last_value = BILL.rfind("12.30").expect("the last value");

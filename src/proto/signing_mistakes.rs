@@ -17,8 +17,8 @@ pub(crate) struct Diagnosis {
     pub(crate) reason: String,
 }
 
-/// A mistake, and the part of the message that it produces. The description of the correct part is
-/// empty.
+/// A mistake, and the part of the message that it produces. The description is empty for the
+/// correct part.
 type Variant = (&'static str, String);
 
 /// The parts of a request that are signed, as they were received.
@@ -32,7 +32,7 @@ pub(crate) struct SignedParts<'a> {
     pub(crate) base_uri: &'a str,
 }
 
-/// How many mistakes are combined.
+/// The maximum number of mistakes that are combined.
 const MAX_MISTAKES: usize = 2;
 /// The longest body for which all mistakes are tried, in bytes. Each guess hashes the body.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -223,7 +223,8 @@ fn targets(parts: &SignedParts<'_>) -> Vec<Variant> {
 fn bodies(body: &str) -> Vec<Variant> {
     let mut all = vec![("", body.to_owned())];
     if body.ends_with('\n') {
-        // Both mistakes give the same message, so this row is tried before the one for the end.
+        // A body without its last line break, and a message without its last line feed, give the
+        // same message. This entry describes both, so it is tried first.
         let mistake = "the line break at the end of the body, or the line feed after the body, was not signed";
         all.insert(0, (mistake, without_line_break(body).to_owned()));
     }
@@ -248,7 +249,7 @@ fn serializations(value: &Value) -> Vec<Variant> {
     let pretty = serde_json::to_string_pretty(value).unwrap_or_default();
     let mut sorted = value.clone();
     sorted.sort_all_objects();
-    // The first description of equal texts is the one that is used.
+    // If texts are equal, the first description is used.
     vec![
         ("the body was serialized again after signing", compact.clone()),
         ("the body was serialized again after signing, with indentation", pretty),

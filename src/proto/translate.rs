@@ -1,8 +1,8 @@
 //! Chinese translations of the messages that `wxpay` prints, and that the sandbox's page shows.
 //!
-//! The library's own messages are in English, for logs, tests and searches. Here the finished
-//! message is matched with the English sentences of a catalogue, `messages.zh.txt`. The parts that
-//! fill the placeholders of a sentence are translated in the same way. Whatever is not in the
+//! The library's own messages are in English, for logs, tests and searches. This module compares
+//! the finished message with the English sentences of a catalogue, `messages.zh.txt`. The parts
+//! that fill the placeholders of a sentence are translated in the same way. Text that is not in the
 //! catalogue is printed unchanged.
 
 use std::cell::Cell;
@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 /// message may contain text from outside, which must not make the search expensive.
 const MAX_DEPTH: usize = 8;
 const MAX_LOOKUPS: u32 = 400;
-/// How many colons and semicolons of a message are tried as the boundary of two sentences.
+/// The maximum number of colons and semicolons that are tried as the boundary of two sentences.
 const MAX_BOUNDARIES: usize = 24;
 /// An entry with fewer letters than this could match by accident.
 const MIN_SPECIFIC_LETTERS: usize = 6;
@@ -32,7 +32,8 @@ impl Entry {
     }
 }
 
-/// The entries, those with the most letters first: the most specific one that matches is used.
+/// The entries, sorted by their number of letters in descending order, so that the most specific
+/// match is used.
 static CATALOGUE: LazyLock<Vec<Entry>> = LazyLock::new(|| entries(include_str!("../cli/messages.zh.txt")));
 
 fn entries(text: &'static str) -> Vec<Entry> {
@@ -55,7 +56,7 @@ pub(crate) fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// A message in Chinese, as far as the catalogue has it.
+/// Translates a message to Chinese. Parts that are not in the catalogue stay in English.
 pub(crate) fn chinese(message: &str) -> String {
     translate(message, &CATALOGUE)
 }
@@ -113,7 +114,8 @@ impl Translator<'_> {
             let values = placeholder_values(&entry.english, text)?;
             let values: Vec<(&str, String)> =
                 values.into_iter().map(|value| (value, self.text(value, depth + 1))).collect();
-            // A short entry that ends with a placeholder needs a value that is known, too.
+            // A short entry that ends with a placeholder matches only if its last value has a
+            // translation.
             let is_vague =
                 entry.letters < MIN_SPECIFIC_LETTERS && entry.english.last().is_some_and(|end| end.is_empty());
             if is_vague && values.last().is_some_and(|(english, chinese)| english == chinese) {

@@ -15,7 +15,7 @@ pub(crate) fn server_address(uri: &Uri) -> &str {
     uri.host().unwrap_or_default().trim_matches(['[', ']'])
 }
 
-/// The port of a URI, or that of its scheme.
+/// The port of a URI, or the default port of its scheme.
 pub(crate) fn server_port(uri: &Uri) -> u16 {
     uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 })
 }

@@ -28,7 +28,7 @@ use super::state::State;
 use super::{admin_detail, admin_list, overview};
 use crate::proto::translate;
 
-/// Which site a request of a browser comes from.
+/// The header in which a browser states whether a request comes from the same site.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The files of the page: path, media type and text.
@@ -40,8 +40,8 @@ const FILES: [(&str, &str, &str); 5] = [
     ("/sandbox/page.js", "text/javascript; charset=utf-8", include_str!("page.js")),
 ];
 
-/// The fields of responses with texts of the sandbox, which are translated. Texts of the merchant
-/// are in other fields.
+/// The response fields that contain the sandbox's own texts. These fields are translated; texts
+/// from the merchant are in other fields.
 const TEXTS: [&str; 4] = ["error", "explanation", "findings", "outcome"];
 
 /// Whether a path is one of the sandbox's own and not of the service.
@@ -49,7 +49,8 @@ pub(super) fn is_admin_path(path: &str) -> bool {
     path == "/" || path.starts_with("/sandbox/") || path == "/favicon.ico"
 }
 
-/// The response to a control call. It is completed without the lock of the state.
+/// The response to a control call. The lock of the state is released before the HTTP response is
+/// built.
 pub(super) enum AdminResponse {
     Json(StatusCode, Value),
     Other(Response<Bytes>),
@@ -64,8 +65,8 @@ impl AdminResponse {
         AdminResponse::Json(status, json!({ "error": message }))
     }
 
-    /// Translates the texts into the language that the request accepts. Keys of the merchant, which
-    /// a call may contain by mistake, are replaced.
+    /// Translates the texts if the request accepts Chinese, and replaces the merchant's keys, which
+    /// a call can contain by mistake.
     pub(super) fn into_http(self, request: &Request<Bytes>, keys: &Keys) -> Response<Bytes> {
         let (status, mut body) = match self {
             AdminResponse::Other(response) => return response,
@@ -82,7 +83,7 @@ impl AdminResponse {
     }
 }
 
-/// Replaces the merchant's keys in a body.
+/// Replaces the merchant's keys in a body with `***`.
 fn without_keys(body: Bytes, keys: &Keys) -> Bytes {
     let secret = String::from_utf8_lossy(keys.apiv2.secret.expose());
     let text = String::from_utf8_lossy(&body);
@@ -94,8 +95,8 @@ fn without_keys(body: Bytes, keys: &Keys) -> Bytes {
     found.fold(text.to_string(), |text, key| text.replace(key, "***")).into()
 }
 
-/// Translates the fields with texts of the sandbox. `known` are the translations so far: the rows
-/// of a table have the same texts.
+/// Translates the fields that contain the sandbox's own texts. `known` caches the translations,
+/// because the rows of a table repeat the same texts.
 fn translate_texts(value: &mut Value, known: &mut HashMap<String, String>) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| translate_texts(item, known)),
@@ -119,7 +120,8 @@ fn translate_text(value: &mut Value, known: &mut HashMap<String, String>) {
     }
 }
 
-/// Responds to a request for such a path. `base_uri` is the address at which it was received.
+/// Responds to a request for one of the sandbox's own paths. `base_uri` is the address at which the
+/// request was received.
 pub(super) fn respond(state: &mut State, request: &Request<Bytes>, base_uri: &str, now: i64) -> AdminResponse {
     if let Err(reason) = check_origin(request) {
         return AdminResponse::error(StatusCode::FORBIDDEN, reason);
@@ -131,7 +133,7 @@ pub(super) fn respond(state: &mut State, request: &Request<Bytes>, base_uri: &st
     }
 }
 
-/// Reads without a change.
+/// Responds to a GET request, which does not change the state.
 fn get(state: &State, path: &str, query: &str, base_uri: &str) -> AdminResponse {
     if let Some((_, media_type, text)) = FILES.iter().find(|(file, ..)| *file == path) {
         return AdminResponse::Other(content(media_type, Bytes::from_static(text.as_bytes())));
@@ -151,7 +153,7 @@ fn get(state: &State, path: &str, query: &str, base_uri: &str) -> AdminResponse 
     found.unwrap_or_else(|| AdminResponse::error(StatusCode::NOT_FOUND, "the record does not exist"))
 }
 
-/// Makes a change.
+/// Responds to a POST request, which is a control call.
 fn post(state: &mut State, request: &Request<Bytes>, now: i64) -> AdminResponse {
     let call = request.uri().path().strip_prefix("/sandbox/").unwrap_or_default();
     let fields = match serde_json::from_slice::<Value>(request.body()) {
@@ -179,7 +181,7 @@ fn check_origin(request: &Request<Bytes>) -> Result<(), &'static str> {
         return Err("control calls are not accepted from web pages of other origins");
     }
     let content_type = header(CONTENT_TYPE).unwrap_or_default();
-    // Requests of other pages for which a browser sends no `Origin`, such as those of images.
+    // A browser sends some requests of other sites without `Origin`, such as those for images.
     let is_foreign = header(SEC_FETCH_SITE).is_some_and(|site| !matches!(site, "same-origin" | "none"));
     if is_foreign && request.uri().path() != "/" {
         return Err("control calls are not accepted from web pages of other origins");
@@ -200,7 +202,7 @@ fn content(media_type: &'static str, body: Bytes) -> Response<Bytes> {
     response
 }
 
-/// The body of a request, to be stored as a file and not shown.
+/// The body of a logged request as a download, which a browser saves and does not display.
 fn request_body(state: &State, number: &str) -> Option<Response<Bytes>> {
     let call = state.requests.get(number.parse().ok()?)?;
     let mut response =

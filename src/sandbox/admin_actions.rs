@@ -194,7 +194,7 @@ fn fault(state: &mut State, fields: &Value, _: i64) -> Result<Done, Error> {
     Ok(Done::ok())
 }
 
-/// Removes the faults that have not applied yet.
+/// Removes the pending faults.
 fn clear_faults(state: &mut State, _: &Value, _: i64) -> Result<Done, Error> {
     state.response_faults.clear();
     state.notification_faults.clear();
@@ -212,7 +212,7 @@ fn add_stubs(state: &mut State, fields: &Value, _: i64) -> Result<Done, Error> {
     Ok(Done::ok())
 }
 
-/// Removes the stubs of a method and a template.
+/// Removes the stubs with this method and this path template.
 fn remove_stub(state: &mut State, fields: &Value, _: i64) -> Result<Done, Error> {
     let (method, template) = (required(fields, "method")?, required(fields, "template")?);
     let count = state.stubs.len();

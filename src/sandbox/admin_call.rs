@@ -34,12 +34,12 @@ pub(super) fn required<'a>(fields: &'a Value, name: &str) -> Result<&'a str, Err
     }
 }
 
-/// The sub-merchant that a number belongs to, if the fields name one.
+/// The `sub_mchid` in the fields, which is the merchant of the number; `None` if it is missing.
 pub(super) fn owner(fields: &Value) -> Option<&str> {
     Some(text(fields, "sub_mchid")).filter(|owner| !owner.is_empty())
 }
 
-/// Why a change is refused, in words.
+/// The error for a change that the ledger refused.
 pub(super) fn refusal(what: &str, number: &str, error: LedgerError) -> Error {
     Error::options(format!(
         "the {what} {number:?} {}",

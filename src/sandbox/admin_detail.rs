@@ -17,12 +17,12 @@ use super::request_log::LoggedCall;
 use super::state::State;
 use super::{admin_states, body_text};
 
-/// How many related records of a table are shown.
+/// The maximum number of related records that are shown per table.
 const MAX_RELATED: usize = 100;
-/// Numbers that are unique for a merchant only; the service assigns the others.
+/// The numbers that are unique only per merchant: two merchants can use the same number.
 const UNIQUE_FOR_MERCHANT: [&str; 4] = ["out_trade_no", "out_refund_no", "out_order_no", "out_return_no"];
 
-/// The details of the record with the `key` that the query names; `None` if it does not exist.
+/// The details of the record whose key is the query parameter `key`; `None` if it does not exist.
 /// `origin` is the address of the sandbox.
 pub(super) fn show(state: &State, table: &str, query: &str, origin: &str) -> Option<Value> {
     let fields = query_fields(query);
@@ -43,11 +43,11 @@ pub(super) fn show(state: &State, table: &str, query: &str, origin: &str) -> Opt
     Some(details)
 }
 
-/// The numbers by which records are related, and the merchant of these numbers.
+/// The numbers that relate records to each other, and the merchant that they belong to.
 #[derive(Default)]
 struct Subject<'a> {
     numbers: BTreeSet<(&'a str, &'a str)>,
-    /// `None` if the numbers of all merchants are meant.
+    /// `None` for the numbers of all merchants.
     owner: Option<&'a str>,
 }
 
@@ -82,8 +82,8 @@ impl<'a> Subject<'a> {
         self.numbers.contains(&(name, value))
     }
 
-    /// Whether a message is about the subject. A number that is unique for a merchant only counts
-    /// if the message names no other sub-merchant.
+    /// Whether a message contains one of the numbers. Numbers that are unique only per merchant
+    /// count only if the message belongs to the same merchant.
     fn is_in(&self, message: &Mentioned) -> bool {
         let mut subs = message.iter().filter(|(name, _)| SUB_MERCHANT.contains(name)).map(|(_, sub)| sub).peekable();
         let is_own = match self.owner {
@@ -97,7 +97,7 @@ impl<'a> Subject<'a> {
         message.iter().any(|(name, value)| self.has(name, value) && !UNIQUE_FOR_MERCHANT.contains(&name))
     }
 
-    /// The records that belong to the subject, newest first.
+    /// The records with one of these numbers, newest first.
     fn related(&self, state: &State) -> Value {
         let ledger = &state.ledger;
         let owns = |key: &str| self.owner.is_none_or(|owner| key.split_once('/').is_some_and(|(of, _)| of == owner));
@@ -131,8 +131,8 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// The movements of money that belong to the subject, newest first. Only the service's numbers
-    /// are compared, which are unique.
+    /// The account entries with one of these numbers, newest first. Only the service's numbers are
+    /// compared, which are unique.
     fn entries(&self, state: &State) -> Value {
         let numbers: BTreeSet<&str> = self.numbers.iter().map(|(_, number)| *number).collect();
         let entries = state.ledger.entries.iter().rev().filter(|entry| numbers.contains(entry.number.as_str()));
@@ -154,7 +154,7 @@ fn rows<'a, T: Listed + 'a>(records: impl Iterator<Item = &'a T>) -> Value {
     records.into_iter().take(MAX_RELATED).map(Listed::row).collect()
 }
 
-/// The details of a record, without itself among the related ones.
+/// The details of a record. The record itself is removed from its related records.
 fn details(table: &str, record: &impl Listed, mut related: Value) -> Value {
     let key = record.row()["key"].clone();
     if let Some(rows) = related[table].as_array_mut() {
@@ -175,7 +175,7 @@ fn order(state: &State, order: &Order) -> Value {
     details
 }
 
-/// JSON as text with line breaks.
+/// JSON as indented text.
 fn indented(value: &Value) -> Value {
     serde_json::to_string_pretty(value).unwrap_or_default().into()
 }
@@ -192,7 +192,7 @@ fn refund(state: &State, refund: &Refund) -> Value {
 fn transfer(state: &State, transfer: &Transfer) -> Value {
     let numbers = [("out_bill_no", &*transfer.out_bill_no), ("transfer_bill_no", &*transfer.transfer_bill_no)];
     let mut subject = Subject { numbers: numbers.into(), owner: None };
-    // A red packet has the number of its request after a prefix.
+    // The `out_bill_no` of a red packet is its `mch_billno` with a prefix.
     if let Some(number) = transfer.out_bill_no.strip_prefix("redpack-") {
         subject.numbers.insert(("mch_billno", number));
     }
@@ -222,7 +222,7 @@ fn sharing(state: &State, sharing: &ProfitSharing) -> Value {
     details
 }
 
-/// The subject of the numbers that a message mentions.
+/// The numbers that a message contains, and the merchant that they belong to.
 fn subject_of(mentioned: &Mentioned) -> Subject<'_> {
     let mut subs = mentioned.iter().filter(|(name, _)| SUB_MERCHANT.contains(name)).map(|(_, sub)| sub);
     // The orders of a combined order can have several owners.
@@ -250,7 +250,7 @@ fn attempt_view(state: &State, attempt: &Attempt) -> Value {
     let sealed = state.outbox.sealed(attempt).map(|sealed| {
         json!({ "headers": headers(&sealed.headers), "body": body_text::view(&sealed.body, sealed.body.len() as u64) })
     });
-    // Without a status, the text is an error of the sandbox.
+    // If an attempt has no status, `response` is an error message of the sandbox.
     let text = |is_error: bool| (attempt.status.is_none() == is_error).then_some(attempt.response.as_str());
     json!({
         "at": attempt.at, "elapsed": attempt.elapsed, "status": attempt.status, "response": text(false),

@@ -16,30 +16,31 @@ use crate::catalog::Notification;
 /// The tables of the page.
 pub(super) const TABLES: [&str; 6] = ["orders", "refunds", "transfers", "sharings", "notifications", "calls"];
 
-/// How many rows a page has, unless the query names another number.
+/// The number of rows on a page, unless the query sets another number.
 const PAGE_SIZE: usize = 50;
 const MAX_PAGE_SIZE: usize = 200;
 
 /// A record that a table shows.
 pub(super) trait Listed {
-    /// When it was created, in milliseconds since 1970.
+    /// The time of creation, in milliseconds since 1970.
     fn created_at(&self) -> u64;
-    /// Orders records of the same time.
+    /// Sorts records that were created at the same time.
     fn number(&self) -> Cow<'_, str>;
     fn state(&self) -> &str;
     /// The value that the second filter compares, such as the trade type of an order.
     fn kind(&self) -> &str;
-    /// Whether a text that is searched for is in the record. It is in lower case.
+    /// Whether the record contains a text, which is in lower case.
     fn contains(&self, text: &str) -> bool;
     fn row(&self) -> Value;
 }
 
-/// Whether one of these texts contains another one, which is in lower case.
+/// Whether one of these texts contains `text`, which is in lower case. Upper and lower case are not
+/// distinguished.
 pub(super) fn any_contains<'a>(texts: impl IntoIterator<Item = &'a str>, text: &str) -> bool {
     texts.into_iter().any(|candidate| candidate.to_lowercase().contains(text))
 }
 
-/// The selection in the query of a request.
+/// The search, the filters and the page that a query selects.
 #[derive(Default)]
 struct Selection {
     /// In lower case.
@@ -49,7 +50,7 @@ struct Selection {
     /// Milliseconds since 1970.
     from: u64,
     until: Option<u64>,
-    /// The pages are numbered from 1.
+    /// The number of the page, from 1.
     page: usize,
     size: usize,
 }
@@ -108,7 +109,7 @@ pub(super) fn sort<T: Listed>(records: &mut [&T]) {
     records.sort_by_cached_key(|record| Reverse((record.created_at(), record.number().into_owned())));
 }
 
-/// A page of a table, or what the controls need; `None` if the table does not exist.
+/// A page of a table, or the data of the view `controls`; `None` if the table does not exist.
 pub(super) fn list(state: &State, table: &str, query: &str) -> Option<Value> {
     let selection = Selection::new(query);
     let Ledger { orders, refunds, transfers, sharings, .. } = &state.ledger;
@@ -128,7 +129,7 @@ pub(super) fn list(state: &State, table: &str, query: &str) -> Option<Value> {
     Some(list)
 }
 
-/// The fields that every page shows: the account, and the number of records in each table.
+/// The fields that every view shows: the account, and the number of records in each table.
 pub(super) fn summary(state: &State) -> [(&'static str, Value); 2] {
     let ledger = &state.ledger;
     let counts = [
@@ -144,7 +145,8 @@ pub(super) fn summary(state: &State) -> [(&'static str, Value); 2] {
     [("account", json!(ledger.account)), ("totals", json!(totals))]
 }
 
-/// The pending faults, the stubs, and the names that controls offer.
+/// The data of the view `controls`: the pending faults, the stubs, the names of faults and events,
+/// the holds, and the rate limit.
 fn controls(state: &State) -> Value {
     let row = |name, notification: &Notification| json!({ "event": name, "title": notification.title() });
     let events =

@@ -1,5 +1,5 @@
-//! The rows of the page's tables. Texts of the sandbox itself, which the page shows in its
-//! language, are in the fields that `admin::TEXTS` lists; texts of the merchant are in others.
+//! The rows of the page's tables. The sandbox's own texts, which are translated, are in the fields
+//! that `admin::TEXTS` lists; texts from the merchant are in other fields.
 
 use std::borrow::Cow;
 
@@ -14,17 +14,17 @@ use super::numbers;
 use super::request_log::LoggedCall;
 use super::route_request::text;
 
-/// Seconds since 1970 in milliseconds.
+/// Converts seconds since 1970 to milliseconds.
 pub(super) fn milliseconds(seconds: i64) -> u64 {
     u64::try_from(seconds).unwrap_or_default().saturating_mul(1000)
 }
 
-/// The merchant in the key of a record.
+/// The merchant at the beginning of a record's key.
 fn owner(key: &str) -> &str {
     key.split_once('/').map_or(MCHID, |(owner, _)| owner)
 }
 
-/// The sub-merchant that a record belongs to, if it is not the merchant's own.
+/// The sub-merchant that owns a record; `None` if the merchant itself owns it.
 fn sub_mchid(owner: &str) -> Option<&str> {
     (owner != MCHID).then_some(owner)
 }
@@ -54,7 +54,7 @@ impl Listed for Order {
     }
 
     fn number(&self) -> Cow<'_, str> {
-        // The number at its end counts all numbers.
+        // The `prepay_id` contains the time and a counter.
         self.prepay_id.as_str().into()
     }
 
@@ -150,7 +150,7 @@ impl Listed for Transfer {
         any_contains([&self.out_bill_no, &self.transfer_bill_no, remark, text(&self.request, "openid")], searched)
     }
 
-    /// The row is without the name of the user, which the request encrypts.
+    /// The row omits the user's name, which is encrypted in the request.
     fn row(&self) -> Value {
         json!({
             "key": self.out_bill_no, "out_bill_no": self.out_bill_no, "transfer_bill_no": self.transfer_bill_no,
@@ -195,7 +195,7 @@ impl Listed for ProfitSharing {
 impl Listed for Delivery {
     fn created_at(&self) -> u64 {
         match self.created_at {
-            // From a database of an earlier version.
+            // Databases of earlier versions do not contain the time.
             0 => self.attempts.first().map_or(0, |attempt| attempt.at),
             created_at => created_at,
         }
@@ -206,7 +206,7 @@ impl Listed for Delivery {
     }
 
     fn state(&self) -> &str {
-        // A reason follows after a colon.
+        // The reason after the colon is omitted.
         self.outcome.as_str().split(':').next().unwrap_or_default()
     }
 

@@ -1,4 +1,4 @@
-//! The control calls that bring records into the states that they do not reach by themselves.
+//! The control calls for states that records do not reach by themselves, and for the rate limit.
 
 use serde_json::{Value, json};
 
@@ -13,10 +13,11 @@ use crate::catalog::{Catalog, Field};
 use crate::error::Error;
 use crate::proto::similar::similar;
 
-/// The longest window of a rate limit: a day, in seconds.
+/// The maximum window of a rate limit, in seconds: one day.
 const MAX_WINDOW: u64 = 86_400;
 
-/// The service closes an order that was not paid in time, or all orders of a combined order.
+/// Closes an order that was not paid in time, or all orders of a combined order, as the service
+/// does.
 pub(super) fn expire(state: &mut State, fields: &Value, now: i64) -> Result<Done, Error> {
     let number = required(fields, "out_trade_no")?;
     let refusal = |error| refusal("order", number, error);
@@ -29,7 +30,7 @@ pub(super) fn expire(state: &mut State, fields: &Value, now: i64) -> Result<Done
     Ok(Done::ok())
 }
 
-/// The payment of an order fails. Only the failure of a deduction of APIv3 is reported.
+/// Makes the payment of an order fail. A notification is sent only for a deduction of APIv3.
 pub(super) fn fail_payment(state: &mut State, fields: &Value, _: i64) -> Result<Done, Error> {
     let number = required(fields, "out_trade_no")?;
     let refusal = |error| refusal("order", number, error);
@@ -38,7 +39,7 @@ pub(super) fn fail_payment(state: &mut State, fields: &Value, _: i64) -> Result<
     Ok(Done::ok().notify(state.ledger.orders.get(&key).and_then(events::failed_payment)))
 }
 
-/// A transfer fails.
+/// Makes a transfer fail.
 pub(super) fn fail_transfer(state: &mut State, fields: &Value, now: i64) -> Result<Done, Error> {
     let number = required(fields, "out_bill_no")?;
     let reason = fail_reason(fields, "PAYEE_ACCOUNT_ABNORMAL", &transfer_reasons(state.catalog))?;
@@ -47,7 +48,7 @@ pub(super) fn fail_transfer(state: &mut State, fields: &Value, now: i64) -> Resu
     Ok(Done::new(json!({ "fail_reason": reason })).notify(events::transfer(transfer)))
 }
 
-/// Chooses which new records stay `PROCESSING`. A kind that is not given stays as it is.
+/// Sets the kinds of new records that stay in progress. A kind that the fields omit is not changed.
 pub(super) fn hold(state: &mut State, fields: &Value, _: i64) -> Result<Done, Error> {
     let flag = |name: &str, before: bool| match fields.get(name) {
         None | Some(Value::Null) => Ok(before),
@@ -62,7 +63,8 @@ pub(super) fn hold(state: &mut State, fields: &Value, _: i64) -> Result<Done, Er
     Ok(Done::new(json!(hold)))
 }
 
-/// Ends a refund that is `PROCESSING`, or an abnormal one, whose money then reaches the buyer.
+/// Sets the next status of a refund: `SUCCESS`, `ABNORMAL` or `CLOSED`. An abnormal refund can only
+/// become `SUCCESS`.
 pub(super) fn end_refund(state: &mut State, fields: &Value, now: i64) -> Result<Done, Error> {
     const STATUSES: [RefundStatus; 3] = [RefundStatus::Success, RefundStatus::Abnormal, RefundStatus::Closed];
     let (number, status) = (required(fields, "out_refund_no")?, required(fields, "status")?);
@@ -75,7 +77,7 @@ pub(super) fn end_refund(state: &mut State, fields: &Value, now: i64) -> Result<
     Ok(Done::new(body).notify(events::refund(&state.ledger, &key)))
 }
 
-/// Gives the receivers of a profit sharing their results: one of them, or all that have none.
+/// Sets the result of one receiver of a profit sharing, or of all pending receivers.
 pub(super) fn end_profit_sharing(state: &mut State, fields: &Value, now: i64) -> Result<Done, Error> {
     const RESULTS: [ReceiverResult; 2] = [ReceiverResult::Success, ReceiverResult::Closed];
     let (number, result) = (required(fields, "out_order_no")?, required(fields, "result")?);
@@ -101,7 +103,7 @@ pub(super) fn end_profit_sharing(state: &mut State, fields: &Value, now: i64) ->
     })
 }
 
-/// Limits the rate of calls, or ends the limit.
+/// Sets or removes the rate limit.
 pub(super) fn limit(state: &mut State, fields: &Value, _: i64) -> Result<Done, Error> {
     let number = |name: &str, range: std::ops::RangeInclusive<u64>| match fields.get(name) {
         None | Some(Value::Null) => Ok(None),
@@ -117,7 +119,7 @@ pub(super) fn limit(state: &mut State, fields: &Value, _: i64) -> Result<Done, E
     Ok(Done::new(json!({ "limit": state.rate_limit })))
 }
 
-/// The documented reason that a control call names, or a usual one.
+/// The field `fail_reason`, or `usual` if it is missing. It must be a documented value.
 fn fail_reason(fields: &Value, usual: &str, documented: &[String]) -> Result<String, Error> {
     let reason = match text(fields, "fail_reason") {
         "" => usual,
@@ -133,19 +135,19 @@ fn fail_reason(fields: &Value, usual: &str, documented: &[String]) -> Result<Str
     }))
 }
 
-/// The documented reasons for which a transfer fails.
+/// The documented values of `fail_reason` for a transfer.
 pub(super) fn transfer_reasons(catalog: &Catalog) -> Vec<String> {
     let notification = catalog.notification("MCHTRANSFER.BILL.FINISHED");
     values(notification.map_or(&[][..], |notification| notification.resource()), &["fail_reason"])
 }
 
-/// The documented reasons for which a receiver of profit sharing gets nothing.
+/// The documented values of `fail_reason` for a receiver of profit sharing.
 pub(super) fn sharing_reasons(catalog: &Catalog) -> Vec<String> {
     let call = catalog.find("POST", "v3/profitsharing/orders");
     values(call.map_or(&[][..], |call| call.response()), &["receivers", "fail_reason"])
 }
 
-/// The documented values of a field.
+/// The documented values of the field at this path.
 fn values(fields: &[Field], path: &[&str]) -> Vec<String> {
     let [name, rest @ ..] = path else { return Vec::new() };
     let Some(field) = fields.iter().find(|field| field.name == *name) else { return Vec::new() };

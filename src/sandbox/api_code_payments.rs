@@ -1,5 +1,5 @@
-//! Payments with a code of the buyer, which the merchant scans: in APIv3 and APIv2, and with the
-//! buyer's face in APIv2. They are paid at once, unless payments are held.
+//! Payments with a code of the buyer, which the merchant scans (APIv3 and APIv2), and with the
+//! buyer's face (APIv2). They succeed at once, unless payments are held.
 
 use serde_json::json;
 
@@ -30,7 +30,7 @@ pub(super) fn pay(state: &mut State, request: &RouteRequest<'_>) -> Result<Route
     let order = state.ledger.orders.get(&key).ok_or_else(Refusal::no_resource)?;
     let mut response = resources::transaction(order);
     if let (None, Some(fields)) = (&order.payment, response.as_object_mut()) {
-        // While the buyer pays, the service returns the state and no details.
+        // Until the buyer has paid, the service returns the state without these fields.
         fields.retain(|name, _| !["trade_state_desc", "attach", "amount", "payer"].contains(&name.as_str()));
     }
     Ok(RouteResponse::json(&response))
@@ -51,7 +51,7 @@ pub(super) fn facepay(state: &mut State, request: &Fields, now: i64) -> Result<V
 fn pay_v2(state: &mut State, request: &Fields, trade_type: TradeType, now: i64) -> Result<V2Response, V2Refusal> {
     let key = api_v2_orders::place(state, request, trade_type, now)?.key();
     if state.hold.payments {
-        // The order exists, although the response is a refusal.
+        // The order was placed, although the response is an error.
         return Err(V2Refusal::Result("USERPAYING", "需要用户输入支付密码"));
     }
     state.ledger.pay(&key, now)?;
@@ -65,7 +65,7 @@ fn pay_v2(state: &mut State, request: &Fields, trade_type: TradeType, now: i64) 
     Ok(V2Response::new(response))
 }
 
-/// The merchant takes back a payment.
+/// Reverses an order and its payment.
 pub(super) fn reverse_v2(state: &mut State, request: &Fields, now: i64) -> Result<V2Response, V2Refusal> {
     let key = find_order(state, request)?.key();
     state.ledger.reverse(&key, now)?;

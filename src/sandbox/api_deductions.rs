@@ -1,4 +1,4 @@
-//! Deductions from a buyer who agreed to them in a contract, in APIv3 and APIv2. They are paid at
+//! Deductions in APIv3 and APIv2: payments that the buyer agreed to in a contract. They succeed at
 //! once, unless payments are held.
 
 use serde_json::json;
@@ -38,8 +38,8 @@ pub(super) fn apply_by_partner(state: &mut State, request: &RouteRequest<'_>) ->
     place(state, request, OrderApi::Partner, PARTNER, "sp_mchid")
 }
 
-/// Places the order of a deduction. `signer` is the field of the merchant that signs, which the
-/// request does not have.
+/// Places the order of a deduction. `signer` is the field for the merchant that signs. The request
+/// does not contain this field, so it is added.
 fn place(
     state: &mut State,
     request: &RouteRequest<'_>,
@@ -78,7 +78,7 @@ pub(super) fn apply_v2(state: &mut State, request: &Fields, now: i64) -> Result<
     Ok(V2Response { notifications: notification.into_iter().collect(), ..V2Response::new(json!({})) })
 }
 
-/// Takes the money, unless payments are held. Returns the notification.
+/// Pays the order, unless payments are held. Returns the notification.
 fn deduct(state: &mut State, key: &str, now: i64) -> Result<Option<Notification>, LedgerError> {
     if state.hold.payments {
         return Ok(None);

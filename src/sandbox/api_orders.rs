@@ -103,13 +103,15 @@ pub(super) fn place_jsapi(state: &mut State, request: &RouteRequest<'_>) -> Resu
     prepare(state, request, TradeType::Jsapi, &[JSAPI])
 }
 
-/// An order in a mini program, or one that begins with the scan of a code in a shop.
+/// Places an order that is paid in a mini program, or that begins with the scan of a code in a
+/// shop. The `notify_url` is optional.
 pub(super) fn place_in_shop(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
     let order = place(state, request, TradeType::Jsapi, &[PERHAPS_NOTIFIED, JSAPI])?;
     Ok(RouteResponse::json(&prepay(TradeType::Jsapi, &order.prepay_id)))
 }
 
-/// Places an order with a `notify_url`. The response opens the payment.
+/// Places an order with a `notify_url`. The response contains the ID or the URL that starts the
+/// payment.
 fn prepare(
     state: &mut State,
     request: &RouteRequest<'_>,
@@ -121,7 +123,7 @@ fn prepare(
     Ok(RouteResponse::json(&prepay(trade_type, &order.prepay_id)))
 }
 
-/// Places an order with these fields besides those of every order.
+/// Places an order. `fields` are the fields in addition to those of every order.
 pub(super) fn place<'a>(
     state: &'a mut State,
     request: &RouteRequest<'_>,
@@ -196,7 +198,7 @@ fn query(
     Ok(RouteResponse::json(&resources::transaction(order)))
 }
 
-/// The merchant takes back an order that is paid with a code.
+/// Reverses an order that is paid with a code.
 pub(super) fn reverse(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
     let variant = variant(request);
     let mut body = request.json(&[variant.close_fields])?;

@@ -99,7 +99,7 @@ fn share_order(
 fn sharing_json(sharing: &ProfitSharing) -> Value {
     let create_time = china_time::format_seconds(sharing.created_at);
     let receiver_json = |receiver: &SharingReceiver| {
-        // The documentation requires the time in each state.
+        // The documentation requires `finish_time` in each state.
         let ended_at = receiver.ended_at.unwrap_or(sharing.created_at);
         let mut json = json!({
             "type": receiver.kind, "account": receiver.account, "amount": receiver.amount,

@@ -29,13 +29,13 @@ const ABNORMAL: &[Field] = &[
     required("/out_refund_no", Kind::Text(64)),
     required("/type", Kind::OneOf(&["USER_BANK_CARD", "MERCHANT_BANK_CARD"])),
 ];
-/// The card of a user.
+/// The fields for a user's bank card.
 const USER_CARD: &[Field] = &[
     required("/bank_type", Kind::Text(16)),
     required("/bank_account", Kind::Text(1024)),
     required("/real_name", Kind::Text(1024)),
 ];
-/// The documented banks.
+/// The documented values of `bank_type`, with the names of the banks.
 const BANKS: &[(&str, &str)] = &[
     ("ICBC_DEBIT", "工商银行"),
     ("ABC_DEBIT", "农业银行"),
@@ -88,7 +88,7 @@ pub(super) fn complete(state: &mut State, refunded: &Refunded, now: i64) -> Resu
     }
 }
 
-/// The merchant names another account for an abnormal refund.
+/// Sends an abnormal refund to another account, which the merchant names.
 pub(super) fn apply_abnormal(state: &mut State, request: &RouteRequest<'_>) -> Result<RouteResponse, Refusal> {
     let mut body = request.json(&[ABNORMAL])?;
     let is_card = body["type"] == "USER_BANK_CARD";
@@ -112,7 +112,7 @@ pub(super) fn apply_abnormal(state: &mut State, request: &RouteRequest<'_>) -> R
     Ok(response.notify(complete(state, &Refunded::New(refund), request.now)?))
 }
 
-/// The name of a card: the bank and the last digits.
+/// The text for a bank card: the name of the bank and the last four digits.
 fn bank_card(bank_type: &str, number: &str) -> String {
     let digits: Vec<char> = number.chars().collect();
     let last: String = digits[digits.len().saturating_sub(4)..].iter().collect();

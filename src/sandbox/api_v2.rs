@@ -92,7 +92,7 @@ fn query_refund(state: &mut State, request: &Fields, _: i64) -> Result<V2Respons
         .refunds
         .values()
         .filter(|refund| {
-            // Numbers are unique for a merchant. The key of an order begins with the merchant.
+            // Numbers are unique only per merchant. The key of an order begins with the merchant.
             if refund.order.split('/').next() != Some(MCHID) {
                 return false;
             }

@@ -13,7 +13,7 @@ use super::v2_fields::{V2Refusal, V2Response, fen, optional, text};
 use crate::clock::china_digits;
 use crate::proto::v2::Fields;
 
-/// The part of a request that is the same when it is repeated.
+/// The fields of a request that do not change when it is repeated.
 pub(super) fn repeatable(request: &Fields) -> Value {
     let mut repeatable = Value::Object(request.clone());
     for name in ["sign", "nonce_str"] {
@@ -25,7 +25,7 @@ pub(super) fn repeatable(request: &Fields) -> Value {
 pub(super) fn place_order(state: &mut State, request: &Fields, now: i64) -> Result<V2Response, V2Refusal> {
     let trade_type = match text(request, "trade_type")? {
         "NATIVE" => {
-            // An order with a contract has no product.
+            // An order with a contract does not require a `product_id`.
             if optional(request, "contract_code").is_none() {
                 text(request, "product_id")?;
             }
@@ -55,7 +55,7 @@ pub(super) fn place_order(state: &mut State, request: &Fields, now: i64) -> Resu
     Ok(V2Response::new(response))
 }
 
-/// Places an order, which has no `notify_url` if it is paid with a code.
+/// Places an order. An order that is paid with a code does not have a `notify_url`.
 pub(super) fn place<'a>(
     state: &'a mut State,
     request: &Fields,
@@ -93,7 +93,7 @@ pub(super) fn place<'a>(
     Ok(state.ledger.place(terms, now)?)
 }
 
-/// An order with which the buyer also signs a contract.
+/// Places an order with a contract, which the buyer also signs.
 pub(super) fn place_with_contract(state: &mut State, request: &Fields, now: i64) -> Result<V2Response, V2Refusal> {
     let mut response = place_order(state, request, now)?;
     for name in ["plan_id", "request_serial", "contract_code", "contract_display_account", "out_trade_no"] {
@@ -103,14 +103,14 @@ pub(super) fn place_with_contract(state: &mut State, request: &Fields, now: i64)
     Ok(response)
 }
 
-/// The order that a request names by one of its numbers.
+/// The order whose `out_trade_no` or `transaction_id` is in the request.
 pub(super) fn find_order<'a>(state: &'a State, request: &Fields) -> Result<&'a Order, V2Refusal> {
     let (out_trade_no, transaction_id) = (optional(request, "out_trade_no"), optional(request, "transaction_id"));
     if out_trade_no.is_none() && transaction_id.is_none() {
         return Err(V2Refusal::missing("out_trade_no"));
     }
     let order = state.ledger.order(MCHID, out_trade_no.unwrap_or_default(), transaction_id.unwrap_or_default())?;
-    // An order of APIv2 belongs to an appid. One that was placed by APIv3 has it in the same field.
+    // An order belongs to an appid. APIv2 and APIv3 use the same field for it.
     if optional(request, "appid").is_some_and(|appid| appid != order.requested("/appid")) {
         return Err(V2Refusal::Result("APPID_MCHID_NOT_MATCH", "appid和mch_id不匹配，或订单不属于该appid"));
     }

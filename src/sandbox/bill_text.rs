@@ -102,7 +102,7 @@ pub(super) fn trade(ledger: &Ledger, date: &str, kind: TradeBill, sub_mchid: Opt
     (count > 0).then_some(out)
 }
 
-/// The row of a payment that was taken back on a date.
+/// The row of a payment that was reversed on this date.
 fn revoked_fields(order: &Order, date: &str) -> Option<Vec<String>> {
     let revoked_at = order.revoked_at.filter(|revoked_at| china_date(*revoked_at) == date)?;
     let total = yuan(order.terms.total);
@@ -113,7 +113,7 @@ fn revoked_fields(order: &Order, date: &str) -> Option<Vec<String>> {
     Some(fields)
 }
 
-/// The refunds that reached the buyer, and when.
+/// The successful refunds, with the time of success.
 fn successful_refunds(ledger: &Ledger) -> impl Iterator<Item = (&Refund, i64)> {
     let successful = ledger.refunds.values().filter(|refund| refund.status == RefundStatus::Success);
     successful.map(|refund| (refund, refund.succeeded_at.unwrap_or(refund.created_at)))

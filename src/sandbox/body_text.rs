@@ -1,20 +1,20 @@
-//! Bodies as text for people: JSON and XML are indented, long bodies are cut, and other bytes are
-//! shown in hexadecimal. The values stay exactly as they were received.
+//! Bodies as readable text: JSON and XML are indented, long bodies are cut, and other bytes are
+//! shown in hexadecimal. Values are shown exactly as they were received.
 
 use quick_xml::events::Event;
 use quick_xml::{Reader, Writer};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-/// How many bytes of a body are shown.
+/// The maximum number of bytes of a body that are shown.
 pub(super) const MAX_SHOWN_BYTES: usize = 64 * 1024;
-/// How many bytes are shown in hexadecimal.
+/// The maximum number of bytes that are shown in hexadecimal.
 const MAX_HEX_BYTES: usize = 256;
 const HEX_BYTES_IN_LINE: usize = 16;
-/// A body with more levels is shown as it is.
+/// A body that is nested more deeply is shown without indentation.
 const MAX_DEPTH: usize = 32;
 
-/// A body of `length` bytes, of which `bytes` are the beginning.
+/// A body for the page. `bytes` is its beginning; `length` is its full length in bytes.
 pub(super) fn view(bytes: &[u8], length: u64) -> Value {
     let shown = bytes.get(..MAX_SHOWN_BYTES).unwrap_or(bytes);
     let is_cut = shown.len() as u64 != length;
@@ -26,14 +26,14 @@ pub(super) fn view(bytes: &[u8], length: u64) -> Value {
     })
 }
 
-/// The text at the beginning of a body, and the bytes after it in hexadecimal. The beginning of an
-/// upload is text.
+/// The text at the beginning of a body, and the bytes after it in hexadecimal. An upload, for
+/// example, begins with text.
 fn text_and_hex(bytes: &[u8], is_cut: bool) -> (&str, String) {
     let (valid, rest) = match std::str::from_utf8(bytes) {
         Ok(text) => (text, &[][..]),
         Err(error) => {
             let (valid, rest) = bytes.split_at(error.valid_up_to());
-            // A character of several bytes may be cut.
+            // The cut can be within a character of several bytes.
             let rest = if is_cut && error.error_len().is_none() { &[] } else { rest };
             (std::str::from_utf8(valid).unwrap_or_default(), rest)
         }
@@ -47,7 +47,8 @@ fn text_and_hex(bytes: &[u8], is_cut: bool) -> (&str, String) {
     }
 }
 
-/// Whether a character does not occur in texts.
+/// Whether a character does not occur in text: a control character other than a line break or a
+/// tab.
 pub(super) fn is_binary(c: char) -> bool {
     c.is_control() && !matches!(c, '\n' | '\r' | '\t')
 }
@@ -72,7 +73,7 @@ pub(super) fn indented(text: &str) -> Option<String> {
     }
 }
 
-/// Changes only the whitespace, so that numbers, escapes and repeated keys stay as they are.
+/// Changes only the whitespace. Numbers, escapes and repeated keys are not changed.
 fn indented_json(text: &str) -> Option<String> {
     serde_json::from_str::<IgnoredAny>(text).ok()?;
     let (mut out, mut depth, mut in_string, mut is_escaped) = (String::with_capacity(2 * text.len()), 0, false, false);
@@ -124,13 +125,13 @@ fn new_line(out: &mut String, depth: usize) {
     out.extend(std::iter::repeat_n("  ", depth));
 }
 
-/// Puts each element that contains elements on lines of its own.
+/// Puts each element on its own line, and the end tag of an element with child elements, too.
 fn indented_xml(text: &str) -> Option<String> {
     let mut reader = Reader::from_str(text.trim());
     let mut writer = Writer::new(Vec::with_capacity(2 * text.len()));
-    // The end of an element that contains no elements follows its start or its text.
+    // The end tag of an element without child elements stays on the line of its start tag.
     let (mut depth, mut is_inside) = (0, true);
-    // Whitespace between elements is dropped, and in other places kept.
+    // Whitespace between elements is removed. Other whitespace is kept.
     let mut space = None;
     loop {
         let event = reader.read_event().ok()?;
@@ -209,10 +210,10 @@ mod tests {
         assert_eq!(shown["text"], "--x\r\ncontent-type: image/png\r\n\r\n");
         assert_eq!(shown["hex"], "89 50 00 ff                                      .P..");
         assert_eq!(view(b"a\0b", 3)["hex"], "00 62                                            .b");
-        // The end of a text that is not UTF-8 is not a cut character.
+        // The body is complete, so invalid UTF-8 at its end is not a cut character.
         assert_eq!(view(b"a\xe4", 2)["hex"], "e4                                               .");
         assert_eq!(view(b"", 0)["text"], "");
-        // The rest of a response was not kept.
+        // Only the beginning of this response was kept.
         assert_eq!((&view(b"{}", 9)["shown"], &view(b"{}", 9)["text"]), (&json!(2), &json!("{}")));
     }
 }

@@ -1,5 +1,5 @@
-//! Logged calls as commands for a shell. They contain no key: `curl` repeats the request with its
-//! signature, and `wxpay req` signs it anew with the key of its own settings.
+//! Logged calls as shell commands. The commands do not contain keys: `curl` repeats the request
+//! with its signature, and `wxpay req` signs it again with the key in its own settings.
 
 use http::HeaderMap;
 use http::header::{
@@ -16,7 +16,7 @@ use crate::proto::xml;
 /// Headers that curl sends itself, or that only concern the connection.
 const OMITTED: [http::HeaderName; 6] = [HOST, CONTENT_LENGTH, CONNECTION, ACCEPT_ENCODING, EXPECT, TRANSFER_ENCODING];
 
-/// The name of the file that the body of a request is downloaded as.
+/// The name of the file in which the body of a request is downloaded.
 pub(super) fn body_file(number: u64) -> String {
     format!("request-{number}.bin")
 }
@@ -25,7 +25,8 @@ pub(super) fn body_file(number: u64) -> String {
 /// address of the sandbox.
 pub(super) fn curl(call: &LoggedCall, base_uri: &str) -> String {
     let received = &call.received;
-    // Not a host of the service: without the proxy, that would be the real one.
+    // The sandbox's own address is used. A host of the service would be the real service, because
+    // the command does not use the sandbox's proxy.
     let own_tls = call.has_client_certificate.then_some(&*call.base_uri).filter(|uri| uri.contains("://127.0.0.1:"));
     let base_uri = own_tls.unwrap_or(base_uri);
     let url = format!("{}{}", base_uri.trim_end_matches('/'), received.target);
@@ -42,7 +43,7 @@ pub(super) fn curl(call: &LoggedCall, base_uri: &str) -> String {
     parts.extend(headers(&received.headers).map(|header| format!("-H {}", quoted(&header))));
     if !received.body.is_empty() {
         if !received.headers.contains_key(CONTENT_TYPE) {
-            // Otherwise curl adds one.
+            // This prevents curl from adding a `Content-Type`.
             parts.push("-H 'Content-Type:'".to_owned());
         }
         parts.push(match text(&received.body) {
@@ -58,7 +59,7 @@ fn headers(headers: &HeaderMap) -> impl Iterator<Item = String> {
     sent.filter_map(|(name, value)| Some(format!("{}: {}", title_case(name.as_str()), value.to_str().ok()?)))
 }
 
-/// A header name as it is usually written.
+/// A header name with the usual capitals.
 pub(super) fn title_case(name: &str) -> String {
     if name == "request-id" {
         return "Request-ID".to_owned();
@@ -66,7 +67,7 @@ pub(super) fn title_case(name: &str) -> String {
     shown_name(name)
 }
 
-/// The request as a command of `wxpay`; `None` for an upload, and for a body that is not text.
+/// The request as a command of `wxpay`; `None` if it cannot be written as one, such as an upload.
 pub(super) fn wxpay_req(call: &LoggedCall) -> Option<String> {
     let received = &call.received;
     let (path, query) = received.target.split_once('?').unwrap_or((&received.target, ""));
@@ -80,11 +81,11 @@ pub(super) fn wxpay_req(call: &LoggedCall) -> Option<String> {
         match value.as_str() {
             _ if is_v2 && is_signed_anew(&name) => {}
             Some(value) => parts.push(format!("--query {}", quoted(&format!("{name}={value}")))),
-            // A list or an object has no form on the command line.
+            // A list or an object cannot be written as a parameter of the command.
             None => return None,
         }
     }
-    // The key that encrypted the fields of the body.
+    // The serial number of the key that encrypted the fields of the body.
     if let Some(serial) = received.headers.get(SERIAL).and_then(|value| value.to_str().ok()) {
         parts.push(format!("-H {}", quoted(&format!("Wechatpay-Serial: {serial}"))));
     }
@@ -105,19 +106,20 @@ pub(super) fn wxpay_req(call: &LoggedCall) -> Option<String> {
     Some(parts.join(" \\\n  "))
 }
 
-/// Fields of APIv2 that `wxpay req` adds.
+/// Whether `wxpay req` adds this field of APIv2.
 fn is_signed_anew(name: &str) -> bool {
     matches!(name, "sign" | "nonce_str")
 }
 
-/// The path template of a request, and its variables. A path that is not documented has a variable
-/// for each segment with other characters than those of a name, so that it is sent as it is.
+/// The path template of a request, and its variables. In a path that is not documented, each
+/// segment with characters other than lower-case letters, digits and hyphens becomes a variable, so
+/// that it is sent unchanged.
 fn template(call: &LoggedCall, path: &str, is_v2: bool) -> (String, Vec<(String, String)>) {
     if let Some((documented, template)) = call.call.and_then(|call| Some((call, call.template()?))) {
         return (template.to_owned(), variables(documented, path));
     }
     let mut variables = Vec::new();
-    // A leading hyphen would begin an option of the command.
+    // A path with a leading hyphen would be read as an option of the command.
     let is_name = |segment: &str| {
         !segment.starts_with('-') && segment.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
     };
@@ -133,20 +135,20 @@ fn template(call: &LoggedCall, path: &str, is_v2: bool) -> (String, Vec<(String,
     (if is_v2 { format!("v2/{template}") } else { template }, variables)
 }
 
-/// A body that fits on a command line: text without control characters, which a terminal might
-/// execute.
+/// A body that can be written on a command line: a text that is not too long and has no control
+/// characters, which a terminal could execute.
 fn text(body: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(body).ok().filter(|text| text.len() <= MAX_SHOWN_BYTES)?;
     (!text.contains(is_binary)).then_some(text)
 }
 
-/// The method as a word of a POSIX shell. A method can have characters such as `|`.
+/// The method, quoted for a POSIX shell if necessary. A method can contain characters such as `|`.
 fn method(method: &http::Method) -> String {
     let method = method.as_str();
     if method.bytes().all(|byte| byte.is_ascii_alphanumeric()) { method.to_owned() } else { quoted(method) }
 }
 
-/// A word of a POSIX shell.
+/// A text, quoted for a POSIX shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -1,5 +1,5 @@
-//! Actions of a buyer, a user or the platform, as methods of a sandbox. Each waits until the change
-//! is in the database of the sandbox, if it has one, for at most 10 s.
+//! Methods of a sandbox for actions of a buyer, a user or the platform. If the sandbox has a
+//! database, each method waits until the change is written, for at most 10 s.
 
 use serde_json::{Value, json};
 
@@ -77,7 +77,8 @@ impl Sandbox {
     /// then on, responses are signed with this certificate, unless the request names the public
     /// key. Each further call rotates the certificate; older ones remain valid.
     ///
-    /// Returns the new certificate. The first ones in a process take a few tenths of a second each.
+    /// Returns the new certificate. The first certificates in a process take a few tenths of a
+    /// second each.
     ///
     /// # Errors
     /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) if a key cannot be generated.

@@ -18,7 +18,7 @@ impl Creatable {
             else {
                 continue;
             };
-            // A contract is signed by the user, and only ended by a call.
+            // The user creates a contract by signing it. The call only ends it.
             if template.ends_with("/terminate") {
                 continue;
             }

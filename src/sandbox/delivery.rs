@@ -111,7 +111,7 @@ pub(super) struct Delivery {
     pub(super) id: String,
     pub(super) url: String,
     pub(super) message: Message,
-    /// When the notification was caused, in milliseconds since 1970.
+    /// The time of creation, in milliseconds since 1970.
     #[serde(default)]
     pub(super) created_at: u64,
     pub(super) attempts: Vec<Attempt>,
@@ -125,7 +125,7 @@ pub(super) struct Delivery {
 pub(super) struct Attempt {
     /// Milliseconds since 1970.
     pub(super) at: u64,
-    /// How long it took, in milliseconds.
+    /// The duration in milliseconds.
     #[serde(default)]
     pub(super) elapsed: Option<u64>,
     /// The status of the response, if there was one.
@@ -134,7 +134,7 @@ pub(super) struct Attempt {
     pub(super) response: String,
     /// The injected fault.
     pub(super) fault: Option<String>,
-    /// The number of what was sent. It is not persisted.
+    /// The number of the sealed notification that was sent. It is not persisted.
     #[serde(skip)]
     pub(super) sealed: Option<u64>,
 }

@@ -99,8 +99,9 @@ fn complete(
     Ok(fault_injection::apply_after_signing(fault, response))
 }
 
-/// The URL by which the catalogue finds a request. The host makes the prefixes of other regions
-/// known; in APIv2 there are none.
+/// The URL or path with which the catalogue is searched. The catalogue removes the path prefix of a
+/// region, such as `/hk/`, only from a URL with a host, so an APIv3 path gets a host. APIv2 does
+/// not have such prefixes.
 fn documented_url(inbound: &InboundRequest) -> String {
     match ApiVersion::of_request(inbound) {
         ApiVersion::V2 => inbound.path().to_owned(),
@@ -108,8 +109,8 @@ fn documented_url(inbound: &InboundRequest) -> String {
     }
 }
 
-/// Why a request is not executed: the time in seconds after which the rate limit admits it, or the
-/// injected fault.
+/// Returns the `Retry-After` in seconds if the rate limit or an injected fault refuses the request,
+/// and `None` if the request is executed.
 fn retry_after(state: &mut State, now: i64) -> Option<i64> {
     if matches!(state.response_faults.front(), Some(Fault::FrequencyLimited)) {
         return Some(1);

@@ -44,7 +44,7 @@ pub(super) struct Known {
     object: Option<u64>,
     /// The fields of that object, or of those that contain it.
     fields: Map<String, Value>,
-    /// How many objects a list has on all of its pages.
+    /// The number of objects on all pages of the list.
     total: Option<usize>,
 }
 
@@ -60,7 +60,8 @@ impl Known {
         const ASSIGNED: [&str; 6] =
             ["prepay_id", "transaction_id", "combine_transaction_id", "refund_id", "transfer_bill_no", "payment_no"];
         let Some(object) = self.object.and_then(|id| state.objects.get(id)) else { return false };
-        // The URL makes the prefixes of other regions known.
+        // The catalogue removes the path prefix of a region, such as `/hk/`, only from a URL with a
+        // host.
         let url = format!("https://127.0.0.1{}", object.path);
         let Some(call) = state.catalog.find("POST", &url) else { return false };
         let has = |fields: &[Field], name: &str| fields.iter().any(|field| field.name == name);
@@ -176,8 +177,8 @@ fn known(state: &mut State, call: &Call, request: &RouteRequest<'_>) -> Result<K
     Ok(known)
 }
 
-/// Checks that the fields which name the merchant that signs name the sandbox's. Elsewhere than in
-/// these products, `mchid` can be another merchant.
+/// Checks that `sp_mchid`, and in these products `mchid`, is the sandbox's merchant. In other
+/// products, `mchid` can be another merchant.
 fn check_merchants(known: &Known) -> Result<(), Refusal> {
     const OWN: [&str; 6] = ["v3/pay", "v3/transactions", "v3/refunds", "v3/statements", "v3/customs", "v3/global"];
     for (location, fields) in [("body", &known.body), ("query", &known.others)] {
@@ -194,7 +195,7 @@ fn check_merchants(known: &Known) -> Result<(), Refusal> {
 }
 
 /// Checks that the payments and refunds in the body exist. Other numbers that the service assigns
-/// may come from its web pages.
+/// are not checked, because they can come from its web pages.
 fn check_numbers(state: &State, known: &Known) -> Result<(), Refusal> {
     for name in ["transaction_id", "refund_id"] {
         let Some(text) = known.body.get(name).and_then(numbers::text) else { continue };

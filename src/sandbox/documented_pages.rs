@@ -1,4 +1,4 @@
-//! Pagination: the part of a list that a query asks for.
+//! Pagination: the part of a list that a query selects.
 
 use serde_json::{Map, Value};
 
@@ -6,15 +6,15 @@ use serde_json::{Map, Value};
 #[derive(Debug, PartialEq)]
 pub(super) struct Page {
     pub(super) items: Vec<Value>,
-    /// How many there are on all pages.
+    /// The number of items on all pages.
     pub(super) total: usize,
     /// The `next_page_token`; empty on the last page.
     pub(super) next: String,
 }
 
-/// The page that a query names by `offset` and `limit` or `count`, by `page_index` (from 1) and
-/// `page_size`, or by `page_token`, which is an offset. Without them, it is the whole list.
-/// `counts_pages` means that `offset` is the number of a page, from 0.
+/// The page that a query selects by `offset` and `limit` or `count`, by `page_index` (from 1) and
+/// `page_size`, or by `page_token`, which is an offset. Without these parameters, it is the whole
+/// list. If `counts_pages` is set, `offset` is the number of a page, from 0.
 pub(super) fn page(items: Vec<Value>, query: &Map<String, Value>, counts_pages: bool) -> Page {
     let number = |name: &str| query.get(name)?.as_str()?.parse::<usize>().ok();
     let total = items.len();

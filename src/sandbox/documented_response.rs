@@ -15,7 +15,7 @@ pub(super) struct Sources<'a> {
     pub(super) seed: Seed<'a>,
     /// Whether the response also has the optional numbers of its object.
     pub(super) creates: bool,
-    /// The length of a list that the response has a page of.
+    /// The length of the whole list, if the response contains a page of it.
     pub(super) total: Option<usize>,
     /// Encrypts a text for the merchant.
     pub(super) encrypt: &'a dyn Fn(&str) -> Result<Value, Error>,
@@ -45,7 +45,7 @@ impl Sources<'_> {
         // How many there are is known.
         let length = members.values().find_map(Value::as_array).map(Vec::len);
         let total = self.total.filter(|_| path.is_empty()).or(length);
-        // Beside another total, `count` is the length of the page.
+        // If the response has another field for the total, `count` is the length of the page.
         let has_other = fields.iter().any(|field| field.name != "count" && is_total(&field.name));
         for field in fields.iter().filter(|field| is_total(&field.name)) {
             if let Some(length) = if has_other && field.name == "count" { length } else { total } {

@@ -13,8 +13,8 @@ use super::string_enum::string_enum;
 use crate::clock::china_digits;
 use crate::crypto::hash;
 
-/// The payment of an order. The orders of a combined order are paid together and reported once. A
-/// payment with a code is not reported.
+/// The notification of a payment. The orders of a combined order are paid together and have one
+/// notification. A payment with a code does not have one.
 pub(super) fn payment(ledger: &Ledger, order: &Order) -> Option<Notification> {
     if order.terms.notify_url.is_empty() {
         return None;
@@ -30,15 +30,15 @@ pub(super) fn payment(ledger: &Ledger, order: &Order) -> Option<Notification> {
     Some(Notification::new(&order.terms.notify_url, message))
 }
 
-/// The failure of a deduction in APIv3. Other failures are not reported.
+/// The notification of a failed deduction in APIv3. Other failed payments do not have one.
 pub(super) fn failed_payment(order: &Order) -> Option<Notification> {
     let is_reported = order.terms.trade_type == TradeType::Deduction && order.terms.api != OrderApi::V2;
     let message = || Message::v3("TRANSACTION.FAIL", "transaction", resources::transaction(order));
     is_reported.then(|| Notification::new(&order.terms.notify_url, message()))
 }
 
-/// The success, the closing or the anomaly of a refund. It is sent to the URL of the refund, or
-/// else to that of the order; in APIv2 only to the former.
+/// The notification of a successful, closed or abnormal refund. It is sent to the URL of the
+/// refund. If the refund does not have one, it is sent to the URL of the order, but not in APIv2.
 pub(super) fn refund(ledger: &Ledger, key: &str) -> Option<Notification> {
     let refund = ledger.refunds.get(key)?;
     let order = ledger.orders.get(&refund.order)?;
@@ -80,7 +80,7 @@ pub(super) fn transfer(transfer: &Transfer) -> Option<Notification> {
     transfer.notify_url.as_ref().map(|url| Notification::new(url, message))
 }
 
-/// The money that a receiver of profit sharing got.
+/// The notification of the amount that a receiver of profit sharing received.
 pub(super) fn profit_sharing(
     notify_url: &str,
     sharing: &ProfitSharing,

@@ -1,5 +1,5 @@
-//! Expectations of a test: which requests a sandbox must receive, and how many. They are verified
-//! when they are dropped, as those of `wiremock`.
+//! Expectations of a test: the requests that a sandbox must receive, and their number. They are
+//! verified when they are dropped, as in `wiremock`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,20 +10,21 @@ use super::inner::SandboxInner;
 use super::request_log::Received;
 use super::{Sandbox, path_template, stub};
 
-/// Why a request does not match; `None` if it does.
+/// Returns the reason why a request does not match; `None` if it matches.
 type Matcher = Box<dyn Fn(&Received, &str) -> Option<String> + Send + Sync>;
 
 /// An expectation of the requests to an endpoint. [`Sandbox::expect`] creates it.
 ///
-/// It counts the requests since it was created, also those that the sandbox refused. When it is
-/// dropped, it panics if their number is not the expected one, unless the thread panics already.
+/// It counts the requests that the sandbox receives after the expectation was created, including
+/// those that it refuses. When the expectation is dropped, it panics if the number is not the
+/// expected one, unless the thread is already panicking.
 #[must_use = "an expectation is verified when it is dropped, so bind it to a variable"]
 pub struct Expectation {
     inner: Arc<SandboxInner>,
-    /// How many requests were received before.
+    /// The number of requests before the expectation was created.
     before: u64,
     method: String,
-    /// As the test wrote it.
+    /// The template as the test wrote it.
     shown: String,
     template: String,
     matchers: Vec<Matcher>,
@@ -36,8 +37,9 @@ pub struct Expectation {
 }
 
 impl Sandbox {
-    /// Expects one request to an endpoint from now on. `template` is its path, with variables as
-    /// `{x}`. The methods of [`Expectation`] restrict the requests and set another number.
+    /// Expects exactly one request to an endpoint from now on. `template` is the path, with
+    /// variables as `{x}`. The methods of [`Expectation`] restrict the requests and change the
+    /// expected number.
     ///
     /// ```
     /// # use serde_json::json;
@@ -70,7 +72,7 @@ impl Sandbox {
 }
 
 impl Expectation {
-    /// Expects this number of requests.
+    /// Expects exactly this number of requests.
     pub fn times(mut self, times: usize) -> Self {
         (self.min, self.max) = (times, times);
         self
@@ -98,7 +100,7 @@ impl Expectation {
         })
     }
 
-    /// Counts only requests whose query has this parameter, with this decoded value.
+    /// Counts only requests whose query has this parameter. `value` is the decoded value.
     pub fn query(mut self, name: &str, value: &str) -> Self {
         self.conditions.push(format!("{name}={value} in the query"));
         let (name, value) = (name.to_owned(), value.to_owned());
@@ -108,7 +110,7 @@ impl Expectation {
         })
     }
 
-    /// Counts only requests whose variable of the path has this decoded value.
+    /// Counts only requests whose path variable has this value. `value` is the decoded value.
     pub fn var(mut self, name: &str, value: &str) -> Self {
         self.conditions.push(format!("{{{name}}} as {value:?}"));
         if !self.template.contains(&format!("{{{name}}}")) {
@@ -133,13 +135,13 @@ impl Expectation {
         self
     }
 
-    /// Returns the requests so far that match.
+    /// Returns the matching requests so far, oldest first.
     #[must_use]
     pub fn requests(&self) -> Vec<Received> {
         self.received().into_iter().filter(|request| self.mismatch(request).is_none()).collect()
     }
 
-    /// The requests to the endpoint since the expectation was created.
+    /// The requests to the endpoint after the expectation was created.
     fn received(&self) -> Vec<Received> {
         self.inner.read(|state| {
             let new = state.requests.calls().filter(|call| call.number > self.before).map(|call| &call.received);
@@ -155,7 +157,7 @@ impl Expectation {
         self.matchers.iter().find_map(|matcher| matcher(request, &self.template))
     }
 
-    /// Why the expectation is not met.
+    /// The message of the panic; `None` if the expectation is met.
     fn failure(&self) -> Option<String> {
         if let Some(mistake) = &self.mistake {
             return Some(format!("{self:?}: {mistake}"));

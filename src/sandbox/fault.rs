@@ -54,8 +54,8 @@ pub enum Fault {
     MissingHeader(String),
     /// Replaces the response with this unsigned one, as a gateway in front of the service would.
     Gateway(http::Response<Bytes>),
-    /// Refuses the request before it is executed: with a signed 429 `FREQUENCY_LIMITED` with a
-    /// `Retry-After` header, in APIv2 with this `err_code`.
+    /// Refuses the request before it is executed. In APIv3, the response is a signed 429 with the
+    /// code `FREQUENCY_LIMITED` and a `Retry-After` header; in APIv2, it has this `err_code`.
     FrequencyLimited,
     /// Closes the connection after this many bytes of the body, before the end of the body.
     CutBody(usize),

@@ -14,7 +14,7 @@ use crate::pipeline::http_service::HttpService;
 use crate::pipeline::send::Promise;
 use crate::transport::runtime;
 
-/// The time limit of what waits for the sandbox.
+/// The maximum time that a method of the sandbox waits.
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(10);
 
 pub(super) struct SandboxInner {
@@ -57,7 +57,7 @@ impl SandboxInner {
         read(&self.lock())
     }
 
-    /// Changes what is not persisted.
+    /// Changes a part of the state that is not persisted.
     pub(super) fn change_unpersisted(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.lock());
     }
@@ -76,8 +76,8 @@ impl SandboxInner {
     /// Changes the state as one transaction, and waits until the changed rows are written.
     ///
     /// # Errors
-    /// Those of `change`; [`ErrorKind::Config`] if the rows cannot be
-    /// written; [`ErrorKind::Timeout`] if that takes too long.
+    /// The errors of `change`; [`ErrorKind::Config`] if the rows cannot be written;
+    /// [`ErrorKind::Timeout`] if they are not written in time.
     pub(super) fn transact_async<T: Send + 'static>(
         self: &Arc<Self>,
         change: impl FnOnce(&mut State) -> Result<T, Error> + Send + 'static,

@@ -39,7 +39,7 @@ pub(super) enum LedgerError {
     PaymentFailed,
     /// The buyer is still paying the order.
     Paying,
-    /// The order was taken back.
+    /// The order was reversed.
     Revoked,
     /// The service does not document this state for orders of this kind.
     NotDocumented,

@@ -138,14 +138,14 @@ impl Ledger {
         Ok(())
     }
 
-    /// Whether [`expire`](Self::expire) would accept the order.
+    /// Checks whether [`expire`](Self::expire) would accept the order.
     pub(super) fn check_expire(&self, key: &str, now: i64) -> Result<(), LedgerError> {
         let order = self.orders.get(key).ok_or(LedgerError::NotFound)?;
         order.check_unpaid()?;
         if order.has_expired(now) { Ok(()) } else { self.check_close(key) }
     }
 
-    /// The service closes an order that was not paid in time.
+    /// Closes an order that was not paid in time, as the service does.
     pub(super) fn expire(&mut self, key: &str, now: i64) -> Result<(), LedgerError> {
         self.check_expire(key, now)?;
         let order = self.orders.get_mut(key).ok_or(LedgerError::NotFound)?;
@@ -154,8 +154,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// The payment of the order fails. The service documents this state for orders of APIv2, codes
-    /// and deductions.
+    /// Makes the payment of the order fail. The service documents this state for orders of APIv2,
+    /// payments with a code, and deductions.
     pub(super) fn fail_payment(&mut self, key: &str) -> Result<(), LedgerError> {
         let order = self.orders.get_mut(key).ok_or(LedgerError::NotFound)?;
         order.check_unpaid()?;
@@ -167,8 +167,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// The merchant takes back an order that is paid with a code. The buyer gets the money back,
-    /// and the order cannot be paid any more. Taken back again, nothing changes.
+    /// Reverses an order that is paid with a code. If it was paid, the amount is returned to the
+    /// buyer. The order can no longer be paid. Reversing it again changes nothing.
     pub(super) fn reverse(&mut self, key: &str, now: i64) -> Result<(), LedgerError> {
         let order = self.orders.get_mut(key).ok_or(LedgerError::NotFound)?;
         if !order.terms.trade_type.has_code() {
@@ -206,7 +206,7 @@ impl Order {
         self.expires_at().is_some_and(|time| time <= now)
     }
 
-    /// Whether the order waits for its payment.
+    /// Checks that the order is waiting for its payment.
     fn check_unpaid(&self) -> Result<(), LedgerError> {
         match self.state {
             TradeState::NotPay | TradeState::UserPaying | TradeState::Accept => Ok(()),

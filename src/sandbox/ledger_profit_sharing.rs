@@ -27,7 +27,7 @@ pub(super) struct NewSharing<'a> {
 }
 
 impl SharingReceiver {
-    /// A receiver that has no result yet.
+    /// A pending receiver.
     pub(super) fn new(kind: &str, account: &str, amount: u64, description: &str) -> Self {
         SharingReceiver {
             kind: kind.to_owned(),
@@ -45,12 +45,12 @@ impl SharingReceiver {
         self.result == ReceiverResult::Pending
     }
 
-    /// Whether it has got money that was not the merchant's rest.
+    /// Whether the receiver received its amount and is not the merchant itself.
     pub(super) fn has_received(&self) -> bool {
         self.result == ReceiverResult::Success && !self.is_merchant
     }
 
-    /// The merchant itself, who gets the rest of an order.
+    /// The merchant itself, which receives the remaining amount of an order.
     fn merchant(owner: &str, amount: u64) -> Self {
         SharingReceiver {
             is_merchant: true, ..SharingReceiver::new("MERCHANT_ID", owner, amount, "解冻给分账方")
@@ -80,8 +80,9 @@ impl Ledger {
         }
     }
 
-    /// Begins to give amounts of a paid order to receivers. They stay frozen until
-    /// [`end_sharing`](Self::end_sharing). Repeated with the same request, it is the same sharing.
+    /// Starts a profit sharing of a paid order. The amounts stay frozen until
+    /// [`end_sharing`](Self::end_sharing). A repeated call with the same request returns the same
+    /// sharing.
     pub(super) fn share_profit(
         &mut self,
         order_key: &str,
@@ -137,8 +138,9 @@ impl Ledger {
         Ok(self.sharings.entry(key).or_insert(sharing))
     }
 
-    /// Gives the receivers of a sharing their results: the one with this account, or all that have
-    /// none yet. `fail_reason` is that of closed ones. Returns those that got money.
+    /// Sets the result of the receiver with this account, or of all pending receivers.
+    /// `fail_reason` is the reason for the result `CLOSED`. Returns the receivers that received
+    /// their amounts, without the merchant itself.
     pub(super) fn end_sharing(
         &mut self,
         key: &str,
@@ -159,7 +161,7 @@ impl Ledger {
                 ended.push(receiver.clone());
             }
         }
-        // The merchant gets its rest after the others have their results.
+        // The merchant receives the remaining amount after the other receivers have their results.
         if !sharing.receivers.iter().any(|receiver| receiver.is_pending() && !receiver.is_merchant) {
             for receiver in sharing.receivers.iter_mut().filter(|receiver| receiver.is_pending()) {
                 (receiver.result, receiver.ended_at) = (ReceiverResult::Success, Some(now));
@@ -181,7 +183,7 @@ impl Ledger {
         Ok(ended)
     }
 
-    /// Moves the money of receivers that have ended out of the frozen part of the account.
+    /// Moves the amounts of receivers with a result out of the frozen part of the account.
     fn move_shares(&mut self, order_key: &str, ended: &[SharingReceiver]) {
         let Some(order) = self.orders.get_mut(order_key) else { return };
         for receiver in ended {

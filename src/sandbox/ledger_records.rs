@@ -14,16 +14,16 @@ string_enum! {
     /// The state of an order. It is `Refund` once a part of the payment was refunded.
     TradeState {
         NotPay = "NOTPAY",
-        /// The buyer has to confirm the payment with a code.
+        /// The buyer still has to confirm a payment with a code.
         UserPaying = "USERPAYING",
-        /// A deduction is accepted and not made yet.
+        /// The deduction is accepted, but not executed yet.
         Accept = "ACCEPT",
         Success = "SUCCESS",
         Refund = "REFUND",
         Closed = "CLOSED",
-        /// The payment failed. The order cannot be paid any more.
+        /// The payment failed. The order can no longer be paid.
         PayError = "PAYERROR",
-        /// The merchant took the order back, and the buyer has the money again.
+        /// The merchant reversed the order. If it was paid, the amount was returned to the buyer.
         Revoked = "REVOKED",
     }
 }
@@ -60,7 +60,8 @@ string_enum! {
 }
 
 impl TradeType {
-    /// Whether the merchant pays the order with a code of the buyer, and can take it back.
+    /// Whether the order is paid with a code or the face of the buyer. The merchant can reverse
+    /// such an order.
     pub(super) fn has_code(self) -> bool {
         matches!(self, TradeType::Micropay | TradeType::Face)
     }
@@ -86,19 +87,20 @@ pub(super) enum OrderApi {
 }
 
 string_enum! {
-    /// The state of a refund. It is accepted as `Processing`.
+    /// The state of a refund. A new refund is `Processing`.
     RefundStatus {
         Processing = "PROCESSING",
         Success = "SUCCESS",
-        /// The money is the merchant's again.
+        /// The amount was returned to the merchant.
         Closed = "CLOSED",
-        /// The buyer's bank does not accept the money, and the merchant has to name an account.
+        /// The buyer's bank did not accept the amount, and the merchant has to name another
+        /// account.
         Abnormal = "ABNORMAL",
     }
 }
 
 impl RefundStatus {
-    /// The spelling of APIv2.
+    /// The value in APIv2.
     pub(super) fn as_v2_str(self) -> &'static str {
         match self {
             RefundStatus::Processing | RefundStatus::Success => self.as_str(),
@@ -107,7 +109,7 @@ impl RefundStatus {
         }
     }
 
-    /// The state of the refunds in databases that do not contain it.
+    /// The state of refunds in databases of earlier versions, which do not contain it.
     fn success() -> Self {
         RefundStatus::Success
     }
@@ -129,7 +131,7 @@ string_enum! {
     ReceiverResult {
         Pending = "PENDING",
         Success = "SUCCESS",
-        /// Nothing. The money is the merchant's again.
+        /// The receiver received nothing. The amount was returned to the merchant.
         Closed = "CLOSED",
     }
 }
@@ -139,8 +141,8 @@ pub(super) fn record_key(mchid: &str, number: &str) -> String {
     format!("{mchid}/{number}")
 }
 
-/// The key of the record with this number: of `owner`, or without one the merchant's own, or else
-/// one of a sub-merchant.
+/// The key of the record with this number that belongs to `owner`. Without `owner`, it is the
+/// merchant's own record, or else a record of a sub-merchant.
 pub(super) fn find_key<T>(records: &BTreeMap<String, T>, number: &str, owner: Option<&str>) -> Option<String> {
     let key = record_key(owner.unwrap_or(MCHID), number);
     if records.contains_key(&key) {
@@ -176,16 +178,17 @@ pub(super) struct Order {
     pub(super) payment: Option<Payment>,
     pub(super) created_at: i64,
     pub(super) refunded: u64,
-    /// The amount for the receivers of profit sharing, less what they did not get or returned.
+    /// The amount for the receivers of profit sharing, without the amounts that they did not
+    /// receive or that they returned.
     pub(super) shared: u64,
     /// The amount that is still frozen for profit sharing.
     pub(super) frozen: u64,
-    /// The amount that is frozen for profit sharings under way.
+    /// The amount that is frozen for profit sharings in progress.
     #[serde(default)]
     pub(super) in_sharing: u64,
     /// Whether profit sharing has ended for this order.
     pub(super) sharing_finished: bool,
-    /// When a payment was taken back.
+    /// The time at which a payment was reversed.
     #[serde(default)]
     pub(super) revoked_at: Option<i64>,
 }
@@ -238,10 +241,10 @@ pub(super) struct Refund {
     pub(super) reason: Option<String>,
     #[serde(default = "RefundStatus::success")]
     pub(super) status: RefundStatus,
-    /// When the money reached the buyer.
+    /// The time at which the amount reached the buyer.
     #[serde(default)]
     pub(super) succeeded_at: Option<i64>,
-    /// The part that was frozen for profit sharing.
+    /// The part of the amount that was frozen for profit sharing.
     #[serde(default)]
     pub(super) from_frozen: u64,
     /// The account that the merchant named for an abnormal refund.
@@ -250,7 +253,7 @@ pub(super) struct Refund {
 }
 
 impl Refund {
-    /// Whether its money has left the merchant's balance, but may come back.
+    /// Whether the refund is in progress: its amount is frozen.
     pub(super) fn is_under_way(&self) -> bool {
         matches!(self.status, RefundStatus::Processing | RefundStatus::Abnormal)
     }
@@ -292,7 +295,7 @@ impl ProfitSharing {
         !self.receivers.iter().any(SharingReceiver::is_pending)
     }
 
-    /// The amount that the receivers got, apart from what became the merchant's own.
+    /// The amount that the receivers received, without the merchant itself.
     pub(super) fn received(&self) -> u64 {
         self.receivers.iter().filter(|receiver| receiver.has_received()).map(|receiver| receiver.amount).sum()
     }
@@ -306,7 +309,7 @@ pub(super) struct SharingReceiver {
     pub(super) account: String,
     pub(super) amount: u64,
     pub(super) description: String,
-    /// Whether it is the merchant itself, who gets the rest of the order.
+    /// Whether it is the merchant itself, which receives the remaining amount of the order.
     #[serde(default)]
     pub(super) is_merchant: bool,
     pub(super) result: ReceiverResult,
@@ -339,7 +342,7 @@ pub(super) struct ProfitSharingReturn {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub(super) struct Account {
     pub(super) available: u64,
-    /// Payments whose profit is still to be shared, and refunds under way.
+    /// The amounts for profit sharing that has not ended, and for refunds in progress.
     pub(super) frozen: u64,
 }
 

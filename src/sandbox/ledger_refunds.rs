@@ -30,8 +30,8 @@ impl Refunded {
 }
 
 impl Ledger {
-    /// Refunds a part of an order, or all of it. Repeated with the same number, amount and reason,
-    /// it is the same refund. Its money is frozen until [`end_refund`](Self::end_refund).
+    /// Refunds a part of an order, or all of it. A repeated call with the same number, amount and
+    /// reason returns the same refund. The amount is frozen until [`end_refund`](Self::end_refund).
     pub(super) fn refund(&mut self, order_key: &str, new: &NewRefund<'_>, now: i64) -> Result<Refunded, LedgerError> {
         let order = self.orders.get(order_key).ok_or(LedgerError::NotFound)?;
         let payment = match &order.payment {
@@ -87,7 +87,7 @@ impl Ledger {
         Ok(Refunded::New(refund))
     }
 
-    /// The next state of a refund under way. A successful or closed one has ended.
+    /// Sets the next state of a refund in progress. A successful or closed refund has ended.
     pub(super) fn end_refund(&mut self, key: &str, status: RefundStatus, now: i64) -> Result<&Refund, LedgerError> {
         let refund = self.refunds.get_mut(key).ok_or(LedgerError::NotFound)?;
         match (refund.status, status) {
@@ -107,7 +107,7 @@ impl Ledger {
         Ok(refund)
     }
 
-    /// The money reaches the buyer.
+    /// Moves the amount to the buyer.
     fn complete_refund(&mut self, key: &str, refund: &Refund, now: i64) {
         self.account.frozen -= refund.amount;
         self.record_entry(EntryKind::Refund, &refund.refund_id, &refund.out_refund_no, refund.amount, now);
@@ -116,7 +116,8 @@ impl Ledger {
         }
     }
 
-    /// The money goes back to where it came from.
+    /// Returns the amount to the merchant. The part that was frozen for profit sharing is frozen
+    /// again, unless the profit sharing of the order has ended.
     fn close_refund(&mut self, refund: &Refund) {
         let Some(order) = self.orders.get_mut(&refund.order) else { return };
         order.refunded -= refund.amount;
@@ -127,7 +128,8 @@ impl Ledger {
         self.persist_order(&refund.order);
     }
 
-    /// The merchant names another account for an abnormal refund, which is then processed again.
+    /// Sets another account, which the merchant names, for an abnormal refund. The refund is then
+    /// processed again.
     pub(super) fn redirect_refund(&mut self, key: &str, account: String) -> Result<&Refund, LedgerError> {
         let refund = self.refunds.get_mut(key).ok_or(LedgerError::NotFound)?;
         if refund.status != RefundStatus::Abnormal {
@@ -138,7 +140,8 @@ impl Ledger {
         Ok(refund)
     }
 
-    /// The key of the refund with this number of the merchant, see [`find_key`], or of the service.
+    /// The key of the refund with this number. The number is the merchant's, see [`find_key`], or
+    /// the service's.
     pub(super) fn find_refund_key(&self, number: &str, owner: Option<&str>) -> Option<String> {
         find_key(&self.refunds, number, owner).or_else(|| {
             let mut refunds = self.refunds.iter();

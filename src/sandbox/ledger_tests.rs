@@ -38,7 +38,7 @@ fn refund(
     Ok(refunded.refund().amount)
 }
 
-/// Begins to give an amount to one receiver.
+/// Starts a profit sharing with one receiver.
 fn begin_sharing(
     ledger: &mut Ledger,
     order: &str,
@@ -51,7 +51,7 @@ fn begin_sharing(
     ledger.share_profit(order, new, now).map(drop)
 }
 
-/// Gives an amount to one receiver.
+/// Shares an amount with one receiver, which receives it at once.
 fn share(
     ledger: &mut Ledger,
     order: &str,
@@ -238,22 +238,22 @@ fn a_refund_under_way_is_frozen() {
     begin(&mut ledger, "r", 80).expect("refund");
     assert_eq!((ledger.account, ledger.orders["m/1"].frozen), (account(0, 80), 0));
     ledger.audit().expect("balanced");
-    // Its money cannot be shared or refunded again.
+    // The refunded amount cannot be shared or refunded again.
     let error = share(&mut ledger, "m/1", ("t", 1), (Rest::StaysFrozen, &json!({})), 4).expect_err("nothing left");
     assert_eq!(error, LedgerError::ExceedsRemaining);
     assert_eq!(begin(&mut ledger, "r2", 1), Err(LedgerError::ExceedsRemaining));
-    // An abnormal one stays frozen, and ends only with success.
+    // The amount of an abnormal refund stays frozen, and the refund can only succeed.
     ledger.end_refund("m/r", RefundStatus::Abnormal, 5).expect("abnormal");
     assert_eq!(ledger.account, account(0, 80));
     assert_eq!(ledger.end_refund("m/r", RefundStatus::Closed, 6).expect_err("no way"), LedgerError::WrongState);
     ledger.redirect_refund("m/r", "x".to_owned()).expect("another account");
     assert_eq!(ledger.redirect_refund("m/r", "x".to_owned()).expect_err("twice"), LedgerError::WrongState);
-    // A closed one is frozen for profit sharing again.
+    // The amount of a closed refund is frozen for profit sharing again.
     ledger.end_refund("m/r", RefundStatus::Closed, 7).expect("closed");
     assert_eq!((ledger.account, ledger.orders["m/1"].frozen), (account(0, 80), 80));
     assert_eq!(ledger.end_refund("m/r", RefundStatus::Success, 7).expect_err("over"), LedgerError::WrongState);
     ledger.audit().expect("balanced");
-    // If the profit sharing has ended in the meantime, it is available.
+    // If the profit sharing has ended in the meantime, the amount is available.
     begin(&mut ledger, "r3", 30).expect("refund");
     share(&mut ledger, "m/1", ("u", 0), (Rest::Unfreezes, &json!({})), 8).expect("unfrozen");
     assert_eq!(ledger.account, account(50, 30));
@@ -279,7 +279,7 @@ fn receivers_get_their_results_one_by_one() {
     assert_eq!(ledger.end_sharing("m/s", Some("x"), success, 3), Err(LedgerError::NotFound));
     assert_eq!(ledger.end_sharing("m/s", Some("a"), success, 3).expect("ended").len(), 1);
     assert_eq!(ledger.end_sharing("m/s", Some("a"), closed, 3), Err(LedgerError::WrongState));
-    // The merchant's own rest comes last.
+    // The merchant receives the remaining amount last.
     assert_eq!(ledger.end_sharing("m/s", Some("m"), success, 3), Err(LedgerError::WrongState));
     assert_eq!(ledger.account, account(0, 90));
     assert_eq!(ledger.end_sharing("m/s", Some("b"), closed, 4).expect("ended"), []);
@@ -296,7 +296,7 @@ fn receivers_get_their_results_one_by_one() {
     ledger.audit().expect("balanced");
 }
 
-/// A buyer who does not confirm a payment with a code until the time is over.
+/// The buyer does not confirm a payment with a code before the order expires.
 #[test]
 fn a_payment_in_progress_ends_with_its_time() {
     let mut ledger = Ledger::default();

@@ -65,7 +65,7 @@ impl Ledger {
         }
     }
 
-    /// The transfer fails before the user has the money.
+    /// Makes the transfer fail before the user receives the amount.
     pub(super) fn fail_transfer(
         &mut self,
         out_bill_no: &str,
@@ -81,7 +81,7 @@ impl Ledger {
         self.end_transfer(out_bill_no, TransferState::Fail, now)
     }
 
-    /// The money of a transfer is the merchant's again.
+    /// Returns the amount of a transfer to the merchant.
     fn return_transfer(&mut self, out_bill_no: &str, now: i64) {
         let Some(transfer) = self.transfers.get(out_bill_no) else { return };
         let (amount, number) = (transfer.amount, transfer.transfer_bill_no.clone());

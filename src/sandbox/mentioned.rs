@@ -11,14 +11,15 @@ use super::request::InboundRequest;
 use crate::catalog::Call;
 use crate::proto::xml;
 
-/// The longest body that is searched, in bytes.
+/// The maximum length of a body that is searched, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
-/// How many numbers of one message are kept. A combined order has up to 50 orders.
+/// The maximum count of numbers that are kept for one message. A combined order has up to 50
+/// orders.
 const MAX_NUMBERS: usize = 300;
-/// The longest number, in bytes.
+/// The maximum length of a number, in bytes.
 const MAX_NUMBER_BYTES: usize = 128;
 
-/// The fields of a sub-merchant, whose numbers are its own.
+/// The fields that name a sub-merchant. Its numbers are separate from those of the merchant.
 pub(super) const SUB_MERCHANT: [&str; 2] = ["sub_mchid", "sub_mch_id"];
 
 /// Numbers with the names of their fields, each once, in the order of the message.
@@ -62,7 +63,7 @@ impl Mentioned {
         self.add_all(&value.unwrap_or_default());
     }
 
-    /// Adds the numbers at any depth. JSON and XML are read with a limit of their depth.
+    /// Adds the numbers at any depth. The parsers of JSON and XML limit the depth.
     fn add_all(&mut self, value: &Value) {
         match value {
             Value::Array(items) => items.iter().for_each(|item| self.add_all(item)),
@@ -93,12 +94,12 @@ impl Mentioned {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Whether one of these numbers is wanted.
+    /// Whether the message mentions one of the wanted numbers.
     pub(super) fn has_any(&self, wanted: &BTreeSet<(&str, &str)>) -> bool {
         self.iter().any(|number| wanted.contains(&number))
     }
 
-    /// How many bytes the numbers take, about.
+    /// The approximate memory of the numbers, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.0.iter().map(|(name, value)| size_of::<(String, String)>() + name.len() + value.len()).sum()
     }

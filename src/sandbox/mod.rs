@@ -348,8 +348,8 @@ impl Sandbox {
         self.inner.keys.platform.public_key()
     }
 
-    /// Returns the newest requests, oldest first, including rejected ones: up to 20,000, which
-    /// take up to 64 MiB with their responses.
+    /// Returns the newest requests, oldest first, including rejected ones. The sandbox keeps up to
+    /// 20,000 requests, which use up to 64 MiB with their responses.
     #[must_use]
     pub fn requests(&self) -> Vec<Received> {
         self.inner.read(|state| state.requests.calls().map(|call| call.received.clone()).collect())

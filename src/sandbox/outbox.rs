@@ -13,16 +13,16 @@ use super::rows::{Change, ChangeLog, Table};
 use crate::crypto::random;
 use crate::proto::url::without_userinfo;
 
-/// How many deliveries are kept.
+/// The maximum number of deliveries that are kept.
 const MAX_DELIVERIES: usize = 2000;
-/// How many sealed notifications are kept, for the page.
+/// The maximum number of sealed notifications that are kept for the page.
 const MAX_SEALED: usize = 4000;
-/// How many bytes their bodies take together.
+/// The maximum total length of their bodies, in bytes.
 const MAX_SEALED_BYTES: usize = 16 * 1024 * 1024;
 
-/// A notification as an attempt sent it: encrypted and signed.
+/// The encrypted and signed notification of an attempt.
 pub(super) struct Sealed {
-    /// They are numbered from 1.
+    /// The number, from 1.
     pub(super) number: u64,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
@@ -160,7 +160,7 @@ impl Outbox {
         Some(delivery.clone())
     }
 
-    /// Keeps what an attempt sends, and returns its number.
+    /// Keeps the notification that an attempt sends, and returns its number.
     pub(super) fn keep_sealed(&mut self, request: &Request<Bytes>) -> u64 {
         let (headers, body) = (request.headers().clone(), request.body().clone());
         self.sealed_bytes += body.len();
@@ -175,7 +175,7 @@ impl Outbox {
         self.sealed_count
     }
 
-    /// The message of an attempt, if it is still kept.
+    /// The notification that an attempt sent, if it is still kept.
     pub(super) fn sealed(&self, attempt: &Attempt) -> Option<&Sealed> {
         self.sealed.iter().find(|sealed| Some(sealed.number) == attempt.sealed)
     }

@@ -45,7 +45,7 @@ pub(super) async fn run(inner: Arc<SandboxInner>) {
 struct Prepared {
     format: Format,
     request: Result<Request<Bytes>, Error>,
-    /// The number of the kept request.
+    /// The number of the sealed notification in the outbox.
     sealed: Option<u64>,
     transmission: Transmission,
     /// The injected fault, for the page.

@@ -11,19 +11,20 @@ const POLL_MILLISECONDS = 1000;
 // Language.
 
 const LANGUAGE_KEY = 'wechatpay-sandbox-language';
-// The browser may deny access to the storage, and another page of this origin may have stored any value.
+// The browser can deny access to the storage, and another page of this origin can have stored any
+// value.
 const storedLanguage = () => { try { return localStorage.getItem(LANGUAGE_KEY); } catch { return null; } };
 const storeLanguage = chosen => { try { localStorage.setItem(LANGUAGE_KEY, chosen); } catch { /* it is lost when the page is closed */ } };
 let language = Object.hasOwn(texts, storedLanguage() ?? '') ? storedLanguage() : navigator.language.startsWith('zh') ? 'zh' : 'en';
 const t = (key, ...values) => values.reduce((text, value, index) => text.replace(`{${index + 1}}`, () => value), texts[language][key] ?? key);
-// A text of one table, or else of all.
+// The text for this table, or the common text of all tables.
 const tableText = (table, key) => texts[language][`${table}.${key}`] ?? t(key);
 const stateName = state => texts[language][`state.${state}`] ?? state;
 
 // Elements.
 
 const byId = id => document.getElementById(id);
-// Sets text and never HTML, so that nothing that a merchant sends is executed.
+// Sets text, never HTML, so that data from a merchant is not executed.
 const node = (tag, text, attributes = {}, ...children) => {
   const element = Object.assign(document.createElement(tag), attributes);
   if (text !== undefined && text !== null) element.textContent = text;
@@ -40,10 +41,10 @@ const panel = (heading, ...children) => node('section', undefined, { className: 
 const encode = fields => Object.entries(fields).filter(([, value]) => value !== '' && value !== undefined && value !== null).map(pair => pair.map(encodeURIComponent).join('=')).join('&');
 const withQuery = (path, fields) => [path, encode(fields)].filter(Boolean).join('?');
 const yuan = fen => (fen / 100).toFixed(2);
-// Local time in the form 2026-11-23 13:39:58, which is the Swedish one.
+// Local time as 2026-11-23 13:39:58, which is the Swedish format.
 const time = milliseconds => new Date(milliseconds).toLocaleString('sv-SE');
 const duration = milliseconds => milliseconds === null || milliseconds === undefined ? '…' : `${milliseconds < 10 ? milliseconds.toFixed(1) : Math.round(milliseconds)} ms`;
-// The colour of each state; others are shown as errors.
+// The CSS class of each state. Other states are shown as errors.
 const STATE_CLASSES = {
   SUCCESS: 'good', FINISHED: 'good', delivered: 'good', valid: 'good', 'refused, as it should be': 'good',
   NOTPAY: 'busy', WAIT_USER_CONFIRM: 'busy', PROCESSING: 'busy', PENDING: 'busy', waiting: 'busy', USERPAYING: 'busy', ACCEPT: 'busy',
@@ -70,9 +71,9 @@ const listUrl = () => {
 };
 const viewUrl = () => view.key === undefined ? listUrl() : withQuery(`/sandbox/show/${view.view}`, { key: view.key });
 
-// Puts elements into a container and leaves those that did not change, so that open details stay
-// open and buttons stay where they are. An entry is its name, its data and the function that builds
-// its element.
+// Fills a container with elements. An entry is a name, its data, and the function that builds the
+// element. Elements with unchanged data are kept, so that opened details stay open and buttons do
+// not move.
 const shown = new WeakMap();
 const fill = (container, entries) => {
   const before = shown.get(container) ?? new Map(), after = new Map();
@@ -87,13 +88,13 @@ const fill = (container, entries) => {
   [...after.values()].forEach(({ element }, index) => { if (container.children[index] !== element) container.insertBefore(element, container.children[index] ?? null); });
   shown.set(container, after);
 };
-// Keeps the opened details and the input of the user when an element is built again.
+// Keeps opened details and the user's input when an element is built again.
 const keepInputs = (before, after) => {
   const pairs = selector => { const old = before.querySelectorAll(selector); return [...after.querySelectorAll(selector)].map((element, index) => [old[index], element]).filter(([known]) => known); };
   for (const [known, element] of pairs('details')) element.open = known.open;
   for (const [known, element] of pairs('input, select, textarea')) { keepValue(known, element); if (document.activeElement === known) setTimeout(() => element.focus()); }
 };
-// A select whose option is gone has its first option again.
+// If the selected option no longer exists, the first option is selected.
 const keepValue = (before, after) => {
   if (after.tagName !== 'SELECT' || [...after.options].some(option => option.value === before.value)) after.value = before.value;
 };
@@ -127,7 +128,8 @@ const button = (call, fields, { text = t(call), className = call === 'pay' || ca
   };
   return element;
 };
-// A form for a control call. `read` makes the fields of the call of those of the form, or throws.
+// A form for a control call. `read` converts the fields of the form to the fields of the call, or
+// throws an error.
 const form = (call, submit, inputs, read = fields => fields) => {
   const result = node('pre', undefined, { hidden: true });
   const labels = inputs.map(({ name, wide, long, ...input }) => node('label', t(`field.${name}`), { className: wide ? 'wide' : long ? 'long' : '' }, Object.assign(inputElement(input), { name })));
@@ -143,7 +145,7 @@ const form = (call, submit, inputs, read = fields => fields) => {
       lastError = error.message;
       return showError();
     }
-    // Clicked twice, a call would be made twice.
+    // A second click must not repeat the call.
     submitter.disabled = true;
     const body = await control(call, fields);
     submitter.disabled = false;
@@ -200,7 +202,7 @@ const controlEntries = content => [
 const filters = byId('filters');
 const setOptions = (select, all, counts, name) => {
   const options = [['', all], ...counts.map(([value, count]) => [value, `${name(value)} (${count})`])];
-  // A filter can select what no record has any more.
+  // The selected value may no longer occur in any record.
   if (select.dataset.wanted && !counts.some(([value]) => value === select.dataset.wanted)) options.push([select.dataset.wanted, name(select.dataset.wanted)]);
   fill(select, options.map(([value, text]) => [value, text, () => node('option', text, { value })]));
   select.value = select.dataset.wanted ?? '';
@@ -264,7 +266,7 @@ const draw = () => {
     showFilters(state);
     showPager(state);
   } else fill(byId('view'), view.view === 'controls' ? controlEntries(state) : detailEntries(view.view, state));
-  // For measurements.
+  // This attribute counts the drawings, for measurements in a browser.
   document.documentElement.dataset.drawn = Number(document.documentElement.dataset.drawn ?? 0) + 1;
 };
 
@@ -276,7 +278,8 @@ const refresh = async () => {
     const response = await fetch(url, { headers: acceptLanguage() });
     json = response.ok || response.status === 404 ? await response.text() : undefined;
   } catch { /* the sandbox has stopped */ }
-  // Responses can arrive out of order. One that is older than the shown one, or of another view, is ignored.
+  // Responses can arrive out of order. A response that is older than the shown one, or that belongs
+  // to another view, is ignored.
   if (number < (content?.number ?? 0) || url !== viewUrl()) return;
   gone = json === undefined;
   if (!gone) content = { number, url, json };

@@ -1,5 +1,5 @@
 'use strict';
-// The tables of the page, and the details of a record. Their helpers are in page.js.
+// The tables of the page, and the details of a record. The helper functions are in page.js.
 
 // Tables.
 
@@ -7,7 +7,7 @@
 const sub = row => row.sub_mchid ? { sub_mchid: row.sub_mchid } : {};
 const actions = {
   orders: order => {
-    // A combined order is paid as a whole.
+    // The orders of a combined order are paid together.
     const number = { out_trade_no: order.out_trade_no, ...sub(order) }, whole = order.combine_out_trade_no ? { out_trade_no: order.combine_out_trade_no } : number;
     return [
       isUnpaid(order) && button('pay', whole), order.state === 'NOTPAY' && button('expire', whole),
@@ -19,7 +19,7 @@ const actions = {
     .map(status => button('end-refund', { out_refund_no: refund.out_refund_no, status, ...sub(refund) }, { text: `→ ${status}` })),
   transfers: transfer => transfer.state === 'WAIT_USER_CONFIRM' ? [button('confirm', { out_bill_no: transfer.out_bill_no }), button('fail-transfer', { out_bill_no: transfer.out_bill_no })] : [],
   sharings: sharing => sharing.state === 'PROCESSING' ? ['SUCCESS', 'CLOSED'].map(result => button('end-profit-sharing', { out_order_no: sharing.out_order_no, result, ...sub(sharing) }, { text: `→ ${result}` })) : [],
-  // A notification that must not be sent to its URL cannot be sent again either.
+  // A notification that was not sent because its URL is not allowed cannot be sent again.
   notifications: notification => [notification.state !== 'not sent' && button('replay', { id: notification.id })],
 };
 const isUnpaid = order => ['NOTPAY', 'USERPAYING', 'ACCEPT'].includes(order.state);
@@ -77,7 +77,7 @@ const makeRow = table => item => {
   const row = node('tr');
   row.dataset.key = item.key ?? '';
   for (const column of columns[table]) {
-    // On a narrow screen this element is beside the name of the column.
+    // On a narrow screen, the name of the column is shown next to this element.
     const cell = node('td', undefined, { className: column.name }, div(...[column.cell(item)].flat()));
     cell.dataset.name = columnTitle(column);
     if (column.field) cell.dataset.field = column.field;
@@ -119,7 +119,7 @@ const fieldValue = (name, value, row) => {
 // The fields of a record, with their names in the API as labels.
 const summary = row => node('dl', undefined, {}, ...Object.entries(row)
   .filter(([name, value]) => !HIDDEN.includes(name) && value !== undefined && value !== null && value !== '' && value !== false)
-  // The outcome of a notification is its state in words.
+  // For a notification, `outcome` describes the state, so `state` is omitted.
   .filter(([name]) => name !== 'state' || row.outcome === undefined)
   .filter(([name, value]) => value !== 0 || !['refunded', 'shared', 'frozen'].includes(name))
   .map(([name, value]) => div(node('dt', texts[language][`name.${name}`] ?? '', {}, ' ', node('code', name)), node('dd', undefined, { className: name }, fieldValue(name, value, row)))));
@@ -137,7 +137,7 @@ const copyButton = (name, text) => {
   };
   return element;
 };
-// The lines of a message, with those marked that differ from another message.
+// The lines of a message. Lines that differ from the other message are marked.
 const marked = (text, other) => {
   const lines = text.split('\n'), others = other.split('\n');
   return node('pre', undefined, {}, ...lines.map((line, index) => node(other && line !== others[index] ? 'mark' : 'span', line || ' ')));
@@ -154,7 +154,7 @@ const headSection = table => ({ row, template, base_uri, original_type, fail_rea
   node('h2', table === 'calls' ? `${row.method} ${row.target}` : row[{ orders: 'out_trade_no', refunds: 'out_refund_no', transfers: 'out_bill_no', sharings: 'out_order_no', notifications: 'event_type' }[table]]),
   summary({ ...row, template, base_uri, original_type }), recordControls(table, row, fail_reasons),
   row.has_qr_code && details(t('qr'), node('img', undefined, { loading: 'lazy', width: 180, height: 180, alt: t('qr'), src: '/sandbox/qr/' + encodeURIComponent(row.out_trade_no) + withQuery('.svg', sub(row)) })));
-// Controls of one record that need an input.
+// Forms for the actions on a record that need input.
 const reasonOptions = reasons => ['', ...reasons].map(reason => [reason, reason]);
 const controlsOf = {
   orders: order => isRefundable(order) && form('refund', t('refund'), [{ name: 'amount', type: 'number', min: 1, max: order.remaining, value: order.remaining }],
@@ -166,7 +166,7 @@ const controlsOf = {
     { name: 'result', options: ['SUCCESS', 'CLOSED'].map(result => [result, result]) }, { name: 'fail_reason', options: reasonOptions(reasons) }, { name: 'notify_url', type: 'url', long: true },
   ], fields => ({ out_order_no: sharing.out_order_no, ...fields, ...sub(sharing) })),
 };
-// The buttons of a record, and its form, which replaces the buttons for the same call.
+// The buttons and the form of a record. The form replaces the buttons for the same call.
 const recordControls = (table, row, reasons) => {
   const buttons = rowActions(table, row), controls = controlsOf[table]?.(row, reasons);
   if (controls) buttons.querySelectorAll(`[data-call=${controls.dataset.call}]`).forEach(element => element.remove());

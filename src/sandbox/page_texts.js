@@ -1,6 +1,6 @@
 'use strict';
-// The texts of the page in both languages, by the same keys. What has no text here, such as the
-// state of an order, is shown as the service spells it.
+// The texts of the page in both languages, with the same keys. A value without a text, such as some
+// states of a record, is shown as the service spells it.
 const texts = {
   zh: {
     title: '微信支付沙箱', orders: '订单', refunds: '退款', transfers: '商家转账', sharings: '分账', notifications: '回调通知', calls: '请求', controls: '控制',

@@ -70,7 +70,7 @@ impl Seed<'_> {
 
     fn text(&self, name: &str, path: &str) -> String {
         match kind(name) {
-            // In APIv2, these say that a message is not an error.
+            // In APIv2, these values mean that the message is not an error.
             _ if self.is_v2 && matches!(name, "return_code" | "result_code") => "SUCCESS".to_owned(),
             _ if self.is_v2 && name == "return_msg" => "OK".to_owned(),
             Kind::Merchant => MCHID.to_owned(),

@@ -1,15 +1,16 @@
-//! A limit for the rate of calls, as fixed windows of whole seconds.
+//! A rate limit for calls, with fixed windows of whole seconds.
 
 use serde::Serialize;
 
-/// A number of calls in each window. The first call after the end of a window begins the next one.
+/// The maximum number of calls in each window. The first call after the end of a window begins the
+/// next window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct RateLimit {
     pub(super) calls: u64,
     pub(super) seconds: u32,
-    /// When the window began, in seconds since 1970.
+    /// The start of the window, in seconds since 1970.
     began_at: i64,
-    /// How many calls it has had.
+    /// The number of calls in the window so far.
     used: u64,
 }
 

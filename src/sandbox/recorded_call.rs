@@ -1,4 +1,5 @@
-//! A recorded call: its format, what is replaced in it, and how a request is compared with it.
+//! A recorded call: its format, the replacement of personal values, and the comparison with a
+//! request.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,14 +13,14 @@ use super::documented_check::query_fields;
 use crate::catalog::{Call, Catalog, Encoding, Field, Place};
 use crate::proto::json_decode;
 
-/// The text that replaces a value. In the request of a recorded call, it is equal to any value.
+/// The text that replaces a value. In the request of a recorded call, it matches any value.
 const MASK: &str = "***";
 
-/// The lists of platform certificates, which clients download by themselves. They are not part of a
-/// recording, because they contain the keys of one platform, encrypted with the APIv3 key.
+/// The paths of the lists of platform certificates, which clients download by themselves. They are
+/// not recorded, because they contain the keys of one platform, encrypted with the APIv3 key.
 const CERTIFICATES: [&str; 2] = ["/v3/certificates", "/v3/global/certificates"];
 
-/// The most characters of a value in a difference.
+/// The maximum length of a value in a difference, in characters.
 const MAX_SHOWN_CHARS: usize = 200;
 
 /// Names of personal values and of credentials.
@@ -78,7 +79,8 @@ pub(super) struct RecordedCall {
     response: Value,
 }
 
-/// An object of the file, whose errors name the line. `flatten` would lose the lines.
+/// A call in the file. `RecordedCall` is not used for reading, because with `flatten` the errors
+/// would not name the line.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileCall {
@@ -104,7 +106,7 @@ fn read_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Err
 /// Reads the calls of a file.
 ///
 /// # Errors
-/// The text is not such JSON. The message names the line.
+/// The text is not JSON in this format. The message names the line.
 pub(super) fn read_calls(text: &str) -> Result<Vec<RecordedCall>, String> {
     let calls: Vec<FileCall> = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let calls = calls.into_iter().map(|FileCall { method, path, request, status, response }| RecordedCall {
@@ -116,7 +118,7 @@ pub(super) fn read_calls(text: &str) -> Result<Vec<RecordedCall>, String> {
 }
 
 impl RecordedRequest {
-    /// Takes what is recorded of a request.
+    /// Takes the parts of a request that are recorded.
     ///
     /// # Errors
     /// The body is not JSON.
@@ -141,7 +143,7 @@ impl RecordedRequest {
         self.path.split_once('?').unwrap_or((&self.path, ""))
     }
 
-    /// Whether a request is to the same endpoint with the same variables. The query may differ.
+    /// Whether another request has this method and path. The query may differ.
     pub(super) fn has_path_of(&self, other: &RecordedRequest) -> bool {
         let (recorded, sent) = (self.split().0.split('/'), other.split().0.split('/'));
         self.method == other.method
@@ -149,7 +151,7 @@ impl RecordedRequest {
             && recorded.zip(sent).all(|(recorded, sent)| recorded == MASK || recorded == sent)
     }
 
-    /// How the query or the body of a request differs from the recorded one.
+    /// The difference between the query or the body of a request and the recorded one.
     pub(super) fn difference(&self, sent: &RecordedRequest) -> Option<String> {
         let query = |request: &RecordedRequest| Value::Object(query_fields(request.split().1));
         difference(&query(self), &query(sent), "query").or_else(|| difference(&self.request, &sent.request, "body"))
@@ -163,7 +165,7 @@ impl RecordedRequest {
         let mut response = read_json(body).map_err(|_| "the body of the response is not JSON".to_owned())?;
         let call = find(&self.method, self.split().0);
         mask(&mut response, call.filter(|_| status.is_success()).map_or(&[], Call::response));
-        // A refusal of a field repeats its value.
+        // The error for an invalid field repeats the value of the field.
         if let Some(value) = response.pointer_mut("/detail/value").filter(|_| !status.is_success()) {
             mask_all(value);
         }
@@ -177,12 +179,13 @@ impl RecordedCall {
     }
 }
 
-/// Whether a path is that of a list of platform certificates.
+/// Whether this is the path of a list of platform certificates.
 pub(super) fn is_certificate_list(path: &str) -> bool {
     CERTIFICATES.contains(&path)
 }
 
-/// The documentation of a call. The host makes the prefixes of other regions known.
+/// The documentation of a call. The catalogue removes the path prefix of a region, such as `/hk/`,
+/// only from a URL with a host, so the path gets a host.
 fn find(method: &str, path: &str) -> Option<&'static Call> {
     Catalog::builtin().find(method, &format!("https://127.0.0.1{path}"))
 }
@@ -202,8 +205,8 @@ fn is_personal(name: &str) -> bool {
     })
 }
 
-/// Whether the value of a field is replaced: by its name, or because it is documented as encrypted
-/// or signed.
+/// Whether the value of a field is replaced, because of its name, or because it is documented as
+/// encrypted or signed.
 fn is_masked(name: &str, fields: &[Field]) -> bool {
     let is_plain = |field: &Field| matches!(field.encoding, Encoding::Plain | Encoding::Json);
     is_personal(name) || fields.iter().any(|field| field.name == name && !is_plain(field))
@@ -228,7 +231,7 @@ fn mask_members(members: &mut Map<String, Value>, fields: &[Field]) {
             continue;
         }
         mask(member, &[]);
-        // The documentation can have several forms of a field.
+        // The documentation can contain a field several times, in different forms.
         fields.iter().filter(|field| field.name == *name).for_each(|field| mask(member, &field.fields));
     }
 }
@@ -253,14 +256,16 @@ fn mask_all(value: &mut Value) {
     }
 }
 
-/// Whether a text is base64 of as many bytes as an RSA key of 2048, 3072 or 4096 bits has. It is a
-/// field that the caller encrypted, also in a call that is not documented, or a signature.
+/// Whether a text is base64 with the length of an RSA ciphertext or signature (2048, 3072 or 4096
+/// bits). It is a signature, or a field that the caller encrypted, also in calls that are not
+/// documented.
 fn is_ciphertext_or_signature(text: &str) -> bool {
     matches!(text.len(), 344 | 512 | 684)
         && STANDARD.decode(text).is_ok_and(|bytes| matches!(bytes.len(), 256 | 384 | 512))
 }
 
-/// A path whose personal variables are replaced. The names of its variables are documented.
+/// A path in which personal variables are replaced. The documentation has the names of the
+/// variables.
 fn masked_path(call: Option<&Call>, path: &str) -> String {
     let template = call.and_then(Call::template).unwrap_or_default();
     let variables = template.rsplit('/').map(Some).chain(std::iter::repeat(None));

@@ -44,10 +44,10 @@ use crate::pipeline::stack::BoxService;
 /// `path` with the query, `request` (the JSON body, or `null`), `status` and `response`. It can be
 /// read and edited.
 ///
-/// # What is left out
+/// # Omitted values
 ///
-/// Headers are not recorded, so the file has no signatures and no serial numbers. The host and the
-/// download of platform certificates are not recorded either. `***` replaces:
+/// Headers are not recorded, so the file does not contain signatures or serial numbers. The host
+/// and the download of platform certificates are not recorded either. `***` replaces:
 ///
 /// - fields that the catalogue marks as encrypted or signed, and each text that is an RSA
 ///   ciphertext or an RSA signature as base64;
@@ -62,7 +62,7 @@ use crate::pipeline::stack::BoxService;
 /// and app IDs, `prepay_id`, `code_url`, free texts, and the variables of a path that is not
 /// documented. Read a recording of production before you commit it.
 ///
-/// # What cannot be recorded
+/// # Unsupported calls
 ///
 /// Calls of APIv2, uploads, other bodies than JSON, and calls with the options `sink` or `stream`
 /// (such as downloads) are refused with [`ErrorKind::Options`](crate::ErrorKind::Options) before
@@ -74,7 +74,7 @@ pub struct Recording(Arc<Mutex<Recorded>>);
 
 #[derive(Default)]
 struct Recorded {
-    /// The calls in the order of their requests, or why they have no recorded response.
+    /// The calls in the order of their requests, or the reasons why they were not recorded.
     calls: Vec<Result<RecordedCall, String>>,
 }
 
@@ -85,13 +85,13 @@ impl Recording {
         Recording::default()
     }
 
-    /// Writes the calls so far to a file, which only its owner can read. A file that exists is
+    /// Writes the recorded calls to a file that only its owner can read. An existing file is
     /// replaced.
     ///
     /// # Errors
     /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be written, or
-    /// if a call is still under way, was cancelled, or could not be recorded. The message names the
-    /// call, and no file is written.
+    /// if a call is still in progress, was cancelled, or could not be recorded. The message names
+    /// the call, and no file is written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let failed = |reason: &dyn fmt::Display| {
             Error::config(format!("the recording {} cannot be saved: {reason}", path.as_ref().display()))
@@ -146,7 +146,7 @@ fn recordable(request: &Request<Bytes>) -> Result<RecordedRequest, String> {
 }
 
 fn complete(started: RecordedRequest, response: &Response<Bytes>) -> Result<RecordedCall, String> {
-    // A replayed response is signed, and must not be more than the recorded one.
+    // The sandbox signs a replayed response, so only a verified response is recorded.
     if !response.extensions().get::<ResponseInfo>().is_some_and(|info| info.verified) {
         return Err(format!("the response with status {} is not verified", response.status()));
     }
@@ -172,20 +172,20 @@ impl fmt::Debug for Recording {
 }
 
 impl Sandbox {
-    /// Responds to APIv3 requests with the calls of a file that a [`Recording`] saved, instead of
+    /// Responds to APIv3 requests with the calls in a file that a [`Recording`] saved, instead of
     /// the sandbox's own responses. [`Recording`] has an example.
     ///
-    /// Each recorded call is answered once. Calls with the same method and path are answered in
+    /// Each recorded response is returned once. Calls with the same method and path are used in
     /// their order in the file. The query and the body must be equal to the recorded ones; `***` in
-    /// them, or as a segment of the path, is equal to any value. A request that is not recorded or
-    /// that differs is refused with status 400 and the code `NOT_RECORDED`; the message names the
-    /// file and the difference.
+    /// them, or as a segment of the path, matches any value. A request that is not recorded or that
+    /// differs is refused with status 400 and the code `NOT_RECORDED`; the message names the file
+    /// and the difference.
     ///
-    /// Signatures are checked and made as always. [`stub`](Self::stub) and the other methods that
-    /// define a response take precedence, and the sandbox itself responds to the download of its
-    /// platform certificates. Values that were replaced in a response are `***`. The calls do not
-    /// change the sandbox's orders and cause no notifications. Calls of APIv2 are refused. A second
-    /// call of `replay` replaces the first.
+    /// Requests are verified and responses are signed as usual. [`stub`](Self::stub) and the other
+    /// methods that define a response take precedence, and the sandbox itself responds to the
+    /// download of its platform certificates. Replaced values in a response stay `***`. The calls
+    /// do not change the sandbox's orders and do not cause notifications. Calls of APIv2 are
+    /// refused. A second call of `replay` replaces the first recording.
     ///
     /// # Errors
     /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read or is

@@ -11,11 +11,11 @@ use super::response::RouteResponse;
 use super::strict_json;
 use crate::error::Error;
 
-/// The code of the refusal of a request that is not recorded, or that differs. It is not a code of
-/// WeChat Pay, so that no program mistakes it for the result of a call.
+/// The error code for a request that is not recorded, or that differs from the recorded one. It is
+/// not a code of WeChat Pay, so that programs do not mistake it for the result of a call.
 const NOT_RECORDED: &str = "NOT_RECORDED";
 
-/// The calls of a file, each with whether it was answered.
+/// The calls of a file, each with a flag that is set after its response was returned.
 pub(super) struct Replay {
     file: String,
     calls: Vec<(RecordedCall, bool)>,
@@ -37,8 +37,8 @@ impl Replay {
         Ok(Replay { file, calls: calls.into_iter().map(|call| (call, false)).collect() })
     }
 
-    /// Returns the response of the first call to the same path that was not answered yet. A request
-    /// that differs from that call does not use it up.
+    /// Returns the response of the first unused call with the same method and path. If the request
+    /// differs from that call, the call stays unused.
     pub(super) fn respond(&mut self, http: &Request<Bytes>) -> Result<RouteResponse, Refusal> {
         let sent = RecordedRequest::new(http.method(), http.uri(), http.body())
             .map_err(|reason| self.refusal(&format!("{} {}: {reason}", http.method(), http.uri().path())))?;
@@ -60,7 +60,7 @@ impl Replay {
         Ok(RouteResponse::json_with_status(status, body))
     }
 
-    /// Why a call of APIv2 is refused.
+    /// The message for a refused call of APIv2.
     pub(super) fn refuse_v2(&self) -> String {
         format!("recording {}: calls of APIv2 are not recorded", self.file)
     }

@@ -1,5 +1,4 @@
-//! The log of received requests: what was received, what the check of its signature found, and
-//! what was sent back.
+//! The log of requests: each request, the result of its signature check, and its response.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -17,13 +16,13 @@ use crate::proto::json_decode;
 use super::mentioned::Mentioned;
 use crate::catalog::Call;
 
-/// How many requests are kept.
+/// The maximum number of requests that are kept.
 const MAX_REQUESTS: usize = 20_000;
-/// How many bytes they take together: bodies, headers and texts.
+/// The maximum memory of these requests, in bytes: bodies, headers and texts.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
-/// How much of a signed message is kept, in characters.
+/// The maximum length of the kept part of a signed message, in characters.
 const MAX_MESSAGE_CHARS: usize = 4000;
-/// How much of the body of a response is kept, in bytes.
+/// The maximum length of the kept part of a response body, in bytes.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 /// The memory of a header in addition to its text, in bytes.
 const HEADER_BYTES: usize = 64;
@@ -159,7 +158,7 @@ impl SentResponse {
     pub(super) fn new(response: &http::Response<Bytes>, length: u64, fault: Option<String>) -> Self {
         let body = response.body();
         let body = match body.get(..MAX_RESPONSE_BYTES) {
-            // A copy, so that the rest of the body is freed.
+            // This is a copy, so that the memory of the rest of the body is freed.
             Some(beginning) => Bytes::copy_from_slice(beginning),
             None => body.clone(),
         };
@@ -173,11 +172,11 @@ impl SentResponse {
 
 /// A request with its response.
 pub(super) struct LoggedCall {
-    /// The requests are numbered from 1.
+    /// The number of the request, from 1.
     pub(super) number: u64,
-    /// When the request was received, in milliseconds since 1970.
+    /// The time at which the request was received, in milliseconds since 1970.
     pub(super) at: u64,
-    /// How long the sandbox took, until it began to send the response.
+    /// The time until the sandbox began to send the response.
     pub(super) elapsed: Option<Duration>,
     /// The URI under which the client reached the sandbox.
     pub(super) base_uri: Arc<str>,
@@ -185,13 +184,13 @@ pub(super) struct LoggedCall {
     pub(super) received: Received,
     pub(super) check: SignatureCheck,
     pub(super) response: SentResponse,
-    /// The documented call.
+    /// The documentation of the call.
     pub(super) call: Option<&'static Call>,
     pub(super) mentioned: Mentioned,
 }
 
 impl LoggedCall {
-    /// How many bytes the entry takes, about.
+    /// The approximate memory of the entry, in bytes.
     fn bytes(&self) -> usize {
         let headers = |headers: &HeaderMap| {
             headers.iter().map(|(name, value)| HEADER_BYTES + name.as_str().len() + value.len()).sum::<usize>()
@@ -235,14 +234,14 @@ impl RequestLog {
         }
     }
 
-    /// Records how long a call took.
+    /// Records the duration of a call.
     pub(super) fn set_elapsed(&mut self, number: u64, elapsed: Duration) {
         if let Some(call) = self.index(number).and_then(|index| self.calls.get_mut(index)) {
             call.elapsed = Some(elapsed);
         }
     }
 
-    /// How many requests were received.
+    /// The number of requests that were received.
     pub(super) fn count(&self) -> u64 {
         self.count
     }
@@ -285,7 +284,7 @@ mod tests {
     #[test]
     fn the_memory_of_the_log_is_bounded() {
         let mut log = RequestLog::default();
-        // Bodies, targets and counts: each alone exceeds the limit.
+        // Each case exceeds one limit: by its bodies, its targets, or the number of requests.
         for (target, body, count) in
             [("/", 3_000_000, 60), (&*format!("/{}", "a".repeat(60_000)), 1, 1500), ("/", 1, 21_000)]
         {

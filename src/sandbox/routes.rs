@@ -115,7 +115,8 @@ pub(super) fn route(
     if let Some(replay) = state.replay.as_mut().filter(|_| !is_certificate_list(path)) {
         return replay.respond(&inbound.http);
     }
-    // The URL makes the prefixes of other regions known.
+    // The catalogue removes the path prefix of a region, such as `/hk/`, only from a URL with a
+    // host.
     let url = format!("https://127.0.0.1{path}");
     let call = state.catalog.find(method, &url);
     let documentation = call.map(|call| Documentation { call, lenient: state.lenient, findings: RefCell::default() });

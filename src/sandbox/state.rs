@@ -42,13 +42,13 @@ pub(super) struct State {
     pub(super) requests: RequestLog,
     pub(super) nonces: Nonces,
     pub(super) stubs: Vec<Stub>,
-    /// The recording whose calls are answered instead of all others.
+    /// The recording that is replayed instead of the sandbox's own responses.
     pub(super) replay: Option<Replay>,
     /// The faults of the next responses.
     pub(super) response_faults: VecDeque<Fault>,
     /// The faults of the next attempts to send a notification.
     pub(super) notification_faults: VecDeque<Fault>,
-    /// Which changes wait for a control call.
+    /// The kinds of new records that stay in progress.
     pub(super) hold: Hold,
     pub(super) rate_limit: Option<RateLimit>,
     pub(super) bills: Files,
@@ -58,7 +58,8 @@ pub(super) struct State {
     pub(super) member_cards: MemberCards,
 }
 
-/// The new records that stay under way until a control call ends them. Others end at once.
+/// The kinds of new records that stay in progress until a control call ends them. Records of a kind
+/// that is not held end at once.
 #[derive(Clone, Copy, Default, Serialize)]
 pub(super) struct Hold {
     /// Payments with a code, and deductions.

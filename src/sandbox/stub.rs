@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::api_version::ApiVersion;
 use super::path_template;
 
-/// A function of a test that makes the status and the body of a response.
+/// A function of a test that returns the status and the body of a response.
 pub(super) type Respond = Arc<dyn Fn(&Request<Bytes>) -> (u16, Value) + Send + Sync>;
 
 /// The response of a stub.
@@ -22,7 +22,7 @@ pub(super) enum StubResponse {
     Json(StatusCode, Value),
     /// A generated file of this length.
     File(u64),
-    /// As `Json`, for each request.
+    /// A function that is called for each request and returns the same as `Json`.
     Function(Respond),
 }
 
@@ -58,7 +58,7 @@ impl Stub {
         json!({ "method": self.method, "template": self.full_template(), "status": status, "response": response })
     }
 
-    /// The template with the version of the API, as it was given.
+    /// The template with `v2/` in front if the stub is for APIv2.
     fn full_template(&self) -> String {
         match self.version {
             ApiVersion::V2 => format!("v2/{}", self.template),
@@ -94,17 +94,18 @@ pub(super) fn parse_template(template: &str) -> (ApiVersion, String) {
     }
 }
 
-/// The response of the newest stub that matches a request. A function is not called yet.
+/// The response of the newest stub that matches a request. The function of a stub is not called
+/// here.
 pub(super) fn find(stubs: &[Stub], version: ApiVersion, method: &Method, path: &str) -> Option<StubResponse> {
     stubs.iter().rev().find(|stub| stub.matches(version, method, path)).map(|stub| stub.response.clone())
 }
 
 thread_local! {
-    /// Whether this thread calls a function of a stub, under the lock of the state.
+    /// Whether this thread is calling the function of a stub, under the lock of the state.
     static IS_RESPONDING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread calls a function of a stub.
+/// Whether this thread is calling the function of a stub.
 pub(super) fn is_responding() -> bool {
     IS_RESPONDING.get()
 }

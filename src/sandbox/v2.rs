@@ -29,7 +29,8 @@ use crate::proto::xml;
 const NO_CLIENT_CERTIFICATE: &str =
     "<html>\r\n<head><title>400 No required SSL certificate was sent</title></head>\r\n</html>\r\n";
 
-/// Responds to a request. `is_limited`: it exceeds the rate limit, and is not executed.
+/// Responds to a request. If `is_limited` is set, the rate limit or a fault refuses the request
+/// before it is executed.
 pub(super) fn respond(
     state: &mut State,
     inbound: &InboundRequest,
@@ -139,7 +140,7 @@ fn handle(
                 documented_v2::respond_if_created(state, call, inbound, request, now)
                     .unwrap_or(Err(V2Refusal::Result("ORDERNOTEXIST", text)))
             }
-            // The contract is remembered like other objects.
+            // The contract is stored like other objects.
             (Ok(mut response), Some(call)) if path.ends_with("/contractorder") => {
                 let mut remembered = documented_v2::respond(state, call, inbound, request, now)?;
                 if let (Value::Object(all), Value::Object(own)) = (&mut remembered.fields, response.fields.take()) {

@@ -9,19 +9,20 @@ use super::ledger_records::{Order as OrderRecord, Refund as RefundRecord};
 use crate::error::{Error, ErrorKind};
 use crate::proto::json_decode;
 
-/// An order of a sandbox.
+/// An order in a sandbox.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Order {
-    /// The number of the merchant.
+    /// The merchant's order number.
     pub out_trade_no: String,
-    /// The number of WeChat Pay, if the order is paid.
+    /// WeChat Pay's number for the payment; `None` if the order was never paid.
     pub transaction_id: Option<String>,
-    /// The `trade_state`: `NOTPAY`, `SUCCESS`, `REFUND`, `CLOSED` or `PAYERROR`.
+    /// The `trade_state`: `NOTPAY`, `USERPAYING`, `ACCEPT`, `SUCCESS`, `REFUND`, `CLOSED`,
+    /// `PAYERROR` or `REVOKED`.
     pub state: &'static str,
     /// The amount in fen.
     pub total: u64,
-    /// The refunded part in fen.
+    /// The refunded amount in fen.
     pub refunded: u64,
     /// The URL for notifications.
     pub notify_url: String,
@@ -29,15 +30,15 @@ pub struct Order {
     pub request: Value,
 }
 
-/// A refund of a sandbox.
+/// A refund in a sandbox.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Refund {
-    /// The number of the merchant.
+    /// The merchant's refund number.
     pub out_refund_no: String,
-    /// The number of WeChat Pay.
+    /// WeChat Pay's refund number.
     pub refund_id: String,
-    /// The number of the order.
+    /// The merchant's order number.
     pub out_trade_no: String,
     /// The amount in fen.
     pub amount: u64,
@@ -45,7 +46,7 @@ pub struct Refund {
     pub status: &'static str,
 }
 
-/// A notification of a sandbox, sent or to be sent.
+/// A notification of a sandbox, including those that were not sent.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SentNotification {
@@ -53,11 +54,11 @@ pub struct SentNotification {
     pub id: String,
     /// The type of the event, such as `TRANSACTION.SUCCESS`.
     pub event_type: String,
-    /// The URL to which it is sent.
+    /// The URL to which the notification is sent.
     pub notify_url: String,
-    /// The resource in plain text; in APIv2 the fields.
+    /// The resource in plain text; in APIv2, the fields.
     pub resource: Value,
-    /// Whether the `notify_url` has responded with a success.
+    /// Whether the `notify_url` responded with a success.
     pub is_delivered: bool,
     /// The attempts to deliver it.
     pub attempts: Vec<Attempt>,
@@ -69,7 +70,7 @@ pub struct SentNotification {
 pub struct Attempt {
     /// The status of the response; `None` if there was none.
     pub status: Option<u16>,
-    /// The beginning of the response, or why there was none.
+    /// The beginning of the response, or the reason why there was none.
     pub response: String,
 }
 
@@ -85,7 +86,7 @@ impl SentNotification {
     }
 }
 
-/// Omits the resource, as that of a received notification does.
+/// Omits the resource, as the `Debug` output of a received notification does.
 impl std::fmt::Debug for SentNotification {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SentNotification")

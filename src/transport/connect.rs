@@ -309,8 +309,8 @@ impl SocketHandle {
         self.lock().pending()
     }
 
-    /// Notes the time if there is nothing to read, for [`arrived_after`](Self::arrived_after).
-    /// tokio does not ask the system before its runtime was driven, so there may be data.
+    /// Records the time if there is nothing to read, for [`arrived_after`](Self::arrived_after). It
+    /// asks the system: until the runtime is driven, tokio does not report new data.
     pub(super) fn note_if_empty(&self) {
         let mut state = self.lock();
         if state.was_empty.elapsed() > PRECISION {

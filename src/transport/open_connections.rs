@@ -9,7 +9,7 @@ use crate::proto::url;
 
 pub(crate) const OPEN_CONNECTIONS: &str = "http.client.open_connections";
 
-/// The state of an open connection in the metric, until it is dropped.
+/// Counts an open connection in the metric until it is dropped.
 pub(crate) struct CountedConnection {
     active: Gauge,
     idle: Gauge,
@@ -17,7 +17,7 @@ pub(crate) struct CountedConnection {
 }
 
 impl CountedConnection {
-    /// An active connection.
+    /// Counts a connection as active.
     pub(crate) fn new(target: &Uri) -> Self {
         let of_state = |state| {
             let (host, port) = (url::server_address(target).to_owned(), url::server_port(target).to_string());

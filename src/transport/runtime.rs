@@ -83,7 +83,8 @@ pub(crate) fn park_on<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Warns, once in a process, that this thread drives other tasks, which now wait for a call.
+/// Warns, once per process, if this thread is a tokio worker, whose other tasks now wait for a
+/// call.
 fn warn_on_worker_thread() {
     static WARNED: AtomicBool = AtomicBool::new(false);
     if tokio::runtime::worker_index().is_some() && !WARNED.swap(true, Ordering::Relaxed) {

@@ -25,7 +25,7 @@ pub(crate) enum Sink {
     Writer(Slot<Box<dyn Write + Send>>),
 }
 
-/// How the file in a sink is checked.
+/// The check of the file in a sink.
 pub(crate) struct FileCheck {
     pub(crate) digest: FileDigest,
     /// Decrypts the file. The digest is that of the decrypted file.

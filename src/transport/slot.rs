@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A value that can be taken only once. It is `Clone`, as extensions require.
+/// A value that can be taken only once. It is `Clone`, which `http::Extensions` requires.
 pub(crate) struct Slot<T>(Arc<Mutex<Option<T>>>);
 
 impl<T> Slot<T> {

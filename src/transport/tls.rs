@@ -20,7 +20,8 @@ pub(crate) fn client_config(
             Error::config(format!("a root certificate is not usable: {source}")).with_source(source)
         })?;
     }
-    // The provider is named, because the process's default may be another one, or ambiguous.
+    // The provider is set explicitly, because the default of the process can be a different one, or
+    // ambiguous.
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|source| Error::config(format!("TLS cannot be set up: {source}")).with_source(source))?;

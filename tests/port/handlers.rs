@@ -1,5 +1,5 @@
-//! Calls the handlers of ported programs: for each line of standard input, a JSON object with the
-//! name of a handler, the headers and the body of a request, it prints the response on a line.
+//! Calls the handlers of ported programs. Each line of standard input is a JSON object with the
+//! name of a handler, and the headers and the body of a request. The response is printed on a line.
 
 use serde_json::{Value, json};
 use wechatpay_chain::notify::NotificationVerifier;

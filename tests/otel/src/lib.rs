@@ -1,5 +1,5 @@
-//! The data that OpenTelemetry receives: one span for each call, with the attributes of its
-//! convention, and the metrics. Exporters in memory take the place of a collector.
+//! Tests the data that OpenTelemetry receives: one span for each call, with the attributes of its
+//! convention, and the metrics. In-memory exporters replace a collector.
 
 #![cfg(test)]
 
@@ -17,7 +17,7 @@ use serde_json::json;
 use wechatpay_chain::sandbox::{Fault, MCHID, Sandbox};
 use wechatpay_chain::{Client, Options};
 
-/// The exporters of this process, in which one test makes all calls.
+/// The exporters of this process. One test makes all calls.
 struct Telemetry {
     spans: InMemorySpanExporter,
     metrics: InMemoryMetricExporter,
@@ -37,7 +37,7 @@ fn values<'a>(attributes: impl IntoIterator<Item = &'a KeyValue>) -> BTreeMap<St
     attributes.into_iter().map(|pair| (pair.key.to_string(), pair.value.clone())).collect()
 }
 
-/// The sum of the values of a metric, and their number, whose attributes have these values.
+/// The sum and the number of the values of a metric whose attributes have these values.
 fn metric(name: &str, expected: &[(&str, &str)]) -> (f64, u64) {
     TELEMETRY.meters.force_flush().expect("flushed");
     let exported = TELEMETRY.metrics.get_finished_metrics().expect("metrics");
@@ -70,7 +70,7 @@ fn query(number: &str) -> Options {
     Options::new().var("out_trade_no", number).query(&json!({ "mchid": MCHID }))
 }
 
-/// The calls whose spans and metrics are compared.
+/// Makes the calls whose spans and metrics the test compares.
 async fn calls(sandbox: &Sandbox, client: &Client) {
     let order = json!({ "json": {
         "appid": "wxd678efh567hg6787", "mchid": MCHID, "description": "personal-book", "out_trade_no": "personal-1",
@@ -138,7 +138,7 @@ async fn a_call_is_one_span_and_is_measured() {
     );
     assert!(!format!("{spans:?}").contains("personal"), "{spans:?}");
 
-    // Seven calls by template and outcome.
+    // The metric counts seven calls, by template and outcome.
     const CALLS: &str = "http.client.request.duration";
     let template = ("url.template", "/v3/pay/transactions/out-trade-no/{out_trade_no}");
     let count = |labels: &[(&str, &str)]| metric(CALLS, labels).1;

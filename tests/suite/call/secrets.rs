@@ -94,7 +94,7 @@ fn no_output_of_a_public_type_contains_a_secret() {
         assert!(!shown.0.contains(ours), "the signature of a request");
     }
 
-    // Personal values of a session, which are not keys or signatures: names, openids, numbers.
+    // Personal values, which are not keys or signatures: names, openids and numbers.
     show_personal_values(&mut shown, &sandbox, &client);
 
     assert!(shown.0.len() > 2000, "something was formatted");
@@ -107,7 +107,7 @@ fn no_output_of_a_public_type_contains_a_secret() {
     }
 }
 
-/// Shows each public type that has seen a personal value.
+/// Formats each public type that can contain a personal value.
 fn show_personal_values(shown: &mut Output, sandbox: &sandbox::Sandbox, client: &Client) {
     #[derive(Debug, serde::Deserialize)]
     struct Wrong {

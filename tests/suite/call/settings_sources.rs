@@ -46,7 +46,7 @@ fn a_client_is_built_from_a_file() {
         counted.fetch_add(1, Ordering::Relaxed);
         request
     });
-    // Settings that a file cannot contain are added to the builder.
+    // A layer cannot be in a file, so it is added to the builder.
     let builder = ClientBuilder::from_file(&file).expect("settings");
     assert!(format!("{builder:?}").contains("timeout: 7s"), "{builder:?}");
     echo(&builder.layer(layer.clone()).build().expect("a client"));
@@ -128,14 +128,14 @@ fn a_client_is_built_from_the_environment() {
         "{printed}"
     );
     assert!(printed.contains("did you mean WXPAY_SECRET?") && !printed.contains("s3cret"), "{printed}");
-    // A variable has precedence over the file.
+    // A variable takes precedence over the file.
     let folder = folder(&sandbox, "");
     let file = folder.path().join("wxpay.toml").display().to_string();
     let printed = from_env(&[("WXPAY_CONFIG", file.as_str())]);
     assert!(printed.contains("status: 200"), "{printed}");
     let printed = from_env(&[("WXPAY_CONFIG", file.as_str()), ("WXPAY_SERIAL", "x")]);
     assert!(printed.contains("the setting serial is not a hexadecimal number"), "{printed}");
-    // Without the file, nothing is searched for.
+    // If no file is named, no file is read.
     assert!(from_env(&[]).contains("the setting mchid is missing"), "{}", from_env(&[]));
     let printed = from_env(&[("WXPAY_PLATFORM_KEY_ID", PUBLIC_KEY_ID)]);
     assert!(printed.contains("must be set together"), "{printed}");

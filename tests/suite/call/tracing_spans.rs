@@ -90,7 +90,7 @@ fn one_span_in_this_process() {
     }
 }
 
-/// A verification or a signature that does not have to wait is not a call.
+/// A verification or a signature that does not wait does not cause the warning.
 #[test]
 fn a_synchronous_call_on_a_thread_of_a_runtime_is_reported_once() {
     run_in_new_process("call::tracing_spans::blocked_worker_in_this_process");
@@ -106,7 +106,7 @@ fn blocked_worker_in_this_process() {
     tracing::subscriber::set_global_default(subscriber(&log)).expect("the first one");
     let warnings = || String::from_utf8(log.bytes()).expect("text").matches(WARNING).count();
     let call = |client: &wechatpay_chain::Client| drop(client.chain(CARDS).post(options()).expect("response"));
-    // On a plain thread, in asynchronous code, and where tokio expects a thread to block.
+    // A plain thread, asynchronous code, and a thread on which tokio allows blocking.
     call(&client);
     let clone = client.clone();
     run(async move {

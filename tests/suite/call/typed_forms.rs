@@ -76,13 +76,13 @@ fn clones_of_options_make_the_same_call() {
     orders.post(options).expect("a response");
     let requests = sandbox.requests();
     assert_eq!(shown(&requests[0]), shown(&requests[1]));
-    // An error in the options is one of each clone.
+    // Each clone of invalid options fails.
     let wrong = Options::new().retry(11);
     for options in [wrong.clone(), wrong] {
         let error = orders.post(options.var("id", 1)).expect_err("too many");
         assert!(error.message().contains("11 where a number from 0 to 10 is needed"), "{error}");
     }
-    // A writer is used once, and a progress function by each call.
+    // A writer can be used by one call only, a progress function by each call.
     let (bill, file) = (client.chain("v3/billdownload/file"), tempfile::tempdir().expect("folder"));
     let received = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&received);

@@ -73,7 +73,7 @@ fn rows_are_printed_as_csv_or_json() {
     let (printed, notes) = run(&["--raw", "-o", &path]);
     assert_eq!((printed.as_str(), std::fs::read_to_string(&path).expect("file")), ("", raw));
     assert!(notes.contains("bytes written to"), "{notes}");
-    // The day of the command is that in China.
+    // `today` and `yesterday` are days in China.
     let today = settings.run(&["bill", "today", "--csv"], "");
     let yesterday = settings.run(&["bill", "yesterday", "--csv"], "");
     assert!(today.status.success() || yesterday.status.success(), "{}{}", text(&today.stderr), text(&yesterday.stderr));
@@ -118,7 +118,7 @@ fn half_a_bill_is_never_printed() {
     let cut = &BILL[..BILL.find("总交").expect("the summary")];
     let changed = BILL.replace("order-1", "order-2");
     for arguments in [&[][..], &["--json"], &["-o", &path]] {
-        // The service itself offers half a bill.
+        // The digest of the file is valid, but the bill is not complete.
         let (code, printed, notes) = run(cut, &gzip(cut), arguments);
         assert_eq!((code, printed.as_str()), (Some(1), ""), "{notes}");
         assert!(notes.contains("not a complete bill"), "{notes}");

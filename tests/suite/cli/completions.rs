@@ -205,7 +205,7 @@ fn colour_is_for_terminals_or_on_request() {
     assert!(chinese.contains("\u{1b}[") && chinese.contains("用法："), "{chinese}");
     assert!(!run(&["--help"], &[("WXPAY_LANG", "zh")]).0.contains("\u{1b}["));
     assert!(with(&["doctor", "--offline"], &["--color", "always"]).0.contains("\u{1b}[1;31mFAILED  \u{1b}[0m mchid"));
-    // On a terminal, with and without NO_COLOR.
+    // The output on a terminal, with and without NO_COLOR.
     #[cfg(target_os = "linux")]
     for (variables, expected) in [(&[][..], true), (&[("NO_COLOR", "1")], false)] {
         let mut command = Command::new("script");

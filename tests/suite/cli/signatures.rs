@@ -38,7 +38,7 @@ fn a_signed_request_is_accepted() {
     assert_eq!(code, Some(0), "{notes}");
     assert!(notes.contains("  POST\\n\n  /v3/security/echo\\n\n"), "{notes}");
     assert!(notes.ends_with("  {\"echo_message\":\"hello\"}\\n\n"), "{notes}");
-    // The header is that of a request that the sandbox accepts, and of one that verify accepts.
+    // `wxpay verify` and the sandbox accept a request with this header.
     let captured = format!("POST {url} HTTP/1.1\nauthorization: {header}\n{{\"echo_message\":\"hello\"}}");
     let (code, valid, notes) = run(&settings, &["verify", "request", "-"], &captured);
     assert_eq!((code, notes.as_str()), (Some(0), ""), "{valid}");
@@ -58,7 +58,7 @@ fn a_signed_request_is_accepted() {
         response
     });
     assert!(sent.starts_with("HTTP/1.1 200"), "{sent}");
-    // A fixed nonce and time give the signature of another program.
+    // With the same nonce and time, another program creates the same signature.
     let fixed = ["sign", "request", "GET", "/v3/x?a=b", "--nonce", "N", "--timestamp", "1700000000"];
     let (_, header, notes) = run(&settings, &fixed, "");
     let expected = request(&sandbox, "GET /v3/x?a=b", 1_700_000_000, "GET\n/v3/x?a=b\n1700000000\nN\n\n", "");
@@ -98,7 +98,7 @@ fn the_mistake_in_a_request_is_found() {
     assert!(code == Some(0) && notes.contains("without the line break at the end of the file"), "{notes}");
     let (code, _, notes) = verify("POST /v3/x", time, &good.replace(": 1", ":1"), "{\"a\": 1}\n");
     assert!(code == Some(6) && notes.contains("the body was serialized again after signing"), "{notes}");
-    // A line break that `Content-Length` counts was sent.
+    // A line break that `Content-Length` counts is a part of the sent body.
     for (length, code, expected) in [
         (8, 0, "without the line break at the end of the file"),
         (
@@ -144,7 +144,7 @@ fn the_mistake_in_a_request_is_found() {
         assert_eq!(actual, Some(code), "{notes}");
         assert!(notes.contains(expected), "{expected}: {notes}");
     }
-    // The signature of an upload covers its part meta.
+    // The signature of an upload covers its part `meta`.
     let meta = "{\"filename\":\"a.png\"}";
     let upload = format!(
         "--b\r\nContent-Disposition: form-data; name=\"meta\";\r\nContent-Type: application/json\r\n\r\n{meta}\r\n--b--\r\n"
@@ -198,12 +198,12 @@ fn the_mistake_in_a_response_is_found() {
         assert_eq!(actual, Some(code), "{notes}");
         assert!(notes.contains(expected), "{expected}: {notes}");
     }
-    // A line break that `Content-Length` counts was received.
+    // A line break that `Content-Length` counts is a part of the received body.
     let counted = format!("{}\n", response.replace("content-length: 17", "content-length: 18"));
     assert!(counted.contains("content-length: 18"), "{counted}");
     let (code, _, notes) = verify(&counted);
     assert!(code == Some(6) && notes.contains("it is valid for the body without the line break at the end"), "{notes}");
-    // A response that the client refuses is captured, too.
+    // A response that the client refuses is also captured.
     sandbox.inject(Fault::WrongSignature);
     let (code, response, _) = capture();
     assert_eq!(code, Some(6));
@@ -278,7 +278,7 @@ fn the_mistake_in_a_message_is_found() {
             "{expected}: {notes}"
         );
     }
-    // The shape and the time, with a valid signature and with an invalid one.
+    // Problems with the format and the time are reported for valid and for invalid signatures.
     for (message, problem) in [
         ("GET\n/v3/x\n1700000000\nN\n\n".to_owned(), "its time is more than 300 s from now"),
         (format!("GET\n/v3/x\n{time}000\nN\n\n"), "its time is in milliseconds"),

@@ -278,14 +278,14 @@ fn messages_are_in_the_language_of_the_locale() {
     );
     assert!(message(&["req"]).starts_with("错误：缺少以下必需的参数：\n  <PATH>\n"), "{}", message(&["req"]));
     assert_eq!(message(&["--config"]).lines().next(), Some("错误：'--config <FILE>' 需要一个值，却没有给出"));
-    // English by the environment.
+    // Environments that select English.
     for english in
         [&[("LANG", "zh_CN.UTF-8"), ("WXPAY_LANG", "en")][..], &[("LANG", "zh_CN.UTF-8"), ("LC_ALL", "C")], &[]]
     {
         assert!(call(english, &["req", "v3/x/{id}"]).1.contains("the variable \"id\" of the path is missing"));
     }
     assert!(call(&[("WXPAY_LANG", "zh")], &["req", "v3/x/{id}"]).1.contains("缺少路径变量"));
-    // The help, with the words of clap.
+    // The help is translated, including the texts of clap.
     for arguments in [&["--help"][..], &["-h"], &["req", "--help"], &["help", "sandbox", "exec"]] {
         let (help, error, code) = chinese(arguments);
         assert!(code == Some(0) && error.is_empty() && help.contains("用法： wxpay"), "{help}{error}");

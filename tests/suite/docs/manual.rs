@@ -12,7 +12,8 @@ use std::process::Command;
 
 use super::{read, root};
 
-/// Where the README links to, because registries show it without the repository around it.
+/// The base URL of the README's links. They are absolute, because registries show the README
+/// without the repository.
 const REPOSITORY: &str = "https://github.com/wechatpay-chain/wechatpay-chain/blob/main/";
 
 /// Pages whose examples are copied from a test, with that test.
@@ -238,7 +239,8 @@ fn every_rust_example_is_run() {
             }
         }
         for block in blocks.iter().filter(|block| block.info.contains("ignore")) {
-            // It needs crates that this one does not depend on, and is a file of another package.
+            // This example needs crates that this one does not depend on. It must be equal to a
+            // file of another package.
             let is_run = block.code == read(&root().join("tests/otel/src/install.rs"));
             assert!(is_run, "{name}, line {}: an example is ignored", block.line);
         }

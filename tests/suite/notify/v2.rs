@@ -262,7 +262,7 @@ fn axum_handlers_get_only_valid_notifications() {
                     Handled::from(Outcome::Success)
                 }
                 Err(rejected) => {
-                    // The handler sees the reason, and the response omits it.
+                    // The handler receives the reason, and the response omits it.
                     let Outcome::Rejected(error) = rejected.outcome() else { panic!("{rejected:?}") };
                     assert_eq!(error.kind(), ErrorKind::Verification);
                     rejected

@@ -14,8 +14,8 @@ fn written(project: &Path, name: &Path) -> Output {
     port(&[project, "-o", name, "--no-check"], b"")
 }
 
-/// Classes, traits, functions and constants of all files are known in each of them. The expected
-/// output is that of PHP.
+/// Each file can use the classes, traits, functions and constants of all files. The expected output
+/// is the output of PHP.
 #[test]
 fn a_project_becomes_a_crate() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/port/project");
@@ -37,7 +37,7 @@ fn a_project_becomes_a_crate() {
     );
     assert_eq!(run("refund"), "8 0.05\n");
 
-    // A folder that has files is not touched.
+    // A folder that contains files is not changed.
     let again = written(&project, &made);
     assert_eq!(again.status.code(), Some(2));
     assert!(text(&again.stderr).contains("is not empty"), "{}", text(&again.stderr));

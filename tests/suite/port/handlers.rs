@@ -1,4 +1,4 @@
-//! Handlers of notifications become functions over a request.
+//! Handlers of notifications become functions that take a request.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -50,7 +50,7 @@ fn handlers_accept_genuine_notifications_only() {
 
     let first = paid();
     check("script", first.clone(), success);
-    // The same request again is a replay, which the PHP would have accepted.
+    // The same request again is a replay, which the PHP program would have accepted.
     check("script", first, forged.clone());
     check("script", request("TRANSACTION.SUCCESS", 2, "NOTPAY"), failure);
     let (mut headers, body) = paid();

@@ -3,7 +3,7 @@
 use super::php_programs::{Function, Kind, Writer, default_of};
 
 impl Writer {
-    /// A class with properties, a constant, a constructor and methods, some of them static.
+    /// Writes a class with properties, a constant, a constructor and methods, some of them static.
     pub(super) fn class(&mut self) {
         let outer = std::mem::take(&mut self.variables);
         let name = format!("C{}", self.classes.len());
@@ -47,7 +47,7 @@ impl Writer {
             kind => default_of(kind, number),
         };
         self.line(&format!("{visible}{ty} ${name} = {default};"));
-        // Without a type, a method may assign a value of any type.
+        // If a property has no type, a method may assign a value of any type.
         let kind = match kind {
             Kind::Nullable if typed => Kind::Null,
             Kind::Map => Kind::Map,
@@ -57,7 +57,7 @@ impl Writer {
         (format!("$this->{name}"), kind)
     }
 
-    /// A constructor that assigns some of the properties.
+    /// Writes a constructor that assigns some of the properties.
     fn initializer(&mut self, properties: &[(String, Kind)]) -> Function {
         let name = "__construct".to_owned();
         if self.chance(30) {
@@ -129,7 +129,7 @@ impl Writer {
         method
     }
 
-    /// A new object, or a call of one of its methods.
+    /// Writes a new object, or a call of one of its methods.
     pub(super) fn method_call(&mut self) {
         if let (Some(method), true) = (self.methods.last().cloned(), self.in_function) {
             let scope = if method.is_static { "self::" } else { "$this->" };
@@ -163,7 +163,7 @@ impl Writer {
                 self.line("} catch (\\InvalidArgumentException $e) {");
                 self.line("    echo 'invalid ', $e->getMessage(), \"\\n\";");
             }
-            // The messages of PHP's own errors differ.
+            // The messages of PHP's own errors differ from those of the ported program.
             self.line("} catch (\\Throwable $e) {");
             self.line("    echo \"caught\\n\";");
             self.line("}");

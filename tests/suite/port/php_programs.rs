@@ -28,7 +28,7 @@ pub(super) enum Kind {
     Scalar,
     /// A scalar or null.
     Nullable,
-    /// A property with a declared type that may be null, which expressions do not use.
+    /// A property with a declared type that may be null. Expressions do not use it.
     Null,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Writer {
     pub(super) functions: Vec<Function>,
     /// The methods of each class; the first is its constructor.
     pub(super) classes: Vec<Vec<Function>>,
-    /// The methods that the method which is being written may call.
+    /// The methods that the current method may call.
     pub(super) methods: Vec<Function>,
     /// The number of variables so far.
     pub(super) count: usize,
@@ -125,8 +125,8 @@ impl Writer {
         self.show_all();
     }
 
-    /// Parameters with and without types and defaults: as PHP, their kinds, and how many are
-    /// required. They become the variables that are in scope.
+    /// Generates parameters with and without types and defaults. Returns their PHP code, their
+    /// kinds, and the number of required parameters. They become the variables that are in scope.
     pub(super) fn parameters(&mut self) -> (Vec<String>, Vec<Kind>, usize) {
         let count = 1 + self.below(3);
         let required = 1 + self.below(count);
@@ -166,7 +166,7 @@ impl Writer {
         (written, kinds, required)
     }
 
-    /// The statements of a function or method, which returns a value.
+    /// Writes the statements of a function or method, which returns a value.
     pub(super) fn body(&mut self) {
         self.depth += 1;
         let outer = std::mem::replace(&mut self.in_function, true);
@@ -298,7 +298,7 @@ impl Writer {
     /// Another value, sometimes of another type.
     fn assign(&mut self) {
         let kind = self.pick(&KINDS);
-        // A loop whose counter is assigned in it might never end.
+        // A loop might never end if its body assigned its counter.
         let Some(name) = self.variable(kind).filter(|name| !name.starts_with("$i")) else { return };
         // A loop would read the new kind in its next round.
         let other = if self.chance(25) && self.depth == 0 { self.pick(&KINDS) } else { kind };
@@ -346,7 +346,7 @@ impl Writer {
     }
 }
 
-/// A default of a parameter or property.
+/// The default value of a parameter or property.
 pub(super) fn default_of(kind: Kind, number: usize) -> String {
     match kind {
         Kind::Int => number.to_string(),

@@ -50,8 +50,8 @@ impl Drop for Folder {
     }
 }
 
-/// Runs `wxpay port` with this input. The variable `WXPAY_BINARY` names another binary, for long
-/// runs beside which the project is built.
+/// Runs `wxpay port` with this input. The variable `WXPAY_BINARY` names another binary, so that the
+/// project can be built during long runs.
 pub(crate) fn port(arguments: &[&str], input: &[u8]) -> Output {
     let binary = std::env::var_os("WXPAY_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_wxpay").into());
     let mut child = Command::new(binary)

@@ -84,8 +84,8 @@ fn programs_with_pitfalls_print_the_same_or_are_listed() {
     assert_eq!(share, Share { carried: 120, listed: 25 });
 }
 
-/// Expressions with hundreds of operands and an `else if` with hundreds of branches, which are
-/// nested as deep in the syntax tree.
+/// Expressions with hundreds of operands, and an `else if` with hundreds of branches. The syntax
+/// tree is nested as deeply.
 #[test]
 fn long_chains_print_the_same() {
     let many = 600;
@@ -159,8 +159,8 @@ fn generated_programs_print_the_same_or_are_listed() {
     }
 }
 
-/// The larger run, of `tests/port/programs`. The variable `PORT_SEEDS` gives other seeds, such as
-/// `501-1000`.
+/// The larger run, which `tests/port/programs` starts. The variable `PORT_SEEDS` sets other seeds,
+/// such as `501-1000`.
 #[test]
 #[ignore = "2,000 programs take several minutes"]
 fn many_generated_programs_print_the_same_or_are_listed() {

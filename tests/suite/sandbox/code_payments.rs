@@ -1,5 +1,5 @@
-//! Payments with a code, deductions, and orders with a contract: they are in the ledger, so
-//! queries, refunds, reversals and bills see them.
+//! Payments with a code, deductions, and orders with a contract. The ledger contains them, so
+//! queries, refunds, reversals and bills include them.
 
 use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{MCHID, Sandbox};
@@ -14,7 +14,7 @@ const CODE: &str = "120061098828009406";
 /// The balance of a new sandbox, in fen.
 const OPENING_BALANCE: u64 = 100_000_000;
 
-/// Asserts what has come in beside the opening balance.
+/// Asserts the available amount in addition to the opening balance.
 fn assert_income(sandbox: &Sandbox, income: u64) {
     sandbox.audit().expect("balanced");
     assert_eq!(sandbox.overview()["account"], json!({ "available": OPENING_BALANCE + income, "frozen": 0 }));
@@ -86,12 +86,12 @@ fn a_payment_with_a_code_is_queried_refunded_and_taken_back() {
     assert_income(&sandbox, 70);
     assert_eq!(codepay.post(code_payment("order-2", 50)).expect_err("revoked").code(), Some("ORDER_CLOSED"));
     assert_eq!(reverse(&client, "none").expect_err("none").code(), Some("ORDER_NOT_EXIST"));
-    // Other orders cannot be taken back, and these payments are not reported.
+    // Other orders cannot be reversed, and notifications are not sent for these payments.
     client.chain("v3/pay/transactions/native").post(native("order-3", 1, "https://example.com/n")).expect("placed");
     assert!(reverse(&client, "order-3").expect_err("not by code").message().contains("支付场景不支持"));
     assert_eq!(sandbox.overview()["notifications"].as_array().map(Vec::len), Some(0));
 
-    // The bill of the day has the payments, the refund and the payment taken back.
+    // The bill of the day contains the payments, the refund and the reversed payment.
     sandbox.control("bills", &json!({})).expect("available");
     let time = paid["success_time"].as_str().expect("time");
     let bill = client.chain("v3/bill/tradebill").get(json!({ "query": { "bill_date": &time[..10] } })).expect("bill");

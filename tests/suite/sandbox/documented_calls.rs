@@ -149,7 +149,7 @@ pub(super) fn is_slip(template: &str, difference: &str) -> bool {
         "v2/secapi/mch/submchmanage" => difference.starts_with(".mchinfo"),
         // The values of the state and of the results are those of each other.
         "v3/profitsharing/orders/{out_order_no}" => difference.contains("not listed"),
-        // A reason for a failure, marked as required.
+        // The documentation marks the reason for a failure as required.
         "v3/profitsharing/orders/unfreeze" => difference == ".receivers.fail_reason is missing",
         // The ledger has no number for the payment as a whole.
         "v3/combine-transactions/out-trade-no/{combine_out_trade_no}" => {
@@ -302,7 +302,6 @@ fn combined_order(number: &str, parts: &str) -> Value {
     }})
 }
 
-/// What the handlers of the ledger need: orders that are paid, and numbers of their own.
 /// A payment code.
 const CODE: &str = "120061098828009406";
 
@@ -314,6 +313,7 @@ fn code_payment(number: &str) -> Value {
     order
 }
 
+/// The data that the handlers of the ledger need: paid orders, and a counter for new numbers.
 pub(super) struct Realistic {
     transaction_id: String,
     partner_transaction_id: String,

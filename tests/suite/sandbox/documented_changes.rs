@@ -160,7 +160,7 @@ fn a_list_has_the_page_that_the_query_names() {
         query["brand_id"] = "1001".into();
         assert_eq!(page(query.clone()), (names.iter().map(|name| (*name).to_owned()).collect(), json!(5)), "{query}");
     }
-    // The pages of a client are all pages.
+    // The client's `pages` returns all pages.
     let pages = client.chain(STORES).pages(json!({ "query": { "brand_id": "1001", "limit": 2 } }));
     let lengths: Vec<usize> = pages
         .map(|page| page.expect("page").json::<Value>().expect("json")["data"].as_array().expect("data").len())

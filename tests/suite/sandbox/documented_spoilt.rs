@@ -8,18 +8,18 @@ use wechatpay_chain::{Client, Error, Response};
 
 use super::documented_calls::Sendable;
 
-/// What happens to each call with one mistake.
+/// The results of the calls with one mistake each.
 #[derive(Default)]
 struct Spoiled {
     made: [usize; 3],
     accepted: Vec<String>,
-    /// Every how many mistakes one is made.
+    /// Only every `step`-th mistake is made.
     step: usize,
     count: usize,
 }
 
 impl Spoiled {
-    /// Sends a call in which a value at a pointer is replaced, or removed.
+    /// Sends a call in which the value at a JSON pointer is replaced or removed.
     fn send(&mut self, client: &Client, sent: &Sendable<'_>, kind: usize, pointer: &str, value: Option<Value>) {
         self.count += 1;
         if self.count % self.step != 0 {
@@ -27,14 +27,14 @@ impl Spoiled {
         }
         self.made[kind] += 1;
         let mut options = sent.options.clone();
-        // The client must send what it is given.
+        // The client must send this value unchanged.
         let (parent, name) = pointer.rsplit_once('/').expect("pointer");
         let parent = options.pointer_mut(parent).expect("parent");
         match value {
             Some(value) => parent[name] = value,
             None => drop(parent.as_object_mut().expect("members").remove(name)),
         }
-        // A call that the client refuses is not sent.
+        // A call that the client refuses does not count, because it is not sent.
         let name = ["removed", "another type", "another value"][kind];
         let before = client_errors(sent.send(client, &options));
         match before {
@@ -108,7 +108,7 @@ fn client_errors(outcome: Result<Response, Error>) -> Outcome {
 }
 
 /// Sends each POST with one required field removed, one value of another type, or one value that is
-/// not listed, and returns what was accepted. `step`: only every so many.
+/// not listed, and returns the calls that were accepted. Only every `step`-th mistake is made.
 fn spoil(step: usize) -> Spoiled {
     let sandbox = Sandbox::builder().certificates().start().expect("sandbox");
     let client = sandbox.client().expect("client");
@@ -139,7 +139,7 @@ fn a_sample_of_spoilt_calls_is_refused() {
     assert!(spoiled.accepted.len() * 50 <= made, "{:#?}", spoiled.accepted);
 }
 
-/// All of them, which takes minutes.
+/// Makes all mistakes, which takes minutes.
 #[test]
 #[ignore = "takes minutes"]
 fn spoilt_calls_are_refused() {

@@ -1,4 +1,4 @@
-//! Features for the tests of users: expectations, responses from functions, and typed contents.
+//! Features for the tests of users: expectations, responses by functions, and typed contents.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::support::{each_hint_names_its_condition, start};
 const NATIVE: &str = "v3/pay/transactions/native";
 const QUERY: &str = "v3/pay/transactions/out-trade-no/{out_trade_no}";
 
-/// The message of the panic when an expectation is dropped.
+/// Drops an expectation, and returns the message of its panic.
 fn dropped(expectation: Expectation) -> Result<(), String> {
     let panic = catch_unwind(AssertUnwindSafe(|| drop(expectation)));
     panic.map_err(|payload| payload.downcast_ref::<String>().expect("a message").clone())
@@ -127,7 +127,7 @@ fn a_function_that_calls_its_sandbox_fails_the_test() {
     sandbox.stub_with("GET", "v3/x", move |_| (200, json!(called.requests().len())));
     let error = client.chain("v3/x").get(()).expect_err("the connection is closed");
     assert_eq!(error.kind(), wechatpay_chain::ErrorKind::Transport);
-    // The function holds the sandbox, so that it is not dropped here.
+    // The function of the stub also holds the sandbox, so the sandbox is never dropped.
     std::mem::forget(sandbox);
 }
 
@@ -173,6 +173,6 @@ async fn control_calls_have_asynchronous_forms() {
     sandbox.confirm_transfer_async("none").await.expect_err("no transfer");
     let certificate = sandbox.rotate_certificate_async().await.expect("a certificate");
     assert_eq!(certificate.serial().len(), 40);
-    // Nothing happens before a future is awaited.
+    // A call has no effect until its future is awaited.
     drop(sandbox.pay_async("order-1"));
 }

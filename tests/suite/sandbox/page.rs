@@ -79,7 +79,7 @@ fn the_page_shows_the_state_and_its_controls_work() {
     browser.command("/url", &json!({ "url": sandbox.base_uri() }));
     assert_languages(&browser);
 
-    // The order is listed, and its details have its QR code, which stays open when it changes.
+    // The order is listed. Its details have a QR code, which stays open when the order changes.
     let row = format!("{MCHID}/{NUMBER}");
     browser.assert_cell("orders", &row, "state", "NOTPAY");
     let [number, kind, amount] = &["number", "type", "amount"].map(|cell| browser.cell("orders", &row, cell));
@@ -238,7 +238,7 @@ fn the_page_shows_the_state_and_its_controls_work() {
         entry["message"].as_str().is_some_and(|text| text.contains("/sandbox/pay ") && text.contains("400"))
     };
     assert!(log.len() == 2 && log.iter().all(is_refusal), "{log:?}");
-    // The browser's own icons have URLs with their content.
+    // The browser's own icons are `data:` URLs.
     let urls: Vec<String> = browser.requests().into_iter().filter(|url| !url.starts_with("data:")).collect();
     assert!(urls.iter().any(|url| url.ends_with("/sandbox/qr/A_-%7C*9.svg")), "{urls:?}");
     assert!(urls.iter().all(|url| url.starts_with(&sandbox.base_uri())), "{urls:?}");
@@ -255,7 +255,7 @@ fn the_page_shows_the_state_and_its_controls_work() {
     drop(sandbox);
 }
 
-/// Records are brought into the states that they do not reach by themselves.
+/// Brings records into the states that they do not reach by themselves.
 fn assert_states(browser: &Browser, sandbox: &Sandbox, client: &wechatpay_chain::Client, url: &str) {
     browser.assert_view("controls", &["Hold refunds", "No limit"]);
     browser.click("//button[.='Hold refunds']");
@@ -350,7 +350,7 @@ fn assert_controls(browser: &Browser, sandbox: &Sandbox) {
     assert_eq!(sent()["resource"]["out_refund_no"], "r-1");
 }
 
-/// On a phone nothing is outside of the screen, and buttons are large enough.
+/// On a phone, all elements are within the screen, and buttons are large enough.
 fn assert_fits(browser: &Browser, views: &[&str]) {
     let outside = "const width = arguments[0];
         const outside = [...document.querySelectorAll('body *')].filter(at => {
@@ -408,13 +408,13 @@ fn long_lists_have_pages_and_filters() {
     shows("order-0009", 10);
     fill("state", "SUCCESS");
     shows("order-0007", 1);
-    // The filters are a part of the address.
+    // The URL contains the filters.
     browser.reload();
     shows("order-0007", 1);
     assert_eq!(browser.run("return document.getElementById('filters').search.value;", json!([])), "ORDER-000");
     browser.click("//form[@id='filters']//button");
     shows("order-0119", 50);
-    // So are they where another address is opened.
+    // Another URL sets other filters.
     browser.visit("orders?search=order-01&state=NOTPAY");
     shows("order-0119", 20);
     let fields = "const { search, state } = document.getElementById('filters'); return [search.value, state.value];";
@@ -429,7 +429,7 @@ fn long_lists_have_pages_and_filters() {
     assert_eq!(different, json!([]));
 }
 
-/// The page is in the language of the browser until the user chooses one, which is stored.
+/// The page uses the language of the browser until the user chooses one. The choice is stored.
 fn assert_languages(browser: &Browser) {
     let chinese = ["微信支付沙箱", "订单", "退款", "商家转账", "分账", "回调通知", "请求", "控制"];
     let english = [

@@ -10,7 +10,7 @@ use wechatpay_chain::sandbox::{Fault, MCHID, Sandbox};
 use super::{control, native, next_delivery, notify_server, send_raw};
 use crate::support::{sandbox, start};
 
-/// The text of a response to a GET, whose status must be 200.
+/// The body of the response to a GET request. The status must be 200.
 pub(super) fn get_text(sandbox: &Sandbox, path: &str, headers: &str) -> String {
     let host = sandbox.address();
     let response = send_raw(
@@ -56,7 +56,7 @@ fn all_orders_are_on_some_page() {
         all.extend(column(&list["rows"], "out_trade_no").into_iter().map(str::to_owned));
     }
     assert_eq!(all.len(), 230);
-    // A page that does not exist is the last one.
+    // If the page does not exist, the last page is returned.
     assert_eq!(get(&sandbox, "list/orders?page=99")["page"], 5);
     assert_eq!(get(&sandbox, "list/orders?size=200")["rows"].as_array().map(Vec::len), Some(200));
     for hostile in ["page=0&size=0", "page=-1&size=99999999999999999999", "page=18446744073709551615&from=x&until=-"] {
@@ -126,7 +126,7 @@ fn lists_are_searched_and_filtered() {
 fn an_order_is_linked_to_what_belongs_to_it() {
     let (sandbox, client) = start();
     let (url, receive) = notify_server(vec![500]);
-    // The same number twice: of the merchant, and of a sub-merchant.
+    // The merchant and a sub-merchant use the same number.
     let mut own = native("order-same", 100, &url);
     own["json"]["settle_info"] = json!({ "profit_sharing": true });
     client.chain("v3/pay/transactions/native").post(own).expect("placed");
@@ -176,7 +176,7 @@ fn an_order_is_linked_to_what_belongs_to_it() {
     assert_eq!(column(&partner["related"]["calls"], "target"), [&*target, "/v3/pay/partner/transactions/native"]);
     assert_eq!(partner["related"]["notifications"], json!([]));
 
-    // A control call names the sub-merchant where a number is not unique.
+    // If a number is not unique, the control call names the sub-merchant.
     let pay = json!({ "out_trade_no": "order-same", "sub_mchid": "1900000209" });
     control(&sandbox, "pay", &pay).expect("paid");
     let partner = get(&sandbox, "show/orders?key=1900000209%2Forder-same");
@@ -185,7 +185,7 @@ fn an_order_is_linked_to_what_belongs_to_it() {
     let other = json!({ "out_trade_no": "order-same", "sub_mchid": "1900000210" });
     assert!(control(&sandbox, "refund", &other).expect_err("another sub-merchant").contains("is not known"));
 
-    // And back: from the refund, the sharing, a call and a notification to the order.
+    // The refund, the sharing, a call and a notification link back to the order.
     let notification = order["related"]["notifications"][1]["key"].as_str().expect("ID");
     let call = order["related"]["calls"][2]["key"].clone();
     for path in [

@@ -1,4 +1,4 @@
-//! The time that the page takes with many orders.
+//! The time to refresh the page with many orders.
 
 use std::io::Write;
 
@@ -31,7 +31,7 @@ fn refresh_with_10000_orders() {
         "calls/5000",
     ] {
         browser.visit(view);
-        // From the request to the drawn page. The view is built anew each time.
+        // The time from the request to the drawn page. The view is built again each time.
         let script = "(async () => {
             const times = [];
             for (let round = 0; round < 20; round++) {

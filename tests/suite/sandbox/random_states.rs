@@ -1,5 +1,5 @@
-//! Random payments, refunds, transfers, profit sharings and control calls on several threads: the
-//! ledger balances after all of them, and a restart keeps it.
+//! Random payments, refunds, transfers, profit sharings and control calls on several threads.
+//! Afterwards the ledger is balanced, and a restart does not change it.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -8,7 +8,8 @@ use wechatpay_chain::{Client, Error};
 
 use super::native;
 
-/// A call of the merchant, or a control call. The numbers name orders, refunds and the like.
+/// A call of the merchant, or a control call. The numbers identify orders, refunds and other
+/// records.
 #[derive(Clone, Debug)]
 enum Action {
     Place(u8, u64, bool),

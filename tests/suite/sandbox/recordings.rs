@@ -23,7 +23,7 @@ fn file() -> (TempDir, PathBuf) {
     (folder, file)
 }
 
-/// A sandbox, a client that records, and its recording.
+/// A sandbox, a recording client, and its recording.
 fn recorded() -> (Sandbox, Client, Recording) {
     let (sandbox, recording) = (sandbox(), Recording::new());
     let client = sandbox.client_builder().apiv3_key(sandbox.apiv3_key()).layer(recording.clone()).build();
@@ -34,7 +34,7 @@ fn query(number: &str) -> Options {
     Options::new().var("out_trade_no", number).query(&json!({ "mchid": MCHID }))
 }
 
-/// The calls of a shop. Returns the status and the body of each response.
+/// Makes the calls of a shop. Returns the status and the body of each response.
 fn shop(client: &Client, pay: impl FnOnce()) -> Vec<(u16, Value)> {
     let mut pay = Some(pay);
     let transfer = json!({
@@ -91,8 +91,8 @@ fn a_recording_is_replayed_at_another_sandbox() {
     let (sandbox, client) = start();
     sandbox.replay(&path).expect("a recording");
     let replayed = shop(&client, || {});
-    // The payer's openid is replaced. The sandbox itself responds about its certificates, of
-    // which it has none.
+    // The payer's openid is replaced. The sandbox itself responds to the request for its
+    // certificates, and does not have any.
     assert!(expected[3].1["payer"]["openid"].is_string());
     expected[3].1["payer"]["openid"] = "***".into();
     if expected[7].1["detail"]["value"].is_string() {
@@ -103,7 +103,7 @@ fn a_recording_is_replayed_at_another_sandbox() {
     assert_eq!(statuses, [200, 200, 200, 200, 404, 204, 200, 400, 404]);
     assert_eq!((&replayed[2].1["trade_state"], &replayed[3].1["trade_state"]), (&json!("NOTPAY"), &json!("SUCCESS")));
     assert!(sandbox.orders().is_empty());
-    // Each was answered once.
+    // Each recorded response is returned once.
     let error = client.chain(QUERY).get(query("order-1")).expect_err("no third query");
     assert_eq!((error.code(), error.status().map(|status| status.as_u16())), (Some("NOT_RECORDED"), Some(400)));
     let message = error.to_string();
@@ -140,7 +140,7 @@ fn no_secret_and_no_personal_value_is_in_a_recording() {
     for secret in secrets {
         assert!(!lower.contains(&secret.to_lowercase()), "{secret}");
     }
-    // The rest is in the file as it was sent.
+    // Other values are recorded as they were sent.
     let calls: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(calls.as_array().expect("an array").len(), 8);
     assert_eq!(calls[0]["path"], "/v3/pay/transactions/native");
@@ -179,7 +179,7 @@ fn a_request_that_differs_or_is_not_recorded_is_refused() {
     let v2 = json!({ "xml": { "mch_id": MCHID, "appid": "wx8888888888888888", "out_trade_no": "order-1" } });
     let error = client.chain("v2/pay/orderquery").post(v2).expect_err("APIv2").to_string();
     assert!(error.contains("calls of APIv2 are not recorded"), "{error}");
-    // The refused requests have used up nothing, and a stub takes precedence.
+    // A refused request does not use up a recorded call. A stub takes precedence.
     client.chain(NATIVE).post(native("order-1", 100, "https://example.com/")).expect("recorded");
     sandbox.stub("POST", NATIVE, 200, json!({ "code_url": "stub" }));
     let stub = client.chain(NATIVE).post(native("order-7", 100, "https://example.com/")).expect("a stub");
@@ -221,7 +221,7 @@ fn a_damaged_file_is_an_error_that_names_the_line() {
     std::fs::remove_file(&path).expect("removed");
     let message = sandbox.replay(&path).expect_err("no file").to_string();
     assert!(message.contains("shop.json cannot be read"), "{message}");
-    // Nothing is replayed.
+    // No recording is replayed.
     client.chain("v3/security/echo").post(json!({ "json": { "echo_message": "hi" } })).expect("the sandbox's response");
 }
 

@@ -1,5 +1,5 @@
 //! The states that records reach by control calls: refunds that are abnormal or closed, transfers
-//! that fail, payments that fail or expire, profit sharings under way, and the rate limit.
+//! that fail, payments that fail or expire, profit sharings in progress, and the rate limit.
 
 use serde_json::{Value, json};
 use wechatpay_chain::Client;
@@ -13,7 +13,7 @@ use crate::v2::calls as v2;
 const OPENING_BALANCE: u64 = 100_000_000;
 const OPENID: &str = "o-MYE42l80oelYMDE34nYD456Xoy";
 
-/// Asserts what has come in beside the opening balance, and what of it is frozen.
+/// Asserts the available amount in addition to the opening balance, and the frozen amount.
 fn assert_account(sandbox: &Sandbox, available: u64, frozen: u64) {
     sandbox.audit().expect("balanced");
     let expected = json!({ "available": OPENING_BALANCE + available, "frozen": frozen });
@@ -70,7 +70,7 @@ fn a_held_refund_ends_as_the_test_says() {
             refunds.post(refund("order-1", number, status(number)["amount"]["refund"].as_u64().expect("fen"), &url));
         assert_eq!(again.expect("the same refund").json::<Value>().expect("json")["status"], end);
     }
-    // A second click changes nothing.
+    // A second control call changes nothing.
     for (number, end) in [("r1", "SUCCESS"), ("r1", "CLOSED"), ("r2", "SUCCESS"), ("r3", "ABNORMAL"), ("r3", "CLOSED")]
     {
         let error = sandbox.control("end-refund", &json!({ "out_refund_no": number, "status": end })).expect_err(end);
@@ -80,7 +80,7 @@ fn a_held_refund_ends_as_the_test_says() {
     assert!(error.message().contains("SUCCESS, ABNORMAL or CLOSED"), "{error}");
     let error = sandbox.control("end-refund", &json!({ "out_refund_no": "x", "status": "CLOSED" })).expect_err("none");
     assert!(error.message().contains("is not known"), "{error}");
-    // The money of the closed refund can be refunded again, under another number.
+    // The amount of the closed refund can be refunded again with another number.
     assert!(refunds.post(refund("order-1", "r4", 61, &url)).is_err());
     control(&sandbox, "hold", &json!({ "refunds": false })).expect("off");
     refunds.post(refund("order-1", "r4", 60, &url)).expect("refunded");
@@ -125,7 +125,8 @@ fn an_abnormal_refund_is_paid_to_another_account() {
     assert_eq!(notification.event_type(), "REFUND.SUCCESS");
     assert_eq!(notification.resource()["user_received_account"], "工商银行借记卡0403");
     assert_account(&sandbox, 0, 50);
-    // Without the hold it ends at once; the card is not asked for.
+    // If refunds are not held, the refund ends at once. The type `MERCHANT_BANK_CARD` does not
+    // require a card number.
     control(&sandbox, "hold", &json!({ "refunds": false })).expect("off");
     let to_merchant = json!({ "refund_id": ids[1], "json": { "out_refund_no": "r2", "type": "MERCHANT_BANK_CARD" },
         "headers": { "Wechatpay-Serial": wechatpay_chain::sandbox::PUBLIC_KEY_ID } });
@@ -134,7 +135,7 @@ fn an_abnormal_refund_is_paid_to_another_account() {
     assert_eq!(notification.resource()["refund_status"], "SUCCESS");
     assert!(apply.post(&to_merchant).is_err(), "it has ended");
     assert_account(&sandbox, 0, 0);
-    // The state on disk and on the page has no card number.
+    // The state on disk and on the page does not contain the card number.
     assert!(!sandbox.overview()["refunds"].to_string().contains("621226"));
 }
 
@@ -175,7 +176,7 @@ fn a_failed_transfer_returns_its_money() {
     bills.post(transfer("t3", &url)).expect("created");
     let error = sandbox.control("fail-transfer", &json!({ "out_bill_no": "t3", "fail_reason": "OVERDUE" }));
     assert!(error.expect_err("unknown").message().contains("did you mean \"OVERDUE_CLOSE\""));
-    // The service also reports the cancelling of a transfer, once.
+    // The sandbox also sends a notification of a cancelled transfer, once.
     let cancel = client.chain("v3/fund-app/mch-transfer/transfer-bills/out-bill-no/t3/cancel");
     cancel.post(()).expect("cancelled");
     cancel.post(()).expect("again");

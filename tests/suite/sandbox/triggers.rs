@@ -39,7 +39,7 @@ fn every_documented_notification_is_triggered_verified_and_opened() {
         } else {
             v2 += 1;
             let opened = verifier_v2.verify(&delivery.1).expect(event);
-            // Handlers refuse another code, and do not read the rest.
+            // Handlers refuse other codes without reading the other fields.
             for code in ["return_code", "result_code"] {
                 let code = opened.fields().get(code);
                 assert!(code.is_none_or(|code| code == "SUCCESS"), "{event}: {code:?}");

@@ -45,7 +45,7 @@ pub(crate) struct Browser {
     _folder: tempfile::TempDir,
 }
 
-/// A browser, or a note on standard error that the test is skipped.
+/// A browser. If it is not installed, prints that the test is skipped, and returns `None`.
 pub(super) fn browser() -> Option<Browser> {
     let browser = Browser::start();
     if browser.is_none() {
@@ -155,7 +155,7 @@ impl Browser {
         self.run("return document.querySelector('main').innerText;", json!([])).as_str().expect("text").to_owned()
     }
 
-    /// Shows a view, and asserts that it comes to contain these texts.
+    /// Shows a view, and asserts that it eventually contains these texts.
     pub(crate) fn assert_view(&self, hash: &str, expected: &[&str]) {
         self.visit(hash);
         for text in expected {
@@ -179,11 +179,11 @@ impl Browser {
         assert!(eventually(|| matches(&message())), "{expected:?} is not in the message: {}", message());
     }
 
-    /// The title, and the names of the views.
+    /// The title of the page, and the names of the views.
     pub(crate) fn headings(&self) -> Vec<String> {
         let headings = "return [document.querySelector('h1'), ...document.querySelectorAll('nav a')].map(at => at.childNodes[0]?.data);";
         let mut found = Value::Null;
-        // The names are rendered once the first response is there.
+        // The names are rendered after the first response.
         let is_rendered = eventually(|| {
             found = self.run(headings, json!([]));
             found.as_array().is_some_and(|all| all.len() > 1)
