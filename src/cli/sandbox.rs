@@ -153,8 +153,8 @@ fn call(base_uri: &str, path: &str, body: &Value) -> Result<Option<(StatusCode, 
 fn logs(folder: &Path, arguments: &SandboxLogs) -> Result<(), Failure> {
     let base_uri = running(folder)?;
     let mut is_first = true;
-    sandbox_logs::run(arguments, || {
-        let response = call(&base_uri, "state", &Value::Null)?;
+    sandbox_logs::run(arguments, |query| {
+        let response = call(&base_uri, &format!("state{query}"), &Value::Null)?;
         if response.is_none() && std::mem::take(&mut is_first) {
             return Err(not_running(folder, "it has stopped"));
         }

@@ -9,11 +9,14 @@ use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::{output, translate};
+use crate::sandbox::MAX_FOLLOWED_CALLS;
 
 /// How often the sandbox is asked for news.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
+/// An upper limit for the duration of an attempt to deliver a notification.
+const MAX_ATTEMPT_MILLISECONDS: u64 = 60_000;
 
-/// What `wxpay sandbox logs` prints.
+/// The options of `wxpay sandbox logs`.
 #[derive(clap::Args)]
 pub(super) struct SandboxLogs {
     /// Print only lines whose path, URL or event contains this text
@@ -36,14 +39,20 @@ pub(super) struct SandboxLogs {
     pub(super) no_follow: bool,
 }
 
-/// Prints what `state` returns: once, or until the sandbox stops.
+/// Prints the calls and notifications in the responses of `state`: once, or until the sandbox
+/// stops. `state` requests the state of the sandbox with a query.
 pub(super) fn run(
     arguments: &SandboxLogs,
-    mut state: impl FnMut() -> Result<Option<Value>, Failure>,
+    mut state: impl FnMut(&str) -> Result<Option<Value>, Failure>,
 ) -> Result<(), Failure> {
     let mut printed = Printed::default();
+    let mut query = String::new();
     // `None`: the sandbox has stopped.
-    while let Some(state) = state()? {
+    while let Some(state) = state(&query)? {
+        let missed = printed.missed(&state);
+        if missed > 0 && !query.is_empty() {
+            output::note(&format!("the sandbox removed {missed} calls from its log before they could be printed"));
+        }
         let mut text = String::new();
         for entry in printed.new_entries(&state).iter().filter(|entry| is_selected(arguments, entry)) {
             text += &if arguments.json { format!("{entry}\n") } else { line(entry) };
@@ -53,21 +62,40 @@ pub(super) fn run(
         if arguments.no_follow {
             break;
         }
-        thread::sleep(POLL_INTERVAL);
+        query = printed.query();
+        // After a full response, the sandbox has more calls.
+        if state["calls"].as_array().is_none_or(|calls| calls.len() < MAX_FOLLOWED_CALLS) {
+            thread::sleep(POLL_INTERVAL);
+        }
     }
     Ok(())
 }
 
-/// What was printed.
+/// The entries that were printed.
 #[derive(Default)]
 struct Printed {
     /// The number of the last call.
     call: u64,
-    /// How many attempts of each notification, by ID.
+    /// The number of attempts of each notification, by ID.
     attempts: HashMap<String, usize>,
+    /// The time at which the last attempt began, in milliseconds since 1970.
+    attempted_at: u64,
 }
 
 impl Printed {
+    /// The query for the entries that are not printed yet. An attempt is logged when it ends, so
+    /// that one which began earlier can be logged later.
+    fn query(&self) -> String {
+        let since = self.attempted_at.saturating_sub(MAX_ATTEMPT_MILLISECONDS);
+        format!("?after={}&attempted_since={since}", self.call)
+    }
+
+    /// The number of calls between the printed ones and those of `state`.
+    fn missed(&self, state: &Value) -> u64 {
+        let oldest = state["calls"].as_array().and_then(|calls| calls.last());
+        oldest.and_then(|call| call["number"].as_u64()).map_or(0, |number| number.saturating_sub(self.call + 1))
+    }
+
     /// The calls, and the attempts to deliver notifications, that are not printed yet, in order.
     fn new_entries(&mut self, state: &Value) -> Vec<Value> {
         let list = |name: &str| state[name].as_array().map_or(&[][..], Vec::as_slice).iter().rev();
@@ -86,6 +114,7 @@ impl Printed {
             let attempts = notification["attempts"].as_array().map_or(&[][..], Vec::as_slice);
             let done = self.attempts.insert(id.to_owned(), attempts.len()).unwrap_or_default();
             for attempt in attempts.iter().skip(done) {
+                self.attempted_at = self.attempted_at.max(attempt["at"].as_u64().unwrap_or_default());
                 entries.push(json!({
                     "kind": "notification", "id": id, "event_type": notification["message"]["event_type"],
                     "url": notification["url"], "status": attempt["status"], "response": attempt["response"],

@@ -24,8 +24,9 @@ use super::delivery::is_loopback;
 use super::documented_check::query_fields;
 use super::keys::Keys;
 use super::ledger::Ledger;
+use super::overview::{self, Follow};
 use super::state::State;
-use super::{admin_detail, admin_list, overview};
+use super::{admin_detail, admin_list};
 use crate::proto::translate;
 
 /// The header in which a browser states whether a request comes from the same site.
@@ -143,7 +144,7 @@ fn get(state: &State, path: &str, query: &str, base_uri: &str) -> AdminResponse 
     }
     let call = path.strip_prefix("/sandbox/").unwrap_or_default();
     let found = match call.split_once('/') {
-        None if call == "state" => Some(AdminResponse::json(overview::build(state))),
+        None if call == "state" => Some(AdminResponse::json(overview::build(state, Follow::new(query)))),
         Some(("list", table)) => admin_list::list(state, table, query).map(AdminResponse::json),
         Some(("show", table)) => admin_detail::show(state, table, query, base_uri).map(AdminResponse::json),
         Some(("body", number)) => request_body(state, number).map(AdminResponse::Other),

@@ -159,6 +159,7 @@ pub use fault::{Fault, Tamper};
 #[cfg(feature = "cli")]
 pub(crate) use loopback::control_call;
 pub use merchant::{MCHID, PUBLIC_KEY_ID, SERIAL};
+pub(crate) use overview::MAX_FOLLOWED_CALLS;
 pub use recording::Recording;
 pub use request_log::Received;
 pub use views::{Attempt, Order, Refund, SentNotification};
@@ -249,7 +250,7 @@ impl Sandbox {
     /// and its format may change.
     #[must_use]
     pub fn overview(&self) -> Value {
-        self.inner.read(overview::build)
+        self.inner.read(|state| overview::build(state, None))
     }
 
     /// Creates the body of an APIv2 notification with these fields. It is signed with MD5, or with

@@ -251,6 +251,11 @@ impl RequestLog {
         self.calls.iter()
     }
 
+    /// The requests that are kept and have a higher number than `number`, oldest first.
+    pub(super) fn calls_after(&self, number: u64) -> impl Iterator<Item = &LoggedCall> {
+        self.calls.range(self.index(number.saturating_add(1)).unwrap_or_default().min(self.calls.len())..)
+    }
+
     pub(super) fn get(&self, number: u64) -> Option<&LoggedCall> {
         self.calls.get(self.index(number)?)
     }

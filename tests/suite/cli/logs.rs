@@ -61,3 +61,35 @@ fn calls_and_notifications_are_printed_and_filtered() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no sandbox is running"));
 }
+
+/// More calls than one response of the sandbox contains, and more than its overview has.
+#[test]
+fn a_burst_of_calls_is_printed_completely() {
+    const CALLS: u64 = 2300;
+    let folder = tempfile::tempdir().expect("folder");
+    let dir = folder.path().to_str().expect("path");
+    let sandbox = Sandbox::builder().dir(dir).start().expect("sandbox");
+    let client = sandbox.client().expect("client");
+    client.chain("v3/certificates").get(()).expect("certificates");
+    let mut following = wxpay(&["sandbox", "--dir", dir, "logs", "--json"]).spawn().expect("wxpay");
+    let lines = BufReader::new(following.stdout.take().expect("stdout")).lines();
+    let mut numbers = lines.map(|line| {
+        let entry: Value = serde_json::from_str(&line.expect("line")).expect("JSON");
+        entry["number"].as_u64().expect("a number")
+    });
+    assert_eq!(numbers.next(), Some(1));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..CALLS / 4 {
+                    client.chain("v3/certificates").get(()).expect("certificates");
+                }
+            });
+        }
+    });
+    for number in 2..=CALLS + 1 {
+        assert_eq!(numbers.next(), Some(number));
+    }
+    drop(sandbox);
+    assert!(following.wait().expect("ended").success());
+}
