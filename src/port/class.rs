@@ -51,12 +51,18 @@ impl<'t> Porter<'t> {
             }
         }
         let mut taken: HashSet<String> = HashSet::new();
-        for one in own.iter().filter(|one| one.node.kind() == "class_declaration") {
+        // An abstract class or a trait is written with the classes of the files that use it. Where
+        // none does, it is written as a class, so that its code is carried over, too.
+        let used: HashSet<String> =
+            own.iter().flat_map(|one| one.traits.iter().chain(&one.base)).map(|name| self.full_name(*name)).collect();
+        let is_written = |one: &&Own<'t>| one.node.kind() == "class_declaration" || !used.contains(&one.name);
+        for one in own.iter().filter(is_written) {
             let mut rust = super::text::pascal(field(one.node, "name").map(|n| self.text(n)).unwrap_or_default());
             while !taken.insert(rust.clone()) || super::imports::is_imported(&rust) {
                 rust.push('_');
             }
-            let class = self.flattened(one, &own, rust.into());
+            let mut class = self.flattened(one, &own, rust.into());
+            class.is_abstract &= used.contains(&one.name);
             let number = self.classes.len();
             self.class_numbers.entry(class.name.clone()).or_insert(number);
             self.class_rust_names.insert(Rc::clone(&class.rust), number);

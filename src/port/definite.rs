@@ -112,7 +112,7 @@ impl<'a> Walk<'a> {
 
     fn statement(&mut self, node: Node<'_>, state: &mut State) {
         match node.kind() {
-            "comment" | "function_definition" | "class_declaration" => {}
+            "comment" | "function_definition" | "class_declaration" | "trait_declaration" => {}
             "if_statement" => self.branch(node, state),
             "while_statement" | "for_statement" => self.repeated(node, state),
             "do_statement" => {

@@ -10,7 +10,7 @@ use super::handler;
 use super::imports::imported;
 use super::modules::{Part, ends_main};
 use super::scope::uses_in;
-use super::syntax::{all, children, field, named};
+use super::syntax::{all, children, field, is_item, named};
 use super::text::{completion_comment, indent, snake};
 use super::value::{Expr, Form, Type};
 use super::{Ported, Porter};
@@ -124,11 +124,7 @@ impl<'t> Porter<'t> {
         self.state.frames.push(frame);
         // A comment above a function belongs to it.
         let mut own = HashSet::new();
-        for (number, node) in nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| matches!(node.kind(), "function_definition" | "class_declaration"))
-        {
+        for (number, node) in nodes.iter().enumerate().filter(|(_, node)| is_item(**node)) {
             let above =
                 nodes.get(..number).unwrap_or_default().iter().rev().take_while(|above| above.kind() == "comment");
             let mut next = *node;
@@ -206,7 +202,8 @@ impl<'t> Porter<'t> {
         }
         let nodes = named(body);
         let code = self.statements(body, &nodes, Some(result));
-        if children(body).last().is_some_and(|last| super::catch::diverges(*last)) {
+        let last = children(body).into_iter().rfind(|statement| statement.kind() != "empty_statement");
+        if last.is_some_and(super::catch::diverges) {
             return code;
         }
         let end = match (returns, result) {

@@ -1,5 +1,7 @@
 //! The inventory: what a file uses of the SDK, and whether it is carried over.
 
+use std::collections::HashMap;
+
 use tree_sitter::Node;
 
 use super::files::Files;
@@ -36,6 +38,9 @@ pub(crate) enum UseKind {
     Notification(String),
 }
 
+/// The maximum number of variables that a chain is followed through.
+const MAX_VARIABLES: usize = 4;
+
 const VERBS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
 
 /// The uses of the SDK in a file, in the order of their positions. `left` are the spans that were
@@ -55,20 +60,34 @@ pub(super) fn uses(root: Node<'_>, php: &str, files: &Files, left: &[(usize, usi
         let before = left.partition_point(|(start, _)| *start <= span.0);
         before.checked_sub(1).and_then(|last| left.get(last)).is_some_and(|(_, end)| span.1 <= *end)
     };
-    let mut stack = vec![root];
-    while let Some(node) = stack.pop() {
-        if let Some(kind) = kind(node, php, files) {
+    let code = Code { php, files, assignments: assignments(root, php) };
+    let mut stack = vec![(root, root.id())];
+    while let Some((node, scope)) = stack.pop() {
+        if let Some(kind) = kind(node, scope, &code) {
             let span = (node.start_byte(), node.end_byte());
             let is_carried = !is_left(span);
             found.push(SdkUse { line: line(node), kind, is_carried, span });
         }
-        stack.extend(children(node));
+        let within = scope_within(node, scope);
+        stack.extend(children(node).into_iter().map(|child| (child, within)));
     }
     found.sort_by_key(|one| one.span);
     found
 }
 
-fn kind(node: Node<'_>, php: &str, files: &Files) -> Option<UseKind> {
+/// The code of a file.
+struct Code<'t> {
+    php: &'t str,
+    files: &'t Files,
+    assignments: Assignments<'t>,
+}
+
+/// The assignments to variables, by the function and the variable: the end of each in bytes, and
+/// its value.
+type Assignments<'t> = HashMap<(usize, &'t str), Vec<(usize, Node<'t>)>>;
+
+fn kind(node: Node<'_>, scope: usize, code: &Code<'_>) -> Option<UseKind> {
+    let Code { php, files, .. } = *code;
     match node.kind() {
         "scoped_call_expression" => {
             let class = sdk_class(field(node, "scope")?, php, files)?;
@@ -85,7 +104,11 @@ fn kind(node: Node<'_>, php: &str, files: &Files) -> Option<UseKind> {
             let class = sdk_class(*children(node).first()?, php, files)?;
             (class == "wechatpay\\util\\mediautil").then(|| UseKind::Function("new MediaUtil".to_owned()))
         }
-        "member_call_expression" => call(node, php),
+        // `getDriver()` returns the SDK's own Guzzle clients.
+        "member_call_expression" if field(node, "name").is_some_and(|name| text(name, php) == "getDriver") => {
+            Some(UseKind::Function("getDriver".to_owned()))
+        }
+        "member_call_expression" => call(node, scope, code),
         "method_declaration" | "function_definition" => {
             let body = text(field(node, "body")?, php);
             let verifies = ["AesGcm::decrypt", "Rsa::verify"].iter().any(|name| body.contains(name));
@@ -99,7 +122,8 @@ fn kind(node: Node<'_>, php: &str, files: &Files) -> Option<UseKind> {
     }
 }
 
-/// The full name of a class of the SDK, in lower case.
+/// The full name of a class of the SDK, in lower case. Other packages have classes in the
+/// namespace `WeChatPay`, too.
 fn sdk_class(node: Node<'_>, php: &str, files: &Files) -> Option<String> {
     let written = text(node, php);
     let lower = written.trim_start_matches('\\').to_lowercase();
@@ -108,15 +132,30 @@ fn sdk_class(node: Node<'_>, php: &str, files: &Files) -> Option<String> {
         None if written.contains('\\') => lower,
         None => full_class_name(&lower)?.to_owned(),
     };
-    full.starts_with("wechatpay\\").then_some(full)
+    let short = full.rsplit('\\').next().unwrap_or_default();
+    (full_class_name(short) == Some(&full)).then_some(full)
 }
 
 /// `$client->v3->pay->post([...])` and the like.
-fn call(node: Node<'_>, php: &str) -> Option<UseKind> {
+fn call(node: Node<'_>, scope: usize, code: &Code<'_>) -> Option<UseKind> {
+    let php = code.php;
     let name = text(field(node, "name")?, php);
     let base = name.strip_suffix("Async").unwrap_or(name);
     let verb = VERBS.iter().find(|verb| verb.eq_ignore_ascii_case(base))?;
-    let mut at = bare(field(node, "object")?);
+    let (path, is_sdk) = chain(field(node, "object")?, scope, code, MAX_VARIABLES)?;
+    if !is_sdk {
+        return None;
+    }
+    let options = arguments(node).unwrap_or_default();
+    let options = options.first().map(|options| names(*options, php)).unwrap_or_default();
+    Some(UseKind::Call { verb: verb.to_uppercase(), path, is_async: base.len() < name.len(), options })
+}
+
+/// The path of a chain as a template, and whether the chain belongs to the SDK. The path is `None`
+/// if only the running program knows it.
+fn chain(node: Node<'_>, scope: usize, code: &Code<'_>, variables: usize) -> Option<(Option<String>, bool)> {
+    let php = code.php;
+    let mut at = bare(node);
     let mut steps: Vec<Option<String>> = Vec::new();
     let mut is_sdk = false;
     loop {
@@ -144,16 +183,51 @@ fn call(node: Node<'_>, php: &str) -> Option<UseKind> {
         at = bare(next);
     }
     steps.reverse();
-    let first = steps.first()?.clone().unwrap_or_default();
-    is_sdk |= matches!(first.trim_start_matches('/').split('/').next(), Some("v2" | "v3"));
-    if !is_sdk {
-        return None;
+    // A chain that an assignment above keeps in a variable.
+    let before = code.assigned_before(at, scope).filter(|_| variables > 0);
+    if let Some((path, true)) = before.and_then(|value| chain(value, scope, code, variables - 1)) {
+        steps.insert(0, path);
+        is_sdk = true;
     }
-    let parts: Option<Vec<String>> = steps.into_iter().collect();
-    let path = parts.map(|parts| parts.join("/").trim_start_matches('/').to_owned());
-    let options = arguments(node).unwrap_or_default();
-    let options = options.first().map(|options| names(*options, php)).unwrap_or_default();
-    Some(UseKind::Call { verb: verb.to_uppercase(), path, is_async: base.len() < name.len(), options })
+    let parts: Option<Vec<String>> = steps.iter().cloned().collect();
+    let path = parts.map(|parts| parts.join("/").trim_start_matches('/').to_owned()).filter(|path| !path.is_empty());
+    // `hk` is the only word of the documentation in front of the version.
+    let first = steps.iter().flatten().flat_map(|step| step.split('/')).find(|step| !matches!(*step, "" | "hk"));
+    is_sdk |= matches!(first, Some("v2" | "v3"));
+    Some((path, is_sdk))
+}
+
+/// The scope of the children of a node: the node itself if it is a function.
+fn scope_within(node: Node<'_>, scope: usize) -> usize {
+    let is_function =
+        matches!(node.kind(), "function_definition" | "method_declaration" | "anonymous_function" | "arrow_function");
+    if is_function { node.id() } else { scope }
+}
+
+fn assignments<'t>(root: Node<'t>, php: &'t str) -> Assignments<'t> {
+    let mut found = Assignments::new();
+    let mut stack = vec![(root, root.id())];
+    while let Some((node, scope)) = stack.pop() {
+        if node.kind() == "assignment_expression" {
+            let name = field(node, "left").and_then(|left| variable(left, php));
+            if let (Some(name), Some(value)) = (name, field(node, "right")) {
+                found.entry((scope, name)).or_default().push((node.end_byte(), value));
+            }
+        }
+        let within = scope_within(node, scope);
+        stack.extend(children(node).into_iter().map(|child| (child, within)));
+    }
+    found.values_mut().for_each(|all| all.sort_by_key(|(end, _)| *end));
+    found
+}
+
+impl<'t> Code<'t> {
+    /// The value of the last assignment above a variable, in the same function.
+    fn assigned_before(&self, node: Node<'_>, scope: usize) -> Option<Node<'t>> {
+        let all = self.assignments.get(&(scope, variable(node, self.php)?))?;
+        let above = all.partition_point(|(end, _)| *end <= node.start_byte());
+        above.checked_sub(1).and_then(|last| all.get(last)).map(|(_, value)| *value)
+    }
 }
 
 /// A part of a path as a template: the values in a text become variables.

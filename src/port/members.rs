@@ -13,7 +13,7 @@ pub(super) struct Class<'t> {
     /// Its full name, as PHP writes it and in lower case.
     pub(super) full: String,
     pub(super) name: String,
-    /// No object is of this class alone.
+    /// It is abstract, and other classes of the files extend it: no object is of this class alone.
     pub(super) is_abstract: bool,
     pub(super) node: Node<'t>,
     /// The names of its ancestors that are in the file, the nearest first.

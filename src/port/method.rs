@@ -240,7 +240,8 @@ impl<'t> Porter<'t> {
         let Some((parameters, code, flow, mutates)) = parts else {
             self.note_left(method.node, "a method with parameters of an unknown form");
             let notes: Vec<String> = std::mem::take(&mut self.state.notes).into_iter().map(|note| note.text).collect();
-            return format!("{out}{}", notes.join("\n"));
+            // Documentation without an item does not compile.
+            return format!("{}{}", out.replace("///", "//"), notes.join("\n"));
         };
         for note in own {
             out.push_str(&format!("{}\n", note.text));

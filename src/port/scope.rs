@@ -212,7 +212,7 @@ impl Walk<'_> {
 
     fn visit(&self, node: Node<'_>, out: &mut Uses) {
         match node.kind() {
-            "function_definition" | "class_declaration" | "comment" => {}
+            "function_definition" | "class_declaration" | "trait_declaration" | "comment" => {}
             "anonymous_function" => {
                 for clause in children(node).into_iter().filter(|c| c.kind() == "anonymous_function_use_clause") {
                     for captured in children(clause) {

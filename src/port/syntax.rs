@@ -119,6 +119,11 @@ pub(super) fn named(node: Node<'_>) -> Vec<Node<'_>> {
     node.named_children(&mut cursor).collect()
 }
 
+/// Whether a statement is an item: a function, a class or a trait.
+pub(super) fn is_item(node: Node<'_>) -> bool {
+    matches!(node.kind(), "function_definition" | "class_declaration" | "trait_declaration")
+}
+
 /// The arguments of `echo`.
 pub(super) fn sequence(node: Node<'_>) -> Vec<Node<'_>> {
     let mut out = Vec::new();

@@ -10,6 +10,7 @@ mod php_output;
 mod php_programs;
 mod php_statements;
 pub(crate) mod php_writer;
+mod public_code;
 mod report;
 pub(crate) mod rustc;
 mod same_output;

@@ -91,6 +91,46 @@ fn the_report_lists_each_use_of_the_sdk() {
     assert!(!text.contains("a-secret"), "{text}");
 }
 
+/// Chains under `hk`, and chains that a variable holds.
+#[test]
+fn the_report_lists_calls_of_chains_in_variables() {
+    let php = r#"<?php
+use WeChatPay\BuilderChainable;
+use WechatPay\GuzzleMiddleware\Util\PemUtil;
+function query(BuilderChainable $builder, $db, string $no) {
+    $builder->hk->v3->transactions->native->post(['json' => ['mchid' => '1']]);
+    $chain = $builder->chain("v3/pay/transactions/out-trade-no/{$no}");
+    $found = $chain->get(['query' => ['mchid' => '1']]);
+    $pay = $builder->v3->pay;
+    $pay->transactions->jsapi->postAsync(['json' => []]);
+    $orders = $db->orders;
+    $orders->get(['a' => 1]);
+    $other = function ($chain) { return $chain->get(); };
+    $builder->getDriver()->select()->getConfig('handler');
+    PemUtil::loadCertificate('a.pem');
+    $pay = $db->pay;
+    return $pay->post(['a' => 1]);
+}
+"#;
+    let folder = folder("report-variables");
+    let path = folder.join("query.php");
+    std::fs::write(&path, php).expect("written");
+    let output = port(&["--report", "--json", path.to_str().expect("path")], b"");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let uses = report["files"][0]["sdk"].as_array().expect("uses");
+    let uses: Vec<Value> =
+        uses.iter().map(|one| json!([one["line"], one["method"], one["path"], one["name"]])).collect();
+    assert_eq!(
+        json!(uses),
+        json!([
+            [5, "POST", "hk/v3/transactions/native", null],
+            [7, "GET", "v3/pay/transactions/out-trade-no/{no}", null],
+            [9, "POST", "v3/pay/transactions/jsapi", null],
+            [13, null, null, "getDriver"],
+        ])
+    );
+}
+
 #[test]
 fn several_files_are_checked_and_not_made_one_program() {
     let folder = folder("several");

@@ -1,0 +1,65 @@
+//! PHP as it is found in public files. Each program compiles, and nothing of it is missing.
+
+use crate::port::rustc::{Compiler, folder, port};
+
+/// Ports a program of which nothing is left, and compiles it.
+fn compiled(name: &str, php: &str) -> String {
+    let output = port(&["-"], php.as_bytes());
+    let rust = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{name}");
+    compile(name, &rust);
+    rust
+}
+
+fn compile(name: &str, rust: &str) {
+    let folder = folder(&format!("public-{name}"));
+    let source = folder.join("program.rs");
+    std::fs::write(&source, format!("#![allow(warnings)]\n{rust}")).expect("written");
+    Compiler::get().compile(&source, &["wechatpay_chain", "serde_json"]);
+}
+
+const ORDER: &str = r"
+    protected $app;
+    public function __construct(array $c)
+    {
+        $this->app = Builder::factory(['mchid' => $c['mchid'], 'serial' => $c['serial'],
+            'privateKey' => Rsa::from($c['key']), 'certs' => [$c['id'] => Rsa::from($c['pub'], Rsa::KEY_TYPE_PUBLIC)]]);
+    }
+    public function order(array $data)
+    {
+        return (string) $this->app->chain('v3/pay/transactions/native')->post(['json' => $data])->getBody();
+    }
+";
+
+/// The classes that extend it or use it are in other files.
+#[test]
+fn an_abstract_class_and_a_trait_without_users_are_carried_over() {
+    for kind in ["abstract class", "trait"] {
+        let php = format!("<?php\nuse WeChatPay\\Builder;\nuse WeChatPay\\Crypto\\Rsa;\n{kind} Base\n{{{ORDER}}}\n");
+        let rust = compiled(&kind.replace(' ', "-"), &php);
+        assert!(rust.contains("Client::builder()") && rust.contains("\"v3/pay/transactions/native\""), "{rust}");
+    }
+    // With a class that extends it, its methods are those of the class.
+    let php = format!(
+        "<?php\nuse WeChatPay\\Builder;\nuse WeChatPay\\Crypto\\Rsa;\nabstract class Base\n{{{ORDER}}}\nclass Own extends Base {{}}\n"
+    );
+    let rust = compiled("extended", &php);
+    assert_eq!(rust.matches("fn order").count(), 1, "{rust}");
+}
+
+#[test]
+fn an_empty_statement_after_a_return_is_ignored() {
+    let rust = compiled("empty-statement", "<?php\nfunction two() {\n    return 2;;\n}\necho two();\n");
+    assert!(rust.contains("Ok(2)\n}"), "{rust}");
+}
+
+#[test]
+fn the_documentation_of_a_method_that_is_left_is_a_comment() {
+    let php = "<?php\nclass A\n{\n    public function ok() { return 1; }\n\n    /**\n     * Prints\n     */\n    \
+               private function prompt(...$messages): void { foreach ($messages as $m) { echo $m; } }\n}\n";
+    let output = port(&["-"], php.as_bytes());
+    let (rust, message) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(message.contains("standard input:9: "), "{message}");
+    assert!(rust.contains("// Prints") && !rust.contains("/// Prints"), "{rust}");
+    compile("documentation", &rust);
+}
