@@ -9,12 +9,8 @@ use crate::client::environment;
 /// The path of the settings file: `--config`, or else `WXPAY_CONFIG`, or else the nearest
 /// `wxpay.toml` in the current folder or a folder above it.
 pub(super) fn find(config: &ConfigArgs) -> Option<PathBuf> {
-    named(config).or_else(|| next_config_file(&env::current_dir().ok()?))
-}
-
-/// The path that `--config` or `WXPAY_CONFIG` gives.
-pub(super) fn named(config: &ConfigArgs) -> Option<PathBuf> {
-    config.config.clone().or_else(environment::config_file)
+    let named = config.config.clone().or_else(environment::config_file);
+    named.or_else(|| next_config_file(&env::current_dir().ok()?))
 }
 
 /// The `wxpay.toml` in a folder, or in the nearest folder above it. A file is skipped unless it

@@ -31,13 +31,19 @@ pub(super) fn run(config: &ConfigArgs, doctor: &Doctor) -> Result<(), Failure> {
     for warning in environment::unknown_variables() {
         report.warning("environment", warning);
     }
-    match settings::load(config, Settings::default()) {
-        Ok(settings) => {
+    match settings::layers(config) {
+        Ok(layers) => {
             if let Some(file) = config_file::find(config) {
                 report.ok("settings file", file.display().to_string());
             }
-            report.ok("settings", format!("{} settings", settings.count()));
-            check(&settings, doctor.offline, &mut report);
+            let (of_file, others) = layers.origins();
+            if !of_file.is_empty() {
+                report.ok("from the file", of_file.join(", "));
+            }
+            if !others.is_empty() {
+                report.ok("from variables", others.join(", "));
+            }
+            check(&layers.into_settings(), doctor.offline, &mut report);
         }
         Err(failure) => report.failed("settings", failure.message),
     }

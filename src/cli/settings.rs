@@ -6,27 +6,22 @@ use super::{config_file, output};
 use crate::catalog::Catalog;
 use crate::client::builder::ClientBuilder;
 use crate::client::environment;
+use crate::client::layers::{Layers, Source};
 pub(super) use crate::client::settings::{Settings, file_path};
 use crate::error::Error;
 
+/// The options of `wxpay certs` that are settings.
+const OPTIONS: &[(&str, &str)] =
+    &[("mchid", "--mchid"), ("serial", "--serialno"), ("private_key", "--privatekey"), ("base_uri", "--baseuri")];
+
 /// Reads the settings of a command: the file, the environment, and `arguments` over both.
 pub(super) fn load(config: &ConfigArgs, arguments: Settings) -> Result<Settings, Failure> {
-    let file = match config_file::find(config) {
-        Some(path) => Settings::from_file(&path).map_err(usage)?,
-        None => Settings::default(),
-    };
-    let environment = Settings::from_environment().map_err(usage)?;
-    if config_file::named(config).is_none() {
-        if let (Some(of_file), Some(mchid)) = (&file.mchid, &environment.mchid) {
-            if of_file != mchid {
-                return Err(Failure::usage(format!(
-                    "WXPAY_MCHID is {mchid}, and the wxpay.toml that was found from this folder upward is for {of_file}: unset \
-                     the variable, or name the settings file with --config or WXPAY_CONFIG"
-                )));
-            }
-        }
-    }
-    Ok(file.overlay(environment).overlay(arguments))
+    layers(config)?.with(Source::Arguments(OPTIONS), arguments).map(Layers::into_settings).map_err(usage)
+}
+
+/// The settings of the file and of the environment, with their origins.
+pub(super) fn layers(config: &ConfigArgs) -> Result<Layers, Failure> {
+    Layers::load(config_file::find(config).as_deref()).map_err(usage)
 }
 
 /// The client builder of a command. Warnings about the settings go to standard error.

@@ -27,6 +27,21 @@ const KUBERNETES_PREFIXES: &[&str] = &["WXPAY_SERVICE_", "WXPAY_PORT"];
 /// What all variables begin with.
 const PREFIX: &str = "WXPAY_";
 
+/// The variable of a setting.
+pub(crate) fn variable_of(setting: &str) -> Option<&'static str> {
+    match setting {
+        "mchid" => Some("WXPAY_MCHID"),
+        "serial" => Some("WXPAY_SERIAL"),
+        "private_key" => Some("WXPAY_PRIVATE_KEY"),
+        "apiv3_key" => Some("WXPAY_APIV3_KEY"),
+        "secret" => Some("WXPAY_SECRET"),
+        "base_uri" => Some("WXPAY_BASE_URI"),
+        "catalog" => Some("WXPAY_CATALOG"),
+        setting if setting.starts_with("certs") => Some("WXPAY_PLATFORM_KEY"),
+        _ => None,
+    }
+}
+
 /// The value of a variable. An empty one counts as missing.
 pub(crate) fn variable(name: &str) -> Result<Option<String>, Error> {
     match env::var(name) {

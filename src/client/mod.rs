@@ -15,6 +15,8 @@ pub(crate) mod download;
 pub(crate) mod environment;
 pub(crate) mod factory;
 pub(crate) mod inner;
+#[cfg(feature = "settings")]
+pub(crate) mod layers;
 pub(crate) mod pages;
 pub(crate) mod payment;
 #[cfg(feature = "settings")]

@@ -2,8 +2,8 @@
 //! [`ClientBuilder`] (feature `settings`).
 //!
 //! The settings have three layers: the file, the environment, and the arguments of a `wxpay`
-//! command. Each layer is a [`Settings`] and overrides the layer before it. `wxpay doctor` examines
-//! the same type.
+//! command. Each layer is a [`Settings`]. The module `layers` lays one over the other. `wxpay
+//! doctor` examines the same type.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +16,7 @@ use serde_json::Value;
 #[cfg(feature = "catalog")]
 use crate::catalog::Catalog;
 use crate::client::builder::ClientBuilder;
-use crate::client::environment::variable;
+use crate::client::environment::{variable, variable_of};
 use crate::client::factory::MerchantIdentity;
 use crate::error::Error;
 use crate::options;
@@ -95,22 +95,24 @@ impl Settings {
                 ));
             }
         };
+        let setting = |name| variable_of(name).map_or(Ok(None), variable);
         Ok(Settings {
-            mchid: variable("WXPAY_MCHID")?,
-            serial: variable("WXPAY_SERIAL")?,
-            private_key: variable("WXPAY_PRIVATE_KEY")?,
-            apiv3_key: variable("WXPAY_APIV3_KEY")?,
-            secret: variable("WXPAY_SECRET")?,
-            base_uri: variable("WXPAY_BASE_URI")?,
-            catalog: variable("WXPAY_CATALOG")?,
+            mchid: setting("mchid")?,
+            serial: setting("serial")?,
+            private_key: setting("private_key")?,
+            apiv3_key: setting("apiv3_key")?,
+            secret: setting("secret")?,
+            base_uri: setting("base_uri")?,
+            catalog: setting("catalog")?,
             certs,
             ..Settings::default()
         })
     }
 
     /// Overrides these settings with those of `upper`. The platform keys of both are kept; if both
-    /// contain the same ID, the key of `upper` is used.
-    pub(crate) fn overlay(mut self, upper: Settings) -> Settings {
+    /// contain the same ID, the key of `upper` is used. The caller has checked that both are of the
+    /// same merchant.
+    pub(in crate::client) fn overlay(mut self, upper: Settings) -> Settings {
         self.certs.extend(upper.certs);
         Settings {
             mchid: upper.mchid.or(self.mchid),
@@ -209,30 +211,35 @@ impl Settings {
         self
     }
 
-    /// The number of settings that are given.
-    #[cfg(feature = "cli")]
-    pub(crate) fn count(&self) -> usize {
+    /// The settings that belong to one merchant, apart from its platform keys.
+    pub(in crate::client) fn credentials(&self) -> [(&'static str, Option<&str>); 4] {
         [
-            self.mchid.is_some(),
-            self.serial.is_some(),
-            self.private_key.is_some(),
-            self.apiv3_key.is_some(),
-            self.secret.is_some(),
-            self.base_uri.is_some(),
-            self.backup_uri.is_some(),
-            self.retry.is_some(),
-            self.timeout.is_some(),
-            self.connect_timeout.is_some(),
-            self.keep_warm.is_some(),
-            self.proxy.is_some(),
-            self.root_certificate.is_some(),
-            self.merchant.is_some(),
-            self.catalog.is_some(),
-            !self.certs.is_empty(),
+            ("private_key", self.private_key.as_deref()),
+            ("serial", self.serial.as_deref()),
+            ("apiv3_key", self.apiv3_key.as_deref()),
+            ("secret", self.secret.as_deref()),
         ]
-        .into_iter()
-        .filter(|is_given| *is_given)
-        .count()
+    }
+
+    /// The names of the settings that are given.
+    pub(in crate::client) fn names(&self) -> Vec<String> {
+        let credentials = self.credentials().map(|(name, value)| (name, value.is_some()));
+        let others = [
+            ("mchid", self.mchid.is_some()),
+            ("base_uri", self.base_uri.is_some()),
+            ("backup_uri", self.backup_uri.is_some()),
+            ("retry", self.retry.is_some()),
+            ("timeout", self.timeout.is_some()),
+            ("connect_timeout", self.connect_timeout.is_some()),
+            ("keep_warm", self.keep_warm.is_some()),
+            ("proxy", self.proxy.is_some()),
+            ("root_certificate", self.root_certificate.is_some()),
+            ("merchant", self.merchant.is_some()),
+            ("catalog", self.catalog.is_some()),
+        ];
+        let given = credentials.into_iter().chain(others).filter(|(_, is_given)| *is_given);
+        let certs = self.certs.keys().map(|id| format!("certs.{id}"));
+        given.map(|(name, _)| name.to_owned()).chain(certs).collect()
     }
 
     /// A warning if other users can read the file of the private key.
@@ -344,7 +351,10 @@ mod tests {
         assert_eq!(settings.timeout, Some(Duration::from_secs(3)));
         assert_eq!(settings.connect_timeout, Some(Duration::from_millis(1500)));
         assert_eq!(settings.keep_warm, Some(Duration::ZERO));
-        assert_eq!(settings.count(), 8);
+        assert_eq!(
+            settings.names(),
+            ["mchid", "backup_uri", "retry", "timeout", "connect_timeout", "keep_warm", "merchant", "certs.A"]
+        );
     }
 
     #[test]

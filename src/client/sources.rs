@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::client::builder::ClientBuilder;
+use crate::client::layers::Layers;
 use crate::client::settings::Settings;
 use crate::client::{Client, environment};
 use crate::error::Error;
@@ -62,11 +63,16 @@ impl Client {
     /// | `WXPAY_BASE_URI` | `base_uri` |
     /// | `WXPAY_CATALOG` | `catalog` |
     ///
+    /// Settings of two merchants are not mixed. If the file and `WXPAY_MCHID` name different
+    /// merchants, it is an error. A variable that replaces a key, a secret or the serial number of
+    /// the file, or adds a platform key to those of the file, requires that both name the merchant.
+    /// `private_key` and `serial` are replaced together.
+    ///
     /// An empty variable counts as missing. A variable that begins with `WXPAY_` and is not in the
     /// table is reported as a [warning](https://docs.rs/tracing).
     ///
     /// # Errors
-    /// As [`from_file`](Self::from_file).
+    /// As [`from_file`](Self::from_file), and for a mixture of two merchants.
     #[cfg_attr(docsrs, doc(cfg(feature = "settings")))]
     pub fn from_env() -> Result<Client, Error> {
         ClientBuilder::from_env()?.build()
@@ -96,14 +102,14 @@ impl ClientBuilder {
     /// A builder with the settings of environment variables; see [`Client::from_env`].
     ///
     /// # Errors
-    /// As [`from_file`](Self::from_file), and if a variable is not valid UTF-8.
+    /// As [`from_file`](Self::from_file), if a variable is not valid UTF-8, and for a mixture of
+    /// two merchants, as [`Client::from_env`].
     #[cfg_attr(docsrs, doc(cfg(feature = "settings")))]
     pub fn from_env() -> Result<Self, Error> {
         for warning in environment::unknown_variables() {
             trace::setting(&warning);
         }
-        let file = environment::config_file().map(|path| Settings::from_file(&path)).transpose()?;
-        let settings = file.unwrap_or_default().overlay(Settings::from_environment()?);
+        let settings = Layers::load(environment::config_file().as_deref())?.into_settings();
         settings.with_warnings().client_builder()
     }
 }

@@ -9,7 +9,7 @@ use tower::util::MapRequestLayer;
 use wechatpay_chain::sandbox::{PUBLIC_KEY_ID, Sandbox};
 use wechatpay_chain::{Client, ClientBuilder, ErrorKind};
 
-use crate::support::sandbox;
+use crate::support::{each_hint_names_its_condition, sandbox};
 
 /// A folder with `wxpay.toml` and the key that it names.
 fn folder(sandbox: &Sandbox, more: &str) -> tempfile::TempDir {
@@ -133,11 +133,41 @@ fn a_client_is_built_from_the_environment() {
     let file = folder.path().join("wxpay.toml").display().to_string();
     let printed = from_env(&[("WXPAY_CONFIG", file.as_str())]);
     assert!(printed.contains("status: 200"), "{printed}");
-    let printed = from_env(&[("WXPAY_CONFIG", file.as_str()), ("WXPAY_SERIAL", "x")]);
-    assert!(printed.contains("the setting serial is not a hexadecimal number"), "{printed}");
+    let printed = from_env(&[("WXPAY_CONFIG", file.as_str()), ("WXPAY_BASE_URI", "x")]);
+    assert!(printed.contains("the setting base_uri"), "{printed}");
     // If no file is named, no file is read.
     assert!(from_env(&[]).contains("the setting mchid is missing"), "{}", from_env(&[]));
     let printed = from_env(&[("WXPAY_PLATFORM_KEY_ID", PUBLIC_KEY_ID)]);
     assert!(printed.contains("must be set together"), "{printed}");
     assert_eq!(sandbox.requests().len(), 3);
+}
+
+/// The file of one merchant and the variables of another are an error before anything is sent.
+#[test]
+fn settings_of_two_merchants_are_refused() {
+    let sandbox = sandbox();
+    let folder = folder(&sandbox, "");
+    let file = folder.path().join("wxpay.toml").display().to_string();
+    let with_file = |variables: &[(&str, &str)]| from_env(&[&[("WXPAY_CONFIG", file.as_str())], variables].concat());
+    let printed = with_file(&[("WXPAY_MCHID", "1900000108")]);
+    assert!(printed.contains(&format!("WXPAY_MCHID is 1900000108, and the settings file {file} is for")), "{printed}");
+    assert!(printed.contains("unset WXPAY_MCHID and the other variables"), "{printed}");
+    let mchid = sandbox.settings()["mchid"].as_str().expect("mchid").to_owned();
+    let printed = with_file(&[("WXPAY_SERIAL", "AB"), ("WXPAY_PRIVATE_KEY", "s3cret")]);
+    assert!(printed.contains(&format!("or set WXPAY_MCHID to {mchid}")) && !printed.contains("s3cret"), "{printed}");
+    each_hint_names_its_condition(&[
+        ("unset WXPAY_MCHID and the other variables of that merchant, or use a settings file of 1900000108", {
+            with_file(&[("WXPAY_MCHID", "1900000108")])
+        }),
+        ("and one of the two does not name its merchant, so they may be of different merchants: leave", {
+            with_file(&[("WXPAY_SERIAL", "AB"), ("WXPAY_PRIVATE_KEY", "x")])
+        }),
+        ("which belongs to the same certificate: set WXPAY_PRIVATE_KEY, too, or leave WXPAY_SERIAL out", {
+            with_file(&[("WXPAY_SERIAL", "AB"), ("WXPAY_MCHID", &mchid)])
+        }),
+    ]);
+    assert_eq!(sandbox.requests().len(), 0);
+    // The variables may name the same merchant, and fill a gap of the file.
+    let printed = with_file(&[("WXPAY_MCHID", &mchid), ("WXPAY_APIV3_KEY", &"x".repeat(32))]);
+    assert!(printed.contains("status: 200"), "{printed}");
 }
