@@ -12,6 +12,7 @@ use crate::client::inner::ClientInner;
 use crate::error::Error;
 use crate::options::keys::RESERVED;
 use crate::options::{IntoOptions, Options};
+use crate::pipeline::attributes::CallPath;
 use crate::pipeline::response::Response;
 use crate::pipeline::send::Promise;
 use crate::proto::template::{Template, has_query, may_contain_userinfo, path_for_messages};
@@ -85,6 +86,8 @@ pub struct Path {
     template: OnceLock<Option<Template>>,
     /// It has a query and was built at run time, so the option `query` must not replace the query.
     keeps_query: bool,
+    /// It may contain values of the run time, which must not be in spans and metrics.
+    is_run_time_text: bool,
 }
 
 /// The template text of a chain with these names.
@@ -98,7 +101,7 @@ impl Path {
     /// A path whose text is known at compile time.
     #[must_use]
     pub const fn literal(text: &'static str) -> Path {
-        Path { text: Ok(Cow::Borrowed(text)), template: OnceLock::new(), keeps_query: false }
+        Path { text: Ok(Cow::Borrowed(text)), template: OnceLock::new(), keeps_query: false, is_run_time_text: false }
     }
 
     /// Appends a name of the program's text, separated by one slash.
@@ -110,6 +113,7 @@ impl Path {
     fn join_at_run_time(&self, path: &str) -> Path {
         let mut joined = self.joined(case::without_capitals(path), may_contain_userinfo(path));
         joined.keeps_query |= has_query(path);
+        joined.is_run_time_text = true;
         joined
     }
 
@@ -123,7 +127,8 @@ impl Path {
                 Ok(format!("{}/{}", text.trim_end_matches('/'), name.trim_start_matches('/')).into())
             }
         };
-        Path { text, template: OnceLock::new(), keeps_query: self.keeps_query }
+        let Path { keeps_query, is_run_time_text, .. } = *self;
+        Path { text, template: OnceLock::new(), keeps_query, is_run_time_text }
     }
 
     fn template(&self) -> Result<&Template, Error> {
@@ -221,9 +226,10 @@ impl Chain {
 
     /// Prepares a call with any method. All verbs use this.
     pub(crate) fn send(&self, method: Method, options: Options) -> Promise<Response> {
-        let shown = self.path.text.as_deref().unwrap_or("(an invalid path)");
+        let text = self.path.text.as_deref().unwrap_or("(an invalid path)");
+        let path = CallPath { text: path_for_messages(text), is_run_time_text: self.path.is_run_time_text };
         let options = if self.path.keeps_query { options.refuse_query() } else { options };
-        self.inner.call(method, shown, self.path.template(), options)
+        self.inner.call(method, path, self.path.template(), options)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::catalog::given::{Encrypt, Given};
 use crate::catalog::{Call, Catalog, Check, FindingKind, Place};
 use crate::error::Error;
 use crate::options::Options;
+use crate::pipeline::attributes::{CallPath, Target};
 use crate::proto::request::{Query, RequestBody, RequestSpec};
 use crate::proto::template::{Template, has_query};
 use crate::proto::v2;
@@ -38,7 +39,7 @@ impl Checks {
         &self,
         adds_serial: bool,
         method: &Method,
-        path: &str,
+        path: CallPath<'_>,
         template: &Template,
         options: Options,
     ) -> Result<Options, Error> {
@@ -57,10 +58,11 @@ impl Checks {
             }
             Check::Deny | Check::Off => {}
             Check::Warn => {
+                let label = path.label(|| self.documented(method, path.text));
                 for finding in &findings {
                     warn!(
                         http.request.method = %method,
-                        url.template = path,
+                        url.template = %Target(label),
                         finding.kind = finding.kind().as_str(),
                         "{finding}"
                     );
@@ -72,6 +74,13 @@ impl Checks {
             refuse_unknown_fields(findings)?;
         }
         Ok(options)
+    }
+
+    /// The documented template of a path that was built at run time. The method of the call may be
+    /// another one than the documented one.
+    pub(super) fn documented(&self, method: &Method, path: &str) -> Option<&str> {
+        let others = ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter();
+        std::iter::once(method.as_str()).chain(others).find_map(|method| self.catalog().find(method, path)?.template())
     }
 
     /// Adds the findings for a call that the service rejected.

@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorKind};
 use crate::notify::NotificationVerifier;
 use crate::options::Options;
 use crate::options::keys::RESERVED;
+use crate::pipeline::attributes::CallPath;
 use crate::pipeline::call_config::CallConfig;
 use crate::pipeline::platform_keys::PlatformKeys;
 use crate::pipeline::response::Response;
@@ -65,11 +66,10 @@ impl ClientInner {
     pub(crate) fn call(
         self: &Arc<Self>,
         method: Method,
-        path: &str,
+        path: CallPath<'_>,
         template: Result<&Template, Error>,
         options: Options,
     ) -> Promise<Response> {
-        let path = path_for_messages(path);
         let inner = Arc::clone(self);
         #[cfg(feature = "catalog")]
         let (template, options) = match template {
@@ -86,13 +86,14 @@ impl ClientInner {
         };
         if !options.encrypts() {
             let call = template.and_then(|template| self.prepare(&method, path, template, options.checked()?));
-            let call = call.map_err(|error| error.with_call(&method, path));
+            let call = call.map_err(|error| error.with_call(&method, path.text));
             return Promise::new(async move { inner.send(call?).await });
         }
-        let (path, template) = (path.to_owned(), template.cloned());
+        let (text, is_run_time_text, template) = (path.text.to_owned(), path.is_run_time_text, template.cloned());
         Promise::new(async move {
-            let call = inner.prepare_encrypted(&method, &path, template, options).await;
-            inner.send(call.map_err(|error| error.with_call(&method, &path))?).await
+            let path = CallPath { text: &text, is_run_time_text };
+            let call = inner.prepare_encrypted(&method, path, template, options).await;
+            inner.send(call.map_err(|error| error.with_call(&method, &text))?).await
         })
     }
 
@@ -121,7 +122,7 @@ impl ClientInner {
 
     #[cfg(not(feature = "catalog"))]
     fn send(&self, call: Box<PreparedCall>) -> impl Future<Output = Result<Response, Error>> {
-        self.pipeline.send(call)
+        self.pipeline.send(call, |_, _| None)
     }
 
     /// Sends a call. If the service rejects it, the findings of the catalogue are added to the
@@ -131,7 +132,7 @@ impl ClientInner {
         let spec = std::mem::take(&mut call.spec);
         let is_in_path = spec.query.is_none() && !matches!(spec.body, Some(RequestBody::Xml(_)));
         let query = call.request.uri().query().filter(|_| is_in_path).map(str::to_owned);
-        match self.pipeline.send(call).await {
+        match self.pipeline.send(call, |method, path| self.checks.documented(method, path)).await {
             Err(error) if error.is_bad_request() => {
                 Err(self.checks.explain(self.adds_serial(), error, &spec, query.as_deref()))
             }
@@ -142,20 +143,21 @@ impl ClientInner {
     /// Calls a template as given: its names are not converted to kebab-case.
     pub(crate) fn call_uri(self: &Arc<Self>, method: Method, uri: &str, options: Options) -> Promise<Response> {
         let template = request::parse_template(uri, &RESERVED);
-        self.call(method, uri, template.as_ref().map_err(|error| Error::path(error.message())), options)
+        let path = CallPath { text: path_for_messages(uri), is_run_time_text: true };
+        self.call(method, path, template.as_ref().map_err(|error| Error::path(error.message())), options)
     }
 
     /// Builds the request, and fills in the client's settings where the options have none.
     fn prepare(
         &self,
         method: &Method,
-        path: &str,
+        path: CallPath<'_>,
         template: &Template,
         options: Options,
     ) -> Result<Box<PreparedCall>, Error> {
         let Options { spec, mut config, sink, progress, file_check, .. } = options;
         if let Some(template) = &mut config.http.debug {
-            *template = path.into();
+            *template = path.text.into();
         }
         let base_uri = config.base_uri.get_or_insert_with(|| self.base_uri.clone());
         let UnsignedRequest { mut request, signing } =
@@ -194,7 +196,8 @@ impl ClientInner {
         request.extensions_mut().insert(config);
         Ok(Box::new(PreparedCall {
             method: method.clone(),
-            template: path.to_owned(),
+            template: path.text.to_owned(),
+            is_run_time_text: path.is_run_time_text,
             request,
             #[cfg(feature = "catalog")]
             spec,
@@ -221,11 +224,11 @@ impl ClientInner {
     async fn prepare_encrypted(
         &self,
         method: &Method,
-        path: &str,
+        path: CallPath<'_>,
         template: Result<Template, Error>,
         options: Options,
     ) -> Result<Box<PreparedCall>, Error> {
-        if path.get(..3).is_some_and(|version| version.eq_ignore_ascii_case("v2/")) {
+        if path.text.get(..3).is_some_and(|version| version.eq_ignore_ascii_case("v2/")) {
             return Err(v2::encrypt_belongs_to_v3());
         }
         let template = template?;

@@ -17,16 +17,48 @@ pub(super) fn known_method(method: &Method) -> Option<&'static str> {
     KNOWN.into_iter().find(|known| method == known)
 }
 
+/// The path of a call without the values of its variables.
+#[derive(Clone, Copy)]
+pub(crate) struct CallPath<'a> {
+    /// For messages.
+    pub(crate) text: &'a str,
+    /// The text may contain values that the program formatted into it.
+    pub(crate) is_run_time_text: bool,
+}
+
+impl<'a> CallPath<'a> {
+    /// The `url.template` of spans and metrics: program text as it is. In place of text that was
+    /// built at run time, the documented template; without one, only the version of the API.
+    pub(crate) fn label<'l>(self, documented: impl FnOnce() -> Option<&'l str>) -> &'l str
+    where
+        'a: 'l,
+    {
+        if !self.is_run_time_text {
+            return self.text;
+        }
+        documented().unwrap_or_else(|| match Target(self.text).path().split_once('/') {
+            Some(("v3", _)) => "v3/{...}",
+            Some(("v2", _)) => "v2/{...}",
+            _ => "{...}",
+        })
+    }
+}
+
 /// A path template or the template of a URL, as an absolute path.
-pub(super) struct Target<'a>(pub(super) &'a str);
+pub(crate) struct Target<'a>(pub(crate) &'a str);
+
+impl<'a> Target<'a> {
+    fn path(&self) -> &'a str {
+        match self.0.split_once("://") {
+            Some((_, rest)) => rest.split_once('/').unwrap_or_default().1,
+            None => self.0.trim_start_matches('/'),
+        }
+    }
+}
 
 impl fmt::Display for Target<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = match self.0.split_once("://") {
-            Some((_, rest)) => rest.split_once('/').unwrap_or_default().1,
-            None => self.0.trim_start_matches('/'),
-        };
-        write!(f, "/{path}")
+        write!(f, "/{}", self.path())
     }
 }
 
@@ -42,4 +74,27 @@ pub(super) fn error_type(result: &Result<Response, Error>) -> Option<Cow<'static
         },
     };
     Some(Cow::Owned(status.as_str().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_the_run_time_is_not_a_label() {
+        for (text, expected) in [
+            ("v3/pay/transactions/id/order-1", "v3/{...}"),
+            ("/v3/pay/transactions/id/order-1", "v3/{...}"),
+            ("https://api.mch.weixin.qq.com/v3/order-1", "v3/{...}"),
+            ("v2/pay/order-1", "v2/{...}"),
+            ("pay/order-1", "{...}"),
+            ("order-1", "{...}"),
+            ("v3", "{...}"),
+            ("", "{...}"),
+        ] {
+            assert_eq!(CallPath { text, is_run_time_text: true }.label(|| None), expected, "{text}");
+            assert_eq!(CallPath { text, is_run_time_text: true }.label(|| Some("v3/x/{id}")), "v3/x/{id}");
+            assert_eq!(CallPath { text, is_run_time_text: false }.label(|| Some("v3/x/{id}")), text);
+        }
+    }
 }

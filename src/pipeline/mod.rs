@@ -1,6 +1,6 @@
 //! A call in flight: [`send`] and the stack of tower layers that every request passes.
 
-mod attributes;
+pub(crate) mod attributes;
 pub(crate) mod call_config;
 pub(crate) mod certificate_fetch;
 mod decode;

@@ -15,6 +15,7 @@ use tower::ServiceExt;
 use tracing::Instrument;
 
 use crate::error::{Error, ErrorKind};
+use crate::pipeline::attributes::CallPath;
 use crate::pipeline::call_config::CallConfig;
 #[cfg(feature = "metrics")]
 use crate::pipeline::metrics;
@@ -107,6 +108,8 @@ pub(crate) struct PreparedCall {
     pub(crate) method: Method,
     /// The path without the values of its variables, for messages.
     pub(crate) template: String,
+    /// The template may contain values that the program formatted into it.
+    pub(crate) is_run_time_text: bool,
     /// The request, with its [`CallConfig`] in the extensions.
     pub(crate) request: http::Request<Bytes>,
     /// What the request was built from. It explains a rejection of the call.
@@ -130,12 +133,19 @@ impl Pipeline {
     }
 
     /// Sends a call. Its steps follow below, in this order. This one records the call in its span,
-    /// and names it in its error.
-    pub(crate) async fn send(&self, mut call: Box<PreparedCall>) -> Result<Response, Error> {
+    /// and names it in its error. `documented` returns the documented template of a path.
+    pub(crate) async fn send<'d>(
+        &self,
+        mut call: Box<PreparedCall>,
+        documented: impl Fn(&Method, &str) -> Option<&'d str>,
+    ) -> Result<Response, Error> {
         let (method, template) = (call.method.clone(), std::mem::take(&mut call.template));
-        let span = trace::span(&method, &template, call.request.uri());
+        let path = CallPath { text: &template, is_run_time_text: call.is_run_time_text };
+        // Without a subscriber, the template is not looked up.
+        let label = || path.label(|| documented(&method, &template));
+        let span = trace::span(&method, label, call.request.uri());
         #[cfg(feature = "metrics")]
-        let active = metrics::ActiveCall::start(&method, &template, call.request.uri());
+        let active = metrics::ActiveCall::start(&method, label(), call.request.uri());
         let result = self.send_within_timeout(call).instrument(span.clone()).await;
         trace::result(&span, &result);
         #[cfg(feature = "metrics")]

@@ -1,6 +1,7 @@
 //! `tracing`: one span for each call, with OpenTelemetry's attributes of HTTP clients, and events
 //! that an operator should know about. They do not contain bodies, headers or values of variables.
-//! The path is the template, also in `url.full`, because values in a path can be personal.
+//! The path is the template, also in `url.full`, because values in a path can be personal. A path
+//! that was built at run time may contain values: its documented template is used, or `/v3/{...}`.
 //!
 //! ```text
 //! span  wechatpay.call
@@ -25,6 +26,7 @@
 //!
 //! Source: OpenTelemetry, "Semantic conventions for HTTP spans", with one span for the whole call.
 
+use std::cell::LazyCell;
 use std::time::{Duration, Instant};
 
 use http::{Method, Uri};
@@ -48,20 +50,21 @@ pub(crate) enum Part {
 }
 
 /// The span of a call.
-pub(crate) fn span(method: &Method, template: &str, uri: &Uri) -> Span {
+pub(crate) fn span<'a>(method: &Method, label: impl Fn() -> &'a str, uri: &Uri) -> Span {
+    let template = LazyCell::new(label);
     info_span!(
         target: TARGET,
         "wechatpay.call",
-        otel.name = %format_args!("{} {}", known_method(method).unwrap_or("HTTP"), Target(template)),
+        otel.name = %format_args!("{} {}", known_method(method).unwrap_or("HTTP"), Target(&template)),
         otel.kind = "client",
         http.request.method = known_method(method).unwrap_or(OTHER_METHOD),
         http.request.method_original = known_method(method).is_none().then_some(method.as_str()),
-        url.template = %Target(template),
+        url.template = %Target(&template),
         url.full = %format_args!(
             "{}://{}{}",
             uri.scheme_str().unwrap_or_default(),
             uri.authority().map_or("", http::uri::Authority::as_str),
-            Target(template)
+            Target(&template)
         ),
         server.address = url::server_address(uri),
         server.port = i64::from(url::server_port(uri)),

@@ -64,6 +64,7 @@ fn attribute<'a>(span: &'a SpanData, name: &str) -> Option<&'a Value> {
     span.attributes.iter().find(|pair| pair.key.as_str() == name).map(|pair| &pair.value)
 }
 
+const ORDERS: &str = "v3/pay/transactions/out-trade-no";
 const QUERY: &str = "v3/pay/transactions/out-trade-no/{out_trade_no}";
 
 fn query(number: &str) -> Options {
@@ -86,6 +87,11 @@ async fn calls(sandbox: &Sandbox, client: &Client) {
     client.request("PURGE", QUERY, query("personal-1")).expect_err("no such call");
     let closed = sandbox.client_builder().base_uri("http://127.0.0.1:9/").build().expect("a client");
     closed.chain(QUERY).get_async(query("personal-1")).await.expect_err("no connection");
+    // Text that is formatted into a path, and text of the program that is not documented.
+    let options = || json!({ "query": { "mchid": MCHID } });
+    client.chain(&format!("{ORDERS}/personal-1")).get_async(options()).await.expect("an order");
+    client.chain(&format!("v3/personal-3/{}", "personal-4")).get_async(()).await.expect_err("no such call");
+    client["v3/undocumented/{id}"].get_async(json!({ "id": "personal-5" })).await.expect_err("no such call");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -97,7 +103,7 @@ async fn a_call_is_one_span_and_is_measured() {
     let port = i64::from(sandbox.address().port());
 
     let spans = TELEMETRY.spans.get_finished_spans().expect("spans");
-    let expected: [(&str, Option<&str>, Option<i64>, Option<i64>); 7] = [
+    let expected: [(&str, Option<&str>, Option<i64>, Option<i64>); 10] = [
         ("POST /v3/pay/transactions/native", None, Some(200), None),
         ("GET /v3/pay/transactions/out-trade-no/{out_trade_no}", Some("404"), Some(404), None),
         ("GET /v3/pay/transactions/out-trade-no/{out_trade_no}", Some("404"), Some(404), None),
@@ -105,6 +111,9 @@ async fn a_call_is_one_span_and_is_measured() {
         ("GET /v3/pay/transactions/out-trade-no/{out_trade_no}", Some("verification"), Some(200), None),
         ("HTTP /v3/pay/transactions/out-trade-no/{out_trade_no}", Some("405"), Some(405), None),
         ("GET /v3/pay/transactions/out-trade-no/{out_trade_no}", Some("connect"), None, None),
+        ("GET /v3/pay/transactions/out-trade-no/{out_trade_no}", None, Some(200), None),
+        ("GET /v3/{...}", Some("404"), Some(404), None),
+        ("GET /v3/undocumented/{id}", Some("404"), Some(404), None),
     ];
     assert_eq!(spans.len(), expected.len(), "{spans:#?}");
     for (span, (name, error_type, status, resend_count)) in spans.iter().zip(expected) {
@@ -131,6 +140,12 @@ async fn a_call_is_one_span_and_is_measured() {
         assert_eq!(number("http.request.resend_count"), resend_count, "{name}");
         assert_eq!(matches!(span.status, Status::Error { .. }), error_type.is_some(), "{name}: {:?}", span.status);
         assert_eq!(text("wechatpay.request_id").is_some(), status.is_some(), "{name}");
+        let verified = attribute(span, "wechatpay.verified");
+        assert_eq!(verified, status.map(|_| Value::Bool(error_type != Some("verification"))).as_ref(), "{name}");
+        for part in ["wechatpay.signing_us", "wechatpay.waiting_us"] {
+            assert!(number(part).is_some_and(|microseconds| microseconds >= 0), "{name}: {part}");
+        }
+        assert_eq!(number("wechatpay.verifying_us").is_some(), status.is_some(), "{name}");
     }
     assert_eq!(
         attribute(&spans[1], "wechatpay.code").map(|code| code.as_str().into_owned()).as_deref(),
@@ -138,12 +153,14 @@ async fn a_call_is_one_span_and_is_measured() {
     );
     assert!(!format!("{spans:?}").contains("personal"), "{spans:?}");
 
-    // The metric counts seven calls, by template and outcome.
+    // The metric counts ten calls, by template and outcome.
     const CALLS: &str = "http.client.request.duration";
     let template = ("url.template", "/v3/pay/transactions/out-trade-no/{out_trade_no}");
     let count = |labels: &[(&str, &str)]| metric(CALLS, labels).1;
-    assert_eq!(count(&[]), 7);
-    assert_eq!(count(&[template]), 6);
+    assert_eq!(count(&[]), 10);
+    assert_eq!(count(&[template]), 7);
+    assert_eq!(count(&[("url.template", "/v3/{...}")]), 1);
+    assert_eq!(count(&[("url.template", "/v3/undocumented/{id}")]), 1);
     assert_eq!(count(&[template, ("http.response.status_code", "404"), ("error.type", "404")]), 2);
     assert_eq!(count(&[template, ("wechatpay.code", "ORDER_NOT_EXIST")]), 1);
     assert_eq!(count(&[template, ("error.type", "verification")]), 1);
@@ -152,11 +169,16 @@ async fn a_call_is_one_span_and_is_measured() {
     assert!(metric(CALLS, &[]).0 > 0.0, "the duration in seconds");
     // Each attempt is signed.
     let (signing, count) = metric("wechatpay.client.signing.duration", &[]);
-    assert!(signing > 0.0 && count == 8, "{signing} {count}");
+    assert!(signing > 0.0 && count == 11, "{signing} {count}");
     // The connections of this sandbox are idle now, and no call is active.
-    assert_eq!(metric("http.client.active_requests", &[]).0, 0.0);
-    let (idle, active) = (("http.connection.state", "idle"), ("http.connection.state", "active"));
-    assert!(metric("http.client.open_connections", &[idle]).0 >= 1.0);
-    assert_eq!(metric("http.client.open_connections", &[active]).0, 0.0);
+    let port = port.to_string();
+    let requests = metric("http.client.active_requests", &[template, ("server.port", &port)]);
+    assert_eq!(requests, (0.0, 2), "one data point for each method");
+    let connections = |state| metric("http.client.open_connections", &[("http.connection.state", state), ("server.port", &port)]);
+    let (idle, points) = connections("idle");
+    assert!(idle >= 1.0 && points == 1, "{idle} {points}");
+    assert_eq!(connections("active"), (0.0, 1));
+    let exported = format!("{:?}", TELEMETRY.metrics.get_finished_metrics().expect("metrics"));
+    assert!(exported.contains("out-trade-no/{out_trade_no}") && !exported.contains("personal"), "{exported}");
     drop(client);
 }
