@@ -23,6 +23,8 @@ pub(crate) mod request;
 pub(crate) mod signing_mistakes;
 pub(crate) mod signing_string;
 pub(crate) mod similar;
+#[cfg(any(feature = "cli", feature = "sandbox"))]
+pub(crate) mod strict_json;
 pub(crate) mod template;
 #[cfg(any(feature = "cli", feature = "sandbox"))]
 pub(crate) mod translate;

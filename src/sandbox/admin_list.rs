@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::documented_check::query_fields;
 use super::fault;
 use super::ledger::Ledger;
+use super::query_fields::query_fields;
 use super::state::State;
 use super::trigger;
 use crate::catalog::Notification;

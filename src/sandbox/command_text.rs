@@ -8,7 +8,8 @@ use http::header::{
 use percent_encoding::percent_decode_str;
 
 use super::body_text::{MAX_SHOWN_BYTES, is_binary};
-use super::documented_check::{query_fields, variables};
+use super::documented_check::variables;
+use super::query_fields::query_fields;
 use super::request_log::LoggedCall;
 use crate::proto::verify::{SERIAL, shown_name};
 use crate::proto::xml;

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::documented_check::{query_fields, variables};
+use super::documented_check::variables;
 use super::documented_response::Sources;
 use super::merchant::MCHID;
 use super::objects::Object;
 use super::plausible::Seed;
+use super::query_fields::query_fields;
 use super::refusal::Refusal;
 use super::response::{RouteResponse, Signature};
 use super::route_request::RouteRequest;

@@ -6,6 +6,7 @@
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
+use super::query_fields::query_fields;
 use super::refusal::Refusal;
 use super::request::InboundRequest;
 use super::v2_fields::V2Refusal;
@@ -135,35 +136,6 @@ pub(super) fn variables(call: &Call, path: &str) -> Vec<(String, String)> {
     variables
 }
 
-/// The fields of a query. A repeated name is a list, and `a[b]` is a field of an object, as PHP
-/// writes it.
-pub(super) fn query_fields(query: &str) -> Map<String, Value> {
-    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let mut fields = Map::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (name, value) = (decode(name), Value::from(decode(value)));
-        let mut inner = name.trim_end_matches(']').split(['[', ']']).filter(|part| !part.is_empty());
-        match (inner.next(), inner.next(), fields.get_mut(&name)) {
-            (Some(outer), Some(inner), _) if inner.parse::<u16>().is_err() => {
-                let object = fields.entry(outer).or_insert_with(|| json!({}));
-                if let Some(members) = object.as_object_mut() {
-                    members.insert(inner.to_owned(), value);
-                }
-            }
-            (Some(outer), Some(_), _) => {
-                if let Some(items) = fields.entry(outer).or_insert_with(|| json!([])).as_array_mut() {
-                    items.push(value);
-                }
-            }
-            (.., None) => drop(fields.insert(name, value)),
-            (.., Some(Value::Array(values))) => values.push(value),
-            (.., Some(first)) => *first = json!([first, value]),
-        }
-    }
-    fields
-}
-
 /// The refusal of a request of APIv3 with findings: of the first one, and with all in its detail.
 pub(super) fn refusal(findings: &Findings) -> Option<Refusal> {
     let first = findings.refused.first()?;
@@ -229,12 +201,5 @@ mod tests {
         ] {
             assert_eq!(location(path), (expected.0, expected.1.to_owned()), "{path}");
         }
-    }
-
-    #[test]
-    fn a_repeated_name_in_a_query_is_a_list() {
-        let expected = json!({ "a": ["1", "2", "3"], "b": "x y", "c": "", "d": { "e": "4" }, "f": ["5", "6"] });
-        let query = "a=1&b=x%20y&a=2&c&a=3&d%5Be%5D=4&f[0]=5&f[1]=6";
-        assert_eq!(Value::from(query_fields(query)), expected);
     }
 }

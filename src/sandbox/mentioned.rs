@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::documented_check::{query_fields, variables};
+use super::documented_check::variables;
 use super::numbers;
+use super::query_fields::query_fields;
 use super::request::InboundRequest;
 use crate::catalog::Call;
 use crate::proto::xml;

@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::delivery::Delivery;
-use super::documented_check::query_fields;
 use super::ledger_records::{Order, ProfitSharing, Transfer};
+use super::query_fields::query_fields;
 use super::request_log::LoggedCall;
 use super::state::State;
 

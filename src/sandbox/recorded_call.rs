@@ -1,20 +1,15 @@
-//! A recorded call: its format, the replacement of personal values, and the comparison with a
-//! request.
+//! A recorded call: its format, and the comparison with a request. `mask.rs` replaces the personal
+//! values.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::{Method, StatusCode, Uri};
-use percent_encoding::percent_decode_str;
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::documented_check::query_fields;
-use crate::catalog::{Call, Catalog, Encoding, Field, Place};
+use super::mask::{Bindings, Masks, decoded, is_mask, plain_text};
+use super::query_fields::query_fields;
+use crate::catalog::{Call, Catalog, Place};
 use crate::proto::json_decode;
-
-/// The text that replaces a value. In the request of a recorded call, it matches any value.
-const MASK: &str = "***";
 
 /// The paths of the lists of platform certificates, which clients download by themselves. They are
 /// not recorded, because they contain the keys of one platform, encrypted with the APIv3 key.
@@ -22,43 +17,6 @@ const CERTIFICATES: [&str; 2] = ["/v3/certificates", "/v3/global/certificates"];
 
 /// The maximum length of a value in a difference, in characters.
 const MAX_SHOWN_CHARS: usize = 200;
-
-/// Names of personal values and of credentials.
-const PERSONAL_NAMES: [&str; 16] = [
-    "account",
-    "receiver_account",
-    "recv_account",
-    "user_received_account",
-    "user_name",
-    "real_name",
-    "nickname",
-    "head_image_url",
-    "user_qq",
-    "usr_addr",
-    "shipping_addr",
-    "driver_license",
-    "plate_number",
-    "activate_ticket",
-    "value_list",
-    "download_url",
-];
-/// Names of form fields of member cards. The value beside such a name is personal.
-const FORM_FIELD: &str = "USER_FORM_FLAG_";
-const PERSONAL_SUFFIXES: [&str; 5] = ["openid", "unionid", "token", "sign", "signature"];
-const PERSONAL_PARTS: [&str; 12] = [
-    "phone",
-    "mobile",
-    "email",
-    "id_card",
-    "identity",
-    "bank_account",
-    "card_number",
-    "auth_code",
-    "client_ip",
-    "device_ip",
-    "password",
-    "secret",
-];
 
 /// A request without its headers, after the replacements.
 #[derive(Serialize)]
@@ -123,14 +81,23 @@ impl RecordedRequest {
     /// # Errors
     /// The body is not JSON.
     pub(super) fn new(method: &Method, uri: &Uri, body: &[u8]) -> Result<Self, String> {
-        let call = find(method.as_str(), uri.path());
-        let mut request = read_json(body).map_err(|reason| format!("the body of the request is not JSON: {reason}"))?;
-        mask(&mut request, call.map_or(&[], |call| call.fields(Place::Json)));
-        let mut path = masked_path(call, uri.path());
-        if let Some(query) = uri.query() {
-            path = format!("{path}?{}", masked_query(call, query));
-        }
+        let request = read_json(body).map_err(|reason| format!("the body of the request is not JSON: {reason}"))?;
+        let path = uri.query().map_or_else(|| uri.path().to_owned(), |query| format!("{}?{query}", uri.path()));
         Ok(RecordedRequest { method: method.to_string(), path, request })
+    }
+
+    /// This request with masks in place of personal values.
+    pub(super) fn masked(&self, masks: &mut Masks) -> Self {
+        let (path, query) = self.split();
+        let call = find(&self.method, path);
+        let mut request = self.request.clone();
+        masks.json(&mut request, call.map_or(&[], |call| call.fields(Place::Json)));
+        let mut masked = masks.path(call, path);
+        if self.path.contains('?') {
+            let query = masks.query(call.map_or(&[], |call| call.fields(Place::Query)), query);
+            masked = format!("{masked}?{query}");
+        }
+        RecordedRequest { method: self.method.clone(), path: masked, request }
     }
 
     /// The method, the path and the query.
@@ -143,31 +110,55 @@ impl RecordedRequest {
         self.path.split_once('?').unwrap_or((&self.path, ""))
     }
 
-    /// Whether another request has this method and path. The query may differ.
+    /// Whether another request has this method and path. The query and the values of masks may
+    /// differ.
     pub(super) fn has_path_of(&self, other: &RecordedRequest) -> bool {
         let (recorded, sent) = (self.split().0.split('/'), other.split().0.split('/'));
         self.method == other.method
             && recorded.clone().count() == sent.clone().count()
-            && recorded.zip(sent).all(|(recorded, sent)| recorded == MASK || recorded == sent)
+            && recorded.zip(sent).all(|(recorded, sent)| is_mask(recorded) || recorded == sent)
     }
 
-    /// The difference between the query or the body of a request and the recorded one.
-    pub(super) fn difference(&self, sent: &RecordedRequest) -> Option<String> {
-        let query = |request: &RecordedRequest| Value::Object(query_fields(request.split().1));
-        difference(&query(self), &query(sent), "query").or_else(|| difference(&self.request, &sent.request, "body"))
+    /// Compares a request that has this path with the recorded one, and adds the values of numbered
+    /// masks to `bindings`.
+    ///
+    /// # Errors
+    /// The first difference. Its message contains no personal value.
+    pub(super) fn compare(&self, sent: &RecordedRequest, bindings: &mut Bindings) -> Result<(), Difference> {
+        for (recorded, sent) in self.split().0.split('/').zip(sent.split().0.split('/')) {
+            if is_mask(recorded) && !bindings.accept(recorded, &decoded(sent)) {
+                return Err(Difference::Mask(format!(
+                    "the path has another value than the one that {recorded} replaces"
+                )));
+            }
+        }
+        let shown = [self, sent].map(|request| request.masked(&mut Masks::default()));
+        let queries = [self, sent, &shown[0], &shown[1]].map(|request| Value::Object(query_fields(request.split().1)));
+        let pair = |value, shown| Pair { value, shown };
+        let query = difference(pair(&queries[0], &queries[2]), pair(&queries[1], &queries[3]), bindings, "query");
+        let body = |bindings: &mut Bindings| {
+            let (recorded, sent) = (&self.request, &sent.request);
+            difference(pair(recorded, &shown[0].request), pair(sent, &shown[1].request), bindings, "body")
+        };
+        query.or_else(|| body(bindings)).map_or(Ok(()), Err)
     }
 
     /// Adds the response.
     ///
     /// # Errors
     /// The body is not JSON.
-    pub(super) fn with_response(self, status: StatusCode, body: &[u8]) -> Result<RecordedCall, String> {
+    pub(super) fn with_response(
+        self,
+        status: StatusCode,
+        body: &[u8],
+        masks: &mut Masks,
+    ) -> Result<RecordedCall, String> {
         let mut response = read_json(body).map_err(|_| "the body of the response is not JSON".to_owned())?;
         let call = find(&self.method, self.split().0);
-        mask(&mut response, call.filter(|_| status.is_success()).map_or(&[], Call::response));
+        masks.json(&mut response, call.filter(|_| status.is_success()).map_or(&[], Call::response));
         // The error for an invalid field repeats the value of the field.
         if let Some(value) = response.pointer_mut("/detail/value").filter(|_| !status.is_success()) {
-            mask_all(value);
+            masks.all(value);
         }
         Ok(RecordedCall { request: self, status: status.as_u16(), response })
     }
@@ -195,126 +186,77 @@ fn read_json(body: &[u8]) -> Result<Value, String> {
     if body.is_empty() { Ok(Value::Null) } else { json_decode::from_slice(body) }
 }
 
-fn is_personal(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    // In a query, `a[b]` is a field of an object, and `a[0]` an item of a list.
-    name.split(['[', ']']).any(|name| {
-        PERSONAL_NAMES.contains(&name)
-            || PERSONAL_SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
-            || PERSONAL_PARTS.iter().any(|part| name.contains(part))
-    })
+/// A difference between a request and a recorded one.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Difference {
+    /// Only the value of a numbered mask: the call is that of another user.
+    Mask(String),
+    Value(String),
 }
 
-/// Whether the value of a field is replaced, because of its name, or because it is documented as
-/// encrypted or signed.
-fn is_masked(name: &str, fields: &[Field]) -> bool {
-    let is_plain = |field: &Field| matches!(field.encoding, Encoding::Plain | Encoding::Json);
-    is_personal(name) || fields.iter().any(|field| field.name == name && !is_plain(field))
+/// A value, and the same with masks, for messages.
+#[derive(Clone, Copy)]
+struct Pair<'a> {
+    value: &'a Value,
+    shown: &'a Value,
 }
 
-/// Replaces values at any depth. `fields` is the documentation of this value.
-fn mask(value: &mut Value, fields: &[Field]) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| mask(item, fields)),
-        Value::Object(members) => mask_members(members, fields),
-        Value::String(text) if is_ciphertext_or_signature(text) => MASK.clone_into(text),
-        Value::String(text) if text.trim_start().starts_with(['{', '[']) => mask_json_text(text, fields),
-        _ => {}
+impl<'a> Pair<'a> {
+    fn member(self, name: &str) -> Option<Pair<'a>> {
+        Some(Pair { value: self.value.get(name)?, shown: self.shown.get(name).unwrap_or(&Value::Null) })
     }
-}
 
-fn mask_members(members: &mut Map<String, Value>, fields: &[Field]) {
-    let is_form_field = members.get("name").and_then(Value::as_str).is_some_and(|name| name.starts_with(FORM_FIELD));
-    for (name, member) in members {
-        if is_masked(name, fields) || is_form_field && name == "value" {
-            mask_all(member);
-            continue;
-        }
-        mask(member, &[]);
-        // The documentation can contain a field several times, in different forms.
-        fields.iter().filter(|field| field.name == *name).for_each(|field| mask(member, &field.fields));
+    fn item(self, index: usize) -> Option<Pair<'a>> {
+        Some(Pair { value: self.value.get(index)?, shown: self.shown.get(index).unwrap_or(&Value::Null) })
     }
-}
-
-/// Replaces values in a text that is JSON. A text without such values is not changed.
-fn mask_json_text(text: &mut String, fields: &[Field]) {
-    let Ok(value) = serde_json::from_str::<Value>(text) else { return };
-    let mut masked = value.clone();
-    mask(&mut masked, fields);
-    if masked != value {
-        *text = masked.to_string();
-    }
-}
-
-/// Replaces all texts, numbers and booleans.
-fn mask_all(value: &mut Value) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(mask_all),
-        Value::Object(members) => members.values_mut().for_each(mask_all),
-        Value::Null => {}
-        _ => *value = MASK.into(),
-    }
-}
-
-/// Whether a text is base64 with the length of an RSA ciphertext or signature (2048, 3072 or 4096
-/// bits). It is a signature, or a field that the caller encrypted, also in calls that are not
-/// documented.
-fn is_ciphertext_or_signature(text: &str) -> bool {
-    matches!(text.len(), 344 | 512 | 684)
-        && STANDARD.decode(text).is_ok_and(|bytes| matches!(bytes.len(), 256 | 384 | 512))
-}
-
-/// A path in which personal variables are replaced. The documentation has the names of the
-/// variables.
-fn masked_path(call: Option<&Call>, path: &str) -> String {
-    let template = call.and_then(Call::template).unwrap_or_default();
-    let variables = template.rsplit('/').map(Some).chain(std::iter::repeat(None));
-    let is_masked = |variable: Option<&str>| {
-        let name = variable.and_then(|variable| variable.strip_prefix('{')?.strip_suffix('}'));
-        name.is_some_and(is_personal)
-    };
-    let segments = path.rsplit('/').zip(variables);
-    let mut segments: Vec<&str> =
-        segments.map(|(segment, variable)| if is_masked(variable) { MASK } else { segment }).collect();
-    segments.reverse();
-    segments.join("/")
-}
-
-fn masked_query(call: Option<&Call>, query: &str) -> String {
-    let fields = call.map_or(&[][..], |call| call.fields(Place::Query));
-    let pairs = query.split('&').map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (name, value) =
-            (percent_decode_str(key).decode_utf8_lossy(), percent_decode_str(value).decode_utf8_lossy());
-        if is_masked(&name, fields) || is_ciphertext_or_signature(&value) {
-            format!("{key}={MASK}")
-        } else {
-            pair.to_owned()
-        }
-    });
-    pairs.collect::<Vec<_>>().join("&")
 }
 
 /// The first difference between a recorded value and the one that was sent.
-fn difference(recorded: &Value, sent: &Value, at: &str) -> Option<String> {
-    match (recorded, sent) {
-        (Value::String(text), _) if text == MASK => None,
-        (Value::Object(recorded), Value::Object(sent)) => {
-            let missing_or_other = recorded.iter().find_map(|(name, value)| match sent.get(name) {
-                Some(sent) => difference(value, sent, &format!("{at}.{name}")),
-                None => Some(format!("{at}.{name} is missing")),
-            });
-            let added = || sent.keys().find(|name| !recorded.contains_key(*name));
-            missing_or_other.or_else(|| added().map(|name| format!("{at}.{name} is not recorded")))
+fn difference(recorded: Pair<'_>, sent: Pair<'_>, bindings: &mut Bindings, at: &str) -> Option<Difference> {
+    match (recorded.value, sent.value) {
+        (Value::String(text), value) if is_mask(text) && !value.is_object() && !value.is_array() => {
+            let accepted = bindings.accept(text, &plain_text(value));
+            (!accepted).then(|| Difference::Mask(format!("{at} is not the value that {text} replaces")))
         }
-        (Value::Array(recorded), Value::Array(sent)) if recorded.len() == sent.len() => recorded
-            .iter()
-            .zip(sent)
-            .enumerate()
-            .find_map(|(index, (recorded, sent))| difference(recorded, sent, &format!("{at}[{index}]"))),
-        _ if recorded == sent => None,
-        _ => Some(format!("{at} is {}, and {} is recorded", shown(sent), shown(recorded))),
+        (Value::String(text), _) if is_mask(text) => None,
+        (Value::Object(members), Value::Object(sent_members)) => {
+            let other = members.keys().find_map(|name| match (recorded.member(name), sent.member(name)) {
+                (Some(recorded), Some(sent)) => difference(recorded, sent, bindings, &format!("{at}.{name}")),
+                _ => Some(Difference::Value(format!("{at}.{name} is missing"))),
+            });
+            let added = || sent_members.keys().find(|name| !members.contains_key(*name));
+            other.or_else(|| added().map(|name| Difference::Value(format!("{at}.{name} is not recorded"))))
+        }
+        (Value::Array(items), Value::Array(sent_items)) if items.len() == sent_items.len() => (0..items.len())
+            .find_map(|index| {
+                difference(recorded.item(index)?, sent.item(index)?, bindings, &format!("{at}[{index}]"))
+            }),
+        (recorded, sent) if recorded == sent => None,
+        (Value::String(text), Value::String(sent_text)) => match (json_in(text), json_in(sent_text)) {
+            // A text that is JSON: the recorded one was written anew when values in it were masked.
+            (Some(recorded_json), Some(sent_json)) => {
+                let shown =
+                    [recorded.shown, sent.shown].map(|text| text.as_str().and_then(json_in).unwrap_or_default());
+                let recorded = Pair { value: &recorded_json, shown: &shown[0] };
+                difference(recorded, Pair { value: &sent_json, shown: &shown[1] }, bindings, at)
+            }
+            _ => Some(other_value(recorded.shown, sent.shown, at)),
+        },
+        _ => Some(other_value(recorded.shown, sent.shown, at)),
     }
+}
+
+/// The JSON object or array in a text.
+fn json_in(text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok().filter(|value: &Value| value.is_object() || value.is_array())
+}
+
+fn other_value(recorded: &Value, sent: &Value, at: &str) -> Difference {
+    Difference::Value(if recorded == sent {
+        format!("{at} is another value than the recorded one")
+    } else {
+        format!("{at} is {}, and {} is recorded", shown(sent), shown(recorded))
+    })
 }
 
 /// The beginning of a value.
@@ -333,6 +275,10 @@ mod tests {
     use super::*;
 
     fn request(method: &str, uri: &str, body: &Value) -> RecordedRequest {
+        raw(method, uri, body).masked(&mut Masks::default())
+    }
+
+    fn raw(method: &str, uri: &str, body: &Value) -> RecordedRequest {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         RecordedRequest::new(&method.parse().expect("method"), &uri.parse().expect("URI"), body.as_bytes())
             .expect("JSON")
@@ -340,7 +286,7 @@ mod tests {
 
     #[test]
     fn personal_values_are_replaced_in_path_query_and_body() {
-        let ciphertext = STANDARD.encode([7; 256]);
+        let ciphertext = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, [7; 256]);
         let sent = request(
             "POST",
             "https://api.mch.weixin.qq.com/v3/marketing/favor/users/oUpF8uMuAJO_M2pxb1Q9zNjWeS6o/coupons?OpenId=o1&limit=2&a[openid]=o3",
@@ -390,7 +336,7 @@ mod tests {
             let mut body = call.example(true)["json"].clone();
             let before = call.encrypted_in_request(Place::Json, &body).expect("fields");
             assert!(!before.is_empty(), "{}", call.title());
-            mask(&mut body, call.fields(Place::Json));
+            Masks::default().json(&mut body, call.fields(Place::Json));
             for pointer in call.encrypted_in_request(Place::Json, &body).expect("fields") {
                 let values = values_at(&body, &pointer);
                 assert!(!values.is_empty(), "{} {pointer}", call.title());
@@ -402,7 +348,11 @@ mod tests {
     #[test]
     fn a_refusal_does_not_repeat_the_value() {
         let refused = request("GET", "https://x/v3/things", &Value::Null)
-            .with_response(StatusCode::BAD_REQUEST, br#"{"code":"PARAM_ERROR","detail":{"field":"/a","value":"o1"}}"#)
+            .with_response(
+                StatusCode::BAD_REQUEST,
+                br#"{"code":"PARAM_ERROR","detail":{"field":"/a","value":"o1"}}"#,
+                &mut Masks::default(),
+            )
             .expect("JSON");
         assert_eq!(refused.response, json!({ "code": "PARAM_ERROR", "detail": { "field": "/a", "value": "***" } }));
     }
@@ -418,16 +368,79 @@ mod tests {
             (json!({ "a": { "b": [1, 9] }, "c": "x", "d": 1 }), Some("body.d is not recorded")),
             (Value::Null, Some("body is null, and {\"a\":{\"b\":[1,\"***\"]},\"c\":\"x\"} is recorded")),
         ] {
-            assert_eq!(difference(&recorded, &sent, "body").as_deref(), expected);
+            let found = difference(
+                Pair { value: &recorded, shown: &recorded },
+                Pair { value: &sent, shown: &sent },
+                &mut Bindings::default(),
+                "body",
+            );
+            assert_eq!(found, expected.map(|reason| Difference::Value(reason.to_owned())));
         }
     }
 
     #[test]
     fn a_replaced_segment_equals_any() {
-        let recorded = request("GET", "https://x/v3/shops/***/items?a=1&b=%31", &Value::Null);
-        let sent = request("GET", "https://x/v3/shops/7/items?b=1&a=1", &Value::Null);
+        let recorded = raw("GET", "https://x/v3/shops/***/items?a=1&b=%31", &Value::Null);
+        let sent = raw("GET", "https://x/v3/shops/7/items?b=1&a=1", &Value::Null);
         assert!(recorded.has_path_of(&sent) && !sent.has_path_of(&recorded));
-        assert_eq!(recorded.difference(&sent), None);
-        assert!(!recorded.has_path_of(&request("GET", "https://x/v3/shops/7", &Value::Null)));
+        assert_eq!(recorded.compare(&sent, &mut Bindings::default()), Ok(()));
+        assert!(!recorded.has_path_of(&raw("GET", "https://x/v3/shops/7", &Value::Null)));
+        // Brackets in a query are fields at any depth.
+        let recorded = raw("GET", "https://x/v3/x?a[b][c]=1&a[b][d]=2", &Value::Null);
+        let sent = raw("GET", "https://x/v3/x?a[b][c]=1&a[b][d]=3", &Value::Null);
+        let difference = recorded.compare(&sent, &mut Bindings::default());
+        assert_eq!(difference, Err(Difference::Value("query.a.b.d is \"3\", and \"2\" is recorded".to_owned())));
+    }
+
+    #[test]
+    fn equal_values_have_equal_masks_and_others_differ() {
+        let mut masks = Masks::numbered();
+        let users = "https://x/v3/marketing/favor/users";
+        let [a, b] = ["oA", "oB"].map(|user| {
+            let body = json!({ "payer": { "openid": user }, "phone": 138, "mobile": "138", "text": format!("{{\"openid\":\"{user}\"}}") });
+            raw("POST", &format!("{users}/{user}/coupons?openid={user}"), &body).masked(&mut masks)
+        });
+        let number = |request: &RecordedRequest, pointer: &str| {
+            request.request.pointer(pointer).expect(pointer).as_str().expect("a mask").to_owned()
+        };
+        assert_ne!(number(&a, "/payer/openid"), number(&b, "/payer/openid"));
+        assert_eq!(number(&a, "/phone"), number(&b, "/mobile"), "a number is equal to its digits");
+        assert!(number(&a, "/text").contains(&number(&a, "/payer/openid")));
+        assert!(a.path.contains(&number(&a, "/payer/openid")) && b.path.contains(&number(&b, "/payer/openid")));
+        // The same value is one mask in all calls, and another value is not.
+        let sent = |user: &str| {
+            raw(
+                "POST",
+                &format!("{users}/{user}/coupons?openid={user}"),
+                &json!({
+                    "payer": { "openid": user }, "phone": 139, "mobile": "139", "text": format!("{{ \"openid\": \"{user}\" }}"),
+                }),
+            )
+        };
+        let mut bindings = Bindings::default();
+        assert_eq!(a.compare(&sent("oC"), &mut bindings), Ok(()));
+        assert!(matches!(a.compare(&sent("oD"), &mut bindings.clone()), Err(Difference::Mask(_))));
+        assert!(matches!(b.compare(&sent("oC"), &mut bindings.clone()), Err(Difference::Mask(_))));
+        assert_eq!(b.compare(&sent("oD"), &mut bindings), Ok(()));
+    }
+
+    #[test]
+    fn a_difference_of_personal_values_shows_none_of_them() {
+        for (recorded, sent) in [
+            (json!({ "openid": "oPersonal" }), json!({ "openid": "oOther" })),
+            (json!({ "openid": { "a": "oPersonal" } }), json!({ "openid": "oOther" })),
+            (json!({ "t": "{\"openid\":\"oPersonal\"}" }), json!({ "t": "{\"openid\":\"oOther\"}" })),
+            (json!({ "a": { "openid": "oPersonal" } }), json!({ "a": ["oPersonal", { "openid": "oOther" }] })),
+        ] {
+            let (recorded, sent) = (raw("POST", "https://x/v3/x", &recorded), raw("POST", "https://x/v3/x", &sent));
+            let Err(Difference::Value(reason)) = recorded.compare(&sent, &mut Bindings::default()) else {
+                panic!("{:?}", sent.request);
+            };
+            assert!(!reason.contains("oOther") && !reason.contains("\"openid\":\"oPersonal"), "{reason}");
+            assert_eq!(
+                recorded.compare(&raw("POST", "https://x/v3/x", &recorded.request), &mut Bindings::default()),
+                Ok(())
+            );
+        }
     }
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tower::{Layer, ServiceExt};
 
+use super::mask::Masks;
 use super::recorded_call::{RecordedCall, RecordedRequest, is_certificate_list};
 use super::replay::Replay;
 use super::{Sandbox, private_file};
@@ -47,7 +48,9 @@ use crate::pipeline::stack::BoxService;
 /// # Omitted values
 ///
 /// Headers are not recorded, so the file does not contain signatures or serial numbers. The host
-/// and the download of platform certificates are not recorded either. `***` replaces:
+/// and the download of platform certificates are not recorded either. `***` and a number replace
+/// the following values. Equal values have the same number, and different values different numbers.
+/// A ciphertext or a signature, which differs each time, is `***` without a number:
 ///
 /// - fields that the catalogue marks as encrypted or signed, and each text that is an RSA
 ///   ciphertext or an RSA signature as base64;
@@ -72,10 +75,17 @@ use crate::pipeline::stack::BoxService;
 #[derive(Clone, Default)]
 pub struct Recording(Arc<Mutex<Recorded>>);
 
-#[derive(Default)]
 struct Recorded {
     /// The calls in the order of their requests, or the reasons why they were not recorded.
     calls: Vec<Result<RecordedCall, String>>,
+    /// The values that were replaced, in memory only.
+    masks: Masks,
+}
+
+impl Default for Recorded {
+    fn default() -> Self {
+        Recorded { calls: Vec::new(), masks: Masks::numbered() }
+    }
 }
 
 impl Recording {
@@ -115,20 +125,23 @@ impl Recording {
         }
         let started = recordable(&request)
             .map_err(|reason| Error::options(format!("a Recording cannot record this call: {reason}")))?;
-        let line = started.line();
-        let index = {
+        let (started, line, index) = {
             let mut recorded = self.recorded();
+            let started = started.masked(&mut recorded.masks);
+            let line = started.line();
             recorded.calls.push(Err(format!("{line} is under way, or was cancelled")));
-            recorded.calls.len() - 1
+            (started, line, recorded.calls.len() - 1)
         };
         let result = inner.oneshot(request).await;
+        let mut recorded = self.recorded();
         let call = match &result {
-            Ok(response) => complete(started, response),
+            Ok(response) => complete(started, response, &mut recorded.masks),
             Err(_) => Err("no response was accepted".to_owned()),
         };
-        if let Some(slot) = self.recorded().calls.get_mut(index) {
+        if let Some(slot) = recorded.calls.get_mut(index) {
             *slot = call.map_err(|reason| format!("{line}: {reason}"));
         }
+        drop(recorded);
         result
     }
 }
@@ -145,12 +158,12 @@ fn recordable(request: &Request<Bytes>) -> Result<RecordedRequest, String> {
     RecordedRequest::new(request.method(), request.uri(), request.body())
 }
 
-fn complete(started: RecordedRequest, response: &Response<Bytes>) -> Result<RecordedCall, String> {
+fn complete(started: RecordedRequest, response: &Response<Bytes>, masks: &mut Masks) -> Result<RecordedCall, String> {
     // The sandbox signs a replayed response, so only a verified response is recorded.
     if !response.extensions().get::<ResponseInfo>().is_some_and(|info| info.verified) {
         return Err(format!("the response with status {} is not verified", response.status()));
     }
-    started.with_response(response.status(), response.body())
+    started.with_response(response.status(), response.body(), masks)
 }
 
 impl Layer<BoxService> for Recording {
@@ -177,13 +190,15 @@ impl Sandbox {
     ///
     /// Each recorded response is returned once. Calls with the same method and path are used in
     /// their order in the file. The query and the body must be equal to the recorded ones; `***` in
-    /// them, or as a segment of the path, matches any value. A request that is not recorded or that
-    /// differs is refused with status 400 and the code `NOT_RECORDED`; the message names the file
-    /// and the difference.
+    /// them, or as a segment of the path, matches any value. `***` with a number matches any value,
+    /// too, but always the same one, and not that of another number, so a call of another user is
+    /// skipped. A request that is not recorded or that differs is refused with status 400 and the
+    /// code `NOT_RECORDED`; the message names the file and the difference, and shows no personal
+    /// value. An edited file may contain real values in place of masks.
     ///
     /// Requests are verified and responses are signed as usual. [`stub`](Self::stub) and the other
     /// methods that define a response take precedence, and the sandbox itself responds to the
-    /// download of its platform certificates. Replaced values in a response stay `***`. The calls
+    /// download of its platform certificates. Replaced values in a response stay masks. The calls
     /// do not change the sandbox's orders and do not cause notifications. Calls of APIv2 are
     /// refused. A second call of `replay` replaces the first recording.
     ///

@@ -5,11 +5,12 @@ use std::path::Path;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 
-use super::recorded_call::{RecordedCall, RecordedRequest, read_calls};
+use super::mask::{Bindings, Masks};
+use super::recorded_call::{Difference, RecordedCall, RecordedRequest, read_calls};
 use super::refusal::Refusal;
 use super::response::RouteResponse;
-use super::strict_json;
 use crate::error::Error;
+use crate::proto::strict_json;
 
 /// The error code for a request that is not recorded, or that differs from the recorded one. It is
 /// not a code of WeChat Pay, so that programs do not mistake it for the result of a call.
@@ -19,6 +20,7 @@ const NOT_RECORDED: &str = "NOT_RECORDED";
 pub(super) struct Replay {
     file: String,
     calls: Vec<(RecordedCall, bool)>,
+    bindings: Bindings,
 }
 
 impl Replay {
@@ -34,30 +36,43 @@ impl Replay {
         let calls = strict_json::check(text.as_bytes())
             .and_then(|()| read_calls(&text))
             .map_err(|reason| Error::config(format!("the recording {file} is damaged: {reason}")))?;
-        Ok(Replay { file, calls: calls.into_iter().map(|call| (call, false)).collect() })
+        let calls = calls.into_iter().map(|call| (call, false)).collect();
+        Ok(Replay { file, calls, bindings: Bindings::default() })
     }
 
-    /// Returns the response of the first unused call with the same method and path. If the request
-    /// differs from that call, the call stays unused.
+    /// Returns the response of the first unused call with the same method and path. A call in which
+    /// only a numbered mask stands for another value is skipped. If the request differs otherwise,
+    /// it is refused, and the call stays unused.
     pub(super) fn respond(&mut self, http: &Request<Bytes>) -> Result<RouteResponse, Refusal> {
         let sent = RecordedRequest::new(http.method(), http.uri(), http.body())
             .map_err(|reason| self.refusal(&format!("{} {}: {reason}", http.method(), http.uri().path())))?;
-        let same_path = |(call, _): &&(RecordedCall, bool)| call.request.has_path_of(&sent);
-        let recorded = self.calls.iter().filter(same_path).count();
-        let next = self.calls.iter().position(|(call, used)| !used && call.request.has_path_of(&sent));
-        let Some((index, (call, used))) = next.and_then(|index| Some((index, self.calls.get_mut(index)?))) else {
-            let line = sent.line();
-            return Err(self.refusal(&match recorded {
-                0 => format!("the call {line} is not recorded"),
-                _ => format!("{line} is recorded {recorded} times, and each was answered"),
-            }));
-        };
-        if let Some(difference) = call.request.difference(&sent) {
-            return Err(self.refusal(&format!("{} differs from call {}: {difference}", sent.line(), index + 1)));
+        let line = sent.masked(&mut Masks::default()).line();
+        let recorded = self.calls.iter().filter(|(call, _)| call.request.has_path_of(&sent)).count();
+        let mut difference = None;
+        for (index, (call, used)) in self.calls.iter_mut().enumerate() {
+            if *used || !call.request.has_path_of(&sent) {
+                continue;
+            }
+            let mut bindings = self.bindings.clone();
+            match call.request.compare(&sent, &mut bindings) {
+                Ok(()) => {
+                    self.bindings = bindings;
+                    *used = true;
+                    let (status, body) = call.response();
+                    return Ok(RouteResponse::json_with_status(status, body));
+                }
+                Err(Difference::Mask(reason)) => drop(difference.get_or_insert((index, reason))),
+                Err(Difference::Value(reason)) => {
+                    difference = Some((index, reason));
+                    break;
+                }
+            }
         }
-        *used = true;
-        let (status, body) = call.response();
-        Ok(RouteResponse::json_with_status(status, body))
+        Err(self.refusal(&match (difference, recorded) {
+            (Some((index, difference)), _) => format!("{line} differs from call {}: {difference}", index + 1),
+            (None, 0) => format!("the call {line} is not recorded"),
+            (None, _) => format!("{line} is recorded {recorded} times, and each was answered"),
+        }))
     }
 
     /// The message for a refused call of APIv2.

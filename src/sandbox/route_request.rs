@@ -12,9 +12,9 @@ use super::path_template::Variables;
 use super::refusal::Refusal;
 use super::request::InboundRequest;
 use super::schema::{self, Field};
-use super::strict_json;
 use super::upload::Upload;
 use crate::catalog::Call;
+use crate::proto::strict_json;
 
 /// The documentation of a call, and what to do with differences from it.
 pub(super) struct Documentation<'a> {

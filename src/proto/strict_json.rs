@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 ///
 /// # Errors
 /// The text is not JSON, or has a repeated key, which the error names.
-pub(super) fn check(json: &[u8]) -> Result<(), String> {
+pub(crate) fn check(json: &[u8]) -> Result<(), String> {
     serde_json::from_slice::<Unique>(json).map(drop).map_err(|error| error.to_string())
 }
 
