@@ -32,6 +32,8 @@ try {
     assert.equal(response.status, 200, text);
     const header = (name) => response.headers.get(`wechatpay-${name}`);
     const signed = `${header('timestamp')}\n${header('nonce')}\n${text}\n`;
+    // An old response could be a replay.
+    assert.ok(Math.abs(Date.now() / 1000 - Number(header('timestamp'))) <= 300, header('timestamp'));
     const key = readFileSync(certs[header('serial')]);
     assert.ok(verify('sha256', signed, key, Buffer.from(header('signature'), 'base64')));
     return JSON.parse(text);

@@ -6,6 +6,7 @@ The standard library has no RSA, so the command signs the requests and verifies 
 import json
 import subprocess
 import tempfile
+import time
 import urllib.request
 
 
@@ -27,6 +28,9 @@ def call(method, target, body=None):
     with urllib.request.urlopen(request, timeout=30) as response:
         received = response.read()
         lines = [f"{name}: {value}\n" for name, value in response.headers.items()]
+        # An old response could be a replay. The command verifies it as of its own time.
+        age = abs(time.time() - int(response.headers["Wechatpay-Timestamp"]))
+        assert age <= 300, f"the response was signed {age:.0f} s ago"
     wxpay("verify", "response", "-", data="".join([*lines, "\n"]).encode() + received)
     return json.loads(received)
 

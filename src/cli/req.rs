@@ -24,6 +24,7 @@ use crate::options::Options;
 use crate::options::media::Media;
 use crate::pipeline::response::Response;
 use crate::pipeline::send::Promise;
+use crate::proto::strict_json;
 
 pub(super) fn run(config: &ConfigArgs, req: &Req) -> Result<(), Failure> {
     let (options, as_json) = options(req)?;
@@ -306,6 +307,8 @@ fn read_json(argument: &str, value: &str) -> Result<String, Failure> {
 /// Likewise, parsed. Fails if parsing would change a number.
 fn parse_json(argument: &str, value: &str) -> Result<Value, Failure> {
     let text = read_json(argument, value)?;
+    // Parsing keeps only the last value of a repeated key.
+    strict_json::check(text.as_bytes()).map_err(|reason| Failure::usage(format!("{argument}: {reason}")))?;
     if let Some(number) = json_precision::first_inexact_number(&text) {
         return Err(Failure::usage(format!("{argument}: {}", json_precision::inexact_number_message(number))));
     }

@@ -100,13 +100,36 @@ fn signed_part(captured: &Captured) -> Result<&[u8], Failure> {
     if !is_upload(captured) {
         return Ok(&captured.body);
     }
-    let find = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).position(|window| window == part);
-    let meta = find(&captured.body, b"name=\"meta\"").and_then(|at| {
-        let part = captured.body.get(at..)?;
-        let value = part.get(find(part, b"\r\n\r\n")? + 4..)?;
-        value.get(..find(value, b"\r\n--")?)
-    });
+    let meta = boundary(captured).and_then(|boundary| meta_part(&captured.body, &boundary));
     meta.ok_or_else(|| Failure::usage("the upload has no part named meta with CRLF line ends: that part is signed"))
+}
+
+/// The boundary between the parts of an upload.
+fn boundary(captured: &Captured) -> Option<String> {
+    let content_type = captured.headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let is_boundary = |name: &str| name.trim().eq_ignore_ascii_case("boundary");
+    let parameters = content_type.split(';').filter_map(|parameter| parameter.split_once('='));
+    let (_, boundary) = parameters.into_iter().find(|(name, _)| is_boundary(name))?;
+    Some(boundary.trim().trim_matches('"').to_owned()).filter(|boundary| !boundary.is_empty())
+}
+
+/// The contents of the part `meta`. The name is searched in the headers of each part only, because
+/// a file can contain the same text.
+fn meta_part<'a>(body: &'a [u8], boundary: &str) -> Option<&'a [u8]> {
+    let find = |bytes: &[u8], text: &[u8]| bytes.windows(text.len()).position(|window| window == text);
+    let delimiter = format!("\r\n--{boundary}");
+    // The first delimiter has no line end before it.
+    let mut rest = body.get(find(body, delimiter.trim_start().as_bytes())? + delimiter.len() - 2..)?;
+    loop {
+        let end = find(rest, delimiter.as_bytes())?;
+        let (part, next) = (rest.get(..end)?, rest.get(end + delimiter.len()..)?);
+        if let Some(at) = find(part, b"\r\n\r\n") {
+            if find(part.get(..at)?, b" name=\"meta\"").is_some() {
+                return part.get(at + 4..);
+            }
+        }
+        rest = next;
+    }
 }
 
 /// Verifies a response as of the time at which it was signed.

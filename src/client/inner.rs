@@ -181,7 +181,9 @@ impl ClientInner {
         }
         let file = match sink {
             Some(sink) => {
-                let (open, file) = sink.open(progress, file_check.and_then(|check| check.take()))?;
+                let used = || Error::options("the check of this download was used by another call");
+                let check = file_check.map(|check| check.take().ok_or_else(used)).transpose()?;
+                let (open, file) = sink.open(progress, check)?;
                 config.sink = Some(Slot::new(open));
                 Some(file)
             }

@@ -336,6 +336,11 @@ fn documented_fields_are_encrypted() {
     let sent: Value = serde_json::from_slice(&sandbox.requests().pop().expect("received").body).expect("JSON");
     let name = sandbox.decrypt(PUBLIC_KEY_ID, sent["name"].as_str().expect("a ciphertext")).expect("decrypted");
     assert_eq!((name.as_str(), &sent["account"]), ("a person", &json!("openid")));
+    // Parsing would keep only one of two values.
+    let repeated = body.replacen('{', r#"{"account":"another","#, 1);
+    let output = settings.run(&[&call[..], &[&repeated, "--encrypt"]].concat(), "");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--json: \"account\" appears twice"), "{}", text(&output.stderr));
     let rounded = r#"{"name":"a","account":12345678901234567890123}"#;
     let output = settings.run(&[&call[..], &[rounded, "--encrypt"]].concat(), "");
     assert_eq!(output.status.code(), Some(2));

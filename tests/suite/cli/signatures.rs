@@ -157,6 +157,11 @@ fn the_mistake_in_a_request_is_found() {
     );
     assert_eq!(run(&settings, &["verify", "request", "-"], &captured).0, Some(0));
     assert_eq!(run(&settings, &["verify", "request", "-"], &captured.replace("\"meta\"", "\"m\"")).0, Some(2));
+    // A file before it can contain the same text.
+    let file = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n name=\"meta\"\r\n\r\nx\r\n--c\r\n";
+    let captured = captured.replacen("--b\r\n", &format!("{file}--b\r\n"), 1);
+    let (code, _, notes) = run(&settings, &["verify", "request", "-"], &captured);
+    assert_eq!(code, Some(0), "{notes}");
 }
 
 #[test]
