@@ -36,6 +36,9 @@ use crate::error::{Error, ErrorKind};
 /// background runtime.
 const MAX_RUNTIMES: usize = 64;
 
+/// The maximum time between two polls of a future that blocks its thread.
+const MAX_PARK: Duration = Duration::from_millis(100);
+
 /// Runs a future on this thread until it is done. Works on any thread, also inside async code,
 /// where it blocks the thread.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
@@ -68,18 +71,23 @@ fn block_on_background<T>(future: impl Future<Output = Result<T, Error>>) -> Res
 ///
 /// The thread is parked by a token of its own. The token of `std::thread::park` may be consumed by
 /// code inside the future, such as a channel, and the future would not be polled again.
+///
+/// On a thread of another tokio runtime, all polls are part of one poll of the task that makes the
+/// call. They must not use up the budget of that task. Code of the caller's that yields, as
+/// `tokio::task::yield_now` does, is woken by the worker of that task, which this thread blocks:
+/// therefore the future is polled after [`MAX_PARK`], too.
 pub(crate) fn park_on<T>(future: impl Future<Output = T>) -> T {
     let _blocked = Blocked::enter();
     let (parker, unparker) = parking::pair();
     let waker = Waker::from(unparker);
     let mut context = Context::from_waker(&waker);
-    let mut future = std::pin::pin!(future);
+    let mut future = std::pin::pin!(tokio::task::unconstrained(future));
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return output;
         }
         warn_on_worker_thread();
-        parker.park();
+        parker.park_timeout(MAX_PARK);
     }
 }
 

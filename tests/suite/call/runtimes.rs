@@ -3,8 +3,10 @@
 use std::sync::{Arc, Barrier, mpsc};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tower::util::MapFutureLayer;
 use wechatpay_chain::sandbox::{Fault, MCHID, PUBLIC_KEY_ID, SERIAL, Sandbox};
 use wechatpay_chain::{
     BoxError, BoxFuture, Chain, Client, Error, Options, PrivateKey, Promise, Response, Signature, Signer, Verifier,
@@ -99,6 +101,62 @@ async fn synchronous_calls_work_in_a_multi_thread_runtime() {
     }
     call_async(&client).await;
     assert_eq!(sandbox.requests().len(), 8);
+}
+
+/// Runs a future on a tokio runtime of each kind, and fails if it does not end.
+fn assert_ends_in_runtimes<F: Future<Output = ()>>(make: impl Fn() -> F + Clone + Send + 'static) {
+    for threads in [0, 2] {
+        let (send, end) = mpsc::channel();
+        let make = make.clone();
+        std::thread::spawn(move || {
+            let runtime = match threads {
+                0 => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+                _ => tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
+            };
+            runtime.expect("runtime").block_on(make());
+            send.send(()).expect("the test waits");
+        });
+        end.recv_timeout(Duration::from_secs(60)).expect("the calls end");
+    }
+}
+
+/// All polls of synchronous calls in async code are part of one poll of the task, and tokio limits
+/// how often the resources of a task are polled until it yields.
+#[test]
+fn a_task_may_make_many_synchronous_calls() {
+    let sandbox = sandbox();
+    let client = sandbox.client().expect("client");
+    let calls = move || {
+        let client = client.clone();
+        async move { (0..300).for_each(|_| call(&client)) }
+    };
+    assert_ends_in_runtimes(calls);
+    assert_eq!(sandbox.requests().len(), 600);
+}
+
+#[test]
+fn a_synchronous_wait_in_async_code_has_a_time_limit() {
+    assert_ends_in_runtimes(|| async {
+        let sandbox = sandbox();
+        let error = sandbox.wait_for_notification("TRANSACTION.SUCCESS", "order-1").expect_err("no notification");
+        assert!(error.is_timeout(), "{error}");
+    });
+}
+
+/// A task that yields is woken by its worker, which a synchronous call blocks.
+#[test]
+fn code_of_a_synchronous_call_may_yield() {
+    let layer = MapFutureLayer::new(|calling: BoxFuture<'static, Result<http::Response<Bytes>, Error>>| async {
+        tokio::task::yield_now().await;
+        calling.await
+    });
+    let sandbox = sandbox();
+    let client = sandbox.client_builder().layer(layer).build().expect("client");
+    assert_ends_in_runtimes(move || {
+        let client = client.clone();
+        async move { call(&client) }
+    });
+    assert_eq!(sandbox.requests().len(), 2);
 }
 
 #[test]
