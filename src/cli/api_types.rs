@@ -5,7 +5,19 @@ use std::fmt::Write;
 
 use crate::catalog::{Call, Encoding, Field, FieldType, Place, ResponseKind};
 
+/// The part of a call that a type is for.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    Request,
+    JsonResponse,
+    /// In XML, every value is a text.
+    XmlResponse,
+}
+
 /// The types of the parts of the request and of the response. They compile as they are.
+///
+/// Each field of a response is optional, whatever its mark: the documentation also marks fields
+/// that some responses lack, and a response that was received must not become an error.
 pub(super) fn types(call: &Call) -> String {
     let name = base_name(call);
     let mut writer = Writer { names: HashSet::new(), out: String::new() };
@@ -16,13 +28,16 @@ pub(super) fn types(call: &Call) -> String {
             _ => ("Request", "body"),
         };
         let doc = format!("The {what} of `{} {}`.", call.method(), call.template().unwrap_or_default());
-        writer.structure(&format!("{name}{suffix}"), &doc, &section.fields, false);
+        writer.structure(&format!("{name}{suffix}"), &doc, &section.fields, Part::Request);
     }
-    // In XML, every value is a text.
-    let is_text = call.response_kind() == ResponseKind::Xml;
-    if matches!(call.response_kind(), ResponseKind::Json | ResponseKind::Xml) {
+    let part = match call.response_kind() {
+        ResponseKind::Json => Some(Part::JsonResponse),
+        ResponseKind::Xml => Some(Part::XmlResponse),
+        _ => None,
+    };
+    if let Some(part) = part {
         let doc = format!("The response of `{} {}`.", call.method(), call.template().unwrap_or_default());
-        writer.structure(&format!("{name}Response"), &doc, call.response(), is_text);
+        writer.structure(&format!("{name}Response"), &doc, call.response(), part);
     }
     format!("use serde::{{Deserialize, Serialize}};\n{}", writer.out)
 }
@@ -44,7 +59,7 @@ struct Writer {
 
 impl Writer {
     /// Writes a type and those of its fields. Returns its name.
-    fn structure(&mut self, name: &str, doc: &str, fields: &[Field], is_text: bool) -> String {
+    fn structure(&mut self, name: &str, doc: &str, fields: &[Field], part: Part) -> String {
         let mut number = 2;
         let mut unique = name.to_owned();
         while !self.names.insert(unique.clone()) {
@@ -65,7 +80,7 @@ impl Writer {
                 while !identifiers.insert(name.clone()) {
                     name.push('_');
                 }
-                self.field(&unique, field, &name, is_text, &mut text, &mut below);
+                self.field(&unique, field, &name, part, &mut text, &mut below);
             }
         }
         if has_numbered {
@@ -83,7 +98,7 @@ impl Writer {
         parent: &str,
         field: &Field,
         name: &str,
-        is_text: bool,
+        part: Part,
         text: &mut String,
         below: &mut Vec<String>,
     ) {
@@ -102,11 +117,11 @@ impl Writer {
             FieldType::Object => {
                 let before = std::mem::take(&mut self.out);
                 let name = format!("{parent}{}", pascal_case(&field.name));
-                let name = self.structure(&name, &format!("`{}`", field.name), &field.fields, is_text);
+                let name = self.structure(&name, &format!("`{}`", field.name), &field.fields, part);
                 below.push(std::mem::replace(&mut self.out, before));
                 name
             }
-            _ if is_text => "String".to_owned(),
+            _ if part == Part::XmlResponse => "String".to_owned(),
             FieldType::Integer => "i64".to_owned(),
             FieldType::Number => "serde_json::Number".to_owned(),
             FieldType::Boolean => "bool".to_owned(),
@@ -119,7 +134,7 @@ impl Writer {
         if name.trim_start_matches("r#") != field.name {
             let _ = writeln!(text, "    #[serde(rename = {:?})]", field.name);
         }
-        if field.required {
+        if field.required && part == Part::Request {
             let _ = writeln!(text, "    pub {name}: {list},");
         } else {
             text.push_str("    #[serde(default, skip_serializing_if = \"Option::is_none\")]\n");

@@ -11,6 +11,7 @@ mod manual;
 mod manual_options;
 #[rustfmt::skip]
 mod manual_porting;
+mod shell;
 mod structure;
 
 /// The folder of the crate.
