@@ -176,13 +176,21 @@ pub fn slot<K: Key>(array: &mut Value, key: K) -> Result<&mut Value, Fatal> {
 /// `$array[]`, to be assigned. Null becomes an array.
 ///
 /// # Errors
-/// The value is neither an array nor null.
+/// The value is neither an array nor null, the greatest key is less than -1, or there is no next
+/// key.
 pub fn next(array: &mut Value) -> Result<&mut Value, Fatal> {
     let key = match array {
         Value::Array(items) => i64::try_from(items.len()).unwrap_or(i64::MAX),
         Value::Object(members) => {
-            let most = members.keys().filter_map(|key| index(key)).max();
-            most.map_or(Ok(0), |most| most.checked_add(1).ok_or_else(|| Fatal::new("there is no next key")))?
+            match members.keys().filter_map(|key| index(key)).max() {
+                None => 0,
+                // The next key is 0 or the negative key plus 1, which depends on the version of PHP
+                // and on how the array was created.
+                Some(..-1) => return Err(Fatal::new("the next key after a negative key is not certain")),
+                Some(most) => most.checked_add(1).ok_or_else(|| {
+                    Fatal::new("Cannot add element to the array as the next element is already occupied")
+                })?,
+            }
         }
         _ => 0,
     };
@@ -192,7 +200,7 @@ pub fn next(array: &mut Value) -> Result<&mut Value, Fatal> {
 /// `$array[] = $value`.
 ///
 /// # Errors
-/// The value is neither an array nor null.
+/// See [`next`].
 pub fn push(array: &mut Value, value: Value) -> Result<(), Fatal> {
     *next(array)? = value;
     Ok(())

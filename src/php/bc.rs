@@ -99,7 +99,7 @@ pub fn bcmul(a: &str, b: &str, scale: i64) -> Result<String, Fatal> {
 pub fn bcdiv(a: &str, b: &str, scale: i64) -> Result<String, Fatal> {
     let (a, b, scale) = operands(a, b, scale)?;
     if b.value == 0 {
-        return Err(Fatal::new("division by zero"));
+        return Err(Fatal::new("Division by zero"));
     }
     let dividend = a.scaled(a.scale.max(b.scale + scale))?;
     let left = a.scale.max(b.scale + scale) - b.scale;

@@ -150,9 +150,17 @@ pub fn number_text(number: f64) -> String {
     decimal(&format!("{number:.13e}"), 14, "E")
 }
 
+/// A `float` with all digits that distinguish it, as in JSON.
+pub(super) fn exact_text(number: f64, mark: &str) -> String {
+    if number == 0.0 {
+        return if number.is_sign_negative() { "-0" } else { "0" }.to_owned();
+    }
+    decimal(&format!("{number:e}"), 17, mark)
+}
+
 /// Writes the digits of a number in scientific notation as PHP does: with an exponent only if the
 /// number is small, or has more than `most` digits before its point.
-pub(super) fn decimal(scientific: &str, most: i32, mark: &str) -> String {
+fn decimal(scientific: &str, most: i32, mark: &str) -> String {
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or_default();
     let (sign, mantissa) = match mantissa.strip_prefix('-') {

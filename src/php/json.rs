@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::convert::{decimal, integer};
+use super::convert::{exact_text, integer};
 
 /// The flags of [`json_encode`].
 pub const JSON_UNESCAPED_SLASHES: i64 = 64;
@@ -84,11 +84,7 @@ fn close(empty: bool, flags: i64, depth: usize, out: &mut String) {
 }
 
 fn float(number: f64, flags: i64) -> String {
-    let text = if number == 0.0 {
-        if number.is_sign_negative() { "-0".to_owned() } else { "0".to_owned() }
-    } else {
-        decimal(&format!("{number:e}"), 17, "e")
-    };
+    let text = exact_text(number, "e");
     let whole = !text.contains(['.', 'e']);
     if whole && flags & JSON_PRESERVE_ZERO_FRACTION != 0 { text + ".0" } else { text }
 }

@@ -5,23 +5,30 @@ use serde_json::Value;
 use super::Fatal;
 use super::convert::{Numeric, Operand, finite, integer, leading};
 
-/// A value as an operand.
-fn operand(value: &Value, operator: &str) -> Result<Numeric, Fatal> {
+/// A value as an operand; `None` if it has no number.
+fn operand(value: &Value) -> Option<Numeric> {
     match value {
-        Value::Null => Ok(Numeric::Int(0)),
-        Value::Bool(value) => Ok(Numeric::Int(i64::from(*value))),
+        Value::Null => Some(Numeric::Int(0)),
+        Value::Bool(value) => Some(Numeric::Int(i64::from(*value))),
         Value::Number(number) => {
-            Ok(integer(number).map_or_else(|| Numeric::Float(number.as_f64().unwrap_or_default()), Numeric::Int))
+            Some(integer(number).map_or_else(|| Numeric::Float(number.as_f64().unwrap_or_default()), Numeric::Int))
         }
         // PHP warns of what follows the number, and ignores it.
-        Value::String(text) => match leading(text) {
-            Some((number, _)) => Ok(number),
-            None => Err(Fatal::new(format!("unsupported operand type for {operator}: a string that is not a number"))),
-        },
-        Value::Array(_) | Value::Object(_) => {
-            Err(Fatal::new(format!("unsupported operand type for {operator}: array")))
-        }
+        Value::String(text) => leading(text).map(|(number, _)| number),
+        Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+/// Both operands of a calculation. The message of the error is that of PHP.
+fn operands(left: &Value, right: &Value, operator: &str) -> Result<(Numeric, Numeric), Fatal> {
+    let kind = super::kind;
+    operand(left)
+        .zip(operand(right))
+        .ok_or_else(|| Fatal::new(format!("Unsupported operand types: {} {operator} {}", kind(left), kind(right))))
+}
+
+fn by_zero() -> Fatal {
+    Fatal::new("Division by zero")
 }
 
 fn calculate(
@@ -31,7 +38,7 @@ fn calculate(
     exact: impl FnOnce(i64, i64) -> Option<i64>,
     float: impl FnOnce(f64, f64) -> f64,
 ) -> Result<Value, Fatal> {
-    let (left, right) = (operand(&left.operand(), operator)?, operand(&right.operand(), operator)?);
+    let (left, right) = operands(&left.operand(), &right.operand(), operator)?;
     if let (Numeric::Int(left), Numeric::Int(right)) = (left, right) {
         if let Some(exact) = exact(left, right) {
             return Ok(Value::from(exact));
@@ -77,9 +84,8 @@ pub fn mul(left: impl Operand, right: impl Operand) -> Result<Value, Fatal> {
 pub fn div(left: impl Operand, right: impl Operand) -> Result<Value, Fatal> {
     let (left, right) = (left.operand(), right.operand());
     let (left, right) = (&*left, &*right);
-    if operand(right, "/")?.float() == 0.0 {
-        operand(left, "/")?;
-        return Err(Fatal::new("division by zero"));
+    if operands(left, right, "/")?.1.float() == 0.0 {
+        return Err(by_zero());
     }
     let exact = |a: i64, b: i64| a.checked_rem(b).filter(|rest| *rest == 0).and_then(|_| a.checked_div(b));
     calculate(left, right, "/", exact, |a, b| a / b)
@@ -90,14 +96,13 @@ pub fn div(left: impl Operand, right: impl Operand) -> Result<Value, Fatal> {
 /// # Errors
 /// PHP would throw an error, also for a division by zero.
 pub fn rem(left: impl Operand, right: impl Operand) -> Result<i64, Fatal> {
-    let whole = |value: &Value| {
-        operand(value, "%").map(|number| match number {
-            Numeric::Int(number) => number,
-            Numeric::Float(number) => super::convert::int_of_float(number),
-        })
+    let whole = |number| match number {
+        Numeric::Int(number) => number,
+        Numeric::Float(number) => super::convert::int_of_float(number),
     };
-    let (left, right) = (whole(&left.operand())?, whole(&right.operand())?);
-    if right == 0 { Err(Fatal::new("modulo by zero")) } else { Ok(left.wrapping_rem(right)) }
+    let (left, right) = operands(&left.operand(), &right.operand(), "%")?;
+    let (left, right) = (whole(left), whole(right));
+    if right == 0 { Err(Fatal::new("Modulo by zero")) } else { Ok(left.wrapping_rem(right)) }
 }
 
 /// `$left ** $right`.
@@ -117,19 +122,47 @@ pub fn neg(value: impl Operand) -> Result<Value, Fatal> {
     mul(value, -1)
 }
 
-/// `$value++`: null becomes 1, and a string that is not a number is not carried over.
+/// `$value++`: null becomes 1, and of a string that is not a number, PHP counts the letters and
+/// digits at the end.
 ///
 /// # Errors
-/// PHP would throw an error, or count letters.
+/// PHP would throw an error.
 pub fn increment(value: impl Operand) -> Result<Value, Fatal> {
     let value = &*value.operand();
     match value {
         Value::Bool(_) => Ok(value.clone()),
-        Value::String(text) if super::convert::numeric(text).is_none() => {
-            Err(Fatal::new("the letters of a string cannot be counted"))
-        }
+        Value::String(text) if super::convert::numeric(text).is_none() => Ok(Value::from(counted(text))),
         value => add(value, 1),
     }
+}
+
+/// The string after this one: `a9` becomes `b0`, and `Zz` becomes `AAa`.
+fn counted(text: &str) -> String {
+    let first_of = |c: char| match c {
+        'z' => Some('a'),
+        'Z' => Some('A'),
+        '9' => Some('0'),
+        _ => None,
+    };
+    let mut chars: Vec<char> = text.chars().collect();
+    for at in (0..chars.len()).rev() {
+        let Some(c) = chars.get_mut(at) else { break };
+        match first_of(*c) {
+            Some(first) => *c = first,
+            None if c.is_ascii_alphanumeric() => {
+                *c = char::from_u32(*c as u32 + 1).unwrap_or(*c);
+                return chars.into_iter().collect();
+            }
+            // A character of another kind ends the part that is counted.
+            None => return chars.into_iter().collect(),
+        }
+    }
+    // All characters have begun again: one more is needed, of the kind of the first.
+    let one_more = match chars.first() {
+        Some('0') | None => '1',
+        Some(first) => *first,
+    };
+    std::iter::once(one_more).chain(chars).collect()
 }
 
 /// `$value--`: null stays null.
@@ -175,7 +208,7 @@ pub fn mul_int(left: i64, right: i64) -> Result<i64, Fatal> {
 /// # Errors
 /// PHP would throw an error: for a division by zero, and of the smallest number by -1.
 pub fn intdiv(left: i64, right: i64) -> Result<i64, Fatal> {
-    left.checked_div(right).ok_or_else(|| Fatal::new("division by zero, or beyond 64 bits"))
+    if right == 0 { Err(by_zero()) } else { left.checked_div(right).ok_or_else(beyond) }
 }
 
 fn beyond() -> Fatal {

@@ -21,6 +21,7 @@ mod array;
 mod bc;
 mod compare;
 mod convert;
+mod dump;
 pub mod formatter;
 mod json;
 mod math;
@@ -46,6 +47,7 @@ pub use convert::{
     Operand, array_argument, bool_argument, finite, float, float_argument, float_of_text, int, int_argument,
     int_of_float, int_of_text, is_numeric, nullable, number_text, text, text_argument, truth,
 };
+pub use dump::{print_r, var_dump, var_export};
 pub use json::{
     JSON_PRESERVE_ZERO_FRACTION, JSON_PRETTY_PRINT, JSON_UNESCAPED_SLASHES, JSON_UNESCAPED_UNICODE, json_decode,
     json_decode_object, json_encode, options,
@@ -57,8 +59,8 @@ pub use math::{
 pub use request::{Output, Request};
 pub use search::{contains, contains_identical, ksort, max, min, unique};
 pub use string::{
-    explode, http_build_query, ltrim, mb_substr, pad, position, print_r, rawurlencode, replace, rtrim, segment, strcmp,
-    substr, trim, ucfirst, urlencode,
+    explode, http_build_query, ltrim, mb_substr, pad, position, rawurlencode, replace, rtrim, segment, strcmp, substr,
+    trim, ucfirst, urlencode,
 };
 
 /// An operation that fails in PHP as well, or whose result cannot be represented.

@@ -163,22 +163,3 @@ fn query(array: &Value, within: &str) -> String {
     out.retain(|one| !one.is_empty());
     out.join("&")
 }
-
-/// What `print_r` shows of a value.
-#[must_use]
-pub fn print_r(value: &Value) -> String {
-    printed(value, 0)
-}
-
-fn printed(value: &Value, depth: usize) -> String {
-    if !matches!(value, Value::Array(_) | Value::Object(_)) {
-        return super::text(value);
-    }
-    let space = " ".repeat(depth);
-    let mut out = format!("Array\n{space}(\n");
-    for (key, value) in pairs(value) {
-        out.push_str(&format!("{space}    [{}] => {}\n", super::text(&key), printed(value, depth + 8)));
-    }
-    out.push_str(&format!("{space})\n"));
-    out
-}

@@ -44,7 +44,8 @@ impl<'t> Porter<'t> {
         let mut promises: Vec<(String, String)> = Vec::new();
         let mut promised: Option<Type> = None;
         let mut headers_gone = false;
-        let mut next_index = 0i64;
+        // The next key; `None` before the first number.
+        let mut next_index: Option<i64> = None;
         let mut sequential = true;
         let mut last_line = line(node);
         for child in all(node) {
@@ -117,8 +118,14 @@ impl<'t> Porter<'t> {
                         self.left(child, "its key follows from one that is only known at run time: write it");
                         continue;
                     }
-                    next_index += 1;
-                    ((next_index - 1).to_string(), false)
+                    let index = next_index.unwrap_or_default();
+                    let Some(next) = index.checked_add(1) else {
+                        self.left(child, "there is no next key: write the key");
+                        continue;
+                    };
+                    sequential &= index >= 0;
+                    next_index = Some(next);
+                    (index.to_string(), false)
                 }
                 Some(key) => {
                     let number = match (&key.literal, &key.ty) {
@@ -128,8 +135,8 @@ impl<'t> Porter<'t> {
                     };
                     match (number, key.literal.clone()) {
                         (Some(number), _) => {
-                            sequential &= number <= next_index && number >= 0;
-                            next_index = next_index.max(number.saturating_add(1));
+                            sequential &= (0..=next_index.unwrap_or_default()).contains(&number);
+                            next_index = next_index.max(Some(number.saturating_add(1)));
                             (number.to_string(), false)
                         }
                         (None, Some(literal)) => {

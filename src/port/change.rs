@@ -252,7 +252,7 @@ impl<'t> Porter<'t> {
                     let key = self.expression(*key);
                     let named = key.literal.as_deref().is_some_and(|key| key.parse::<i64>().is_err());
                     let root = super::syntax::variable(*of, self.php);
-                    if !named && self.marks.appends_to(self.text(*of)) {
+                    if !named && (self.marks.appends_to_old || self.marks.appends_to(self.text(*of))) {
                         let why =
                             "after unset, PHP continues to count at the highest key that there was: build a new list";
                         return format!("{};", self.note_left(node, why));

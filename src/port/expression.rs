@@ -45,6 +45,9 @@ impl<'t> Porter<'t> {
             "match_expression" => self.matched(node),
             "scoped_property_access_expression" => self.static_property(node, false),
             "update_expression" => self.stepped(node),
+            "print_intrinsic" if node.parent().is_some_and(|parent| parent.kind() != "expression_statement") => {
+                self.left(node, "print is used as a value: give it a statement of its own")
+            }
             "print_intrinsic" => {
                 let printed = children(node).first().map(|inner| self.expression(*inner));
                 let code = printed.map(|printed| self.printed(node, vec![printed])).unwrap_or_default();

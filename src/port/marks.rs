@@ -33,6 +33,8 @@ pub(super) struct Marks {
     called: HashSet<String>,
     /// The PHP expressions of the arrays to which elements are appended.
     appended: HashSet<String>,
+    /// Whether it appends to an array that may have lost elements elsewhere.
+    pub(super) appends_to_old: bool,
     /// The positions of the line ends.
     line_ends: Vec<usize>,
 }
@@ -52,7 +54,11 @@ impl Marks {
                 }
                 _ => None,
             };
-            called.extend(name.map(|name| text(name, php).to_lowercase()));
+            let name = name.map(|name| text(name, php).to_lowercase());
+            if let (Some("array_push" | "\\array_push"), Some(list)) = (name.as_deref(), pushed(node)) {
+                appended.insert(text(list, php).to_owned());
+            }
+            called.extend(name);
             stack.extend(all(node));
         }
         let has = |words: &[&str]| words.iter().any(|word| php.contains(word));
@@ -89,6 +95,7 @@ impl Marks {
             verifies: called.contains("verify"),
             called,
             thrown: thrown.collect(),
+            appends_to_old: super::next_key::appends_to_old(root, php),
             appended,
             line_ends: php.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect(),
         }
@@ -107,4 +114,9 @@ impl Marks {
     pub(super) fn line(&self, at: usize) -> usize {
         self.line_ends.partition_point(|end| *end < at) + 1
     }
+}
+
+/// The array to which `array_push` appends.
+pub(super) fn pushed(call: Node<'_>) -> Option<Node<'_>> {
+    children(field(call, "arguments")?).first().and_then(|argument| children(*argument).first().copied())
 }

@@ -22,7 +22,7 @@
 //! facts.rs        what one translation finds for the next; learn.rs adds to it
 //! frame.rs        the function that is being converted; vars.rs its variables
 //! left.rs         what is not converted
-//! marks.rs        what the text of the file contains
+//! marks.rs        what the text of the file contains; next_key.rs arrays that lose elements
 //! value.rs        types; convert.rs conversions; text.rs spelling
 //! inventory.rs    what a file uses of the SDK
 //! helpers.rs      functions that a program may need; imports.rs finds the needed ones
@@ -66,6 +66,7 @@ mod naming;
 mod native;
 mod native_values;
 mod natives;
+mod next_key;
 mod object;
 mod operator;
 mod own;

@@ -141,27 +141,17 @@ impl<'t> Porter<'t> {
                 let flags = if flags.is_empty() { "0" } else { &flags };
                 Expr::new(format!("php::json_encode({value}, {flags})"), Type::Text)
             }
-            ("print_r", [thing, yes]) if yes.code == "true" => {
-                let shown = self.shown(thing)?;
-                let code = self.formatted_value(name, "format", &shown, thing);
-                Expr::new(code, Type::Text)
+            ("print_r" | "var_export", [thing, yes]) if yes.code == "true" => {
+                Expr::new(self.dumped(node, name, thing)?, Type::Text)
             }
-            ("var_export", [thing, yes]) if yes.code == "true" => {
-                let shown = self.shown(thing)?;
-                Expr::new(self.formatted_value(name, "format", &shown, thing), Type::Text)
+            ("print_r" | "var_export", [thing]) => {
+                let dumped = Expr::new(self.dumped(node, name, thing)?, Type::Text);
+                Expr::new(self.formatted("print", &[dumped]), Type::Unit)
             }
-            ("print_r" | "var_dump" | "var_export" | "dump", things) if !things.is_empty() && things.len() < 2 => {
-                let mut lines = Vec::new();
-                for thing in things {
-                    let shown = self.shown(thing)?;
-                    lines.push(self.formatted_value(
-                        name,
-                        if matches!(name, "print_r" | "var_export") { "print" } else { "println" },
-                        &shown,
-                        thing,
-                    ));
-                }
-                Expr::new(lines.join(";\n"), Type::Unit)
+            ("var_dump", things) if !things.is_empty() => {
+                let dumped: Option<Vec<Expr>> =
+                    things.iter().map(|thing| Some(Expr::new(self.dumped(node, name, thing)?, Type::Text))).collect();
+                Expr::new(self.formatted("print", &dumped?), Type::Unit)
             }
             ("error_log", [thing, ..]) => {
                 Expr::new(self.formatted("eprintln", std::slice::from_ref(thing)), Type::Unit)
@@ -237,28 +227,16 @@ impl<'t> Porter<'t> {
         })
     }
 
-    /// The readable output of a value.
-    fn shown(&mut self, thing: &Expr) -> Option<String> {
-        match &thing.ty {
-            Type::Value => Some(thing.code.clone()),
-            Type::Response | Type::Client | Type::Chain | Type::Error | Type::BoxError => Some(thing.code.clone()),
-            ty if ty.is_object() => None,
-            _ => Some(self.display(thing)),
+    /// The text of a value for `print_r`, `var_dump` and `var_export`; `None` for what may be an
+    /// object, whose text PHP makes of its class and number.
+    fn dumped(&mut self, node: Node<'t>, name: &str, thing: &Expr) -> Option<String> {
+        let given = node.child_by_field_name("arguments")?;
+        let may_be_object =
+            thing.ty == Type::Value && self.marks.has_loose_objects && !super::next_key::is_closed(given);
+        if thing.ty.is_object() || may_be_object || thing.ty == Type::Bytes {
+            return None;
         }
-    }
-
-    fn formatted_value(&mut self, what: &str, name: &str, shown: &str, thing: &Expr) -> String {
-        match &thing.ty {
-            Type::Value if what == "print_r" => {
-                let printed = format!("php::print_r({})", self.operand(thing));
-                self.formatted(if name == "println" { "print" } else { name }, &[Expr::new(printed, Type::Text)])
-            }
-            Type::Value => format!("{name}!(\"{{:#}}\", {shown})"),
-            ty if ty.is_object() => format!("{name}!(\"{{:#?}}\", {shown})"),
-            Type::Text if what == "var_export" => format!("{name}!(\"'{{}}'\", {shown})"),
-            Type::Bool if matches!(what, "var_export" | "var_dump") => format!("{name}!(\"{{}}\", {})", thing.code),
-            _ => self.formatted(name, std::slice::from_ref(thing)),
-        }
+        Some(format!("php::{name}({})", self.operand_value(thing)))
     }
 
     pub(super) fn of_files(&mut self, name: &str, given: &[Expr]) -> Option<Expr> {

@@ -150,7 +150,8 @@ impl<'t> Porter<'t> {
                         if spec.is_empty() || spec.contains('.') { spec.to_owned() } else { format!("{spec}.6") };
                     (self.float(&e), spec)
                 }
-                ("x" | "X", "") => (self.int(&e), format!("{spec}{kind}")),
+                // A literal in Rust may have 32 bits, which show in a negative number.
+                ("x" | "X", "") => (format!("i64::from({})", self.int(&e)), kind.to_owned()),
                 _ => {
                     return Some(self.left_as(
                         node,

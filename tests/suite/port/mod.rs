@@ -1,9 +1,11 @@
 //! `wxpay port`: PHP carried over into Rust.
 
+mod bc;
 pub(crate) mod corpus;
 mod crates;
 mod examples;
 mod handlers;
+mod merchants;
 mod php_classes;
 mod php_expressions;
 mod php_output;
@@ -13,5 +15,5 @@ pub(crate) mod php_writer;
 mod public_code;
 mod report;
 pub(crate) mod rustc;
-mod same_output;
+pub(crate) mod same_output;
 mod unsupported;

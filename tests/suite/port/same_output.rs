@@ -11,23 +11,23 @@ use crate::port::php_programs::program;
 use crate::port::rustc::{Compiler, folder, port};
 
 /// A PHP program, and what it prints.
-struct Case {
-    name: String,
-    php: String,
-    printed: String,
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) php: String,
+    pub(crate) printed: String,
     /// Whether PHP ends with an error, after it has printed this.
-    fails: bool,
+    pub(crate) fails: bool,
 }
 
 /// How many programs print the same, and how many are listed.
 #[derive(Debug, PartialEq)]
-struct Share {
-    carried: usize,
-    listed: usize,
+pub(crate) struct Share {
+    pub(crate) carried: usize,
+    pub(crate) listed: usize,
 }
 
 /// Ports the programs, and runs those of which nothing is left.
-fn assert_same(cases: &[Case], name: &str) -> Share {
+pub(crate) fn assert_same(cases: &[Case], name: &str) -> Share {
     let folder = folder(name);
     let (mut modules, mut arms, mut carried) = (String::new(), String::new(), Vec::new());
     for case in cases {
