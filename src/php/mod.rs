@@ -60,7 +60,7 @@ pub use request::{Output, Request};
 pub use search::{contains, contains_identical, ksort, max, min, unique};
 pub use string::{
     explode, http_build_query, ltrim, mb_substr, pad, position, rawurlencode, replace, rtrim, segment, strcmp, substr,
-    trim, ucfirst, urlencode,
+    trim, ucfirst, urlencode, with_key,
 };
 
 /// An operation that fails in PHP as well, or whose result cannot be represented.

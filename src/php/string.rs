@@ -163,3 +163,10 @@ fn query(array: &Value, within: &str) -> String {
     out.retain(|one| !one.is_empty());
     out.join("&")
 }
+
+/// The text that the SDK's `Hash::md5` hashes: `{text}&{name}={key}`, or only the text if the key
+/// is empty or `0`.
+#[must_use]
+pub fn with_key(text: &str, name: &str, key: &str) -> String {
+    if matches!(key, "" | "0") { text.to_owned() } else { format!("{text}&{name}={key}") }
+}

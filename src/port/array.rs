@@ -81,6 +81,7 @@ impl<'t> Porter<'t> {
                 Some(name) if is_options => self.option(child, name, value),
                 _ => self.expression(value),
             };
+            let translated = self.as_element(value, translated);
             match translated.ty {
                 // The crate sets the headers of an upload itself.
                 Type::MediaHeaders => {

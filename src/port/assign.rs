@@ -45,6 +45,9 @@ impl<'t> Porter<'t> {
         let Some(name) = super::syntax::variable(left, self.php) else {
             return format!("{};", self.note_left(node, "a variable whose name is only known at run time"));
         };
+        if super::natives::is_of_server(name) {
+            return format!("{};", self.note_left(node, super::natives::CHANGED));
+        }
         if e.ty == Type::Unit {
             return format!("{};", self.note_left(node, "what is assigned has no value here"));
         }

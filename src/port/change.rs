@@ -12,6 +12,7 @@ impl<'t> Porter<'t> {
     /// `$a['b']['c'] = value`, `$a[] = value`
     pub(super) fn element(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> String {
         let value = self.given_value(right);
+        let value = self.as_element(right, value);
         let calls = self.calls_this(right);
         if self.calls_this(left) {
             return format!("{};", self.note_left(node, "a key that a method of the object makes: give it a variable"));
@@ -62,6 +63,9 @@ impl<'t> Porter<'t> {
         let Some(name) = super::syntax::variable(root, self.php) else {
             return Err(format!("{};", self.note_left(node, "what is changed here is not known")));
         };
+        if super::natives::is_of_server(name) {
+            return Err(format!("{};", self.note_left(node, super::natives::CHANGED)));
+        }
         let mut before = String::new();
         if self.unset_variable(name) == Some(false) {
             // PHP creates an array in a variable without a value.
@@ -270,6 +274,9 @@ impl<'t> Porter<'t> {
                 }
                 ("variable_name", _) => {
                     let Some(name) = super::syntax::variable(one, self.php) else { continue };
+                    if super::natives::is_of_server(name) {
+                        return format!("{};", self.note_left(node, super::natives::CHANGED));
+                    }
                     let var = self.frame().vars.get(name).cloned();
                     match var {
                         _ if !self.frame().used_after(name, one.end_byte()) => {}
@@ -293,7 +300,7 @@ impl<'t> Porter<'t> {
     /// Declares a variable that has no value yet but may be read: it is null. Returns `None` for a
     /// variable that is declared, and whether this one gets a value anywhere.
     pub(super) fn unset_variable(&mut self, name: &str) -> Option<bool> {
-        if self.frame().vars.contains(name) {
+        if self.frame().vars.contains(name) || super::natives::is_of_server(name) {
             return None;
         }
         if !self.frame().is_maybe_unset(name) || !self.frame().is_modified(name) {

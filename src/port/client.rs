@@ -23,8 +23,11 @@ impl<'t> Porter<'t> {
             let end = self.try_crate();
             return Expr::new(format!("Client::factory({settings}){end}"), Type::Client);
         }
-        let mut code = "Client::builder()".to_owned();
         let v2_alone = self.is_v2_alone(settings);
+        let certs = if v2_alone { None } else { self.variable_certs(settings) };
+        let builder = certs.and_then(|certs| self.builder_of_keys(certs));
+        let has_certs = builder.is_some();
+        let mut code = builder.unwrap_or_else(|| "Client::builder()".to_owned());
         let mut line = |call: String| code.push_str(&format!("\n{}", indent(&call)));
         for child in super::syntax::all(settings) {
             if child.kind() == "comment" {
@@ -50,12 +53,24 @@ impl<'t> Porter<'t> {
                 }
                 continue;
             }
+            if key == "certs" && has_certs {
+                continue;
+            }
             for call in self.setting(child, &key, *value) {
                 line(call);
             }
         }
         line(format!(".build(){}", self.try_crate()));
         Expr::new(code, Type::Client)
+    }
+
+    /// The setting `certs`, if it is not written as an array.
+    fn variable_certs(&mut self, settings: Node<'t>) -> Option<Node<'t>> {
+        let values = children(settings).into_iter().filter_map(|child| match children(child).as_slice() {
+            [key, value] if self.text(*key).trim_matches(['\'', '"']) == "certs" => Some(bare(*value)),
+            _ => None,
+        });
+        values.last().filter(|value| value.kind() != "array_creation_expression")
     }
 
     /// Whether the settings are those that PHP's manual gives for APIv2 only: `'privateKey' =>

@@ -13,6 +13,7 @@ const IMPORTS: &[&str] = &[
     "Certificate",
     "Chain",
     "Client",
+    "ClientBuilder",
     "Error",
     "ErrorKind",
     "Media",

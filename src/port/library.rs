@@ -5,7 +5,7 @@ use tree_sitter::Node;
 use super::Porter;
 use super::facts::Kind as stub;
 use super::syntax::{arguments, children, field};
-use super::value::{Expr, Form, Type};
+use super::value::{Bond, Expr, Form, Type};
 use super::yours::Use;
 
 impl<'t> Porter<'t> {
@@ -86,9 +86,19 @@ impl<'t> Porter<'t> {
                 },
             }
         };
-        let arguments = match method {
-            "sign" | "verify" | "encrypt" | "decrypt" => self.given(given),
+        let padding = match (method, given.get(2)) {
+            ("encrypt" | "decrypt", Some(padding)) => Some(self.text(*padding).trim_start_matches('\\')),
+            _ => None,
+        };
+        let arguments = match (method, padding) {
+            ("encrypt" | "decrypt", Some(_)) => self.given(given.get(..2).unwrap_or_default()),
+            ("sign" | "verify" | "encrypt" | "decrypt", _) => self.given(given),
             _ => Vec::new(),
+        };
+        let method = match (method, padding) {
+            (method, None | Some("OPENSSL_PKCS1_OAEP_PADDING")) => method,
+            ("encrypt", Some("OPENSSL_PKCS1_PADDING")) => "encrypt_pkcs1v15",
+            _ => return None,
         };
         Some(match (method, arguments.as_slice()) {
             ("from" | "fromPkcs1" | "fromPkcs8" | "fromSpki", _) if matches!(given.len(), 1 | 2) => {
@@ -109,26 +119,10 @@ impl<'t> Porter<'t> {
                     let code = format!("PrivateKey::from_encrypted_pem({pem}, &Secret::from({passphrase})){end}");
                     return Some(Expr::new(code, Type::PrivateKey));
                 }
-                let thing = self.expression(first);
+                let thing = self.rsa_text(method, first, &ty)?;
                 if thing.ty == ty {
                     return Some(thing);
                 }
-                if thing.ty.is_object() {
-                    return None;
-                }
-                let prefix = match method {
-                    "fromPkcs1" if ty == Type::PublicKey => "public.pkcs1://",
-                    "fromPkcs1" => "private.pkcs1://",
-                    _ => "",
-                };
-                let thing = match (&thing.literal, prefix) {
-                    (_, "") => thing,
-                    (Some(literal), prefix) => Expr::literal(&format!("{prefix}{literal}")),
-                    (None, prefix) => {
-                        let shown = self.display(&thing);
-                        Expr::new(format!("format!(\"{prefix}{{}}\", {shown})"), Type::Text)
-                    }
-                };
                 Expr::new(self.key_of(&thing, &ty), ty)
             }
             ("sign", [message, key]) => {
@@ -141,10 +135,10 @@ impl<'t> Porter<'t> {
                 let key = self.key_of(key, &Type::PublicKey);
                 Expr::new(format!("{key}.verify_base64({message}, {signature})"), Type::Bool)
             }
-            ("encrypt", [text, key]) => {
+            ("encrypt" | "encrypt_pkcs1v15", [text, key]) => {
                 let (text, key) = (self.bytes(text), self.key_of(key, &Type::PublicKey));
                 let end = self.try_crate();
-                Expr::new(format!("{key}.encrypt({text}){end}"), Type::Text)
+                Expr::new(format!("{key}.{method}({text}){end}"), Type::Text)
             }
             ("decrypt", [cipher, key]) => {
                 let (cipher, key) = (self.str(cipher), self.key_of(key, &Type::PrivateKey));
@@ -209,22 +203,45 @@ impl<'t> Porter<'t> {
     fn hash(&mut self, method: &str, given: &[Node<'t>]) -> Option<Expr> {
         let given = self.given(given);
         let text = |code: String| Expr::new(code, Type::Text);
-        let found = match (method, given.as_slice()) {
+        // The parameters are declared as strings, except for the one that selects the agency.
+        let (agency, strings) = match (method, given.as_slice()) {
+            ("md5", [thing, key, agency, ..]) => (Some(agency), vec![thing, key]),
+            ("equals", [known, _]) => (None, vec![known]),
+            (_, given) => (None, given.iter().collect()),
+        };
+        let strings: Option<Vec<Expr>> = strings.into_iter().map(|one| self.coerced(one, &Type::Text)).collect();
+        let strings = strings?;
+        let found = match (method, strings.as_slice()) {
             ("md5", [thing]) => {
                 let thing = self.str(thing);
                 text(format!("hash::md5({thing})"))
             }
             ("md5", [thing, key]) => {
-                let (thing, key) = (self.display(thing), self.display(key));
-                text(format!("hash::md5(format!(\"{{}}&key={{}}\", {thing}, {key}))"))
-            }
-            ("md5", [thing, key, agency]) if is_literally(agency, false) => {
-                let (thing, key) = (self.display(thing), self.display(key));
-                text(format!("hash::md5(format!(\"{{}}&key={{}}\", {thing}, {key}))"))
-            }
-            ("md5", [thing, key, agency, ..]) if is_literally(agency, true) => {
-                let (thing, key) = (self.str(thing), self.secret(key));
-                text(format!("hash::md5_agency({thing}, {key})"))
+                let name = match agency {
+                    None => "key",
+                    Some(agency) if is_literally(agency, false) => "key",
+                    Some(agency) if is_literally(agency, true) => "secret",
+                    Some(_) => return None,
+                };
+                match key.literal.as_deref() {
+                    // The SDK ignores a key that is false in PHP.
+                    Some("" | "0") => {
+                        let thing = self.str(thing);
+                        text(format!("hash::md5({thing})"))
+                    }
+                    Some(_) if name == "key" => {
+                        let (thing, key) = (self.display(thing), self.display(key));
+                        text(format!("hash::md5(format!(\"{{}}&key={{}}\", {thing}, {key}))"))
+                    }
+                    Some(_) => {
+                        let (thing, key) = (self.str(thing), self.secret(key));
+                        text(format!("hash::md5_agency({thing}, {key})"))
+                    }
+                    None => {
+                        let (thing, key) = (self.str(thing), self.str(key));
+                        text(format!("hash::md5(php::with_key({thing}, \"{name}\", {key}))"))
+                    }
+                }
             }
             ("hmac", [thing, key]) => {
                 let (thing, key) = (self.str(thing), self.secret(key));
@@ -239,9 +256,17 @@ impl<'t> Porter<'t> {
                 let end = self.try_crate();
                 text(format!("hash::sign({kind}, {data}, {key}){end}"))
             }
-            ("equals", [known, given]) => {
-                let (known, given) = (self.str(known), self.str(given));
-                Expr::new(format!("hash::equals({known}, {given})"), Type::Bool)
+            ("equals", [known]) => {
+                let user = given.get(1)?;
+                let (known, text) = (self.str(known), self.str(user));
+                let equals = format!("hash::equals({known}, {text})");
+                match user.ty {
+                    Type::Null => Expr::new("false", Type::Bool),
+                    Type::Value => {
+                        Expr::new(format!("!{}.is_null() && {equals}", user.tight()), Type::Bool).bond(Bond::And)
+                    }
+                    _ => Expr::new(equals, Type::Bool),
+                }
             }
             _ => return None,
         };

@@ -55,7 +55,8 @@ impl Marks {
                 _ => None,
             };
             let name = name.map(|name| text(name, php).to_lowercase());
-            if let (Some("array_push" | "\\array_push"), Some(list)) = (name.as_deref(), pushed(node)) {
+            if let (Some("array_push" | "\\array_push"), Some(list)) = (name.as_deref(), super::next_key::pushed(node))
+            {
                 appended.insert(text(list, php).to_owned());
             }
             called.extend(name);
@@ -114,9 +115,4 @@ impl Marks {
     pub(super) fn line(&self, at: usize) -> usize {
         self.line_ends.partition_point(|end| *end < at) + 1
     }
-}
-
-/// The array to which `array_push` appends.
-pub(super) fn pushed(call: Node<'_>) -> Option<Node<'_>> {
-    children(field(call, "arguments")?).first().and_then(|argument| children(*argument).first().copied())
 }

@@ -10,7 +10,7 @@
 //! array.rs        arrays; string.rs strings
 //! chain.rs        chains and verbs; client.rs Builder::factory
 //! promise.rs      then, otherwise, wait; catch.rs try and catch; exception.rs exception classes
-//! library.rs      the SDK's classes; creation.rs new objects
+//! library.rs      the SDK's classes; keys.rs keys in arrays; creation.rs new objects
 //! native.rs       PHP's functions; natives.rs their names; native_values.rs, special.rs more
 //! object.rs       properties and methods of objects
 //! scope.rs        uses of variables; definite.rs definite assignment
@@ -54,6 +54,7 @@ mod handler;
 mod helpers;
 mod imports;
 mod inventory;
+mod keys;
 mod learn;
 mod left;
 mod library;

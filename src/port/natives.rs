@@ -84,3 +84,12 @@ pub(super) fn of_request(variable: &str) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+/// Why a change to a variable of the web server is listed: the stub that reads it, also in other
+/// functions and files, does not contain the change.
+pub(super) const CHANGED: &str = "a variable of the web server is changed: pass the value as a parameter";
+
+/// Whether PHP fills a variable from the request, or with the global variables.
+pub(super) fn is_of_server(variable: &str) -> bool {
+    variable == "GLOBALS" || of_request(variable).is_some()
+}

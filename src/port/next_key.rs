@@ -6,7 +6,6 @@ use std::collections::{HashMap, HashSet};
 
 use tree_sitter::Node;
 
-use super::marks::pushed;
 use super::syntax::{bare, children, field, text, variable};
 
 /// A variable, by the number of its function. Properties of `$this` have the number 0.
@@ -167,4 +166,9 @@ pub(super) fn is_closed(node: Node<'_>) -> bool {
         }
     }
     true
+}
+
+/// The array to which `array_push` appends.
+pub(super) fn pushed(call: Node<'_>) -> Option<Node<'_>> {
+    children(field(call, "arguments")?).first().and_then(|argument| children(*argument).first().copied())
 }

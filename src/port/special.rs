@@ -65,7 +65,8 @@ impl<'t> Porter<'t> {
     pub(super) fn isset(&mut self, node: Node<'t>, given: &[Node<'t>]) -> Option<Expr> {
         let mut asked = Vec::new();
         for one in given {
-            if let Some(name) = super::syntax::variable(*one, self.php) {
+            let name = super::syntax::variable(*one, self.php);
+            if let Some(name) = name.filter(|name| !super::natives::is_of_server(name)) {
                 if self.unset_variable(name) == Some(false) {
                     return Some(Expr::new("false", Type::Bool));
                 }

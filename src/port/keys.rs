@@ -1,0 +1,181 @@
+//! Keys in arrays. JSON cannot hold a key, but the text that a key is loaded from, which the client
+//! and the functions of keys accept as well. An array holds keys only if all its uses are known, so
+//! that no text of a key is printed or sent.
+
+use tree_sitter::Node;
+
+use super::Porter;
+use super::syntax::{arguments, bare, children, field, variable};
+use super::value::{Expr, Form, Type};
+
+impl<'t> Porter<'t> {
+    /// A key as an element of an array: its text. Other values stay as they are.
+    pub(super) fn as_element(&mut self, node: Node<'t>, e: Expr) -> Expr {
+        if !matches!(e.ty, Type::PrivateKey | Type::PublicKey) || !self.holds_keys(node) {
+            return e;
+        }
+        self.key_text(node, &e).unwrap_or(e)
+    }
+
+    /// The text of a key; `None` if it is not known.
+    fn key_text(&mut self, node: Node<'t>, e: &Expr) -> Option<Expr> {
+        let node = bare(node);
+        if node.kind() == "scoped_call_expression" && self.class(field(node, "scope")?) == "wechatpay\\crypto\\rsa" {
+            let method = self.text(field(node, "name")?).to_owned();
+            let given = arguments(node)?;
+            let first = *given.first()?;
+            // A key with a passphrase is loaded from two texts.
+            if bare(first).kind() == "array_creation_expression" {
+                return None;
+            }
+            let text = self.rsa_text(&method, first, &e.ty)?;
+            return matches!(text.ty, Type::Text | Type::Value).then_some(text);
+        }
+        if e.ty == Type::PublicKey && variable(node, self.php).is_some() {
+            let code = format!("format!(\"public.spki://{{}}\", php_base64(&{}.spki()))", e.tight());
+            return Some(Expr::new(code, Type::Text));
+        }
+        None
+    }
+
+    /// Whether the array that contains this value is only used for keys.
+    fn holds_keys(&self, node: Node<'t>) -> bool {
+        let mut at = node;
+        while let Some(parent) = at.parent() {
+            match parent.kind() {
+                "array_element_initializer" | "array_creation_expression" | "parenthesized_expression" => at = parent,
+                "assignment_expression" if field(parent, "right") == Some(at) => {
+                    let Some(left) = field(parent, "left") else { return false };
+                    let Some(name) = root(left).and_then(|root| variable(root, self.php)) else { return false };
+                    return self.is_used_for_keys(parent, name);
+                }
+                _ => return self.is_setting(at),
+            }
+        }
+        false
+    }
+
+    /// Whether each use of an array passes it to the SDK, asks for its elements, or sets them.
+    fn is_used_for_keys(&self, node: Node<'t>, name: &str) -> bool {
+        let mut scope = node;
+        let everywhere = super::lower::property(name).is_some();
+        while let Some(parent) = scope.parent() {
+            scope = parent;
+            let ends = matches!(scope.kind(), "function_definition" | "method_declaration" | "anonymous_function");
+            if ends && !everywhere {
+                break;
+            }
+        }
+        let mut stack = vec![scope];
+        while let Some(node) = stack.pop() {
+            if variable(node, self.php) == Some(name) && !self.is_use_of_keys(node) {
+                return false;
+            }
+            stack.extend(children(node));
+        }
+        true
+    }
+
+    fn is_use_of_keys(&self, node: Node<'t>) -> bool {
+        let mut place = node;
+        while let Some(parent) = place.parent() {
+            if parent.kind() != "subscript_expression" || children(parent).first() != Some(&place) {
+                break;
+            }
+            place = parent;
+        }
+        let Some(parent) = place.parent() else { return false };
+        if parent.kind() == "assignment_expression" && field(parent, "left") == Some(place) {
+            return parent.parent().is_some_and(|statement| statement.kind() == "expression_statement");
+        }
+        let call = parent.parent().and_then(|given| given.parent()).filter(|_| parent.kind() == "argument");
+        if let Some(call) = call {
+            match call.kind() {
+                "function_call_expression" => {
+                    let name = field(call, "function").map(|name| self.text(name).trim_start_matches('\\'));
+                    let asks = ["count", "empty", "isset", "array_key_exists"];
+                    if name.is_some_and(|name| asks.iter().any(|asks| name.eq_ignore_ascii_case(asks))) {
+                        return true;
+                    }
+                }
+                "scoped_call_expression" if place != node && self.is_class(call, "wechatpay\\crypto\\rsa") => {
+                    return true;
+                }
+                _ => {}
+            }
+        }
+        self.is_setting(place)
+    }
+
+    /// Whether a value is a part of the settings of a client.
+    fn is_setting(&self, value: Node<'t>) -> bool {
+        let mut at = value;
+        while let Some(parent) = at.parent() {
+            match parent.kind() {
+                "array_element_initializer"
+                | "array_creation_expression"
+                | "parenthesized_expression"
+                | "argument"
+                | "arguments" => at = parent,
+                "binary_expression" if field(parent, "operator").is_some_and(|one| self.text(one) == "+") => {
+                    at = parent
+                }
+                "function_call_expression"
+                    if field(parent, "function")
+                        .is_some_and(|name| self.text(name).trim_start_matches('\\') == "array_merge") =>
+                {
+                    at = parent;
+                }
+                "scoped_call_expression" => return self.is_class(parent, "wechatpay\\builder"),
+                _ => return false,
+            }
+        }
+        false
+    }
+
+    fn is_class(&self, call: Node<'t>, class: &str) -> bool {
+        field(call, "scope").is_some_and(|scope| self.class(scope) == class)
+    }
+
+    /// The text that `Rsa::from` and its variants load a key from.
+    pub(super) fn rsa_text(&mut self, method: &str, first: Node<'t>, ty: &Type) -> Option<Expr> {
+        let thing = self.expression(first);
+        if thing.ty == *ty {
+            return Some(thing);
+        }
+        if thing.ty.is_object() {
+            return None;
+        }
+        let prefix = match method {
+            "fromPkcs1" if *ty == Type::PublicKey => "public.pkcs1://",
+            "fromPkcs1" => "private.pkcs1://",
+            _ => return Some(thing),
+        };
+        Some(match &thing.literal {
+            Some(literal) => Expr::literal(&format!("{prefix}{literal}")),
+            None => {
+                let shown = self.display(&thing);
+                Expr::new(format!("format!(\"{prefix}{{}}\", {shown})"), Type::Text)
+            }
+        })
+    }
+
+    /// A builder with platform keys that are only known at run time.
+    pub(super) fn builder_of_keys(&mut self, certs: Node<'t>) -> Option<String> {
+        let certs = self.expression(certs);
+        if certs.ty != Type::Value || certs.form == Form::Owned && certs.inside.is_some() {
+            return None;
+        }
+        let end = self.try_crate();
+        Some(format!("ClientBuilder::from_settings(json!({{ \"certs\": {} }})){end}", self.json(&certs)))
+    }
+}
+
+/// The variable that a place belongs to.
+fn root(place: Node<'_>) -> Option<Node<'_>> {
+    let mut root = place;
+    while root.kind() == "subscript_expression" {
+        root = *children(root).first()?;
+    }
+    Some(root)
+}
