@@ -262,6 +262,9 @@ pub(super) struct Port {
     /// Print what the files use of the SDK, with the documented call of each path, and no Rust
     #[arg(long, conflicts_with = "check")]
     pub(super) report: bool,
+    /// Extract only the code that uses the SDK, as functions with everything else as parameters
+    #[arg(long, conflicts_with = "report")]
+    pub(super) calls: bool,
     /// Print the report as JSON
     #[arg(long, requires = "report")]
     pub(super) json: bool,

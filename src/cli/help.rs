@@ -109,7 +109,8 @@ const PORT: &str = "\
 Examples:
   wxpay port pay.php > src/main.rs
   wxpay port --check pay.php                     list what cannot be converted
-  wxpay port --report app                        list what the files of a folder use of the SDK";
+  wxpay port --report app                        list what the files of a folder use of the SDK
+  wxpay port --calls OrderController.php         extract only the code that uses the SDK";
 
 const API: &str = "\
 Examples:

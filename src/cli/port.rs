@@ -23,7 +23,7 @@ pub(super) fn run(args: &Port) -> Result<(), Failure> {
     }
     let (mut pieces, mut names) = (0, Vec::new());
     for file in &files {
-        let (name, left) = convert(file, args.check)?;
+        let (name, left) = convert(file, args)?;
         if left > 0 {
             pieces += left;
             names.push(name);
@@ -39,11 +39,16 @@ pub(super) fn run(args: &Port) -> Result<(), Failure> {
 }
 
 /// Converts a file. Returns its name, and how many pieces were not converted.
-fn convert(file: &Path, check: bool) -> Result<(String, usize), Failure> {
+fn convert(file: &Path, args: &Port) -> Result<(String, usize), Failure> {
     let Input { name, text: php, is_gbk } = read(file)?;
-    let Ported { rust, left, .. } = port::port(&php).map_err(|errors| {
+    let check = args.check;
+    let ported = if args.calls { Ported::calls(&short_name(file), &php) } else { port::port(&php) };
+    let Ported { rust, left, .. } = ported.map_err(|errors| {
         Failure::usage(errors.lines().map(|error| format!("{name}: {error}")).collect::<Vec<_>>().join("\n"))
     })?;
+    if args.calls && rust.is_empty() && left.is_empty() && !check {
+        return Err(Failure::usage(format!("the SDK does not occur in {name}")));
+    }
     if !check {
         let written = io::stdout().lock().write_all(formatted(rust).as_bytes());
         output::check(written)?;
@@ -60,4 +65,10 @@ fn convert(file: &Path, check: bool) -> Result<(String, usize), Failure> {
         }
     }
     Ok((name, lines.len()))
+}
+
+/// The name of a file in comments.
+pub(super) fn short_name(file: &Path) -> String {
+    let name = file.file_name().filter(|name| *name != "-");
+    name.map_or_else(|| "standard input".to_owned(), |name| name.to_string_lossy().into_owned())
 }

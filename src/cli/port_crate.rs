@@ -22,7 +22,11 @@ pub(super) fn run(args: &Port, folder: &Path) -> Result<(), Failure> {
     if given.is_empty() {
         return Err(Failure::usage("the folders do not contain a PHP file".to_owned()));
     }
-    let ported = port::port_files(&given).map_err(Failure::usage)?;
+    let ported = if args.calls { port::Ported::calls_files(&given) } else { port::port_files(&given) };
+    let ported = ported.map_err(Failure::usage)?;
+    if ported.modules.is_empty() {
+        return Err(Failure::usage("no file uses the SDK".to_owned()));
+    }
     let source = folder.join("src");
     let failed = |error: io::Error| Failure::local_io(format!("{} cannot be written: {error}", folder.display()));
     std::fs::create_dir_all(&source).map_err(failed)?;

@@ -1,8 +1,7 @@
 //! The files of a translation. Several files are joined into one text, so that the code of each
 //! file can use the classes, functions and types of all files.
 
-use std::collections::HashMap;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::syntax;
 
@@ -11,6 +10,17 @@ pub(super) struct Files {
     files: Vec<File>,
     /// Whether each file becomes a module of a crate.
     pub(super) is_crate: bool,
+    /// Set if the text is reduced PHP, which becomes a module of functions.
+    pub(super) extraction: Option<Extraction>,
+}
+
+/// The origin of reduced PHP.
+#[derive(Debug)]
+pub(super) struct Extraction {
+    /// The line in the source of each line.
+    pub(super) lines: Vec<usize>,
+    /// The doc comments of the functions, by their names.
+    pub(super) docs: BTreeMap<String, String>,
 }
 
 #[derive(Debug)]
@@ -26,7 +36,18 @@ struct File {
 impl Files {
     /// A single file, which becomes a complete program.
     pub(super) fn single() -> Self {
-        Files { files: vec![File::new(String::new(), "program".to_owned(), 0, 1)], is_crate: false }
+        let file = File::new(String::new(), "program".to_owned(), 0, 1);
+        Files { files: vec![file], is_crate: false, extraction: None }
+    }
+
+    /// The reduced PHP of a single file.
+    pub(super) fn extracted(extraction: Extraction) -> Self {
+        Files { extraction: Some(extraction), ..Files::single() }
+    }
+
+    /// The doc comment of a function of reduced PHP.
+    pub(super) fn doc(&self, function: &str) -> Option<&str> {
+        self.extraction.as_ref()?.docs.get(function).map(String::as_str)
     }
 
     /// Joins several files, given with their names, and returns the joined text. Fails with the
@@ -53,7 +74,11 @@ impl Files {
             }
             line = text.matches('\n').count() + 1;
         }
-        if errors.is_empty() { Ok((Files { files, is_crate: true }, text)) } else { Err(errors.join("\n")) }
+        if errors.is_empty() {
+            Ok((Files { files, is_crate: true, extraction: None }, text))
+        } else {
+            Err(errors.join("\n"))
+        }
     }
 
     pub(super) fn read_aliases(&mut self, root: tree_sitter::Node<'_>, php: &str) {
@@ -95,6 +120,9 @@ impl Files {
 
     /// Converts the line of a position in the joined text to a line of its file.
     pub(super) fn line(&self, line: usize, at: usize) -> usize {
+        if let Some(extraction) = &self.extraction {
+            return extraction.lines.get(line.saturating_sub(1)).copied().unwrap_or(1);
+        }
         let first = self.files.get(self.number(at)).map_or(1, |file| file.line);
         (line + 1).saturating_sub(first)
     }
@@ -108,7 +136,7 @@ impl File {
 
 /// An unused name for the module of a file: the file name, with the names of its folders in front
 /// if it is taken.
-fn module_name(path: &str, taken: &mut HashSet<String>) -> String {
+pub(super) fn module_name(path: &str, taken: &mut HashSet<String>) -> String {
     let path = path.strip_suffix(".php").unwrap_or(path);
     let mut parts = path.rsplit(['/', '\\']).filter(|part| !part.is_empty() && !part.starts_with('.'));
     let mut name = super::text::snake(parts.next().unwrap_or("file"));

@@ -174,6 +174,9 @@ impl<'t> Porter<'t> {
         if self.handler_of(node).is_some() {
             out.push_str(&format!("\n{}", handler::NOTE));
         }
+        if let Some(doc) = self.files.doc(&name) {
+            out.push_str(&format!("\n{doc}"));
+        }
         out.push_str(&format!(
             "\n{}fn {rust}({}) -> Result<{returns}, BoxError> {{\n{}\n}}",
             self.private(),
@@ -400,6 +403,7 @@ impl<'t> Porter<'t> {
 
     /// The program: imports, `main`, functions and helpers.
     fn assembled(&mut self, main: String, items: Vec<String>) -> String {
+        let is_program = self.files.extraction.is_none();
         let code = items.iter().fold(format!("BoxError {main}"), |code, item| code + "\n" + item);
         let (imports, helpers) = imported(&code);
         let mut out = String::new();
@@ -417,7 +421,9 @@ impl<'t> Porter<'t> {
         }
         let body = if main.is_empty() { String::new() } else { format!("{}\n", indent(&main)) };
         let end = if main.lines().last().is_some_and(ends_main) { "" } else { "    Ok(())\n" };
-        out.push_str(&format!("fn main() -> Result<(), BoxError> {{\n{body}{end}}}\n"));
+        if is_program {
+            out.push_str(&format!("fn main() -> Result<(), BoxError> {{\n{body}{end}}}\n"));
+        }
         for item in items.iter().skip(constants).map(String::as_str).chain(helpers) {
             out.push_str(&format!("\n{item}\n"));
         }

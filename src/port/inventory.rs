@@ -86,6 +86,11 @@ struct Code<'t> {
 /// its value.
 type Assignments<'t> = HashMap<(usize, &'t str), Vec<(usize, Node<'t>)>>;
 
+/// The use of the SDK that a node is, without regard to chains in variables.
+pub(super) fn direct_use(node: Node<'_>, php: &str, files: &Files) -> Option<UseKind> {
+    kind(node, 0, &Code { php, files, assignments: Assignments::new() })
+}
+
 fn kind(node: Node<'_>, scope: usize, code: &Code<'_>) -> Option<UseKind> {
     let Code { php, files, .. } = *code;
     match node.kind() {
@@ -124,7 +129,7 @@ fn kind(node: Node<'_>, scope: usize, code: &Code<'_>) -> Option<UseKind> {
 
 /// The full name of a class of the SDK, in lower case. Other packages have classes in the
 /// namespace `WeChatPay`, too.
-fn sdk_class(node: Node<'_>, php: &str, files: &Files) -> Option<String> {
+pub(super) fn sdk_class(node: Node<'_>, php: &str, files: &Files) -> Option<String> {
     let written = text(node, php);
     let lower = written.trim_start_matches('\\').to_lowercase();
     let full = match files.alias(&lower, node.start_byte()) {
@@ -259,7 +264,7 @@ fn segment(node: Node<'_>, php: &str) -> Option<String> {
 }
 
 /// A name for a value in a path.
-fn name_of(node: Node<'_>, php: &str) -> String {
+pub(super) fn name_of(node: Node<'_>, php: &str) -> String {
     let raw = text(node, php);
     let word: String = raw.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let name = word.split('_').rfind(|part| !part.is_empty()).unwrap_or("value");

@@ -25,6 +25,7 @@
 //! marks.rs        what the text of the file contains; next_key.rs arrays that lose elements
 //! value.rs        types; convert.rs conversions; text.rs spelling
 //! inventory.rs    what a file uses of the SDK
+//! extract.rs      only the code that uses the SDK, with slice.rs, carry.rs and flow.rs
 //! helpers.rs      functions that a program may need; imports.rs finds the needed ones
 //! ```
 //!
@@ -35,9 +36,12 @@ mod arithmetic;
 mod array;
 mod assign;
 mod branch;
+mod carry;
+mod carry_values;
 mod catch;
 mod chain;
 mod change;
+mod changes;
 mod class;
 mod client;
 mod constructor;
@@ -46,8 +50,10 @@ mod creation;
 mod definite;
 mod exception;
 mod expression;
+mod extract;
 mod facts;
 mod files;
+mod flow;
 mod frame;
 mod function;
 mod handler;
@@ -55,6 +61,7 @@ mod helpers;
 mod imports;
 mod inventory;
 mod keys;
+mod known;
 mod learn;
 mod left;
 mod library;
@@ -71,11 +78,13 @@ mod next_key;
 mod object;
 mod operator;
 mod own;
+mod part;
 mod promise;
 mod property;
 mod repeat;
 mod scope;
 mod signature;
+mod slice;
 mod special;
 mod statement;
 mod statics;

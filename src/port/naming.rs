@@ -92,7 +92,11 @@ impl<'t> Porter<'t> {
     /// The visibility of an item that is not public. In a crate, it is `pub(crate)`, because
     /// classes in other modules can inherit the item.
     pub(super) fn private(&self) -> &'static str {
-        if self.files.is_crate { "pub(crate) " } else { "" }
+        match (&self.files.extraction, self.files.is_crate) {
+            (Some(_), _) => "pub ",
+            (None, true) => "pub(crate) ",
+            (None, false) => "",
+        }
     }
 
     pub(super) fn visibility(&self, is_public: bool) -> &'static str {

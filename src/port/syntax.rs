@@ -190,6 +190,17 @@ pub(super) fn bare(mut node: Node<'_>) -> Node<'_> {
     node
 }
 
+/// The variable that a place is a part of.
+pub(super) fn root_of(mut node: Node<'_>) -> Node<'_> {
+    while node.kind() == "subscript_expression" || node.kind() == "parenthesized_expression" {
+        match children(node).first() {
+            Some(inner) => node = *inner,
+            None => break,
+        }
+    }
+    node
+}
+
 /// The names that `use` declares for classes, in lower case, with their positions and classes.
 pub(super) fn aliases(root: Node<'_>, php: &str) -> Vec<(usize, String, String)> {
     let mut out = Vec::new();

@@ -1,6 +1,7 @@
 //! `wxpay port`: PHP carried over into Rust.
 
 mod bc;
+mod calls;
 pub(crate) mod corpus;
 mod crates;
 mod examples;
