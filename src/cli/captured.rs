@@ -7,6 +7,9 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::failure::Failure;
+use super::output;
+use crate::clock;
+use crate::proto::verify::{MAX_CLOCK_OFFSET, TIMESTAMP};
 
 /// A captured request or response.
 pub(super) struct Captured {
@@ -26,6 +29,31 @@ pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
         return Ok(bytes);
     }
     std::fs::read(file).map_err(|error| Failure::usage(format!("{} cannot be read: {error}", file.display())))
+}
+
+/// The note for a signature that covers the body without the line break that an editor adds.
+pub(super) const WITHOUT_LINE_BREAK: &str =
+    "the signature is valid for the body without the line break at the end of the file";
+
+/// The time at which a message was signed, in seconds since 1970.
+pub(super) fn signed_at(headers: &HeaderMap) -> Option<i64> {
+    headers.get(TIMESTAMP)?.to_str().ok()?.parse().ok()
+}
+
+/// Prints a note if a message with this time is too old, or too far ahead, to be accepted.
+pub(super) fn note_age(signed_at: i64) {
+    let age = clock::now().saturating_sub(signed_at);
+    if age < -MAX_CLOCK_OFFSET {
+        output::note(&format!(
+            "the message was signed {} s ahead of this machine's clock: the receiver refuses it more than \
+             {MAX_CLOCK_OFFSET} s before its time",
+            age.saturating_neg()
+        ));
+    } else if age > MAX_CLOCK_OFFSET {
+        output::note(&format!(
+            "the message is {age} s old: a receiver refuses it more than {MAX_CLOCK_OFFSET} s after that time"
+        ));
+    }
 }
 
 impl Captured {

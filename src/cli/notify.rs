@@ -1,10 +1,9 @@
 //! `wxpay notify`: verifies or decrypts a captured notification.
 
-use http::HeaderMap;
 use serde_json::{Value, json};
 
 use super::args::{ConfigArgs, Notify, NotifyCommand};
-use super::captured::{Captured, read};
+use super::captured::{Captured, WITHOUT_LINE_BREAK, note_age, read, signed_at};
 use super::failure::Failure;
 use super::output;
 use super::settings::{self, Settings};
@@ -12,7 +11,6 @@ use crate::client::Client;
 use crate::clock;
 use crate::error::{Error, ErrorKind};
 use crate::notify;
-use crate::proto::verify::{MAX_CLOCK_OFFSET, TIMESTAMP};
 
 pub(super) fn run(config: &ConfigArgs, arguments: &Notify) -> Result<(), Failure> {
     let client = settings::client_builder(config, Settings::default())?.build()?;
@@ -62,29 +60,13 @@ fn verify(client: &Client, request: &[u8]) -> Result<Value, Failure> {
     if let Some(shorter) = captured.body_without_line_break().filter(|_| is_refused) {
         let without = verify(shorter);
         if without.is_ok() {
-            output::note("the signature is valid for the body without the line break at the end of the file");
+            output::note(WITHOUT_LINE_BREAK);
             verified = without;
         }
     }
     let notification = verified?;
-    let age = clock::now().saturating_sub(signed_at.unwrap_or_default());
-    if age < -MAX_CLOCK_OFFSET {
-        output::note(&format!(
-            "the signature is valid, and {} s ahead of this machine's clock: a server that receives this request now must \
-             refuse it",
-            age.saturating_neg()
-        ));
-    } else if age > MAX_CLOCK_OFFSET {
-        output::note(&format!(
-            "the signature is valid, and {age} s old: a server that receives this request now must refuse it"
-        ));
-    }
+    note_age(signed_at.unwrap_or_default());
     Ok(readable(&notification))
-}
-
-/// The time at which a message was signed, in seconds since 1970.
-pub(super) fn signed_at(headers: &HeaderMap) -> Option<i64> {
-    headers.get(TIMESTAMP)?.to_str().ok()?.parse().ok()
 }
 
 /// The notification with its resource in plain text.

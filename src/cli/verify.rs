@@ -8,9 +8,8 @@ use http::HeaderValue;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 
 use super::args::{ConfigArgs, Verify, VerifyCommand};
-use super::captured::{Captured, read};
+use super::captured::{Captured, WITHOUT_LINE_BREAK, note_age, read, signed_at};
 use super::failure::Failure;
-use super::notify::signed_at;
 use super::settings::{self, Settings};
 use super::{output, sign, translate};
 use crate::client::Client;
@@ -21,7 +20,7 @@ use crate::pipeline::send::Promise;
 use crate::proto::base_uri::BaseUri;
 use crate::proto::signing_mistakes::{self, SignedParts};
 use crate::proto::signing_string::{self, Authorization};
-use crate::proto::verify::{self, MAX_CLOCK_OFFSET, Signed};
+use crate::proto::verify::{self, Signed};
 
 /// The valid lengths of a signature, in bytes: from keys of 2048 bits, the length of all keys of
 /// WeChat Pay, to keys of 4096 bits.
@@ -71,7 +70,7 @@ fn request(settings: &Settings, file: &[u8]) -> Result<String, Failure> {
     let is_valid = key.verify(&message(body), &signature);
     if is_valid || shorter.is_some_and(|body| key.verify(&message(body), &signature)) {
         if !is_valid {
-            output::note("the signature is valid for the body without the line break at the end of the file");
+            output::note(WITHOUT_LINE_BREAK);
         }
         note_age(fields.timestamp);
         return Ok("the signature is valid: it was made with the merchant's private key".to_owned());
@@ -160,7 +159,7 @@ fn response(client: &Client, file: &[u8]) -> Result<String, Failure> {
         signed(&captured, body, signed_at).is_ok_and(|signed| key.verify(&signed.message, &signed.signature))
     };
     if captured.body_without_line_break().is_some_and(is_valid) {
-        output::note("the signature is valid for the body without the line break at the end of the file");
+        output::note(WITHOUT_LINE_BREAK);
         note_age(signed_at);
         return Ok(valid());
     }
@@ -240,22 +239,6 @@ fn decode(signature: &str) -> Result<Vec<u8>, Failure> {
         signature.len(),
         SIGNATURE_LENGTHS.start()
     )))
-}
-
-/// Prints a note if a message with this time is too old, or too far ahead, to be accepted.
-fn note_age(signed_at: i64) {
-    let age = clock::now().saturating_sub(signed_at);
-    if age < -MAX_CLOCK_OFFSET {
-        output::note(&format!(
-            "the message was signed {} s ahead of this machine's clock: the receiver refuses it more than \
-             {MAX_CLOCK_OFFSET} s before its time",
-            age.saturating_neg()
-        ));
-    } else if age > MAX_CLOCK_OFFSET {
-        output::note(&format!(
-            "the message is {age} s old: a receiver refuses it more than {MAX_CLOCK_OFFSET} s after that time"
-        ));
-    }
 }
 
 fn invalid(reason: impl std::fmt::Display) -> Failure {

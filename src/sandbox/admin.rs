@@ -16,7 +16,7 @@ use percent_encoding::percent_decode_str;
 use qrcode::render::svg;
 use serde_json::{Value, json};
 
-use super::admin_actions::{self, CALLS};
+use super::admin_actions;
 use super::admin_call::owner;
 use super::api_orders::code_url;
 use super::command_text::body_file;
@@ -130,7 +130,7 @@ pub(super) fn respond(state: &mut State, request: &Request<Bytes>, base_uri: &st
     match *request.method() {
         Method::GET => get(state, request.uri().path(), request.uri().query().unwrap_or_default(), base_uri),
         Method::POST => post(state, request, now),
-        _ => AdminResponse::error(StatusCode::NOT_FOUND, CALLS),
+        _ => AdminResponse::error(StatusCode::NOT_FOUND, &admin_actions::calls()),
     }
 }
 
@@ -149,7 +149,7 @@ fn get(state: &State, path: &str, query: &str, base_uri: &str) -> AdminResponse 
         Some(("show", table)) => admin_detail::show(state, table, query, base_uri).map(AdminResponse::json),
         Some(("body", number)) => request_body(state, number).map(AdminResponse::Other),
         Some(("qr", name)) => qr_code(&state.ledger, name.trim_end_matches(".svg"), query).map(AdminResponse::Other),
-        _ => return AdminResponse::error(StatusCode::NOT_FOUND, CALLS),
+        _ => return AdminResponse::error(StatusCode::NOT_FOUND, &admin_actions::calls()),
     };
     found.unwrap_or_else(|| AdminResponse::error(StatusCode::NOT_FOUND, "the record does not exist"))
 }
@@ -164,7 +164,7 @@ fn post(state: &mut State, request: &Request<Bytes>, now: i64) -> AdminResponse 
     match admin_actions::run(state, call, &fields, now) {
         Some(Ok(body)) => AdminResponse::json(body),
         Some(Err(failure)) => AdminResponse::error(StatusCode::BAD_REQUEST, failure.message()),
-        None => AdminResponse::error(StatusCode::NOT_FOUND, CALLS),
+        None => AdminResponse::error(StatusCode::NOT_FOUND, &admin_actions::calls()),
     }
 }
 

@@ -14,8 +14,14 @@ use super::{admin_states, api_refunds, stub, trigger};
 use crate::crypto::random;
 use crate::error::Error;
 
-/// The control calls, for an unknown one.
-pub(super) const CALLS: &str = "GET / state list/{table} show/{table} body/{number} qr/{out_trade_no}, POST pay refund confirm expire fail-payment fail-transfer hold end-refund end-profit-sharing limit replay probe notify trigger card fault clear-faults stub remove-stub bills, all under /sandbox/";
+/// The list of the control calls, for an unknown one.
+pub(super) fn calls() -> String {
+    let actions: Vec<&str> = ACTIONS.iter().map(|(name, _)| *name).collect();
+    format!(
+        "GET / state list/{{table}} show/{{table}} body/{{number}} qr/{{out_trade_no}}, POST {}, all under /sandbox/",
+        actions.join(" ")
+    )
+}
 
 type Action = fn(&mut State, &Value, i64) -> Result<Done, Error>;
 

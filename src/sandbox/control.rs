@@ -68,7 +68,7 @@ impl Sandbox {
         let call = call.to_owned();
         self.inner.transact_async(move |state| {
             let unknown =
-                || Error::options(format!("{call:?} is not a control call of the sandbox: {}", admin_actions::CALLS));
+                || Error::options(format!("{call:?} is not a control call of the sandbox: {}", admin_actions::calls()));
             admin_actions::run(state, &call, &checked?, now()).unwrap_or_else(|| Err(unknown()))
         })
     }

@@ -40,7 +40,7 @@ const NOT_TRANSLATED: &[(&str, &[&str])] = &[
         &[
             "missing field `",
             "src/pipeline/trace.rs",
-            "GET / state list/{table} show/{table} body/{number} qr/{out_trade_no}, POST pay refund confirm expire fail-payment fail-transfer hold end-refund end-profit-sharing limit replay probe notify trigger card fault clear-faults stub remove-stub bills, all under /sandbox/",
+            "GET / state list/{table} show/{table} body/{number} qr/{out_trade_no}, POST {}, all under /sandbox/",
             "src/pipeline/metrics.rs",
             "a synchronous call blocks a thread of a tokio runtime, and its other tasks wait: await the method that ends with _async, or make the call in tokio::task::spawn_blocking",
             "src/transport/verbose.rs",
