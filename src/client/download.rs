@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::options::Options;
 use crate::pipeline::response::Response;
 use crate::pipeline::send::Promise;
+use crate::proto::excerpt;
 use crate::proto::json_depth;
 use crate::proto::template::path_for_messages;
 use crate::transport::sink::FileCheck;
@@ -127,8 +128,9 @@ impl Download {
         let (url, kind, expected) = (field("download_url")?, field("hash_type")?, field("hash_value")?);
         let algorithm = Algorithm::from_name(kind).ok_or_else(|| {
             Error::options(format!(
-                "the hash_type of the response is {kind:?}, and only SHA1 and SHA256 can be checked: call the URL with the \
-                 option \"sink\" instead"
+                "the hash_type of the response is {}, and only SHA1 and SHA256 can be checked: call the URL with the \
+                 option \"sink\" instead",
+                excerpt::name(kind)
             ))
         })?;
         let digest = FileDigest::new(algorithm, expected);

@@ -49,13 +49,25 @@ fn names(path: &str) -> Vec<&str> {
     path.split('.').map(|name| name.strip_suffix("[]").unwrap_or(name)).collect()
 }
 
+/// A path in quotes, for a message. A text that is not a path may be the value that was to be
+/// encrypted.
+fn shown(path: &str) -> String {
+    let is_name = |name: &&str| {
+        name.len() < 40
+            && name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+    };
+    if names(path).iter().all(is_name) { format!("{path:?}") } else { "***".to_owned() }
+}
+
 /// Fails if a path does not lead to a field, because with a misspelled path, the field would be
 /// sent unencrypted.
 fn replace(json: &mut Value, path: &str, change: &mut impl FnMut(&str) -> Result<String, Error>) -> Result<(), Error> {
     match walk(json, path, &names(path), change)? {
         0 => Err(Error::options(format!(
-            "the sensitive field {path:?} is not in the JSON: correct its path, or remove it; encrypt a value elsewhere, such \
-             as in the query, with Client::encrypt"
+            "the sensitive field {} is not in the JSON: correct its path, or remove it; encrypt a value elsewhere, such \
+             as in the query, with Client::encrypt",
+            shown(path)
         ))),
         _ => Ok(()),
     }
@@ -81,10 +93,12 @@ fn walk(
         (Value::String(text), []) if text.is_empty() => Ok(1),
         (Value::String(text), []) => {
             *text = change(text)
-                .map_err(|error| Error::options(format!("the sensitive field {path:?}: {}", error.message())))?;
+                .map_err(|error| Error::options(format!("the sensitive field {}: {}", shown(path), error.message())))?;
             Ok(1)
         }
-        (_, []) => Err(Error::options(format!("the sensitive field {path:?} is not text: only text can be encrypted"))),
+        (_, []) => {
+            Err(Error::options(format!("the sensitive field {} is not text: only text can be encrypted", shown(path))))
+        }
         (_, [..]) => Ok(0),
     }
 }

@@ -53,7 +53,7 @@ use crate::pipeline::platform_keys::{PlatformKeyVerifier, PlatformKeys};
 use crate::pipeline::send::Promise;
 use crate::pipeline::trace;
 use crate::pipeline::verify::Verifier;
-use crate::proto::{json_decode, verify};
+use crate::proto::{excerpt, json_decode, verify};
 use crate::store::ReplayMemory;
 pub use crate::store::ReplayStore;
 use crate::transport::runtime;
@@ -246,7 +246,8 @@ impl VerifierInner {
         let algorithm = field("algorithm")?;
         if algorithm != ALGORITHM {
             return Err(decode_error(format!(
-                "the notification's resource is encrypted with {algorithm:?}: APIv3 uses {ALGORITHM}"
+                "the notification's resource is encrypted with {}: APIv3 uses {ALGORITHM}",
+                excerpt::name(algorithm)
             )));
         }
         let associated_data = encrypted.get("associated_data").and_then(Value::as_str).unwrap_or_default();

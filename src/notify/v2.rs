@@ -37,6 +37,7 @@ use crate::crypto::secret::Secret;
 use crate::crypto::{Apiv3Key, aes_ecb, hash};
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::trace;
+use crate::proto::excerpt;
 use crate::proto::v2::{Apiv2Credential, Fields};
 use crate::proto::xml;
 
@@ -160,7 +161,8 @@ impl NotificationVerifier {
         let algorithm = text("event_algorithm").unwrap_or_default();
         if algorithm != ALGORITHM {
             return Err(decode_error(format!(
-                "the event is encrypted with {algorithm:?}: WeChat Pay uses {ALGORITHM}"
+                "the event is encrypted with {}: WeChat Pay uses {ALGORITHM}",
+                excerpt::name(algorithm)
             )));
         }
         let key = apiv3_key.as_ref().ok_or_else(|| {

@@ -5,10 +5,9 @@
 
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
-use quick_xml::{Reader, XmlVersion};
+use quick_xml::{Error, Reader, XmlVersion};
 use serde_json::{Map, Value};
 
-use super::excerpt::excerpt;
 use super::php_scalar::scalar_text;
 
 /// The element name of list members, and of fields whose name is not a valid element name.
@@ -94,7 +93,7 @@ impl OpenElement {
             return Ok(Value::String(self.text));
         }
         if !self.text.trim().is_empty() {
-            return Err(format!("the element {:?} contains both text and elements", excerpt(&self.name)));
+            return Err(format!("the element {} contains both text and elements", shown_element(&self.name)));
         }
         Ok(Value::Object(self.members))
     }
@@ -134,14 +133,20 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     let (mut root, mut elements) = (None, 0);
     loop {
         let event = reader.read_event().map_err(|error| {
-            format!("it is malformed at byte {}: {}", reader.error_position(), excerpt(&error.to_string()))
+            let reason = match error {
+                Error::Syntax(error) => error.to_string(),
+                // The text of any other error contains names, which may be values.
+                Error::IllFormed(_) => "the tags do not match".to_owned(),
+                _ => "it is not well formed".to_owned(),
+            };
+            format!("it is malformed at byte {}: {reason}", reader.error_position())
         })?;
         match event {
             Event::Start(_) | Event::Empty(_) if root.is_some() => return Err("it has two root elements".to_owned()),
             Event::Start(tag) | Event::Empty(tag) if open.len() >= MAX_DEPTH => {
                 return Err(format!(
-                    "it is nested deeper than {MAX_DEPTH} elements, at {:?}",
-                    excerpt(&String::from_utf8_lossy(tag.name().as_ref()))
+                    "it is nested deeper than {MAX_DEPTH} elements, at {}",
+                    shown_element(&String::from_utf8_lossy(tag.name().as_ref()))
                 ));
             }
             Event::Start(tag) => {
@@ -198,7 +203,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Map<String, Value>, String> {
         }
     }
     if let Some(element) = open.last() {
-        return Err(format!("it is truncated inside the element {:?}", excerpt(&element.name)));
+        return Err(format!("it is truncated inside the element {}", shown_element(&element.name)));
     }
     match root.ok_or("it has no element")? {
         Value::Object(fields) => Ok(fields),
@@ -211,6 +216,13 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Map<String, Value>, String> {
 /// A name for a message. A text that is not like the name of an entity may be a value.
 fn shown(name: &str) -> &str {
     if name.len() <= 10 && name.bytes().all(|byte| byte.is_ascii_alphabetic()) { name } else { "***" }
+}
+
+/// The name of an element in quotes, for a message. A text that is not like the names that WeChat
+/// Pay uses may be a value with an unescaped `<`.
+fn shown_element(name: &str) -> String {
+    let is_known_form = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if name.len() <= 40 && name.bytes().all(is_known_form) { format!("{name:?}") } else { "***".to_owned() }
 }
 
 /// Starts an element.
@@ -356,6 +368,8 @@ mod tests {
             ("<xml>text<a/></xml>", "both text and elements"),
             ("<!-- only -->", "no element"),
             ("</xml>", "malformed"),
+            ("<xml><张三>", "inside the element ***"),
+            ("<xml><a>x</张三>", "malformed at byte 9: the tags do not match"),
         ] {
             let message = read(xml.as_bytes()).expect_err(expected);
             assert!(message.len() < 1000, "{expected}: {} bytes of message", message.len());

@@ -157,14 +157,28 @@ impl Expectation {
         self.matchers.iter().find_map(|matcher| matcher(request, &self.template))
     }
 
+    /// The endpoint, the conditions and the number of requests, for the message of a failure.
+    fn description(&self) -> String {
+        let mut text = format!("{} {}", self.method, self.shown);
+        for (at, condition) in self.conditions.iter().enumerate() {
+            text += if at == 0 { " with " } else { " and " };
+            text += condition;
+        }
+        text + &match (self.min, self.max) {
+            (min, max) if min == max => format!(": expected {min} requests"),
+            (0, max) => format!(": expected at most {max} requests"),
+            (min, _) => format!(": expected at least {min} requests"),
+        }
+    }
+
     /// The message of the panic; `None` if the expectation is met.
     fn failure(&self) -> Option<String> {
         if let Some(mistake) = &self.mistake {
-            return Some(format!("{self:?}: {mistake}"));
+            return Some(format!("{}: {mistake}", self.description()));
         }
         let oldest = self.inner.read(|state| state.requests.calls().next().map(|call| call.number));
         if oldest.is_some_and(|oldest| oldest > self.before + 1) {
-            return Some(format!("{self:?}: the sandbox has received more requests than its log keeps"));
+            return Some(format!("{}: the sandbox has received more requests than its log keeps", self.description()));
         }
         let (mut count, mut others) = (0, Vec::new());
         for request in self.received() {
@@ -176,7 +190,7 @@ impl Expectation {
         if (self.min..=self.max).contains(&count) {
             return None;
         }
-        let mut message = format!("{self:?}, and {count} matched");
+        let mut message = format!("{}, and {count} matched", self.description());
         if !others.is_empty() {
             message += &format!("; {} other requests to it did not: {}", others.len(), others.join("; "));
         }
@@ -199,17 +213,16 @@ fn difference(expected: &Value, found: &Value, at: &str) -> Option<String> {
     }
 }
 
+/// Omits the values of the conditions. The message of a failure contains them.
 impl fmt::Debug for Expectation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method, self.shown)?;
-        for (at, condition) in self.conditions.iter().enumerate() {
-            write!(f, "{} {condition}", if at == 0 { " with" } else { " and" })?;
-        }
-        match (self.min, self.max) {
-            (min, max) if min == max => write!(f, ": expected {min} requests"),
-            (0, max) => write!(f, ": expected at most {max} requests"),
-            (min, _) => write!(f, ": expected at least {min} requests"),
-        }
+        f.debug_struct("Expectation")
+            .field("method", &self.method)
+            .field("template", &self.shown)
+            .field("conditions", &self.conditions.len())
+            .field("min", &self.min)
+            .field("max", &self.max)
+            .finish_non_exhaustive()
     }
 }
 

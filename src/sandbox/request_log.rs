@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind};
 use crate::proto::json_decode;
 
 use super::mentioned::Mentioned;
-use crate::catalog::Call;
+use super::query_fields::parameters;
+use crate::catalog::{Call, Catalog};
+use crate::pipeline::attributes::{CallPath, Target};
 
 /// The maximum number of requests that are kept.
 const MAX_REQUESTS: usize = 20_000;
@@ -71,9 +72,7 @@ impl Received {
     /// Returns a parameter of the query, decoded.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<String> {
-        let pairs = self.target.split_once('?')?.1.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        let decoded = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
-        pairs.into_iter().find(|(key, _)| decoded(key) == name).map(|(_, value)| decoded(value))
+        parameters(self.target.split_once('?')?.1).find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
     /// Deserializes the JSON body into `T`.
@@ -98,11 +97,14 @@ impl Received {
     }
 }
 
+/// Omits the values of path, query and headers, and the body.
 impl fmt::Debug for Received {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = CallPath { text: self.path(), is_run_time_text: true };
+        let template = || Catalog::builtin().find(&self.method, self.path())?.template();
         f.debug_struct("Received")
             .field("method", &self.method)
-            .field("target", &self.target)
+            .field("path", &format_args!("{}", Target(path.label(template))))
             .field("body", &format_args!("{} bytes", self.body.len()))
             .field("status", &self.status)
             .finish_non_exhaustive()

@@ -9,8 +9,8 @@ use super::ledger_records::{Order as OrderRecord, Refund as RefundRecord};
 use crate::error::{Error, ErrorKind};
 use crate::proto::json_decode;
 
-/// An order in a sandbox.
-#[derive(Clone, Debug)]
+/// An order in a sandbox. `Debug` omits the request, which may contain personal values.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Order {
     /// The merchant's order number.
@@ -64,8 +64,8 @@ pub struct SentNotification {
     pub attempts: Vec<Attempt>,
 }
 
-/// An attempt to deliver a notification.
-#[derive(Clone, Debug)]
+/// An attempt to deliver a notification. `Debug` shows the length of the response.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Attempt {
     /// The status of the response; `None` if there was none.
@@ -83,6 +83,27 @@ impl SentNotification {
         json_decode::from_value(&self.resource).map_err(|reason| {
             Error::new(ErrorKind::Decode, format!("the resource does not match the expected type: {reason}"))
         })
+    }
+}
+
+impl std::fmt::Debug for Order {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Order")
+            .field("out_trade_no", &self.out_trade_no)
+            .field("transaction_id", &self.transaction_id)
+            .field("state", &self.state)
+            .field("total", &self.total)
+            .field("refunded", &self.refunded)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Attempt")
+            .field("status", &self.status)
+            .field("response", &format_args!("{} bytes", self.response.len()))
+            .finish()
     }
 }
 

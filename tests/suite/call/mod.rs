@@ -35,6 +35,8 @@ mod response_hints;
 mod retry;
 mod round_trips;
 mod runtimes;
+mod secret_flows;
+mod secret_forms;
 mod secret_positions;
 mod secrets;
 mod sensitive_fields;
