@@ -155,7 +155,11 @@ pub(super) fn exact_text(number: f64, mark: &str) -> String {
     if number == 0.0 {
         return if number.is_sign_negative() { "-0" } else { "0" }.to_owned();
     }
-    decimal(&format!("{number:e}"), 17, mark)
+    let shortest = format!("{number:e}");
+    // Of two shortest texts that are equally near, PHP takes the even one.
+    let places = shortest.bytes().take_while(|byte| *byte != b'e').filter(u8::is_ascii_digit).count() - 1;
+    let even = format!("{number:.places$e}");
+    decimal(if even.parse() == Ok(number) { &even } else { &shortest }, 17, mark)
 }
 
 /// Writes the digits of a number in scientific notation as PHP does: with an exponent only if the

@@ -158,7 +158,11 @@ impl<'t> Porter<'t> {
                 ("+=" | "-=" | "*=", Type::Int) if matches!(value.ty, Type::Int | Type::Status) => {
                     let operator = operator.trim_end_matches('=').to_owned();
                     let sum = self.calculated(node, &place, &value, &operator);
-                    return format!("{} = {};", place.code, sum.code);
+                    return match name {
+                        // The result may not fit into 64 bits.
+                        Some(name) if sum.ty != Type::Int => self.loosened(node, name),
+                        _ => format!("{} = {};", place.code, sum.code),
+                    };
                 }
                 ("+=" | "-=" | "*=", Type::Float) if matches!(value.ty, Type::Int | Type::Status | Type::Float) => {
                     return format!("{} {operator} {};", place.code, self.float(&value));

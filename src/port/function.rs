@@ -290,7 +290,8 @@ impl<'t> Porter<'t> {
                 None
             }
             (Some(e), Some(ty)) if e.ty != ty && flow.declared && self.coerced(e, &ty).is_some() => {
-                self.coerced(e, &ty).map(|e| e.owned())
+                let coerced = self.coerced(e, &ty);
+                coerced.map(|e| self.owned_as(&e, &ty).unwrap_or_else(|| e.owned()))
             }
             (Some(e), Some(ty)) if e.ty == ty => Some(match value {
                 Some(value) => self.take(e, super::syntax::bare(value), node.end_byte()),

@@ -19,3 +19,8 @@ function b(bool $b) {
 }
 echo b(0), b('0'), b('a'), b(0.0), b(1);
 echo "\n";
+function code(): string
+{
+    return 5;
+}
+echo json_encode(code());
