@@ -63,7 +63,8 @@ impl Files {
                     continue;
                 }
             };
-            files.push(File::new(name.clone(), module_name(name, &mut taken), text.len(), line));
+            let start = text.len();
+            files.push(File::new(name.clone(), module_name(name, &mut taken), start, line));
             text.push_str(php);
             if !php.ends_with('\n') {
                 text.push('\n');
@@ -72,7 +73,7 @@ impl Files {
             if !matches!(last, Some("text_interpolation" | "php_end_tag" | "text")) {
                 text.push_str("?>\n");
             }
-            line = text.matches('\n').count() + 1;
+            line += text.get(start..).unwrap_or_default().matches('\n').count();
         }
         if errors.is_empty() {
             Ok((Files { files, is_crate: true, extraction: None }, text))

@@ -48,7 +48,9 @@ impl<'t> Porter<'t> {
     }
 
     pub(super) fn in_namespace(&self, written: &str, at: usize) -> String {
-        let namespace = self.namespaces.iter().rev().find(|(start, _)| *start <= at).map(|(_, name)| name.as_str());
+        // The namespaces are in the order of their positions.
+        let before = self.namespaces.partition_point(|(start, _)| *start <= at);
+        let namespace = self.namespaces.get(..before).and_then(<[_]>::last).map(|(_, name)| name.as_str());
         match namespace {
             Some(namespace) if !namespace.is_empty() => format!("{namespace}\\{written}"),
             _ => written.to_owned(),
