@@ -1,5 +1,7 @@
 //! Converts assignments: declarations of variables, and changes to variables and their elements.
 
+use std::rc::Rc;
+
 use tree_sitter::Node;
 
 use super::Porter;
@@ -66,6 +68,8 @@ impl<'t> Porter<'t> {
         if matches!(e.ty, Type::MediaStream | Type::MediaHeaders) {
             return format!("{};", self.note_left(node, "give the upload itself to the call, as its options"));
         }
+        let source = self.place_source(name);
+        self.linked(Some(Rc::clone(&source)), &e);
         let at = left.start_byte();
         let depth = self.frame().block_depth(name);
         let here = self.frame().blocks.len();
@@ -95,6 +99,13 @@ impl<'t> Porter<'t> {
                 None => self.loosened(node, name),
             };
         }
+        let mut right = right;
+        let optional = self.or_missing(e.ty.clone(), &source);
+        let e = if optional == e.ty {
+            e
+        } else {
+            Expr::new(format!("Some({})", self.owned_value(&e, right.take())), optional)
+        };
         let origin = e.origin.clone();
         let objects = matches!(&e.ty, Type::Object(of) if self.known.is_mutable(of));
         let is_object = self.is_json_object(name, right);
@@ -139,7 +150,18 @@ impl<'t> Porter<'t> {
             let mark = if mutable { "mut " } else { "" };
             self.frame().vars.insert(
                 name.to_owned(),
-                Var { rust: rust.clone(), ty, form, literal, origin, block, loops, mutable, is_object },
+                Var {
+                    rust: rust.clone(),
+                    ty,
+                    form,
+                    literal,
+                    origin,
+                    source: Some(source),
+                    block,
+                    loops,
+                    mutable,
+                    is_object,
+                },
             );
             let named = if e.ty == Type::Int { ": i64" } else { "" };
             return format!("let {mark}{rust}{named} = {value};");
@@ -152,6 +174,7 @@ impl<'t> Porter<'t> {
             Type::Int | Type::Status => Some("0"),
             Type::Float => Some("0.0"),
             Type::Bool => Some("false"),
+            Type::Option(_) => Some("None"),
             _ => None,
         };
         let code = match default {
@@ -166,7 +189,14 @@ impl<'t> Porter<'t> {
         self.frame().hoisted.push((depth, code));
         self.frame().vars.insert(
             name.to_owned(),
-            Var { literal, block: depth, mutable: true, is_object, ..Var::place(rust.clone(), ty) },
+            Var {
+                literal,
+                source: Some(source),
+                block: depth,
+                mutable: true,
+                is_object,
+                ..Var::place(rust.clone(), ty)
+            },
         );
         format!("{rust} = {value};")
     }

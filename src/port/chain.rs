@@ -180,6 +180,7 @@ impl<'t> Porter<'t> {
                     let known = super::syntax::variable(at, self.php).and_then(|name| self.frame().vars.get(name));
                     let open = known.is_some_and(|var| var.ty == Type::Value && var.origin.is_some());
                     let ty = self.variable_type(at);
+                    let ty = ty.map(required);
                     return matches!(ty, Some(Type::Client | Type::Chain)) || (begins && open);
                 }
                 _ => break,
@@ -197,9 +198,12 @@ impl<'t> Porter<'t> {
     /// something that returns a client or of which only its uses tell what it returns.
     fn gives_client(&mut self, node: Node<'t>) -> bool {
         match node.kind() {
-            "scoped_call_expression" | "function_call_expression" | "member_call_expression" => {
+            "scoped_call_expression"
+            | "function_call_expression"
+            | "member_call_expression"
+            | "scoped_property_access_expression" => {
                 let e = self.dry_run(|porter| porter.expression(node));
-                match e.ty {
+                match required(e.ty) {
                     Type::Client | Type::Chain => true,
                     Type::Value => e.origin.is_some(),
                     _ => false,
@@ -207,6 +211,12 @@ impl<'t> Porter<'t> {
             }
             _ => false,
         }
+    }
+
+    /// Whether an expression is a client, which may be null.
+    pub(super) fn is_client(&mut self, node: Node<'t>) -> bool {
+        let ty = self.variable_type(node).map(required);
+        ty == Some(Type::Client) || (ty.is_none() && self.gives_client(node))
     }
 
     /// The steps from a client to the end of a chain.
@@ -245,6 +255,7 @@ impl<'t> Porter<'t> {
         }
         steps.reverse();
         let root = self.expression(at);
+        let root = self.unwrapped(root, at);
         if root.ty == Type::Value && self.imply(&root, &Type::Client) {
             return Err("a client whose type is not known yet".to_owned());
         }
@@ -305,6 +316,14 @@ impl<'t> Porter<'t> {
         }
         let chain = Expr::new(code, Type::Chain).bond(Bond::Tight);
         Ok(if indexed { chain.form(Form::Place) } else { chain })
+    }
+}
+
+/// The type of a value that is not null.
+fn required(ty: Type) -> Type {
+    match ty {
+        Type::Option(of) => *of,
+        ty => ty,
     }
 }
 

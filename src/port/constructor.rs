@@ -151,7 +151,10 @@ impl<'t> Porter<'t> {
                         // It is assigned in each branch that comes here.
                         _ if var.ty == Type::Option(Box::new(ty.clone())) => {
                             let end = self.try_any();
-                            format!("{}.ok_or(\"$this->{} has no value\"){end}", var.rust, property.name)
+                            format!(
+                                "{}.ok_or_else(|| php::error(\"$this->{} has no value\")){end}",
+                                var.rust, property.name
+                            )
                         }
                         Type::Option(of) if **of == var.ty => {
                             format!("Some({})", if moves { var.rust } else { read.owned() })

@@ -153,6 +153,7 @@ impl<'t> Porter<'t> {
 
     /// A `bool` by PHP's rules of truth, with parentheses if it binds less tightly than `bond`.
     pub(super) fn truth(&mut self, e: &Expr, bond: Bond) -> String {
+        self.tested(e);
         match &e.ty {
             Type::Bool => e.within(bond),
             Type::Null => "false".to_owned(),

@@ -1,5 +1,7 @@
 //! Converts expressions, by their kind.
 
+use std::rc::Rc;
+
 use tree_sitter::Node;
 
 use super::Porter;
@@ -107,9 +109,10 @@ impl<'t> Porter<'t> {
     /// object is not unwrapped.
     pub(super) fn asked(&mut self, node: Node<'t>) -> Expr {
         let name = super::syntax::variable(bare(node), self.php);
-        match name.and_then(|name| self.frame().vars.get(name)) {
+        match name.and_then(|name| self.frame().vars.get(name).cloned()) {
             Some(var) if matches!(var.ty, Type::Option(_)) => {
-                Expr::place(var.rust.clone(), var.ty.clone()).form(var.form)
+                let source = name.map(|name| self.place_source(name));
+                Expr::place(var.rust, var.ty).form(var.form).source(source)
             }
             _ if bare(node).kind() == "scoped_property_access_expression" => self.static_property(bare(node), true),
             _ => self.expression(node),
@@ -137,17 +140,19 @@ impl<'t> Porter<'t> {
             }
             let small = var.ty == Type::Int && self.frame().is_counter(name);
             let read = Expr::place(var.rust.clone(), var.ty.clone()).form(var.form).small(small);
-            let read = read.origin(var.origin.clone());
+            let source = self.place_source(name);
+            let read = read.origin(var.origin.clone()).source(Some(Rc::clone(&source)));
             return match var.ty {
                 // A variable that a `try` may have left without a value.
-                Type::Option(of) if !of.is_copy() && var.form == Form::Place => {
+                Type::Option(of) if !of.is_copy() => {
                     let end = self.try_any();
                     let shown = match super::lower::property(name) {
                         Some(property) => format!("$this->{property}"),
                         None => format!("${name}"),
                     };
-                    let code = format!("{}.as_ref().ok_or(\"{shown} has no value\"){end}", var.rust);
-                    Expr::new(code, *of).form(Form::Ref)
+                    let code =
+                        format!("{}.as_ref().ok_or_else(|| php::error(\"{shown} has no value\")){end}", var.rust);
+                    Expr::new(code, *of).form(Form::Ref).source(Some(source))
                 }
                 _ => read,
             };
@@ -240,7 +245,10 @@ impl<'t> Porter<'t> {
         if ty == "object" && inner.kind() == "array_creation_expression" && children(inner).is_empty() {
             return Expr { inside: Some("{}".to_owned()), ..Expr::new("json!({})", Type::Value) };
         }
-        let e = self.expression(value);
+        let e = if matches!(ty.as_str(), "bool" | "boolean") { self.asked(value) } else { self.expression(value) };
+        if matches!(ty.as_str(), "bool" | "boolean") && e.ty.is_object() {
+            return Expr::new(self.truth(&e, Bond::Tight), Type::Bool);
+        }
         if e.ty.is_object() && !matches!(e.ty, Type::Error | Type::BoxError) {
             return self.left(node, "this object has no such value");
         }
@@ -320,6 +328,11 @@ impl<'t> Porter<'t> {
                         _ => self.expression(*argument),
                     };
                     self.imply(&e, ty);
+                    if matches!(ty, Type::Option(_)) {
+                        // The function may test it.
+                        self.tested(&e);
+                    }
+                    let e = if matches!(ty, Type::Option(_)) { e } else { self.unwrapped(e, *argument) };
                     let name = super::syntax::variable(*argument, self.php).unwrap_or_default();
                     let e = if detach && super::lower::property(name).is_some() && !e.ty.is_copy() {
                         Expr { code: self.take(&e, *argument, argument.end_byte()), form: Form::Owned, ..e }
@@ -357,6 +370,7 @@ impl<'t> Porter<'t> {
         }
         let end = self.try_any();
         Expr::new(format!("{rust}({}){end}", passed.join(", ")), signature.returns.clone())
+            .source(signature.source.clone())
     }
 
     fn constant(&mut self, node: Node<'t>) -> Expr {

@@ -1,7 +1,7 @@
 //! What is known of the classes and stubs of a file. Each translation of the file uses what the one
 //! before found, until nothing new is found.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use super::value::Type;
@@ -19,6 +19,10 @@ pub(super) struct Facts {
     /// The classes that use a parent in another file.
     pub(super) parents: BTreeSet<Rc<str>>,
     pub(super) stubs: BTreeMap<String, Stub>,
+    /// The places and stubs whose values are tested for null.
+    pub(super) tested: BTreeSet<Rc<str>>,
+    /// Pairs of places and stubs of which one gets the values of the other.
+    pub(super) links: BTreeSet<(Rc<str>, Rc<str>)>,
 }
 
 impl Facts {
@@ -26,6 +30,31 @@ impl Facts {
     pub(super) fn is_mutable(&self, class: &Rc<str>) -> bool {
         let first = self.mutating.range((Rc::clone(class), String::new())..).next();
         first.is_some_and(|(found, _)| found == class)
+    }
+
+    /// The places and stubs whose objects may be null: a test for null and a stub or an undeclared
+    /// parameter are linked to them.
+    pub(super) fn nullable(&self) -> HashSet<Rc<str>> {
+        let mut near: HashMap<&Rc<str>, Vec<&Rc<str>>> = HashMap::new();
+        for (one, other) in &self.links {
+            near.entry(one).or_default().push(other);
+            near.entry(other).or_default().push(one);
+        }
+        let (mut seen, mut nullable) = (HashSet::new(), HashSet::new());
+        for tested in &self.tested {
+            let (mut linked, mut stack) = (Vec::new(), vec![tested]);
+            while let Some(place) = stack.pop() {
+                if seen.insert(place) {
+                    linked.push(place);
+                    stack.extend(near.get(place).into_iter().flatten());
+                }
+            }
+            let open = |place: &&Rc<str>| self.stubs.contains_key(&***place) || place.starts_with("parameter ");
+            if linked.iter().any(open) {
+                nullable.extend(linked.into_iter().cloned());
+            }
+        }
+        nullable
     }
 
     /// What the next translation begins with. The types of the first ones depend on what was not

@@ -88,6 +88,8 @@ pub(super) struct Frame {
     /// Whether the method changes its object.
     pub(super) mutates: bool,
     pub(super) handler: Option<Rc<Handler>>,
+    /// The source of its results, if PHP declares no type for them.
+    pub(super) source: Option<Rc<str>>,
 }
 
 impl Frame {

@@ -268,6 +268,16 @@ impl<'t> Porter<'t> {
             }
             _ => {}
         }
+        let source = self.frame().source.clone();
+        let e = match (e, &returns, value) {
+            (Some(e), Some(ty), Some(value)) if flow.declared && e.ty == Type::Option(Box::new(ty.clone())) => {
+                Some(self.unwrapped(e, value))
+            }
+            (e, ..) => e,
+        };
+        if let Some(e) = &e {
+            self.linked(source, e);
+        }
         let ty = e.as_ref().map_or(Type::Unit, |e| e.ty.clone());
         if let Some(first) = self.frame().flows.first_mut() {
             first.returned.push(ty.clone());

@@ -17,7 +17,7 @@
 //! lower.rs        properties of $this as variables; class.rs, members.rs classes
 //! method.rs       structs and methods; constructor.rs constructors; own.rs calls of methods
 //! property.rs     properties; statics.rs static ones; naming.rs names of classes
-//! yours.rs        stubs for other files
+//! yours.rs        stubs for other files; nulls.rs objects that may be null
 //! handler.rs      handlers of notifications
 //! facts.rs        what one translation finds for the next; learn.rs adds to it
 //! frame.rs        the function that is being converted; vars.rs its variables
@@ -75,6 +75,7 @@ mod native;
 mod native_values;
 mod natives;
 mod next_key;
+mod nulls;
 mod object;
 mod operator;
 mod own;
@@ -238,6 +239,7 @@ fn ported(php: &str, mut files: Files) -> Result<Ported, String> {
             stub_names: Porter::named_stubs(&known.stubs),
             // What uses require stays required.
             found: known.beginning(passes),
+            nullable: known.nullable(),
             known,
             foreign_names: RefCell::default(),
             foreign_lines: RefCell::default(),
@@ -304,6 +306,8 @@ struct Porter<'t> {
     /// What the last translation found, and what this one finds.
     known: Facts,
     found: Facts,
+    /// The places and stubs whose objects may be null.
+    nullable: HashSet<Rc<str>>,
     stub_names: HashMap<String, String>,
     /// The names of the stub types, by those of their classes.
     foreign_names: RefCell<HashMap<String, Rc<str>>>,

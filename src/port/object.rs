@@ -15,7 +15,17 @@ impl<'t> Porter<'t> {
         let (Some(object), Some(name)) = (field(node, "object"), field(node, "name")) else {
             return self.left(node, "a property of an unknown form");
         };
+        if node.kind().starts_with("nullsafe") {
+            let of = self.asked(object);
+            self.tested(&of);
+            return self.nullsafe(node, &of, |porter, of| porter.property_of(node, object, of.clone(), name));
+        }
         let of = self.expression(object);
+        let of = self.unwrapped(of, object);
+        self.property_of(node, object, of, name)
+    }
+
+    fn property_of(&mut self, node: Node<'t>, object: Node<'t>, of: Expr, name: Node<'t>) -> Expr {
         if let Some(e) = self.object_property(node, object, &of, name, None) {
             return e;
         }
@@ -46,11 +56,21 @@ impl<'t> Porter<'t> {
                 return called;
             }
         }
-        let why = || format!("the method {method} is not known here");
-        let of = self.expression(object);
         if name.kind() != "name" {
             return self.left(node, "a method whose name is only known at run time");
         }
+        if node.kind().starts_with("nullsafe") {
+            let of = self.asked(object);
+            self.tested(&of);
+            return self.nullsafe(node, &of, |porter, of| porter.method_of(node, object, of.clone(), method));
+        }
+        let of = self.expression(object);
+        let of = self.unwrapped(of, object);
+        self.method_of(node, object, of, method)
+    }
+
+    fn method_of(&mut self, node: Node<'t>, object: Node<'t>, of: Expr, method: &str) -> Expr {
+        let why = || format!("the method {method} is not known here");
         if let Some(e) = self.object_call(node, object, &of, method) {
             return e;
         }
@@ -83,12 +103,13 @@ impl<'t> Porter<'t> {
         let driver = object.kind() == "member_call_expression"
             && field(object, "name").is_some_and(|name| matches!(self.text(name), "getDriver"));
         let client = if driver { field(object, "object")? } else { object };
-        if self.variable_type(client) != Some(Type::Client) {
+        if !self.is_client(client) {
             return None;
         }
         let given = arguments(node)?;
         let [verb, uri, rest @ ..] = given.as_slice() else { return None };
-        let (client, verb, uri) = (self.expression(client), self.expression(*verb), self.expression(*uri));
+        let root = self.expression(client);
+        let (client, verb, uri) = (self.unwrapped(root, client), self.expression(*verb), self.expression(*uri));
         let options = match rest {
             [] => "()".to_owned(),
             [options] => {

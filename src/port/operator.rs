@@ -94,6 +94,9 @@ impl<'t> Porter<'t> {
     /// `$a === $b`; `None` for types whose comparison is not carried over.
     pub(super) fn is_identical(&mut self, a: &Expr, b: &Expr) -> Option<Expr> {
         let (a, b) = if a.ty == Type::Null || (b.ty == Type::Value && a.ty != Type::Value) { (b, a) } else { (a, b) };
+        if b.ty == Type::Null {
+            self.tested(a);
+        }
         Some(match (&a.ty, &b.ty) {
             (Type::Null, Type::Null) => truth("true".to_owned(), Bond::Tight),
             (Type::Value, Type::Null) => truth(format!("{}.is_null()", a.tight()), Bond::Tight),
@@ -251,9 +254,19 @@ impl<'t> Porter<'t> {
                 return self.expression(right);
             }
         }
-        let (a, b) = (self.expression(left), self.expression(right));
+        let (a, b) = (self.asked(left), self.or_null(right));
+        self.tested(&a);
         match (&a.ty, &b.ty) {
             (Type::Null, _) => b,
+            (Type::Option(_), Type::Null) => a,
+            (Type::Option(of), _) if b.ty == **of || b.ty == a.ty => {
+                let (Some(given), Some(other)) = (self.owned_as(&a, &a.ty), self.owned_as(&b, &b.ty)) else {
+                    return self.left(node, "the two sides have types that do not go together");
+                };
+                let (value, ty) = if b.ty == a.ty { ("Some(value)", b.ty) } else { ("value", b.ty) };
+                let code = format!("match {given} {{ Some(value) => {value}, None => {other} }}");
+                Expr::new(code, ty).bond(Bond::Loose).source(b.source)
+            }
             (Type::Value, ty) if !ty.is_object() => {
                 let lazy =
                     b.literal.is_none() && !matches!(bare(right).kind(), "variable_name" | "integer" | "boolean");
@@ -286,6 +299,7 @@ impl<'t> Porter<'t> {
         let Some(body) = field(node, "body") else {
             // `$a ?: $b`
             let other = self.expression(alternative);
+            self.tested(&asked);
             if asked.form == Form::Owned && asked.literal.is_none() {
                 // It is evaluated once.
                 let given = Expr::place("value", asked.ty.clone());
@@ -317,8 +331,11 @@ impl<'t> Porter<'t> {
             (Form::Owned, (self.owned_as(&a, &ty), self.owned_as(&b, &ty)))
         };
         match sides {
-            (Some(a), Some(b)) => {
-                Expr::new(format!("if {condition} {{ {a} }} else {{ {b} }}"), ty).form(form).bond(Bond::Loose)
+            (Some(yes), Some(no)) => {
+                self.linked(a.source.clone(), &b);
+                let source = a.source.or(b.source);
+                let code = format!("if {condition} {{ {yes} }} else {{ {no} }}");
+                Expr::new(code, ty).form(form).bond(Bond::Loose).source(source)
             }
             _ => self.left(node, "the two sides have types that do not go together"),
         }
@@ -397,6 +414,9 @@ pub(super) fn negated(e: &Expr) -> Expr {
     match (e.code.as_str(), e.bond) {
         ("true", _) => truth("false".to_owned(), Bond::Tight),
         ("false", _) => truth("true".to_owned(), Bond::Tight),
+        (code, Bond::Tight) if code.ends_with(".is_some()") => {
+            truth(format!("{}is_none()", code.trim_end_matches("is_some()")), Bond::Tight)
+        }
         (code, Bond::Compare) if code.matches(" == ").count() == 1 && !code.contains(['"', '|', '&']) => {
             truth(code.replace(" == ", " != "), Bond::Compare)
         }

@@ -208,6 +208,7 @@ impl<'t> Porter<'t> {
                 defaults: Vec::new(),
                 nullable: Vec::new(),
                 returns: ty.clone(),
+                source: None,
             })),
         };
         let Some(signature) = signature else {

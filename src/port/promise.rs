@@ -401,6 +401,7 @@ impl<'t> Porter<'t> {
             head.insert(0, "let output = php::Output::new();".to_owned());
         }
         let declared = field(node, "return_type").is_some();
+        frame.source = (!declared).then(|| Self::return_source(node));
         frame.flows = vec![Flow { kind: Kind::Function, returns: returns.clone(), declared, ..Flow::default() }];
         self.state.frames.push(frame);
         let code = self.function_body(body, &returns.unwrap_or(Type::Unit), true);
@@ -421,9 +422,10 @@ impl<'t> Porter<'t> {
             let rust = self.fresh(frame, name);
             let form = if ty.parameter().starts_with('&') { Form::Ref } else { Form::Place };
             let origin = super::signature::parameter_origin(*parameter, name);
-            let undeclared = *ty == Type::Value && field(*parameter, "type").is_none();
-            let origin = undeclared.then(|| origin.into());
-            let var = Var { form, origin, ..Var::place(rust, ty.clone()) };
+            let undeclared = field(*parameter, "type").is_none();
+            let source: Option<std::rc::Rc<str>> = undeclared.then(|| origin.into());
+            let origin = source.clone().filter(|_| *ty == Type::Value);
+            let var = Var { form, origin, source, ..Var::place(rust, ty.clone()) };
             frame.vars.insert(name.to_owned(), var);
             frame.vars.set_site(name, parameter.start_byte());
         }

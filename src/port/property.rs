@@ -39,14 +39,18 @@ impl<'t> Porter<'t> {
                 };
                 let ty = self.property_type(&class, &property);
                 let place = Expr::place(format!("{}.{}", of.tight(), property.rust), ty.clone());
+                let source = Some(property_key(&class, &written).into());
                 let Some(value) = value else {
                     return Some(match ty {
                         Type::Option(inner) => {
                             let end = self.try_any();
-                            let code = format!("{}.as_ref().ok_or(\"->{written} has no value\"){end}", place.code);
-                            Expr::new(code, *inner).form(Form::Ref)
+                            let code = format!(
+                                "{}.as_ref().ok_or_else(|| php::error(\"->{written} has no value\")){end}",
+                                place.code
+                            );
+                            Expr::new(code, *inner).form(Form::Ref).source(source)
                         }
-                        _ => place,
+                        _ => place.source(source),
                     });
                 };
                 if self.learns() {
@@ -63,6 +67,7 @@ impl<'t> Porter<'t> {
                     (None, None) => value,
                 };
                 if property.declared.is_none() {
+                    self.linked(Some(key.as_str().into()), &value);
                     self.learn_type(key, &value.ty);
                 }
                 let code = match &ty {

@@ -127,7 +127,8 @@ impl<'t> Porter<'t> {
                 None if chained => (Type::Client, None),
                 None => {
                     let implied = self.known.implied.get(&parameter_origin(parameter, name)).cloned();
-                    (key().or(implied).unwrap_or(Type::Value), None)
+                    let ty = key().or(implied).unwrap_or(Type::Value);
+                    (self.or_missing(ty, &parameter_origin(parameter, name)), None)
                 }
             };
             nullable.push(of);
@@ -146,7 +147,8 @@ impl<'t> Porter<'t> {
             parameters.push(ty);
             defaults.push(default);
         }
-        Some((Signature { parameters, defaults, nullable, returns }, written))
+        let source = field(node, "return_type").is_none().then(|| Self::return_source(node));
+        Some((Signature { parameters, defaults, nullable, returns, source }, written))
     }
 }
 

@@ -70,6 +70,8 @@ impl<'t> Porter<'t> {
                 if self.unset_variable(name) == Some(false) {
                     return Some(Expr::new("false", Type::Bool));
                 }
+                let source = self.place_source(name);
+                self.found.tested.insert(source);
                 match self.frame().vars.get(name).cloned() {
                     Some(var) if matches!(var.ty, Type::Option(_) | Type::MaybeResponse) => {
                         asked.push(format!("{}.is_some()", var.rust));
@@ -80,6 +82,7 @@ impl<'t> Porter<'t> {
                 continue;
             }
             let e = self.asked(*one);
+            self.tested(&e);
             match e.ty {
                 Type::Option(_) => asked.push(format!("{}.is_some()", e.tight())),
                 Type::Value if e.form == super::value::Form::Owned && one.kind() != "subscript_expression" => {
@@ -102,6 +105,7 @@ impl<'t> Porter<'t> {
         if e.ty == Type::Unit {
             return None;
         }
+        self.tested(&e);
         if e.ty.is_object() && !matches!(e.ty, Type::MaybeResponse | Type::Option(_)) {
             return Some(Expr::new("false", Type::Bool));
         }

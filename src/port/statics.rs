@@ -41,12 +41,13 @@ impl<'t> Porter<'t> {
         let ty = self.property_type(&class, &property);
         let code = format!("{}::{}()", class.rust, self.static_name(&class, &property));
         let origin = (ty == Type::Value && property.declared.is_none()).then(|| property_key(&class, &property.name));
+        let source = Some(property_key(&class, &property.name).into());
         match ty {
             Type::Option(of) if !asks => {
                 let (end, name) = (self.try_any(), self.text(node));
-                Expr::new(format!("{code}.ok_or(\"{name} has no value\"){end}"), *of)
+                Expr::new(format!("{code}.ok_or_else(|| php::error(\"{name} has no value\")){end}"), *of).source(source)
             }
-            ty => Expr::new(code, ty).origin(origin.map(Rc::from)),
+            ty => Expr::new(code, ty).origin(origin.map(Rc::from)).source(source),
         }
     }
 
@@ -189,8 +190,13 @@ impl<'t> Porter<'t> {
             if let Some(ty) = self.known.implied.get(&key).cloned() {
                 self.imply(&e, &ty);
             }
+            self.linked(Some(key.as_str().into()), &e);
             self.learn_type(key, &e.ty);
             return e;
+        };
+        let e = match property.node {
+            Some(node) if e.ty == Type::Option(Box::new(declared.clone())) => self.unwrapped(e, node),
+            _ => e,
         };
         if e.ty == Type::Value {
             self.imply(&e, &declared);

@@ -70,6 +70,8 @@ pub(super) struct Signature {
     /// The declared type of each parameter that may also be null.
     pub(super) nullable: Vec<Option<Type>>,
     pub(super) returns: Type,
+    /// The source of the results, if PHP declares no type for them.
+    pub(super) source: Option<Rc<str>>,
 }
 
 impl Type {
@@ -194,6 +196,8 @@ pub(super) struct Expr {
     pub(super) small: bool,
     /// What it comes from, if that is a piece whose type only its uses tell.
     pub(super) origin: Option<Rc<str>>,
+    /// The place or stub that it comes from, which decides whether an object may be null.
+    pub(super) source: Option<Rc<str>>,
 }
 
 impl Expr {
@@ -207,6 +211,7 @@ impl Expr {
             inside: None,
             small: false,
             origin: None,
+            source: None,
         }
     }
 
@@ -228,6 +233,10 @@ impl Expr {
 
     pub(super) fn origin(self, origin: Option<Rc<str>>) -> Self {
         Expr { origin, ..self }
+    }
+
+    pub(super) fn source(self, source: Option<Rc<str>>) -> Self {
+        Expr { source, ..self }
     }
 
     pub(super) fn literal(value: &str) -> Self {

@@ -16,6 +16,8 @@ pub(super) struct Var {
     pub(super) literal: Option<String>,
     /// The expression of its value, if the type of that expression follows only from its uses.
     pub(super) origin: Option<Rc<str>>,
+    /// Its key among the places that may hold null, if it is not that of its name.
+    pub(super) source: Option<Rc<str>>,
     /// The depth of the block that declares it, and the number of loops around the declaration.
     pub(super) block: usize,
     pub(super) loops: usize,
@@ -34,6 +36,7 @@ impl Var {
             form: Form::Place,
             literal: None,
             origin: None,
+            source: None,
             block: 1,
             loops: 0,
             mutable: false,

@@ -86,8 +86,9 @@ impl<'t> Porter<'t> {
             _ if known.is_some() => known.unwrap_or(Type::Value),
             Kind::New => Type::Foreign(used.owner.clone().unwrap_or_else(|| "Object".into())),
             Kind::Set => Type::Unit,
-            _ => self.known.implied.get(&key).cloned().unwrap_or(Type::Value),
+            _ => self.or_missing(self.known.implied.get(&key).cloned().unwrap_or(Type::Value), &key),
         };
+        let source = (open && !matches!(used.kind, Kind::New | Kind::Set)).then(|| Rc::from(key.as_str()));
         let (mut types, mut passed) = (Vec::new(), Vec::new());
         for (number, e) in given.iter().enumerate() {
             let ty = match &e.ty {
@@ -134,7 +135,10 @@ impl<'t> Porter<'t> {
             });
             stub.lines.insert(place);
             for (known, ty) in stub.parameters.iter_mut().zip(&types) {
-                if known != ty && *known != Type::Any {
+                let optional = Type::Option(Box::new(ty.clone()));
+                if *known == optional || Type::Option(Box::new(known.clone())) == *ty {
+                    *known = if *known == optional { optional } else { ty.clone() };
+                } else if known != ty && *known != Type::Any {
                     *known = if known.is_object() || ty.is_object() { Type::Any } else { Type::Value };
                 }
             }
@@ -147,7 +151,7 @@ impl<'t> Porter<'t> {
             Kind::Method | Kind::Get | Kind::Set => format!("{}.{name}({arguments}){end}", used.object),
         };
         let value = returns == Type::Value && open;
-        Expr::new(code, returns).origin(value.then(|| key.into()))
+        Expr::new(code, returns).origin(value.then(|| key.into())).source(source)
     }
 
     /// Names for the stubs that are known: no two members of a type have the same.

@@ -7,6 +7,7 @@ mod crates;
 mod examples;
 mod handlers;
 mod merchants;
+mod nulls;
 mod php_classes;
 mod php_expressions;
 mod php_output;
