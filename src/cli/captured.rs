@@ -40,6 +40,12 @@ pub(super) fn signed_at(headers: &HeaderMap) -> Option<i64> {
     headers.get(TIMESTAMP)?.to_str().ok()?.parse().ok()
 }
 
+/// Whether a time is in milliseconds since 1970, and must be in seconds.
+pub(super) fn is_in_milliseconds(time: i64) -> bool {
+    // Seconds have so many digits from the year 33658 on.
+    time >= 1_000_000_000_000
+}
+
 /// Prints a note if a message with this time is too old, or too far ahead, to be accepted.
 pub(super) fn note_age(signed_at: i64) {
     let age = clock::now().saturating_sub(signed_at);
@@ -103,10 +109,15 @@ impl Captured {
     pub(super) fn body_without_line_break(&self) -> Option<&[u8]> {
         let shorter = self.body.strip_suffix(b"\n")?;
         let shorter = shorter.strip_suffix(b"\r").unwrap_or(shorter);
-        // `Content-Length` of an encoded body is not the length of the decoded body.
+        let has_length = self.headers.contains_key(CONTENT_LENGTH) && !self.headers.contains_key(CONTENT_ENCODING);
+        (!has_length || self.content_length() == Some(shorter.len())).then_some(shorter)
+    }
+
+    /// The length of the body that the headers state. `None` for an encoded body, because the file
+    /// contains the decoded body.
+    pub(super) fn content_length(&self) -> Option<usize> {
         let length = self.headers.get(CONTENT_LENGTH).filter(|_| !self.headers.contains_key(CONTENT_ENCODING));
-        let is_length = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.parse() == Ok(shorter.len()));
-        length.is_none_or(is_length).then_some(shorter)
+        length?.to_str().ok()?.parse().ok()
     }
 }
 

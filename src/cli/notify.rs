@@ -7,6 +7,7 @@ use super::captured::{Captured, WITHOUT_LINE_BREAK, note_age, read, signed_at};
 use super::failure::Failure;
 use super::output;
 use super::settings::{self, Settings};
+use super::verify;
 use crate::client::Client;
 use crate::clock;
 use crate::error::{Error, ErrorKind};
@@ -51,20 +52,23 @@ fn verify(client: &Client, request: &[u8]) -> Result<Value, Failure> {
     let captured = Captured::parse(request)?;
     let headers = &captured.headers;
     let signed_at = signed_at(headers);
-    let verify = |body: &[u8]| {
+    let verified_with = |body: &[u8]| {
         let verifier = client.notifications()?.clock(move || signed_at.unwrap_or_else(clock::now));
         verifier.verify(headers, body)
     };
-    let mut verified = verify(&captured.body);
+    let mut verified = verified_with(&captured.body);
     let is_refused = verified.as_ref().is_err_and(|error| error.kind() == ErrorKind::Verification);
     if let Some(shorter) = captured.body_without_line_break().filter(|_| is_refused) {
-        let without = verify(shorter);
+        let without = verified_with(shorter);
         if without.is_ok() {
             output::note(WITHOUT_LINE_BREAK);
             verified = without;
         }
     }
-    let notification = verified?;
+    let notification = verified.map_err(|error| match verify::mistake(client, &captured).filter(|_| is_refused) {
+        Some(mistake) => verify::invalid(mistake),
+        None => error.into(),
+    })?;
     note_age(signed_at.unwrap_or_default());
     Ok(readable(&notification))
 }

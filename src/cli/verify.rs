@@ -8,7 +8,7 @@ use http::HeaderValue;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 
 use super::args::{ConfigArgs, Verify, VerifyCommand};
-use super::captured::{Captured, WITHOUT_LINE_BREAK, note_age, read, signed_at};
+use super::captured::{Captured, WITHOUT_LINE_BREAK, is_in_milliseconds, note_age, read, signed_at};
 use super::failure::Failure;
 use super::settings::{self, Settings};
 use super::{output, sign, translate};
@@ -71,6 +71,9 @@ fn request(settings: &Settings, file: &[u8]) -> Result<String, Failure> {
     if is_valid || shorter.is_some_and(|body| key.verify(&message(body), &signature)) {
         if !is_valid {
             output::note(WITHOUT_LINE_BREAK);
+        }
+        if is_in_milliseconds(fields.timestamp) {
+            return Err(invalid("the time in Authorization is in milliseconds, and must be in seconds"));
         }
         note_age(fields.timestamp);
         return Ok("the signature is valid: it was made with the merchant's private key".to_owned());
@@ -163,15 +166,48 @@ fn response(client: &Client, file: &[u8]) -> Result<String, Failure> {
         note_age(signed_at);
         return Ok(valid());
     }
-    match signing_mistakes::changed_body(&captured.body, is_valid) {
-        Some(change) => Err(invalid(format!(
-            "it is valid for the body {change}: the file, or the program that verifies, does not have the body as it was received"
-        ))),
+    match mistake(client, &captured) {
+        Some(mistake) => Err(invalid(mistake)),
         None => {
             output::signed_message(&message);
             Err(invalid(reason))
         }
     }
+}
+
+/// Finds the mistake that makes the signature of a response or a notification invalid. `None` if no
+/// usual mistake explains it.
+pub(super) fn mistake(client: &Client, captured: &Captured) -> Option<String> {
+    let signed_at = signed_at(&captured.headers)?;
+    let Signed { serial, signature, message } = signed(captured, &captured.body, signed_at).ok()?;
+    let key = client.inner.platform_keys.known_key(serial)?;
+    let is_valid = |captured: &Captured, body: &[u8], signed_at| {
+        signed(captured, body, signed_at).is_ok_and(|signed| key.verify(&signed.message, &signed.signature))
+    };
+    if let Some(change) = signing_mistakes::changed_body(&captured.body, |body| is_valid(captured, body, signed_at)) {
+        return Some(format!(
+            "it is valid for the body {change}: the file, or the program that verifies, does not have the body as it was received"
+        ));
+    }
+    if let Some(length) = captured.content_length().filter(|length| *length > captured.body.len()) {
+        let read = captured.body.len();
+        return Some(format!(
+            "the body in the file has {read} bytes, and Content-Length is {length}: the end is missing"
+        ));
+    }
+    if let Some(signer) = client.inner.platform_keys.known_signer(&message, &signature) {
+        return Some(format!("it was made with the platform key {signer}, and Wechatpay-Serial is {serial}"));
+    }
+    if is_in_milliseconds(signed_at) {
+        let seconds = signed_at / 1000;
+        let mut headers = captured.headers.clone();
+        headers.insert(verify::TIMESTAMP, HeaderValue::from(seconds));
+        let corrected = Captured { first_line: captured.first_line.clone(), headers, body: captured.body.clone() };
+        if is_valid(&corrected, &corrected.body, seconds) {
+            return Some("Wechatpay-Timestamp is in milliseconds, and seconds were signed".to_owned());
+        }
+    }
+    None
 }
 
 /// The signature of a response, and the message that it covers. The message contains the body. For
@@ -241,6 +277,6 @@ fn decode(signature: &str) -> Result<Vec<u8>, Failure> {
     )))
 }
 
-fn invalid(reason: impl std::fmt::Display) -> Failure {
+pub(super) fn invalid(reason: impl std::fmt::Display) -> Failure {
     Failure { code: 6, message: format!("the signature is not valid: {reason}") }
 }

@@ -90,6 +90,22 @@ impl Client {
         ClientBuilder::new()
     }
 
+    /// Returns the merchant ID of the settings. Most requests contain it as `mchid`.
+    ///
+    /// ```
+    /// # use serde_json::json;
+    /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+    /// # let client = sandbox.client()?;
+    /// # let order = client.chain("v3/pay/transactions/out-trade-no/{no}");
+    /// let query = json!({ "no": "order-1", "query": { "mchid": client.mchid() } });
+    /// # assert_eq!(order.get(query).unwrap_err().code(), Some("ORDER_NOT_EXIST"));
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
+    #[must_use]
+    pub fn mchid(&self) -> &str {
+        &self.inner.credential.mchid
+    }
+
     /// Starts a chain with one segment. See [`Chain::seg`].
     #[must_use]
     pub fn seg(&self, name: &'static str) -> Chain {

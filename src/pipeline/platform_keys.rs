@@ -134,10 +134,20 @@ impl PlatformKeys {
         found.is_valid_at(SystemTime::now()).then(|| found.public_key().clone())
     }
 
+    /// The ID or serial number of the known key that verifies this signature.
+    #[cfg(feature = "cli")]
+    pub(crate) fn known_signer(&self, message: &[u8], signature: &[u8]) -> Option<String> {
+        let downloaded = self.downloaded.read().unwrap_or_else(PoisonError::into_inner);
+        let certificates = downloaded.certificates.iter().map(|one| (one.serial(), one.public_key()));
+        let mut keys = self.configured.iter().map(|(id, key)| (id.as_str(), key)).chain(certificates);
+        keys.find(|(_, key)| key.verify(message, signature)).map(|(id, _)| id.to_owned())
+    }
+
     /// The IDs and serial numbers of all keys, for messages.
     fn known_ids(&self) -> String {
         let downloaded = self.downloaded.read().unwrap_or_else(PoisonError::into_inner);
         let serials = downloaded.certificates.iter().map(Certificate::serial);
+        let serials = serials.filter(|serial| !self.configured.contains_key(*serial));
         let ids: Vec<_> = self.configured.keys().map(String::as_str).chain(serials).collect();
         if ids.is_empty() { "none".to_owned() } else { ids.join(", ") }
     }

@@ -171,15 +171,18 @@ pub(crate) fn message_problems(message: &[u8], now: i64) -> Vec<String> {
 #[cfg(feature = "cli")]
 pub(crate) fn changed_body(body: &[u8], is_valid: impl Fn(&[u8]) -> bool) -> Option<&'static str> {
     let text = std::str::from_utf8(body).ok()?;
-    let compact = serde_json::from_str::<Value>(text).map(|value| value.to_string()).unwrap_or_default();
-    let changes = [
+    let mut changes = vec![
         ("without the line break at the end of the file", without_line_break(text).to_owned()),
         ("without the whitespace around it", text.trim().to_owned()),
         ("with a line feed at its end", format!("{text}\n")),
         ("with LF in place of CRLF at the end of its lines", text.replace("\r\n", "\n")),
-        ("without its indentation", compact),
         ("if it is empty", String::new()),
     ];
+    if let Ok(value) = serde_json::from_str::<Value>(text) {
+        changes.push(("without its indentation", value.to_string()));
+        let others = serializations(&value).into_iter().map(|(_, text)| text);
+        changes.extend(others.map(|text| ("as another program serializes the same JSON", text)));
+    }
     changes.into_iter().find(|(_, text)| text.as_bytes() != body && is_valid(text.as_bytes())).map(|(change, _)| change)
 }
 
@@ -189,12 +192,10 @@ pub(crate) fn without_line_break(text: &str) -> &str {
 }
 
 fn methods(method: &str) -> Vec<Variant> {
-    let other = if method == "GET" { "POST" } else { "GET" };
-    vec![
-        ("", method.to_owned()),
-        ("the method was signed in lower case", method.to_ascii_lowercase()),
-        ("another method was signed", other.to_owned()),
-    ]
+    let mut all = vec![("", method.to_owned()), ("the method was signed in lower case", method.to_ascii_lowercase())];
+    let others = ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter().filter(|other| *other != method);
+    all.extend(others.map(|other| ("another method was signed", other.to_owned())));
+    all
 }
 
 fn targets(parts: &SignedParts<'_>) -> Vec<Variant> {

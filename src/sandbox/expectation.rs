@@ -18,6 +18,9 @@ type Matcher = Box<dyn Fn(&Received, &str) -> Option<String> + Send + Sync>;
 /// It counts the requests that the sandbox receives after the expectation was created, including
 /// those that it refuses. When the expectation is dropped, it panics if the number is not the
 /// expected one, unless the thread is already panicking.
+///
+/// A test that returns an error with `?` drops its expectations before the error is printed, and
+/// their panic replaces it. Use `expect` for the calls of such a test.
 #[must_use = "an expectation is verified when it is dropped, so bind it to a variable"]
 pub struct Expectation {
     inner: Arc<SandboxInner>,

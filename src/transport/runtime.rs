@@ -35,7 +35,6 @@ use crate::error::{Error, ErrorKind};
 /// The maximum number of pooled runtimes. Each has three descriptors. Further calls use the
 /// background runtime.
 const MAX_RUNTIMES: usize = 64;
-
 /// The maximum time between two polls of a future that blocks its thread.
 const MAX_PARK: Duration = Duration::from_millis(100);
 
@@ -69,13 +68,9 @@ fn block_on_background<T>(future: impl Future<Output = Result<T, Error>>) -> Res
 
 /// Polls a future to its end, and parks this thread between polls. Nothing drives I/O here.
 ///
-/// The thread is parked by a token of its own. The token of `std::thread::park` may be consumed by
-/// code inside the future, such as a channel, and the future would not be polled again.
-///
-/// On a thread of another tokio runtime, all polls are part of one poll of the task that makes the
-/// call. They must not use up the budget of that task. Code of the caller's that yields, as
-/// `tokio::task::yield_now` does, is woken by the worker of that task, which this thread blocks:
-/// therefore the future is polled after [`MAX_PARK`], too.
+/// The token is not that of `std::thread::park`, which code inside the future may consume. Inside
+/// async code, all polls are part of one poll of the caller's task, so its budget does not apply.
+/// The task's worker would wake code that yields, but it is blocked: hence [`MAX_PARK`].
 pub(crate) fn park_on<T>(future: impl Future<Output = T>) -> T {
     let _blocked = Blocked::enter();
     let (parker, unparker) = parking::pair();
@@ -430,14 +425,13 @@ mod tests {
     /// The call would wait for its own thread.
     #[test]
     fn a_synchronous_call_on_the_background_thread_is_an_error() {
-        // The test of a forked child replaces the background runtime.
         let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let (sender, receiver) = std::sync::mpsc::channel();
         spawn_on_background(async move {
             let _ = sender.send(block_on(async { Ok(()) }));
         })
         .expect("spawned");
-        let error = receiver.recv().expect("the thread is not blocked").expect_err("on the network thread");
+        let error = receiver.recv().expect("not blocked").expect_err("on the network thread");
         assert_eq!(error.kind(), ErrorKind::Connect);
         assert!(error.message().contains("own network thread"), "{error}");
     }

@@ -50,6 +50,29 @@ fn a_captured_notification_is_verified_and_printed() {
         assert!(!notes.contains("must refuse it"), "{notes}");
     }
 
+    let sent = captured(&request, "\n");
+    let timestamp = request.headers()["wechatpay-timestamp"].to_str().expect("text");
+    let compact = std::str::from_utf8(request.body()).expect("text");
+    let indented = serde_json::to_string_pretty(&serde_json::from_str::<Value>(compact).expect("JSON")).expect("JSON");
+    let length = compact.len();
+    let with_length = sent.replacen('\n', &format!("\nContent-Length: {length}\n"), 1);
+    for (wrong, expected) in [
+        (sent.replace(compact, &indented), "it is valid for the body without its indentation".to_owned()),
+        (
+            with_length.trim_end_matches('}').to_owned(),
+            format!(
+                "has {} bytes, and Content-Length is {length}: the end is missing",
+                compact.trim_end_matches('}').len()
+            ),
+        ),
+        (
+            sent.replace(&format!(": {timestamp}\n"), &format!(": {timestamp}000\n")),
+            "Wechatpay-Timestamp is in milliseconds, and seconds were signed".to_owned(),
+        ),
+    ] {
+        let (code, _, notes) = shop.run("verify", &wrong);
+        assert!(code == Some(6) && notes.contains(&expected), "{code:?} {expected}: {notes}");
+    }
     let changed = captured(&request, "\n").replace("transaction", "Transaction");
     let (code, printed, notes) = shop.run("verify", &changed);
     assert_eq!((code, printed.as_str()), (Some(6), ""), "{notes}");

@@ -87,6 +87,8 @@ fn the_mistake_in_a_request_is_found() {
             "the whole URL was signed",
         ),
         ("GET /v3/x", good.clone(), "{\"a\": 1}", "another method was signed"),
+        ("POST /v3/x", good.replace("POST", "PATCH"), "{\"a\": 1}", "another method was signed"),
+        ("PUT /v3/x", good.replace("POST", "DELETE"), "{\"a\": 1}", "another method was signed"),
         ("POST /v3/x", "nonsense".to_owned(), "{\"a\": 1}", "no usual mistake explains the signature"),
     ] {
         let (code, valid, notes) = verify(line, time, &signed, body);
@@ -94,6 +96,9 @@ fn the_mistake_in_a_request_is_found() {
         assert!(notes.contains("the message to sign, with \\n for each line feed:\n  "), "{notes}");
         assert!(notes.contains("the signature is not valid: ") && notes.contains(expected), "{expected}: {notes}");
     }
+    let milliseconds = good.replace(&time.to_string(), &format!("{time}000"));
+    let (code, _, notes) = verify("POST /v3/x", time * 1000, &milliseconds, "{\"a\": 1}");
+    assert!(code == Some(6) && notes.contains("the time in Authorization is in milliseconds"), "{notes}");
     let (code, _, notes) = verify("POST /v3/x", time, &good, "{\"a\": 1}\n");
     assert!(code == Some(0) && notes.contains("without the line break at the end of the file"), "{notes}");
     let (code, _, notes) = verify("POST /v3/x", time, &good.replace(": 1", ":1"), "{\"a\": 1}\n");
@@ -193,6 +198,11 @@ fn the_mistake_in_a_response_is_found() {
         ),
         (response.replace('\n', "\r\n"), 0, ""),
         (indented, 6, "it is valid for the body without its indentation: the file"),
+        (
+            response.replace("{\"a\":1,\"b\":\"中\"}", "{\"a\": 1, \"b\": \"\\u4e2d\"}"),
+            6,
+            "it is valid for the body without its indentation: the file",
+        ),
         (response.replace("\"a\":1", "\"a\":2"), 6, "it does not match the platform key"),
         (response.replace("wechatpay-nonce", "x-nonce"), 6, "the header Wechatpay-Nonce is missing"),
         (response.replace(PUBLIC_KEY_ID, "PUB_KEY_ID_1"), 2, "the signature cannot be verified: "),
