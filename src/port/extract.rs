@@ -30,8 +30,8 @@ use super::{Left, Module, Ported, lower, natives, on_large_stack, prepared, synt
 const MAX_ROUNDS: usize = 12;
 
 impl Ported {
-    /// Extracts the code of a PHP file that uses the SDK, as functions; none if it does not. `name` is
-    /// the file in comments. Fails with the syntax errors of the file.
+    /// Extracts the code of a PHP file that uses the SDK, as functions; none if it does not. `name`
+    /// is the file in comments. Fails with the syntax errors of the file.
     pub(crate) fn calls(name: &str, php: &str) -> Result<Ported, String> {
         let php = prepared(php);
         on_large_stack(|| extracted(name, &php))
