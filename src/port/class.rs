@@ -78,6 +78,13 @@ impl<'t> Porter<'t> {
             && field(node, "body").is_some_and(|body| children(body).is_empty())
     }
 
+    /// The attribute or the comment of a property that a framework fills or checks.
+    fn filled_by(&self, property: Node<'t>) -> Option<Node<'t>> {
+        let attributes = children(property).into_iter().find(|child| child.kind() == "attribute_list");
+        let above = property.prev_named_sibling().filter(|above| above.kind() == "comment");
+        attributes.or_else(|| above.filter(|comment| is_injected(self.text(*comment))))
+    }
+
     fn own_members(&self, node: Node<'t>) -> Own<'t> {
         let name = field(node, "name").map(|name| self.full_name(name)).unwrap_or_default();
         let base = children(node).into_iter().find(|child| child.kind() == "base_clause");
@@ -132,6 +139,9 @@ impl<'t> Porter<'t> {
                             node: Some(member),
                         });
                     }
+                    if let Some(mark) = self.filled_by(member) {
+                        own.unsupported.push((mark, "a framework fills or checks this property: assign it yourself"));
+                    }
                     if has(member, "property_hook_list") {
                         own.unsupported.push((member, "properties with code"));
                     }
@@ -140,6 +150,10 @@ impl<'t> Porter<'t> {
                     let called = field(member, "name").map(|name| self.text(name)).unwrap_or_default();
                     let lower = called.to_lowercase();
                     let magic = lower.starts_with("__") && !matches!(lower.as_str(), "__construct" | "__invoke");
+                    let setter = children(member).into_iter().find(|child| child.kind() == "attribute_list");
+                    if let Some(mark) = setter.filter(|mark| is_injected(self.text(*mark))) {
+                        own.unsupported.push((mark, "a framework calls this method: call it yourself"));
+                    }
                     if magic {
                         own.unsupported.push((member, "PHP calls this method by itself: call it where it is needed"));
                     }
@@ -387,4 +401,15 @@ pub(super) fn contains_return(node: Node<'_>) -> bool {
         "anonymous_function" | "arrow_function" | "function_definition" => false,
         _ => children(node).into_iter().any(contains_return),
     }
+}
+
+/// Whether an attribute or a comment contains the name of an attribute of a container.
+fn is_injected(text: &str) -> bool {
+    let names = ["Inject", "Autowired", "Autowire", "Required", "Resource"];
+    let marked = if text.starts_with("#[") { text.to_owned() } else { text.replace('@', "[@") };
+    marked.split(['[', ',']).skip(1).any(|one| {
+        let one = one.trim_start().trim_start_matches(['@', '\\']);
+        let name: String = one.chars().take_while(|c| c.is_alphanumeric() || *c == '\\').collect();
+        name.rsplit('\\').next().is_some_and(|last| names.iter().any(|known| known.eq_ignore_ascii_case(last)))
+    })
 }

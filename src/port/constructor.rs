@@ -159,7 +159,14 @@ impl<'t> Porter<'t> {
                         Type::Option(of) if **of == var.ty => {
                             format!("Some({})", if moves { var.rust } else { read.owned() })
                         }
-                        _ => self.owned_as(&read, &ty).unwrap_or_else(|| read.owned()),
+                        _ if var.ty == ty => read.owned(),
+                        _ => match self.owned_as(&read, &ty) {
+                            Some(code) => code,
+                            None => {
+                                let node = property.node.unwrap_or(class.node);
+                                self.left_as(node, "the property has another type", ty.clone()).code
+                            }
+                        },
                     }
                 }
             };
@@ -200,6 +207,9 @@ impl<'t> Porter<'t> {
     /// The value that a property has before it is assigned.
     pub(super) fn initial(&mut self, property: &Property<'t>, ty: &Type) -> String {
         if let Some(default) = property.default {
+            if self.text(default).eq_ignore_ascii_case("false") && matches!(ty, Type::Option(of) if of.is_object()) {
+                return "None".to_owned();
+            }
             let e = self.expression(default);
             let code = match self.coerced(&e, ty).filter(|_| e.ty != Type::Null) {
                 Some(e) => self.owned_as(&e, ty),

@@ -21,6 +21,8 @@ pub(super) struct Facts {
     pub(super) stubs: BTreeMap<String, Stub>,
     /// The places and stubs whose values are tested for null.
     pub(super) tested: BTreeSet<Rc<str>>,
+    /// The properties of objects that begin with false, which is not null.
+    pub(super) falsy: BTreeSet<Rc<str>>,
     /// Pairs of places and stubs of which one gets the values of the other.
     pub(super) links: BTreeSet<(Rc<str>, Rc<str>)>,
 }

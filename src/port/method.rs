@@ -117,6 +117,12 @@ impl<'t> Porter<'t> {
             Type::Body => Type::Text,
             ty => Self::scalar(ty),
         };
+        // PHP takes a declared property that was never assigned for null where it is tested.
+        let scalar = matches!(ty, Type::Text | Type::Int | Type::Float | Type::Bool);
+        let unset = property.declared.is_some() && property.default.is_none() && !always;
+        if scalar && unset && self.known.tested.contains(key.as_str()) {
+            return Type::Value;
+        }
         let optional = matches!(ty, Type::Option(_));
         if ty.is_object() && !optional && !always { Type::Option(Box::new(ty)) } else { ty }
     }
@@ -126,6 +132,9 @@ impl<'t> Porter<'t> {
         for property in class.properties.iter().filter(|property| property.declared.is_none()) {
             let ty = match property.default {
                 Some(default) => {
+                    if self.text(default).eq_ignore_ascii_case("false") {
+                        self.found.falsy.insert(property_key(class, &property.name).into());
+                    }
                     let frame = self.method_frame(class, &class.name, &[], default, "");
                     self.dry_run(|porter| {
                         porter.state.frames.push(frame);

@@ -241,13 +241,9 @@ impl<'t> Porter<'t> {
 
     pub(super) fn of_files(&mut self, name: &str, given: &[Expr]) -> Option<Expr> {
         Some(match (name, given) {
-            ("getenv" | "env", [key]) => {
+            ("getenv", [key]) => {
                 let key = self.str(key);
                 Expr::new(format!("std::env::var({key}).unwrap_or_default()"), Type::Text)
-            }
-            ("getenv" | "env", [key, default]) if name == "env" && default.ty == Type::Text => {
-                let (key, default) = (self.str(key), self.string(default));
-                Expr::new(format!("std::env::var({key}).unwrap_or_else(|_| {default})"), Type::Text)
             }
             ("file_put_contents", [path, contents]) => {
                 let (path, contents) = (self.str(path), self.bytes(contents));

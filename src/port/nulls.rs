@@ -40,6 +40,12 @@ impl<'t> Porter<'t> {
         }
     }
 
+    /// Whether a value may be the false that a property begins with. `None` stands for it, so that
+    /// only tests of truth have the same result.
+    pub(super) fn is_falsy(&self, e: &Expr) -> bool {
+        e.source.as_ref().is_some_and(|source| self.found.falsy.contains(source))
+    }
+
     /// Records that a place gets the value of another place or of a stub.
     pub(super) fn linked(&mut self, to: Option<Rc<str>>, from: &Expr) {
         if let (Some(to), Some(from)) = (to, &from.source) {

@@ -100,6 +100,7 @@ impl<'t> Porter<'t> {
         Some(match (&a.ty, &b.ty) {
             (Type::Null, Type::Null) => truth("true".to_owned(), Bond::Tight),
             (Type::Value, Type::Null) => truth(format!("{}.is_null()", a.tight()), Bond::Tight),
+            (Type::Option(_), Type::Null) if self.is_falsy(a) => return None,
             (Type::MaybeResponse | Type::Option(_), Type::Null) => {
                 truth(format!("{}.is_none()", a.tight()), Bond::Tight)
             }
@@ -258,6 +259,9 @@ impl<'t> Porter<'t> {
         self.tested(&a);
         match (&a.ty, &b.ty) {
             (Type::Null, _) => b,
+            (Type::Option(_), _) if self.is_falsy(&a) => {
+                self.left(node, "false is not null: ask with if whether there is a value")
+            }
             (Type::Option(_), Type::Null) => a,
             (Type::Option(of), _) if b.ty == **of || b.ty == a.ty => {
                 let (Some(given), Some(other)) = (self.owned_as(&a, &a.ty), self.owned_as(&b, &b.ty)) else {

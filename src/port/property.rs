@@ -61,7 +61,8 @@ impl<'t> Porter<'t> {
                 }
                 let key = property_key(&class, &written);
                 let nullable = property.declared.and_then(|ty| self.nullable_of(ty));
-                let value = match (nullable, self.coerced(&value, &ty)) {
+                let declared = property.declared.and_then(|ty| self.annotated(self.text(ty), ty.start_byte()));
+                let value = match (nullable, self.coerced(&value, declared.as_ref().unwrap_or(&ty))) {
                     (Some(of), _) => self.nullable(&value, &of),
                     (None, Some(value)) => value,
                     (None, None) => value,

@@ -1,6 +1,8 @@
 //! Converts PHP functions that need their arguments unconverted: `isset`, `empty`, `json_decode`,
 //! formats.
 
+use std::rc::Rc;
+
 use tree_sitter::Node;
 
 use super::Porter;
@@ -71,7 +73,12 @@ impl<'t> Porter<'t> {
                     return Some(Expr::new("false", Type::Bool));
                 }
                 let source = self.place_source(name);
-                self.found.tested.insert(source);
+                self.found.tested.insert(Rc::clone(&source));
+                let optional = self.frame().vars.get(name).is_some_and(|var| matches!(var.ty, Type::Option(_)));
+                if optional && self.found.falsy.contains(&source) {
+                    let why = "false is not null: ask with if whether there is a value";
+                    return Some(self.left_as(node, why, Type::Bool));
+                }
                 match self.frame().vars.get(name).cloned() {
                     Some(var) if matches!(var.ty, Type::Option(_) | Type::MaybeResponse) => {
                         asked.push(format!("{}.is_some()", var.rust));
@@ -83,6 +90,10 @@ impl<'t> Porter<'t> {
             }
             let e = self.asked(*one);
             self.tested(&e);
+            if self.is_falsy(&e) {
+                let why = "false is not null: ask with if whether there is a value";
+                return Some(self.left_as(node, why, Type::Bool));
+            }
             match e.ty {
                 Type::Option(_) => asked.push(format!("{}.is_some()", e.tight())),
                 Type::Value if e.form == super::value::Form::Owned && one.kind() != "subscript_expression" => {

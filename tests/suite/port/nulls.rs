@@ -75,6 +75,49 @@ fn other_tests_are_listed() {
     }
 }
 
+/// What a framework fills in, and `env()`, which each framework defines in its own way.
+#[test]
+fn what_a_framework_provides_is_listed() {
+    for (php, line) in [
+        ("class C\n{\n    #[Inject]\n    protected Service $service;\n}", 4),
+        (
+            "class C\n{\n    #[Foo, Required]\n    public function set(Service $service) { $this->service = $service; }\n    private $service;\n}",
+            4,
+        ),
+        ("class C\n{\n    /**\n     * @Inject\n     */\n    protected Service $service;\n}", 4),
+        ("function f() { return env('A') ?? 'none'; }", 2),
+    ] {
+        let output = port(&["-"], format!("<?php\n{php}\n").as_bytes());
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(message.contains(&format!("standard input:{line}: ")), "{php}\n{message}");
+    }
+}
+
+/// A property that begins with false: a test of truth has the same result with `None`, a test for
+/// null has not.
+#[test]
+fn a_client_that_begins_with_false_is_carried_over() {
+    let class = |body: &str| {
+        format!(
+            "<?php\nuse WeChatPay\\Builder;\nclass Pay\n{{\n    public static $client = false;\n    \
+             public function order(array $config)\n    {{\n        {body}\n        \
+             return self::$client->v3->certificates->get()->getStatusCode();\n    }}\n}}\n"
+        )
+    };
+    let rust =
+        ported(&class("if (!self::$client) {\n            self::$client = Builder::factory($config);\n        }"));
+    let folder = folder("null-false");
+    let path = folder.join("client.rs");
+    std::fs::write(&path, rust).expect("written");
+    Compiler::get().compile(&path, &["wechatpay_chain", "serde_json"]);
+    for test in ["self::$client === null", "is_null(self::$client)", "isset(self::$client)"] {
+        let body = format!("if ({test}) {{\n            self::$client = Builder::factory($config);\n        }}");
+        let output = port(&["-"], class(&body).as_bytes());
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(message.contains("standard input:8: "), "{message}");
+    }
+}
+
 /// Classes whose client may be null, and how it is read.
 const CLIENTS: [(&str, &str); 5] = [
     (

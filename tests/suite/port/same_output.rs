@@ -81,7 +81,7 @@ fn programs_with_pitfalls_print_the_same_or_are_listed() {
         .collect();
     cases.sort_by(|one, other| one.name.cmp(&other.name));
     let share = assert_same(&cases, "cases");
-    assert_eq!(share, Share { carried: 120, listed: 25 });
+    assert_eq!(share, Share { carried: 121, listed: 25 });
 }
 
 /// Expressions with hundreds of operands, and an `else if` with hundreds of branches. The syntax
