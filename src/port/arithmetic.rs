@@ -3,8 +3,9 @@
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Code, Shape, code, indent};
+use super::imports::PHP;
 use super::syntax::{children, field};
-use super::text::indent;
 use super::value::{Bond, Expr, Form, Type};
 
 /// The maximum number of operators in one expression. Longer sums are split into statements.
@@ -17,7 +18,9 @@ impl<'t> Porter<'t> {
         if a.ty != Type::Int || b.ty != Type::Int {
             return self.left_as(node, "bit operators for a value that is not a whole number", Type::Int);
         }
-        Expr::new(format!("{} {operator} {}", a.within(Bond::Unary), b.within(Bond::Unary)), Type::Int).bond(Bond::Sum)
+        let code = code!("{} {operator} {}", a.within(Bond::Unary), b.within(Bond::Unary));
+        let code = if operator == "|" { a.code.flags(&b.code, code) } else { code };
+        Expr::new(code, Type::Int).bond(Bond::Sum)
     }
 
     /// `$x++` as a value.
@@ -50,11 +53,11 @@ impl<'t> Porter<'t> {
         let (text, x) = (self.text(node), place.code);
         let sign = if text.contains("++") { "+" } else { "-" };
         let code = if text.starts_with(['+', '-']) {
-            format!("{{\n    {x} {sign}= 1;\n    {x}\n}}")
+            code!("{{\n    {x} {sign}= 1;\n    {x}\n}}")
         } else {
-            format!("{{\n    {x} {sign}= 1;\n    {x} {} 1\n}}", if sign == "+" { "-" } else { "+" })
+            code!("{{\n    {x} {sign}= 1;\n    {x} {} 1\n}}", if sign == "+" { "-" } else { "+" })
         };
-        Expr::new(code, Type::Int).bond(Bond::Loose)
+        Expr::new(code.counting(), Type::Int).bond(Bond::Loose)
     }
 
     /// Converts `$a + $b - $c` without recursion along the chain.
@@ -72,12 +75,12 @@ impl<'t> Porter<'t> {
         }
         let mut before = Vec::new();
         let mut e = self.expression(first);
-        let name = if steps.len() > MAX_OPERATORS { self.fresh_word("sum") } else { String::new() };
+        let name = if steps.len() > MAX_OPERATORS { self.fresh_word("sum") } else { Code::default() };
         for (number, (node, operator, right)) in steps.into_iter().rev().enumerate() {
             if number > 0 && number % MAX_OPERATORS == 0 {
                 // A longer sum is split into several statements.
                 let ty = if e.ty == Type::Int { ": i64" } else { "" };
-                before.push(format!("let {name}{ty} = {};\n", e.owned()));
+                before.push(code!("let {name}{ty} = {};\n", e.owned()));
                 e = Expr::place(name.clone(), e.ty.clone()).small(e.small);
             }
             let right = self.expression(right);
@@ -87,7 +90,8 @@ impl<'t> Porter<'t> {
             return e;
         }
         // The parentheses are needed because `json!` parses braces as an object.
-        let code = format!("({{\n{}\n}})", indent(&format!("{}{}", before.concat(), e.code)));
+        before.push(e.code.clone());
+        let code = code!("({{\n{}\n}})", indent(&Code::joined(&before, "")));
         Expr { code, ..e }.bond(Bond::Tight)
     }
 
@@ -102,9 +106,9 @@ impl<'t> Porter<'t> {
         let whole = |ty: &Type| matches!(ty, Type::Int | Type::Status);
         let number = |ty: &Type| whole(ty) || *ty == Type::Float;
         // Operands that are calculated themselves get parentheses.
-        let wrap = |code: String, e: &Expr| {
-            let calculated = e.bond >= Bond::Sum || code.contains(" as ");
-            if calculated { format!("({code})") } else { code }
+        let wrap = |code: Code, e: &Expr| {
+            let calculated = e.bond >= Bond::Sum || matches!(code.shape(), Shape::Cast);
+            if calculated { code!("({code})") } else { code }
         };
         let name = match operator {
             "+" => "add",
@@ -117,32 +121,33 @@ impl<'t> Porter<'t> {
         if number(&a.ty) && number(&b.ty) && matches!(operator, "+" | "-" | "*") {
             if a.ty == Type::Float || b.ty == Type::Float {
                 let (x, y) = (self.float(a), self.float(b));
-                return Expr::new(format!("{} {operator} {}", wrap(x, a), wrap(y, b)), Type::Float).bond(Bond::Sum);
+                return Expr::new(code!("{} {operator} {}", wrap(x, a), wrap(y, b)), Type::Float).bond(Bond::Sum);
             }
             let (mut x, y) = (self.int(a), self.int(b));
             if a.small && b.small {
-                if [&x, &y].iter().all(|code| code.bytes().all(|byte| byte.is_ascii_digit())) {
-                    x.push_str("_i64");
+                if [&x, &y].iter().all(|code| code.as_number().is_some()) {
+                    x = code!("{x}_i64");
                 }
-                return Expr::new(format!("{} {operator} {}", wrap(x, a), wrap(y, b)), Type::Int).bond(Bond::Sum);
+                let e = Expr::new(code!("{} {operator} {}", wrap(x, a), wrap(y, b)), Type::Int).bond(Bond::Sum);
+                return Expr { is_constant: a.is_constant && b.is_constant, ..e };
             }
             if !self.marks.has_large_numbers {
                 let end = self.try_any();
-                return Expr::new(format!("php::{name}_int({x}, {y}){end}"), Type::Int);
+                return Expr::new(code!("{PHP}::{name}_int({x}, {y}){end}"), Type::Int);
             }
         }
-        let literal = b.code.bytes().all(|byte| byte.is_ascii_digit()) && b.code.bytes().any(|byte| byte != b'0');
+        let literal = b.code.as_number().is_some_and(|number| number != 0);
         if operator == "%" && whole(&a.ty) && whole(&b.ty) && literal {
             let mut x = self.int(a);
-            if x.bytes().all(|byte| byte.is_ascii_digit()) {
-                x.push_str("_i64");
+            if x.as_number().is_some() {
+                x = code!("{x}_i64");
             }
-            return Expr::new(format!("{} % {}", wrap(x, a), b.code), Type::Int).bond(Bond::Sum).small(b.small);
+            return Expr::new(code!("{} % {}", wrap(x, a), b.code), Type::Int).bond(Bond::Sum).small(b.small);
         }
         let (x, y) = (self.operand(a), self.operand(b));
         let end = self.try_any();
         let ty = if operator == "%" { Type::Int } else { Type::Value };
-        Expr::new(format!("php::{name}({x}, {y}){end}"), ty)
+        Expr::new(code!("{PHP}::{name}({x}, {y}){end}"), ty)
     }
 
     pub(super) fn unary(&mut self, node: Node<'t>) -> Expr {
@@ -159,22 +164,26 @@ impl<'t> Porter<'t> {
                 self.not_true(&e)
             }
             "-" if e.ty == Type::Float || (e.ty == Type::Int && e.small) => {
-                let inside = e.inside.as_ref().map(|inside| format!("-{inside}"));
-                let code = format!("-{}", e.within(Bond::Unary));
-                Expr { inside, ..Expr::new(code, e.ty.clone()).bond(Bond::Unary).small(e.small) }
+                let inside = e.inside.as_ref().map(|inside| code!("-{inside}"));
+                let code = match e.code.as_number() {
+                    Some(number) => Code::number(-number),
+                    None => code!("-{}", e.within(Bond::Unary)),
+                };
+                let negative = Expr::new(code, e.ty.clone()).bond(Bond::Unary).small(e.small);
+                Expr { inside, is_constant: e.is_constant, ..negative }
             }
             "-" if e.ty == Type::Int => {
                 let end = self.try_any();
-                Expr::new(format!("php::sub_int(0, {}){end}", e.code), Type::Int)
+                Expr::new(code!("{PHP}::sub_int(0, {}){end}", e.code), Type::Int)
             }
             "-" if matches!(e.ty, Type::Value | Type::Text | Type::Bool | Type::Null) => {
                 let (operand, end) = (self.operand(&e), self.try_any());
-                Expr::new(format!("php::neg({operand}){end}"), Type::Value)
+                Expr::new(code!("{PHP}::neg({operand}){end}"), Type::Value)
             }
             "+" if matches!(e.ty, Type::Int | Type::Float) => e,
             "+" if matches!(e.ty, Type::Value | Type::Text | Type::Bool | Type::Null) => {
                 let (operand, end) = (self.operand(&e), self.try_any());
-                Expr::new(format!("php::mul({operand}, 1){end}"), Type::Value)
+                Expr::new(code!("{PHP}::mul({operand}, 1){end}"), Type::Value)
             }
             _ => self.left(node, &format!("the operator {operator} has no counterpart here")),
         }

@@ -3,21 +3,29 @@
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Code, code, indent};
+use super::imports::{JSON, OPTIONS, PHP, VALUE};
 use super::syntax::{all, children, field, line};
-use super::text::{comment, indent};
+use super::text::comment;
 use super::value::{Bond, Expr, Form, Type};
 use crate::options;
 
 /// The maximum length of an array that PHP has on one line and that stays on one line.
 const ONE_LINE: usize = 88;
 
+/// The key of an element.
+#[derive(Clone, PartialEq)]
+enum Key {
+    Fixed(String),
+    /// A key that is only known at run time.
+    Dynamic(Code),
+}
+
 /// One element of an array, or a comment between two elements.
 enum Item {
     Element {
-        key: Option<String>,
-        dynamic: bool,
-        value: String,
-        node_line: usize,
+        key: Option<Key>,
+        value: Code,
     },
     /// A comment, and whether it follows an element on the same line.
     Comment {
@@ -25,7 +33,7 @@ enum Item {
         behind: bool,
     },
     /// `...$other`
-    Spread(String),
+    Spread(Code),
 }
 
 impl<'t> Porter<'t> {
@@ -41,7 +49,7 @@ impl<'t> Porter<'t> {
     fn array_of(&mut self, node: Node<'t>, is_options: bool) -> Expr {
         let mut items = Vec::new();
         let mut media: Option<Expr> = None;
-        let mut promises: Vec<(String, String)> = Vec::new();
+        let mut promises: Vec<Code> = Vec::new();
         let mut promised: Option<Type> = None;
         let mut headers_gone = false;
         // The next key; `None` before the first number.
@@ -98,13 +106,14 @@ impl<'t> Porter<'t> {
             if let (Type::Promise(of), false) = (&translated.ty, is_options) {
                 let number = promises.len().to_string();
                 let name = name.unwrap_or(number);
-                promises.push((super::text::quoted(&name), self.take(&translated, value, node.end_byte())));
+                let promise = self.take(&translated, value, node.end_byte());
+                promises.push(code!("({}, {promise})", Code::quoted(&name)));
                 promised = Some((**of).clone());
                 continue;
             }
             let value = if translated.ty == Type::Bool && translated.bond > Bond::Compare {
                 // The macro takes no `||` at this place.
-                format!("({})", translated.code)
+                code!("({})", translated.code)
             } else if translated.ty.is_object() {
                 let why = "JSON cannot hold this object: give it to Options by a method";
                 self.left(value, why).code
@@ -113,9 +122,9 @@ impl<'t> Porter<'t> {
             } else {
                 self.json(&translated)
             };
-            let (key, dynamic) = match key {
+            let key = match key {
                 None => {
-                    if items.iter().any(|item| matches!(item, Item::Element { dynamic: true, .. })) {
+                    if items.iter().any(is_dynamic) {
                         self.left(child, "its key follows from one that is only known at run time: write it");
                         continue;
                     }
@@ -126,23 +135,23 @@ impl<'t> Porter<'t> {
                     };
                     sequential &= index >= 0;
                     next_index = Some(next);
-                    (index.to_string(), false)
+                    Key::Fixed(index.to_string())
                 }
                 Some(key) => {
                     let number = match (&key.literal, &key.ty) {
                         (Some(literal), _) => literal.parse::<i64>().ok().filter(|n| n.to_string() == *literal),
-                        (None, Type::Int) => key.code.parse().ok(),
+                        (None, Type::Int) => key.code.as_signed(),
                         _ => None,
                     };
                     match (number, key.literal.clone()) {
                         (Some(number), _) => {
                             sequential &= (0..=next_index.unwrap_or_default()).contains(&number);
                             next_index = next_index.max(Some(number.saturating_add(1)));
-                            (number.to_string(), false)
+                            Key::Fixed(number.to_string())
                         }
                         (None, Some(literal)) => {
                             sequential = false;
-                            (literal, false)
+                            Key::Fixed(literal)
                         }
                         (None, None) => {
                             let Some(key) = self.key(&key) else {
@@ -150,21 +159,20 @@ impl<'t> Porter<'t> {
                                 continue;
                             };
                             sequential = false;
-                            (key, true)
+                            Key::Dynamic(key)
                         }
                     }
                 }
             };
             // As in PHP, the last of two equal keys wins, at the position of the first.
-            let same = |item: &&mut Item| matches!(item, Item::Element { key: Some(k), dynamic: d, .. } if *k == key && *d == dynamic);
+            let same = |item: &&mut Item| matches!(item, Item::Element { key: Some(known), .. } if *known == key);
             match items.iter_mut().find(same) {
                 Some(Item::Element { value: old, .. }) => *old = value,
-                _ => items.push(Item::Element { key: Some(key), dynamic, value, node_line: line(child) }),
+                _ => items.push(Item::Element { key: Some(key), value }),
             }
         }
         if let (Some(of), true) = (promised, items.iter().all(|item| matches!(item, Item::Comment { .. }))) {
-            let pairs: Vec<String> = promises.into_iter().map(|(name, code)| format!("({name}, {code})")).collect();
-            return Expr::new(format!("vec![{}]", pairs.join(", ")), Type::Promises(Box::new(of)));
+            return Expr::new(code!("vec![{}]", Code::joined(&promises, ", ")), Type::Promises(Box::new(of)));
         }
         if sequential {
             for item in &mut items {
@@ -174,12 +182,11 @@ impl<'t> Porter<'t> {
             }
         }
         let short = line(node) == node.end_position().row + 1;
-        if items.iter().any(|item| matches!(item, Item::Element { dynamic: true, .. })) {
+        if items.iter().any(is_dynamic) {
             return self.built(node, &items, media.is_some());
         }
         if items.iter().any(|item| matches!(item, Item::Spread(_))) {
-            let numbered =
-                |item: &Item| matches!(item, Item::Element { key: Some(key), .. } if key.parse::<i64>().is_ok());
+            let numbered = |item: &Item| matches!(item, Item::Element { key: Some(Key::Fixed(key)), .. } if key.parse::<i64>().is_ok());
             if !sequential && items.iter().any(numbered) {
                 return self.left(node, "an array with numbers as keys that others are unpacked into: use array_merge");
             }
@@ -191,12 +198,12 @@ impl<'t> Porter<'t> {
         }
         let inside = written(&items, sequential && media.is_none(), short);
         let Some(media) = media else {
-            return Expr { inside: Some(inside.clone()), ..Expr::new(format!("json!({inside})"), Type::Value) };
+            return Expr { inside: Some(inside.clone()), ..Expr::new(code!("{JSON}!({inside})"), Type::Value) };
         };
         if empty {
             return media;
         }
-        Expr::new(format!("Options::from(json!({inside})).media({})", media.code), Type::Options)
+        Expr::new(code!("{OPTIONS}::from({JSON}!({inside})).media({})", media.code), Type::Options)
     }
 
     /// The value of one option of a call.
@@ -213,7 +220,7 @@ impl<'t> Porter<'t> {
             && value.kind() == "array_creation_expression"
             && children(value).is_empty()
         {
-            return Expr { inside: Some("{}".to_owned()), ..Expr::new("json!({})", Type::Value) };
+            return Expr { inside: Some("{}".into()), ..Expr::new(code!("{JSON}!({{}})"), Type::Value) };
         }
         self.expression(value)
     }
@@ -241,9 +248,12 @@ impl<'t> Porter<'t> {
         let mut pairs = Vec::new();
         for item in items {
             match item {
-                Item::Element { key: Some(key), dynamic, value, .. } => {
-                    let key = if *dynamic { key.clone() } else { super::text::quoted(key) };
-                    pairs.push(format!("(json!({key}), json!({value}))"));
+                Item::Element { key: Some(key), value, .. } => {
+                    let key = match key {
+                        Key::Dynamic(key) => key.clone(),
+                        Key::Fixed(key) => Code::quoted(key),
+                    };
+                    pairs.push(code!("({JSON}!({key}), {JSON}!({value}))"));
                 }
                 Item::Comment { .. } => {}
                 _ => return self.left(node, "an array with keys of several kinds: fill it step by step"),
@@ -252,16 +262,16 @@ impl<'t> Porter<'t> {
         if media {
             return self.left(node, "an array with keys of several kinds: fill it step by step");
         }
-        Expr::new(format!("php::from_pairs(vec![{}])", pairs.join(", ")), Type::Value)
+        Expr::new(code!("{PHP}::from_pairs(vec![{}])", Code::joined(&pairs, ", ")), Type::Value)
     }
 
     /// An array that other arrays are unpacked into.
     fn merged(&mut self, items: Vec<Item>, short: bool) -> Expr {
         let (mut arrays, mut run) = (Vec::new(), Vec::new());
-        let flush = |run: &mut Vec<Item>, arrays: &mut Vec<String>| {
+        let flush = |run: &mut Vec<Item>, arrays: &mut Vec<Code>| {
             if !run.is_empty() {
                 let list = run.iter().all(|item| !matches!(item, Item::Element { key: Some(_), .. }));
-                arrays.push(format!("json!({})", written(run, list, short)));
+                arrays.push(code!("{JSON}!({})", written(run, list, short)));
                 run.clear();
             }
         };
@@ -275,88 +285,88 @@ impl<'t> Porter<'t> {
             }
         }
         flush(&mut run, &mut arrays);
-        let arrays: Vec<String> = arrays.into_iter().map(|array| format!("&{array}")).collect();
+        let arrays: Vec<Code> = arrays.into_iter().map(|array| code!("&{array}")).collect();
         let end = self.try_any();
-        Expr::new(format!("php::merge(&[{}]){end}", arrays.join(", ")), Type::Value)
+        Expr::new(code!("{PHP}::merge(&[{}]){end}", Code::joined(&arrays, ", ")), Type::Value)
     }
 
     /// `$of[$key]`, read.
     pub(super) fn indexed(&mut self, node: Node<'t>, of: Expr, key: &Expr) -> Expr {
         match of.ty {
             Type::Value => {}
-            Type::Null => return Expr::new("Value::Null", Type::Value),
+            Type::Null => return Expr::new(code!("{VALUE}::Null"), Type::Value),
             _ => return self.left(node, "an index into what is no array"),
         }
         if key.literal.as_deref().is_some_and(|key| key.parse::<i64>().is_err()) {
-            return Expr::place(format!("{}[{}]", of.tight(), key.code), Type::Value);
+            return Expr::place(code!("{}[{}]", of.tight(), key.code), Type::Value);
         }
         let Some(key) = self.key(key) else {
             return self.left(node, "a key of this type is not carried over");
         };
         let end = self.try_any();
-        Expr::new(format!("php::at({}, {key}){end}", of.reference()), Type::Value).form(Form::Ref)
+        Expr::new(code!("{PHP}::at({}, {key}){end}", of.reference()), Type::Value).form(Form::Ref)
     }
 
     /// A key, for `php::at` and the like.
-    pub(super) fn key(&mut self, key: &Expr) -> Option<String> {
+    pub(super) fn key(&mut self, key: &Expr) -> Option<Code> {
         Some(match &key.ty {
             _ if key.literal.as_deref().is_some_and(|key| key.parse::<i64>().is_ok_and(|n| n.to_string() == key)) => {
-                key.literal.clone().unwrap_or_default()
+                code!("{}", key.literal.as_deref().unwrap_or_default())
             }
             Type::Int => key.code.clone(),
             Type::Text => self.str(key),
             Type::Value if key.inside.is_none() => key.reference(),
-            Type::Null => "\"\"".to_owned(),
-            Type::Bool => format!("i64::from({})", key.code),
-            Type::Status => format!("i64::from({})", key.code),
-            Type::Float => format!("php::int_of_float({})", key.code),
+            Type::Null => "\"\"".into(),
+            Type::Bool => code!("i64::from({})", key.code),
+            Type::Status => code!("i64::from({})", key.code),
+            Type::Float => code!("{PHP}::int_of_float({})", key.code),
             _ => return None,
         })
     }
 }
 
 /// The elements in brackets or braces, in the form that `json!` takes.
-fn written(items: &[Item], list: bool, short: bool) -> String {
+fn written(items: &[Item], list: bool, short: bool) -> Code {
     let (open, close) = if list { ('[', ']') } else { ('{', '}') };
-    let element = |key: &Option<String>, dynamic: bool, value: &str| match key {
-        Some(key) if dynamic => format!("({key}): {value}"),
-        Some(key) => format!("{}: {value}", super::text::quoted(key)),
-        None => value.to_owned(),
+    let element = |key: &Option<Key>, value: &Code| match key {
+        Some(Key::Dynamic(key)) => code!("({key}): {value}"),
+        Some(Key::Fixed(key)) => code!("{}: {value}", Code::quoted(key)),
+        None => value.clone(),
     };
-    let elements: Vec<String> = items
+    let elements: Vec<Code> = items
         .iter()
         .filter_map(|item| match item {
-            Item::Element { key, dynamic, value, .. } => Some(element(key, *dynamic, value)),
+            Item::Element { key, value, .. } => Some(element(key, value)),
             _ => None,
         })
         .collect();
     if items.is_empty() {
-        return format!("{open}{close}");
+        return code!("{open}{close}");
     }
-    let length: usize = elements.iter().map(|one| one.chars().count() + 2).sum();
-    let breaks = elements.iter().any(|one| one.contains('\n'));
+    let length: usize = elements.iter().map(|one| one.width() + 2).sum();
+    let breaks = elements.iter().any(|one| !one.is_one_line());
     if elements.len() == items.len() && length < ONE_LINE && !breaks && (short || (list && length < ONE_LINE / 2)) {
         let space = if list { "" } else { " " };
-        return format!("{open}{space}{}{space}{close}", elements.join(", "));
+        return code!("{open}{space}{}{space}{close}", Code::joined(&elements, ", "));
     }
-    let mut out = format!("{open}\n");
-    let mut last = 0;
+    let mut lines: Vec<Code> = Vec::new();
     for item in items {
         match item {
-            Item::Element { key, dynamic, value, node_line } => {
-                last = *node_line;
-                out.push_str(&indent(&format!("{},\n", element(key, *dynamic, value))));
+            Item::Element { key, value, .. } => lines.push(code!("{},", element(key, value))),
+            Item::Comment { text, behind } if *behind && !text.contains('\n') && !lines.is_empty() => {
+                if let Some(last) = lines.last_mut() {
+                    last.push(&code!(" {text}"));
+                }
             }
-            Item::Comment { text, behind } if *behind && last > 0 && !text.contains('\n') => {
-                out.truncate(out.trim_end_matches('\n').len());
-                out.push_str(&format!(" {text}\n"));
-            }
-            Item::Comment { text, .. } => out.push_str(&indent(&format!("{text}\n"))),
+            Item::Comment { text, .. } => lines.push(code!("{text}")),
             Item::Spread(_) => {}
         }
     }
-    out.push(close);
-    out
+    code!("{open}\n{}\n{close}", indent(&Code::joined(&lines, "\n")))
+}
+
+fn is_dynamic(item: &Item) -> bool {
+    matches!(item, Item::Element { key: Some(Key::Dynamic(_)), .. })
 }
 
 /// A PHP comment of any kind as a plain Rust comment.

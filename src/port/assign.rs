@@ -5,14 +5,16 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Code, code};
+use super::imports::VALUE;
 use super::syntax::{all, bare, field};
 use super::value::{Expr, Form, Type};
 use super::vars::Var;
 
 impl<'t> Porter<'t> {
-    pub(super) fn assignment(&mut self, node: Node<'t>) -> String {
+    pub(super) fn assignment(&mut self, node: Node<'t>) -> Code {
         let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else {
-            return format!("{};", self.note_left(node, "an assignment of an unknown form"));
+            return self.note_left(node, "an assignment of an unknown form").statement();
         };
         match left.kind() {
             "variable_name" => {
@@ -21,7 +23,7 @@ impl<'t> Porter<'t> {
                     let inner = self.assignment(bare(right));
                     let value = field(bare(right), "left").map(|value| self.expression(value));
                     return match value {
-                        Some(value) => format!("{inner}\n{}", self.assigned(node, left, value, None)),
+                        Some(value) => Code::lines(vec![inner, self.assigned(node, left, value, None)]),
                         None => inner,
                     };
                 }
@@ -38,20 +40,20 @@ impl<'t> Porter<'t> {
             }
             "subscript_expression" => self.element(node, left, right),
             "list_literal" => self.unpacked(node, left, right),
-            _ => format!("{};", self.note_left(node, "an assignment of an unknown form")),
+            _ => self.note_left(node, "an assignment of an unknown form").statement(),
         }
     }
 
     /// `$left = value`
-    pub(super) fn assigned(&mut self, node: Node<'t>, left: Node<'t>, e: Expr, right: Option<Node<'t>>) -> String {
+    pub(super) fn assigned(&mut self, node: Node<'t>, left: Node<'t>, e: Expr, right: Option<Node<'t>>) -> Code {
         let Some(name) = super::syntax::variable(left, self.php) else {
-            return format!("{};", self.note_left(node, "a variable whose name is only known at run time"));
+            return self.note_left(node, "a variable whose name is only known at run time").statement();
         };
         if super::natives::is_of_server(name) {
-            return format!("{};", self.note_left(node, super::natives::CHANGED));
+            return self.note_left(node, super::natives::CHANGED).statement();
         }
         if e.ty == Type::Unit {
-            return format!("{};", self.note_left(node, "what is assigned has no value here"));
+            return self.note_left(node, "what is assigned has no value here").statement();
         }
         let e = if let Some(property) = super::lower::property(name) {
             let known = self
@@ -59,14 +61,14 @@ impl<'t> Porter<'t> {
                 .is_some_and(|class| class.properties.iter().any(|known| known.name == property && !known.is_static));
             if !known {
                 let e = self.inherited_property(node, property, Some(e));
-                return format!("{};", e.code);
+                return e.code.statement();
             }
             self.for_property(name, e)
         } else {
             e
         };
         if matches!(e.ty, Type::MediaStream | Type::MediaHeaders) {
-            return format!("{};", self.note_left(node, "give the upload itself to the call, as its options"));
+            return self.note_left(node, "give the upload itself to the call, as its options").statement();
         }
         let source = self.place_source(name);
         self.linked(Some(Rc::clone(&source)), &e);
@@ -80,21 +82,21 @@ impl<'t> Porter<'t> {
             // A parameter, or a variable of an outer block.
             if var.form == Form::Ref || !var.mutable {
                 let why = "the variable of a loop or of another function gets another value: give it another name";
-                return format!("{};", self.note_left(node, why));
+                return self.note_left(node, why).statement();
             }
             if super::lower::property(name).is_some() && self.frame().receiver == "self" {
                 self.frame().mutates = true;
             }
             let value = match var.ty.clone() {
-                Type::Option(of) if e.ty == *of => Some(format!("Some({})", self.owned_value(&e, right))),
+                Type::Option(of) if e.ty == *of => Some(code!("Some({})", self.owned_value(&e, right))),
                 ty if ty == e.ty => Some(self.owned_value(&e, right)),
                 ty if Self::loses(&e.ty, &ty) => None,
                 ty => self.owned_as(&e, &ty),
             };
             return match value {
-                Some(value) => format!("{} = {value};", var.rust),
+                Some(value) => code!("{} = {value}", var.rust).statement(),
                 None if super::lower::property(name).is_some() => {
-                    format!("{};", self.note_left(node, "the property has another type"))
+                    self.note_left(node, "the property has another type").statement()
                 }
                 None => self.loosened(node, name),
             };
@@ -104,7 +106,7 @@ impl<'t> Porter<'t> {
         let e = if optional == e.ty {
             e
         } else {
-            Expr::new(format!("Some({})", self.owned_value(&e, right.take())), optional)
+            Expr::new(code!("Some({})", self.owned_value(&e, right.take())), optional)
         };
         let origin = e.origin.clone();
         let objects = matches!(&e.ty, Type::Object(of) if self.known.is_mutable(of));
@@ -164,26 +166,25 @@ impl<'t> Porter<'t> {
                 },
             );
             let named = if e.ty == Type::Int { ": i64" } else { "" };
-            return format!("let {mark}{rust}{named} = {value};");
+            return code!("let {mark}{rust}{named} = {value};").running();
         }
         // Declared in an outer block, before the statement that contains all uses.
         literal = None;
         let default = match &ty {
-            Type::Value => Some("Value::Null"),
-            Type::Text => Some("String::new()"),
-            Type::Int | Type::Status => Some("0"),
-            Type::Float => Some("0.0"),
-            Type::Bool => Some("false"),
-            Type::Option(_) => Some("None"),
+            Type::Value => Some(code!("{VALUE}::Null")),
+            Type::Text => Some("String::new()".into()),
+            Type::Float => Some("0.0".into()),
+            Type::Bool => Some(Code::truth(false)),
+            Type::Option(_) => Some("None".into()),
             _ => None,
         };
         let code = match default {
-            Some("0") => format!("let mut {rust}: i64 = 0;"),
-            Some(default) => format!("let mut {rust} = {default};"),
+            _ if matches!(ty, Type::Int | Type::Status) => code!("let mut {rust}: i64 = 0;"),
+            Some(default) => code!("let mut {rust} = {default};"),
             None => {
-                value = format!("Some({value})");
+                value = code!("Some({value})");
                 ty = Type::Option(Box::new(ty));
-                format!("let mut {rust} = None;")
+                code!("let mut {rust} = None;")
             }
         };
         self.frame().hoisted.push((depth, code));
@@ -198,11 +199,11 @@ impl<'t> Porter<'t> {
                 ..Var::place(rust.clone(), ty)
             },
         );
-        format!("{rust} = {value};")
+        code!("{rust} = {value}").statement()
     }
 
     /// `$object->name = value` for objects that are not JSON.
-    fn property_assignment(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> Option<String> {
+    fn property_assignment(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> Option<Code> {
         let (object, name) = (field(left, "object")?, field(left, "name")?);
         let of = self.dry_run(|porter| porter.expression(object));
         if let (Type::Value, Some(origin)) = (&of.ty, &of.origin) {
@@ -215,7 +216,7 @@ impl<'t> Porter<'t> {
         let of = self.expression(object);
         let value = self.given_value(right);
         let e = self.object_property(node, object, &of, name, Some(value))?;
-        Some(format!("{};", e.code))
+        Some(e.code.statement())
     }
 
     /// An assignment as a value, in a block expression. The variable is declared before the
@@ -262,7 +263,7 @@ impl<'t> Porter<'t> {
             return self.left(node, why);
         }
         let read = Expr::place(var.rust, var.ty.clone());
-        Expr::new(format!("({{\n    {code}\n    {}\n}})", read.owned()), var.ty)
+        Expr::new(code!("({{\n    {code}\n    {}\n}})", read.owned()), var.ty)
     }
 
     /// Whether a value would change in a variable of that type, such as 12.5 in an integer, or a
@@ -278,18 +279,18 @@ impl<'t> Porter<'t> {
 
     /// The placeholder for an assignment that the variable's type cannot hold. The variable gets a
     /// wider type, and the file is translated again.
-    pub(super) fn loosened(&mut self, node: Node<'t>, name: &str) -> String {
+    pub(super) fn loosened(&mut self, node: Node<'t>, name: &str) -> Code {
         if let Some(site) = self.frame().vars.site(name) {
             self.loose.insert(site);
         }
         if let (Some(property), Some(class)) = (super::lower::property(name), self.this_class()) {
             self.learn_type(super::own::property_key(&class, property), &Type::Value);
         }
-        format!("{};", self.note_left(node, "the variable changes its type: give it another name"))
+        self.note_left(node, "the variable changes its type: give it another name").statement()
     }
 
     /// The code of an owned value: moved out of a variable where possible, otherwise cloned.
-    fn owned_value(&mut self, e: &Expr, right: Option<Node<'t>>) -> String {
+    fn owned_value(&mut self, e: &Expr, right: Option<Node<'t>>) -> Code {
         match (right, &e.ty) {
             (_, Type::Null) => self.value(e),
             (Some(right), _) => self.take(e, bare(right), right.end_byte()),
@@ -298,32 +299,32 @@ impl<'t> Porter<'t> {
     }
 
     /// `[$a, $b] = $list`, `['k' => $a] = $map`
-    fn unpacked(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> String {
+    fn unpacked(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> Code {
         let of = self.expression(right);
         if of.ty != Type::Value {
-            return format!("{};", self.note_left(node, "what is taken apart is no array"));
+            return self.note_left(node, "what is taken apart is no array").statement();
         }
         self.taken_apart(node, left, of)
     }
 
-    fn taken_apart(&mut self, node: Node<'t>, left: Node<'t>, of: Expr) -> String {
+    fn taken_apart(&mut self, node: Node<'t>, left: Node<'t>, of: Expr) -> Code {
         let mut out = Vec::new();
         // The variables that are assigned may be read by the array.
         let mut stack = vec![left];
         let mut reads = of.form == Form::Owned;
         while let Some(node) = stack.pop() {
             let name = super::syntax::variable(node, self.php).and_then(|name| self.frame().vars.get(name));
-            reads |= name.is_some_and(|var| super::catch::uses_word(&of.code, &var.rust));
+            reads |= name.is_some_and(|var| of.code.uses(&var.rust));
             stack.extend(super::syntax::children(node));
         }
         let of = if reads {
-            out.push(format!("let unpacked = {};", of.owned()));
-            Expr::place("unpacked", Type::Value)
+            out.push(code!("let unpacked = {};", of.owned()));
+            Expr::place(Code::name("unpacked"), Type::Value)
         } else {
             of
         };
         let parts = all(left);
-        let (mut key, mut index) = (None, 0usize);
+        let (mut key, mut index) = (None, 0i64);
         for (number, part) in parts.iter().enumerate() {
             let arrow = parts.get(number + 1).is_some_and(|next| next.kind() == "=>");
             match part.kind() {
@@ -331,21 +332,21 @@ impl<'t> Porter<'t> {
                 _ if !part.is_named() || part.kind() == "comment" => {}
                 _ if arrow => key = Some(self.expression(*part)),
                 "variable_name" => {
-                    let key = key.take().unwrap_or_else(|| Expr::new(index.to_string(), Type::Int));
+                    let key = key.take().unwrap_or_else(|| Expr::number(index));
                     let value = self.indexed(node, of.clone(), &key);
                     out.push(self.assigned(node, *part, value, None));
                 }
                 "list_literal" | "array_creation_expression" => {
-                    let key = key.take().unwrap_or_else(|| Expr::new(index.to_string(), Type::Int));
+                    let key = key.take().unwrap_or_else(|| Expr::number(index));
                     let value = self.indexed(node, of.clone(), &key);
                     out.push(self.taken_apart(node, *part, value));
                 }
                 _ => {
                     let todo = self.note_left(*part, "what is taken out of an array goes into a variable here");
-                    out.push(format!("{todo};"));
+                    out.push(code!("{todo}").statement());
                 }
             }
         }
-        out.join("\n")
+        Code::lines(out)
     }
 }

@@ -4,15 +4,15 @@ use tree_sitter::Node;
 
 use super::Porter;
 use super::catch::diverges;
+use super::code::{Code, code, indent};
 use super::frame::Kind;
 use super::syntax::{all, bare, children, contains_own, field};
-use super::text::indent;
 use super::value::{Bond, Expr, Type};
 
 impl<'t> Porter<'t> {
-    pub(super) fn branch(&mut self, node: Node<'t>) -> String {
+    pub(super) fn branch(&mut self, node: Node<'t>) -> Code {
         let (Some(condition), Some(body)) = (field(node, "condition"), field(node, "body")) else {
-            return format!("{};", self.note_left(node, "a condition of an unknown form"));
+            return self.note_left(node, "a condition of an unknown form").statement();
         };
         let mut out = self.guarded("if", condition, body);
         let mut next = Some(node);
@@ -26,15 +26,15 @@ impl<'t> Porter<'t> {
                 let parts = chained.unwrap_or(alternative);
                 match (alternative.kind(), field(parts, "condition"), field(parts, "body")) {
                     ("else_if_clause", Some(condition), Some(body)) | ("else_clause", Some(condition), Some(body)) => {
-                        out.push_str(&format!(" else {}", self.guarded("if", condition, body)));
+                        out.push(&code!(" else {}", self.guarded("if", condition, body)));
                     }
                     ("else_clause", None, Some(body)) => {
                         let block = self.block(body);
                         if !block.is_empty() {
-                            out.push_str(&format!(" else {{\n{}\n}}", indent(&block)));
+                            out.push(&code!(" else {{\n{}\n}}", indent(&block)));
                         }
                     }
-                    _ => out.push_str(&format!(
+                    _ => out.push(&code!(
                         " else {{\n    {};\n}}",
                         self.note_left(alternative, "a branch of an unknown form")
                     )),
@@ -47,17 +47,16 @@ impl<'t> Porter<'t> {
 
     /// `if condition { body }`. A condition that checks that an error has a response binds the
     /// response.
-    fn guarded(&mut self, word: &str, condition: Node<'t>, body: Node<'t>) -> String {
+    fn guarded(&mut self, word: &str, condition: Node<'t>, body: Node<'t>) -> Code {
         if let Some((name, answer)) = self.has_answer(condition) {
             let shown = self.fresh_word("response");
             self.frame().answers.insert(name.clone(), shown.clone());
             let block = self.block(body);
             self.frame().answers.remove(&name);
-            let used = block.contains(&shown);
-            if used {
-                return format!("{word} let Some({shown}) = {answer} {{\n{}\n}}", indent(&block));
+            if block.uses(&shown) {
+                return code!("{word} let Some({shown}) = {answer} {{\n{}\n}}", indent(&block));
             }
-            return format!("{word} {answer}.is_some() {{\n{}\n}}", indent(&block));
+            return code!("{word} {answer}.is_some() {{\n{}\n}}", indent(&block));
         }
         let detached = self.calls_changing(condition);
         let outer = std::mem::replace(&mut self.frame().detached, detached);
@@ -66,14 +65,14 @@ impl<'t> Porter<'t> {
         let asked = self.truth(&asked, Bond::Loose);
         let block = self.block(body);
         if block.is_empty() {
-            return format!("{word} {asked} {{}}");
+            return code!("{word} {asked} {{}}");
         }
-        format!("{word} {asked} {{\n{}\n}}", indent(&block))
+        code!("{word} {asked} {{\n{}\n}}", indent(&block))
     }
 
     /// `$e instanceof RequestException && $e->hasResponse()`, or the latter alone: the error's
     /// variable and its response.
-    fn has_answer(&mut self, condition: Node<'t>) -> Option<(String, String)> {
+    fn has_answer(&mut self, condition: Node<'t>) -> Option<(String, Code)> {
         let mut parts = vec![bare(condition)];
         let mut name = None;
         let mut asks = Vec::new();
@@ -118,15 +117,15 @@ impl<'t> Porter<'t> {
     }
 
     /// `switch`, where each case ends with `break`, `return` or `throw`.
-    pub(super) fn switch(&mut self, node: Node<'t>) -> String {
+    pub(super) fn switch(&mut self, node: Node<'t>) -> Code {
         let (Some(condition), Some(body)) = (field(node, "condition"), field(node, "body")) else {
-            return format!("{};", self.note_left(node, "a switch of an unknown form"));
+            return self.note_left(node, "a switch of an unknown form").statement();
         };
         if !matches!(bare(condition).kind(), "variable_name" | "subscript_expression" | "boolean") {
-            return format!("{};", self.note_left(node, "a switch of a calculation: give it a variable first"));
+            return self.note_left(node, "a switch of a calculation: give it a variable first").statement();
         }
         if continues(body) {
-            return format!("{};", self.note_left(node, "continue in a switch is break there: write it with if"));
+            return self.note_left(node, "continue in a switch is break there: write it with if").statement();
         }
         let subject = self.expression(condition);
         let (mut out, mut tests, mut other) = (Vec::new(), Vec::new(), None);
@@ -137,7 +136,7 @@ impl<'t> Porter<'t> {
             if let Some(value) = value {
                 let test = self.expression(value);
                 let Some(test) = self.is_equal(&subject, &test) else {
-                    return format!("{};", self.note_left(node, "a switch of this type: write it with if"));
+                    return self.note_left(node, "a switch of this type: write it with if").statement();
                 };
                 tests.push(test.within(Bond::And));
             }
@@ -145,7 +144,7 @@ impl<'t> Porter<'t> {
                 all(case).into_iter().filter(|child| child.is_named() && Some(*child) != value).collect();
             let code = statements.iter().filter(|one| one.kind() != "comment").count();
             if value.is_none() && number + 1 < last {
-                return format!("{};", self.note_left(node, "a default before other cases: write it last"));
+                return self.note_left(node, "a default before other cases: write it last").statement();
             }
             if value.is_none() && !tests.is_empty() {
                 // `case 1: default:` is the default.
@@ -162,60 +161,66 @@ impl<'t> Porter<'t> {
                 }
                 Some(end) if diverges(end) || number + 1 == last => {}
                 None if number + 1 == last => {}
-                _ => return format!("{};", self.note_left(node, "a case that runs into the next: write it with if")),
+                _ => return self.note_left(node, "a case that runs into the next: write it with if").statement(),
             }
             if statements.iter().any(|one| breaks(*one)) {
-                return format!("{};", self.note_left(node, "a break in the middle of a case: write it with if"));
+                return self.note_left(node, "a break in the middle of a case: write it with if").statement();
             }
             let block = self.statements(case, &statements, None);
             match value {
-                Some(_) => out.push((tests.join(" || "), block)),
+                Some(_) => out.push((Code::joined(&tests, " || "), block)),
                 None => other = Some(block),
             }
             tests.clear();
         }
-        let mut code = String::new();
+        let mut code = Code::default();
         for (number, (test, block)) in out.iter().enumerate() {
             let word = if number == 0 { "if" } else { " else if" };
-            code.push_str(&format!("{word} {test} {{\n{}\n}}", indent(block)));
+            code.push(&code!("{word} {test} {{\n{}\n}}", indent(block)));
         }
         match other {
             Some(block) if code.is_empty() => block,
-            Some(block) => format!("{code} else {{\n{}\n}}", indent(&block)),
+            Some(block) => code!("{code} else {{\n{}\n}}", indent(&block)),
             None => code,
         }
     }
 
-    pub(super) fn leave_loop(&mut self, node: Node<'t>) -> String {
+    /// With `tail`, it is the value of the closure that a `try` becomes.
+    pub(super) fn leave_loop(&mut self, node: Node<'t>, tail: bool) -> Code {
         let word = if node.kind() == "break_statement" { "break" } else { "continue" };
         if !children(node).is_empty() || self.frame().loops == 0 {
-            return format!(
-                "{};",
-                self.note_left(node, "a loop around the innermost one is left: give the loops a function")
-            );
+            return self
+                .note_left(node, "a loop around the innermost one is left: give the loops a function")
+                .statement();
         }
-        self.leave_by(node, word)
+        let jump = self.leave_by(node, word);
+        if tail && self.leaves_try() && jump.jumps() { Code::from("Ok(true)").jump() } else { jump.statement() }
+    }
+
+    /// Whether the innermost loop is outside of a closure that a `try` becomes.
+    fn leaves_try(&mut self) -> bool {
+        let loops = self.frame().loops;
+        let flow = self.flow();
+        flow.kind == Kind::Try && flow.loops == loops
     }
 
     /// `break` or `continue`, also when it leaves the closure that a `try` becomes.
-    pub(super) fn leave_by(&mut self, node: Node<'t>, word: &'static str) -> String {
-        let loops = self.frame().loops;
-        let flow = self.flow();
-        if flow.kind != Kind::Try || flow.loops != loops {
-            return format!("{word};");
+    pub(super) fn leave_by(&mut self, node: Node<'t>, word: &'static str) -> Code {
+        if !self.leaves_try() {
+            return Code::from(word).jump();
         }
-        // The loop is outside of the closure.
+        let flow = self.flow();
         let tangled = flow.found.returning || flow.found.leaves.is_some_and(|other| other != word);
         flow.found.tangled |= tangled;
         flow.found.leaves = Some(word);
         if tangled {
-            return format!("{};", self.note_left(node, "a try is left in several ways: give it a function"));
+            return self.note_left(node, "a try is left in several ways: give it a function");
         }
-        "return Ok(true);".to_owned()
+        Code::from("return Ok(true)").jump()
     }
 
     /// Converts `exit` and `die`, and the text that they print.
-    pub(super) fn exit(&mut self, node: Node<'t>, status: Option<Node<'t>>) -> String {
+    pub(super) fn exit(&mut self, node: Node<'t>, status: Option<Node<'t>>) -> Code {
         if self.frame().class.is_some() && !self.is_printing() {
             let why = "exit ends the request in PHP and the whole process here: return, or give back an error";
             return self.note_left(node, why);
@@ -225,30 +230,32 @@ impl<'t> Porter<'t> {
             return self.end_of_request(node, status);
         }
         match status {
-            None => "std::process::exit(0)".to_owned(),
+            None => Code::from("std::process::exit(0)").jump(),
             Some(status) if status.ty == Type::Int => {
-                format!("std::process::exit({} as i32)", status.within(Bond::Unary))
-                    .replace("(0 as i32)", "(0)")
-                    .replace("(1 as i32)", "(1)")
+                let status = match status.code.as_number() {
+                    Some(0 | 1) => status.code,
+                    _ => Code::cast(status.within(Bond::Unary), "i32"),
+                };
+                code!("std::process::exit({status})").jump()
             }
-            Some(status) => format!("{};\nstd::process::exit(0)", self.formatted("print", &[status])),
+            Some(status) => code!("{};\nstd::process::exit(0)", self.formatted("print", &[status])).jump(),
         }
     }
 
     /// Converts `exit` in a handler: the function returns the response with the text that it
     /// printed.
-    fn end_of_request(&mut self, node: Node<'t>, status: Option<Expr>) -> String {
+    fn end_of_request(&mut self, node: Node<'t>, status: Option<Expr>) -> Code {
         let printed = match status {
             // `exit` does not print an integer: it is the exit code of the process.
-            None | Some(Expr { ty: Type::Int, .. }) => String::new(),
-            Some(text) if matches!(text.ty, Type::Text | Type::Body) => format!("{}\n", self.printed(node, vec![text])),
+            None | Some(Expr { ty: Type::Int, .. }) => Code::default(),
+            Some(text) if matches!(text.ty, Type::Text | Type::Body) => code!("{}\n", self.printed(node, vec![text])),
             Some(_) => {
                 let why = "exit prints a text, but not a number: convert the value with (string)";
                 return self.note_left(node, why);
             }
         };
-        let end = self.give_back(node, None, false);
-        format!("{printed}{}", end.trim_end_matches(';'))
+        let (_, jump) = self.returned(node, None, false);
+        code!("{printed}{jump}").jump()
     }
 }
 

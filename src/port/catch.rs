@@ -3,10 +3,11 @@
 
 use tree_sitter::Node;
 
+use super::code::{Code, Shape, code, indent};
 use super::exception::{MIXED, Own};
 use super::frame::{Facts, Flow, Kind};
+use super::imports::{ERROR, ERROR_KIND, PHP};
 use super::syntax::{children, field, named};
-use super::text::indent;
 use super::value::{Expr, Form, Type};
 use super::vars::Var;
 use super::{MAX_NESTING, Porter};
@@ -43,21 +44,22 @@ pub(super) fn diverges(node: Node<'_>) -> bool {
 }
 
 impl<'t> Porter<'t> {
-    pub(super) fn patterns(&mut self, kinds: &[&str], boxed: bool) -> Vec<String> {
-        let name = |kind: &&str| if boxed { format!("Some(ErrorKind::{kind})") } else { format!("ErrorKind::{kind}") };
+    pub(super) fn patterns(&mut self, kinds: &[&str], boxed: bool) -> Vec<Code> {
+        let name =
+            |kind: &&str| if boxed { code!("Some({ERROR_KIND}::{kind})") } else { code!("{ERROR_KIND}::{kind}") };
         kinds.iter().map(name).collect()
     }
 
-    pub(super) fn kind_of(&mut self, e: &Expr) -> String {
+    pub(super) fn kind_of(&mut self, e: &Expr) -> Code {
         if e.ty == Type::Error {
-            return format!("{}.kind()", e.tight());
+            return code!("{}.kind()", e.tight());
         }
-        format!("{}.downcast_ref().map(Error::kind)", e.tight())
+        code!("{}.downcast_ref().map({ERROR}::kind)", e.tight())
     }
 
-    pub(super) fn throw(&mut self, node: Node<'t>) -> String {
+    pub(super) fn throw(&mut self, node: Node<'t>) -> Code {
         let Some(thrown) = children(node).first().copied() else {
-            return format!("{};", self.note_left(node, "nothing is thrown"));
+            return self.note_left(node, "nothing is thrown").statement();
         };
         let e = self.expression(thrown);
         let foreign = e.ty != Type::Error;
@@ -68,30 +70,29 @@ impl<'t> Porter<'t> {
         };
         match e.ty {
             Type::BoxError if e.form == Form::Owned => {
-                match e.code.strip_prefix("BoxError::from(").and_then(|rest| rest.strip_suffix(')')) {
-                    Some(message) => {
-                        // `into` names the type if the function declares it.
-                        format!("return Err({message}.into());")
-                    }
-                    None => format!("return Err({});", e.code),
-                }
+                // `into` names the type if the function declares it.
+                let error = match e.code.shape() {
+                    Shape::Boxed(message) => code!("{message}.into()"),
+                    _ => e.code,
+                };
+                code!("return Err({error})").jump().statement()
             }
             Type::Error => {
                 let into = if self.flow().kind == Kind::Try && !self.flow().assumed.foreign { "" } else { ".into()" };
-                format!("return Err({}{into});", e.code)
+                code!("return Err({}{into})", e.code).jump().statement()
             }
-            Type::BoxError => format!("return Err({});", e.code),
-            _ => format!("{};", self.note_left(node, "what is thrown is no error that is known")),
+            Type::BoxError => code!("return Err({})", e.code).jump().statement(),
+            _ => self.note_left(node, "what is thrown is no error that is known").statement(),
         }
     }
 
     /// A `try`. With a `finally`, it is treated as PHP's `try { try … catch … } finally …`.
-    pub(super) fn attempt(&mut self, node: Node<'t>) -> String {
+    pub(super) fn attempt(&mut self, node: Node<'t>) -> Code {
         let Some(body) = field(node, "body") else {
-            return format!("{};", self.note_left(node, "a try of an unknown form"));
+            return self.note_left(node, "a try of an unknown form").statement();
         };
         if self.state.nested >= MAX_NESTING {
-            return format!("{};", self.note_left(node, "try blocks nested so deep: give them functions"));
+            return self.note_left(node, "try blocks nested so deep: give them functions").statement();
         }
         self.state.nested += 1;
         let finally = children(node)
@@ -107,19 +108,16 @@ impl<'t> Porter<'t> {
     }
 
     /// A `try` with the code that runs at its end, however it is left.
-    fn ended_by(&mut self, node: Node<'t>, body: Node<'t>, finally: Node<'t>) -> String {
+    fn ended_by(&mut self, node: Node<'t>, body: Node<'t>, finally: Node<'t>) -> Code {
         let all = Facts { foreign: true, returning: true, fallible: true, ..Facts::default() };
         let (facts, _) = self.dry_run(|porter| porter.enclosed(node, body, all));
         if facts.tangled {
-            return format!(
-                "{};",
-                self.note_left(node, "a try with finally is left in several ways: give it a function")
-            );
+            return self.note_left(node, "a try with finally is left in several ways: give it a function").statement();
         }
         if !facts.fallible && !facts.returning && facts.leaves.is_none() {
             // It is left only at its end.
             let (tried, after) = (self.tried(node, body), self.block(finally));
-            return format!("{tried}\n{after}").trim_end().to_owned();
+            return Code::lines(vec![tried, after]);
         }
         let (facts, code) = self.enclosed(node, body, Facts { fallible: true, ..facts });
         let whole = diverges(node) && facts.returning && facts.leaves.is_none();
@@ -127,26 +125,27 @@ impl<'t> Porter<'t> {
         let after = self.block(finally);
         let end = if facts.foreign { self.try_any() } else { self.try_crate() };
         let on = match facts.leaves {
-            Some(word) => format!("if attempt{end} {{\n    {}\n}}", self.leave_by(node, word)),
+            Some(word) => code!("if attempt{end} {{\n    {};\n}}", self.leave_by(node, word)),
             None if whole => {
                 let on = self.hand_on("value");
-                let value = if given == "()" { "" } else { "let value = " };
-                format!("{value}attempt{end};\n{on};")
+                let value = if given == Type::Unit { "" } else { "let value = " };
+                code!("{value}attempt{end};\n{on};")
             }
             None if facts.returning => {
                 let on = self.hand_on("value");
-                let value = if given == "Option<()>" { "()" } else { "value" };
-                format!("if let Some({value}) = attempt{end} {{\n    {on};\n}}")
+                let value = if given == Type::Option(Box::new(Type::Unit)) { "()" } else { "value" };
+                code!("if let Some({value}) = attempt{end} {{\n    {on};\n}}")
             }
-            None if diverges(node) => format!("attempt{end};\nunreachable!()"),
-            None => format!("attempt{end};"),
+            None if diverges(node) => code!("attempt{end};\nunreachable!()"),
+            None => code!("attempt{end}").statement(),
         };
-        let after = if after.is_empty() { after } else { format!("{after}\n") };
-        format!("let attempt = (|| -> Result<{given}, {}> {{\n{}\n}})();\n{after}{on}", error.name(), indent(&code))
+        let after = if after.is_empty() { after } else { code!("{after}\n") };
+        let (given, error) = (given.name(), error.name());
+        code!("let attempt = (|| -> Result<{given}, {error}> {{\n{}\n}})();\n{after}{on}", indent(&code)).running()
     }
 
     /// A `try` and its `catch` arms without the `finally`, as the body of a closure.
-    fn enclosed(&mut self, node: Node<'t>, body: Node<'t>, assumed: Facts) -> (Facts, String) {
+    fn enclosed(&mut self, node: Node<'t>, body: Node<'t>, assumed: Facts) -> (Facts, Code) {
         let whole = diverges(node) && assumed.returning && assumed.leaves.is_none();
         self.enter(assumed, whole);
         let code = self.tried(node, body);
@@ -154,20 +153,19 @@ impl<'t> Porter<'t> {
         if whole {
             return (found, code);
         }
-        let end = way_out(assumed);
-        (found, if code.is_empty() { end.to_owned() } else { format!("{code}\n{end}") })
+        (found, Code::lines(vec![code, way_out(assumed).into()]))
     }
 
     /// The type that the closure of a `try` returns, and its error type.
-    fn result_of(&mut self, facts: Facts, whole: bool) -> (String, Type) {
+    fn result_of(&mut self, facts: Facts, whole: bool) -> (Type, Type) {
         let error = if facts.foreign { Type::BoxError } else { Type::Error };
         let given = if facts.leaves.is_some() {
-            "bool".to_owned()
+            Type::Bool
         } else if facts.returning {
             let outer = self.outer_returns();
-            if whole { outer.name() } else { format!("Option<{}>", outer.name()) }
+            if whole { outer } else { Type::Option(Box::new(outer)) }
         } else {
-            "()".to_owned()
+            Type::Unit
         };
         (given, error)
     }
@@ -185,7 +183,7 @@ impl<'t> Porter<'t> {
         });
     }
 
-    fn tried(&mut self, node: Node<'t>, body: Node<'t>) -> String {
+    fn tried(&mut self, node: Node<'t>, body: Node<'t>) -> Code {
         let arms: Vec<Node<'t>> = children(node).into_iter().filter(|child| child.kind() == "catch_clause").collect();
         let (facts, _) = self.dry_run(|porter| {
             porter.attempted(body, Facts { foreign: true, returning: true, fallible: true, ..Facts::default() })
@@ -193,62 +191,52 @@ impl<'t> Porter<'t> {
         let (facts, code) = self.attempted(body, Facts { fallible: true, ..facts });
         let whole = diverges(body) && facts.returning && facts.leaves.is_none();
         let (given, error) = self.result_of(facts, whole);
-        let mut out = format!("let attempt = (|| -> Result<{given}, {}> {{\n{}\n}})();\n", error.name(), indent(&code));
+        let result = code!("Result<{}, {}>", given.name(), error.name());
+        let attempt = code!("let attempt = (|| -> {result} {{\n{}\n}})();\n", indent(&code)).running();
         let handled = self.arms(&arms, &error);
         let returned = |porter: &mut Self, value: &str| porter.hand_on(value);
         if let Some(word) = facts.leaves {
             let (name, handled) = handled;
             let handled =
-                if handled.is_empty() { "{}".to_owned() } else { format!("{{\n{}\n    }}", indent(&indent(&handled))) };
+                if handled.is_empty() { "{}".into() } else { code!("{{\n{}\n    }}", indent(&indent(&handled))) };
             let word = self.leave_by(node, word);
-            let word = word.trim_end_matches(';');
-            out.push_str(&format!(
-                "match attempt {{\n    Ok(true) => {word},\n    Ok(false) => {{}}\n    Err({name}) => {handled}\n}}"
-            ));
-            return out;
+            return code!(
+                "{attempt}match attempt {{\n    Ok(true) => {word},\n    Ok(false) => {{}}\n    Err({name}) => {handled}\n}}"
+            );
         }
-        out.push_str(&match (facts.returning, handled) {
+        let on = match (facts.returning, handled) {
             (false, (name, handled)) if diverges(node) => {
-                format!(
+                code!(
                     "match attempt {{\n    Ok(()) => unreachable!(),\n    Err({name}) => {{\n{}\n    }}\n}}",
                     indent(&indent(&handled))
                 )
             }
-            (false, (name, handled)) if handled.trim().is_empty() => {
-                let _ = name;
-                "let _ = attempt;".to_owned()
-            }
-            (false, (name, handled)) => format!("if let Err({name}) = attempt {{\n{}\n}}", indent(&handled)),
+            (false, (_, handled)) if handled.is_empty() => "let _ = attempt;".into(),
+            (false, (name, handled)) => code!("if let Err({name}) = attempt {{\n{}\n}}", indent(&handled)),
             (true, (name, handled)) => {
                 let ok = if whole { "value" } else { "Some(value)" };
                 let on = returned(self, "value");
                 let none = if whole { "" } else { "    Ok(None) => {}\n" };
-                let handled = if handled.is_empty() {
-                    "{}".to_owned()
-                } else {
-                    format!("{{\n{}\n    }}", indent(&indent(&handled)))
-                };
-                let ok = if given == "()" { "()" } else { ok };
-                format!("match attempt {{\n    Ok({ok}) => {on},\n{none}    Err({name}) => {handled}\n}}")
+                let handled =
+                    if handled.is_empty() { "{}".into() } else { code!("{{\n{}\n    }}", indent(&indent(&handled))) };
+                let ok = if given == Type::Unit { "()" } else { ok };
+                code!("match attempt {{\n    Ok({ok}) => {on},\n{none}    Err({name}) => {handled}\n}}")
             }
-        });
-        out
+        };
+        code!("{attempt}{on}")
     }
 
     /// The body of a `try` as the body of a closure, with the control flow found in it.
-    fn attempted(&mut self, body: Node<'t>, assumed: Facts) -> (Facts, String) {
+    fn attempted(&mut self, body: Node<'t>, assumed: Facts) -> (Facts, Code) {
         let whole = diverges(body) && assumed.leaves.is_none();
         self.enter(assumed, whole);
         let nodes = named(body);
-        let mut code = self.statements(body, &nodes, whole.then_some(true));
-        if !whole {
-            let end = way_out(assumed);
-            code = match code.strip_suffix("return Ok(true);") {
-                _ if code.is_empty() => end.to_owned(),
-                // The last statement diverges.
-                Some(before) if diverges(body) => format!("{before}Ok(true)"),
-                _ => format!("{code}\n{end}"),
-            };
+        let mut code = self.statements(body, &nodes, Some(true));
+        // A jump out of a loop at the end is the value of the closure.
+        let last = nodes.iter().rev().find(|node| node.kind() != "comment").map(Node::kind);
+        let ends = matches!(last, Some("break_statement" | "continue_statement")) && code.jumps();
+        if !whole && !ends {
+            code = Code::lines(vec![code, way_out(assumed).into()]);
         }
         let found = self.frame().flows.pop().unwrap_or_default().found;
         (found, code)
@@ -260,29 +248,29 @@ impl<'t> Porter<'t> {
     }
 
     /// Returns a value that the closure of a `try` returned.
-    fn hand_on(&mut self, value: &str) -> String {
+    fn hand_on(&mut self, value: &str) -> Code {
         let returns = self.outer_returns();
         let flow = self.flow().clone();
         self.flow().found.returning = true;
         self.flow().found.tangled |= flow.found.leaves.is_some();
         let value = if returns == Type::Unit { "()" } else { value };
         match flow.kind {
-            Kind::Try if flow.whole => format!("return Ok({value})"),
-            Kind::Try => format!("return Ok(Some({value}))"),
+            Kind::Try if flow.whole => code!("return Ok({value})"),
+            Kind::Try => code!("return Ok(Some({value}))"),
             Kind::Step if !flow.assumed.fallible => {
-                if value == "()" {
-                    "return".to_owned()
+                if returns == Type::Unit {
+                    "return".into()
                 } else {
-                    format!("return {value}")
+                    code!("return {value}")
                 }
             }
-            _ => format!("return Ok({value})"),
+            _ => code!("return Ok({value})"),
         }
     }
 
     /// The handler of an error: the name of its variable, and the code.
-    fn arms(&mut self, arms: &[Node<'t>], error: &Type) -> (String, String) {
-        let mut matched: Vec<(Caught, String)> = Vec::new();
+    fn arms(&mut self, arms: &[Node<'t>], error: &Type) -> (Code, Code) {
+        let mut matched: Vec<(Caught, Code)> = Vec::new();
         let rust = self.fresh_word(
             &arms
                 .first()
@@ -341,46 +329,45 @@ impl<'t> Porter<'t> {
             };
             let notes: Vec<String> =
                 self.state.notes.drain(before.min(self.state.notes.len())..).map(|note| note.text).collect();
-            let code = notes.into_iter().chain(std::iter::once(code)).collect::<Vec<_>>().join("\n");
-            matched.push((caught, code.trim_end().to_owned()));
+            let notes = notes.into_iter().map(|note| code!("{note}"));
+            matched.push((caught, Code::lines(notes.chain([code]).collect())));
         }
         if let [(Caught::All, code)] = matched.as_slice() {
-            let name = if uses_word(code, &rust) { rust } else { format!("_{rust}") };
+            let name = if code.uses(&rust) { rust } else { code!("_{rust}") };
             return (name, code.clone());
         }
         if let [(Caught::Exceptions, code)] = matched.as_slice() {
             let end = self.passed_on(&rust, error);
-            return (rust.clone(), format!("if php::is_fatal(&*{rust}) {{\n    {end};\n}}\n{code}"));
+            return (rust.clone(), code!("if {PHP}::is_fatal(&*{rust}) {{\n    {end};\n}}\n{code}"));
         }
         let subject = self.kind_of(&Expr::place(rust.clone(), error.clone()));
-        let mut out = format!("match {subject} {{\n");
+        let mut out = code!("match {subject} {{\n");
         let mut total = false;
         let mut seen: Vec<&'static str> = Vec::new();
         for (caught, code) in matched {
             let pattern = match caught {
                 Caught::All => {
                     total = true;
-                    "_".to_owned()
+                    "_".into()
                 }
-                Caught::Exceptions => format!("_ if !php::is_fatal(&*{rust})"),
-                Caught::Fatal => format!("_ if php::is_fatal(&*{rust})"),
-                Caught::Unknown(todo) => format!("_ if {todo}"),
+                Caught::Exceptions => code!("_ if !{PHP}::is_fatal(&*{rust})"),
+                Caught::Fatal => code!("_ if {PHP}::is_fatal(&*{rust})"),
+                Caught::Unknown(todo) => code!("_ if {todo}"),
                 Caught::Kinds(kinds, foreign) => {
                     let new: Vec<&'static str> = kinds.into_iter().filter(|kind| !seen.contains(kind)).collect();
                     seen.extend(&new);
                     let mut patterns = self.patterns(&new, *error == Type::BoxError);
-                    patterns.extend(foreign.then(|| "None".to_owned()));
+                    patterns.extend(foreign.then(|| "None".into()));
                     if patterns.is_empty() {
                         // The arms above catch everything that this one catches.
                         continue;
                     }
-                    let guard = if foreign { format!(" if !php::is_fatal(&*{rust})") } else { String::new() };
-                    patterns.join(" | ") + &guard
+                    let guard = if foreign { code!(" if !{PHP}::is_fatal(&*{rust})") } else { Code::default() };
+                    code!("{}{guard}", Code::joined(&patterns, " | "))
                 }
             };
-            let code =
-                if code.is_empty() { "{}".to_owned() } else { format!("{{\n{}\n    }}", indent(&indent(&code))) };
-            out.push_str(&format!("    {pattern} => {code}\n"));
+            let code = if code.is_empty() { "{}".into() } else { code!("{{\n{}\n    }}", indent(&indent(&code))) };
+            out.push(&code!("    {pattern} => {code}\n"));
             if total {
                 break;
             }
@@ -388,16 +375,16 @@ impl<'t> Porter<'t> {
         if !total {
             let end = self.passed_on(&rust, error);
             if arms.is_empty() {
-                return (rust.clone(), format!("{end};"));
+                return (rust.clone(), end.statement());
             }
-            out.push_str(&format!("    _ => {end},\n"));
+            out.push(&code!("    _ => {end},\n"));
         }
-        out.push('}');
+        out.push(&"}".into());
         (rust, out)
     }
 
     /// The code that returns an error that no arm catches.
-    fn passed_on(&mut self, rust: &str, error: &Type) -> String {
+    fn passed_on(&mut self, rust: &Code, error: &Type) -> Code {
         if *error == Type::BoxError {
             self.try_any()
         } else {
@@ -408,7 +395,7 @@ impl<'t> Porter<'t> {
             (_, Kind::Try) if !self.flow().assumed.foreign => "",
             _ => ".into()",
         };
-        format!("return Err({rust}{into})")
+        code!("return Err({rust}{into})").jump()
     }
 }
 
@@ -423,7 +410,7 @@ enum Caught {
     /// script throws itself.
     Kinds(Vec<&'static str>, bool),
     /// A piece that was not converted.
-    Unknown(String),
+    Unknown(Code),
 }
 
 /// The value that a closure returns if its end is reached.
@@ -433,13 +420,4 @@ fn way_out(assumed: Facts) -> &'static str {
         (None, true) => "Ok(None)",
         (None, false) => "Ok(())",
     }
-}
-
-pub(super) fn uses_word(code: &str, word: &str) -> bool {
-    code.match_indices(word).any(|(at, _)| {
-        let before = code.get(..at).and_then(|before| before.chars().next_back());
-        let after = code.get(at + word.len()..).and_then(|after| after.chars().next());
-        let part = |c: Option<char>| c.is_some_and(|c| c == '_' || c.is_alphanumeric());
-        !part(before) && !part(after)
-    })
 }

@@ -3,6 +3,8 @@
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Code, code};
+use super::imports::{CHAINED, PHP};
 use super::syntax::{arguments, bare, children, field, is_chain_name};
 use super::text;
 use super::value::{Bond, Expr, Form, Type};
@@ -65,15 +67,15 @@ impl<'t> Porter<'t> {
     /// A verb whose options are the first argument.
     fn call(&mut self, node: Node<'t>, chain: &Expr, verb: &str, is_async: bool) -> Expr {
         let options = match arguments(node).as_deref() {
-            Some([]) => "()".to_owned(),
+            Some([]) => "()".into(),
             Some([options]) => self.options(*options),
             _ => return self.left_call(node, "a verb takes one argument, its options", is_async),
         };
-        let code = format!("{}.{verb}({options})", chain.tight());
+        let code = code!("{}.{verb}({options})", chain.tight());
         if is_async {
             Expr::new(code, Type::Promise(Box::new(Type::Response)))
         } else {
-            let code = format!("{code}{}", self.try_crate());
+            let code = code!("{code}{}", self.try_crate());
             Expr::new(code, Type::Response)
         }
     }
@@ -91,16 +93,16 @@ impl<'t> Porter<'t> {
         }
         let verb = self.plain_str(&verb);
         let options = match arguments(node).as_deref() {
-            Some([]) => "()".to_owned(),
+            Some([]) => "()".into(),
             Some([options]) => self.options(*options),
             _ => return self.left_call(node, "a verb takes one argument, its options", false),
         };
         let end = self.try_any();
-        let mut code = format!("match {verb}.to_ascii_lowercase().as_str() {{\n");
+        let mut code = code!("match {verb}.to_ascii_lowercase().as_str() {{\n");
         for verb in VERBS {
-            code.push_str(&format!("    \"{verb}\" => {}.{verb}({options}){end},\n", chain.tight()));
+            code.push(&code!("    \"{verb}\" => {}.{verb}({options}){end},\n", chain.tight()));
         }
-        code.push_str("    verb => return Err(php::error(format!(\"{verb} is not a verb\"))),\n}");
+        code.push(&code!("    verb => return Err({PHP}::error(format!(\"{{verb}} is not a verb\"))),\n}}"));
         Expr::new(code, Type::Response).bond(Bond::Loose)
     }
 
@@ -110,19 +112,19 @@ impl<'t> Porter<'t> {
     }
 
     /// The options of a verb, as the argument.
-    fn options(&mut self, node: Node<'t>) -> String {
+    fn options(&mut self, node: Node<'t>) -> Code {
         let node = bare(node);
         let options = match node.kind() {
-            "array_creation_expression" if children(node).is_empty() => return "()".to_owned(),
+            "array_creation_expression" if children(node).is_empty() => return "()".into(),
             "array_creation_expression" => self.options_array(node),
             _ => self.expression(node),
         };
         match (&options.ty, options.form) {
-            (Type::Value, _) if self.may_be_float(node) => format!("php::options({})", options.owned()),
+            (Type::Value, _) if self.may_be_float(node) => code!("{PHP}::options({})", options.owned()),
             (Type::Value, Form::Owned) => options.code,
             (Type::Value, _) => options.reference(),
             (Type::Options | Type::Media, _) => self.take(&options, node, node.end_byte()),
-            (Type::Null, _) => "()".to_owned(),
+            (Type::Null, _) => "()".into(),
             _ => self.left(node, "the options of a call are an array").code,
         }
     }
@@ -273,13 +275,13 @@ impl<'t> Porter<'t> {
         let mut code = root.tight();
         let mut by_macro = leading > 1;
         if by_macro {
-            let simple = code.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric());
-            code = if simple { format!("chain!({code}") } else { format!("chain!(({code})") };
+            let simple = code.as_word().is_some();
+            code = if simple { code!("{CHAINED}!({code}") } else { code!("{CHAINED}!(({code})") };
         }
         let mut indexed = false;
         for (number, step) in steps.iter().enumerate() {
             if by_macro && number == leading {
-                code.push(')');
+                code.push(&")".into());
                 by_macro = false;
             }
             indexed = false;
@@ -287,32 +289,32 @@ impl<'t> Porter<'t> {
                 Step::Name(name) => {
                     case::normalize(name).map_err(|error| error.message().to_owned())?;
                     if by_macro {
-                        code.push_str(&format!("->{}", macro_name(name)));
+                        code.push(&code!("->{}", macro_name(name)));
                     } else {
-                        code.push_str(&format!(".seg({})", text::quoted(name)));
+                        code.push(&code!(".seg({})", Code::quoted(name)));
                     }
                 }
                 Step::RunTime(name) => {
                     let name = self.expression(*name);
                     let name = self.str(&name);
-                    code.push_str(&format!(".chain(&php::segment({name}){})", self.try_crate()));
+                    code.push(&code!(".chain(&{PHP}::segment({name}){})", self.try_crate()));
                 }
                 Step::Path(path, index) => {
                     let path = self.expression(*path);
                     match &path.literal {
                         Some(literal) => {
                             let named = case::normalize(literal).map_err(|error| error.message().to_owned())?;
-                            let named = text::quoted(&named);
+                            let named = Code::quoted(&named);
                             indexed = *index;
-                            code.push_str(&if *index { format!("[{named}]") } else { format!(".chain({named})") });
+                            code.push(&if *index { code!("[{named}]") } else { code!(".chain({named})") });
                         }
-                        None => code.push_str(&format!(".chain({})", self.str(&path))),
+                        None => code.push(&code!(".chain({})", self.str(&path))),
                     }
                 }
             }
         }
         if by_macro {
-            code.push(')');
+            code.push(&")".into());
         }
         let chain = Expr::new(code, Type::Chain).bond(Bond::Tight);
         Ok(if indexed { chain.form(Form::Place) } else { chain })

@@ -3,23 +3,35 @@
 use tree_sitter::Node;
 
 use super::Porter;
-use super::catch::uses_word;
+use super::code::{Code, End, code};
+use super::imports::{JSON, PHP, VALUE};
 use super::syntax::{bare, children, field};
 use super::value::{Expr, Form, Type};
 use super::vars::Var;
 
+/// The target of an assignment.
+struct Target {
+    /// The statements that have to come before it.
+    before: Code,
+    place: Code,
+    /// Whether it is an element that `php::slot` finds.
+    is_slot: bool,
+    /// The list that it is a new element of.
+    list: Option<Code>,
+}
+
 impl<'t> Porter<'t> {
     /// `$a['b']['c'] = value`, `$a[] = value`
-    pub(super) fn element(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> String {
+    pub(super) fn element(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> Code {
         let value = self.given_value(right);
         let value = self.as_element(right, value);
         let calls = self.calls_this(right);
         if self.calls_this(left) {
-            return format!("{};", self.note_left(node, "a key that a method of the object makes: give it a variable"));
+            return self.note_left(node, "a key that a method of the object makes: give it a variable").statement();
         }
         if value.ty.is_object() || value.ty == Type::Unit {
             let why = "JSON cannot hold this object: give it to Options by a method";
-            return format!("{};", self.note_left(node, why));
+            return self.note_left(node, why).statement();
         }
         let value = match value.form {
             Form::Owned => self.value(&value),
@@ -28,32 +40,35 @@ impl<'t> Porter<'t> {
             }
             _ => self.value(&value),
         };
-        match self.place(node, left) {
+        let Target { before, place, is_slot, list } = match self.place(node, left) {
+            Ok(target) => target,
+            Err(listed) => return listed,
+        };
+        let end = End::Try;
+        match list {
             // The value would be moved before the key is read.
-            Ok((before, place)) if !value.contains('(') && uses_word(&place, &value) => {
-                format!("{before}{place} = {value}.clone();")
+            _ if place.uses(&value) => Code::lines(vec![before, code!("{place} = {value}.clone()").statement()]),
+            // It reads the array that is changed.
+            _ if is_slot && value.uses(&self.root_name(left)) => {
+                Code::lines(vec![before, code!("let value = {value};"), code!("{place} = value").statement()])
             }
-            Ok((before, place)) if place.contains("php::") && uses_word(&value, &self.root_name(left)) => {
-                // It reads the array that is changed.
-                format!("{before}let value = {value};\n{place} = value;")
+            Some(list) if calls => {
+                let push = code!("{PHP}::push({list}, value){end}").statement();
+                Code::lines(vec![before, code!("let value = {value};"), push])
             }
-            Ok((before, place)) => match place.strip_prefix("*php::next(").and_then(|rest| rest.strip_suffix(")?")) {
-                Some(list) if calls => format!("{before}let value = {value};\nphp::push({list}, value)?;"),
-                Some(list) => format!("{before}php::push({list}, {value})?;"),
-                None => format!("{before}{place} = {value};"),
-            },
-            Err(listed) => listed,
+            Some(list) => Code::lines(vec![before, code!("{PHP}::push({list}, {value}){end}").statement()]),
+            None => Code::lines(vec![before, code!("{place} = {value}").statement()]),
         }
     }
 
     /// A variable or an element as the target of an assignment, with what has to come before it.
     /// Fails with the placeholder of a piece that was not converted.
-    fn place(&mut self, node: Node<'t>, left: Node<'t>) -> Result<(String, String), String> {
+    fn place(&mut self, node: Node<'t>, left: Node<'t>) -> Result<Target, Code> {
         let mut root = left;
         while matches!(root.kind(), "subscript_expression" | "member_access_expression") {
             if root.kind() == "member_access_expression" {
                 let why = "a property of an object is changed: use an array";
-                return Err(format!("{};", self.note_left(node, why)));
+                return Err(self.note_left(node, why).statement());
             }
             match children(root).first() {
                 Some(inner) => root = *inner,
@@ -61,23 +76,23 @@ impl<'t> Porter<'t> {
             }
         }
         let Some(name) = super::syntax::variable(root, self.php) else {
-            return Err(format!("{};", self.note_left(node, "what is changed here is not known")));
+            return Err(self.note_left(node, "what is changed here is not known").statement());
         };
         if super::natives::is_of_server(name) {
-            return Err(format!("{};", self.note_left(node, super::natives::CHANGED)));
+            return Err(self.note_left(node, super::natives::CHANGED).statement());
         }
-        let mut before = String::new();
+        let mut before = Code::default();
         if self.unset_variable(name) == Some(false) {
             // PHP creates an array in a variable without a value.
-            before = self.assigned(node, root, Expr::new("json!([])", Type::Value), None);
-            before.push('\n');
+            before = self.assigned(node, root, Expr::new(code!("{JSON}!([])"), Type::Value), None);
         }
         match self.frame().vars.get(name).cloned() {
             Some(var) if var.ty == Type::Value && var.form == Form::Place => {}
-            _ => return Err(format!("{};", self.note_left(node, "an element of what is no array"))),
+            _ => return Err(self.note_left(node, "an element of what is no array").statement()),
         }
         if root == left {
-            return Ok((before, self.expression(left).code));
+            let place = self.expression(left).code;
+            return Ok(Target { before, place, is_slot: false, list: None });
         }
         // An array with a named key that nothing is taken out of stays a JSON object.
         if let ([of, key], true) =
@@ -85,19 +100,27 @@ impl<'t> Porter<'t> {
         {
             let key = self.dry_run(|porter| porter.expression(*key));
             if *of == root && key.literal.as_deref().is_some_and(|key| key.parse::<i64>().is_err()) {
-                return Ok((before, format!("{}[{}]", self.expression(root).code, key.code)));
+                let place = code!("{}[{}]", self.expression(root).code, key.code);
+                return Ok(Target { before, place, is_slot: false, list: None });
             }
         }
-        let slot = self.slot(left, root);
+        let list = match children(left).as_slice() {
+            [of] => self.slot(*of, root),
+            _ => None,
+        };
+        let slot = match children(left).len() {
+            1 => list.as_ref().map(|list| code!("{PHP}::next({list}){}", End::Try)),
+            _ => self.slot(left, root),
+        };
         self.try_any();
         match slot {
-            Some(slot) => Ok((before, format!("*{slot}"))),
-            None => Err(format!("{};", self.note_left(node, "a key of this type is not carried over"))),
+            Some(slot) => Ok(Target { before, place: code!("*{slot}"), is_slot: true, list }),
+            None => Err(self.note_left(node, "a key of this type is not carried over").statement()),
         }
     }
 
     /// The Rust name of the variable that an element belongs to.
-    fn root_name(&mut self, left: Node<'t>) -> String {
+    fn root_name(&mut self, left: Node<'t>) -> Code {
         let mut root = left;
         while let ("subscript_expression", Some(first)) = (root.kind(), children(root).first().copied()) {
             root = first;
@@ -106,28 +129,38 @@ impl<'t> Porter<'t> {
         self.frame().vars.get(name).map(|var| var.rust.clone()).unwrap_or_default()
     }
 
+    /// Whether a piece is a literal fraction that is not zero.
+    fn is_fraction(&self, node: Node<'t>) -> bool {
+        match node.kind() {
+            "float" => self.text(node).replace('_', "").parse::<f64>().is_ok_and(|number| number != 0.0),
+            "parenthesized_expression" => self.is_fraction(bare(node)),
+            "unary_op_expression" => field(node, "argument").is_some_and(|inner| self.is_fraction(inner)),
+            _ => false,
+        }
+    }
+
     /// The mutable reference to an element.
-    fn slot(&mut self, left: Node<'t>, root: Node<'t>) -> Option<String> {
+    fn slot(&mut self, left: Node<'t>, root: Node<'t>) -> Option<Code> {
         if left == root {
-            return Some(format!("&mut {}", self.expression(root).code));
+            return Some(code!("&mut {}", self.expression(root).code));
         }
         match children(left).as_slice() {
-            [of] => Some(format!("php::next({})?", self.slot(*of, root)?)),
+            [of] => Some(code!("{PHP}::next({}){}", self.slot(*of, root)?, End::Try)),
             [of, key] => {
                 let key = self.expression(*key);
                 let key = self.key(&key)?;
-                Some(format!("php::slot({}, {key})?", self.slot(*of, root)?))
+                Some(code!("{PHP}::slot({}, {key}){}", self.slot(*of, root)?, End::Try))
             }
             _ => None,
         }
     }
 
-    pub(super) fn augmented(&mut self, node: Node<'t>) -> String {
+    pub(super) fn augmented(&mut self, node: Node<'t>) -> Code {
         if let Some(left) = field(node, "left").filter(|left| left.kind() == "scoped_property_access_expression") {
             return self.static_step(node, left);
         }
         let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else {
-            return format!("{};", self.note_left(node, "an assignment of an unknown form"));
+            return self.note_left(node, "an assignment of an unknown form").statement();
         };
         let operator = field(node, "operator").map(|operator| self.text(operator)).unwrap_or_default().to_owned();
         let name = super::syntax::variable(left, self.php);
@@ -135,25 +168,25 @@ impl<'t> Porter<'t> {
             self.unset_variable(name);
         }
         let place = match (name, children(left).as_slice()) {
-            (None, [_]) => return format!("{};", self.note_left(node, "a new element is changed at once")),
+            (None, [_]) => return self.note_left(node, "a new element is changed at once").statement(),
             _ => self.expression(left),
         };
         let value = self.given_value(right);
         let calls = self.calls_this(right) && super::lower::property(name.unwrap_or_default()).is_some();
         let counter = name.is_some_and(|name| self.frame().is_counter(name));
-        let divisor = value.code.bytes().any(|byte| (b'1'..=b'9').contains(&byte)) && value.inside.is_some();
+        let divisor = self.is_fraction(right);
         if place.form == Form::Place {
             match (operator.as_str(), &place.ty) {
                 (".=", Type::Text) => {
                     let value = self.str(&value);
                     if calls {
-                        return format!("let value = ({value}).to_owned();\n{}.push_str(&value);", place.code);
+                        return code!("let value = ({value}).to_owned();\n{}.push_str(&value);", place.code).running();
                     }
-                    let value = if uses_word(&value, &place.code) { format!("&({value}).to_owned()") } else { value };
-                    return format!("{}.push_str({value});", place.code);
+                    let value = if value.uses(&place.code) { code!("&({value}).to_owned()") } else { value };
+                    return code!("{}.push_str({value})", place.code).statement();
                 }
                 ("+=" | "-=", Type::Int) if counter => {
-                    return format!("{} {operator} {};", place.code, self.int(&value));
+                    return code!("{} {operator} {}", place.code, self.int(&value)).statement();
                 }
                 ("+=" | "-=" | "*=", Type::Int) if matches!(value.ty, Type::Int | Type::Status) => {
                     let operator = operator.trim_end_matches('=').to_owned();
@@ -161,14 +194,14 @@ impl<'t> Porter<'t> {
                     return match name {
                         // The result may not fit into 64 bits.
                         Some(name) if sum.ty != Type::Int => self.loosened(node, name),
-                        _ => format!("{} = {};", place.code, sum.code),
+                        _ => code!("{} = {}", place.code, sum.code).statement(),
                     };
                 }
                 ("+=" | "-=" | "*=", Type::Float) if matches!(value.ty, Type::Int | Type::Status | Type::Float) => {
-                    return format!("{} {operator} {};", place.code, self.float(&value));
+                    return code!("{} {operator} {}", place.code, self.float(&value)).statement();
                 }
                 ("/=", Type::Float) if matches!(value.ty, Type::Int | Type::Float) && divisor => {
-                    return format!("{} /= {};", place.code, self.float(&value));
+                    return code!("{} /= {}", place.code, self.float(&value)).statement();
                 }
                 _ => {}
             }
@@ -181,12 +214,12 @@ impl<'t> Porter<'t> {
                 Some(name) => self.loosened(node, name),
                 None => {
                     let why = format!("the operator {operator} has no counterpart here");
-                    format!("{};", self.note_left(node, &why))
+                    self.note_left(node, &why).statement()
                 }
             };
         }
         if value.ty.is_object() {
-            return format!("{};", self.note_left(node, "an object is no operand"));
+            return self.note_left(node, "an object is no operand").statement();
         }
         let result = match operator.as_str() {
             "??=" => self.value(&value),
@@ -201,24 +234,27 @@ impl<'t> Porter<'t> {
             }
             _ => {
                 let why = format!("the operator {operator} has no counterpart here");
-                return format!("{};", self.note_left(node, &why));
+                return self.note_left(node, &why).statement();
             }
         };
         match self.place(node, left) {
-            Ok((before, target)) if operator == "??=" => {
-                format!("{before}if {}.is_null() {{\n    {target} = {result};\n}}", place.tight())
+            Ok(Target { before, place: target, .. }) if operator == "??=" => {
+                let assignment = code!("if {}.is_null() {{\n    {target} = {result};\n}}", place.tight());
+                Code::lines(vec![before, assignment.running()])
             }
-            Ok((before, target)) => format!("{before}{target} = {result};"),
+            Ok(Target { before, place: target, .. }) => {
+                Code::lines(vec![before, code!("{target} = {result}").statement()])
+            }
             Err(listed) => listed,
         }
     }
 
-    pub(super) fn update(&mut self, node: Node<'t>) -> String {
+    pub(super) fn update(&mut self, node: Node<'t>) -> Code {
         if let Some(left) = children(node).first().filter(|left| left.kind() == "scoped_property_access_expression") {
             return self.static_step(node, *left);
         }
         let Some(inner) = children(node).first().copied() else {
-            return format!("{};", self.note_left(node, "a step of an unknown form"));
+            return self.note_left(node, "a step of an unknown form").statement();
         };
         let name = super::syntax::variable(inner, self.php);
         if let Some(name) = name {
@@ -228,31 +264,33 @@ impl<'t> Porter<'t> {
         let up = self.text(node).contains("++");
         match (&place.ty, place.form) {
             (Type::Int, Form::Place) if name.is_some_and(|name| self.frame().is_counter(name)) => {
-                format!("{} {} 1;", place.code, if up { "+=" } else { "-=" })
+                code!("{} {} 1", place.code, if up { "+=" } else { "-=" }).statement()
             }
             (Type::Int, Form::Place) => {
                 let end = self.try_any();
                 let function = if up { "add_int" } else { "sub_int" };
-                format!("{0} = php::{function}({0}, 1){end};", place.code)
+                code!("{0} = {PHP}::{function}({0}, 1){end}", place.code).statement()
             }
-            (Type::Float, Form::Place) => format!("{} {} 1.0;", place.code, if up { "+=" } else { "-=" }),
+            (Type::Float, Form::Place) => code!("{} {} 1.0", place.code, if up { "+=" } else { "-=" }).statement(),
             (Type::Value, _) => {
                 let (operand, end) = (self.operand(&place), self.try_any());
                 let function = if up { "increment" } else { "decrement" };
                 match self.place(node, inner) {
-                    Ok((before, target)) => format!("{before}{target} = php::{function}({operand}){end};"),
+                    Ok(Target { before, place: target, .. }) => {
+                        Code::lines(vec![before, code!("{target} = {PHP}::{function}({operand}){end}").statement()])
+                    }
                     Err(listed) => listed,
                 }
             }
             (Type::Text | Type::Bool, Form::Place) => match name {
                 Some(name) => self.loosened(node, name),
-                None => format!("{};", self.note_left(node, "what is counted is no number")),
+                None => self.note_left(node, "what is counted is no number").statement(),
             },
-            _ => format!("{};", self.note_left(node, "what is counted is no number")),
+            _ => self.note_left(node, "what is counted is no number").statement(),
         }
     }
 
-    pub(super) fn unset(&mut self, node: Node<'t>) -> String {
+    pub(super) fn unset(&mut self, node: Node<'t>) -> Code {
         let mut out = Vec::new();
         for one in children(node) {
             match (one.kind(), children(one).as_slice()) {
@@ -263,42 +301,43 @@ impl<'t> Porter<'t> {
                     if !named && (self.marks.appends_to_old || self.marks.appends_to(self.text(*of))) {
                         let why =
                             "after unset, PHP continues to count at the highest key that there was: build a new list";
-                        return format!("{};", self.note_left(node, why));
+                        return self.note_left(node, why).statement();
                     }
                     let (Some(key), Some(_)) = (self.key(&key), root) else {
-                        return format!("{};", self.note_left(node, "an element deeper than one level is removed"));
+                        return self.note_left(node, "an element deeper than one level is removed").statement();
                     };
                     match self.place(node, *of) {
-                        Ok((before, place)) => out.push(format!("{before}php::unset(&mut {place}, {key});")),
+                        Ok(Target { before, place, .. }) => {
+                            out.push(Code::lines(vec![before, code!("{PHP}::unset(&mut {place}, {key})").statement()]))
+                        }
                         Err(listed) => return listed,
                     }
                 }
                 ("variable_name", _) if super::lower::property(self.text(one).trim_start_matches('$')).is_some() => {
-                    return format!("{};", self.note_left(node, "a property is removed: set it to null"));
+                    return self.note_left(node, "a property is removed: set it to null").statement();
                 }
                 ("variable_name", _) => {
                     let Some(name) = super::syntax::variable(one, self.php) else { continue };
                     if super::natives::is_of_server(name) {
-                        return format!("{};", self.note_left(node, super::natives::CHANGED));
+                        return self.note_left(node, super::natives::CHANGED).statement();
                     }
                     let var = self.frame().vars.get(name).cloned();
                     match var {
                         _ if !self.frame().used_after(name, one.end_byte()) => {}
                         Some(var) if var.ty == Type::Value && var.mutable && var.form == Form::Place => {
-                            out.push(format!("{} = Value::Null;", var.rust));
+                            out.push(code!("{} = {VALUE}::Null", var.rust).statement());
                         }
                         _ => {
-                            return format!(
-                                "{};",
-                                self.note_left(node, "a variable is used after unset: give it another name")
-                            );
+                            return self
+                                .note_left(node, "a variable is used after unset: give it another name")
+                                .statement();
                         }
                     }
                 }
-                _ => return format!("{};", self.note_left(node, "what is taken away is not known")),
+                _ => return self.note_left(node, "what is taken away is not known").statement(),
             }
         }
-        out.join("\n")
+        Code::lines(out)
     }
 
     /// Declares a variable that has no value yet but may be read: it is null. Returns `None` for a
@@ -311,7 +350,7 @@ impl<'t> Porter<'t> {
             return Some(false);
         }
         let rust = self.fresh_here(name);
-        self.frame().hoisted.push((1, format!("let mut {rust} = Value::Null;")));
+        self.frame().hoisted.push((1, code!("let mut {rust} = {VALUE}::Null;")));
         let (ty, form) = (Type::Value, Form::Place);
         let var = Var { form, mutable: true, ..Var::place(rust, ty) };
         self.frame().vars.insert(name.to_owned(), var);

@@ -300,7 +300,7 @@ impl<'t> Porter<'t> {
         for property in class.properties.iter().filter(|one| one.is_private && !one.of.is_empty() && !one.is_static) {
             let variable = format!("${}{}", lower::PREFIX, property.name);
             let uses = |method: &&Method<'t>| {
-                method.of != property.of && super::catch::uses_word(self.text(method.node), &variable)
+                method.of != property.of && super::text::contains_word(self.text(method.node), &variable)
             };
             let users = class.methods.iter().filter(uses).map(|method| method.node);
             hidden.extend(users.map(|node| (node, "a private property of the parent, which PHP does not find here")));

@@ -3,8 +3,9 @@
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Code, code, indent};
+use super::imports::CLIENT;
 use super::syntax::{bare, children};
-use super::text::indent;
 use super::value::{Expr, Form, Type};
 use crate::options;
 
@@ -21,18 +22,18 @@ impl<'t> Porter<'t> {
             }
             let settings = self.take(&e, settings, settings.end_byte());
             let end = self.try_crate();
-            return Expr::new(format!("Client::factory({settings}){end}"), Type::Client);
+            return Expr::new(code!("{CLIENT}::factory({settings}){end}"), Type::Client);
         }
         let v2_alone = self.is_v2_alone(settings);
         let certs = if v2_alone { None } else { self.variable_certs(settings) };
         let builder = certs.and_then(|certs| self.builder_of_keys(certs));
         let has_certs = builder.is_some();
-        let mut code = builder.unwrap_or_else(|| "Client::builder()".to_owned());
-        let mut line = |call: String| code.push_str(&format!("\n{}", indent(&call)));
+        let mut code = builder.unwrap_or_else(|| code!("{CLIENT}::builder()"));
+        let mut line = |call: Code| code.push(&code!("\n{}", indent(&call)));
         for child in super::syntax::all(settings) {
             if child.kind() == "comment" {
                 self.mark_emitted(child);
-                line(super::array::rust_comment(self.text(child)));
+                line(code!("{}", super::array::rust_comment(self.text(child))));
                 continue;
             }
             if child.kind() != "array_element_initializer" {
@@ -49,7 +50,7 @@ impl<'t> Porter<'t> {
             };
             if v2_alone && matches!(key.as_str(), "serial" | "privateKey" | "certs") {
                 if key == "certs" {
-                    line("// APIv2 alone needs neither serial number nor keys of APIv3, which PHP had filled with anything.".to_owned());
+                    line("// APIv2 alone needs neither serial number nor keys of APIv3, which PHP had filled with anything.".into());
                 }
                 continue;
             }
@@ -60,7 +61,7 @@ impl<'t> Porter<'t> {
                 line(call);
             }
         }
-        line(format!(".build(){}", self.try_crate()));
+        line(code!(".build(){}", self.try_crate()));
         Expr::new(code, Type::Client)
     }
 
@@ -100,8 +101,8 @@ impl<'t> Porter<'t> {
     }
 
     /// One setting as calls of the builder.
-    fn setting(&mut self, element: Node<'t>, key: &str, value: Node<'t>) -> Vec<String> {
-        let one = |call: String| vec![call];
+    fn setting(&mut self, element: Node<'t>, key: &str, value: Node<'t>) -> Vec<Code> {
+        let one = |call: Code| vec![call];
         match key {
             "mchid" | "serial" | "base_uri" | "secret" | "apiv3_key" => {
                 let e = self.expression(value);
@@ -110,47 +111,43 @@ impl<'t> Porter<'t> {
                     (Type::Text, _) => self.plain_str(&e),
                     _ => self.string(&e),
                 };
-                one(format!(".{key}({value})"))
+                one(code!(".{key}({value})"))
             }
             "root_certificate" => {
                 let e = self.expression(value);
                 let value = self.str(&e);
-                one(format!(".root_certificate({value})"))
+                one(code!(".root_certificate({value})"))
             }
             // The file of a CA; `true` is the default.
             "verify" if matches!(self.dry_run(|porter| porter.expression(value)).ty, Type::Text | Type::Value) => {
                 let e = self.expression(value);
                 let path = match &e.literal {
-                    Some(path) => super::text::quoted(&format!("file://{path}")),
-                    None => format!("&format!(\"file://{{}}\", {})", self.str(&e)),
+                    Some(path) => Code::quoted(&format!("file://{path}")),
+                    None => code!("&format!(\"file://{{}}\", {})", self.str(&e)),
                 };
-                one(format!(".root_certificate({path})"))
+                one(code!(".root_certificate({path})"))
             }
             "privateKey" => {
                 let value = self.key_setting(value, &Type::PrivateKey);
-                one(format!(".private_key({value})"))
+                one(code!(".private_key({value})"))
             }
             "certs" => self.certs(element, bare(value)),
             "merchant" => self.certificate(element, bare(value)),
             "timeout" | "connect_timeout" => {
                 let e = self.expression(value);
                 let seconds = match &e.ty {
-                    Type::Int => format!(
+                    Type::Int => code!(
                         "from_secs({})",
-                        if e.code.bytes().all(|b| b.is_ascii_digit()) {
-                            e.code
-                        } else {
-                            format!("{}.unsigned_abs()", e.tight())
-                        }
+                        if e.code.as_number().is_some() { e.code } else { code!("{}.unsigned_abs()", e.tight()) }
                     ),
-                    _ => format!("from_secs_f64({})", self.float(&e)),
+                    _ => code!("from_secs_f64({})", self.float(&e)),
                 };
-                one(format!(".{key}(std::time::Duration::{seconds})"))
+                one(code!(".{key}(std::time::Duration::{seconds})"))
             }
             "proxy" => {
                 let e = self.expression(value);
                 match &e.ty {
-                    Type::Text => one(format!(".proxy({})", self.plain_str(&e))),
+                    Type::Text => one(code!(".proxy({})", self.plain_str(&e))),
                     _ => {
                         self.left(element, "give one proxy, a URL; the rest is in HTTPS_PROXY and NO_PROXY");
                         Vec::new()
@@ -167,12 +164,12 @@ impl<'t> Porter<'t> {
                 };
                 let todo = self.note_left(element, &why);
                 // PHP's builder ignores an unknown setting; the program stops at its `todo!`.
-                vec![format!(".mchid({{ {todo} }} as &str)")]
+                vec![code!(".mchid({{ {todo} }} as &str)")]
             }
         }
     }
 
-    fn key_setting(&mut self, value: Node<'t>, ty: &Type) -> String {
+    fn key_setting(&mut self, value: Node<'t>, ty: &Type) -> Code {
         let e = self.expression(value);
         match (&e.ty, e.form) {
             (found, _) if found == ty => self.take(&e, value, value.end_byte()),
@@ -183,17 +180,17 @@ impl<'t> Porter<'t> {
         }
     }
 
-    fn certs(&mut self, element: Node<'t>, list: Node<'t>) -> Vec<String> {
+    fn certs(&mut self, element: Node<'t>, list: Node<'t>) -> Vec<Code> {
         if list.kind() != "array_creation_expression" {
             let todo =
                 self.note_left(element, "the platform keys are only known at run time: give each with platform_key");
-            return vec![format!(".mchid({{ {todo} }} as &str)")];
+            return vec![code!(".mchid({{ {todo} }} as &str)")];
         }
         let mut calls = Vec::new();
         for child in super::syntax::all(list) {
             if child.kind() == "comment" {
                 self.mark_emitted(child);
-                calls.push(super::array::rust_comment(self.text(child)));
+                calls.push(code!("{}", super::array::rust_comment(self.text(child))));
             }
             if child.kind() != "array_element_initializer" {
                 continue;
@@ -201,7 +198,7 @@ impl<'t> Porter<'t> {
             let parts = children(child);
             let [id, key] = parts.as_slice() else {
                 let todo = self.note_left(child, "a platform key without its serial number or id");
-                calls.push(format!(".mchid({{ {todo} }} as &str)"));
+                calls.push(code!(".mchid({{ {todo} }} as &str)"));
                 continue;
             };
             if bare(*key).kind() == "null" {
@@ -209,18 +206,18 @@ impl<'t> Porter<'t> {
                     child,
                     "PHP downloads the certificates with this; here give the APIv3 key, .apiv3_key(...)",
                 );
-                calls.push(format!(".mchid({{ {todo} }} as &str)"));
+                calls.push(code!(".mchid({{ {todo} }} as &str)"));
                 continue;
             }
             let id = self.expression(*id);
             let id = if id.form == Form::Owned { self.string(&id) } else { self.plain_str(&id) };
             let key = self.key_setting(*key, &Type::PublicKey);
-            calls.push(format!(".platform_key({id}, {key})"));
+            calls.push(code!(".platform_key({id}, {key})"));
         }
         calls
     }
 
-    fn certificate(&mut self, element: Node<'t>, list: Node<'t>) -> Vec<String> {
+    fn certificate(&mut self, element: Node<'t>, list: Node<'t>) -> Vec<Code> {
         let (mut cert, mut key) = (None, None);
         for child in children(list) {
             let parts = children(child);
@@ -233,7 +230,7 @@ impl<'t> Porter<'t> {
                     _ => {
                         let todo = self
                             .note_left(child, "the merchant's certificate has cert and key, both files or PEM text");
-                        return vec![format!(".mchid({{ {todo} }} as &str)")];
+                        return vec![code!(".mchid({{ {todo} }} as &str)")];
                     }
                 }
             }
@@ -242,25 +239,25 @@ impl<'t> Porter<'t> {
             (None, None) => Vec::new(),
             (Some(cert), Some(key)) => {
                 let (cert, key) = (self.located(cert), self.located(key));
-                vec![format!(".merchant_certificate({cert}, {key})")]
+                vec![code!(".merchant_certificate({cert}, {key})")]
             }
             _ => {
                 let todo =
                     self.note_left(element, "the merchant's certificate has cert and key, both files or PEM text");
-                vec![format!(".mchid({{ {todo} }} as &str)")]
+                vec![code!(".mchid({{ {todo} }} as &str)")]
             }
         }
     }
 
     /// A path in the form that Guzzle takes, as `file://`.
-    fn located(&mut self, node: Node<'t>) -> String {
+    fn located(&mut self, node: Node<'t>) -> Code {
         let e = self.expression(node);
         match &e.literal {
             Some(text) if text.contains("-----BEGIN") || text.starts_with("file://") => e.code,
-            Some(text) => super::text::quoted(&format!("file://{text}")),
+            Some(text) => Code::quoted(&format!("file://{text}")),
             None => {
                 let shown = self.display(&e);
-                format!("&format!(\"file://{{}}\", {shown})")
+                code!("&format!(\"file://{{}}\", {shown})")
             }
         }
     }

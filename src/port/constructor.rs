@@ -6,47 +6,49 @@ use tree_sitter::Node;
 
 use super::Porter;
 use super::class::contains_return;
+use super::code::{Code, End, code, indent};
 use super::frame::{Flow, Frame, Kind};
+use super::imports::{BOX_ERROR, PHP, VALUE};
 use super::lower::PREFIX;
 use super::members::{Class, Method, Property};
 use super::scope::uses;
 use super::syntax::{field, named};
-use super::text::{indent, snake};
+use super::text::snake;
 use super::value::{Expr, Form, Type};
 use super::vars::Var;
 use super::yours;
 
 impl<'t> Porter<'t> {
     /// `new` of a class without a constructor.
-    pub(super) fn default_constructor(&mut self, class: &Rc<Class<'t>>) -> String {
+    pub(super) fn default_constructor(&mut self, class: &Rc<Class<'t>>) -> Code {
         let frame = self.method_frame(class, &class.name, &[], class.node, "");
         self.state.frames.push(frame);
         let mut parts = Vec::new();
         for property in class.properties.iter().filter(|property| !property.is_static) {
             let ty = self.property_type(class, property);
-            parts.push(format!("{}: {}", property.rust, self.initial(property, &ty)));
+            parts.push(code!("{}: {}", property.rust, self.initial(property, &ty)));
         }
         parts.extend(self.parent_part(class));
         self.state.frames.pop();
         let notes: String =
             std::mem::take(&mut self.state.notes).into_iter().map(|note| format!("{}\n", note.text)).collect();
-        format!("{notes}pub fn new() -> Result<Self, BoxError> {{\n    Ok({})\n}}", literal(&parts))
+        code!("{notes}pub fn new() -> Result<Self, {BOX_ERROR}> {{\n    Ok({})\n}}", literal(&parts))
     }
 
     /// The field of a parent that is in another file. Its constructor is that of the parent.
-    pub(super) fn parent_part(&mut self, class: &Rc<Class<'t>>) -> Option<String> {
+    pub(super) fn parent_part(&mut self, class: &Rc<Class<'t>>) -> Option<Code> {
         let base = class.base.filter(|_| self.known.parents.contains(&class.rust))?;
         let Type::Foreign(owner) = self.foreign(self.text(base), base.start_byte()) else { return None };
         let php = format!("new {}()", self.text(base));
         let used =
-            yours::Use { kind: super::facts::Kind::New, owner: Some(owner), object: String::new(), name: "new", php };
+            yours::Use { kind: super::facts::Kind::New, owner: Some(owner), object: Code::default(), name: "new", php };
         let made = self.stub_of(base, &used, Vec::new());
-        Some(format!("parent: {}", made.code))
+        Some(code!("parent: {}", made.code))
     }
 
     /// The constructor as `new`: its properties are variables until the object is used as a whole.
-    pub(super) fn constructor(&mut self, class: &Rc<Class<'t>>, method: &Method<'t>, members: &[Node<'t>]) -> String {
-        let Some(body) = field(method.node, "body") else { return String::new() };
+    pub(super) fn constructor(&mut self, class: &Rc<Class<'t>>, method: &Method<'t>, members: &[Node<'t>]) -> Code {
+        let Some(body) = field(method.node, "body") else { return Code::default() };
         if contains_return(body) {
             return self.constructor_by_method(class, method, members);
         }
@@ -70,7 +72,7 @@ impl<'t> Porter<'t> {
             self.note_left(method.node, "a constructor with parameters of an unknown form");
             let own = std::mem::replace(&mut self.state.notes, notes);
             let own: Vec<String> = own.into_iter().map(|note| note.text).collect();
-            return format!("{comments}{}", own.join("\n"));
+            return code!("{comments}{}", own.join("\n"));
         };
         let head = self.bind_parameters(method.node, &mut frame, &signature);
         frame.flows = vec![Flow { kind: Kind::Function, returns: Some(Type::Unit), ..Flow::default() }];
@@ -85,7 +87,7 @@ impl<'t> Porter<'t> {
                         let rust = self.fresh_here(&php);
                         let read = Expr::place(var.rust, var.ty.clone()).form(var.form);
                         let value = self.owned_as(&read, &var.ty).unwrap_or_else(|| read.owned());
-                        lines.push(format!("let mut {rust} = {value};"));
+                        lines.push(code!("let mut {rust} = {value};"));
                         self.frame().vars.insert(php, place(rust, var.ty));
                     } else {
                         self.frame().vars.insert(php, var);
@@ -100,10 +102,10 @@ impl<'t> Porter<'t> {
             let value = self.initial(property, &ty);
             let rust = self.fresh_here(&php);
             let named = match &ty {
-                Type::Int | Type::Option(_) => format!(": {}", ty.name()),
-                _ => String::new(),
+                Type::Int | Type::Option(_) => code!(": {}", ty.name()),
+                _ => Code::default(),
             };
-            lines.push(format!("let mut {rust}{named} = {value};"));
+            lines.push(code!("let mut {rust}{named} = {value};"));
             self.frame().vars.insert(php, place(rust, ty));
         }
         let nodes = named(body);
@@ -113,30 +115,29 @@ impl<'t> Porter<'t> {
         let parts = self.parts_of(class);
         if rest.iter().all(|node| node.kind() == "comment") {
             lines.push(self.statements(body, &rest, None));
-            lines.push(format!("Ok({})", literal(&parts)));
+            lines.push(code!("Ok({})", literal(&parts)));
         } else {
-            lines.push(format!("let mut this = {};", literal(&parts)));
+            lines.push(code!("let mut this = {};", literal(&parts)));
             let mut frame = std::mem::take(self.frame());
             frame.receiver = "this";
             self.add_properties(&mut frame, class, "this");
             *self.frame() = frame;
             lines.push(self.statements(body, &rest, None));
-            lines.push("Ok(this)".to_owned());
+            lines.push("Ok(this)".into());
         }
         self.state.frames.pop();
-        lines.retain(|line| !line.is_empty());
         let own = std::mem::replace(&mut self.state.notes, notes);
         let own: String = own.into_iter().map(|note| format!("{}\n", note.text)).collect();
         let visible = self.visibility(method.is_public);
-        format!(
-            "{comments}{own}{visible}fn new({}) -> Result<Self, BoxError> {{\n{}\n}}",
-            parameters.join(", "),
-            indent(&lines.join("\n"))
+        code!(
+            "{comments}{own}{visible}fn new({}) -> Result<Self, {BOX_ERROR}> {{\n{}\n}}",
+            Code::joined(&parameters, ", "),
+            indent(&Code::lines(lines))
         )
     }
 
     /// The fields of a new object, from the variables of the constructor.
-    pub(super) fn parts_of(&mut self, class: &Rc<Class<'t>>) -> Vec<String> {
+    pub(super) fn parts_of(&mut self, class: &Rc<Class<'t>>) -> Vec<Code> {
         let mut parts = Vec::new();
         for property in class.properties.iter().filter(|property| !property.is_static) {
             let ty = self.property_type(class, property);
@@ -151,13 +152,14 @@ impl<'t> Porter<'t> {
                         // It is assigned in each branch that comes here.
                         _ if var.ty == Type::Option(Box::new(ty.clone())) => {
                             let end = self.try_any();
-                            format!(
-                                "{}.ok_or_else(|| php::error(\"$this->{} has no value\")){end}",
-                                var.rust, property.name
+                            code!(
+                                "{}.ok_or_else(|| {PHP}::error(\"$this->{} has no value\")){end}",
+                                var.rust,
+                                property.name
                             )
                         }
                         Type::Option(of) if **of == var.ty => {
-                            format!("Some({})", if moves { var.rust } else { read.owned() })
+                            code!("Some({})", if moves { var.rust } else { read.owned() })
                         }
                         _ if var.ty == ty => read.owned(),
                         _ => match self.owned_as(&read, &ty) {
@@ -170,7 +172,8 @@ impl<'t> Porter<'t> {
                     }
                 }
             };
-            parts.push(if value == property.rust { value } else { format!("{}: {value}", property.rust) });
+            let is_named = value.as_word() == Some(property.rust.as_str());
+            parts.push(if is_named { value } else { code!("{}: {value}", property.rust) });
         }
         parts.extend(self.parent_part(class));
         parts
@@ -182,33 +185,33 @@ impl<'t> Porter<'t> {
         class: &Rc<Class<'t>>,
         method: &Method<'t>,
         members: &[Node<'t>],
-    ) -> String {
+    ) -> Code {
         let own = Method { rust: "construct".to_owned(), is_public: false, ..method.clone() };
-        let mut code = self.method(class, &own, members, "construct");
+        let code = self.method(class, &own, members, "construct");
         let Some(signature) = self.method_signature(class, method) else { return code };
         let names = self.parameter_names(method.node);
-        let rust: Vec<String> = names.iter().map(|name| snake(name)).collect();
-        let parameters: Vec<String> =
-            rust.iter().zip(&signature.parameters).map(|(name, ty)| format!("{name}: {}", ty.parameter())).collect();
+        let rust: Vec<Code> = names.iter().map(|name| Code::name(snake(name))).collect();
+        let parameters: Vec<Code> =
+            rust.iter().zip(&signature.parameters).map(|(name, ty)| code!("{name}: {}", ty.parameter())).collect();
         let frame = self.method_frame(class, &class.name, &names, class.node, "");
         self.state.frames.push(frame);
         let parts = self.parts_of(class);
         self.state.frames.pop();
         let visible = self.visibility(method.is_public);
-        code.push_str(&format!(
-            "\n\n{visible}fn new({}) -> Result<Self, BoxError> {{\n    let mut this = {};\n    this.construct({})?;\n    Ok(this)\n}}",
-            parameters.join(", "),
-            indent(&literal(&parts)).trim_start(),
-            rust.join(", ")
-        ));
-        code
+        code!(
+            "{code}\n\n{visible}fn new({}) -> Result<Self, {BOX_ERROR}> {{\n    let mut this = {};\n    this.construct({}){};\n    Ok(this)\n}}",
+            Code::joined(&parameters, ", "),
+            literal(&parts).nested(),
+            Code::joined(&rust, ", "),
+            End::Try
+        )
     }
 
     /// The value that a property has before it is assigned.
-    pub(super) fn initial(&mut self, property: &Property<'t>, ty: &Type) -> String {
+    pub(super) fn initial(&mut self, property: &Property<'t>, ty: &Type) -> Code {
         if let Some(default) = property.default {
             if self.text(default).eq_ignore_ascii_case("false") && matches!(ty, Type::Option(of) if of.is_object()) {
-                return "None".to_owned();
+                return "None".into();
             }
             let e = self.expression(default);
             let code = match self.coerced(&e, ty).filter(|_| e.ty != Type::Null) {
@@ -218,30 +221,29 @@ impl<'t> Porter<'t> {
             return code.unwrap_or_else(|| self.left_as(default, "a default of another type", ty.clone()).code);
         }
         match ty {
-            Type::Text => "String::new()",
-            Type::Int => "0",
-            Type::Float => "0.0",
-            Type::Bool => "false",
-            Type::Value => "Value::Null",
-            _ => "None",
+            Type::Text => "String::new()".into(),
+            Type::Int => "0".into(),
+            Type::Float => "0.0".into(),
+            Type::Bool => Code::truth(false),
+            Type::Value => code!("{VALUE}::Null"),
+            _ => "None".into(),
         }
-        .to_owned()
     }
 }
 
 /// A place that can be changed.
-pub(super) fn place(rust: String, ty: Type) -> Var {
+pub(super) fn place(rust: Code, ty: Type) -> Var {
     Var { mutable: true, ..Var::place(rust, ty) }
 }
 
 /// `Self { ... }`
-pub(super) fn literal(parts: &[String]) -> String {
+pub(super) fn literal(parts: &[Code]) -> Code {
     if parts.is_empty() {
-        return "Self {}".to_owned();
+        return "Self {}".into();
     }
-    let line = format!("Self {{ {} }}", parts.join(", "));
-    if line.len() < 80 && !line.contains('\n') {
+    let line = code!("Self {{ {} }}", Code::joined(parts, ", "));
+    if line.width() < 80 && line.is_one_line() {
         return line;
     }
-    format!("Self {{\n{}\n}}", indent(&parts.iter().map(|part| format!("{part},\n")).collect::<String>()).trim_end())
+    code!("Self {{\n{}\n}}", indent(&code!("{},", Code::joined(parts, ",\n"))))
 }

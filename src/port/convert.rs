@@ -1,109 +1,109 @@
 //! Converts an expression from its type to the type that its context needs.
 
 use super::Porter;
+use super::code::{Code, Shape, code};
+use super::imports::{JSON, PHP, VALUE};
 use super::value::{Bond, Expr, Form, Type};
 use super::{text, value};
 
 impl<'t> Porter<'t> {
     /// A `&str`.
-    pub(super) fn str(&mut self, e: &Expr) -> String {
+    pub(super) fn str(&mut self, e: &Expr) -> Code {
         match (&e.ty, e.form) {
             (Type::Text, Form::Ref) => e.code.clone(),
             (Type::Text, _) => e.reference(),
-            (Type::Body, _) => format!("&{}.text()", e.tight()),
-            (Type::Null, _) => "\"\"".to_owned(),
-            _ => format!("&{}", self.string(e)),
+            (Type::Body, _) => code!("&{}.text()", e.tight()),
+            (Type::Null, _) => "\"\"".into(),
+            _ => code!("&{}", self.string(e)),
         }
     }
 
     /// A `String`.
-    pub(super) fn string(&mut self, e: &Expr) -> String {
+    pub(super) fn string(&mut self, e: &Expr) -> Code {
         match &e.ty {
             Type::Object(_) | Type::Foreign(_) => self.object_text(e),
             Type::Text | Type::Body | Type::MaybeBody => e.owned(),
-            Type::Null => "String::new()".to_owned(),
-            Type::Bool => format!("String::from(if {} {{ \"1\" }} else {{ \"\" }})", e.code),
-            Type::Float => format!("php::number_text({})", e.code),
-            Type::Int | Type::Status | Type::Error | Type::BoxError => {
-                format!("{}.to_string()", e.tight())
-            }
-            Type::Bytes => format!("String::from_utf8_lossy({}).into_owned()", e.reference()),
+            Type::Null => "String::new()".into(),
+            Type::Bool => code!("String::from(if {} {{ \"1\" }} else {{ \"\" }})", e.code),
+            Type::Float => code!("{PHP}::number_text({})", e.code),
+            Type::Int | Type::Status | Type::Error | Type::BoxError => Code::shown(e.tight()),
+            Type::Bytes => code!("String::from_utf8_lossy({}).into_owned()", e.reference()),
             _ => {
                 let reference = self.value_ref(e);
-                format!("php::text({reference})")
+                code!("{PHP}::text({reference})")
             }
         }
     }
 
     /// The argument of a format string for it.
-    pub(super) fn display(&mut self, e: &Expr) -> String {
+    pub(super) fn display(&mut self, e: &Expr) -> Code {
         match &e.ty {
             Type::Object(_) | Type::Foreign(_) => self.object_text(e),
             Type::Text | Type::Int | Type::Status | Type::Error | Type::BoxError => e.code.clone(),
-            Type::Body => format!("{}.text()", e.tight()),
-            Type::Bool => format!("if {} {{ \"1\" }} else {{ \"\" }}", e.code),
+            Type::Body => code!("{}.text()", e.tight()),
+            Type::Bool => code!("if {} {{ \"1\" }} else {{ \"\" }}", e.code),
             _ => self.string(e),
         }
     }
 
     /// The form that it takes inside of `json!`, which borrows.
-    pub(super) fn json(&mut self, e: &Expr) -> String {
+    pub(super) fn json(&mut self, e: &Expr) -> Code {
         match (&e.inside, &e.ty) {
             (Some(inside), _) => inside.clone(),
-            (None, Type::Null) => "null".to_owned(),
-            (None, Type::Body) => format!("{}.text()", e.tight()),
+            (None, Type::Null) => "null".into(),
+            (None, Type::Body) => code!("{}.text()", e.tight()),
             (None, Type::MaybeBody) => e.owned(),
             (None, Type::Float) => {
                 let end = self.try_any();
-                format!("php::finite({}){end}", e.code)
+                code!("{PHP}::finite({}){end}", e.code)
             }
-            (None, Type::Bool) if e.bond > Bond::Compare => format!("({})", e.code),
+            (None, Type::Bool) if e.bond > Bond::Compare => code!("({})", e.code),
             (None, Type::Value | Type::Text | Type::Int | Type::Bool | Type::Status) => e.code.clone(),
             (None, Type::Error | Type::BoxError | Type::Bytes) => self.string(e),
             (None, Type::Object(_) | Type::Foreign(_)) => self.object_text(e),
             // PHP has no text for these types.
-            _ => format!("format!(\"{{:?}}\", {})", e.code),
+            _ => Code::debugged(e.code.clone()),
         }
     }
 
     /// The text of an object, which its class may define.
-    fn object_text(&mut self, e: &Expr) -> String {
-        let Some(node) = self.statement else { return "String::new()".to_owned() };
+    fn object_text(&mut self, e: &Expr) -> Code {
+        let Some(node) = self.statement else { return "String::new()".into() };
         let todo = self.note_left(node, "an object as a text: call the method that makes it");
         let _ = e;
-        format!("({todo} as String)")
+        code!("({todo} as String)")
     }
 
     /// A `Value`.
-    pub(super) fn value(&mut self, e: &Expr) -> String {
+    pub(super) fn value(&mut self, e: &Expr) -> Code {
         match &e.ty {
             Type::Value => e.owned(),
-            Type::Null => "Value::Null".to_owned(),
+            Type::Null => code!("{VALUE}::Null"),
             _ => {
-                format!("json!({})", self.json(e))
+                code!("{JSON}!({})", self.json(e))
             }
         }
     }
 
     /// A `&Value`.
-    pub(super) fn value_ref(&mut self, e: &Expr) -> String {
+    pub(super) fn value_ref(&mut self, e: &Expr) -> Code {
         match &e.ty {
             Type::Value => e.reference(),
-            _ => format!("&{}", self.value(e)),
+            _ => code!("&{}", self.value(e)),
         }
     }
 
     /// An operand of `php::equal`, `php::add` and the like.
-    pub(super) fn operand(&mut self, e: &Expr) -> String {
+    pub(super) fn operand(&mut self, e: &Expr) -> Code {
         match &e.ty {
-            Type::Value if e.inside.is_some() => format!("&{}", e.code),
+            Type::Value if e.inside.is_some() => code!("&{}", e.code),
             Type::Value => e.reference(),
-            Type::Null => "&Value::Null".to_owned(),
+            Type::Null => code!("&{VALUE}::Null"),
             Type::Text => self.str(e),
             Type::Int | Type::Bool => e.code.clone(),
-            Type::Status => format!("i64::from({})", e.code),
+            Type::Status => code!("i64::from({})", e.code),
             Type::Float if e.inside.is_some() => e.code.clone(),
-            _ => format!("&{}", self.value(e)),
+            _ => code!("&{}", self.value(e)),
         }
     }
 
@@ -133,7 +133,7 @@ impl<'t> Porter<'t> {
         }
         let value = self.value_ref(e);
         let end = self.try_any();
-        Some(Expr::new(format!("php::{convert}({value}){end}"), ty.clone()))
+        Some(Expr::new(code!("{PHP}::{convert}({value}){end}"), ty.clone()))
     }
 
     /// The argument of a parameter that is null or of a declared type.
@@ -148,29 +148,27 @@ impl<'t> Porter<'t> {
         };
         let value = self.value_ref(e);
         let end = self.try_any();
-        Expr::new(format!("php::nullable({value}, php::{convert}){end}"), Type::Value)
+        Expr::new(code!("{PHP}::nullable({value}, {PHP}::{convert}){end}"), Type::Value)
     }
 
     /// A `bool` by PHP's rules of truth, with parentheses if it binds less tightly than `bond`.
-    pub(super) fn truth(&mut self, e: &Expr, bond: Bond) -> String {
+    pub(super) fn truth(&mut self, e: &Expr, bond: Bond) -> Code {
         self.tested(e);
         match &e.ty {
             Type::Bool => e.within(bond),
-            Type::Null => "false".to_owned(),
-            Type::Int => {
-                Expr::new(format!("{} != 0", e.within(Bond::Sum)), Type::Bool).bond(Bond::Compare).within(bond)
-            }
-            Type::Text => format!("!matches!({}, \"\" | \"0\")", self.plain_str(e)),
-            Type::MaybeResponse | Type::Option(_) => format!("{}.is_some()", e.tight()),
-            ty if ty.is_object() => "true".to_owned(),
-            Type::Status => "true".to_owned(),
-            Type::Value => format!("php::truth({})", e.reference()),
+            Type::Null => Code::truth(false),
+            Type::Int => Expr::new(code!("{} != 0", e.within(Bond::Sum)), Type::Bool).bond(Bond::Compare).within(bond),
+            Type::Text => Code::not(code!("matches!({}, \"\" | \"0\")", self.plain_str(e))),
+            Type::MaybeResponse | Type::Option(_) => Code::is_some(e.tight()),
+            ty if ty.is_object() => Code::truth(true),
+            Type::Status => Code::truth(true),
+            Type::Value => code!("{PHP}::truth({})", e.reference()),
             Type::Float => {
-                Expr::new(format!("{} != 0.0", e.within(Bond::Sum)), Type::Bool).bond(Bond::Compare).within(bond)
+                Expr::new(code!("{} != 0.0", e.within(Bond::Sum)), Type::Bool).bond(Bond::Compare).within(bond)
             }
             _ => {
                 let text = self.string(e);
-                format!("!matches!({text}.as_str(), \"\" | \"0\")")
+                Code::not(code!("matches!({text}.as_str(), \"\" | \"0\")"))
             }
         }
     }
@@ -180,68 +178,69 @@ impl<'t> Porter<'t> {
         if e.ty == Type::Bool {
             return super::operator::negated(e);
         }
-        let code = self.truth(e, Bond::Loose);
-        let bond = match e.ty {
-            Type::Int | Type::Float => Bond::Compare,
-            _ if code.starts_with('!') => Bond::Unary,
-            _ => Bond::Tight,
+        let zero = match e.ty {
+            Type::Int => "0",
+            Type::Float => "0.0",
+            _ => {
+                let code = self.truth(e, Bond::Loose);
+                let bond = if matches!(code.shape(), Shape::Not(_)) { Bond::Unary } else { Bond::Tight };
+                return super::operator::negated(&Expr::new(code, Type::Bool).bond(bond));
+            }
         };
-        let code = if bond == Bond::Compare { code.replace(" != ", " == ") } else { code };
-        let truth = Expr::new(code, Type::Bool).bond(bond);
-        if bond == Bond::Compare { truth } else { super::operator::negated(&truth) }
+        Expr::new(Code::equal(e.within(Bond::Sum), zero), Type::Bool).bond(Bond::Compare)
     }
 
     /// A `&str` that can be matched, not a `&String`.
-    pub(super) fn plain_str(&mut self, e: &Expr) -> String {
+    pub(super) fn plain_str(&mut self, e: &Expr) -> Code {
         match (&e.ty, e.form) {
             (Type::Text, Form::Ref) => e.code.clone(),
-            (Type::Text, _) => format!("{}.as_str()", e.tight()),
-            _ => format!("{}.as_str()", self.string(e)),
+            (Type::Text, _) => code!("{}.as_str()", e.tight()),
+            _ => code!("{}.as_str()", self.string(e)),
         }
     }
 
     /// An `i64`.
-    pub(super) fn int(&mut self, e: &Expr) -> String {
+    pub(super) fn int(&mut self, e: &Expr) -> Code {
         match &e.ty {
             Type::Int => e.code.clone(),
-            Type::Null => "0".to_owned(),
-            Type::Bool | Type::Status => format!("i64::from({})", e.code),
-            Type::Float => format!("php::int_of_float({})", e.code),
-            Type::Text => format!("php::int_of_text({})", self.str(e)),
+            Type::Null => Code::number(0),
+            Type::Bool | Type::Status => code!("i64::from({})", e.code),
+            Type::Float => code!("{PHP}::int_of_float({})", e.code),
+            Type::Text => code!("{PHP}::int_of_text({})", self.str(e)),
             _ => {
                 let reference = self.value_ref(e);
-                format!("php::int({reference})")
+                code!("{PHP}::int({reference})")
             }
         }
     }
 
     /// An `f64`.
-    pub(super) fn float(&mut self, e: &Expr) -> String {
+    pub(super) fn float(&mut self, e: &Expr) -> Code {
         match &e.ty {
             Type::Float => e.code.clone(),
-            Type::Int if e.code.bytes().all(|byte| byte.is_ascii_digit()) => format!("{}.0", e.code),
-            Type::Int => format!("{} as f64", e.within(Bond::Unary)),
-            Type::Text => format!("php::float_of_text({})", self.str(e)),
+            Type::Int if e.code.as_number().is_some() => code!("{}.0", e.code),
+            Type::Int => Code::cast(e.within(Bond::Unary), "f64"),
+            Type::Text => code!("{PHP}::float_of_text({})", self.str(e)),
             _ => {
                 let reference = self.value_ref(e);
-                format!("php::float({reference})")
+                code!("{PHP}::float({reference})")
             }
         }
     }
 
     /// A `&[u8]`.
-    pub(super) fn bytes(&mut self, e: &Expr) -> String {
+    pub(super) fn bytes(&mut self, e: &Expr) -> Code {
         match (&e.ty, e.form) {
             (Type::Bytes, _) => e.reference(),
-            (Type::Body, _) => format!("{}.body()", e.tight()),
-            (Type::Text, _) if e.literal.as_deref().is_some_and(str::is_ascii) => format!("b{}", e.code),
-            (Type::Text, _) => format!("{}.as_bytes()", e.tight()),
-            _ => format!("{}.as_bytes()", Expr::new(self.string(e), Type::Text).tight()),
+            (Type::Body, _) => code!("{}.body()", e.tight()),
+            (Type::Text, _) if e.literal.as_deref().is_some_and(str::is_ascii) => code!("b{}", e.code),
+            (Type::Text, _) => code!("{}.as_bytes()", e.tight()),
+            _ => code!("{}.as_bytes()", Expr::new(self.string(e), Type::Text).tight()),
         }
     }
 
     /// The value converted to another type; `None` if the conversion has no meaning.
-    pub(super) fn owned_as(&mut self, e: &Expr, ty: &Type) -> Option<String> {
+    pub(super) fn owned_as(&mut self, e: &Expr, ty: &Type) -> Option<Code> {
         Some(match ty {
             _ if e.ty == *ty && !self.is_constant(ty) && e.form != Form::Owned => return None,
             _ if e.ty == *ty => e.owned(),
@@ -252,17 +251,17 @@ impl<'t> Porter<'t> {
             Type::Int => self.int(e),
             Type::Float => self.float(e),
             Type::Bool => self.truth(e, Bond::Loose),
-            Type::Option(_) if e.ty == Type::Null || e.ty == Type::Unit => "None".to_owned(),
-            Type::Option(of) => format!("Some({})", self.owned_as(e, of)?),
+            Type::Option(_) if e.ty == Type::Null || e.ty == Type::Unit => "None".into(),
+            Type::Option(of) => code!("Some({})", self.owned_as(e, of)?),
             Type::Unit => return None,
             Type::Client | Type::Chain => return None,
-            Type::BoxError if e.ty == Type::Error => format!("{}.into()", e.tight()),
+            Type::BoxError if e.ty == Type::Error => code!("{}.into()", e.tight()),
             _ => return None,
         })
     }
 
     /// The value as an argument for a parameter of that type.
-    pub(super) fn argument(&mut self, e: &Expr, ty: &Type) -> Option<String> {
+    pub(super) fn argument(&mut self, e: &Expr, ty: &Type) -> Option<Code> {
         Some(match ty {
             Type::Text => self.str(e),
             Type::Int | Type::Float | Type::Bool | Type::Status | Type::Media | Type::Options => {
@@ -271,52 +270,46 @@ impl<'t> Porter<'t> {
             Type::Value if !e.ty.is_object() && e.ty != Type::Unit => self.value_ref(e),
             _ if e.ty == *ty => e.reference(),
             Type::Any => match &e.ty {
-                Type::Text | Type::Body | Type::MaybeBody => format!("&{}", self.string(e)),
+                Type::Text | Type::Body | Type::MaybeBody => code!("&{}", self.string(e)),
                 Type::Null | Type::Value => self.value_ref(e),
                 Type::Closure(_) => return None,
                 _ => e.reference(),
             },
-            Type::Option(_) if e.ty == Type::Null => "&None".to_owned(),
-            Type::Option(of) if e.ty == **of => format!("&Some({})", self.owned_as(e, of)?),
+            Type::Option(_) if e.ty == Type::Null => "&None".into(),
+            Type::Option(of) if e.ty == **of => code!("&Some({})", self.owned_as(e, of)?),
             _ => return None,
         })
     }
 
     /// The code of `format!`, `println!` and the like for a sequence of texts and values.
-    pub(super) fn formatted(&mut self, macro_name: &str, parts: &[Expr]) -> String {
-        let (mut format, mut arguments) = (String::new(), Vec::new());
+    pub(super) fn formatted(&mut self, macro_name: &str, parts: &[Expr]) -> Code {
+        let (mut format, mut arguments) = (Code::default(), Vec::new());
         for part in parts {
             match &part.literal {
-                Some(literal) => format.push_str(&text::braced(literal)),
+                Some(literal) => format.push(&code!("{}", text::braced(literal))),
                 None => {
                     let shown = self.display(part);
-                    // An error implements `Display`.
-                    if let Some(debugged) =
-                        shown.strip_prefix("format!(\"{:?}\", ").and_then(|rest| rest.strip_suffix(')'))
-                    {
-                        format.push_str("{:?}");
-                        arguments.push(debugged.to_owned());
-                        continue;
-                    }
-                    let shown = shown.strip_suffix(".to_string()").map_or(shown.clone(), str::to_owned);
-                    if shown.starts_with(|c: char| c == '_' || c.is_alphabetic())
-                        && shown.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
-                    {
-                        format.push_str(&format!("{{{shown}}}"));
+                    let shown = match shown.shape() {
+                        Shape::Debugged(part) => {
+                            format.push(&"{:?}".into());
+                            arguments.push((**part).clone());
+                            continue;
+                        }
+                        Shape::Shown(part) => (**part).clone(),
+                        _ => shown,
+                    };
+                    if shown.as_word().is_some() {
+                        format.push(&code!("{{{shown}}}"));
                     } else {
-                        format.push_str("{}");
+                        format.push(&"{}".into());
                         arguments.push(shown);
                     }
                 }
             }
         }
-        let mut out = format!("{macro_name}!(\"{format}\"");
-        for argument in arguments {
-            out.push_str(", ");
-            out.push_str(&argument);
-        }
-        out.push(')');
-        out
+        let mut all = vec![code!("\"{format}\"")];
+        all.extend(arguments);
+        code!("{macro_name}!({})", Code::joined(&all, ", "))
     }
 
     /// The type of a nullable: text, numbers and booleans that may be null are `Value`s.

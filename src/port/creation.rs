@@ -3,9 +3,11 @@
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Code, code};
 use super::facts::Kind as stub;
+use super::imports::{BOX_ERROR, JSON, MEDIA, PHP};
 use super::syntax::{arguments, children, field};
-use super::value::{Bond, Expr, Form, Type};
+use super::value::{Expr, Form, Type};
 use super::yours::Use;
 
 impl<'t> Porter<'t> {
@@ -49,24 +51,26 @@ impl<'t> Porter<'t> {
             return self.own_creation(node, &own);
         }
         match (class.as_str(), given.as_deref()) {
-            ("stdclass", Some([])) => Expr { inside: Some("{}".to_owned()), ..Expr::new("json!({})", Type::Value) },
+            ("stdclass", Some([])) => {
+                Expr { inside: Some("{}".into()), ..Expr::new(code!("{JSON}!({{}})"), Type::Value) }
+            }
             ("wechatpay\\util\\mediautil", Some([path])) => {
                 let path = self.expression(*path);
                 let path = match path.literal.as_deref().and_then(|path| path.strip_prefix("file://")) {
-                    Some(path) => super::text::quoted(path),
+                    Some(path) => Code::quoted(path),
                     None => self.str(&path),
                 };
                 let end = self.try_crate();
-                Expr::new(format!("Media::from_path({path}){end}"), Type::Media)
+                Expr::new(code!("{MEDIA}::from_path({path}){end}"), Type::Media)
             }
             ("wechatpay\\util\\mediautil", Some([path, stream])) => {
                 let name = self.expression(*path);
                 let name = match &name.literal {
-                    Some(path) => super::text::quoted(path.rsplit('/').next().unwrap_or(path)),
+                    Some(path) => Code::quoted(path.rsplit('/').next().unwrap_or(path)),
                     None => self.string(&name),
                 };
                 match self.contents(*stream) {
-                    Some(contents) => Expr::new(format!("Media::from_bytes({name}, {contents})"), Type::Media),
+                    Some(contents) => Expr::new(code!("{MEDIA}::from_bytes({name}, {contents})"), Type::Media),
                     None => self.left_as(
                         node,
                         "what the stream holds is not known: give Media::from_bytes its bytes",
@@ -87,8 +91,12 @@ impl<'t> Porter<'t> {
                 let message =
                     if message.form == Form::Owned { self.string(&message) } else { self.plain_str(&message) };
                 // `catch (\Exception $e)` does not catch an `Error`.
-                let make = if class == "error" { "php::error" } else { "BoxError::from" };
-                Expr::new(format!("{make}({message})"), Type::BoxError).bond(Bond::Tight)
+                let error = if class == "error" {
+                    code!("{PHP}::error({message})")
+                } else {
+                    code!("{BOX_ERROR}::from({message})").boxed(message)
+                };
+                Expr::new(error, Type::BoxError)
             }
             (_, Some(given)) if is_elsewhere(&class) && named.is_some() => {
                 let written = named.map(|name| self.text(name)).unwrap_or_default();
@@ -96,7 +104,7 @@ impl<'t> Porter<'t> {
                     return self.left(node, "a class of an unknown form");
                 };
                 let php = format!("new {written}()");
-                let used = Use { kind: stub::New, owner: Some(owner), object: String::new(), name: "new", php };
+                let used = Use { kind: stub::New, owner: Some(owner), object: Code::default(), name: "new", php };
                 self.stub(node, &used, given)
             }
             _ => self.left(node, "this class has no counterpart here"),
@@ -104,7 +112,7 @@ impl<'t> Porter<'t> {
     }
 
     /// The bytes in `Utils::streamFor($text)`.
-    pub(super) fn contents(&mut self, node: Node<'t>) -> Option<String> {
+    pub(super) fn contents(&mut self, node: Node<'t>) -> Option<Code> {
         let given = arguments(node)?;
         let name = field(node, "name").or_else(|| field(node, "function")).map(|name| self.text(name))?;
         let [thing] = given.as_slice() else { return None };

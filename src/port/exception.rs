@@ -3,7 +3,9 @@
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Code, code};
 use super::facts::Kind as Stub;
+use super::imports::PHP;
 use super::value::{Expr, Type};
 use super::yours::Use;
 
@@ -87,11 +89,11 @@ impl<'t> Porter<'t> {
         }
         match self.kinds_of(&class) {
             Some(None) if class == "throwable" || (class == "exception" && e.ty == Type::Error) => {
-                Expr::new("true", Type::Bool)
+                Expr::new(Code::truth(true), Type::Bool)
             }
-            Some(None) if e.ty == Type::Error => Expr::new("false", Type::Bool),
+            Some(None) if e.ty == Type::Error => Expr::new(Code::truth(false), Type::Bool),
             Some(None) => {
-                let fatal = Expr::new(format!("php::is_fatal(&*{})", e.tight()), Type::Bool);
+                let fatal = Expr::new(code!("{PHP}::is_fatal(&*{})", e.tight()), Type::Bool);
                 if class == "error" { fatal } else { super::operator::negated(&fatal) }
             }
             Some(Some(kinds)) => {
@@ -100,10 +102,10 @@ impl<'t> Porter<'t> {
                     return self.left_as(node, MIXED, Type::Bool);
                 }
                 let mut patterns = self.patterns(kinds, e.ty == Type::BoxError);
-                patterns.extend((own == Own::All).then(|| "None".to_owned()));
-                let patterns = patterns.join(" | ");
+                patterns.extend((own == Own::All).then(|| "None".into()));
+                let patterns = Code::joined(&patterns, " | ");
                 let subject = self.kind_of(&e);
-                Expr::new(format!("matches!({subject}, {patterns})"), Type::Bool)
+                Expr::new(code!("matches!({subject}, {patterns})"), Type::Bool)
             }
             None => {
                 let code = self.caught_by_stub(right, &e.ty, &e.code);
@@ -113,14 +115,14 @@ impl<'t> Porter<'t> {
     }
 
     /// Whether an error is of a class that another file defines: a stub tells.
-    pub(super) fn caught_by_stub(&mut self, class: Node<'t>, error: &Type, code: &str) -> String {
+    pub(super) fn caught_by_stub(&mut self, class: Node<'t>, error: &Type, code: &Code) -> Code {
         let found = self.foreign(self.text(class), class.start_byte());
         let (Type::Foreign(owner), Type::BoxError) = (found, error) else {
             return self.note_left(class, "this class of errors is not known here: say which ErrorKind it is");
         };
         let php = format!("instanceof {}", self.text(class));
-        let used = Use { kind: Stub::Static, owner: Some(owner), object: String::new(), name: "is", php };
-        let e = Expr::place(code, Type::BoxError);
+        let used = Use { kind: Stub::Static, owner: Some(owner), object: Code::default(), name: "is", php };
+        let e = Expr::place(code.clone(), Type::BoxError);
         self.stub_returning(class, &used, vec![e], Some(Type::Bool)).code
     }
 

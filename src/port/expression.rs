@@ -5,7 +5,9 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Code, Shape, code};
 use super::facts::Kind as stub;
+use super::imports::{JSON, PHP, VALUE};
 use super::syntax::{arguments, bare, children, field};
 use super::value::{Bond, Expr, Form, Type};
 use super::yours::Use;
@@ -25,8 +27,8 @@ impl<'t> Porter<'t> {
             "heredoc" | "nowdoc" => self.heredoc(node),
             "integer" => self.integer(node),
             "float" => self.float_literal(node),
-            "boolean" => Expr::new(self.text(node).to_ascii_lowercase(), Type::Bool),
-            "null" => Expr::new("Value::Null", Type::Null),
+            "boolean" => Expr::new(Code::truth(self.text(node).eq_ignore_ascii_case("true")), Type::Bool),
+            "null" => Expr::new(code!("{VALUE}::Null"), Type::Null),
             "variable_name" => self.variable(node),
             "array_creation_expression" => self.array(node),
             "parenthesized_expression" => self.expression(bare(node)),
@@ -53,7 +55,11 @@ impl<'t> Porter<'t> {
             "print_intrinsic" => {
                 let printed = children(node).first().map(|inner| self.expression(*inner));
                 let code = printed.map(|printed| self.printed(node, vec![printed])).unwrap_or_default();
-                Expr::new(code.trim_end_matches(';'), Type::Unit)
+                let code = match code.shape() {
+                    Shape::Expression(part) => (**part).clone(),
+                    _ => code,
+                };
+                Expr::new(code, Type::Unit)
             }
             "assignment_expression" => self.inner_assignment(node),
             "include_expression" | "include_once_expression" | "require_expression" | "require_once_expression" => {
@@ -79,8 +85,10 @@ impl<'t> Porter<'t> {
         };
         match parsed {
             // Without a type, an integer literal in Rust has 32 bits.
-            Some(number) if i32::try_from(number).is_err() => Expr::new(format!("{number}_i64"), Type::Int),
-            Some(number) => Expr::new(number.to_string(), Type::Int).small(true),
+            Some(number) if i32::try_from(number).is_err() => {
+                Expr { is_constant: true, ..Expr::new(code!("{number}_i64"), Type::Int) }
+            }
+            Some(number) => Expr::number(number).small(true),
             None => self.left_as(node, "the number does not fit into 64 bits", Type::Int),
         }
     }
@@ -88,7 +96,7 @@ impl<'t> Porter<'t> {
     fn float_literal(&mut self, node: Node<'t>) -> Expr {
         match self.text(node).replace('_', "").parse::<f64>() {
             Ok(number) if number.is_finite() => {
-                let code = format!("{number:?}");
+                let code = code!("{number:?}");
                 Expr { inside: Some(code.clone()), ..Expr::new(code, Type::Float) }
             }
             _ => self.left_as(node, "the number is none that Rust has", Type::Float),
@@ -136,7 +144,7 @@ impl<'t> Porter<'t> {
         if let Some(var) = self.frame().vars.get(name).cloned() {
             let plain = matches!(var.ty, Type::Value | Type::Text);
             if plain && super::lower::property(name).is_some() && self.frame().detached {
-                return Expr::new(format!("{}.clone()", var.rust), var.ty).origin(var.origin);
+                return Expr::new(code!("{}.clone()", var.rust), var.ty).origin(var.origin);
             }
             let small = var.ty == Type::Int && self.frame().is_counter(name);
             let read = Expr::place(var.rust.clone(), var.ty.clone()).form(var.form).small(small);
@@ -147,11 +155,11 @@ impl<'t> Porter<'t> {
                 Type::Option(of) if !of.is_copy() => {
                     let end = self.try_any();
                     let shown = match super::lower::property(name) {
-                        Some(property) => format!("$this->{property}"),
-                        None => format!("${name}"),
+                        Some(property) => code!("$this->{property}"),
+                        None => code!("${name}"),
                     };
                     let code =
-                        format!("{}.as_ref().ok_or_else(|| php::error(\"{shown} has no value\")){end}", var.rust);
+                        code!("{}.as_ref().ok_or_else(|| {PHP}::error(\"{shown} has no value\")){end}", var.rust);
                     Expr::new(code, *of).form(Form::Ref).source(Some(source))
                 }
                 _ => read,
@@ -159,7 +167,7 @@ impl<'t> Porter<'t> {
         }
         if let Some(of) = super::natives::of_request(name) {
             let php = format!("${name}");
-            let used = Use { kind: stub::Function, owner: None, object: String::new(), name: of, php };
+            let used = Use { kind: stub::Function, owner: None, object: Code::default(), name: of, php };
             return self.stub_returning(node, &used, Vec::new(), Some(Type::Value));
         }
         if let Some(property) = super::lower::property(name) {
@@ -188,7 +196,7 @@ impl<'t> Porter<'t> {
         self.state.notes.truncate(notes);
         let rust = self.fresh_here(name);
         let text = super::text::comment("//", &format!("PHP, line {}: {}", self.line(node), self.text(node)));
-        self.frame().hoisted.push((1, format!("{text}\nlet {rust}: {} = {todo};", ty.name())));
+        self.frame().hoisted.push((1, code!("{text}\nlet {rust}: {} = {todo};", ty.name())));
         let var = super::vars::Var::place(rust.clone(), ty.clone());
         self.frame().vars.insert(name.to_owned(), var);
         Expr::place(rust, ty)
@@ -196,7 +204,7 @@ impl<'t> Porter<'t> {
 
     /// The owned value of an expression: moved out of a variable that is not used after the
     /// position `at`.
-    pub(super) fn take(&mut self, e: &Expr, node: Node<'t>, at: usize) -> String {
+    pub(super) fn take(&mut self, e: &Expr, node: Node<'t>, at: usize) -> Code {
         let root = match node.kind() {
             "variable_name" => Some(node),
             "member_call_expression" => field(node, "object").filter(|object| object.kind() == "variable_name"),
@@ -243,7 +251,7 @@ impl<'t> Porter<'t> {
         let ty = self.text(ty).trim().to_ascii_lowercase();
         let inner = bare(value);
         if ty == "object" && inner.kind() == "array_creation_expression" && children(inner).is_empty() {
-            return Expr { inside: Some("{}".to_owned()), ..Expr::new("json!({})", Type::Value) };
+            return Expr { inside: Some("{}".into()), ..Expr::new(code!("{JSON}!({{}})"), Type::Value) };
         }
         let e = if matches!(ty.as_str(), "bool" | "boolean") { self.asked(value) } else { self.expression(value) };
         if matches!(ty.as_str(), "bool" | "boolean") && e.ty.is_object() {
@@ -266,7 +274,7 @@ impl<'t> Porter<'t> {
             // An array of a scalar has it as its only element.
             "array" if e.inside.is_some() => e,
             "array" if matches!(e.ty, Type::Value | Type::Text | Type::Int | Type::Float | Type::Bool | Type::Null) => {
-                Expr::new(format!("php::to_array({})", self.value(&e)), Type::Value)
+                Expr::new(code!("{PHP}::to_array({})", self.value(&e)), Type::Value)
             }
             _ => self.left(node, "a cast that has no counterpart here"),
         }
@@ -290,13 +298,13 @@ impl<'t> Porter<'t> {
         let name = self.text(function).trim_start_matches('\\').to_ascii_lowercase();
         let own = self.functions.get(name.rsplit('\\').next().unwrap_or_default()).cloned();
         if let Some((rust, signature)) = own {
-            return self.own_call(node, &rust, &signature, &given);
+            return self.own_call(node, &code!("{rust}"), &signature, &given);
         }
         match self.native(node, &name, &given) {
             Some(e) => e,
             None if super::natives::of_environment(&name).is_some() => {
                 let php = format!("{name}()");
-                let used = Use { kind: stub::Function, owner: None, object: String::new(), name: &name, php };
+                let used = Use { kind: stub::Function, owner: None, object: Code::default(), name: &name, php };
                 let returns = super::natives::of_environment(&name);
                 let given: Vec<Expr> = given.iter().map(|one| self.expression(*one)).collect();
                 self.stub_returning(node, &used, given, returns)
@@ -304,7 +312,7 @@ impl<'t> Porter<'t> {
             None if !super::natives::is_native(&name) => {
                 let written = self.text(function).rsplit('\\').next().unwrap_or_default();
                 let php = format!("{written}()");
-                let used = Use { kind: stub::Function, owner: None, object: String::new(), name: written, php };
+                let used = Use { kind: stub::Function, owner: None, object: Code::default(), name: written, php };
                 self.stub(node, &used, &given)
             }
             None => self.left(node, &format!("{name}() has no counterpart here")),
@@ -314,7 +322,7 @@ impl<'t> Porter<'t> {
     pub(super) fn own_call(
         &mut self,
         node: Node<'t>,
-        rust: &str,
+        rust: &Code,
         signature: &super::value::Signature,
         given: &[Node<'t>],
     ) -> Expr {
@@ -369,7 +377,7 @@ impl<'t> Porter<'t> {
             return self.left(node, "there are more arguments than the function takes");
         }
         let end = self.try_any();
-        Expr::new(format!("{rust}({}){end}", passed.join(", ")), signature.returns.clone())
+        Expr::new(code!("{rust}({}){end}", Code::joined(&passed, ", ")), signature.returns.clone())
             .source(signature.source.clone())
     }
 
@@ -380,20 +388,20 @@ impl<'t> Porter<'t> {
         }
         match name {
             "PHP_EOL" => Expr::literal("\n"),
-            "LOCK_EX" => Expr::new("2", Type::Int),
-            "FILE_APPEND" => Expr::new("8", Type::Int),
-            "JSON_UNESCAPED_SLASHES" => Expr::new("64", Type::Int),
-            "JSON_PRETTY_PRINT" => Expr::new("128", Type::Int),
-            "JSON_UNESCAPED_UNICODE" => Expr::new("256", Type::Int),
-            "JSON_PRESERVE_ZERO_FRACTION" => Expr::new("1024", Type::Int),
-            "JSON_THROW_ON_ERROR" => Expr::new("4_194_304", Type::Int),
-            "STR_PAD_LEFT" => Expr::new("0", Type::Int),
-            "STR_PAD_RIGHT" => Expr::new("1", Type::Int),
+            "LOCK_EX" => Expr::number(2),
+            "FILE_APPEND" => Expr::number(8),
+            "JSON_UNESCAPED_SLASHES" => Expr::number(64),
+            "JSON_PRETTY_PRINT" => Expr::number(128),
+            "JSON_UNESCAPED_UNICODE" => Expr::number(256),
+            "JSON_PRESERVE_ZERO_FRACTION" => Expr::number(1024),
+            "JSON_THROW_ON_ERROR" => Expr::number(4_194_304),
+            "STR_PAD_LEFT" => Expr::number(0),
+            "STR_PAD_RIGHT" => Expr::number(1),
             "PHP_INT_MAX" => Expr::new("i64::MAX", Type::Int),
             "M_PI" => Expr::new("std::f64::consts::PI", Type::Float),
             "DIRECTORY_SEPARATOR" => Expr::literal("/"),
             "__DIR__" => {
-                let text = "// __DIR__ of PHP: here the folder that the program is started in".to_owned();
+                let text = "// __DIR__ of PHP: here the folder that the program is started in".into();
                 if self.state.notes.iter().all(|note| note.text != text) {
                     self.state.notes.push(super::Note { text, span: None });
                 }
@@ -410,7 +418,7 @@ impl<'t> Porter<'t> {
                     _ => Expr::literal(&function),
                 }
             }
-            "__LINE__" => Expr::new(self.line(node).to_string(), Type::Int),
+            "__LINE__" => Expr::number(i64::try_from(self.line(node)).unwrap_or(i64::MAX)),
             _ => self.left(node, &format!("the constant {name} is not defined in this file")),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::code::Code;
 use super::scope::{Act, Story, Uses};
 use super::value::Type;
 use super::vars::Vars;
@@ -71,10 +72,10 @@ pub(super) struct Frame {
     pub(super) blocks: Vec<usize>,
     pub(super) loops: usize,
     /// Declarations to insert before the current statement of a block.
-    pub(super) hoisted: Vec<(usize, String)>,
+    pub(super) hoisted: Vec<(usize, Code)>,
     pub(super) flows: Vec<Flow>,
     /// The name that the response of an error is bound to, by the error's variable.
-    pub(super) answers: HashMap<String, String>,
+    pub(super) answers: HashMap<String, Code>,
     /// The class of a method, as its number.
     pub(super) class: Option<usize>,
     /// The class that declares the method, in lower case.

@@ -5,13 +5,15 @@ use std::rc::Rc;
 
 use tree_sitter::Node;
 
+use super::code::{Code, code, indent};
 use super::frame::{Flow, Frame, Kind};
 use super::handler;
-use super::imports::imported;
-use super::modules::{Part, ends_main};
+use super::helpers::imported;
+use super::imports::{BOX_ERROR, PHP, VALUE};
+use super::modules::Part;
 use super::scope::uses_in;
-use super::syntax::{all, children, field, is_item, named};
-use super::text::{completion_comment, indent, snake};
+use super::syntax::{all, bare, children, field, is_item, named};
+use super::text::{completion_comment, snake};
 use super::value::{Expr, Form, Type};
 use super::{Ported, Porter};
 
@@ -34,11 +36,8 @@ impl<'t> Porter<'t> {
         }
         let functions: Vec<Node<'t>> =
             nodes.iter().filter(|node| node.kind() == "function_definition").copied().collect();
-        let mut constants: Vec<Vec<String>> = Vec::new();
-        for number in 0..self.files.len() {
-            let own = self.of_file(&nodes, number);
-            constants.push(self.constants(&own));
-        }
+        let by_file = self.by_file(&nodes);
+        let constants: Vec<Vec<Code>> = by_file.iter().map(|own| self.constants(own)).collect();
         self.check_names(&functions)?;
         for function in &functions {
             let name = field(*function, "name").map(|name| self.text(name)).unwrap_or_default();
@@ -67,16 +66,15 @@ impl<'t> Porter<'t> {
             }
         }
         let mut parts: Vec<Part> = Vec::new();
-        for (number, items) in constants.into_iter().enumerate() {
-            let own = self.of_file(&nodes, number);
-            parts.push(Part { main: self.main(root, &own), items });
+        for (own, constants) in by_file.iter().zip(constants) {
+            parts.push(Part { main: self.main(root, own), constants, items: Vec::new() });
         }
         if let (Some(_), [part]) = (self.handler_of(root), parts.as_mut_slice()) {
-            let [request, notifications] = handler::PARAMETERS;
-            let head = format!("{}\npub fn notify({request}, {notifications})", handler::NOTE);
-            let body = indent(&format!("let output = php::Output::new();\n{}\nOk(output)", part.main));
-            part.items.push(format!("{head} -> Result<php::Output, BoxError> {{\n{body}\n}}"));
-            part.main = "// PHP runs this file for each request: call `notify` in your web server.".to_owned();
+            let [request, notifications] = handler::parameters();
+            let head = code!("{}\npub fn notify({request}, {notifications})", handler::NOTE);
+            let body = indent(&code!("let output = {PHP}::Output::new();\n{}\nOk(output)", part.main));
+            part.items.push(code!("{head} -> Result<{PHP}::Output, {BOX_ERROR}> {{\n{body}\n}}"));
+            part.main = "// PHP runs this file for each request: call `notify` in your web server.".into();
         }
         for function in functions {
             let item = self.item(function, &nodes);
@@ -94,26 +92,33 @@ impl<'t> Porter<'t> {
         let (mut rust, mut modules) = (String::new(), Vec::new());
         if self.files.is_crate {
             modules = self.modules(parts, yours);
-        } else if let Some(Part { main, mut items }) = parts.pop() {
-            items.extend(yours.map(|items| super::yours::as_module(&items)));
-            rust = self.assembled(main, items);
+        } else if let Some(mut part) = parts.pop() {
+            part.items.extend(yours.map(|items| super::yours::as_module(&items)));
+            rust = self.assembled(part);
         }
         let mut left = std::mem::take(&mut self.state.left);
         left.sort_by_key(|one| (one.file, one.line));
         Ok(Ported { rust, modules, left, uses: Vec::new() })
     }
 
-    fn of_file(&self, nodes: &[Node<'t>], number: usize) -> Vec<Node<'t>> {
-        nodes.iter().filter(|node| self.files.number(node.start_byte()) == number).copied().collect()
+    /// The nodes of each file.
+    fn by_file(&self, nodes: &[Node<'t>]) -> Vec<Vec<Node<'t>>> {
+        let mut files = vec![Vec::new(); self.files.len()];
+        for node in nodes {
+            if let Some(own) = files.get_mut(self.files.number(node.start_byte())) {
+                own.push(*node);
+            }
+        }
+        files
     }
 
-    fn add_item(&self, parts: &mut [Part], at: usize, item: String) {
+    fn add_item(&self, parts: &mut [Part], at: usize, item: Code) {
         if let Some(part) = parts.get_mut(self.files.number(at)) {
             part.items.push(item);
         }
     }
 
-    fn main(&mut self, root: Node<'t>, nodes: &[Node<'t>]) -> String {
+    fn main(&mut self, root: Node<'t>, nodes: &[Node<'t>]) -> Code {
         let handler = self.handler_of(root);
         let flow = match &handler {
             Some(_) => Flow { kind: Kind::Function, returns: Some(Type::Output), ..Flow::default() },
@@ -143,17 +148,8 @@ impl<'t> Porter<'t> {
     }
 
     /// A function with the comments above it.
-    fn item(&mut self, node: Node<'t>, nodes: &[Node<'t>]) -> String {
-        let mut above = Vec::new();
-        if let Some(number) = nodes.iter().position(|one| *one == node) {
-            for comment in
-                nodes.get(..number).unwrap_or_default().iter().rev().take_while(|one| one.kind() == "comment")
-            {
-                if self.mark_emitted(*comment) {
-                    above.insert(0, super::array::rust_comment(self.text(*comment)).replace("//", "///"));
-                }
-            }
-        }
+    fn item(&mut self, node: Node<'t>, nodes: &[Node<'t>]) -> Code {
+        let above = self.comments_above(node, nodes, "///");
         let name = field(node, "name").map(|name| self.text(name)).unwrap_or_default().to_lowercase();
         let body = field(node, "body").unwrap_or(node);
         let frame = self.frame_of(node, body);
@@ -164,30 +160,28 @@ impl<'t> Porter<'t> {
             let todo = self.note_left(node, "a function with parameters of an unknown form");
             let notes =
                 std::mem::take(&mut self.state.notes).into_iter().map(|note| note.text).collect::<Vec<_>>().join("\n");
-            return format!("{notes}\n#[allow(dead_code)]\n{}fn {}() {{\n    {todo}\n}}", self.private(), snake(&name));
+            return code!("{notes}\n#[allow(dead_code)]\n{}fn {}() {{\n    {todo}\n}}", self.private(), snake(&name));
         };
-        let mut out = above.join("\n");
-        for note in own {
-            out.push_str(&format!("\n{}", note.text));
-        }
+        let mut out = vec![code!("{}", above.trim_end())];
+        out.extend(own.iter().map(|note| code!("{}", note.text)));
         let returns = signature.returns.name();
         if self.handler_of(node).is_some() {
-            out.push_str(&format!("\n{}", handler::NOTE));
+            out.push(code!("{}", handler::NOTE));
         }
         if let Some(doc) = self.files.doc(&name) {
-            out.push_str(&format!("\n{doc}"));
+            out.push(code!("{doc}"));
         }
-        out.push_str(&format!(
-            "\n{}fn {rust}({}) -> Result<{returns}, BoxError> {{\n{}\n}}",
+        out.push(code!(
+            "{}fn {rust}({}) -> Result<{returns}, {BOX_ERROR}> {{\n{}\n}}",
             self.private(),
-            parameters.join(", "),
+            Code::joined(&parameters, ", "),
             indent(&code)
         ));
-        out.trim_start().to_owned()
+        Code::lines(out)
     }
 
     /// The body of a function or a closure; `result` means that it returns a `Result`.
-    pub(super) fn function_body(&mut self, body: Node<'t>, returns: &Type, result: bool) -> String {
+    pub(super) fn function_body(&mut self, body: Node<'t>, returns: &Type, result: bool) -> Code {
         if body.kind() != "compound_statement" {
             // `fn($x) => $x`
             self.frame().blocks.push(body.id());
@@ -195,13 +189,13 @@ impl<'t> Porter<'t> {
                 let e = self.expression(body);
                 let ty = e.ty.clone();
                 self.flow().returned.push(ty.clone());
-                if ty == Type::Unit { e.code } else { format!("let _ = {};", e.code) }
+                if ty == Type::Unit { e.code.tail() } else { code!("let _ = {};", e.code) }
             } else {
                 self.give_back(body, Some(body), true)
             };
             self.frame().blocks.pop();
             let notes = std::mem::take(&mut self.state.notes);
-            return notes.into_iter().map(|note| note.text).chain(std::iter::once(code)).collect::<Vec<_>>().join("\n");
+            return Code::lines(notes.into_iter().map(|note| code!("{}", note.text)).chain([code]).collect());
         }
         let nodes = named(body);
         let code = self.statements(body, &nodes, Some(result));
@@ -210,16 +204,16 @@ impl<'t> Porter<'t> {
             return code;
         }
         let end = match (returns, result) {
-            (Type::Unit, true) => "Ok(())".to_owned(),
+            (Type::Unit, true) => "Ok(())".into(),
             (Type::Unit, false) => return code,
-            (Type::Output, _) => "Ok(output)".to_owned(),
-            (Type::Option(_), true) => "Ok(None)".to_owned(),
-            (Type::Option(_), false) => "None".to_owned(),
+            (Type::Output, _) => "Ok(output)".into(),
+            (Type::Option(_), true) => "Ok(None)".into(),
+            (Type::Option(_), false) => "None".into(),
             (Type::Value, result) => {
                 if result {
-                    "Ok(Value::Null)".to_owned()
+                    code!("Ok({VALUE}::Null)")
                 } else {
-                    "Value::Null".to_owned()
+                    code!("{VALUE}::Null")
                 }
             }
             _ => {
@@ -231,15 +225,23 @@ impl<'t> Porter<'t> {
                 todo
             }
         };
-        if code.is_empty() { end } else { format!("{code}\n{end}") }
+        Code::lines(vec![code, end])
     }
 
     /// `return`, or the value at the end of a function.
-    pub(super) fn give_back(&mut self, node: Node<'t>, value: Option<Node<'t>>, tail: bool) -> String {
+    pub(super) fn give_back(&mut self, node: Node<'t>, value: Option<Node<'t>>, tail: bool) -> Code {
+        let (before, end) = self.returned(node, value, tail);
+        let end = if end.jumps() { end.statement() } else { end };
+        Code::lines(vec![before, end])
+    }
+
+    /// Likewise: the statement before it, and the `return` without a semicolon, or the value.
+    pub(super) fn returned(&mut self, node: Node<'t>, value: Option<Node<'t>>, tail: bool) -> (Code, Code) {
         let flow = self.flow().clone();
         self.flow().found.returning = true;
         if flow.kind == Kind::Try && (flow.found.leaves.is_some() || flow.assumed.leaves.is_some()) {
-            return format!("{};", self.note_left(node, "a try is left in several ways: give it a function"));
+            let todo = self.note_left(node, "a try is left in several ways: give it a function");
+            return (Code::default(), todo.jump());
         }
         let returns = if flow.kind == Kind::Try {
             self.frame().flows.first().and_then(|flow| flow.returns.clone())
@@ -248,7 +250,8 @@ impl<'t> Porter<'t> {
         };
         let this = value.is_some_and(|value| super::syntax::variable(value, self.php) == Some("this"));
         if this && self.frame().fluent && flow.kind == Kind::Function {
-            return if tail { "Ok(self)".to_owned() } else { "return Ok(self);".to_owned() };
+            let value = Code::from("Ok(self)");
+            return (Code::default(), if tail { value.tail() } else { code!("return {value}").jump() });
         }
         let e = match value {
             Some(value) if flow.kind == Kind::Main => {
@@ -282,20 +285,17 @@ impl<'t> Porter<'t> {
         if let Some(first) = self.frame().flows.first_mut() {
             first.returned.push(ty.clone());
         }
-        let mut before = String::new();
+        let mut before = Code::default();
         let given = match (&e, returns) {
             (None, Some(Type::Unit) | None) => None,
-            (None, Some(Type::Option(_))) => Some("None".to_owned()),
-            (None, Some(Type::Output)) => Some("output.clone()".to_owned()),
-            (None, Some(_)) => Some("Value::Null".to_owned()),
+            (None, Some(Type::Option(_))) => Some("None".into()),
+            (None, Some(Type::Output)) => Some("output.clone()".into()),
+            (None, Some(_)) => Some(code!("{VALUE}::Null")),
             (Some(e), Some(Type::Unit)) => {
                 // The expression is evaluated even if its value is unused.
-                if e.form == Form::Owned
-                    && !e.code.is_empty()
-                    && (e.code.contains('(') || e.code.contains('!'))
-                    && !matches!(e.ty, Type::Null)
-                {
-                    before = if ty == Type::Unit { format!("{};\n", e.code) } else { format!("let _ = {};\n", e.code) };
+                let acts = e.code.is_incomplete() || !e.is_constant && value.is_some_and(may_act);
+                if e.form == Form::Owned && !e.code.is_empty() && acts && e.ty != Type::Null {
+                    before = if ty == Type::Unit { e.code.clone().statement() } else { code!("let _ = {};", e.code) };
                 }
                 None
             }
@@ -309,7 +309,7 @@ impl<'t> Porter<'t> {
             }),
             (Some(e), Some(ty)) => match self.owned_as(e, &ty) {
                 Some(code) => Some(code),
-                None => Some(self.note_left(node, &format!("what is given back is no {}", ty.name()))),
+                None => Some(self.note_left(node, &format!("what is given back is no {}", ty.name().into_text()))),
             },
             (Some(e), None) => Some(e.owned()),
         };
@@ -318,21 +318,21 @@ impl<'t> Porter<'t> {
             Kind::Step => flow.assumed.fallible,
             Kind::Try if flow.whole => true,
             Kind::Try => {
-                return format!("{before}return Ok(Some({}));", given.unwrap_or_else(|| "()".to_owned()));
+                return (before, code!("return Ok(Some({}))", given.unwrap_or_else(|| "()".into())).jump());
             }
         };
         let given = match (given, result) {
-            (None, true) => "Ok(())".to_owned(),
-            (None, false) if tail => return before.trim_end().to_owned(),
-            (None, false) => return format!("{before}return;"),
-            (Some(code), true) => format!("Ok({code})"),
+            (None, true) => "Ok(())".into(),
+            (None, false) if tail => return (before, Code::default()),
+            (None, false) => return (before, Code::from("return").jump()),
+            (Some(code), true) => code!("Ok({code})"),
             (Some(code), false) => code,
         };
-        if tail { format!("{before}{given}") } else { format!("{before}return {given};") }
+        (before, if tail { given.tail() } else { code!("return {given}").jump() })
     }
 
     /// `const X = 1;` and `define('X', 1);`
-    fn constants(&mut self, nodes: &[Node<'t>]) -> Vec<String> {
+    fn constants(&mut self, nodes: &[Node<'t>]) -> Vec<Code> {
         let mut items = Vec::new();
         for node in nodes {
             let mut found = Vec::new();
@@ -363,21 +363,21 @@ impl<'t> Porter<'t> {
                 let e = self.dry_run(|porter| porter.expression(value));
                 let ty = match (&e.ty, &e.literal) {
                     (Type::Text, Some(_)) => "&str",
-                    (Type::Int, _) if e.code.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') => "i64",
+                    (Type::Int, _) if e.is_constant => "i64",
                     (Type::Float, _) => "f64",
                     (Type::Bool, _) => "bool",
                     _ => continue,
                 };
                 let rust = snake(&name).to_uppercase();
-                items.push(format!("{}const {rust}: {ty} = {};", self.private(), e.code));
-                self.constants.insert(name, (rust, e.ty));
+                items.push(code!("{}const {rust}: {ty} = {};", self.private(), e.code));
+                self.constants.insert(name, (Code::name(rust), e.ty));
             }
         }
         items
     }
 
     /// A name for a variable that no function and no other variable uses.
-    pub(super) fn fresh(&self, frame: &Frame, php: &str) -> String {
+    pub(super) fn fresh(&self, frame: &Frame, php: &str) -> Code {
         let mut rust = snake(super::lower::property(php).unwrap_or(php));
         let taken = |name: &str| {
             (frame.handler.is_some() && matches!(name, "request" | "notifications" | "output"))
@@ -391,53 +391,59 @@ impl<'t> Porter<'t> {
         while taken(&rust) {
             rust.push('_');
         }
-        rust
+        Code::name(rust)
     }
 
     /// Likewise, in the function that is being converted.
-    pub(super) fn fresh_here(&self, php: &str) -> String {
+    pub(super) fn fresh_here(&self, php: &str) -> Code {
         match self.state.frames.last() {
             Some(frame) => self.fresh(frame, php),
-            None => snake(php),
+            None => Code::name(snake(php)),
         }
     }
 
     /// A name for a value that has no variable in PHP.
-    pub(super) fn fresh_word(&mut self, word: &str) -> String {
+    pub(super) fn fresh_word(&mut self, word: &str) -> Code {
         let mut name = word.to_owned();
         let frame = self.frame();
         while frame.vars.is_taken(&name, "") {
             name.push('_');
         }
-        name
+        Code::name(name)
     }
 
     /// The program: imports, `main`, functions and helpers.
-    fn assembled(&mut self, main: String, items: Vec<String>) -> String {
-        let is_program = self.files.extraction.is_none();
-        let code = items.iter().fold(format!("BoxError {main}"), |code, item| code + "\n" + item);
-        let (imports, helpers) = imported(&code);
+    fn assembled(&mut self, part: Part) -> String {
+        let Part { main, constants, items } = part;
+        let body = if main.is_empty() { Code::default() } else { code!("{}\n", indent(&main)) };
+        let end = if main.jumps() { "" } else { "    Ok(())\n" };
+        let mut code = Code::joined(constants.iter().map(|item| code!("{item}\n")).collect::<Vec<_>>().iter(), "");
+        if !code.is_empty() {
+            code.push(&"\n".into());
+        }
+        let main = code!("fn main() -> Result<(), {BOX_ERROR}> {{\n{body}{end}}}\n");
+        if self.files.extraction.is_none() {
+            code.push(&main);
+        }
+        for item in items {
+            code.push(&code!("\n{item}\n"));
+        }
+        let (imports, helpers) = imported(code.imports());
         let mut out = String::new();
         if !self.state.left.is_empty() {
             out.push_str(&completion_comment());
             out.push_str("\n#![allow(unreachable_code, unused_mut, unused_variables)]\n\n");
         }
-        out.push_str(&format!("{imports}\n"));
-        let constants = items.iter().take_while(|item| item.starts_with("const ")).count();
-        for item in items.iter().take(constants) {
-            out.push_str(&format!("{item}\n"));
-        }
-        if constants > 0 {
-            out.push('\n');
-        }
-        let body = if main.is_empty() { String::new() } else { format!("{}\n", indent(&main)) };
-        let end = if main.lines().last().is_some_and(ends_main) { "" } else { "    Ok(())\n" };
-        if is_program {
-            out.push_str(&format!("fn main() -> Result<(), BoxError> {{\n{body}{end}}}\n"));
-        }
-        for item in items.iter().skip(constants).map(String::as_str).chain(helpers) {
-            out.push_str(&format!("\n{item}\n"));
+        out.push_str(&format!("{imports}\n{}", code.into_text()));
+        for helper in helpers {
+            out.push_str(&format!("\n{helper}\n"));
         }
         out
     }
+}
+
+/// Whether the evaluation of an expression may do more than give its value.
+fn may_act(node: Node<'_>) -> bool {
+    let plain = ["variable_name", "integer", "float", "string", "boolean", "null", "name", "qualified_name"];
+    !plain.contains(&bare(node).kind())
 }

@@ -7,12 +7,16 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Code, code};
 use super::frame::Handler;
+use super::imports::{PHP, VERIFIER};
 use super::syntax::{arguments, bare, children, field, variable};
 use super::value::{Expr, Type};
 
 /// The parameters of a handler in Rust.
-pub(super) const PARAMETERS: [&str; 2] = ["request: &php::Request", "notifications: &NotificationVerifier"];
+pub(super) fn parameters() -> [Code; 2] {
+    [code!("request: &{PHP}::Request"), code!("notifications: &{VERIFIER}")]
+}
 
 /// The doc comment of a handler in the generated program.
 pub(super) const NOTE: &str = "/// Answers a notification. Give it the headers and the unchanged body of the \
@@ -307,9 +311,9 @@ impl<'t> Porter<'t> {
             return Some(Expr::new(code, Type::Bool));
         }
         Some(match self.source(node, handler.parameter.as_deref())? {
-            Source::Header(name) => Expr::new(format!("request.header({})", super::text::quoted(&name)), Type::Value),
+            Source::Header(name) => Expr::new(code!("request.header({})", Code::quoted(&name)), Type::Value),
             Source::Headers => Expr::new("request.all_headers()", Type::Value),
-            Source::Body => Expr::new(format!("request.text(){}", self.try_any()), Type::Text),
+            Source::Body => Expr::new(code!("request.text(){}", self.try_any()), Type::Text),
         })
     }
 
@@ -328,12 +332,12 @@ impl<'t> Porter<'t> {
             ("header", [line]) => {
                 let line = self.expression(*line);
                 let line = self.str(&line);
-                Some(Expr::new(format!("output.header({line})"), Type::Unit))
+                Some(Expr::new(code!("output.header({line})"), Type::Unit))
             }
             ("http_response_code", [status]) => {
                 let status = self.expression(*status);
                 let status = self.int(&status);
-                Some(Expr::new(format!("output.status({status})"), Type::Unit))
+                Some(Expr::new(code!("output.status({status})"), Type::Unit))
             }
             _ => None,
         }

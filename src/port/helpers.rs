@@ -1,26 +1,46 @@
 //! Functions that are appended to a program that needs them. What depends on
 //! values that are known only at run time is in `wechatpay_chain::php`.
 
-/// The name and the Rust code of each helper.
-pub(super) const HELPERS: &[(&str, &str)] = &[
-    (
-        "php_fields",
-        r#"/// The members of an array as pairs of text.
+use super::imports::{BASE64, BOX_ERROR, FIELDS, Import, Imports, PHP, UNBASE64, UNIQID, VALUE, WAIT_ALL};
+
+struct Helper {
+    name: Import,
+    /// The names that it uses.
+    needs: &'static [Import],
+    code: &'static str,
+}
+
+/// The `use` lines of a program that needs these names, and the helpers that are appended to it.
+pub(super) fn imported(mut imports: Imports) -> (String, Vec<&'static str>) {
+    let needed: Vec<&Helper> = HELPERS.iter().filter(|helper| imports.contains(helper.name)).collect();
+    for import in needed.iter().flat_map(|helper| helper.needs) {
+        imports.insert(*import);
+    }
+    (imports.use_lines(), needed.into_iter().map(|helper| helper.code).collect())
+}
+
+const HELPERS: &[Helper] = &[
+    Helper {
+        name: FIELDS,
+        needs: &[VALUE, PHP],
+        code: r#"/// The members of an array as pairs of text.
 fn php_fields(array: &Value) -> Vec<(String, String)> {
     php::pairs(array).into_iter().map(|(key, value)| (php::text(&key), php::text(value))).collect()
 }"#,
-    ),
-    (
-        "php_uniqid",
-        r#"/// `uniqid()`: the time in microseconds, in hexadecimal.
+    },
+    Helper {
+        name: UNIQID,
+        needs: &[],
+        code: r#"/// `uniqid()`: the time in microseconds, in hexadecimal.
 fn php_uniqid() -> String {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     format!("{:08x}{:05x}", since.as_secs(), since.subsec_micros())
 }"#,
-    ),
-    (
-        "php_base64",
-        r#"/// `base64_encode($text)`.
+    },
+    Helper {
+        name: BASE64,
+        needs: &[],
+        code: r#"/// `base64_encode($text)`.
 fn php_base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::new();
@@ -33,10 +53,11 @@ fn php_base64(bytes: &[u8]) -> String {
     }
     out
 }"#,
-    ),
-    (
-        "php_unbase64",
-        r#"/// `base64_decode($text)`, as text.
+    },
+    Helper {
+        name: UNBASE64,
+        needs: &[BOX_ERROR],
+        code: r#"/// `base64_decode($text)`, as text.
 fn php_unbase64(text: &str) -> Result<String, BoxError> {
     let (mut bits, mut count, mut out) = (0u32, 0, Vec::new());
     for byte in text.bytes() {
@@ -57,12 +78,13 @@ fn php_unbase64(text: &str) -> Result<String, BoxError> {
     }
     Ok(String::from_utf8(out)?)
 }"#,
-    ),
-    (
-        "php_wait_all",
-        r#"/// `Utils::unwrap($promises)`: waits for one after the other, and stops at the first error.
+    },
+    Helper {
+        name: WAIT_ALL,
+        needs: &[BOX_ERROR],
+        code: r#"/// `Utils::unwrap($promises)`: waits for one after the other, and stops at the first error.
 fn php_wait_all<T: Send + 'static>(promises: Vec<(&str, wechatpay_chain::Promise<T>)>) -> Result<Vec<(String, T)>, BoxError> {
     promises.into_iter().map(|(name, promise)| Ok((name.to_owned(), promise.wait()?))).collect()
 }"#,
-    ),
+    },
 ];

@@ -1,123 +1,121 @@
-//! The imports and helpers of a program, found by the identifiers in its code.
+//! The names that a program imports, or that it takes from `helpers.rs`.
 
-use std::collections::HashSet;
+/// A name of another crate, or the name of a helper. A piece that displays one needs it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Import {
+    /// Its number among all.
+    number: u32,
+    /// Its path in its crate.
+    path: &'static str,
+}
 
-use super::helpers::HELPERS;
+const fn import(number: u32, path: &'static str) -> Import {
+    Import { number, path }
+}
+
+pub(super) const VALUE: Import = import(0, "Value");
+pub(super) const JSON: Import = import(1, "json");
+pub(super) const APIV3_KEY: Import = import(2, "Apiv3Key");
+pub(super) const BOX_ERROR: Import = import(3, "BoxError");
+pub(super) const CERTIFICATE: Import = import(4, "Certificate");
+pub(super) const CHAIN: Import = import(5, "Chain");
+pub(super) const CLIENT: Import = import(6, "Client");
+pub(super) const ERROR: Import = import(7, "Error");
+pub(super) const ERROR_KIND: Import = import(8, "ErrorKind");
+pub(super) const MEDIA: Import = import(9, "Media");
+pub(super) const OPTIONS: Import = import(10, "Options");
+pub(super) const PRIVATE_KEY: Import = import(11, "PrivateKey");
+pub(super) const PROMISE: Import = import(12, "Promise");
+pub(super) const PUBLIC_KEY: Import = import(13, "PublicKey");
+pub(super) const RESPONSE: Import = import(14, "Response");
+pub(super) const SECRET: Import = import(15, "Secret");
+/// The macro.
+pub(super) const CHAINED: Import = import(16, "chain");
+pub(super) const AES_ECB: Import = import(17, "crypto::aes_ecb");
+pub(super) const HASH: Import = import(18, "crypto::hash");
+pub(super) const FORMATTER: Import = import(19, "formatter");
+pub(super) const VERIFIER: Import = import(20, "notify::NotificationVerifier");
+pub(super) const PHP: Import = import(21, "php");
+pub(super) const TRANSFORMER: Import = import(22, "transformer");
+pub(super) const FIELDS: Import = import(23, "php_fields");
+pub(super) const UNIQID: Import = import(24, "php_uniqid");
+pub(super) const BASE64: Import = import(25, "php_base64");
+pub(super) const UNBASE64: Import = import(26, "php_unbase64");
+pub(super) const WAIT_ALL: Import = import(27, "php_wait_all");
+pub(super) const CLIENT_BUILDER: Import = import(28, "ClientBuilder");
 
 /// Everything that a program may import, `serde_json` first.
-const IMPORTS: &[&str] = &[
-    "Value",
-    "json",
-    "Apiv3Key",
-    "BoxError",
-    "Certificate",
-    "Chain",
-    "Client",
-    "ClientBuilder",
-    "Error",
-    "ErrorKind",
-    "Media",
-    "Options",
-    "PrivateKey",
-    "Promise",
-    "PublicKey",
-    "Response",
-    "Secret",
-    "chain",
-    "crypto::aes_ecb",
-    "crypto::hash",
-    "formatter",
-    "notify::NotificationVerifier",
-    "php",
-    "transformer",
+const IMPORTS: [Import; 24] = [
+    VALUE,
+    JSON,
+    APIV3_KEY,
+    BOX_ERROR,
+    CERTIFICATE,
+    CHAIN,
+    CLIENT,
+    CLIENT_BUILDER,
+    ERROR,
+    ERROR_KIND,
+    MEDIA,
+    OPTIONS,
+    PRIVATE_KEY,
+    PROMISE,
+    PUBLIC_KEY,
+    RESPONSE,
+    SECRET,
+    CHAINED,
+    AES_ECB,
+    HASH,
+    FORMATTER,
+    VERIFIER,
+    PHP,
+    TRANSFORMER,
 ];
+
+impl Import {
+    /// The name by which a program uses it.
+    pub(super) fn name(&self) -> &'static str {
+        self.path.rsplit("::").next().unwrap_or_default()
+    }
+}
+
+/// A set of names.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Imports(u32);
+
+impl Imports {
+    pub(super) fn insert(&mut self, import: Import) {
+        self.0 |= 1 << import.number;
+    }
+
+    pub(super) fn join(&mut self, other: Imports) {
+        self.0 |= other.0;
+    }
+
+    pub(super) fn contains(self, import: Import) -> bool {
+        self.0 & 1 << import.number != 0
+    }
+
+    /// The `use` lines of a program.
+    pub(super) fn use_lines(self) -> String {
+        let used = IMPORTS.iter().copied().filter(|import| self.contains(*import));
+        let (json, own): (Vec<Import>, Vec<Import>) = used.partition(|import| [VALUE, JSON].contains(import));
+        let list = |imports: Vec<Import>| match imports.as_slice() {
+            [one] => one.path.to_owned(),
+            all => format!("{{{}}}", all.iter().map(|import| import.path).collect::<Vec<_>>().join(", ")),
+        };
+        let mut out = String::new();
+        if !json.is_empty() {
+            out.push_str(&format!("use serde_json::{};\n", list(json)));
+        }
+        if !own.is_empty() {
+            out.push_str(&format!("use wechatpay_chain::{};\n", list(own)));
+        }
+        out
+    }
+}
 
 /// Whether a name would hide one that a program may import.
 pub(super) fn is_imported(name: &str) -> bool {
-    IMPORTS.iter().any(|import| import.rsplit("::").next() == Some(name))
-        || matches!(name, "Vec" | "String" | "Result" | "Option" | "Box")
-}
-
-/// The helpers that a program needs, by the identifiers in it. The identifiers of the helpers are
-/// added to them.
-fn needed(named: &mut HashSet<String>) -> Vec<&'static str> {
-    loop {
-        let before = named.len();
-        for (_, code) in HELPERS.iter().filter(|(name, _)| named.contains(*name)).collect::<Vec<_>>() {
-            named.extend(identifiers(code));
-        }
-        if named.len() == before {
-            return HELPERS.iter().filter(|(name, _)| named.contains(*name)).map(|(_, code)| *code).collect();
-        }
-    }
-}
-
-/// The identifiers of a program, without the words in its string literals and comments.
-fn identifiers(code: &str) -> HashSet<String> {
-    let mut out = HashSet::new();
-    let mut chars = code.chars().peekable();
-    let (mut word, mut before) = (String::new(), ' ');
-    while let Some(c) = chars.next() {
-        if c == '_' || c.is_alphanumeric() {
-            word.push(c);
-            continue;
-        }
-        if !word.is_empty() {
-            let word = std::mem::take(&mut word);
-            // Not a method or a path segment. A macro of the same name includes its exclamation
-            // mark.
-            let macro_only = matches!(word.as_str(), "chain" | "json") && c != '!';
-            if !matches!(before, '.' | ':') && !macro_only {
-                out.insert(word);
-            }
-        }
-        // `a: B` is not a path.
-        before = if c.is_whitespace() { ' ' } else { c };
-        match (c, chars.peek()) {
-            ('/', Some('/')) => {
-                chars.by_ref().find(|c| *c == '\n');
-            }
-            ('"', _) => {
-                while let Some(c) = chars.next() {
-                    match c {
-                        '\\' => drop(chars.next()),
-                        '"' => break,
-                        _ => {}
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    out.insert(word);
-    out
-}
-
-/// The `use` lines of a program, and the helpers that it needs.
-pub(super) fn imported(code: &str) -> (String, Vec<&'static str>) {
-    let mut named = identifiers(code);
-    if code.contains("BoxError") {
-        named.insert("BoxError".to_owned());
-    }
-    let helpers = needed(&mut named);
-    let last = |name: &str| name.rsplit("::").next().unwrap_or_default().to_owned();
-    let used = IMPORTS.iter().copied().filter(|name| named.contains(&last(name)));
-    let (json, own): (Vec<&str>, Vec<&str>) = used.partition(|name| matches!(*name, "json" | "Value"));
-    let list = |names: Vec<&str>| match names.as_slice() {
-        [one] => (*one).to_owned(),
-        names => format!("{{{}}}", names.join(", ")),
-    };
-    let mut out = String::new();
-    if !json.is_empty() {
-        out.push_str(&format!("use serde_json::{};\n", list(json)));
-    }
-    if !own.is_empty() {
-        out.push_str(&format!("use wechatpay_chain::{};\n", list(own)));
-    }
-    (out, helpers)
-}
-
-/// The code without its comment lines. Generated code has no comments at the end of a line.
-pub(super) fn without_comments(code: &str) -> String {
-    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect()
+    IMPORTS.iter().any(|import| import.name() == name) || matches!(name, "Vec" | "String" | "Result" | "Option" | "Box")
 }

@@ -5,6 +5,8 @@
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Code, code};
+use super::imports::{BASE64, CLIENT_BUILDER, JSON};
 use super::syntax::{arguments, bare, children, field, variable};
 use super::value::{Expr, Form, Type};
 
@@ -32,7 +34,7 @@ impl<'t> Porter<'t> {
             return matches!(text.ty, Type::Text | Type::Value).then_some(text);
         }
         if e.ty == Type::PublicKey && variable(node, self.php).is_some() {
-            let code = format!("format!(\"public.spki://{{}}\", php_base64(&{}.spki()))", e.tight());
+            let code = code!("format!(\"public.spki://{{}}\", {BASE64}(&{}.spki()))", e.tight());
             return Some(Expr::new(code, Type::Text));
         }
         None
@@ -155,19 +157,19 @@ impl<'t> Porter<'t> {
             Some(literal) => Expr::literal(&format!("{prefix}{literal}")),
             None => {
                 let shown = self.display(&thing);
-                Expr::new(format!("format!(\"{prefix}{{}}\", {shown})"), Type::Text)
+                Expr::new(code!("format!(\"{prefix}{{}}\", {shown})"), Type::Text)
             }
         })
     }
 
     /// A builder with platform keys that are only known at run time.
-    pub(super) fn builder_of_keys(&mut self, certs: Node<'t>) -> Option<String> {
+    pub(super) fn builder_of_keys(&mut self, certs: Node<'t>) -> Option<Code> {
         let certs = self.expression(certs);
         if certs.ty != Type::Value || certs.form == Form::Owned && certs.inside.is_some() {
             return None;
         }
         let end = self.try_crate();
-        Some(format!("ClientBuilder::from_settings(json!({{ \"certs\": {} }})){end}", self.json(&certs)))
+        Some(code!("{CLIENT_BUILDER}::from_settings({JSON}!({{ \"certs\": {} }})){end}", self.json(&certs)))
     }
 }
 

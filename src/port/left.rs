@@ -3,13 +3,14 @@
 
 use tree_sitter::Node;
 
+use super::code::{Code, code};
 use super::value::{Bond, Expr, Type};
 use super::{Left, Note, Porter, syntax, text};
 
 impl<'t> Porter<'t> {
     /// Records that a piece was not converted, and returns a `todo!` for it. A comment with the PHP
     /// is inserted above the statement.
-    pub(super) fn note_left(&mut self, node: Node<'t>, why: &str) -> String {
+    pub(super) fn note_left(&mut self, node: Node<'t>, why: &str) -> Code {
         let (line, php) = (self.line(node), self.original(node));
         let span = (node.start_byte(), node.end_byte());
         // Pieces inside of this one are not listed separately.
@@ -35,8 +36,8 @@ impl<'t> Porter<'t> {
 
     /// The `todo!` of a piece that was not converted. It is code of the generated program, which
     /// the merchant replaces; this program does not run it.
-    pub(super) fn todo(&self, node: Node<'t>) -> String {
-        format!("todo!(\"line {}: {}\")", self.line(node), text::braced(&text::short(self.original(node), 60)))
+    pub(super) fn todo(&self, node: Node<'t>) -> Code {
+        code!("todo!(\"line {}: {}\")", self.line(node), text::braced(&text::short(self.original(node), 60))).todo()
     }
 
     /// The line of a node in its file.
@@ -67,7 +68,7 @@ impl<'t> Porter<'t> {
             Type::MediaStream => Type::Media,
             other => other,
         };
-        Expr::new(format!("({todo} as {})", named.name()), named).bond(Bond::Tight)
+        Expr::new(code!("({todo} as {})", named.name()).todo(), named).bond(Bond::Tight)
     }
 
     pub(super) fn left(&mut self, node: Node<'t>, why: &str) -> Expr {

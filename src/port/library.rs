@@ -3,7 +3,9 @@
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Code, End, code};
 use super::facts::Kind as stub;
+use super::imports::{AES_ECB, APIV3_KEY, CERTIFICATE, FIELDS, FORMATTER, HASH, PHP, PRIVATE_KEY, SECRET, TRANSFORMER};
 use super::syntax::{arguments, children, field};
 use super::value::{Bond, Expr, Form, Type};
 use super::yours::Use;
@@ -23,8 +25,8 @@ impl<'t> Porter<'t> {
                 let list = children(*list).first().map(|list| self.expression(*list));
                 if let Some(list) = list.filter(|list| list.ty == Type::Value) {
                     let list = list.reference();
-                    let pieces = format!("php::values({list}).into_iter().map(php::text).collect::<Vec<_>>()");
-                    let code = format!("formatter::joined_by_line_feed({pieces}.iter().map(String::as_str))");
+                    let pieces = code!("{PHP}::values({list}).into_iter().map({PHP}::text).collect::<Vec<_>>()");
+                    let code = code!("{FORMATTER}::joined_by_line_feed({pieces}.iter().map(String::as_str))");
                     return Expr::new(code, Type::Text);
                 }
             }
@@ -40,7 +42,7 @@ impl<'t> Porter<'t> {
             let Type::Foreign(owner) = self.foreign(self.text(scope), scope.start_byte()) else {
                 return self.left(node, "a class of an unknown form");
             };
-            let used = Use { kind: stub::Static, owner: Some(owner), object: String::new(), name: &method, php };
+            let used = Use { kind: stub::Static, owner: Some(owner), object: Code::default(), name: &method, php };
             return self.stub(node, &used, &given);
         }
         let found = match class.as_str() {
@@ -67,12 +69,12 @@ impl<'t> Porter<'t> {
 
     /// A key given as PEM text, as a file or as an object: a `Type::PublicKey` or
     /// `Type::PrivateKey`.
-    fn key_of(&mut self, e: &Expr, ty: &Type) -> String {
+    fn key_of(&mut self, e: &Expr, ty: &Type) -> Code {
         if e.ty == *ty {
             return e.tight();
         }
         let text = self.str(e);
-        format!("{}::from_pem({text}){}", ty.name(), self.try_crate())
+        code!("{}::from_pem({text}){}", ty.name(), self.try_crate())
     }
 
     fn rsa(&mut self, method: &str, given: &[Node<'t>]) -> Option<Expr> {
@@ -116,7 +118,7 @@ impl<'t> Porter<'t> {
                     let [pem, passphrase] = pair.as_slice() else { return None };
                     let (pem, passphrase) = (self.str(pem), self.plain_str(passphrase));
                     let end = self.try_crate();
-                    let code = format!("PrivateKey::from_encrypted_pem({pem}, &Secret::from({passphrase})){end}");
+                    let code = code!("{PRIVATE_KEY}::from_encrypted_pem({pem}, &{SECRET}::from({passphrase})){end}");
                     return Some(Expr::new(code, Type::PrivateKey));
                 }
                 let thing = self.rsa_text(method, first, &ty)?;
@@ -128,22 +130,22 @@ impl<'t> Porter<'t> {
             ("sign", [message, key]) => {
                 let (message, key) = (self.bytes(message), self.key_of(key, &Type::PrivateKey));
                 let end = self.try_crate();
-                Expr::new(format!("{key}.sign_base64({message}){end}"), Type::Text)
+                Expr::new(code!("{key}.sign_base64({message}){end}"), Type::Text)
             }
             ("verify", [message, signature, key]) => {
                 let (message, signature) = (self.bytes(message), self.str(signature));
                 let key = self.key_of(key, &Type::PublicKey);
-                Expr::new(format!("{key}.verify_base64({message}, {signature})"), Type::Bool)
+                Expr::new(code!("{key}.verify_base64({message}, {signature})"), Type::Bool)
             }
             ("encrypt" | "encrypt_pkcs1v15", [text, key]) => {
                 let (text, key) = (self.bytes(text), self.key_of(key, &Type::PublicKey));
                 let end = self.try_crate();
-                Expr::new(format!("{key}.{method}({text}){end}"), Type::Text)
+                Expr::new(code!("{key}.{method}({text}){end}"), Type::Text)
             }
             ("decrypt", [cipher, key]) => {
                 let (cipher, key) = (self.str(cipher), self.key_of(key, &Type::PrivateKey));
                 let end = self.try_any();
-                Expr::new(format!("String::from_utf8({key}.decrypt({cipher}){end}){end}"), Type::Text)
+                Expr::new(code!("String::from_utf8({key}.decrypt({cipher}){end}){end}"), Type::Text)
             }
             _ => return None,
         })
@@ -154,7 +156,7 @@ impl<'t> Porter<'t> {
         let ([text, key, iv] | [text, key, iv, _]) = given.as_slice() else { return None };
         let aad = match given.get(3) {
             Some(aad) => self.str(aad),
-            None => "\"\"".to_owned(),
+            None => "\"\"".into(),
         };
         let key = if key.form == Form::Ref && key.ty == Type::Text { key.code.clone() } else { self.plain_str(key) };
         let iv = self.str(iv);
@@ -163,23 +165,23 @@ impl<'t> Porter<'t> {
             "decrypt" => {
                 let text = self.str(text);
                 let code =
-                    format!("String::from_utf8(Apiv3Key::new({key}){end}.decrypt({text}, {iv}, {aad}){end}){end}");
+                    code!("String::from_utf8({APIV3_KEY}::new({key}){end}.decrypt({text}, {iv}, {aad}){end}){end}");
                 Expr::new(code, Type::Text)
             }
             "encrypt" => {
                 let text = self.bytes(text);
-                Expr::new(format!("Apiv3Key::new({key}){end}.encrypt({text}, {iv}, {aad}){end}"), Type::Text)
+                Expr::new(code!("{APIV3_KEY}::new({key}){end}.encrypt({text}, {iv}, {aad}){end}"), Type::Text)
             }
             _ => return None,
         })
     }
 
-    fn secret(&mut self, e: &Expr) -> String {
+    fn secret(&mut self, e: &Expr) -> Code {
         let text = match (&e.ty, e.form) {
             (Type::Text, Form::Owned) => e.code.clone(),
             _ => self.plain_str(e),
         };
-        format!("&Secret::from({text})")
+        code!("&{SECRET}::from({text})")
     }
 
     fn aes_ecb(&mut self, method: &str, given: &[Node<'t>]) -> Option<Expr> {
@@ -190,11 +192,11 @@ impl<'t> Porter<'t> {
         Some(match method {
             "decrypt" => {
                 let text = self.str(text);
-                Expr::new(format!("String::from_utf8(aes_ecb::decrypt({text}, {key}){end}){end}"), Type::Text)
+                Expr::new(code!("String::from_utf8({AES_ECB}::decrypt({text}, {key}){end}){end}"), Type::Text)
             }
             "encrypt" => {
                 let text = self.bytes(text);
-                Expr::new(format!("aes_ecb::encrypt({text}, {key}){end}"), Type::Text)
+                Expr::new(code!("{AES_ECB}::encrypt({text}, {key}){end}"), Type::Text)
             }
             _ => return None,
         })
@@ -202,7 +204,7 @@ impl<'t> Porter<'t> {
 
     fn hash(&mut self, method: &str, given: &[Node<'t>]) -> Option<Expr> {
         let given = self.given(given);
-        let text = |code: String| Expr::new(code, Type::Text);
+        let text = |code: Code| Expr::new(code, Type::Text);
         // The parameters are declared as strings, except for the one that selects the agency.
         let (agency, strings) = match (method, given.as_slice()) {
             ("md5", [thing, key, agency, ..]) => (Some(agency), vec![thing, key]),
@@ -214,7 +216,7 @@ impl<'t> Porter<'t> {
         let found = match (method, strings.as_slice()) {
             ("md5", [thing]) => {
                 let thing = self.str(thing);
-                text(format!("hash::md5({thing})"))
+                text(code!("{HASH}::md5({thing})"))
             }
             ("md5", [thing, key]) => {
                 let name = match agency {
@@ -227,43 +229,43 @@ impl<'t> Porter<'t> {
                     // The SDK ignores a key that is false in PHP.
                     Some("" | "0") => {
                         let thing = self.str(thing);
-                        text(format!("hash::md5({thing})"))
+                        text(code!("{HASH}::md5({thing})"))
                     }
                     Some(_) if name == "key" => {
                         let (thing, key) = (self.display(thing), self.display(key));
-                        text(format!("hash::md5(format!(\"{{}}&key={{}}\", {thing}, {key}))"))
+                        text(code!("{HASH}::md5(format!(\"{{}}&key={{}}\", {thing}, {key}))"))
                     }
                     Some(_) => {
                         let (thing, key) = (self.str(thing), self.secret(key));
-                        text(format!("hash::md5_agency({thing}, {key})"))
+                        text(code!("{HASH}::md5_agency({thing}, {key})"))
                     }
                     None => {
                         let (thing, key) = (self.str(thing), self.str(key));
-                        text(format!("hash::md5(php::with_key({thing}, \"{name}\", {key}))"))
+                        text(code!("{HASH}::md5({PHP}::with_key({thing}, \"{name}\", {key}))"))
                     }
                 }
             }
             ("hmac", [thing, key]) => {
                 let (thing, key) = (self.str(thing), self.secret(key));
-                text(format!("hash::hmac({thing}, {key})"))
+                text(code!("{HASH}::hmac({thing}, {key})"))
             }
             ("hmac", [thing, key, algorithm]) if algorithm.literal.as_deref() == Some("sha256") => {
                 let (thing, key) = (self.str(thing), self.secret(key));
-                text(format!("hash::hmac({thing}, {key})"))
+                text(code!("{HASH}::hmac({thing}, {key})"))
             }
             ("sign", [kind, data, key]) => {
                 let (kind, data, key) = (self.str(kind), self.str(data), self.secret(key));
                 let end = self.try_crate();
-                text(format!("hash::sign({kind}, {data}, {key}){end}"))
+                text(code!("{HASH}::sign({kind}, {data}, {key}){end}"))
             }
             ("equals", [known]) => {
                 let user = given.get(1)?;
                 let (known, text) = (self.str(known), self.str(user));
-                let equals = format!("hash::equals({known}, {text})");
+                let equals = code!("{HASH}::equals({known}, {text})");
                 match user.ty {
-                    Type::Null => Expr::new("false", Type::Bool),
+                    Type::Null => Expr::new(Code::truth(false), Type::Bool),
                     Type::Value => {
-                        Expr::new(format!("!{}.is_null() && {equals}", user.tight()), Type::Bool).bond(Bond::And)
+                        Expr::new(code!("!{}.is_null() && {equals}", user.tight()), Type::Bool).bond(Bond::And)
                     }
                     _ => Expr::new(equals, Type::Bool),
                 }
@@ -282,36 +284,37 @@ impl<'t> Porter<'t> {
             let fields = if sorted { *arguments(*inner)?.first()? } else { *inner };
             let fields = self.expression(fields);
             let fields = self.value_ref(&fields);
-            let helper = "php_fields";
-            let pairs = format!("{helper}({fields}).iter().map(|(key, value)| (key.as_str(), value.as_str()))");
-            let pairs = if sorted { format!("formatter::ksort({pairs})") } else { pairs };
-            return Some(Expr::new(format!("formatter::query_string_like({pairs})"), Type::Text));
+            let pairs = code!("{FIELDS}({fields}).iter().map(|(key, value)| (key.as_str(), value.as_str()))");
+            let pairs = if sorted { code!("{FORMATTER}::ksort({pairs})") } else { pairs };
+            return Some(Expr::new(code!("{FORMATTER}::query_string_like({pairs})"), Type::Text));
         }
         let given = self.given(given);
-        let text = |code: String| Expr::new(code, Type::Text);
+        let text = |code: Code| Expr::new(code, Type::Text);
         let found = match (method, given.as_slice()) {
-            ("nonce", []) => text(format!("formatter::nonce(){}", self.try_crate())),
-            ("nonce", [size]) if size.code == "32" => text(format!("formatter::nonce(){}", self.try_crate())),
-            ("timestamp", []) => Expr::new("formatter::timestamp()", Type::Int),
+            ("nonce", []) => text(code!("{FORMATTER}::nonce(){}", self.try_crate())),
+            ("nonce", [size]) if size.code.as_number() == Some(32) => {
+                text(code!("{FORMATTER}::nonce(){}", self.try_crate()))
+            }
+            ("timestamp", []) => Expr::new(code!("{FORMATTER}::timestamp()"), Type::Int),
             ("authorization", [mchid, nonce, signature, timestamp, serial]) => {
                 let (mchid, nonce, signature) = (self.str(mchid), self.str(nonce), self.str(signature));
                 let (timestamp, serial) = (self.int(timestamp), self.str(serial));
-                text(format!("formatter::authorization({mchid}, {nonce}, {signature}, {timestamp}, {serial})"))
+                text(code!("{FORMATTER}::authorization({mchid}, {nonce}, {signature}, {timestamp}, {serial})"))
             }
             ("request", [method, uri, timestamp, nonce, rest @ ..]) if rest.len() < 2 => {
                 let (method, uri, timestamp, nonce) =
                     (self.str(method), self.str(uri), self.int(timestamp), self.str(nonce));
-                let body = rest.first().map_or_else(|| "b\"\"".to_owned(), |body| self.bytes(body));
-                Expr::new(format!("formatter::request({method}, {uri}, {timestamp}, {nonce}, {body})"), Type::Bytes)
+                let body = rest.first().map_or_else(|| "b\"\"".into(), |body| self.bytes(body));
+                Expr::new(code!("{FORMATTER}::request({method}, {uri}, {timestamp}, {nonce}, {body})"), Type::Bytes)
             }
             ("response", [timestamp, nonce, rest @ ..]) if rest.len() < 2 => {
                 let (timestamp, nonce) = (self.str(timestamp), self.str(nonce));
-                let body = rest.first().map_or_else(|| "b\"\"".to_owned(), |body| self.bytes(body));
-                Expr::new(format!("formatter::response({timestamp}, {nonce}, {body})"), Type::Bytes)
+                let body = rest.first().map_or_else(|| "b\"\"".into(), |body| self.bytes(body));
+                Expr::new(code!("{FORMATTER}::response({timestamp}, {nonce}, {body})"), Type::Bytes)
             }
             ("joinedByLineFeed", pieces) => {
-                let pieces: Vec<String> = pieces.iter().map(|piece| self.plain_str(piece)).collect();
-                text(format!("formatter::joined_by_line_feed([{}])", pieces.join(", ")))
+                let pieces: Vec<Code> = pieces.iter().map(|piece| self.plain_str(piece)).collect();
+                text(code!("{FORMATTER}::joined_by_line_feed([{}])", Code::joined(&pieces, ", ")))
             }
             ("ksort", [_]) => return Some(self.left(node, "sort where the text is made: queryStringLike(ksort(...))")),
             _ => return None,
@@ -322,23 +325,23 @@ impl<'t> Porter<'t> {
     fn transformer(&mut self, method: &str, given: &[Node<'t>]) -> Option<Expr> {
         let first = self.expression(*given.first()?);
         let softly = matches!(first.ty, Type::MaybeBody) || (first.ty == Type::Body && self.is_step());
-        let end = if softly { "" } else { self.try_crate() };
+        let end = if softly { End::Nothing } else { self.try_crate() };
         Some(match (method, &first.ty) {
             ("toArray", Type::MaybeBody) => {
-                let code = format!("{}.and_then(|response| response.xml().ok()).unwrap_or_default()", first.tight());
+                let code = code!("{}.and_then(|response| response.xml().ok()).unwrap_or_default()", first.tight());
                 Expr::new(code, Type::Value)
             }
             ("toArray", Type::Body) if self.is_step() => {
-                Expr::new(format!("{}.xml().unwrap_or_default()", first.tight()), Type::Value)
+                Expr::new(code!("{}.xml().unwrap_or_default()", first.tight()), Type::Value)
             }
-            ("toArray", Type::Body) => Expr::new(format!("{}.xml(){end}", first.tight()), Type::Value),
+            ("toArray", Type::Body) => Expr::new(code!("{}.xml(){end}", first.tight()), Type::Value),
             ("toArray", Type::Text | Type::Value) => {
                 let text = self.bytes(&first);
-                Expr::new(format!("transformer::to_array({text}){end}"), Type::Value)
+                Expr::new(code!("{TRANSFORMER}::to_array({text}){end}"), Type::Value)
             }
             ("toXml", Type::Value) if given.len() == 1 => {
                 let value = self.value_ref(&first);
-                Expr::new(format!("transformer::to_xml({value}){end}"), Type::Text)
+                Expr::new(code!("{TRANSFORMER}::to_xml({value}){end}"), Type::Text)
             }
             _ => return None,
         })
@@ -351,12 +354,12 @@ impl<'t> Porter<'t> {
             "parseCertificateSerialNo" => {
                 let text = match &thing.literal {
                     Some(path) if !path.contains("-----BEGIN") && !path.starts_with("file://") => {
-                        super::text::quoted(&format!("file://{path}"))
+                        Code::quoted(&format!("file://{path}"))
                     }
                     _ => self.str(thing),
                 };
                 let end = self.try_crate();
-                Expr::new(format!("Certificate::from_pem({text}){end}.serial().to_owned()"), Type::Text)
+                Expr::new(code!("{CERTIFICATE}::from_pem({text}){end}.serial().to_owned()"), Type::Text)
             }
             "loadPrivateKey" | "loadPrivateKeyFromString" => {
                 Expr::new(self.key_file(method, thing, &Type::PrivateKey), Type::PrivateKey)
@@ -367,7 +370,7 @@ impl<'t> Porter<'t> {
                 Some(path) => Expr::literal(&format!("file://{path}")),
                 None => {
                     let shown = self.display(thing);
-                    Expr::new(format!("format!(\"file://{{}}\", {shown})"), Type::Text)
+                    Expr::new(code!("format!(\"file://{{}}\", {shown})"), Type::Text)
                 }
             },
             "loadCertificateFromString" => thing.clone(),
@@ -375,12 +378,12 @@ impl<'t> Porter<'t> {
         })
     }
 
-    fn key_file(&mut self, method: &str, thing: &Expr, ty: &Type) -> String {
+    fn key_file(&mut self, method: &str, thing: &Expr, ty: &Type) -> Code {
         let thing = match (&thing.literal, method.ends_with("String")) {
             (Some(path), false) if !path.starts_with("file://") => Expr::literal(&format!("file://{path}")),
             (None, false) => {
                 let shown = self.display(thing);
-                Expr::new(format!("format!(\"file://{{}}\", {shown})"), Type::Text)
+                Expr::new(code!("format!(\"file://{{}}\", {shown})"), Type::Text)
             }
             _ => thing.clone(),
         };
@@ -392,8 +395,8 @@ impl<'t> Porter<'t> {
 fn is_literally(e: &Expr, truth: bool) -> bool {
     match (&e.literal, &e.ty) {
         (Some(text), _) => !matches!(text.as_str(), "" | "0") == truth,
-        (None, Type::Int) => e.code.bytes().all(|byte| byte.is_ascii_digit()) && (e.code != "0") == truth,
-        (None, Type::Bool) => e.code == truth.to_string(),
+        (None, Type::Int) => e.code.as_number().is_some_and(|number| (number != 0) == truth),
+        (None, Type::Bool) => e.code.as_truth() == Some(truth),
         (None, Type::Null) => !truth,
         _ => false,
     }

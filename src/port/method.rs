@@ -5,37 +5,38 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Code, code, indent};
 use super::constructor::place;
 use super::frame::{Flow, Frame, Kind};
+use super::imports::{BOX_ERROR, VALUE};
 use super::lower::PREFIX;
 use super::members::{Class, Method, Property};
 use super::own::{method_key, plain_constant, property_key};
 use super::scope::uses;
 use super::syntax::{field, named};
-use super::text::indent;
 use super::value::{Expr, Form, Type};
 use super::vars::Var;
 
 impl<'t> Porter<'t> {
     /// A class as a struct and its implementation, with the comments above it.
-    pub(super) fn class_item(&mut self, number: usize, siblings: &[Node<'t>]) -> String {
-        let Some(class) = self.classes.get(number).cloned() else { return String::new() };
-        let mut out = self.comments_above(class.node, siblings, "///");
+    pub(super) fn class_item(&mut self, number: usize, siblings: &[Node<'t>]) -> Code {
+        let Some(class) = self.classes.get(number).cloned() else { return Code::default() };
+        let mut out = code!("{}", self.comments_above(class.node, siblings, "///"));
         let mut notes = Vec::new();
         for (member, why) in &class.unsupported {
             self.note_left(*member, why);
             notes.extend(std::mem::take(&mut self.state.notes).into_iter().map(|note| note.text));
         }
         for note in notes {
-            out.push_str(&format!("{note}\n"));
+            out.push(&code!("{note}\n"));
         }
-        let fields = if class.is_abstract { String::new() } else { self.fields(&class) };
+        let fields = if class.is_abstract { Code::default() } else { self.fields(&class) };
         let (variables, functions) = self.static_items(&class);
         let ty = Type::Object(Rc::clone(&class.rust));
         let clone = if self.is_constant(&ty) { "#[derive(Clone)]\n" } else { "" };
-        out.insert_str(0, &variables);
-        out.push_str(&format!("{clone}pub struct {}", class.rust));
-        out.push_str(&if fields.is_empty() { ";\n".to_owned() } else { format!(" {{\n{}\n}}\n", indent(&fields)) });
+        out = code!("{variables}{out}");
+        out.push(&code!("{clone}pub struct {}", class.rust));
+        out.push(&if fields.is_empty() { ";\n".into() } else { code!(" {{\n{}\n}}\n", indent(&fields)) });
         let mut items = self.class_constants(&class);
         items.extend(functions);
         if !class.is_abstract && !class.methods.iter().any(|method| method.name == "__construct") {
@@ -54,14 +55,15 @@ impl<'t> Porter<'t> {
             items.push(item);
         }
         if !items.is_empty() {
-            out.push_str(&format!("\nimpl {} {{\n{}\n}}", class.rust, indent(&items.join("\n\n"))));
+            out.push(&code!("\nimpl {} {{\n{}\n}}", class.rust, indent(&Code::joined(&items, "\n\n"))));
         }
         out
     }
 
     /// The comments above a class or a member.
     pub(super) fn comments_above(&mut self, node: Node<'t>, siblings: &[Node<'t>], mark: &str) -> String {
-        let Some(number) = siblings.iter().position(|one| *one == node) else { return String::new() };
+        // The siblings are in the order of their positions.
+        let number = siblings.partition_point(|one| one.start_byte() < node.start_byte());
         let mut above = Vec::new();
         for comment in siblings.get(..number).unwrap_or_default().iter().rev() {
             if comment.kind() != "comment" {
@@ -74,25 +76,25 @@ impl<'t> Porter<'t> {
         above.into_iter().map(|comment| format!("{comment}\n")).collect()
     }
 
-    fn fields(&mut self, class: &Rc<Class<'t>>) -> String {
-        let mut out = String::new();
+    fn fields(&mut self, class: &Rc<Class<'t>>) -> Code {
+        let mut fields = Vec::new();
         for property in class.properties.iter().filter(|property| !property.is_static) {
-            if let Some(node) = property.node {
+            let comments = property.node.map(|node| {
                 let siblings = node.parent().map(named).unwrap_or_default();
-                out.push_str(&self.comments_above(node, &siblings, "///"));
-            }
+                self.comments_above(node, &siblings, "///")
+            });
             let ty = self.property_type(class, property);
             let visible = self.visibility(property.is_public);
-            out.push_str(&format!("{visible}{}: {},\n", property.rust, ty.name()));
+            let comments = comments.unwrap_or_default();
+            fields.push(code!("{comments}{visible}{}: {},", property.rust, ty.name()));
         }
         if let Some(base) = class.base {
             let ty = self.foreign(self.text(base), base.start_byte());
             if self.known.parents.contains(&class.rust) {
-                out.push_str(&format!("parent: {},\n", ty.name()));
+                fields.push(code!("parent: {},", ty.name()));
             }
         }
-        out.truncate(out.trim_end().len());
-        out
+        Code::lines(fields)
     }
 
     /// The type of a property: declared, required by its uses, or joined from its values.
@@ -148,7 +150,7 @@ impl<'t> Porter<'t> {
         }
     }
 
-    fn class_constants(&mut self, class: &Rc<Class<'t>>) -> Vec<String> {
+    fn class_constants(&mut self, class: &Rc<Class<'t>>) -> Vec<Code> {
         let mut out = Vec::new();
         for constant in &class.constants {
             let visible = self.visibility(constant.is_public);
@@ -161,7 +163,7 @@ impl<'t> Porter<'t> {
             });
             let comments = comments.unwrap_or_default();
             out.push(match plain_constant(&value) {
-                Some(ty) => format!("{comments}{visible}const {}: {ty} = {};", name.to_uppercase(), value.code),
+                Some(ty) => code!("{comments}{visible}const {}: {ty} = {};", name.to_uppercase(), value.code),
                 None => {
                     let frame = self.method_frame(class, &constant.of, &[], constant.value, "");
                     self.state.frames.push(frame);
@@ -173,7 +175,9 @@ impl<'t> Porter<'t> {
                         .map(|note| format!("{}\n", note.text))
                         .collect();
                     let name = class.function_of(constant);
-                    format!("{comments}{notes}{visible}fn {name}() -> Result<Value, BoxError> {{\n    Ok({value})\n}}")
+                    code!(
+                        "{comments}{notes}{visible}fn {name}() -> Result<{VALUE}, {BOX_ERROR}> {{\n    Ok({value})\n}}"
+                    )
                 }
             });
         }
@@ -209,13 +213,16 @@ impl<'t> Porter<'t> {
             let ty = self.property_type(class, property);
             let key = property_key(class, &property.name);
             let origin = (ty == Type::Value && property.declared.is_none()).then(|| key.into());
-            let rust = format!("{receiver}.{}", property.rust);
+            let rust = Code::field(receiver, &property.rust);
             let var = Var { origin, ..place(rust, ty) };
             frame.vars.insert(format!("{PREFIX}{}", property.name), var);
         }
-        let this =
-            Var { form: Form::Ref, mutable: false, ..place(receiver.to_owned(), Type::Object(Rc::clone(&class.rust))) };
-        frame.vars.insert("this".to_owned(), this);
+        let this = Var {
+            form: Form::Ref,
+            mutable: false,
+            ..place(Code::name(receiver), Type::Object(Rc::clone(&class.rust)))
+        };
+        frame.vars.insert("this".into(), this);
     }
 
     pub(super) fn method(
@@ -224,8 +231,9 @@ impl<'t> Porter<'t> {
         method: &Method<'t>,
         members: &[Node<'t>],
         word: &str,
-    ) -> String {
-        let mut out = self.comments_above(method.node, members, "///");
+    ) -> Code {
+        let comments = self.comments_above(method.node, members, "///");
+        let mut out = code!("{comments}");
         let body = field(method.node, "body").unwrap_or(method.node);
         let names = self.parameter_names(method.node);
         let receiver = if method.is_static { "" } else { "self" };
@@ -240,7 +248,7 @@ impl<'t> Porter<'t> {
         (frame.mutates, frame.fluent) = (changes, fluent);
         frame.handler = self.handler_of(method.node);
         if frame.handler.is_some() {
-            out.push_str(&format!("{}\n", super::handler::NOTE));
+            out.push(&code!("{}\n", super::handler::NOTE));
         }
         let returns = self.method_returns(class, method);
         let notes = std::mem::take(&mut self.state.notes);
@@ -250,10 +258,17 @@ impl<'t> Porter<'t> {
             self.note_left(method.node, "a method with parameters of an unknown form");
             let notes: Vec<String> = std::mem::take(&mut self.state.notes).into_iter().map(|note| note.text).collect();
             // Documentation without an item does not compile.
-            return format!("{}{}", out.replace("///", "//"), notes.join("\n"));
+            return code!(
+                "{}{}",
+                comments.replace("///", "//"),
+                notes.join(
+                    "
+"
+                )
+            );
         };
         for note in own {
-            out.push_str(&format!("{}\n", note.text));
+            out.push(&code!("{}\n", note.text));
         }
         if mutates && self.learns() {
             self.found.mutating.insert((Rc::clone(&class.rust), method.name.clone()));
@@ -269,20 +284,20 @@ impl<'t> Porter<'t> {
         let mutates = self.known.mutating.contains(&(Rc::clone(&class.rust), method.name.clone())) || mutates;
         let this = match (method.is_static, mutates) {
             (true, _) => None,
-            (false, true) => Some("&mut self".to_owned()),
-            (false, false) => Some("&self".to_owned()),
+            (false, true) => Some("&mut self".into()),
+            (false, false) => Some("&self".into()),
         };
-        let parameters: Vec<String> = this.into_iter().chain(parameters).collect();
+        let parameters: Vec<Code> = this.into_iter().chain(parameters).collect();
         let returns = match (fluent, mutates) {
-            (true, true) => "&mut Self".to_owned(),
-            (true, false) => "&Self".to_owned(),
+            (true, true) => "&mut Self".into(),
+            (true, false) => "&Self".into(),
             _ => returns.name(),
         };
         let visible = self.visibility(method.is_public);
-        out.push_str(&format!(
-            "{visible}fn {}({}) -> Result<{returns}, BoxError> {{\n{}\n}}",
+        out.push(&code!(
+            "{visible}fn {}({}) -> Result<{returns}, {BOX_ERROR}> {{\n{}\n}}",
             method.rust,
-            parameters.join(", "),
+            Code::joined(&parameters, ", "),
             indent(&code)
         ));
         out
@@ -295,7 +310,7 @@ impl<'t> Porter<'t> {
         frame: Frame,
         body: Node<'t>,
         returns: Type,
-    ) -> Option<(Vec<String>, String, Flow, bool)> {
+    ) -> Option<(Vec<Code>, Code, Flow, bool)> {
         self.state.frames.push(Frame { uses: Rc::default(), vars: Default::default(), ..frame.clone() });
         let signature = self.signature(node, returns.clone());
         self.state.frames.pop();

@@ -22,11 +22,11 @@
 //! facts.rs        what one translation finds for the next; learn.rs adds to it
 //! frame.rs        the function that is being converted; vars.rs its variables
 //! left.rs         what is not converted
+//! code.rs         pieces of generated Rust; imports.rs, helpers.rs what they need
 //! marks.rs        what the text of the file contains; next_key.rs arrays that lose elements
 //! value.rs        types; convert.rs conversions; text.rs spelling
 //! inventory.rs    what a file uses of the SDK
 //! extract.rs      only the code that uses the SDK, with slice.rs, carry.rs and flow.rs
-//! helpers.rs      functions that a program may need; imports.rs finds the needed ones
 //! ```
 //!
 //! PHP that cannot be converted becomes a `todo!` below a comment with the PHP, and is listed in
@@ -44,6 +44,7 @@ mod change;
 mod changes;
 mod class;
 mod client;
+mod code;
 mod constructor;
 mod convert;
 mod creation;
@@ -102,6 +103,7 @@ use std::rc::Rc;
 
 use tree_sitter::Node;
 
+use code::{Code, End};
 use facts::Facts;
 use files::Files;
 use frame::{Flow, Frame, Handler, Kind};
@@ -292,7 +294,7 @@ struct Porter<'t> {
     function_names: HashSet<String>,
     marks: Rc<Marks>,
     /// The file's constants: their name in Rust and their type.
-    constants: HashMap<String, (String, Type)>,
+    constants: HashMap<String, (Code, Type)>,
     /// The namespaces, by the position that they begin at.
     namespaces: Vec<(usize, String)>,
     classes: Vec<Rc<Class<'t>>>,
@@ -391,13 +393,13 @@ impl<'t> Porter<'t> {
     }
 
     /// `?` for an error of this crate.
-    fn try_crate(&mut self) -> &'static str {
+    fn try_crate(&mut self) -> End {
         self.flow().found.fallible = true;
-        "?"
+        End::Try
     }
 
     /// `?` for any other error.
-    fn try_any(&mut self) -> &'static str {
+    fn try_any(&mut self) -> End {
         self.flow().found.foreign = true;
         self.try_crate()
     }

@@ -1,46 +1,49 @@
 //! Builds a crate: a module for each PHP file, the stubs, and `main.rs`.
 
-use super::imports::{imported, without_comments};
-use super::text::{completion_comment, indent, quoted};
+use super::code::{Code, code, indent};
+use super::helpers::imported;
+use super::imports::BOX_ERROR;
+use super::text::{completion_comment, quoted};
 use super::{Module, Porter};
 
 /// The converted code of a file: the code outside of functions and classes, and the items.
 #[derive(Default)]
 pub(super) struct Part {
-    pub(super) main: String,
-    pub(super) items: Vec<String>,
+    pub(super) main: Code,
+    pub(super) constants: Vec<Code>,
+    pub(super) items: Vec<Code>,
 }
 
 impl Porter<'_> {
     /// Builds the files of the folder `src`.
-    pub(super) fn modules(&self, parts: Vec<Part>, yours: Option<String>) -> Vec<Module> {
+    pub(super) fn modules(&self, parts: Vec<Part>, yours: Option<Code>) -> Vec<Module> {
         let run = if self.function_names.contains("run") { "run_script" } else { "run" };
         let (mut modules, mut scripts) = (Vec::new(), Vec::new());
-        for (number, Part { main, mut items }) in parts.into_iter().enumerate() {
+        for (number, Part { main, constants: mut items, items: others }) in parts.into_iter().enumerate() {
+            items.extend(others);
             let name = self.files.module(number).to_owned();
-            let is_script = !without_comments(&main).trim().is_empty();
+            let is_script = main.runs();
             if items.is_empty() && !is_script {
                 continue;
             }
             let mut head = format!("//! {}\n\n", self.files.name(number));
             if is_script {
-                let diverges = main.lines().last().is_some_and(ends_main);
-                let end = if diverges { "" } else { "\n    Ok(())" };
-                items.push(format!(
+                let end = if main.jumps() { "" } else { "\n    Ok(())" };
+                items.push(code!(
                     "/// The code of the file outside of functions and classes.\n\
-                     pub(crate) fn {run}() -> Result<(), BoxError> {{\n{}{end}\n}}",
+                     pub(crate) fn {run}() -> Result<(), {BOX_ERROR}> {{\n{}{end}\n}}",
                     indent(&main)
                 ));
                 scripts.push(name.clone());
             } else if !main.is_empty() {
-                head.push_str(&format!("{main}\n\n"));
+                head.push_str(&format!("{}\n\n", main.into_text()));
             }
-            modules.push(Module { rust: module(&head, &items.join("\n\n")), name });
+            modules.push(Module { rust: module(&head, Code::joined(&items, "\n\n")), name });
         }
         if let Some(yours) = yours {
             let head = "//! Items that the PHP uses and other files define. Complete each item.\n\
                         #![allow(unused_variables)]\n\n";
-            modules.push(Module { name: "yours".to_owned(), rust: module(head, &yours) });
+            modules.push(Module { name: "yours".to_owned(), rust: module(head, yours) });
         }
         let main = self.main_file(&modules, &scripts, run);
         modules.push(Module { name: "main".to_owned(), rust: main });
@@ -77,16 +80,11 @@ impl Porter<'_> {
     }
 }
 
-fn module(head: &str, code: &str) -> String {
-    let (imports, helpers) = imported(code);
-    let mut out = format!("{head}{imports}use crate::*;\n\n{code}\n");
+fn module(head: &str, code: Code) -> String {
+    let (imports, helpers) = imported(code.imports());
+    let mut out = format!("{head}{imports}use crate::*;\n\n{}\n", code.into_text());
     for helper in helpers {
         out.push_str(&format!("\n{helper}\n"));
     }
     out
-}
-
-/// Whether this line leaves `main`, so that no code after it runs.
-pub(super) fn ends_main(line: &str) -> bool {
-    line.starts_with("std::process::exit") || line.starts_with("return ")
 }

@@ -3,6 +3,8 @@
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Code, End, code};
+use super::imports::{BASE64, HASH, PHP, UNBASE64, VALUE};
 use super::value::{Bond, Expr, Type};
 
 impl<'t> Porter<'t> {
@@ -23,14 +25,14 @@ impl<'t> Porter<'t> {
                 if parts.iter().any(|one| one.ty != Type::Value) {
                     return None;
                 }
-                let parts: Vec<String> = parts.iter().map(|one| self.operand(one)).collect();
+                let parts: Vec<Code> = parts.iter().map(|one| self.operand(one)).collect();
                 let end = self.try_any();
-                return Some(Expr::new(format!("php::merge(&[{}]){end}", parts.join(", ")), Type::Value));
+                return Some(Expr::new(code!("{PHP}::merge(&[{}]){end}", Code::joined(&parts, ", ")), Type::Value));
             }
             "is_null" => {
                 let [one] = given else { return None };
                 let e = self.asked(*one);
-                return self.is_identical(&e, &Expr::new("Value::Null", Type::Null));
+                return self.is_identical(&e, &Expr::new(code!("{VALUE}::Null"), Type::Null));
             }
             "die" | "exit" if given.len() < 2 => {
                 return Some(Expr::new(self.exit(node, given.first().copied()), Type::Unit));
@@ -56,13 +58,13 @@ impl<'t> Porter<'t> {
     }
 
     fn of_texts(&mut self, name: &str, given: &[Expr]) -> Option<Expr> {
-        let text = |code: String| Expr::new(code, Type::Text);
-        let truth = |code: String| Expr::new(code, Type::Bool);
+        let text = |code: Code| Expr::new(code, Type::Text);
+        let truth = |code: Code| Expr::new(code, Type::Bool);
         Some(match (name, given) {
             ("strval", [thing]) => text(self.string(thing)),
             ("trim" | "ltrim" | "rtrim" | "chop", [thing]) => {
                 let name = if name == "chop" { "rtrim" } else { name };
-                text(format!("php::{name}({}).to_owned()", self.str(thing)))
+                text(code!("{PHP}::{name}({}).to_owned()", self.str(thing)))
             }
             ("trim" | "ltrim" | "rtrim" | "chop", [thing, list])
                 if list.literal.as_deref().is_some_and(|list| !list.contains("..") && !list.is_empty()) =>
@@ -77,125 +79,126 @@ impl<'t> Porter<'t> {
                     _ => "trim_end_matches",
                 };
                 let thing = self.plain_str(thing);
-                text(format!("{thing}.{method}({list:?}).to_owned()"))
+                text(code!("{thing}.{method}({list:?}).to_owned()"))
             }
             ("strrev", [thing]) if self.is_plain(thing) => {
-                text(format!("{}.chars().rev().collect::<String>()", self.plain_str(thing)))
+                text(code!("{}.chars().rev().collect::<String>()", self.plain_str(thing)))
             }
             ("strcmp", [one, other]) => {
                 let (one, other) = (self.str(one), self.str(other));
-                Expr::new(format!("php::strcmp({one}, {other})"), Type::Int)
+                Expr::new(code!("{PHP}::strcmp({one}, {other})"), Type::Int)
             }
             ("ctype_digit", [thing]) if thing.ty == Type::Text => {
                 let thing = self.plain_str(thing);
-                truth(format!("!{thing}.is_empty() && {thing}.bytes().all(|byte| byte.is_ascii_digit())"))
-                    .bond(Bond::And)
+                truth(code!("!{thing}.is_empty() && {thing}.bytes().all(|byte| byte.is_ascii_digit())")).bond(Bond::And)
             }
             ("is_numeric", [thing]) if !thing.ty.is_object() => {
-                truth(format!("php::is_numeric({})", self.value_ref(thing)))
+                truth(code!("{PHP}::is_numeric({})", self.value_ref(thing)))
             }
-            ("strtoupper", [thing]) => text(format!("{}.to_ascii_uppercase()", self.plain_str(thing))),
-            ("strtolower", [thing]) => text(format!("{}.to_ascii_lowercase()", self.plain_str(thing))),
+            ("strtoupper", [thing]) => text(code!("{}.to_ascii_uppercase()", self.plain_str(thing))),
+            ("strtolower", [thing]) => text(code!("{}.to_ascii_lowercase()", self.plain_str(thing))),
             ("mb_strtoupper", [thing]) if self.is_plain(thing) => {
-                text(format!("{}.to_uppercase()", self.plain_str(thing)))
+                text(code!("{}.to_uppercase()", self.plain_str(thing)))
             }
             ("mb_strtolower", [thing]) if self.is_plain(thing) => {
-                text(format!("{}.to_lowercase()", self.plain_str(thing)))
+                text(code!("{}.to_lowercase()", self.plain_str(thing)))
             }
             ("strlen", [thing]) => {
-                Expr::new(format!("{}.len() as i64", self.plain_str(thing)), Type::Int).bond(Bond::Sum).small(true)
+                let length = code!("{}.len()", self.plain_str(thing));
+                Expr::new(Code::cast(length, "i64"), Type::Int).bond(Bond::Sum).small(true)
             }
-            ("mb_strlen", [thing]) => Expr::new(format!("{}.chars().count() as i64", self.plain_str(thing)), Type::Int)
-                .bond(Bond::Sum)
-                .small(true),
+            ("mb_strlen", [thing]) => {
+                let length = code!("{}.chars().count()", self.plain_str(thing));
+                Expr::new(Code::cast(length, "i64"), Type::Int).bond(Bond::Sum).small(true)
+            }
             ("str_replace", [from, to, thing]) if [from, to, thing].iter().all(|one| one.ty == Type::Text) => {
                 let (from, to, thing) = (self.str(from), self.str(to), self.str(thing));
-                text(format!("php::replace({thing}, {from}, {to})"))
+                text(code!("{PHP}::replace({thing}, {from}, {to})"))
             }
             ("str_contains", [thing, part]) => {
                 let (thing, part) = (self.plain_str(thing), self.str(part));
-                truth(format!("{thing}.contains({part})"))
+                truth(code!("{thing}.contains({part})"))
             }
             ("str_starts_with", [thing, part]) => {
                 let (thing, part) = (self.plain_str(thing), self.str(part));
-                truth(format!("{thing}.starts_with({part})"))
+                truth(code!("{thing}.starts_with({part})"))
             }
             ("str_ends_with", [thing, part]) => {
                 let (thing, part) = (self.plain_str(thing), self.str(part));
-                truth(format!("{thing}.ends_with({part})"))
+                truth(code!("{thing}.ends_with({part})"))
             }
             ("implode" | "join", [glue, list]) if list.ty == Type::Value => {
                 let (glue, list) = (self.str(glue), list.reference());
-                text(format!("php::implode({glue}, {list})"))
+                text(code!("{PHP}::implode({glue}, {list})"))
             }
             ("explode", [glue, thing]) => {
                 let (glue, thing, end) = (self.str(glue), self.str(thing), self.try_any());
-                Expr::new(format!("php::explode({glue}, {thing}){end}"), Type::Value)
+                Expr::new(code!("{PHP}::explode({glue}, {thing}){end}"), Type::Value)
             }
-            ("ucfirst", [thing]) => text(format!("php::ucfirst({})", self.str(thing))),
+            ("ucfirst", [thing]) => text(code!("{PHP}::ucfirst({})", self.str(thing))),
             ("substr" | "mb_substr", [thing, from, rest @ ..])
                 if rest.len() < 2 && (name == "mb_substr" || thing.literal.as_deref().is_none_or(str::is_ascii)) =>
             {
                 let (thing, from) = (self.str(thing), self.int(from));
                 let length = match rest.first() {
-                    None => "None".to_owned(),
-                    Some(length) if length.ty == Type::Null => "None".to_owned(),
+                    None => "None".into(),
+                    Some(length) if length.ty == Type::Null => "None".into(),
                     Some(length) if length.ty == Type::Value => return None,
-                    Some(length) => format!("Some({})", self.int(length)),
+                    Some(length) => code!("Some({})", self.int(length)),
                 };
-                let end = if name == "substr" { self.try_any() } else { "" };
-                text(format!("php::{name}({thing}, {from}, {length}){end}"))
+                let end = if name == "substr" { self.try_any() } else { End::Nothing };
+                text(code!("{PHP}::{name}({thing}, {from}, {length}){end}"))
             }
             ("str_repeat", [thing, times]) => {
                 let (thing, times) = (self.plain_str(thing), self.int(times));
-                text(format!("{thing}.repeat(usize::try_from({times}).unwrap_or_default())"))
+                text(code!("{thing}.repeat(usize::try_from({times}).unwrap_or_default())"))
             }
             ("str_pad", [thing, length, rest @ ..])
-                if rest.len() < 3 && rest.get(1).is_none_or(|side| matches!(side.code.as_str(), "0" | "1")) =>
+                if rest.len() < 3 && rest.get(1).is_none_or(|side| matches!(side.code.as_number(), Some(0 | 1))) =>
             {
-                let left = rest.get(1).is_some_and(|side| side.code == "0");
+                let left = rest.get(1).is_some_and(|side| side.code.as_number() == Some(0));
                 let (thing, length) = (self.str(thing), self.int(length));
-                let with = rest.first().map_or_else(|| "\" \"".to_owned(), |with| self.str(with));
+                let with = rest.first().map_or_else(|| "\" \"".into(), |with| self.str(with));
                 let end = self.try_any();
-                text(format!("php::pad({thing}, {length}, {with}, {left}){end}"))
+                text(code!("{PHP}::pad({thing}, {length}, {with}, {left}){end}"))
             }
-            ("rawurlencode" | "urlencode", [thing]) => text(format!("php::{name}({})", self.str(thing))),
+            ("rawurlencode" | "urlencode", [thing]) => text(code!("{PHP}::{name}({})", self.str(thing))),
             ("http_build_query", [thing]) if thing.ty == Type::Value => {
-                text(format!("php::http_build_query({})", thing.reference()))
+                text(code!("{PHP}::http_build_query({})", thing.reference()))
             }
-            ("base64_encode", [thing]) => text(format!("php_base64({})", self.bytes(thing))),
+            ("base64_encode", [thing]) => text(code!("{BASE64}({})", self.bytes(thing))),
             ("base64_decode", [thing]) => {
                 let (thing, end) = (self.str(thing), self.try_any());
-                text(format!("php_unbase64({thing}){end}"))
+                text(code!("{UNBASE64}({thing}){end}"))
             }
             ("strpos", [thing, part]) => {
                 let (thing, part) = (self.str(thing), self.str(part));
-                Expr::new(format!("php::position({thing}, {part})"), Type::Value)
+                Expr::new(code!("{PHP}::position({thing}, {part})"), Type::Value)
             }
             ("sha1", [thing]) => {
                 let thing = if thing.ty == Type::Bytes { thing.reference() } else { self.str(thing) };
-                text(format!("hash::sha1({thing})"))
+                text(code!("{HASH}::sha1({thing})"))
             }
             ("bin2hex", [thing]) => {
                 let thing = self.plain_str(thing);
-                text(format!("{thing}.bytes().map(|byte| format!(\"{{byte:02x}}\")).collect::<String>()"))
+                text(code!("{thing}.bytes().map(|byte| format!(\"{{byte:02x}}\")).collect::<String>()"))
             }
             ("md5", [thing]) => {
                 let thing = if thing.ty == Type::Bytes { thing.reference() } else { self.str(thing) };
-                text(format!("hash::md5({thing})"))
+                text(code!("{HASH}::md5({thing})"))
             }
             ("hash_equals", [known, given]) => {
                 let (known, given) = (self.str(known), self.str(given));
-                truth(format!("hash::equals({known}, {given})"))
+                truth(code!("{HASH}::equals({known}, {given})"))
             }
-            ("is_string", [thing]) if thing.ty == Type::Value => truth(format!("{}.is_string()", thing.tight())),
+            ("is_string", [thing]) if thing.ty == Type::Value => truth(code!("{}.is_string()", thing.tight())),
             ("is_array", [thing]) if thing.ty == Type::Value && !self.marks.has_loose_objects => {
                 let thing = thing.tight();
-                truth(format!("{thing}.is_array() || {thing}.is_object()")).bond(Bond::Or)
+                truth(code!("{thing}.is_array() || {thing}.is_object()")).bond(Bond::Or)
             }
-            ("is_int", [thing]) if thing.ty == Type::Value => truth(format!("{}.is_i64()", thing.tight())),
-            ("is_bool", [thing]) if thing.ty == Type::Value => truth(format!("{}.is_boolean()", thing.tight())),
-            ("is_float", [thing]) if thing.ty == Type::Value => truth(format!("{}.is_f64()", thing.tight())),
+            ("is_int", [thing]) if thing.ty == Type::Value => truth(code!("{}.is_i64()", thing.tight())),
+            ("is_bool", [thing]) if thing.ty == Type::Value => truth(code!("{}.is_boolean()", thing.tight())),
+            ("is_float", [thing]) if thing.ty == Type::Value => truth(code!("{}.is_f64()", thing.tight())),
             ("is_string" | "is_array" | "is_int" | "is_bool" | "is_float", [thing]) => {
                 let is = match name {
                     "is_string" => Type::Text,
@@ -207,7 +210,7 @@ impl<'t> Porter<'t> {
                 if !matches!(thing.ty, Type::Text | Type::Int | Type::Bool | Type::Float | Type::Null) {
                     return None;
                 }
-                truth((thing.ty == is).to_string())
+                truth(Code::truth(thing.ty == is))
             }
             _ => return None,
         })

@@ -5,8 +5,10 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Code, code};
+use super::imports::{PHP, VALUE};
 use super::own::property_key;
-use super::text::{quoted, short};
+use super::text::short;
 use super::value::{Bond, Expr, Form, Type};
 
 /// The source of the results of all closures.
@@ -64,12 +66,12 @@ impl<'t> Porter<'t> {
     /// The object of an option. Null is an error, as PHP throws one for its use.
     pub(super) fn unwrapped(&mut self, e: Expr, node: Node<'t>) -> Expr {
         let Type::Option(of) = &e.ty else { return e };
-        let why = quoted(&format!("{} is null", short(self.original(node), 60)));
+        let why = Code::quoted(&format!("{} is null", short(self.original(node), 60)));
         let (of, form) = ((**of).clone(), e.form);
         let end = self.try_any();
         let code = match form {
-            Form::Owned => format!("{}.ok_or_else(|| php::error({why})){end}", e.tight()),
-            Form::Place | Form::Ref => format!("{}.as_ref().ok_or_else(|| php::error({why})){end}", e.tight()),
+            Form::Owned => code!("{}.ok_or_else(|| {PHP}::error({why})){end}", e.tight()),
+            Form::Place | Form::Ref => code!("{}.as_ref().ok_or_else(|| {PHP}::error({why})){end}", e.tight()),
         };
         let form = if form == Form::Owned { Form::Owned } else { Form::Ref };
         Expr::new(code, of).form(form).source(e.source)
@@ -93,8 +95,8 @@ impl<'t> Porter<'t> {
         let Some(value) = self.owned_as(&e, &ty) else {
             return self.left(node, "what ?-> reads has no value here");
         };
-        let none = if ty == Type::Value { "Value::Null" } else { "None" };
-        let code = format!("match {} {{ Some({name}) => {value}, None => {none} }}", of.reference());
+        let none = if ty == Type::Value { code!("{VALUE}::Null") } else { "None".into() };
+        let code = code!("match {} {{ Some({name}) => {value}, None => {none} }}", of.reference());
         Expr::new(code, ty).bond(Bond::Loose).source(e.source)
     }
 }

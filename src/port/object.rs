@@ -3,6 +3,8 @@
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Code, code};
+use super::imports::ERROR;
 use super::syntax::{arguments, field};
 use super::value::{Bond, Expr, Form, Type};
 
@@ -83,7 +85,7 @@ impl<'t> Porter<'t> {
             Type::Body | Type::MaybeBody => match method {
                 "getContents" | "__toString" => Some(of.clone()),
                 "getSize" if of.ty == Type::Body => {
-                    Some(Expr::new(format!("{}.body().len() as i64", of.tight()), Type::Int).bond(Bond::Sum))
+                    Some(Expr::new(Code::cast(code!("{}.body().len()", of.tight()), "i64"), Type::Int).bond(Bond::Sum))
                 }
                 "rewind" => Some(Expr::new("", Type::Unit)),
                 _ => None,
@@ -111,7 +113,7 @@ impl<'t> Porter<'t> {
         let root = self.expression(client);
         let (client, verb, uri) = (self.unwrapped(root, client), self.expression(*verb), self.expression(*uri));
         let options = match rest {
-            [] => "()".to_owned(),
+            [] => "()".into(),
             [options] => {
                 let options = self.options_array_or(*options);
                 if options.form == Form::Owned { options.code } else { options.reference() }
@@ -121,9 +123,9 @@ impl<'t> Porter<'t> {
         let (verb, uri) = (self.str(&verb), self.str(&uri));
         Some(if method == "request" {
             let end = self.try_crate();
-            Expr::new(format!("{}.request({verb}, {uri}, {options}){end}", client.tight()), Type::Response)
+            Expr::new(code!("{}.request({verb}, {uri}, {options}){end}", client.tight()), Type::Response)
         } else {
-            let code = format!("{}.request_async({verb}, {uri}, {options})", client.tight());
+            let code = code!("{}.request_async({verb}, {uri}, {options})", client.tight());
             Expr::new(code, Type::Promise(Box::new(Type::Response)))
         })
     }
@@ -136,28 +138,27 @@ impl<'t> Porter<'t> {
         let response = of.tight();
         Some(match (method, given) {
             ("getBody", []) => Expr { ty: Type::Body, ..of.clone() },
-            ("getStatusCode", []) => Expr::new(format!("{response}.status().as_u16()"), Type::Status),
+            ("getStatusCode", []) => Expr::new(code!("{response}.status().as_u16()"), Type::Status),
             ("getReasonPhrase", []) => {
-                let code = format!("{response}.status().canonical_reason().unwrap_or_default()");
+                let code = code!("{response}.status().canonical_reason().unwrap_or_default()");
                 Expr::new(code, Type::Text).form(Form::Ref)
             }
             ("getHeaderLine", [name]) => {
                 let name = self.expression(*name);
                 if name.literal.as_deref().is_some_and(|name| name.eq_ignore_ascii_case("request-id")) {
                     return Some(
-                        Expr::new(format!("{response}.request_id().unwrap_or_default()"), Type::Text).form(Form::Ref),
+                        Expr::new(code!("{response}.request_id().unwrap_or_default()"), Type::Text).form(Form::Ref),
                     );
                 }
                 let name = self.str(&name);
-                let code = format!(
-                    "{response}.headers().get({name}).and_then(|value| value.to_str().ok()).unwrap_or_default()"
-                );
+                let code =
+                    code!("{response}.headers().get({name}).and_then(|value| value.to_str().ok()).unwrap_or_default()");
                 Expr::new(code, Type::Text).form(Form::Ref)
             }
             ("hasHeader", [name]) => {
                 let name = self.expression(*name);
                 let name = self.str(&name);
-                Expr::new(format!("{response}.headers().contains_key({name})"), Type::Bool)
+                Expr::new(code!("{response}.headers().contains_key({name})"), Type::Bool)
             }
             _ => return None,
         })
@@ -168,7 +169,7 @@ impl<'t> Porter<'t> {
             return Some(Expr { ty: Type::MaybeBody, ..of.clone() });
         }
         let inner = self.of_response(&Expr::new("response", Type::Response), method, given)?;
-        let code = format!("{}.map(|response| {}).unwrap_or_default()", of.tight(), inner.code);
+        let code = code!("{}.map(|response| {}).unwrap_or_default()", of.tight(), inner.code);
         Some(Expr { code, ..inner })
     }
 
@@ -184,29 +185,29 @@ impl<'t> Porter<'t> {
     }
 
     /// The response of an error: `Option<&Response>`.
-    pub(super) fn answer(&mut self, error: &Expr) -> String {
+    pub(super) fn answer(&mut self, error: &Expr) -> Code {
         if error.ty == Type::Error {
-            return format!("{}.response()", error.tight());
+            return code!("{}.response()", error.tight());
         }
-        format!("{}.downcast_ref::<Error>().and_then(Error::response)", error.tight())
+        code!("{}.downcast_ref::<{ERROR}>().and_then({ERROR}::response)", error.tight())
     }
 
     fn of_error(&mut self, node: Node<'t>, of: &Expr, method: &str) -> Option<Expr> {
         let error = of.tight();
         Some(match method {
-            "getMessage" | "__toString" => Expr::new(format!("{error}.to_string()"), Type::Text),
-            "hasResponse" => Expr::new(format!("{}.is_some()", self.answer(of)), Type::Bool),
+            "getMessage" | "__toString" => Expr::new(Code::shown(error), Type::Text),
+            "hasResponse" => Expr::new(Code::is_some(self.answer(of)), Type::Bool),
             "getResponse" | "getReason" => Expr::new(self.answer(of), Type::MaybeResponse),
             "getCode" => {
                 // The code of Guzzle's exceptions is the status of the response, or 0 without a
                 // response.
                 let answer = self.answer(of);
-                Expr::new(format!("{answer}.map_or(0, |response| i64::from(response.status().as_u16()))"), Type::Int)
+                Expr::new(code!("{answer}.map_or(0, |response| i64::from(response.status().as_u16()))"), Type::Int)
             }
             "getTraceAsString" => {
-                let text = "// getTraceAsString(): an error has no trace here; {:?} shows what it has".to_owned();
+                let text = "// getTraceAsString(): an error has no trace here; {:?} shows what it has".into();
                 self.state.notes.push(super::Note { text, span: None });
-                Expr::new(format!("format!(\"{{:?}}\", {})", of.code), Type::Text)
+                Expr::new(Code::debugged(of.code.clone()), Type::Text)
             }
             "getLine" | "getFile" | "getTrace" | "getPrevious" => {
                 self.left(node, "an error has no place in the code and no trace here")
@@ -243,11 +244,11 @@ impl<'t> Porter<'t> {
                         let text = self.expression(*meta);
                         let text = self.str(&text);
                         let end = self.try_any();
-                        format!("serde_json::from_str({text}){end}")
+                        code!("serde_json::from_str({text}){end}")
                     }
                 };
                 let rust = self.frame().vars.get(var).map(|var| var.rust.clone())?;
-                Expr::new(format!("let {rust} = {rust}.meta({inner})"), Type::Unit)
+                Expr::new(code!("let {rust} = {rust}.meta({inner})"), Type::Unit)
             }
             ("getMeta", []) => return None,
             _ => return None,

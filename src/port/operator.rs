@@ -3,6 +3,8 @@
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Code, Shape, code};
+use super::imports::{PHP, VALUE};
 use super::syntax::{bare, children, field};
 use super::value::{Bond, Expr, Form, Type};
 
@@ -25,7 +27,7 @@ impl<'t> Porter<'t> {
             "||" | "or" => self.logical(node, "||", Bond::Or),
             "xor" => {
                 let (left, right) = (self.expression(left), self.expression(right));
-                let code = format!("{} != {}", self.truth(&left, Bond::Sum), self.truth(&right, Bond::Sum));
+                let code = code!("{} != {}", self.truth(&left, Bond::Sum), self.truth(&right, Bond::Sum));
                 Expr::new(code, Type::Bool).bond(Bond::Compare)
             }
             "===" => self.equal(node, left, right, "==", true),
@@ -72,9 +74,9 @@ impl<'t> Porter<'t> {
             let code = self.truth(&e, bond);
             // `a && b && c` needs no parentheses. `a || (b && c)` is clearer than `a || b && c`.
             let mixed = e.ty == Type::Bool && e.bond < bond && e.bond > Bond::Compare;
-            sides.push(if mixed { format!("({code})") } else { code });
+            sides.push(if mixed { code!("({code})") } else { code });
         }
-        Expr::new(sides.join(&format!(" {operator} ")), Type::Bool).bond(bond)
+        Expr::new(Code::joined(&sides, &format!(" {operator} ")), Type::Bool).bond(bond)
     }
 
     fn equal(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>, operator: &str, strict: bool) -> Expr {
@@ -98,37 +100,35 @@ impl<'t> Porter<'t> {
             self.tested(a);
         }
         Some(match (&a.ty, &b.ty) {
-            (Type::Null, Type::Null) => truth("true".to_owned(), Bond::Tight),
-            (Type::Value, Type::Null) => truth(format!("{}.is_null()", a.tight()), Bond::Tight),
+            (Type::Null, Type::Null) => truth(Code::truth(true), Bond::Tight),
+            (Type::Value, Type::Null) => truth(code!("{}.is_null()", a.tight()), Bond::Tight),
             (Type::Option(_), Type::Null) if self.is_falsy(a) => return None,
-            (Type::MaybeResponse | Type::Option(_), Type::Null) => {
-                truth(format!("{}.is_none()", a.tight()), Bond::Tight)
-            }
+            (Type::MaybeResponse | Type::Option(_), Type::Null) => truth(code!("{}.is_none()", a.tight()), Bond::Tight),
             // A value with a type other than `Value` is never null.
-            (_, Type::Null) => truth("false".to_owned(), Bond::Tight),
-            (Type::Bool, Type::Bool) => match (a.code.as_str(), b.code.as_str()) {
-                (_, "true") => a.clone(),
-                (_, "false") => truth(format!("!{}", a.within(Bond::Unary)), Bond::Unary),
-                _ => truth(format!("{} == {}", a.within(Bond::Sum), b.within(Bond::Sum)), Bond::Compare),
+            (_, Type::Null) => truth(Code::truth(false), Bond::Tight),
+            (Type::Bool, Type::Bool) => match b.code.as_truth() {
+                Some(true) => a.clone(),
+                Some(false) => truth(Code::not(a.within(Bond::Unary)), Bond::Unary),
+                None => truth(Code::equal(a.within(Bond::Sum), b.within(Bond::Sum)), Bond::Compare),
             },
             (Type::Text, Type::Text) => {
                 let (a, b) = (self.side(a), self.side(b));
-                truth(format!("{a} == {b}"), Bond::Compare)
+                truth(Code::equal(a, b), Bond::Compare)
             }
             (Type::Value, Type::Text | Type::Int | Type::Bool) => {
                 let plain = if b.ty == Type::Text { self.plain_str(b) } else { b.within(Bond::Sum) };
-                truth(format!("{} == {plain}", a.within(Bond::Sum)), Bond::Compare)
+                truth(Code::equal(a.within(Bond::Sum), plain), Bond::Compare)
             }
             (Type::Value, Type::Value | Type::Float | Type::Status) => {
                 let (a, b) = (self.operand(a), self.operand(b));
-                truth(format!("php::identical({a}, {b})"), Bond::Tight)
+                truth(code!("{PHP}::identical({a}, {b})"), Bond::Tight)
             }
             (Type::Int | Type::Status, Type::Int | Type::Status) | (Type::Float, Type::Float) => {
                 let (a, b) = self.numbers(a, b);
-                truth(format!("{a} == {b}"), Bond::Compare)
+                truth(Code::equal(a, b), Bond::Compare)
             }
             (a, b) if a != b && scalar(a) && scalar(b) && !self.marks.may_return_false => {
-                truth("false".to_owned(), Bond::Tight)
+                truth(Code::truth(false), Bond::Tight)
             }
             _ => return None,
         })
@@ -141,35 +141,35 @@ impl<'t> Porter<'t> {
             return self.is_identical(a, b).filter(|_| b.ty == Type::Null && a.ty.is_object());
         }
         Some(match (&a.ty, &b.ty) {
-            (Type::Text, Type::Null) => truth(format!("{}.is_empty()", a.tight()), Bond::Tight),
+            (Type::Text, Type::Null) => truth(code!("{}.is_empty()", a.tight()), Bond::Tight),
             (Type::Bool, Type::Bool) | (Type::Null, Type::Null) => return self.is_identical(a, b),
             (_, Type::Null) if a.ty != Type::Value => {
                 let code = self.truth(a, Bond::Unary);
                 negated(&truth(code, Bond::Unary))
             }
-            (_, Type::Bool) => match b.code.as_str() {
-                "true" => truth(self.truth(a, Bond::Tight), Bond::Tight),
-                "false" => {
+            (_, Type::Bool) => match b.code.as_truth() {
+                Some(true) => truth(self.truth(a, Bond::Tight), Bond::Tight),
+                Some(false) => {
                     let code = self.truth(a, Bond::Unary);
                     negated(&truth(code, Bond::Unary))
                 }
-                _ => {
+                None => {
                     let code = self.truth(a, Bond::Sum);
-                    truth(format!("{code} == {}", b.within(Bond::Sum)), Bond::Compare)
+                    truth(Code::equal(code, b.within(Bond::Sum)), Bond::Compare)
                 }
             },
             (Type::Text, Type::Text) if is_word(a) || is_word(b) => return self.is_identical(a, b),
             (Type::Text, Type::Text) => {
                 let (a, b) = (self.str(a), self.str(b));
-                truth(format!("php::equal_texts({a}, {b})"), Bond::Tight)
+                truth(code!("{PHP}::equal_texts({a}, {b})"), Bond::Tight)
             }
             (Type::Int | Type::Status | Type::Float, Type::Int | Type::Status | Type::Float) => {
                 let (a, b) = self.numbers(a, b);
-                truth(format!("{a} == {b}"), Bond::Compare)
+                truth(Code::equal(a, b), Bond::Compare)
             }
             _ => {
                 let (a, b) = (self.operand(a), self.operand(b));
-                truth(format!("php::equal({a}, {b})"), Bond::Tight)
+                truth(code!("{PHP}::equal({a}, {b})"), Bond::Tight)
             }
         })
     }
@@ -181,25 +181,25 @@ impl<'t> Porter<'t> {
             return self.left_as(node, "objects have no order", Type::Int);
         }
         let (a, b) = (self.operand(&a), self.operand(&b));
-        Expr::new(format!("php::order({a}, {b})"), Type::Int)
+        Expr::new(code!("{PHP}::order({a}, {b})"), Type::Int)
     }
 
-    fn side(&mut self, e: &Expr) -> String {
+    fn side(&mut self, e: &Expr) -> Code {
         match e.ty {
-            Type::Body => format!("{}.text()", e.tight()),
+            Type::Body => code!("{}.text()", e.tight()),
             _ => e.within(Bond::Sum),
         }
     }
 
     /// Two numbers, converted to one type.
-    fn numbers(&mut self, a: &Expr, b: &Expr) -> (String, String) {
-        let literal = |e: &Expr| e.code.bytes().all(|byte| byte.is_ascii_digit());
+    fn numbers(&mut self, a: &Expr, b: &Expr) -> (Code, Code) {
+        let literal = |e: &Expr| e.code.as_number().is_some();
         let whole = |e: &Expr| matches!(e.ty, Type::Int | Type::Status);
         if !whole(a) || !whole(b) {
             let side = |porter: &mut Self, e: &Expr| {
                 let code = porter.float(e);
-                if code.ends_with(" as f64") {
-                    format!("({code})")
+                if matches!(code.shape(), Shape::Cast) {
+                    code!("({code})")
                 } else {
                     Expr { code, ..e.clone() }.within(Bond::Sum)
                 }
@@ -212,7 +212,7 @@ impl<'t> Porter<'t> {
         let side = |porter: &mut Self, e: &Expr| {
             if e.ty == Type::Int {
                 // `a as i64 < b` would begin generic arguments.
-                if e.code.ends_with(" as i64") { format!("({})", e.code) } else { e.within(Bond::Sum) }
+                if matches!(e.code.shape(), Shape::Cast) { code!("({})", e.code) } else { e.within(Bond::Sum) }
             } else {
                 porter.int(e)
             }
@@ -227,18 +227,18 @@ impl<'t> Porter<'t> {
         }
         if is_number(&a.ty) && is_number(&b.ty) {
             let (a, b) = self.numbers(&a, &b);
-            return Expr::new(format!("{a} {operator} {b}"), Type::Bool).bond(Bond::Compare);
+            return Expr::new(code!("{a} {operator} {b}"), Type::Bool).bond(Bond::Compare);
         }
         if a.ty == Type::Text && b.ty == Type::Text && (is_word(&a) || is_word(&b)) {
-            let code = format!("{} {operator} {}", self.plain_str(&a), self.plain_str(&b));
+            let code = code!("{} {operator} {}", self.plain_str(&a), self.plain_str(&b));
             return Expr::new(code, Type::Bool).bond(Bond::Compare);
         }
         let (a, b) = (self.operand(&a), self.operand(&b));
         let code = match operator {
-            "<" => format!("php::less({a}, {b})"),
-            ">" => format!("php::less({b}, {a})"),
-            "<=" => format!("php::at_most({a}, {b})"),
-            _ => format!("php::at_most({b}, {a})"),
+            "<" => code!("{PHP}::less({a}, {b})"),
+            ">" => code!("{PHP}::less({b}, {a})"),
+            "<=" => code!("{PHP}::at_most({a}, {b})"),
+            _ => code!("{PHP}::at_most({b}, {a})"),
         };
         Expr::new(code, Type::Bool)
     }
@@ -268,7 +268,7 @@ impl<'t> Porter<'t> {
                     return self.left(node, "the two sides have types that do not go together");
                 };
                 let (value, ty) = if b.ty == a.ty { ("Some(value)", b.ty) } else { ("value", b.ty) };
-                let code = format!("match {given} {{ Some(value) => {value}, None => {other} }}");
+                let code = code!("match {given} {{ Some(value) => {value}, None => {other} }}");
                 Expr::new(code, ty).bond(Bond::Loose).source(b.source)
             }
             (Type::Value, ty) if !ty.is_object() => {
@@ -282,10 +282,10 @@ impl<'t> Porter<'t> {
                 };
                 if lazy && b.inside.is_none() {
                     // The other side runs only if it is needed.
-                    let code = format!("match {} {{ Value::Null => {other}, value => value.clone() }}", a.reference());
+                    let code = code!("match {} {{ {VALUE}::Null => {other}, value => value.clone() }}", a.reference());
                     return Expr::new(code, Type::Value).bond(Bond::Loose);
                 }
-                Expr::new(format!("php::or({}, {other})", a.reference()), Type::Value)
+                Expr::new(code!("{PHP}::or({}, {other})", a.reference()), Type::Value)
             }
             (Type::MaybeResponse | Type::MaybeBody | Type::Option(_) | Type::Value, _) => {
                 self.left(node, "an answer that may be missing: ask for it with if")
@@ -306,13 +306,13 @@ impl<'t> Porter<'t> {
             self.tested(&asked);
             if asked.form == Form::Owned && asked.literal.is_none() {
                 // It is evaluated once.
-                let given = Expr::place("value", asked.ty.clone());
+                let given = Expr::place(Code::name("value"), asked.ty.clone());
                 let ty = Self::scalar(Self::both(&asked.ty, &other.ty));
                 let condition = self.truth(&given, Bond::Loose);
                 let sides = (self.owned_as(&Expr { form: Form::Owned, ..given }, &ty), self.owned_as(&other, &ty));
                 return match sides {
-                    (Some(value), Some(other)) if condition != "true" => {
-                        let code = format!("match {} {{ value if {condition} => {value}, _ => {other} }}", asked.code);
+                    (Some(value), Some(other)) if condition.as_truth() != Some(true) => {
+                        let code = code!("match {} {{ value if {condition} => {value}, _ => {other} }}", asked.code);
                         Expr::new(code, ty).bond(Bond::Loose)
                     }
                     _ => self.left(node, "the two sides have types that do not go together"),
@@ -326,7 +326,7 @@ impl<'t> Porter<'t> {
         self.either(node, &condition, a, b)
     }
 
-    fn either(&mut self, node: Node<'t>, condition: &str, a: Expr, b: Expr) -> Expr {
+    fn either(&mut self, node: Node<'t>, condition: &Code, a: Expr, b: Expr) -> Expr {
         let ty = Self::scalar(Self::both(&a.ty, &b.ty));
         let borrowed = ty == Type::Text && a.form == Form::Ref && b.form == Form::Ref && a.ty == b.ty;
         let (form, sides) = if borrowed {
@@ -338,7 +338,7 @@ impl<'t> Porter<'t> {
             (Some(yes), Some(no)) => {
                 self.linked(a.source.clone(), &b);
                 let source = a.source.or(b.source);
-                let code = format!("if {condition} {{ {yes} }} else {{ {no} }}");
+                let code = code!("if {condition} {{ {yes} }} else {{ {no} }}");
                 Expr::new(code, ty).form(form).bond(Bond::Loose).source(source)
             }
             _ => self.left(node, "the two sides have types that do not go together"),
@@ -376,12 +376,12 @@ impl<'t> Porter<'t> {
         };
         let ty = arms.iter().fold(other.ty.clone(), |ty, (_, result)| Self::both(&ty, &result.ty));
         let ty = Self::scalar(ty);
-        let mut code = String::new();
+        let mut code = Code::default();
         for (tests, result) in arms {
             let mut asked = Vec::new();
             for test in tests {
-                let test = match (subject.code.as_str(), &subject.ty) {
-                    ("true", Type::Bool) if test.ty == Type::Bool => Some(test),
+                let test = match subject.code.as_truth() {
+                    Some(true) if test.ty == Type::Bool => Some(test),
                     _ => self.is_identical(&subject, &test),
                 };
                 let Some(test) = test else {
@@ -392,12 +392,12 @@ impl<'t> Porter<'t> {
             let Some(result) = self.owned_as(&result, &ty) else {
                 return self.left(node, "the results have types that do not go together");
             };
-            code.push_str(&format!("if {} {{\n    {result}\n}} else ", asked.join(" || ")));
+            code.push(&code!("if {} {{\n    {result}\n}} else ", Code::joined(&asked, " || ")));
         }
         let Some(other) = self.owned_as(&other, &ty) else {
             return self.left(node, "the results have types that do not go together");
         };
-        code.push_str(&format!("{{\n    {other}\n}}"));
+        code.push(&code!("{{\n    {other}\n}}"));
         Expr::new(code, ty).bond(Bond::Loose)
     }
 }
@@ -406,28 +406,18 @@ fn scalar(ty: &Type) -> bool {
     matches!(ty, Type::Text | Type::Int | Type::Float | Type::Bool | Type::Null | Type::Status)
 }
 
-fn truth(code: String, bond: Bond) -> Expr {
+fn truth(code: Code, bond: Bond) -> Expr {
     Expr::new(code, Type::Bool).bond(bond)
 }
 
 /// `!$e` of a truth value.
 pub(super) fn negated(e: &Expr) -> Expr {
-    if let Some(positive) = e.code.strip_prefix('!').filter(|_| e.bond == Bond::Unary) {
-        return truth(positive.to_owned(), Bond::Tight);
-    }
-    match (e.code.as_str(), e.bond) {
-        ("true", _) => truth("false".to_owned(), Bond::Tight),
-        ("false", _) => truth("true".to_owned(), Bond::Tight),
-        (code, Bond::Tight) if code.ends_with(".is_some()") => {
-            truth(format!("{}is_none()", code.trim_end_matches("is_some()")), Bond::Tight)
-        }
-        (code, Bond::Compare) if code.matches(" == ").count() == 1 && !code.contains(['"', '|', '&']) => {
-            truth(code.replace(" == ", " != "), Bond::Compare)
-        }
-        (code, Bond::Compare) if code.matches(" == \"").count() == 1 && code.matches('"').count() == 2 => {
-            truth(code.replace(" == \"", " != \""), Bond::Compare)
-        }
-        _ => truth(format!("!{}", e.within(Bond::Unary)), Bond::Unary),
+    match e.code.shape() {
+        Shape::Not(positive) => truth((**positive).clone(), Bond::Tight),
+        Shape::Equal(opposite) => truth((**opposite).clone(), Bond::Compare),
+        Shape::Some(opposite) => truth((**opposite).clone(), Bond::Tight),
+        Shape::Truth(value) => truth(Code::truth(!value), Bond::Tight),
+        _ => truth(Code::not(e.within(Bond::Unary)), Bond::Unary),
     }
 }
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Code, Shape, code};
 use super::facts::Kind;
 use super::members::{Class, Method};
 use super::syntax::{arguments, children, field, variable};
@@ -30,7 +31,7 @@ impl<'t> Porter<'t> {
     }
 
     /// Lists the copy of an object that changes. Returns the code of the copy otherwise.
-    pub(super) fn shared(&mut self, e: &Expr, node: Node<'t>) -> Option<String> {
+    pub(super) fn shared(&mut self, e: &Expr, node: Node<'t>) -> Option<Code> {
         if e.form == Form::Owned || self.is_constant(&e.ty) {
             return None;
         }
@@ -94,7 +95,7 @@ impl<'t> Porter<'t> {
         };
         // The arguments must not borrow the object that the method changes.
         self.detach = changes;
-        let e = self.call_of(node, &format!("{}.{}", of.tight(), found.rust), &signature);
+        let e = self.call_of(node, &code!("{}.{}", of.tight(), found.rust), &signature);
         self.detach = false;
         // A method that returns its object returns a reference.
         if self.is_fluent(found.node) { e.form(Form::Ref) } else { e }
@@ -113,7 +114,7 @@ impl<'t> Porter<'t> {
         };
         let php = format!("{}->{method}()", self.text(base));
         self.uses_parent();
-        let object = if of.code.is_empty() { String::new() } else { format!("{}.parent", of.tight()) };
+        let object = if of.code.is_empty() { Code::default() } else { code!("{}.parent", of.tight()) };
         let kind = if object.is_empty() { Kind::Static } else { Kind::Method };
         let used = Use { kind, owner: Some(owner), object, name: method, php };
         self.stub(node, &used, &given)
@@ -182,20 +183,21 @@ impl<'t> Porter<'t> {
         let Some(signature) = self.method_signature(&class, &found) else {
             return Some(self.left(node, "a method with parameters of an unknown form"));
         };
-        Some(self.call_of(node, &format!("{}.{}", object.code, found.rust), &signature))
+        Some(self.call_of(node, &code!("{}.{}", object.code, found.rust), &signature))
     }
 
     fn this_object(&mut self) -> Expr {
         let receiver = self.frame().receiver;
         let ty = self.this_class().map_or(Type::Unit, |class| Type::Object(Rc::clone(&class.rust)));
-        Expr::place(receiver, ty).form(Form::Ref)
+        let code = if receiver.is_empty() { Code::default() } else { Code::name(receiver) };
+        Expr::place(code, ty).form(Form::Ref)
     }
 
     fn own_static(&mut self, node: Node<'t>, class: &Rc<Class<'t>>, method: &Method<'t>) -> Expr {
         let Some(signature) = self.method_signature(class, method) else {
             return self.left(node, "a method with parameters of an unknown form");
         };
-        self.call_of(node, &format!("{}::{}", class.rust, method.rust), &signature)
+        self.call_of(node, &code!("{}::{}", class.rust, method.rust), &signature)
     }
 
     /// `new Class(...)` of a class of the file.
@@ -214,12 +216,12 @@ impl<'t> Porter<'t> {
         let Some(signature) = signature else {
             return self.left_as(node, "a constructor with parameters of an unknown form", ty);
         };
-        let e = self.call_of(node, &format!("{}::new", class.rust), &signature);
+        let e = self.call_of(node, &code!("{}::new", class.rust), &signature);
         // A constructor returns its object.
-        if e.code.starts_with(&*class.rust) { Expr { ty, form: Form::Owned, ..e } } else { e }
+        if matches!(e.code.shape(), Shape::Todo) { e } else { Expr { ty, form: Form::Owned, ..e } }
     }
 
-    fn call_of(&mut self, node: Node<'t>, code: &str, signature: &Signature) -> Expr {
+    fn call_of(&mut self, node: Node<'t>, code: &Code, signature: &Signature) -> Expr {
         match arguments(node) {
             Some(given) => self.own_call(node, code, signature, &given),
             None => {
@@ -314,7 +316,7 @@ impl<'t> Porter<'t> {
             let ty = self.foreign(self.text(scope), scope.start_byte());
             let Type::Foreign(owner) = ty else { return None };
             let php = self.text(node).to_owned();
-            let used = Use { kind: Kind::Constant, owner: Some(owner), object: String::new(), name, php };
+            let used = Use { kind: Kind::Constant, owner: Some(owner), object: Code::default(), name, php };
             return Some(self.stub_of(node, &used, Vec::new()));
         };
         let constant = class.constants.iter().find(|constant| constant.name == name)?.clone();
@@ -322,13 +324,13 @@ impl<'t> Porter<'t> {
         let value = self.constant_value(&class, &constant);
         Some(match plain_constant(&value) {
             Some(_) => {
-                let code = format!("{}::{}", class.rust, rust.to_uppercase());
+                let code = code!("{}::{}", class.rust, rust.to_uppercase());
                 Expr { literal: value.literal.clone(), ..Expr::new(code, value.ty).form(value.form).small(value.small) }
             }
             None => {
                 let end = self.try_any();
                 let name = class.function_of(&constant);
-                Expr::new(format!("{}::{name}(){end}", class.rust), Type::Value).bond(Bond::Tight)
+                Expr::new(code!("{}::{name}(){end}", class.rust), Type::Value).bond(Bond::Tight)
             }
         })
     }
@@ -349,9 +351,9 @@ impl<'t> Porter<'t> {
 pub(super) fn plain_constant(value: &Expr) -> Option<&'static str> {
     match (&value.ty, &value.literal) {
         (Type::Text, Some(_)) => Some("&'static str"),
-        (Type::Int, _) if value.code.bytes().all(|byte| b"0123456789-+*_i() ".contains(&byte)) => Some("i64"),
+        (Type::Int, _) if value.is_constant => Some("i64"),
         (Type::Float, _) if value.inside.is_some() => Some("f64"),
-        (Type::Bool, _) if matches!(value.code.as_str(), "true" | "false") => Some("bool"),
+        (Type::Bool, _) if value.code.as_truth().is_some() => Some("bool"),
         _ => None,
     }
 }

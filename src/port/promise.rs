@@ -4,10 +4,11 @@ use std::rc::Rc;
 
 use tree_sitter::Node;
 
+use super::code::{Code, Shape, code, indent};
 use super::frame::{Facts, Flow, Frame, Kind};
+use super::imports::{BOX_ERROR, JSON, PHP};
 use super::scope::uses;
 use super::syntax::{arguments, bare, children, field};
-use super::text::indent;
 use super::value::{Bond, Expr, Form, Signature, Type};
 use super::vars::Var;
 use super::{MAX_NESTING, Porter};
@@ -37,9 +38,9 @@ impl<'t> Porter<'t> {
                 if let Type::Outcome(inner) = *inner {
                     // Both the call and the steps after it may fail.
                     let second = self.try_any();
-                    return Expr::new(format!("{code}.wait(){end}{second}"), *inner);
+                    return Expr::new(code!("{code}.wait(){end}{second}"), *inner);
                 }
-                Expr::new(format!("{code}.wait(){end}"), *inner)
+                Expr::new(code!("{code}.wait(){end}"), *inner)
             }
             ("then", [fulfilled]) => self.then(node, object, *fulfilled, want),
             ("otherwise", [rejected]) => self.otherwise(node, object, *rejected, want),
@@ -88,7 +89,7 @@ impl<'t> Porter<'t> {
         };
         let code = self.take(&of, object, node.end_byte());
         let code = Expr { code, ..of }.within(Bond::Tight);
-        Expr::new(format!("{code}\n    .then({})", nested(&step.code)), Type::Promise(Box::new(step.ty)))
+        Expr::new(code!("{code}\n    .then({})", step.code.nested()), Type::Promise(Box::new(step.ty)))
     }
 
     fn otherwise(&mut self, node: Node<'t>, object: Node<'t>, rejected: Node<'t>, want: Option<&Type>) -> Expr {
@@ -116,19 +117,19 @@ impl<'t> Porter<'t> {
             return self.left(node, "otherwise of what is no promise that is known");
         };
         if *found != ty {
-            code.push_str(match &ty {
-                Type::Unit => "\n    .then(drop)",
-                Type::Option(inner) if **inner == *found => "\n    .then(Some)",
+            code.push(&match &ty {
+                Type::Unit => "\n    .then(drop)".into(),
+                Type::Option(inner) if **inner == *found => "\n    .then(Some)".into(),
                 _ => return self.left(node, "then and otherwise give values of different types"),
             });
         }
         match self.step(rejected, &Type::Error, Some(&ty)) {
             Some(step) if step.ty == ty => {
-                Expr::new(format!("{code}\n    .otherwise({})", nested(&step.code)), Type::Promise(Box::new(ty)))
+                Expr::new(code!("{code}\n    .otherwise({})", step.code.nested()), Type::Promise(Box::new(ty)))
             }
             // The step itself may fail.
             Some(step) => Expr::new(
-                format!("{code}\n    .then(Ok)\n    .otherwise({})", nested(&step.code)),
+                code!("{code}\n    .then(Ok)\n    .otherwise({})", step.code.nested()),
                 Type::Promise(Box::new(step.ty)),
             ),
             None => self.left_as(node, "what otherwise calls is no closure", Type::Promise(Box::new(ty))),
@@ -180,7 +181,7 @@ impl<'t> Porter<'t> {
         Some(Expr::new(code, ty).bond(Bond::Loose))
     }
 
-    fn step_body(&mut self, node: Node<'t>, takes: &Type, facts: Facts, returns: Option<Type>) -> (String, Flow) {
+    fn step_body(&mut self, node: Node<'t>, takes: &Type, facts: Facts, returns: Option<Type>) -> (Code, Flow) {
         let parameters = field(node, "parameters").map(children).unwrap_or_default();
         let parameter = parameters
             .first()
@@ -188,11 +189,12 @@ impl<'t> Porter<'t> {
             .and_then(|v| super::syntax::variable(v, self.php));
         let (mut frame, copies) = self.captured(node, true);
         let body = field(node, "body").unwrap_or(node);
-        let mut rust = "_".to_owned();
+        let mut rust = Code::from("_");
         if let Some(name) = parameter {
             rust = self.fresh(&frame, name);
             if !frame.is_used(name) {
-                rust = format!("_{}", rust.trim_start_matches('_'));
+                let word = rust.as_word().unwrap_or_default();
+                rust = Code::name(format!("_{}", word.trim_start_matches('_')));
             }
             let var = Var::place(rust.clone(), takes.clone());
             frame.vars.insert(name.to_owned(), var);
@@ -202,23 +204,22 @@ impl<'t> Porter<'t> {
         self.state.frames.push(frame);
         let ends = returns.clone().unwrap_or(Type::Unit);
         let code = self.function_body(body, &ends, facts.fallible);
-        let code = head.into_iter().chain([code]).collect::<Vec<_>>().join("\n");
+        let code = Code::lines(head.into_iter().chain([code]).collect());
         let flow = self.flow().clone();
         self.state.frames.pop();
-        let result = if facts.fallible { format!(" -> Result<{}, BoxError>", ends.name()) } else { String::new() };
+        let result = if facts.fallible { code!(" -> Result<{}, {BOX_ERROR}>", ends.name()) } else { Code::default() };
         let moves = if self.captures(node) { "move " } else { "" };
-        let one_line = result.is_empty() && !code.contains('\n') && !code.contains("//") && !code.is_empty();
-        let simple = code.strip_suffix(';').unwrap_or(&code);
-        let single = one_line && !simple.contains("; ") && !simple.starts_with("let ") && !simple.starts_with("return");
-        let mut closure = if code.is_empty() {
-            format!("{moves}|{rust}| {{}}")
-        } else if single {
-            format!("{moves}|{rust}|{result} {simple}")
-        } else {
-            format!("{moves}|{rust}|{result} {{\n{}\n}}", indent(&code))
+        let single = match code.shape() {
+            Shape::Expression(single) if result.is_empty() && single.is_one_line() => Some(single),
+            _ => None,
+        };
+        let mut closure = match single {
+            _ if code.is_empty() => code!("{moves}|{rust}| {{}}"),
+            Some(single) => code!("{moves}|{rust}| {single}"),
+            None => code!("{moves}|{rust}|{result} {{\n{}\n}}", indent(&code)),
         };
         if !copies.is_empty() {
-            closure = format!("{{\n{}\n    {}\n}}", indent(&copies.join("\n")), indent(&closure).trim_start());
+            closure = code!("{{\n{}\n    {}\n}}", indent(&Code::joined(&copies, "\n")), closure.nested());
         }
         (closure, flow)
     }
@@ -230,7 +231,7 @@ impl<'t> Porter<'t> {
 
     /// A frame for a closure, with the variables that it captures and the clones that it needs of
     /// them.
-    fn captured(&mut self, node: Node<'t>, keeps: bool) -> (Frame, Vec<String>) {
+    fn captured(&mut self, node: Node<'t>, keeps: bool) -> (Frame, Vec<Code>) {
         let body = field(node, "body").unwrap_or(node);
         let names: Vec<String> = if node.kind() == "arrow_function" {
             uses(body, self.php, &[]).into_keys().collect()
@@ -274,8 +275,8 @@ impl<'t> Porter<'t> {
             (var.loops, var.is_object) = (0, false);
             let property = super::lower::property(&name);
             if let (Some(property), true) = (property, keeps) {
-                let field = std::mem::replace(&mut var.rust, super::text::snake(property));
-                copies.push(format!("let {} = {field}.clone();", var.rust));
+                let field = std::mem::replace(&mut var.rust, Code::name(super::text::snake(property)));
+                copies.push(code!("let {} = {field}.clone();", var.rust));
                 frame.vars.insert(name, var);
                 continue;
             }
@@ -285,14 +286,14 @@ impl<'t> Porter<'t> {
                 match (&var.ty, var.form, &var.literal) {
                     (Type::Text, Form::Ref, Some(_)) => {}
                     (Type::Text, Form::Ref, None) => {
-                        copies.push(format!("let {0} = {0}.to_owned();", var.rust));
+                        copies.push(code!("let {0} = {0}.to_owned();", var.rust));
                         var.form = Form::Place;
                     }
                     (_, Form::Ref, _) => {
-                        copies.push(format!("let {0} = {0}.clone();", var.rust));
+                        copies.push(code!("let {0} = {0}.clone();", var.rust));
                         var.form = Form::Place;
                     }
-                    _ if !last => copies.push(format!("let {0} = {0}.clone();", var.rust)),
+                    _ if !last => copies.push(code!("let {0} = {0}.clone();", var.rust)),
                     _ => {}
                 }
             }
@@ -318,13 +319,14 @@ impl<'t> Porter<'t> {
             return self.left(node, "a closure with parameters of an unknown form");
         };
         let returns = signature.returns.name();
-        let code = format!("|{}| -> Result<{returns}, BoxError> {{\n{}\n}}", parameters.join(", "), indent(&code));
+        let code =
+            code!("|{}| -> Result<{returns}, {BOX_ERROR}> {{\n{}\n}}", Code::joined(&parameters, ", "), indent(&code));
         Expr::new(code, Type::Closure(Rc::new(signature))).bond(Bond::Loose)
     }
 
     /// Copies of the parameters and captured variables that the function modifies: PHP passes
     /// them by value.
-    fn copied(&mut self, frame: &mut Frame) -> Vec<String> {
+    fn copied(&mut self, frame: &mut Frame) -> Vec<Code> {
         let own = |name: &&String| super::lower::property(name).is_none() && name.as_str() != "this";
         let mut names: Vec<String> =
             frame.vars.names().filter(own).filter(|name| frame.is_modified(name)).cloned().collect();
@@ -337,11 +339,11 @@ impl<'t> Porter<'t> {
             head.push(match (&var.ty, var.form) {
                 (Type::Text | Type::Int | Type::Float | Type::Bool, _) if wide => {
                     var.ty = Type::Value;
-                    format!("let mut {rust} = json!({rust});")
+                    code!("let mut {rust} = {JSON}!({rust});")
                 }
-                (Type::Text, Form::Ref) => format!("let mut {rust} = {rust}.to_owned();"),
-                (ty, _) if ty.is_copy() => format!("let mut {rust} = {rust};"),
-                (Type::Value | Type::Text, _) => format!("let mut {rust} = {rust}.clone();"),
+                (Type::Text, Form::Ref) => code!("let mut {rust} = {rust}.to_owned();"),
+                (ty, _) if ty.is_copy() => code!("let mut {rust} = {rust};"),
+                (Type::Value | Type::Text, _) => code!("let mut {rust} = {rust}.clone();"),
                 _ => continue,
             });
             (var.form, var.mutable, var.literal) = (Form::Place, true, None);
@@ -356,7 +358,7 @@ impl<'t> Porter<'t> {
         node: Node<'t>,
         frame: Frame,
         body: Node<'t>,
-    ) -> Option<(Vec<String>, Signature, String)> {
+    ) -> Option<(Vec<Code>, Signature, Code)> {
         let annotated = field(node, "return_type").map(|ty| self.annotated(self.text(ty), ty.start_byte()));
         let prints = frame.handler.as_ref().is_some_and(|handler| handler.is_printing);
         let returns = match annotated {
@@ -390,7 +392,7 @@ impl<'t> Porter<'t> {
         mut frame: Frame,
         body: Node<'t>,
         returns: Option<Type>,
-    ) -> Option<(String, Flow, bool)> {
+    ) -> Option<(Code, Flow, bool)> {
         let outer = Frame { class: frame.class, declared_in: frame.declared_in.clone(), ..Frame::default() };
         self.state.frames.push(outer);
         let signature = self.signature(node, Type::Unit);
@@ -398,14 +400,14 @@ impl<'t> Porter<'t> {
         let (signature, _) = signature?;
         let mut head = self.bind_parameters(node, &mut frame, &signature);
         if frame.handler.as_ref().is_some_and(|handler| handler.is_printing) {
-            head.insert(0, "let output = php::Output::new();".to_owned());
+            head.insert(0, code!("let output = {PHP}::Output::new();"));
         }
         let declared = field(node, "return_type").is_some();
         frame.source = (!declared).then(|| Self::return_source(node));
         frame.flows = vec![Flow { kind: Kind::Function, returns: returns.clone(), declared, ..Flow::default() }];
         self.state.frames.push(frame);
         let code = self.function_body(body, &returns.unwrap_or(Type::Unit), true);
-        let code = head.into_iter().chain([code]).collect::<Vec<_>>().join("\n");
+        let code = Code::lines(head.into_iter().chain([code]).collect());
         let (flow, mutates) = (self.flow().clone(), self.frame().mutates);
         self.state.frames.pop();
         Some((code, flow, mutates))
@@ -413,14 +415,14 @@ impl<'t> Porter<'t> {
 
     /// Adds the parameters of a function to its variables. Returns the copies of those that it
     /// modifies.
-    pub(super) fn bind_parameters(&mut self, node: Node<'t>, frame: &mut Frame, signature: &Signature) -> Vec<String> {
+    pub(super) fn bind_parameters(&mut self, node: Node<'t>, frame: &mut Frame, signature: &Signature) -> Vec<Code> {
         let parameters = self.parameters_of(node);
         for (parameter, ty) in parameters.iter().zip(&signature.parameters) {
             let Some(name) = field(*parameter, "name").and_then(|v| super::syntax::variable(v, self.php)) else {
                 continue;
             };
             let rust = self.fresh(frame, name);
-            let form = if ty.parameter().starts_with('&') { Form::Ref } else { Form::Place };
+            let form = if !ty.is_passed_owned() { Form::Ref } else { Form::Place };
             let origin = super::signature::parameter_origin(*parameter, name);
             let undeclared = field(*parameter, "type").is_none();
             let source: Option<std::rc::Rc<str>> = undeclared.then(|| origin.into());
@@ -431,9 +433,4 @@ impl<'t> Porter<'t> {
         }
         self.copied(frame)
     }
-}
-
-/// Code of several lines as an argument with deeper indentation.
-fn nested(code: &str) -> String {
-    indent(code).trim_start().to_owned()
 }

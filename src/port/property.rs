@@ -5,7 +5,9 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Shape, code};
 use super::facts::Kind;
+use super::imports::PHP;
 use super::own::property_key;
 use super::syntax::{children, field};
 use super::value::{Expr, Form, Type};
@@ -38,14 +40,14 @@ impl<'t> Porter<'t> {
                     );
                 };
                 let ty = self.property_type(&class, &property);
-                let place = Expr::place(format!("{}.{}", of.tight(), property.rust), ty.clone());
+                let place = Expr::place(code!("{}.{}", of.tight(), property.rust), ty.clone());
                 let source = Some(property_key(&class, &written).into());
                 let Some(value) = value else {
                     return Some(match ty {
                         Type::Option(inner) => {
                             let end = self.try_any();
-                            let code = format!(
-                                "{}.as_ref().ok_or_else(|| php::error(\"->{written} has no value\")){end}",
+                            let code = code!(
+                                "{}.as_ref().ok_or_else(|| {PHP}::error(\"->{written} has no value\")){end}",
                                 place.code
                             );
                             Expr::new(code, *inner).form(Form::Ref).source(source)
@@ -73,12 +75,12 @@ impl<'t> Porter<'t> {
                 }
                 let code = match &ty {
                     Type::Option(inner) if value.ty == **inner => {
-                        self.owned_as(&value, inner).map(|code| format!("Some({code})"))
+                        self.owned_as(&value, inner).map(|code| code!("Some({code})"))
                     }
                     _ => self.owned_as(&value, &ty),
                 };
                 Some(match code {
-                    Some(code) => Expr::new(format!("{} = {code}", place.code), Type::Unit),
+                    Some(code) => Expr::new(code!("{} = {code}", place.code), Type::Unit),
                     None => self.left(node, "the property has another type"),
                 })
             }
@@ -106,7 +108,7 @@ impl<'t> Porter<'t> {
         self.uses_parent();
         let php = format!("{}->{name}", self.text(base));
         let kind = if value.is_some() { Kind::Set } else { Kind::Get };
-        let used = Use { kind, owner: Some(owner), object: format!("{receiver}.parent"), name, php };
+        let used = Use { kind, owner: Some(owner), object: code!("{receiver}.parent"), name, php };
         self.stub_of(node, &used, value.into_iter().collect())
     }
 
@@ -182,7 +184,7 @@ impl<'t> Porter<'t> {
     pub(super) fn may_change(&mut self, of: &Expr) -> bool {
         if of.form != Form::Place {
             // The result of a method that returns its object.
-            return of.code.ends_with('?') && of.code.contains('(');
+            return matches!(of.code.shape(), Shape::Tried);
         }
         let property = self.frame().vars.find(&of.code);
         let property = property.map(|(name, var)| (super::lower::property(name).is_some(), var.mutable));

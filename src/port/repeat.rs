@@ -3,17 +3,18 @@
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Code, code, indent};
+use super::imports::PHP;
 use super::syntax::{children, contains_own, field};
-use super::text::indent;
 use super::value::{Bond, Expr, Form, Type};
 use super::vars::Var;
 
 impl<'t> Porter<'t> {
-    pub(super) fn foreach(&mut self, node: Node<'t>) -> String {
+    pub(super) fn foreach(&mut self, node: Node<'t>) -> Code {
         let parts = children(node);
         let body = field(node, "body");
         let (Some(body), [list, bound, ..]) = (body, parts.as_slice()) else {
-            return format!("{};", self.note_left(node, "a loop of an unknown form"));
+            return self.note_left(node, "a loop of an unknown form").statement();
         };
         let of = self.given_value(*list);
         let (key, value) = match bound.kind() {
@@ -25,10 +26,9 @@ impl<'t> Porter<'t> {
         };
         let names = (key.map(|key| super::syntax::variable(key, self.php)), super::syntax::variable(value, self.php));
         let (key, Some(value)) = names else {
-            return format!(
-                "{};",
-                self.note_left(node, "a loop that takes its elements apart or changes them: do it in its body")
-            );
+            return self
+                .note_left(node, "a loop that takes its elements apart or changes them: do it in its body")
+                .statement();
         };
         let element = match &of.ty {
             Type::Value => Type::Value,
@@ -36,12 +36,12 @@ impl<'t> Porter<'t> {
             _ => Type::Unit,
         };
         if element == Type::Unit || key == Some(None) {
-            return format!("{};", self.note_left(node, "what is walked through is no array that is known"));
+            return self.note_left(node, "what is walked through is no array that is known").statement();
         }
         let span = (node.start_byte(), node.end_byte());
         let key = key.flatten();
         if [Some(value), key].into_iter().flatten().any(|name| !self.frame().is_local_to(name, span)) {
-            return format!("{};", self.note_left(node, "the variable of a loop is used outside of it"));
+            return self.note_left(node, "the variable of a loop is used outside of it").statement();
         }
         let mut root = *list;
         while let ("subscript_expression", Some(first)) = (root.kind(), children(root).first().copied()) {
@@ -52,8 +52,8 @@ impl<'t> Porter<'t> {
                 && self.changes_object(body));
         let list = match of.form {
             // The loop walks through the array as it was.
-            Form::Owned => format!("&{}", of.within(Bond::Unary)),
-            _ if changes => format!("&{}.clone()", of.tight()),
+            Form::Owned => code!("&{}", of.within(Bond::Unary)),
+            _ if changes => code!("&{}.clone()", of.tight()),
             _ => of.reference(),
         };
         self.frame().loops += 1;
@@ -61,15 +61,15 @@ impl<'t> Porter<'t> {
         let name = self.bound(value, element.clone(), Form::Ref, &mut head);
         let pattern = match (key, &element) {
             (None, Type::Value) => name,
-            (None, _) => format!("(_, {name})"),
+            (None, _) => code!("(_, {name})"),
             (Some(key), _) => {
                 let ty = if element == Type::Value { Type::Value } else { Type::Text };
-                format!("({}, {name})", self.bound(key, ty, Form::Place, &mut head))
+                code!("({}, {name})", self.bound(key, ty, Form::Place, &mut head))
             }
         };
         let list = match (key, &element) {
-            (None, Type::Value) => format!("php::values({list})"),
-            (Some(_), Type::Value) => format!("php::pairs({list})"),
+            (None, Type::Value) => code!("{PHP}::values({list})"),
+            (Some(_), Type::Value) => code!("{PHP}::pairs({list})"),
             _ => list,
         };
         let block = self.block(body);
@@ -77,13 +77,12 @@ impl<'t> Porter<'t> {
         for name in [Some(value), key].into_iter().flatten() {
             self.frame().vars.remove(name);
         }
-        let head: String = head.iter().map(|line| format!("{line}\n")).collect();
-        format!("for {pattern} in {list} {{\n{}\n}}", indent(&format!("{head}{block}")))
+        code!("for {pattern} in {list} {{\n{}\n}}", indent(&Code::lines(head.into_iter().chain([block]).collect())))
     }
 
     /// A variable that a loop binds: its name in the pattern. If the body changes it, the body
     /// begins with a copy.
-    fn bound(&mut self, php: &str, ty: Type, form: Form, head: &mut Vec<String>) -> String {
+    fn bound(&mut self, php: &str, ty: Type, form: Form, head: &mut Vec<Code>) -> Code {
         let rust = self.fresh_here(php);
         let (loops, block) = (self.frame().loops, self.frame().blocks.len() + 1);
         let story = self.frame().uses.get(php);
@@ -93,11 +92,11 @@ impl<'t> Porter<'t> {
         let (form, mutable) = match (changed, form) {
             (false, form) => (form, false),
             (true, Form::Ref) => {
-                head.push(format!("let mut {rust} = {rust}.clone();"));
+                head.push(code!("let mut {rust} = {rust}.clone();"));
                 (Form::Place, true)
             }
             (true, form) => {
-                head.push(format!("let mut {rust} = {rust};"));
+                head.push(code!("let mut {rust} = {rust};"));
                 (form, true)
             }
         };
@@ -106,45 +105,45 @@ impl<'t> Porter<'t> {
         rust
     }
 
-    pub(super) fn repeat(&mut self, node: Node<'t>) -> String {
+    pub(super) fn repeat(&mut self, node: Node<'t>) -> Code {
         let (Some(condition), Some(body)) = (field(node, "condition"), field(node, "body")) else {
-            return format!("{};", self.note_left(node, "a loop of an unknown form"));
+            return self.note_left(node, "a loop of an unknown form").statement();
         };
         self.frame().loops += 1;
         let asked = self.asked(condition);
         let asked = self.truth(&asked, Bond::Loose);
         let block = self.block(body);
         self.frame().loops -= 1;
-        let head = if asked == "true" { "loop".to_owned() } else { format!("while {asked}") };
-        format!("{head} {{\n{}\n}}", indent(&block))
+        let head = if asked.as_truth() == Some(true) { "loop".into() } else { code!("while {asked}") };
+        code!("{head} {{\n{}\n}}", indent(&block))
     }
 
     /// `do { ... } while (...)`
-    pub(super) fn repeat_after(&mut self, node: Node<'t>) -> String {
+    pub(super) fn repeat_after(&mut self, node: Node<'t>) -> Code {
         let (Some(condition), Some(body)) = (field(node, "condition"), field(node, "body")) else {
-            return format!("{};", self.note_left(node, "a loop of an unknown form"));
+            return self.note_left(node, "a loop of an unknown form").statement();
         };
         if has_continue(body) {
-            return format!("{};", self.note_left(node, "continue in a do loop: write it with while (true)"));
+            return self.note_left(node, "continue in a do loop: write it with while (true)").statement();
         }
         self.frame().loops += 1;
         let block = self.block(body);
         let asked = self.asked(condition);
         let asked = self.truth(&asked, Bond::Unary);
         self.frame().loops -= 1;
-        format!("loop {{\n{}\n    if !{asked} {{\n        break;\n    }}\n}}", indent(&block))
+        code!("loop {{\n{}\n    if !{asked} {{\n        break;\n    }}\n}}", indent(&block))
     }
 
     /// `for ($i = 0; $i < $n; $i++)`
-    pub(super) fn counted(&mut self, node: Node<'t>) -> String {
+    pub(super) fn counted(&mut self, node: Node<'t>) -> Code {
         let why = "a for whose parts are no plain count: write it with while";
         let parts = (field(node, "initialize"), field(node, "condition"), field(node, "update"), field(node, "body"));
         let (Some(first), Some(condition), Some(update), Some(body)) = parts else {
-            return format!("{};", self.note_left(node, why));
+            return self.note_left(node, why).statement();
         };
         let counter = field(first, "left").and_then(|left| super::syntax::variable(left, self.php));
         let Some(name) = counter.filter(|_| first.kind() == "assignment_expression") else {
-            return format!("{};", self.note_left(node, why));
+            return self.note_left(node, why).statement();
         };
         let asked = field(condition, "left").and_then(|left| super::syntax::variable(left, self.php));
         let stepped = children(update).first().and_then(|left| super::syntax::variable(*left, self.php));
@@ -195,16 +194,16 @@ impl<'t> Porter<'t> {
         self.frame().loops -= 1;
         self.frame().vars.remove(name);
         let dots = if operator == "<" { ".." } else { "..=" };
-        let literal = |e: &Expr| e.code.bytes().all(|byte| byte.is_ascii_digit());
-        let from = if literal(&from) && literal(&to) { format!("{}_i64", from.code) } else { from.within(Bond::Unary) };
-        format!("for {rust} in {from}{dots}{} {{\n{}\n}}", to.within(Bond::Unary), indent(&code))
+        let literal = |e: &Expr| e.code.as_number().is_some();
+        let from = if literal(&from) && literal(&to) { code!("{}_i64", from.code) } else { from.within(Bond::Unary) };
+        code!("for {rust} in {from}{dots}{} {{\n{}\n}}", to.within(Bond::Unary), indent(&code))
     }
 
     /// Any other `for`, as a `while`.
-    fn counted_freely(&mut self, node: Node<'t>, parts: (Node<'t>, Node<'t>, Node<'t>, Node<'t>)) -> String {
+    fn counted_freely(&mut self, node: Node<'t>, parts: (Node<'t>, Node<'t>, Node<'t>, Node<'t>)) -> Code {
         let (first, condition, update, body) = parts;
         if has_continue(body) {
-            return format!("{};", self.note_left(node, "continue in such a for loop: write it with while"));
+            return self.note_left(node, "continue in such a for loop: write it with while").statement();
         }
         let begin = self.assignment(first);
         self.frame().loops += 1;
@@ -215,10 +214,10 @@ impl<'t> Porter<'t> {
             "update_expression" => self.update(update),
             "augmented_assignment_expression" => self.augmented(update),
             "assignment_expression" => self.assignment(update),
-            _ => format!("{};", self.note_left(update, "a for whose parts are no plain count: write it with while")),
+            _ => self.note_left(update, "a for whose parts are no plain count: write it with while").statement(),
         };
         self.frame().loops -= 1;
-        format!("{begin}\nwhile {asked} {{\n{}\n}}", indent(&format!("{block}\n{step}")))
+        code!("{begin}\nwhile {asked} {{\n{}\n}}", indent(&Code::lines(vec![block, step])))
     }
 }
 

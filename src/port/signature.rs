@@ -6,6 +6,7 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Code, code};
 use super::frame::Frame;
 use super::scope::uses;
 use super::syntax::{all, children, field};
@@ -85,14 +86,14 @@ impl<'t> Porter<'t> {
     }
 
     /// The parameters of a function: their types and their Rust code.
-    pub(super) fn signature(&mut self, node: Node<'t>, returns: Type) -> Option<(Signature, Vec<String>)> {
+    pub(super) fn signature(&mut self, node: Node<'t>, returns: Type) -> Option<(Signature, Vec<Code>)> {
         let body = field(node, "body").unwrap_or(node);
         let inside = uses(body, self.php, &[]);
         let (mut parameters, mut defaults, mut written) = (Vec::new(), Vec::new(), Vec::new());
         let mut nullable = Vec::new();
         let frame = Frame { uses: Rc::new(HashMap::new()), ..Frame::default() };
         if self.handler_of(node).is_some() {
-            written.extend(super::handler::PARAMETERS.map(str::to_owned));
+            written.extend(super::handler::parameters());
         }
         for parameter in self.parameters_of(node) {
             if !matches!(parameter.kind(), "simple_parameter" | "property_promotion_parameter")
@@ -136,14 +137,14 @@ impl<'t> Porter<'t> {
                 Some(default) => {
                     let code = self.dry_run(|porter| {
                         let e = porter.expression(default);
-                        porter.argument(&e, &ty).filter(|code| !code.contains("todo!") && !code.contains('?'))
+                        porter.argument(&e, &ty).filter(|code| !code.is_incomplete() && !code.fails())
                     });
                     Some(code?)
                 }
                 None => None,
             };
             let rust = self.fresh(&frame, name);
-            written.push(format!("{rust}: {}", ty.parameter()));
+            written.push(code!("{rust}: {}", ty.parameter()));
             parameters.push(ty);
             defaults.push(default);
         }

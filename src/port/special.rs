@@ -6,7 +6,9 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Code, code};
 use super::facts::Kind as stub;
+use super::imports::{PHP, VALUE, WAIT_ALL};
 use super::value::{Bond, Expr, Type};
 use super::yours::Use;
 
@@ -16,15 +18,15 @@ impl<'t> Porter<'t> {
         let path = self.expression(*path);
         if path.literal.as_deref() == Some("php://input") {
             let php = "php://input".to_owned();
-            let used = Use { kind: stub::Function, owner: None, object: String::new(), name: "request_body", php };
+            let used = Use { kind: stub::Function, owner: None, object: Code::default(), name: "request_body", php };
             return Some(self.stub_returning(node, &used, Vec::new(), Some(Type::Text)));
         }
         let path = match path.literal.as_deref().and_then(|path| path.strip_prefix("file://")) {
-            Some(path) => super::text::quoted(path),
+            Some(path) => Code::quoted(path),
             None => self.str(&path),
         };
         let end = self.try_any();
-        Some(Expr::new(format!("std::fs::read_to_string({path}){end}"), Type::Text))
+        Some(Expr::new(code!("std::fs::read_to_string({path}){end}"), Type::Text))
     }
 
     /// For invalid JSON, PHP's function returns null. In the body of a response it is an error
@@ -40,24 +42,24 @@ impl<'t> Porter<'t> {
         }
         let throws = given.len() > 3;
         let text = self.expression(*given.first()?);
-        let array = |code: String| if assoc { format!("php::array({code})") } else { code };
+        let array = |code: Code| if assoc { code!("{PHP}::array({code})") } else { code };
         let code = match &text.ty {
-            Type::MaybeBody => array(format!(
-                "{}.and_then(|response| response.json::<Value>().ok()).unwrap_or_default()",
+            Type::MaybeBody => array(code!(
+                "{}.and_then(|response| response.json::<{VALUE}>().ok()).unwrap_or_default()",
                 text.tight()
             )),
-            Type::Body if self.is_step() => array(format!("{}.json::<Value>().unwrap_or_default()", text.tight())),
-            Type::Body => array(format!("{}.json::<Value>(){}", text.tight(), self.try_crate())),
+            Type::Body if self.is_step() => array(code!("{}.json::<{VALUE}>().unwrap_or_default()", text.tight())),
+            Type::Body => array(code!("{}.json::<{VALUE}>(){}", text.tight(), self.try_crate())),
             ty if ty.is_object() => return None,
             _ => {
                 let text = self.str(&text);
                 if throws {
                     let end = self.try_any();
-                    array(format!("serde_json::from_str::<Value>({text}){end}"))
+                    array(code!("serde_json::from_str::<{VALUE}>({text}){end}"))
                 } else if assoc {
-                    format!("php::json_decode({text})")
+                    code!("{PHP}::json_decode({text})")
                 } else {
-                    format!("php::json_decode_object({text})")
+                    code!("{PHP}::json_decode_object({text})")
                 }
             }
         };
@@ -70,7 +72,7 @@ impl<'t> Porter<'t> {
             let name = super::syntax::variable(*one, self.php);
             if let Some(name) = name.filter(|name| !super::natives::is_of_server(name)) {
                 if self.unset_variable(name) == Some(false) {
-                    return Some(Expr::new("false", Type::Bool));
+                    return Some(Expr::new(Code::truth(false), Type::Bool));
                 }
                 let source = self.place_source(name);
                 self.found.tested.insert(Rc::clone(&source));
@@ -81,10 +83,10 @@ impl<'t> Porter<'t> {
                 }
                 match self.frame().vars.get(name).cloned() {
                     Some(var) if matches!(var.ty, Type::Option(_) | Type::MaybeResponse) => {
-                        asked.push(format!("{}.is_some()", var.rust));
+                        asked.push(Code::is_some(var.rust));
                     }
-                    Some(var) if var.ty == Type::Value => asked.push(format!("!{}.is_null()", var.rust)),
-                    _ => asked.push("true".to_owned()),
+                    Some(var) if var.ty == Type::Value => asked.push(Code::not(code!("{}.is_null()", var.rust))),
+                    _ => asked.push(Code::truth(true)),
                 }
                 continue;
             }
@@ -95,22 +97,26 @@ impl<'t> Porter<'t> {
                 return Some(self.left_as(node, why, Type::Bool));
             }
             match e.ty {
-                Type::Option(_) => asked.push(format!("{}.is_some()", e.tight())),
+                Type::Option(_) => asked.push(Code::is_some(e.tight())),
                 Type::Value if e.form == super::value::Form::Owned && one.kind() != "subscript_expression" => {
-                    asked.push(format!("!{}.is_null()", e.tight()));
+                    asked.push(Code::not(code!("{}.is_null()", e.tight())));
                 }
-                Type::Value => asked.push(format!("!{}.is_null()", e.tight())),
+                Type::Value => asked.push(Code::not(code!("{}.is_null()", e.tight()))),
                 _ => return Some(self.left_as(node, "what isset asks for is no element of an array", Type::Bool)),
             }
         }
         let bond = if asked.len() > 1 { Bond::And } else { Bond::Unary };
-        Some(Expr::new(asked.join(" && "), Type::Bool).bond(bond))
+        let code = match asked.as_slice() {
+            [one] => one.clone(),
+            all => Code::joined(all, " && "),
+        };
+        Some(Expr::new(code, Type::Bool).bond(bond))
     }
 
     pub(super) fn empty(&mut self, given: &[Node<'t>]) -> Option<Expr> {
         let [one] = given else { return None };
         if super::syntax::variable(*one, self.php).is_some_and(|name| self.unset_variable(name) == Some(false)) {
-            return Some(Expr::new("true", Type::Bool));
+            return Some(Expr::new(Code::truth(true), Type::Bool));
         }
         let e = self.asked(*one);
         if e.ty == Type::Unit {
@@ -118,7 +124,7 @@ impl<'t> Porter<'t> {
         }
         self.tested(&e);
         if e.ty.is_object() && !matches!(e.ty, Type::MaybeResponse | Type::Option(_)) {
-            return Some(Expr::new("false", Type::Bool));
+            return Some(Expr::new(Code::truth(false), Type::Bool));
         }
         Some(self.not_true(&e))
     }
@@ -127,10 +133,11 @@ impl<'t> Porter<'t> {
     pub(super) fn sprintf(&mut self, node: Node<'t>, name: &str, given: &[Node<'t>]) -> Option<Expr> {
         let (format, rest) = given.split_first()?;
         let format = self.expression(*format).literal?;
+        let line = format.strip_suffix('\n').filter(|_| name == "printf");
         let mut rest = rest.iter();
         let mut parts: Vec<Expr> = Vec::new();
         let (mut out, mut arguments) = (String::new(), Vec::new());
-        let mut pieces = format.split('%');
+        let mut pieces = line.unwrap_or(&format).split('%');
         out.push_str(&super::text::braced(pieces.next().unwrap_or_default()));
         let mut escaped = false;
         for piece in pieces {
@@ -167,7 +174,7 @@ impl<'t> Porter<'t> {
                     (self.float(&e), spec)
                 }
                 // A literal in Rust may have 32 bits, which show in a negative number.
-                ("x" | "X", "") => (format!("i64::from({})", self.int(&e)), kind.to_owned()),
+                ("x" | "X", "") => (code!("i64::from({})", self.int(&e)), kind.to_owned()),
                 _ => {
                     return Some(self.left_as(
                         node,
@@ -177,7 +184,7 @@ impl<'t> Porter<'t> {
                 }
             };
             let width = match (kind, width.as_str()) {
-                ("f" | "F", "") => ".6".to_owned(),
+                ("f" | "F", "") => ".6".into(),
                 _ => width,
             };
             out.push_str(&if width.is_empty() { "{}".to_owned() } else { format!("{{:{width}}}") });
@@ -188,14 +195,14 @@ impl<'t> Porter<'t> {
         if rest.next().is_some() {
             return None;
         }
-        let arguments: String = arguments.iter().map(|argument| format!(", {argument}")).collect();
+        let mut all = vec![code!("\"{out}\"")];
+        all.extend(arguments);
+        let arguments = Code::joined(&all, ", ");
         Some(if name == "printf" {
-            match out.strip_suffix("\\n") {
-                Some(line) => Expr::new(format!("println!(\"{line}\"{arguments})"), Type::Unit),
-                None => Expr::new(format!("print!(\"{out}\"{arguments})"), Type::Unit),
-            }
+            let print = if line.is_some() { "println" } else { "print" };
+            Expr::new(code!("{print}!({arguments})"), Type::Unit)
         } else {
-            Expr::new(format!("format!(\"{out}\"{arguments})"), Type::Text)
+            Expr::new(code!("format!({arguments})"), Type::Text)
         })
     }
 
@@ -213,6 +220,6 @@ impl<'t> Porter<'t> {
         let Type::Promises(of) = e.ty.clone() else { return Some(self.left(node, why)) };
         let promises = self.take(&e, *list, node.end_byte());
         let end = self.try_any();
-        Some(Expr::new(format!("php_wait_all({promises}){end}"), Type::Answers(of)))
+        Some(Expr::new(code!("{WAIT_ALL}({promises}){end}"), Type::Answers(of)))
     }
 }

@@ -4,6 +4,7 @@ use tree_sitter::Node;
 
 use super::Porter;
 use super::array::rust_comment;
+use super::code::{Code, Shape, code, indent};
 use super::facts::Kind as Stub;
 use super::syntax::{all, bare, children, field, line, named, sequence};
 use super::value::{Bond, Expr, Form, Type};
@@ -12,10 +13,11 @@ use super::yours::Use;
 impl<'t> Porter<'t> {
     /// The statements of a block, each with the comments above it. With `tail`, the last one is the
     /// value of the block.
-    pub(super) fn statements(&mut self, block: Node<'t>, nodes: &[Node<'t>], tail: Option<bool>) -> String {
+    pub(super) fn statements(&mut self, block: Node<'t>, nodes: &[Node<'t>], tail: Option<bool>) -> Code {
         self.frame().blocks.push(block.id());
         let depth = self.frame().blocks.len();
-        let mut out = String::new();
+        // An empty line is an empty piece.
+        let mut out: Vec<Code> = Vec::new();
         let mut last: Option<Node<'t>> = None;
         let end = nodes.iter().rposition(|node| node.kind() != "comment" && self.is_written(*node));
         for (number, node) in nodes.iter().enumerate() {
@@ -25,12 +27,12 @@ impl<'t> Porter<'t> {
                 }
                 let comment = rust_comment(self.text(*node));
                 let behind = last.is_some_and(|last| last.end_position().row + 1 == line(*node));
-                if behind && !comment.contains('\n') && out.ends_with('\n') && !out.ends_with("{\n") {
-                    out.pop();
-                    out.push_str(&format!(" {comment}\n"));
-                } else {
-                    self.gap(&mut out, last, *node);
-                    out.push_str(&format!("{comment}\n"));
+                match out.last_mut().filter(|_| behind && !comment.contains('\n')) {
+                    Some(before) => before.push(&code!(" {comment}")),
+                    None => {
+                        self.gap(&mut out, last, *node);
+                        out.push(code!("{comment}"));
+                    }
                 }
                 last = Some(*node);
                 continue;
@@ -51,11 +53,10 @@ impl<'t> Porter<'t> {
                 continue;
             }
             self.gap(&mut out, last, *node);
-            for line in own.into_iter().map(|note| note.text).chain(unsaid).chain(declared) {
-                out.push_str(&format!("{line}\n"));
-            }
+            out.extend(own.into_iter().map(|note| note.text).chain(unsaid).map(|line| code!("{line}")));
+            out.extend(declared.into_iter().map(Code::running));
             if !code.is_empty() {
-                out.push_str(&format!("{code}\n"));
+                out.push(code.running());
             }
             last = Some(*node);
         }
@@ -63,8 +64,10 @@ impl<'t> Porter<'t> {
         // The variables of this block end with it.
         let open = self.frame().blocks.len();
         self.frame().vars.leave(open.max(1));
-        out.truncate(out.trim_end().len());
-        out
+        match out.len() {
+            1 => out.remove(0),
+            _ => Code::joined(&out, "\n"),
+        }
     }
 
     /// Whether a statement produces code: the last one that does is the value of a function.
@@ -85,9 +88,9 @@ impl<'t> Porter<'t> {
     }
 
     /// An empty line where PHP has one.
-    fn gap(&self, out: &mut String, last: Option<Node<'t>>, node: Node<'t>) {
+    fn gap(&self, out: &mut Vec<Code>, last: Option<Node<'t>>, node: Node<'t>) {
         if last.is_some_and(|last| line(node) > last.end_position().row + 2) && !out.is_empty() {
-            out.push('\n');
+            out.push(Code::default());
         }
     }
 
@@ -112,19 +115,19 @@ impl<'t> Porter<'t> {
     }
 
     /// The statements in the braces of a block, or a single statement without braces.
-    pub(super) fn block(&mut self, node: Node<'t>) -> String {
+    pub(super) fn block(&mut self, node: Node<'t>) -> Code {
         match node.kind() {
             "compound_statement" | "colon_block" => self.statements(node, &named(node), None),
             _ => self.statements(node, &[node], None),
         }
     }
 
-    fn statement(&mut self, node: Node<'t>, tail: Option<bool>) -> String {
+    fn statement(&mut self, node: Node<'t>, tail: Option<bool>) -> Code {
         self.statement = Some(node);
         match node.kind() {
             "expression_statement" => match children(node).first() {
                 Some(inner) => self.expression_statement(*inner),
-                None => String::new(),
+                None => Code::default(),
             },
             "echo_statement" => {
                 let detached = self.calls_changing(node);
@@ -141,37 +144,37 @@ impl<'t> Porter<'t> {
             "for_statement" => self.counted(node),
             "switch_statement" => self.switch(node),
             "try_statement" => self.attempt(node),
-            "break_statement" | "continue_statement" => self.leave_loop(node),
-            "compound_statement" => format!("{{\n{}\n}}", super::text::indent(&self.block(node))),
-            "exit_statement" => format!("{};", self.exit(node, children(node).first().copied())),
+            "break_statement" | "continue_statement" => self.leave_loop(node, tail.is_some()),
+            "compound_statement" => code!("{{\n{}\n}}", indent(&self.block(node))),
+            "exit_statement" => self.exit(node, children(node).first().copied()).statement(),
             "unset_statement" => self.unset(node),
-            "const_declaration" | "function_definition" | "class_declaration" | "trait_declaration" => String::new(),
+            "const_declaration" | "function_definition" | "class_declaration" | "trait_declaration" => Code::default(),
             // An interface has no code: its classes have their methods.
-            "interface_declaration" => String::new(),
+            "interface_declaration" => Code::default(),
             // The generated program has its own equivalents.
             "php_tag"
             | "php_end_tag"
             | "empty_statement"
             | "namespace_use_declaration"
             | "namespace_definition"
-            | "declare_statement" => String::new(),
+            | "declare_statement" => Code::default(),
             "text_interpolation" | "text" => self.page(node),
             "global_declaration" | "function_static_declaration" => {
-                format!("{};", self.note_left(node, "give what is needed as a parameter"))
+                self.note_left(node, "give what is needed as a parameter").statement()
             }
             kind => {
                 let why = format!("{} has no counterpart here", kind.replace('_', " "));
-                format!("{};", self.note_left(node, &why))
+                self.note_left(node, &why).statement()
             }
         }
     }
 
     /// The text around the code, which PHP prints. Of a page, only blanks are carried over.
-    fn page(&mut self, node: Node<'t>) -> String {
+    fn page(&mut self, node: Node<'t>) -> Code {
         match self.page_text(node) {
-            "" => String::new(),
-            blank if blank.trim().is_empty() => format!("print!({});", super::text::quoted(blank)),
-            _ => format!("{};", self.note_left(node, "a page around the code has no counterpart here")),
+            "" => Code::default(),
+            blank if blank.trim().is_empty() => code!("print!({})", Code::quoted(blank)).statement(),
+            _ => self.note_left(node, "a page around the code has no counterpart here").statement(),
         }
     }
 
@@ -186,7 +189,7 @@ impl<'t> Porter<'t> {
         text.strip_suffix("<?php").unwrap_or(text)
     }
 
-    fn expression_statement(&mut self, node: Node<'t>) -> String {
+    fn expression_statement(&mut self, node: Node<'t>) -> Code {
         let node = bare(node);
         match node.kind() {
             "assignment_expression" => self.assignment(node),
@@ -201,7 +204,7 @@ impl<'t> Porter<'t> {
             _ => {
                 let e = self.given_value(node);
                 // The value of a statement is not used, so it needs no type.
-                if self.was_left(node) { format!("{};", self.todo(node)) } else { self.ended(node, e) }
+                if self.was_left(node) { self.todo(node).statement() } else { self.ended(node, e) }
             }
         }
     }
@@ -212,36 +215,38 @@ impl<'t> Porter<'t> {
         matches!(operator.as_deref(), Some("&&" | "and" | "||" | "or"))
     }
 
-    fn shortcut(&mut self, node: Node<'t>) -> String {
+    fn shortcut(&mut self, node: Node<'t>) -> Code {
         let (Some(left), Some(right), Some(operator)) =
             (field(node, "left"), field(node, "right"), field(node, "operator"))
         else {
-            return format!("{};", self.note_left(node, "an operator without operands"));
+            return self.note_left(node, "an operator without operands").statement();
         };
         let asked = self.asked(left);
         let and = matches!(self.text(operator).to_ascii_lowercase().as_str(), "&&" | "and");
         let asked = if and {
             self.truth(&asked, super::value::Bond::Loose)
         } else {
-            format!("!{}", self.truth(&asked, super::value::Bond::Unary))
+            Code::not(self.truth(&asked, super::value::Bond::Unary))
         };
         self.frame().blocks.push(right.id());
         let done = self.expression_statement(right);
         self.frame().blocks.pop();
-        format!("if {asked} {{\n{}\n}}", super::text::indent(&done))
+        code!("if {asked} {{\n{}\n}}", indent(&done))
     }
 
     /// An expression whose value is unused, as a statement.
-    fn ended(&mut self, node: Node<'t>, e: Expr) -> String {
+    fn ended(&mut self, node: Node<'t>, e: Expr) -> Code {
         match &e.ty {
             Type::Promise(_) => {
                 let todo = self.note_left(node, "a promise does nothing here until it is waited for: add ->wait()");
-                format!("{todo};")
+                code!("{todo}").statement()
             }
-            _ if e.code.is_empty() => String::new(),
-            Type::Unit | Type::Response => format!("{};", e.code),
-            _ if e.form == Form::Owned && e.bond == Bond::Tight && e.code.ends_with('?') => format!("{};", e.code),
-            _ => format!("let _ = {};", e.code),
+            _ if e.code.is_empty() => Code::default(),
+            Type::Unit | Type::Response => e.code.statement(),
+            _ if e.form == Form::Owned && e.bond == Bond::Tight && matches!(e.code.shape(), Shape::Tried) => {
+                e.code.statement()
+            }
+            _ => code!("let _ = {};", e.code),
         }
     }
 
@@ -251,13 +256,13 @@ impl<'t> Porter<'t> {
     }
 
     /// PHP prints each argument before it evaluates the next, which may print something or fail.
-    fn echo(&mut self, node: Node<'t>) -> String {
+    fn echo(&mut self, node: Node<'t>) -> Code {
         let (mut groups, mut parts): (Vec<Vec<Expr>>, Vec<Expr>) = (Vec::new(), Vec::new());
         for child in children(node) {
             for one in sequence(child) {
                 let mut next = Vec::new();
                 self.concatenated(one, &mut next);
-                let acts = next.iter().any(|part| part.literal.is_none() && part.code.contains('?'));
+                let acts = next.iter().any(|part| part.literal.is_none() && part.code.fails());
                 if acts && !parts.is_empty() {
                     groups.push(std::mem::take(&mut parts));
                 }
@@ -265,22 +270,27 @@ impl<'t> Porter<'t> {
             }
         }
         groups.push(parts);
-        let printed: Vec<String> = groups.into_iter().map(|parts| self.printed(node, parts)).collect();
-        printed.join("\n")
+        let printed: Vec<Code> = groups.into_iter().map(|parts| self.printed(node, parts)).collect();
+        Code::lines(printed)
     }
 
-    pub(super) fn printed(&mut self, node: Node<'t>, parts: Vec<Expr>) -> String {
+    pub(super) fn printed(&mut self, node: Node<'t>, parts: Vec<Expr>) -> Code {
         if self.is_printing() {
             let text = self.joined(parts);
-            return format!("output.echo({});", self.str(&text));
+            return code!("output.echo({})", self.str(&text)).statement();
         }
         if self.answers_request() {
             // What PHP sends to the browser is no output of the program.
             let text = self.joined(parts);
-            let used =
-                Use { kind: Stub::Function, owner: None, object: String::new(), name: "echo", php: "echo".to_owned() };
+            let used = Use {
+                kind: Stub::Function,
+                owner: None,
+                object: Code::default(),
+                name: "echo",
+                php: "echo".to_owned(),
+            };
             let sent = self.stub_returning(node, &used, vec![text], Some(Type::Unit));
-            return format!("{};", sent.code);
+            return sent.code.statement();
         }
         let mut merged: Vec<Expr> = Vec::new();
         for part in parts {
@@ -293,11 +303,11 @@ impl<'t> Porter<'t> {
                 _ => merged.push(part),
             }
         }
-        if merged.iter().any(|part| part.code.contains("+= 1;") || part.code.contains("-= 1;")) {
+        if merged.iter().any(|part| part.code.counts()) {
             // A piece may have side effects that the next pieces print.
-            let each: Vec<String> =
-                merged.iter().map(|part| format!("{};", self.formatted("print", std::slice::from_ref(part)))).collect();
-            return each.join("\n");
+            let each: Vec<Code> =
+                merged.iter().map(|part| self.formatted("print", std::slice::from_ref(part)).statement()).collect();
+            return Code::lines(each);
         }
         let ends = merged
             .last()
@@ -311,12 +321,12 @@ impl<'t> Porter<'t> {
                     merged.push(Expr::literal(&rest));
                 }
                 if merged.is_empty() {
-                    "println!();".to_owned()
+                    Code::from("println!()").statement()
                 } else {
-                    format!("{};", self.formatted("println", &merged))
+                    self.formatted("println", &merged).statement()
                 }
             }
-            None => format!("{};", self.formatted("print", &merged)),
+            None => self.formatted("print", &merged).statement(),
         }
     }
 }

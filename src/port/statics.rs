@@ -5,11 +5,12 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use super::Porter;
+use super::code::{Code, code, indent};
 use super::facts::Kind;
+use super::imports::PHP;
 use super::members::{Class, Property};
 use super::own::property_key;
 use super::syntax::{field, variable};
-use super::text::indent;
 use super::value::{Expr, Form, Type};
 use super::yours::Use;
 
@@ -39,32 +40,32 @@ impl<'t> Porter<'t> {
             return self.foreign_static(node, None);
         };
         let ty = self.property_type(&class, &property);
-        let code = format!("{}::{}()", class.rust, self.static_name(&class, &property));
+        let code = code!("{}::{}()", class.rust, self.static_name(&class, &property));
         let origin = (ty == Type::Value && property.declared.is_none()).then(|| property_key(&class, &property.name));
         let source = Some(property_key(&class, &property.name).into());
         match ty {
             Type::Option(of) if !asks => {
                 let (end, name) = (self.try_any(), self.text(node));
-                Expr::new(format!("{code}.ok_or_else(|| php::error(\"{name} has no value\")){end}"), *of).source(source)
+                Expr::new(code!("{code}.ok_or_else(|| {PHP}::error(\"{name} has no value\")){end}"), *of).source(source)
             }
             ty => Expr::new(code, ty).origin(origin.map(Rc::from)).source(source),
         }
     }
 
     /// `Class::$name = value`
-    pub(super) fn static_assignment(&mut self, node: Node<'t>, left: Node<'t>, value: Expr) -> String {
+    pub(super) fn static_assignment(&mut self, node: Node<'t>, left: Node<'t>, value: Expr) -> Code {
         let Some((class, property)) = self.static_of(left) else {
-            return format!("{};", self.foreign_static(left, Some(value)).code);
+            return self.foreign_static(left, Some(value)).code.statement();
         };
         let ty = self.property_type(&class, &property);
         let value = self.for_declared(&class, &property, value);
         let code = match &ty {
-            Type::Option(of) if value.ty == **of => self.owned_as(&value, of).map(|code| format!("Some({code})")),
+            Type::Option(of) if value.ty == **of => self.owned_as(&value, of).map(|code| code!("Some({code})")),
             _ => self.owned_as(&value, &ty),
         };
         match code {
-            Some(code) => format!("{}::set_{}({code});", class.rust, self.static_name(&class, &property)),
-            None => format!("{};", self.note_left(node, "the property has another type")),
+            Some(code) => code!("{}::set_{}({code})", class.rust, self.static_name(&class, &property)).statement(),
+            None => self.note_left(node, "the property has another type").statement(),
         }
     }
 
@@ -90,7 +91,7 @@ impl<'t> Porter<'t> {
         let php = self.text(node).to_owned();
         let written = format!("set_{name}");
         let (kind, name) = if value.is_some() { (Kind::Static, written.as_str()) } else { (Kind::Constant, name) };
-        let used = Use { kind, owner: Some(owner), object: String::new(), name, php };
+        let used = Use { kind, owner: Some(owner), object: Code::default(), name, php };
         self.stub_of(node, &used, value.into_iter().collect())
     }
 
@@ -108,8 +109,8 @@ impl<'t> Porter<'t> {
     }
 
     /// The variables of a class, and the functions that read and write them.
-    pub(super) fn static_items(&mut self, class: &Rc<Class<'t>>) -> (String, Vec<String>) {
-        let (mut variables, mut functions) = (String::new(), Vec::new());
+    pub(super) fn static_items(&mut self, class: &Rc<Class<'t>>) -> (Code, Vec<Code>) {
+        let (mut variables, mut functions) = (Code::default(), Vec::new());
         let own: Vec<Property<'t>> =
             class.properties.iter().filter(|one| one.is_static && one.of == class.name).cloned().collect();
         for property in own {
@@ -120,7 +121,7 @@ impl<'t> Porter<'t> {
             self.state.frames.pop();
             let name = self.static_name(class, &property);
             let cell = format!("{}_{}", super::text::snake(&class.rust), name).to_uppercase();
-            if value.contains('?') || !self.is_constant(&ty) {
+            if value.fails() || !self.is_constant(&ty) {
                 self.note_left(property.node.unwrap_or(class.node), "a static property with a value of this kind");
             }
             let siblings = property.node.and_then(|node| node.parent()).map(super::syntax::named).unwrap_or_default();
@@ -128,30 +129,30 @@ impl<'t> Porter<'t> {
                 Some(node) => self.comments_above(node, &siblings, "//"),
                 None => String::new(),
             };
-            variables.push_str(&indent(&format!(
+            variables.push(&indent(&code!(
                 "{comments}static {cell}: std::cell::RefCell<{0}> = std::cell::RefCell::new({value});\n",
                 ty.name()
             )));
             let visible = self.visibility(property.is_public);
-            functions.push(format!(
+            functions.push(code!(
                 "/// PHP: `${}`, one for each thread; PHP has one for each request.\n{visible}fn {name}() -> {} {{\n    {cell}.with_borrow(Clone::clone)\n}}",
                 property.name,
                 ty.name()
             ));
-            functions.push(format!("{visible}fn set_{name}(value: {}) {{\n    {cell}.set(value);\n}}", ty.name()));
+            functions.push(code!("{visible}fn set_{name}(value: {}) {{\n    {cell}.set(value);\n}}", ty.name()));
         }
         if !variables.is_empty() {
-            variables = format!("thread_local! {{\n{variables}}}\n\n");
+            variables = code!("thread_local! {{\n{variables}}}\n\n");
         }
         (variables, functions)
     }
 
     /// `Class::$name++`, `Class::$name .= value`
-    pub(super) fn static_step(&mut self, node: Node<'t>, left: Node<'t>) -> String {
+    pub(super) fn static_step(&mut self, node: Node<'t>, left: Node<'t>) -> Code {
         let before = self.static_property(left, false);
         let Some(right) = field(node, "right") else {
             if before.ty.is_object() {
-                return format!("{};", self.note_left(node, "what is counted is no number"));
+                return self.note_left(node, "what is counted is no number").statement();
             }
             let function = if self.text(node).contains("++") { "increment" } else { "decrement" };
             let (operand, end) = (self.operand(&before), self.try_any());
@@ -159,24 +160,24 @@ impl<'t> Porter<'t> {
                 Type::Int => self.calculated(
                     node,
                     &before,
-                    &Expr::new("1", Type::Int).small(true),
+                    &Expr::number(1).small(true),
                     if function == "increment" { "+" } else { "-" },
                 ),
-                _ => Expr::new(format!("php::{function}({operand}){end}"), Type::Value),
+                _ => Expr::new(code!("{PHP}::{function}({operand}){end}"), Type::Value),
             };
             return self.static_assignment(node, left, after);
         };
         let operator = field(node, "operator").map(|operator| self.text(operator).trim_end_matches('=').to_owned());
         let (operator, value) = (operator.unwrap_or_default(), self.given_value(right));
         if before.ty.is_object() || value.ty.is_object() {
-            return format!("{};", self.note_left(node, "an object is no operand"));
+            return self.note_left(node, "an object is no operand").statement();
         }
         let after = match operator.as_str() {
             "." => self.joined(vec![before, value]),
             "+" | "-" | "*" | "/" => self.calculated(node, &before, &value, &operator),
             _ => {
                 let why = format!("the operator {operator}= has no counterpart here");
-                return format!("{};", self.note_left(node, &why));
+                return self.note_left(node, &why).statement();
             }
         };
         self.static_assignment(node, left, after)

@@ -146,9 +146,9 @@ impl<'t> Porter<'t> {
                 }
             }
             let part = self.expression(node);
-            let part = match (&part.ty, part.literal.is_some()) {
-                (Type::Int, _) if part.code.bytes().all(|byte| byte.is_ascii_digit()) => Expr::literal(&part.code),
-                _ => part,
+            let part = match part.code.as_number() {
+                Some(number) => Expr::literal(&number.to_string()),
+                None => part,
             };
             parts.push(part);
         }

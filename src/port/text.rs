@@ -184,6 +184,16 @@ pub(super) fn indent(code: &str) -> String {
     out
 }
 
+/// Whether a text contains a word, and not only as a part of a longer one.
+pub(super) fn contains_word(text: &str, word: &str) -> bool {
+    text.match_indices(word).any(|(at, _)| {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        let after = text.get(at + word.len()..).and_then(|after| after.chars().next());
+        let part = |c: Option<char>| c.is_some_and(|c| c == '_' || c.is_alphanumeric());
+        !part(before) && !part(after)
+    })
+}
+
 /// The first characters of a text, on one line.
 pub(super) fn short(text: &str, most: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");

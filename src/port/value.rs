@@ -1,5 +1,9 @@
 //! A converted expression: its Rust code, its type, and how tightly it binds.
 
+use super::code::{Code, code};
+use super::imports::{
+    BOX_ERROR, CHAIN, CLIENT, ERROR, MEDIA, OPTIONS, PHP, PRIVATE_KEY, PROMISE, PUBLIC_KEY, RESPONSE, VALUE,
+};
 use std::rc::Rc;
 
 /// The type of a value, as far as it is known.
@@ -66,7 +70,7 @@ pub(super) enum Type {
 pub(super) struct Signature {
     pub(super) parameters: Vec<Type>,
     /// The Rust code of the default values.
-    pub(super) defaults: Vec<Option<String>>,
+    pub(super) defaults: Vec<Option<Code>>,
     /// The declared type of each parameter that may also be null.
     pub(super) nullable: Vec<Option<Type>>,
     pub(super) returns: Type,
@@ -76,48 +80,57 @@ pub(super) struct Signature {
 
 impl Type {
     /// The Rust name of this type, owned.
-    pub(super) fn name(&self) -> String {
+    pub(super) fn name(&self) -> Code {
         match self {
-            Type::Value | Type::Null | Type::MediaHeaders | Type::Closure(_) => "Value".to_owned(),
-            Type::Text | Type::Body | Type::MaybeBody => "String".to_owned(),
-            Type::Int => "i64".to_owned(),
-            Type::Float => "f64".to_owned(),
-            Type::Bool => "bool".to_owned(),
-            Type::Status => "u16".to_owned(),
-            Type::Bytes => "Vec<u8>".to_owned(),
-            Type::Unit => "()".to_owned(),
-            Type::Client => "Client".to_owned(),
-            Type::Chain => "Chain".to_owned(),
-            Type::Response | Type::MaybeResponse => "Response".to_owned(),
-            Type::Promise(of) => format!("Promise<{}>", of.name()),
-            Type::Promises(of) => format!("Vec<(&str, Promise<{}>)>", of.name()),
-            Type::Answers(of) => format!("Vec<(String, {})>", of.name()),
-            Type::Option(of) => format!("Option<{}>", of.name()),
-            Type::Outcome(of) => format!("Result<{}, BoxError>", of.name()),
-            Type::PrivateKey => "PrivateKey".to_owned(),
-            Type::PublicKey => "PublicKey".to_owned(),
-            Type::Media | Type::MediaStream => "Media".to_owned(),
-            Type::Options => "Options".to_owned(),
-            Type::Error => "Error".to_owned(),
-            Type::BoxError => "BoxError".to_owned(),
-            Type::Any => "dyn std::any::Any".to_owned(),
-            Type::Output => "php::Output".to_owned(),
-            Type::Object(name) => name.to_string(),
-            Type::Foreign(name) => format!("yours::{name}"),
+            Type::Value | Type::Null | Type::MediaHeaders | Type::Closure(_) => code!("{VALUE}"),
+            Type::Text | Type::Body | Type::MaybeBody => "String".into(),
+            Type::Int => "i64".into(),
+            Type::Float => "f64".into(),
+            Type::Bool => "bool".into(),
+            Type::Status => "u16".into(),
+            Type::Bytes => "Vec<u8>".into(),
+            Type::Unit => "()".into(),
+            Type::Client => code!("{CLIENT}"),
+            Type::Chain => code!("{CHAIN}"),
+            Type::Response | Type::MaybeResponse => code!("{RESPONSE}"),
+            Type::Promise(of) => code!("{PROMISE}<{}>", of.name()),
+            Type::Promises(of) => code!("Vec<(&str, {PROMISE}<{}>)>", of.name()),
+            Type::Answers(of) => code!("Vec<(String, {})>", of.name()),
+            Type::Option(of) => code!("Option<{}>", of.name()),
+            Type::Outcome(of) => code!("Result<{}, {BOX_ERROR}>", of.name()),
+            Type::PrivateKey => code!("{PRIVATE_KEY}"),
+            Type::PublicKey => code!("{PUBLIC_KEY}"),
+            Type::Media | Type::MediaStream => code!("{MEDIA}"),
+            Type::Options => code!("{OPTIONS}"),
+            Type::Error => code!("{ERROR}"),
+            Type::BoxError => code!("{BOX_ERROR}"),
+            Type::Any => "dyn std::any::Any".into(),
+            Type::Output => code!("{PHP}::Output"),
+            Type::Object(name) => code!("{name}"),
+            Type::Foreign(name) => code!("yours::{name}"),
         }
     }
 
     /// The Rust name of the type of a parameter that takes it.
-    pub(super) fn parameter(&self) -> String {
+    pub(super) fn parameter(&self) -> Code {
         match self {
-            Type::Text => "&str".to_owned(),
-            Type::Int | Type::Float | Type::Bool | Type::Status | Type::Media | Type::Options => self.name(),
+            Type::Text => "&str".into(),
+            _ if self.is_passed_owned() => self.name(),
             Type::Closure(signature) => {
-                let parameters: Vec<String> = signature.parameters.iter().map(Type::parameter).collect();
-                format!("&dyn Fn({}) -> Result<{}, BoxError>", parameters.join(", "), signature.returns.name())
+                let parameters: Vec<Code> = signature.parameters.iter().map(Type::parameter).collect();
+                code!(
+                    "&dyn Fn({}) -> Result<{}, {BOX_ERROR}>",
+                    Code::joined(&parameters, ", "),
+                    signature.returns.name()
+                )
             }
-            other => format!("&{}", other.name()),
+            other => code!("&{}", other.name()),
         }
+    }
+
+    /// Whether a parameter takes the value itself, and not a reference.
+    pub(super) fn is_passed_owned(&self) -> bool {
+        matches!(self, Type::Int | Type::Float | Type::Bool | Type::Status | Type::Media | Type::Options)
     }
 
     pub(super) fn is_copy(&self) -> bool {
@@ -184,16 +197,18 @@ pub(super) enum Bond {
 
 #[derive(Clone, Debug)]
 pub(super) struct Expr {
-    pub(super) code: String,
+    pub(super) code: Code,
     pub(super) ty: Type,
     pub(super) form: Form,
     pub(super) bond: Bond,
     /// The value of a string literal.
     pub(super) literal: Option<String>,
     /// The code inside `json!`, if it differs.
-    pub(super) inside: Option<String>,
+    pub(super) inside: Option<Code>,
     /// A whole number below 2^31, so that one operation cannot leave 64 bits.
     pub(super) small: bool,
+    /// Whether it consists of literals, so that it can be the value of a `const`.
+    pub(super) is_constant: bool,
     /// What it comes from, if that is a piece whose type only its uses tell.
     pub(super) origin: Option<Rc<str>>,
     /// The place or stub that it comes from, which decides whether an object may be null.
@@ -201,7 +216,7 @@ pub(super) struct Expr {
 }
 
 impl Expr {
-    pub(super) fn new(code: impl Into<String>, ty: Type) -> Self {
+    pub(super) fn new(code: impl Into<Code>, ty: Type) -> Self {
         Expr {
             code: code.into(),
             ty,
@@ -210,12 +225,13 @@ impl Expr {
             literal: None,
             inside: None,
             small: false,
+            is_constant: false,
             origin: None,
             source: None,
         }
     }
 
-    pub(super) fn place(code: impl Into<String>, ty: Type) -> Self {
+    pub(super) fn place(code: impl Into<Code>, ty: Type) -> Self {
         Expr { form: Form::Place, ..Expr::new(code, ty) }
     }
 
@@ -240,39 +256,43 @@ impl Expr {
     }
 
     pub(super) fn literal(value: &str) -> Self {
-        let text = super::text::quoted(value);
-        Expr { form: Form::Ref, literal: Some(value.to_owned()), ..Expr::new(text, Type::Text) }
+        Expr { form: Form::Ref, literal: Some(value.to_owned()), ..Expr::new(Code::quoted(value), Type::Text) }
+    }
+
+    /// A whole number.
+    pub(super) fn number(number: i64) -> Self {
+        Expr { is_constant: true, ..Expr::new(Code::number(number), Type::Int) }
     }
 
     /// The code, in parentheses if it binds less tightly than `bond`.
-    pub(super) fn within(&self, bond: Bond) -> String {
-        if self.bond <= bond { self.code.clone() } else { format!("({})", self.code) }
+    pub(super) fn within(&self, bond: Bond) -> Code {
+        if self.bond <= bond { self.code.clone() } else { code!("({})", self.code) }
     }
 
     /// The code before a dot.
-    pub(super) fn tight(&self) -> String {
+    pub(super) fn tight(&self) -> Code {
         self.within(Bond::Tight)
     }
 
     /// A reference to it.
-    pub(super) fn reference(&self) -> String {
+    pub(super) fn reference(&self) -> Code {
         match self.form {
             Form::Ref => self.code.clone(),
-            Form::Owned | Form::Place => format!("&{}", self.within(Bond::Unary)),
+            Form::Owned | Form::Place => code!("&{}", self.within(Bond::Unary)),
         }
     }
 
     /// An owned value.
-    pub(super) fn owned(&self) -> String {
+    pub(super) fn owned(&self) -> Code {
         match (&self.ty, self.form) {
-            (Type::Text, Form::Ref) => format!("{}.to_owned()", self.tight()),
-            (Type::Body, _) => format!("{}.text().into_owned()", self.tight()),
+            (Type::Text, Form::Ref) => code!("{}.to_owned()", self.tight()),
+            (Type::Body, _) => code!("{}.text().into_owned()", self.tight()),
             (Type::MaybeBody, _) => {
-                format!("{}.map(|response| response.text().into_owned()).unwrap_or_default()", self.tight())
+                code!("{}.map(|response| response.text().into_owned()).unwrap_or_default()", self.tight())
             }
             (ty, _) if ty.is_copy() => self.code.clone(),
             (_, Form::Owned) => self.code.clone(),
-            (_, Form::Place | Form::Ref) => format!("{}.clone()", self.tight()),
+            (_, Form::Place | Form::Ref) => code!("{}.clone()", self.tight()),
         }
     }
 }

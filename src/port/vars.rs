@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
+use super::code::Code;
 use super::value::{Form, Type};
 
 /// A variable that Rust has declared.
 #[derive(Clone, Debug)]
 pub(super) struct Var {
-    pub(super) rust: String,
+    /// Its name in Rust, or that of the property.
+    pub(super) rust: Code,
     pub(super) ty: Type,
     pub(super) form: Form,
     /// The text of a literal, if that is its only assignment.
@@ -29,7 +31,7 @@ pub(super) struct Var {
 
 impl Var {
     /// A variable that is declared at the beginning of a function.
-    pub(super) fn place(rust: String, ty: Type) -> Self {
+    pub(super) fn place(rust: Code, ty: Type) -> Self {
         Var {
             rust,
             ty,
@@ -73,15 +75,15 @@ impl Vars {
         self.by_name.keys()
     }
 
-    /// The variable with this name in Rust, and its name in PHP.
-    pub(super) fn find(&self, rust: &str) -> Option<(&String, &Var)> {
-        self.rust_names.get(rust)?;
-        self.by_name.iter().find(|(_, var)| var.rust == rust)
+    /// The variable that a piece consists of, and its name in PHP.
+    pub(super) fn find(&self, piece: &Code) -> Option<(&String, &Var)> {
+        self.rust_names.get(piece.as_variable()?)?;
+        self.by_name.iter().find(|(_, var)| var.rust == *piece)
     }
 
     /// Whether a variable other than `except` has this name in Rust.
     pub(super) fn is_taken(&self, rust: &str, except: &str) -> bool {
-        let own = self.get(except).is_some_and(|var| var.rust == rust);
+        let own = self.get(except).is_some_and(|var| var.rust.as_variable() == Some(rust));
         self.rust_names.get(rust).copied().unwrap_or_default() > usize::from(own)
     }
 
@@ -137,11 +139,14 @@ impl Vars {
 
     fn put(&mut self, name: &str, var: Option<Var>) -> Option<Var> {
         let before = self.by_name.remove(name);
-        if let Some(count) = before.as_ref().and_then(|before| self.rust_names.get_mut(&before.rust)) {
+        let rust = before.as_ref().and_then(|before| before.rust.as_variable());
+        if let Some(count) = rust.and_then(|rust| self.rust_names.get_mut(rust)) {
             *count = count.saturating_sub(1);
         }
         if let Some(var) = var {
-            *self.rust_names.entry(var.rust.clone()).or_default() += 1;
+            if let Some(rust) = var.rust.as_variable() {
+                *self.rust_names.entry(rust.to_owned()).or_default() += 1;
+            }
             self.by_block.entry(var.block).or_default().push(name.to_owned());
             self.by_name.insert(name.to_owned(), var);
         }

@@ -6,8 +6,10 @@ use std::rc::Rc;
 
 use tree_sitter::Node;
 
+use super::code::{Code, code, indent};
 use super::facts::{Kind, Stub};
-use super::text::{indent, pascal, snake};
+use super::imports::BOX_ERROR;
+use super::text::{pascal, snake};
 use super::value::{Expr, Type};
 use super::{Left, Porter};
 
@@ -16,7 +18,7 @@ pub(super) struct Use<'a> {
     pub(super) kind: Kind,
     pub(super) owner: Option<Rc<str>>,
     /// The code of the object, for members of objects.
-    pub(super) object: String,
+    pub(super) object: Code,
     pub(super) name: &'a str,
     pub(super) php: String,
 }
@@ -144,11 +146,11 @@ impl<'t> Porter<'t> {
             }
         }
         let end = self.try_any();
-        let arguments = passed.join(", ");
+        let arguments = Code::joined(&passed, ", ");
         let code = match used.kind {
-            Kind::Function => format!("yours::{name}({arguments}){end}"),
-            Kind::New | Kind::Static | Kind::Constant => format!("yours::{owner}::{name}({arguments}){end}"),
-            Kind::Method | Kind::Get | Kind::Set => format!("{}.{name}({arguments}){end}", used.object),
+            Kind::Function => code!("yours::{name}({arguments}){end}"),
+            Kind::New | Kind::Static | Kind::Constant => code!("yours::{owner}::{name}({arguments}){end}"),
+            Kind::Method | Kind::Get | Kind::Set => code!("{}.{name}({arguments}){end}", used.object),
         };
         let value = returns == Type::Value && open;
         Expr::new(code, returns).origin(value.then(|| key.into())).source(source)
@@ -170,7 +172,7 @@ impl<'t> Porter<'t> {
 
     /// The items of the module `yours`, which are also added to the list. `None` if the files need
     /// no stubs.
-    pub(super) fn yours_items(&mut self) -> Option<String> {
+    pub(super) fn yours_items(&mut self) -> Option<Code> {
         let stubs = self.found.stubs.clone();
         let types = self.foreign_lines.borrow().clone();
         if stubs.is_empty() && types.is_empty() {
@@ -190,23 +192,23 @@ impl<'t> Porter<'t> {
         }
         for (owner, (php, at)) in owners {
             let own = members.remove(&owner).unwrap_or_default();
-            let members: Vec<String> = own.into_iter().map(|(key, stub)| self.stub_item(key, stub)).collect();
+            let members: Vec<Code> = own.into_iter().map(|(key, stub)| self.stub_item(key, stub)).collect();
             let line = self.files.line(self.marks.line(at), at);
             let (file, why) = (self.files.number(at), "it is not in this file: complete it in mod yours".to_owned());
             self.state.left.push(Left { file, line, why, php: php.clone(), span: (at, at), is_stub: true });
             let members = if members.is_empty() {
-                String::new()
+                Code::default()
             } else {
-                format!("\n\nimpl {owner} {{\n{}\n}}", indent(&members.join("\n\n")))
+                code!("\n\nimpl {owner} {{\n{}\n}}", indent(&Code::joined(&members, "\n\n")))
             };
-            items.push(format!(
+            items.push(code!(
                 "/// {php}. Its clones are the same object, as in PHP.\n#[derive(Clone)]\npub struct {owner};{members}"
             ));
         }
-        Some(items.join("\n\n"))
+        Some(Code::joined(&items, "\n\n"))
     }
 
-    fn stub_item(&mut self, key: &str, stub: &Stub) -> String {
+    fn stub_item(&mut self, key: &str, stub: &Stub) -> Code {
         let shown = |(file, line): &(usize, usize)| match self.files.is_crate {
             true => format!("{}:{line}", self.files.name(*file)),
             false => line.to_string(),
@@ -220,17 +222,17 @@ impl<'t> Porter<'t> {
         let name = self.stub_names.get(key).cloned().unwrap_or_else(|| base_name(stub.kind, &stub.name));
         let letters = "abcdefghijklmnopqrstuvwxyz".chars();
         let object = matches!(stub.kind, Kind::Method | Kind::Get | Kind::Set);
-        let own = object.then(|| "&self".to_owned());
-        let parameters = letters.zip(&stub.parameters).map(|(letter, ty)| format!("{letter}: {}", ty.parameter()));
-        let parameters: Vec<String> = own.into_iter().chain(parameters).collect();
+        let own = object.then(|| "&self".into());
+        let parameters = letters.zip(&stub.parameters).map(|(letter, ty)| code!("{letter}: {}", ty.parameter()));
+        let parameters: Vec<Code> = own.into_iter().chain(parameters).collect();
         let word = if lines.len() == 1 { "line" } else { "lines" };
         // A `todo!` of the generated program, which the merchant replaces. This program does not
         // run it.
-        format!(
-            "/// PHP: {}, {word} {}.\npub fn {name}({}) -> Result<{}, BoxError> {{\n    todo!({})\n}}",
+        code!(
+            "/// PHP: {}, {word} {}.\npub fn {name}({}) -> Result<{}, {BOX_ERROR}> {{\n    todo!({})\n}}",
             stub.php,
             lines.join(", "),
-            parameters.join(", "),
+            Code::joined(&parameters, ", "),
             stub.returns.name(),
             super::text::quoted(&super::text::braced_text(&stub.php)),
         )
@@ -238,9 +240,9 @@ impl<'t> Porter<'t> {
 }
 
 /// The stubs as a module of the program.
-pub(super) fn as_module(items: &str) -> String {
+pub(super) fn as_module(items: &Code) -> Code {
     let (items, docs) = (indent(items), "/// Items that the PHP uses and other files define. Complete each item.");
-    format!(
+    code!(
         "{docs}\n#[allow(dead_code, unused_imports, unused_variables)]\nmod yours {{\n    use super::*;\n\n{items}\n}}"
     )
 }

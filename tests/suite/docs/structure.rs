@@ -231,6 +231,68 @@ fn no_source_file_is_longer_than_450_lines() {
     assert_none("at most 450 lines", long.map(|(path, text)| format!("{path}: {} lines", text.lines().count())));
 }
 
+/// The string literals of a file, without documentation.
+fn strings(stream: TokenStream, found: &mut Vec<(usize, String)>) {
+    for token in stream {
+        match token {
+            TokenTree::Group(group) => {
+                let first = group.stream().into_iter().next().map(|token| token.to_string());
+                if first.as_deref() != Some("doc") {
+                    strings(group.stream(), found);
+                }
+            }
+            TokenTree::Literal(literal) => found.push((literal.span().start().line, literal.to_string())),
+            _ => {}
+        }
+    }
+}
+
+/// A name that a program imports is displayed by its constant, as in `{PHP}::add`, so that the
+/// piece of code records the import. The text of a piece is read only where a file is complete.
+#[test]
+fn the_porter_records_imports_and_reads_no_generated_text() {
+    let names = [
+        "php::",
+        "json!",
+        "chain!",
+        "Value::",
+        "BoxError",
+        "ErrorKind::",
+        "Options::",
+        "Client::",
+        "ClientBuilder::",
+        "Secret::",
+        "hash::",
+        "aes_ecb::",
+        "formatter::",
+        "transformer::",
+        "php_fields",
+        "php_uniqid",
+        "php_base64",
+        "php_unbase64",
+        "php_wait_all",
+    ];
+    let messages = ["give Media::from_bytes", "wechatpay_chain::BoxError", "std::fs::OpenOptions::"];
+    let mut violations = Vec::new();
+    for (path, text) in sources("src/port") {
+        let own = ["code.rs", "imports.rs", "helpers.rs"].iter().any(|name| path.ends_with(name));
+        let mut found = Vec::new();
+        strings(text.parse().expect("Rust source"), &mut found);
+        let written = found.iter().filter(|(_, text)| {
+            let is_comment = text.starts_with("\"//");
+            !own && !is_comment
+                && names.iter().any(|name| text.contains(name))
+                && !messages.iter().any(|one| text.contains(one))
+        });
+        violations.extend(written.map(|(line, text)| format!("{path}:{line}: {text}")));
+        let reads = text.contains("into_text()");
+        if reads && !["code.rs", "function.rs", "modules.rs"].iter().any(|name| path.ends_with(name)) {
+            violations.push(format!("{path}: into_text()"));
+        }
+    }
+    assert_none("imports are displayed by their constants", violations);
+}
+
 /// Lines that begin within a string.
 fn lines_in_strings(stream: TokenStream, lines: &mut BTreeSet<usize>) {
     for token in stream {
