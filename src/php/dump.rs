@@ -5,7 +5,7 @@ use serde_json::{Number, Value};
 use super::array::pairs;
 use super::convert::{exact_text, integer};
 
-/// What `print_r` shows of a value.
+/// The text that `print_r` prints for a value.
 #[must_use]
 pub fn print_r(value: &Value) -> String {
     readable(value, 0)
@@ -24,7 +24,7 @@ fn readable(value: &Value, depth: usize) -> String {
     out
 }
 
-/// What `var_dump` prints of a value, which is not an object.
+/// The text that `var_dump` prints for a value other than an object.
 #[must_use]
 pub fn var_dump(value: &Value) -> String {
     let mut out = String::new();

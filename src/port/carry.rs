@@ -20,7 +20,7 @@ pub(super) enum Edit {
     Text(String),
 }
 
-/// How often an input is evaluated makes a difference for a `Call` only.
+/// The number of times that an input is evaluated matters for a `Call` only.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Reading {
     /// A value that is only read, such as a property.
@@ -63,7 +63,7 @@ pub(super) struct Carrier<'a, 't> {
     pub(super) responses: &'a BTreeMap<String, &'static str>,
     pub(super) decoded: &'a BTreeSet<String>,
     pub(super) out: Carried<'t>,
-    /// How many conditions and loops are around the current code.
+    /// The number of conditions and loops around the current code.
     pub(super) conditions: usize,
     loops: usize,
     /// The variables that change while the current loop runs.
@@ -110,7 +110,7 @@ impl<'a, 't> Carrier<'a, 't> {
         self.checked()
     }
 
-    /// What the code of an input changes must not be read here: the caller evaluates it first.
+    /// Variables that the code of an input changes must not be read here: the caller runs it first.
     fn checked(self) -> Option<Carried<'t>> {
         self.out.changed.is_disjoint(&self.out.reads).then_some(self.out)
     }

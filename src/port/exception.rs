@@ -36,19 +36,20 @@ pub(super) fn kinds(class: &str) -> Option<Option<&'static [&'static str]>> {
         "guzzlehttp\\exception\\toomanyredirectsexception" => Some(&["Redirect"]),
         "guzzlehttp\\exception\\connectexception" => Some(&["Connect", "Timeout"]),
         "guzzlehttp\\exception\\requestexception" => {
-            Some(&["ClientError", "ServerError", "Redirect", "Fail", "Verification", "Transport"])
+            Some(&["ClientError", "ServerError", "Redirect", "Verification", "Transport"])
         }
         // What the SDK rejects for APIv2: a response that reports a failure, or one with an invalid
         // `sign`.
         "guzzlehttp\\promise\\rejectionexception" => Some(&["Fail", "Verification"]),
         "guzzlehttp\\exception\\transferexception" | "guzzlehttp\\exception\\guzzleexception" => {
-            Some(&["ClientError", "ServerError", "Redirect", "Fail", "Verification", "Transport", "Connect", "Timeout"])
+            Some(&["ClientError", "ServerError", "Redirect", "Verification", "Transport", "Connect", "Timeout"])
         }
         "invalidargumentexception"
         | "logicexception"
         | "wechatpay\\exception\\invalidargumentexception"
         | "wechatpay\\exception\\wechatpayexception" => Some(&["Config", "Path", "Options"]),
-        "unexpectedvalueexception" => Some(&["Config", "Decode", "Sign", "Verification"]),
+        // For a response with an invalid signature, the SDK has thrown a RequestException since 1.1.
+        "unexpectedvalueexception" => Some(&["Config", "Decode", "Sign"]),
         _ => return None,
     })
 }

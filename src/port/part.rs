@@ -152,7 +152,7 @@ impl<'b, 'a, 't> Build<'b, 'a, 't> {
             let carried = self.slicer.carrier().carried(node)?;
             return self.keep(node, carried, true, is_late);
         }
-        // What is between a nonce and its use must not use it: the caller does not have it.
+        // Code between a nonce and its use must not read it, because the caller does not have it.
         if !wanted.is_empty() {
             let is_plain = !(of.net || of.volatile || of.exits || of.breaks);
             let carried = if is_plain { self.slicer.carrier().carried(node) } else { None };

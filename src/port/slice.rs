@@ -1,7 +1,7 @@
 //! Backward slicing for `--calls`: finds the parts of a function that use the SDK, and for each the
 //! statements that compute its values.
 //!
-//! A part runs at one time. Therefore, statements that are not carried over may stand between the
+//! A part runs at one time. Therefore, statements that are not carried over may be between the
 //! uses of a part only if they change nothing, and a value that PHP computes after a call begins a
 //! new part, which takes it as a parameter. Conditions and loops that cannot be carried over
 //! completely are left to the caller, and so is each `try`: the function returns the error.
@@ -197,7 +197,7 @@ impl<'a, 't> Slicer<'a, 't> {
             return;
         }
         self.block(&[], self.unit.body.clone());
-        // What no part uses becomes a function of its own.
+        // Uses of the SDK that no part needs become a separate function.
         // The last ones need the others.
         for (levels, at) in std::mem::take(&mut self.deferred).into_iter().rev() {
             let node = levels.last().and_then(|level| level.nodes.get(at)).copied();

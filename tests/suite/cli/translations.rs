@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use wechatpay_chain::sandbox::Fault;
+use wechatpay_chain::sandbox::{Fault, MCHID, SERIAL};
 
 use super::literals::{is_prose, literals, sentences};
 use super::{Settings, run_with_input, text, wxpay};
@@ -321,7 +321,9 @@ fn the_sandbox_explains_in_chinese() {
     let config = folder.path().join("wxpay.toml");
     let mut call = wxpay(&["--config", config.to_str().expect("UTF-8"), "req", "v3/x"]);
     let other = support::sandbox();
-    call.env("WXPAY_LANG", "zh").env("WXPAY_PRIVATE_KEY", other.settings()["privateKey"].as_str().expect("key"));
+    // The number and the serial confirm that the key replaces the one of the file.
+    call.env("WXPAY_LANG", "zh").env("WXPAY_MCHID", MCHID).env("WXPAY_SERIAL", SERIAL);
+    call.env("WXPAY_PRIVATE_KEY", other.settings()["privateKey"].as_str().expect("key"));
     let refused = run_with_input(call, "");
     let mut pay = wxpay(&["sandbox", "pay", "none", "--dir", dir]);
     let unpaid = run_with_input(

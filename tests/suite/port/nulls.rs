@@ -75,7 +75,7 @@ fn other_tests_are_listed() {
     }
 }
 
-/// What a framework fills in, and `env()`, which each framework defines in its own way.
+/// Properties that a framework fills, and `env()`, which each framework defines differently.
 #[test]
 fn what_a_framework_provides_is_listed() {
     for (php, line) in [
