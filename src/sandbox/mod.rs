@@ -160,6 +160,7 @@ pub use fault::{Fault, Tamper};
 #[cfg(feature = "cli")]
 pub(crate) use loopback::control_call;
 pub use merchant::{MCHID, PUBLIC_KEY_ID, SERIAL};
+#[cfg(feature = "cli")]
 pub(crate) use overview::MAX_FOLLOWED_CALLS;
 pub use recording::Recording;
 pub use request_log::Received;
