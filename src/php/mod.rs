@@ -81,6 +81,18 @@ impl fmt::Display for Fatal {
 
 impl std::error::Error for Fatal {}
 
+/// `file_get_contents($path)` of a text file, also with `file://` in front of the path.
+///
+/// # Errors
+/// Fails for a URL, which is not fetched, and for a file that cannot be read or is not UTF-8.
+pub fn file_get_contents(path: &str) -> Result<String, BoxError> {
+    let path = path.strip_prefix("file://").unwrap_or(path);
+    if path.contains("://") {
+        return Err("file_get_contents of a URL: use an HTTP client, such as reqwest".into());
+    }
+    std::fs::read_to_string(path).map_err(|error| format!("file_get_contents: {path}: {error}").into())
+}
+
 /// Creates an error of PHP's class `Error`.
 #[must_use]
 pub fn error(message: impl Into<String>) -> BoxError {

@@ -21,16 +21,18 @@ impl<'t> Porter<'t> {
             let used = Use { kind: stub::Function, owner: None, object: Code::default(), name: "request_body", php };
             return Some(self.stub_returning(node, &used, Vec::new(), Some(Type::Text)));
         }
-        let path = match path.literal.as_deref().and_then(|path| path.strip_prefix("file://")) {
-            Some(path) => Code::quoted(path),
-            None => self.str(&path),
+        let code = match path.literal.as_deref().map(|path| path.strip_prefix("file://").unwrap_or(path)) {
+            Some(url) if url.contains("://") => {
+                return Some(self.left(node, "a URL is fetched: use an HTTP client, such as reqwest"));
+            }
+            Some(path) => code!("std::fs::read_to_string({}){}", Code::quoted(path), self.try_any()),
+            None => code!("{PHP}::file_get_contents({}){}", self.str(&path), self.try_any()),
         };
-        let end = self.try_any();
-        Some(Expr::new(code!("std::fs::read_to_string({path}){end}"), Type::Text))
+        Some(Expr::new(code, Type::Text))
     }
 
-    /// For invalid JSON, PHP's function returns null. In the body of a response it is an error
-    /// here, except in a closure, which cannot return one.
+    /// For text that is not JSON, PHP's function returns null. The body of a response can be empty,
+    /// for example with the status 204.
     pub(super) fn json_decode(&mut self, node: Node<'t>, given: &[Node<'t>]) -> Option<Expr> {
         let assoc = match given.get(1).map(|flag| self.text(*flag).to_ascii_lowercase()).as_deref() {
             Some("true" | "1") => true,
@@ -42,24 +44,22 @@ impl<'t> Porter<'t> {
         }
         let throws = given.len() > 3;
         let text = self.expression(*given.first()?);
+        let decode = if assoc { "json_decode" } else { "json_decode_object" };
         let array = |code: Code| if assoc { code!("{PHP}::array({code})") } else { code };
         let code = match &text.ty {
-            Type::MaybeBody => array(code!(
-                "{}.and_then(|response| response.json::<{VALUE}>().ok()).unwrap_or_default()",
-                text.tight()
-            )),
-            Type::Body if self.is_step() => array(code!("{}.json::<{VALUE}>().unwrap_or_default()", text.tight())),
-            Type::Body => array(code!("{}.json::<{VALUE}>(){}", text.tight(), self.try_crate())),
+            Type::Body if throws => array(code!("{}.json::<{VALUE}>(){}", text.tight(), self.try_crate())),
+            Type::Body => code!("{PHP}::{decode}(&{}.text())", text.tight()),
+            Type::MaybeBody => {
+                code!("{}.map(|response| {PHP}::{decode}(&response.text())).unwrap_or_default()", text.tight())
+            }
             ty if ty.is_object() => return None,
             _ => {
                 let text = self.str(&text);
                 if throws {
                     let end = self.try_any();
                     array(code!("serde_json::from_str::<{VALUE}>({text}){end}"))
-                } else if assoc {
-                    code!("{PHP}::json_decode({text})")
                 } else {
-                    code!("{PHP}::json_decode_object({text})")
+                    code!("{PHP}::{decode}({text})")
                 }
             }
         };

@@ -111,7 +111,7 @@ fn warnings_in_this_process() {
         "json.amount.currency: a number where a string is needed",
         "finding.kind=\"unknown field\"",
         "http.request.method=POST",
-        "url.template=\"v3/pay/transactions/native\"",
+        "url.template=/v3/pay/transactions/native",
     ] {
         assert!(log.contains(expected), "{expected:?} not in\n{log}");
     }

@@ -63,3 +63,37 @@ fn the_documentation_of_a_method_that_is_left_is_a_comment() {
     assert!(rust.contains("// Prints") && !rust.contains("/// Prints"), "{rust}");
     compile("documentation", &rust);
 }
+
+/// The response to closing an order has no body: PHP decodes it to null.
+#[test]
+fn an_empty_body_is_decoded_to_null() {
+    let php = "<?php\nfunction close($client) {\n    \
+               $resp = $client->chain('v3/pay/transactions/out-trade-no/{no}/close')->post(['no' => '1', 'json' => ['mchid' => '1']]);\n    \
+               $data = json_decode($resp->getBody(), true);\n    return $data === null ? 'closed' : 'other';\n}\n";
+    let rust = compiled("empty-body", php);
+    assert!(rust.contains("php::json_decode(&resp.text())"), "{rust}");
+    let strict = php.replace("getBody(), true)", "getBody(), true, 512, JSON_THROW_ON_ERROR)");
+    assert!(compiled("strict-body", &strict).contains(".json::<Value>()?"));
+}
+
+#[test]
+fn a_url_is_not_read_as_a_file() {
+    let read = |path: &str| format!("<?php\nfunction read($id, $path) {{ return file_get_contents({path}); }}\n");
+    let rust = compiled("unknown-path", &read("$path"));
+    assert!(rust.contains("php::file_get_contents("), "{rust}");
+    let output = port(&["-"], read("'https://api.weixin.qq.com/sns'").as_bytes());
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && message.contains("standard input:2: "), "{message}");
+}
+
+#[test]
+fn exceptions_are_those_of_the_sdk() {
+    let php = "<?php\nuse GuzzleHttp\\Exception\\RequestException;\nfunction query($client) {\n    try {\n        \
+               return (string) $client->chain('v3/certificates')->get()->getBody();\n    } catch (\\UnexpectedValueException $e) {\n        \
+               return 'value';\n    } catch (RequestException $e) {\n        return 'request';\n    } catch (\\Exception $e) {\n        \
+               return 'other';\n    }\n}\n";
+    let rust = compiled("exceptions", php);
+    let before = |result: &str| rust.split(&format!("\"{result}\"")).next().expect("text").to_owned();
+    assert!(!before("value").contains("Verification"), "{rust}");
+    assert!(before("request").contains("Verification") && !before("request").contains("Fail"), "{rust}");
+}
