@@ -87,7 +87,7 @@ impl std::error::Error for Fatal {}
 /// Fails for a URL, which is not fetched, and for a file that cannot be read or is not UTF-8.
 pub fn file_get_contents(path: &str) -> Result<String, BoxError> {
     let path = path.strip_prefix("file://").unwrap_or(path);
-    if path.contains("://") {
+    if path.split_once("://").is_some() {
         return Err("file_get_contents of a URL: use an HTTP client, such as reqwest".into());
     }
     std::fs::read_to_string(path).map_err(|error| format!("file_get_contents: {path}: {error}").into())

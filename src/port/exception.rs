@@ -48,7 +48,7 @@ pub(super) fn kinds(class: &str) -> Option<Option<&'static [&'static str]>> {
         | "logicexception"
         | "wechatpay\\exception\\invalidargumentexception"
         | "wechatpay\\exception\\wechatpayexception" => Some(&["Config", "Path", "Options"]),
-        // For a response with an invalid signature, the SDK has thrown a RequestException since 1.1.
+        // For an invalid signature of a response, the SDK throws a RequestException since 1.1.
         "unexpectedvalueexception" => Some(&["Config", "Decode", "Sign"]),
         _ => return None,
     })

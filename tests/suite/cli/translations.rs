@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use wechatpay_chain::sandbox::{Fault, MCHID, SERIAL};
+use wechatpay_chain::sandbox::{Fault, MCHID};
 
 use super::literals::{is_prose, literals, sentences};
 use super::{Settings, run_with_input, text, wxpay};
@@ -322,7 +322,9 @@ fn the_sandbox_explains_in_chinese() {
     let mut call = wxpay(&["--config", config.to_str().expect("UTF-8"), "req", "v3/x"]);
     let other = support::sandbox();
     // The number and the serial confirm that the key replaces the one of the file.
-    call.env("WXPAY_LANG", "zh").env("WXPAY_MCHID", MCHID).env("WXPAY_SERIAL", SERIAL);
+    let settings = std::fs::read_to_string(&config).expect("settings");
+    let serial = settings.lines().find_map(|line| line.strip_prefix("serial = \"")).expect("a serial");
+    call.env("WXPAY_LANG", "zh").env("WXPAY_MCHID", MCHID).env("WXPAY_SERIAL", serial.trim_end_matches('"'));
     call.env("WXPAY_PRIVATE_KEY", other.settings()["privateKey"].as_str().expect("key"));
     let refused = run_with_input(call, "");
     let mut pay = wxpay(&["sandbox", "pay", "none", "--dir", dir]);
