@@ -91,7 +91,12 @@ fn redis() {
     assert!(error.to_string().starts_with("Redis"), "{error}");
     server.start_again();
     let claim = |token| futures_executor::block_on(key.claim("k", token, MINUTE));
-    let first = claim("2").or_else(|_| claim("2"));
+    let mut first = claim("2").or_else(|_| claim("2"));
+    // On a busy machine, the server still loads its data.
+    while first.as_ref().is_err_and(|error| error.to_string().contains("LOADING")) {
+        std::thread::sleep(Duration::from_millis(10));
+        first = claim("2");
+    }
     assert_eq!(first.expect("connected again"), Claim::Taken);
     assert_eq!(claim("1").expect("claim"), Claim::Held);
     // A paused server is a failure, and recovers.
@@ -291,7 +296,12 @@ fn postgres() {
     let claim = |token| futures_executor::block_on(store.claim("k", token, MINUTE));
     assert_eq!(claim("1").expect("claim"), Claim::Held);
     server.restart();
-    let first = claim("2").or_else(|_| claim("2"));
+    let mut first = claim("2").or_else(|_| claim("2"));
+    // On a busy machine, the server still loads its data.
+    while first.as_ref().is_err_and(|error| error.to_string().contains("LOADING")) {
+        std::thread::sleep(Duration::from_millis(10));
+        first = claim("2");
+    }
     assert_eq!(first.expect("connected again"), Claim::Taken);
 }
 
