@@ -82,7 +82,7 @@ pub(super) fn get<K: Key>(array: &Value, key: K) -> &Value {
 /// Reads `$array[$key]`. Returns null if the element does not exist.
 ///
 /// # Errors
-/// The value is a string, of which PHP reads a character.
+/// Fails if the value is a string, of which PHP reads a character.
 pub fn at<K: Key>(array: &Value, key: K) -> Result<&Value, Fatal> {
     if let Value::String(text) = array {
         return character(text, &key.key().unwrap_or_default());
@@ -148,7 +148,7 @@ fn keyed(items: &mut Vec<Value>) -> Map<String, Value> {
 /// `$array[$key]`, to be assigned. Null becomes an array.
 ///
 /// # Errors
-/// The value is neither an array nor null, or the key has another type.
+/// Fails if the value is neither an array nor null, or if the key has another type.
 pub fn slot<K: Key>(array: &mut Value, key: K) -> Result<&mut Value, Fatal> {
     let key = key.key().ok_or_else(|| Fatal::new("an array cannot be the key of an array"))?;
     if array.is_null() {
@@ -176,8 +176,8 @@ pub fn slot<K: Key>(array: &mut Value, key: K) -> Result<&mut Value, Fatal> {
 /// `$array[]`, to be assigned. Null becomes an array.
 ///
 /// # Errors
-/// The value is neither an array nor null, the greatest key is less than -1, or there is no next
-/// key.
+/// Fails if the value is neither an array nor null, if its greatest key is less than -1, or if its
+/// greatest key is the largest integer.
 pub fn next(array: &mut Value) -> Result<&mut Value, Fatal> {
     let key = match array {
         Value::Array(items) => i64::try_from(items.len()).unwrap_or(i64::MAX),
@@ -233,7 +233,7 @@ pub(super) fn len(array: &Value) -> usize {
 /// `count($array)`.
 ///
 /// # Errors
-/// It is not an array.
+/// Fails if the value is not an array.
 pub fn count(array: &Value) -> Result<i64, Fatal> {
     match array {
         Value::Array(_) | Value::Object(_) => Ok(i64::try_from(len(array)).unwrap_or(i64::MAX)),
@@ -303,7 +303,7 @@ pub(super) fn union(array: &Value, other: &Value) -> Value {
 /// `array_merge(...$arrays)`.
 ///
 /// # Errors
-/// One of them is not an array.
+/// Fails if one of them is not an array.
 pub fn merge(arrays: &[&Value]) -> Result<Value, Fatal> {
     let mut merged = Map::new();
     let mut next = 0;

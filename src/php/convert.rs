@@ -264,7 +264,7 @@ pub(super) fn integer(number: &Number) -> Option<i64> {
 /// A `float` as a value.
 ///
 /// # Errors
-/// The number is infinite or not a number, which JSON cannot hold.
+/// Fails if the number is infinite or not a number, which JSON cannot represent.
 pub fn finite(number: f64) -> Result<Value, Fatal> {
     Number::from_f64(number).map(Value::Number).ok_or_else(|| Fatal::new("the result is not a finite number"))
 }
@@ -272,7 +272,7 @@ pub fn finite(number: f64) -> Result<Value, Fatal> {
 /// The argument of a parameter that is declared as `int`.
 ///
 /// # Errors
-/// PHP would throw a `TypeError`, or lose a fraction.
+/// Fails where PHP throws a `TypeError`, or loses a fraction.
 pub fn int_argument(value: &Value) -> Result<i64, Fatal> {
     let whole = |number: f64| (number.fract() == 0.0 && number.abs() < 9e18).then_some(number as i64);
     let found = match value {
@@ -291,7 +291,7 @@ pub fn int_argument(value: &Value) -> Result<i64, Fatal> {
 /// The argument of a parameter that is declared as `float`.
 ///
 /// # Errors
-/// PHP would throw a `TypeError`.
+/// Fails where PHP throws a `TypeError`.
 pub fn float_argument(value: &Value) -> Result<f64, Fatal> {
     let found = match value {
         Value::Bool(value) => Some(f64::from(u8::from(*value))),
@@ -305,7 +305,7 @@ pub fn float_argument(value: &Value) -> Result<f64, Fatal> {
 /// The argument of a parameter that is declared as `string`.
 ///
 /// # Errors
-/// PHP would throw a `TypeError`.
+/// Fails where PHP throws a `TypeError`.
 pub fn text_argument(value: &Value) -> Result<String, Fatal> {
     match value {
         Value::Null | Value::Array(_) | Value::Object(_) => {
@@ -318,7 +318,7 @@ pub fn text_argument(value: &Value) -> Result<String, Fatal> {
 /// The argument of a parameter that is declared as `bool`.
 ///
 /// # Errors
-/// PHP would throw a `TypeError`.
+/// Fails where PHP throws a `TypeError`.
 pub fn bool_argument(value: &Value) -> Result<bool, Fatal> {
     match value {
         Value::Null | Value::Array(_) | Value::Object(_) => {
@@ -331,7 +331,7 @@ pub fn bool_argument(value: &Value) -> Result<bool, Fatal> {
 /// The argument of a parameter that is declared as `array`.
 ///
 /// # Errors
-/// PHP would throw a `TypeError`.
+/// Fails where PHP throws a `TypeError`.
 pub fn array_argument(value: &Value) -> Result<&Value, Fatal> {
     match value {
         Value::Array(_) | Value::Object(_) => Ok(value),
@@ -342,7 +342,7 @@ pub fn array_argument(value: &Value) -> Result<&Value, Fatal> {
 /// The argument of a parameter that may be null: `nullable(value, int_argument)` is PHP's `?int`.
 ///
 /// # Errors
-/// PHP would throw a `TypeError`.
+/// Fails where PHP throws a `TypeError`.
 pub fn nullable<T: Into<Value>>(
     value: &Value,
     convert: impl FnOnce(&Value) -> Result<T, Fatal>,

@@ -50,7 +50,7 @@ fn calculate(
 /// `$left + $right`, also of two arrays.
 ///
 /// # Errors
-/// PHP would throw an error.
+/// Fails where PHP throws an error.
 pub fn add(left: impl Operand, right: impl Operand) -> Result<Value, Fatal> {
     let is_array = |value: &Value| matches!(value, Value::Array(_) | Value::Object(_));
     let (left, right) = (left.operand(), right.operand());
@@ -64,7 +64,7 @@ pub fn add(left: impl Operand, right: impl Operand) -> Result<Value, Fatal> {
 /// `$left - $right`.
 ///
 /// # Errors
-/// PHP would throw an error.
+/// Fails where PHP throws an error.
 pub fn sub(left: impl Operand, right: impl Operand) -> Result<Value, Fatal> {
     calculate(left, right, "-", i64::checked_sub, |a, b| a - b)
 }
@@ -72,7 +72,7 @@ pub fn sub(left: impl Operand, right: impl Operand) -> Result<Value, Fatal> {
 /// `$left * $right`.
 ///
 /// # Errors
-/// PHP would throw an error.
+/// Fails where PHP throws an error.
 pub fn mul(left: impl Operand, right: impl Operand) -> Result<Value, Fatal> {
     calculate(left, right, "*", i64::checked_mul, |a, b| a * b)
 }
@@ -80,7 +80,7 @@ pub fn mul(left: impl Operand, right: impl Operand) -> Result<Value, Fatal> {
 /// `$left / $right`: an `int` if both are, and nothing remains.
 ///
 /// # Errors
-/// PHP would throw an error, also for a division by zero.
+/// Fails where PHP throws an error, also for a division by zero.
 pub fn div(left: impl Operand, right: impl Operand) -> Result<Value, Fatal> {
     let (left, right) = (left.operand(), right.operand());
     let (left, right) = (&*left, &*right);
@@ -94,7 +94,7 @@ pub fn div(left: impl Operand, right: impl Operand) -> Result<Value, Fatal> {
 /// `$left % $right`, of whole numbers.
 ///
 /// # Errors
-/// PHP would throw an error, also for a division by zero.
+/// Fails where PHP throws an error, also for a division by zero.
 pub fn rem(left: impl Operand, right: impl Operand) -> Result<i64, Fatal> {
     let whole = |number| match number {
         Numeric::Int(number) => number,
@@ -108,7 +108,7 @@ pub fn rem(left: impl Operand, right: impl Operand) -> Result<i64, Fatal> {
 /// `$left ** $right`.
 ///
 /// # Errors
-/// PHP would throw an error.
+/// Fails where PHP throws an error.
 pub fn pow(left: impl Operand, right: impl Operand) -> Result<Value, Fatal> {
     let exact = |a: i64, b: i64| u32::try_from(b).ok().and_then(|b| a.checked_pow(b));
     calculate(left, right, "**", exact, f64::powf)
@@ -117,7 +117,7 @@ pub fn pow(left: impl Operand, right: impl Operand) -> Result<Value, Fatal> {
 /// `-$value`.
 ///
 /// # Errors
-/// PHP would throw an error.
+/// Fails where PHP throws an error.
 pub fn neg(value: impl Operand) -> Result<Value, Fatal> {
     mul(value, -1)
 }
@@ -126,7 +126,7 @@ pub fn neg(value: impl Operand) -> Result<Value, Fatal> {
 /// digits at the end.
 ///
 /// # Errors
-/// PHP would throw an error.
+/// Fails where PHP throws an error.
 pub fn increment(value: impl Operand) -> Result<Value, Fatal> {
     let value = &*value.operand();
     match value {
@@ -168,7 +168,7 @@ fn counted(text: &str) -> String {
 /// `$value--`: null stays null.
 ///
 /// # Errors
-/// PHP would throw an error.
+/// Fails where PHP throws an error.
 pub fn decrement(value: impl Operand) -> Result<Value, Fatal> {
     let value = &*value.operand();
     match value {
@@ -182,7 +182,7 @@ pub fn decrement(value: impl Operand) -> Result<Value, Fatal> {
 /// `$left + $right` of whole numbers.
 ///
 /// # Errors
-/// The sum does not fit into 64 bits, where PHP continues with a `float`.
+/// Fails if the sum does not fit into 64 bits, where PHP continues with a `float`.
 pub fn add_int(left: i64, right: i64) -> Result<i64, Fatal> {
     left.checked_add(right).ok_or_else(beyond)
 }
@@ -190,7 +190,7 @@ pub fn add_int(left: i64, right: i64) -> Result<i64, Fatal> {
 /// `$left - $right` of whole numbers.
 ///
 /// # Errors
-/// The difference does not fit into 64 bits, where PHP continues with a `float`.
+/// Fails if the difference does not fit into 64 bits, where PHP continues with a `float`.
 pub fn sub_int(left: i64, right: i64) -> Result<i64, Fatal> {
     left.checked_sub(right).ok_or_else(beyond)
 }
@@ -198,7 +198,7 @@ pub fn sub_int(left: i64, right: i64) -> Result<i64, Fatal> {
 /// `$left * $right` of whole numbers.
 ///
 /// # Errors
-/// The product does not fit into 64 bits, where PHP continues with a `float`.
+/// Fails if the product does not fit into 64 bits, where PHP continues with a `float`.
 pub fn mul_int(left: i64, right: i64) -> Result<i64, Fatal> {
     left.checked_mul(right).ok_or_else(beyond)
 }
@@ -206,7 +206,7 @@ pub fn mul_int(left: i64, right: i64) -> Result<i64, Fatal> {
 /// `intdiv($left, $right)`.
 ///
 /// # Errors
-/// PHP would throw an error: for a division by zero, and of the smallest number by -1.
+/// Fails where PHP throws an error: for a division by zero, and of the smallest number by -1.
 pub fn intdiv(left: i64, right: i64) -> Result<i64, Fatal> {
     if right == 0 { Err(by_zero()) } else { left.checked_div(right).ok_or_else(beyond) }
 }
@@ -218,7 +218,7 @@ fn beyond() -> Fatal {
 /// `abs($value)`.
 ///
 /// # Errors
-/// PHP would throw an error.
+/// Fails where PHP throws an error.
 pub fn abs(value: impl Operand) -> Result<Value, Fatal> {
     let value = &*value.operand();
     if super::convert::float_argument(value)? < 0.0 { neg(value) } else { add(value, 0) }
@@ -227,7 +227,7 @@ pub fn abs(value: impl Operand) -> Result<Value, Fatal> {
 /// `array_sum($array)`.
 ///
 /// # Errors
-/// An element cannot be added.
+/// Fails if an element cannot be added.
 pub fn sum(array: &Value) -> Result<Value, Fatal> {
     super::array::values(array).into_iter().try_fold(Value::from(0), |sum, value| match value {
         // PHP ignores these with a warning.

@@ -41,7 +41,7 @@ pub fn contains_identical(array: &Value, value: &Value) -> bool {
 /// `max($array)`.
 ///
 /// # Errors
-/// The array is empty.
+/// Fails if the array is empty.
 pub fn max(array: &Value) -> Result<Value, Fatal> {
     let most = values(array).into_iter().reduce(|most, value| if less(most, value) { value } else { most });
     most.cloned().ok_or_else(|| Fatal::new("the array has no greatest element"))
@@ -50,7 +50,7 @@ pub fn max(array: &Value) -> Result<Value, Fatal> {
 /// `min($array)`.
 ///
 /// # Errors
-/// The array is empty.
+/// Fails if the array is empty.
 pub fn min(array: &Value) -> Result<Value, Fatal> {
     let least = values(array).into_iter().reduce(|least, value| if less(value, least) { value } else { least });
     least.cloned().ok_or_else(|| Fatal::new("the array has no least element"))

@@ -43,7 +43,7 @@ pub fn rtrim(text: &str) -> &str {
 /// `substr($text, $from, $length)`.
 ///
 /// # Errors
-/// It would cut through a character.
+/// Fails if the cut is within a character.
 pub fn substr(text: &str, from: i64, length: Option<i64>) -> Result<String, Fatal> {
     let (start, end) = range(text.len(), from, length);
     let part = text.get(start..end).map(str::to_owned);
@@ -72,7 +72,7 @@ fn range(len: usize, from: i64, length: Option<i64>) -> (usize, usize) {
 /// `str_pad($text, $length, $with)`, on the left or the right.
 ///
 /// # Errors
-/// The padding is empty, or would be cut through a character.
+/// Fails if the padding is empty, or if its cut is within a character.
 pub fn pad(text: &str, length: i64, with: &str, left: bool) -> Result<String, Fatal> {
     let missing = usize::try_from(length).unwrap_or_default().saturating_sub(text.len());
     if missing == 0 {
@@ -95,7 +95,7 @@ pub fn replace(text: &str, from: &str, to: &str) -> String {
 /// `explode($separator, $text)`.
 ///
 /// # Errors
-/// The separator is empty.
+/// Fails if the separator is empty.
 pub fn explode(separator: &str, text: &str) -> Result<Value, Fatal> {
     if separator.is_empty() {
         return Err(Fatal::new("the separator of explode is empty"));

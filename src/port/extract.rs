@@ -24,7 +24,7 @@ use super::inventory;
 use super::slice::{Part, Returned, Slicer, Unit};
 use super::syntax::{all, children, field, line, text, variable};
 use super::text::snake;
-use super::{Left, Module, Ported, lower, natives, on_large_stack, prepared, syntax};
+use super::{Left, Module, Ported, lower, natives, on_large_stack, prepared};
 
 /// The maximum number of times that a file is reduced. Files of merchants take two or three.
 const MAX_ROUNDS: usize = 12;
@@ -45,13 +45,9 @@ impl Ported {
 }
 
 fn extracted(name: &str, php: &str) -> Result<Ported, String> {
-    let mut tree = syntax::parse(php)?;
     let source = php;
-    let lowered = lower::lowered(&tree, php)?;
-    let php = lowered.as_deref().unwrap_or(php);
-    if lowered.is_some() {
-        tree = syntax::parse(php)?;
-    }
+    let (tree, lowered) = lower::parsed(source)?;
+    let php = &*lowered;
     let root = tree.root_node();
     let mut files = Files::single();
     files.read_aliases(root, php);

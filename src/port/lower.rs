@@ -1,20 +1,31 @@
 //! Rewrites `$this->name` to the variable `$this__name`, which has the same length, so that the
 //! analysis and the conversion of variables apply to properties, and all positions stay.
 
+use std::borrow::Cow;
+
 use tree_sitter::{Node, Tree};
 
-use super::syntax::{children, field, text};
+use super::syntax::{self, children, field, text};
 
 /// The beginning of the names of variables that are properties.
 pub(super) const PREFIX: &str = "this__";
 
-/// The property that a variable is.
+/// The name of the property that a variable stands for.
 pub(super) fn property(variable: &str) -> Option<&str> {
     variable.strip_prefix(PREFIX)
 }
 
+/// The syntax tree and the text, with the properties of `$this` as variables.
+pub(super) fn parsed(php: &str) -> Result<(Tree, Cow<'_, str>), String> {
+    let tree = syntax::parse(php)?;
+    match lowered(&tree, php)? {
+        None => Ok((tree, Cow::Borrowed(php))),
+        Some(text) => Ok((syntax::parse(&text)?, Cow::Owned(text))),
+    }
+}
+
 /// The text with the properties of `$this` as variables; `None` if it has none.
-pub(super) fn lowered(tree: &Tree, php: &str) -> Result<Option<String>, String> {
+fn lowered(tree: &Tree, php: &str) -> Result<Option<String>, String> {
     if let Some((before, _)) = php.split_once("$this__") {
         let line = before.lines().count().max(1);
         return Err(format!("line {line}: variables whose names begin with $this__ are not carried over: rename them"));

@@ -209,13 +209,9 @@ fn without_data(php: &str) -> &str {
 const STACK: usize = 512 << 20;
 
 fn ported(php: &str, mut files: Files) -> Result<Ported, String> {
-    let mut tree = syntax::parse(php)?;
     let source = php;
-    let lowered = lower::lowered(&tree, php)?;
-    let php = lowered.as_deref().unwrap_or(php);
-    if lowered.is_some() {
-        tree = syntax::parse(php)?;
-    }
+    let (tree, lowered) = lower::parsed(source)?;
+    let php = &*lowered;
     files.read_aliases(tree.root_node(), php);
     let files = Rc::new(files);
     let marks = Rc::new(Marks::new(tree.root_node(), php));
