@@ -35,6 +35,7 @@ mod response_hints;
 mod retry;
 mod round_trips;
 mod runtimes;
+mod secret_calls;
 mod secret_flows;
 mod secret_forms;
 mod secret_positions;
