@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
+use super::query_fields;
 use crate::catalog::{Call, Encoding, Field};
 
 /// The mask without a number. In the request of a recorded call, it matches any value.
@@ -88,7 +89,7 @@ pub(super) fn is_mask(text: &str) -> bool {
     text.strip_prefix(MASK).is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// A value as a mask counts it: a number is equal to its digits in quotes.
+/// The text by which a value is numbered: 138 and `"138"` are equal.
 pub(super) fn plain_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -196,12 +197,11 @@ impl Masks {
         let mut pairs = Vec::new();
         for pair in query.split('&') {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decoded(key), decoded(value));
-            pairs.push(if is_masked(&name, fields) || is_ciphertext_or_signature(&value) {
-                format!("{key}={}", self.text(&value))
-            } else {
-                pair.to_owned()
-            });
+            // A `+` in base64 that the sender did not encode is not a blank.
+            let ciphertext = Some(decoded(value)).filter(|value| is_ciphertext_or_signature(value));
+            let is_masked = ciphertext.is_some() || is_masked(&query_fields::decoded(key), fields);
+            let value = ciphertext.unwrap_or_else(|| query_fields::decoded(value));
+            pairs.push(if is_masked { format!("{key}={}", self.text(&value)) } else { pair.to_owned() });
         }
         pairs.join("&")
     }
@@ -218,4 +218,26 @@ pub(super) fn decoded(text: &str) -> String {
 fn is_ciphertext_or_signature(text: &str) -> bool {
     matches!(text.len(), 344 | 512 | 684)
         && STANDARD.decode(text).is_ok_and(|bytes| matches!(bytes.len(), 256 | 384 | 512))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A value has one number, however a query encodes it.
+    #[test]
+    fn a_value_in_a_query_has_the_number_of_its_text() {
+        let mut masks = Masks::numbered();
+        let mut body = json!({ "user_name": "a b" });
+        masks.json(&mut body, &[]);
+        assert_eq!(body["user_name"], "***1");
+        assert_eq!(masks.query(&[], "user_name=a+b&x=a+b"), "user_name=***1&x=a+b");
+        assert_eq!(masks.query(&[], "user_name=a%20b"), "user_name=***1");
+        assert_eq!(masks.query(&[], "user_name=a%2Bb"), "user_name=***2");
+        let ciphertext = STANDARD.encode([0xfb; 256]);
+        assert!(ciphertext.contains('+'), "{ciphertext}");
+        assert_eq!(masks.query(&[], &format!("x={ciphertext}")), "x=***");
+    }
 }

@@ -6,13 +6,17 @@ use serde_json::{Map, Value, json};
 /// The depth of a name such as `a[b][c]` up to which its parts are separate names.
 const MAX_DEPTH: usize = 16;
 
+/// A name or a value of a query, decoded.
+pub(super) fn decoded(text: &str) -> String {
+    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
+}
+
 /// The decoded parameters, in their order.
 pub(super) fn parameters(query: &str) -> impl Iterator<Item = (String, String)> + '_ {
-    let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    pairs.map(move |pair| {
+    pairs.map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(name), decode(value))
+        (decoded(name), decoded(value))
     })
 }
 
