@@ -104,7 +104,7 @@ impl Layers {
         if self.settings.mchid.is_some() && upper.mchid.is_some() {
             return Ok(());
         }
-        let replaced = self.replaced(upper).into_iter().next();
+        let replaced = self.replaced(upper);
         let Some(setting) = replaced.or_else(|| self.is_given_more_platform_keys(upper).then_some("certs")) else {
             return Ok(());
         };
@@ -122,9 +122,9 @@ impl Layers {
     /// Refuses a private key with the serial number of another certificate.
     fn refuse_half_a_pair(&self, source: &Source, upper: &Settings) -> Result<(), Error> {
         let pair = self.settings.private_key.is_some() && self.settings.serial.is_some();
-        let (replaced, other) = match self.replaced(upper).as_slice() {
-            [first, ..] if pair && *first == "private_key" && upper.serial.is_none() => ("private_key", "serial"),
-            [first, ..] if pair && *first == "serial" && upper.private_key.is_none() => ("serial", "private_key"),
+        let (replaced, other) = match self.replaced(upper) {
+            Some("private_key") if pair && upper.serial.is_none() => ("private_key", "serial"),
+            Some("serial") if pair && upper.private_key.is_none() => ("serial", "private_key"),
             _ => return Ok(()),
         };
         let (place, origin, missing) = (source.place(replaced), self.place(replaced), source.place(other));
@@ -134,12 +134,12 @@ impl Layers {
         )))
     }
 
-    /// The credentials for which another layer has another value.
-    fn replaced(&self, upper: &Settings) -> Vec<&'static str> {
+    /// The first credential for which another layer has another value.
+    fn replaced(&self, upper: &Settings) -> Option<&'static str> {
         let below = self.settings.credentials();
-        let credentials = below.into_iter().zip(upper.credentials());
+        let mut credentials = below.into_iter().zip(upper.credentials());
         let differ = |below: Option<&str>, above: Option<&str>| matches!((below, above), (Some(a), Some(b)) if a != b);
-        credentials.filter(|((_, below), (_, above))| differ(*below, *above)).map(|((name, _), _)| name).collect()
+        credentials.find(|((_, below), (_, above))| differ(*below, *above)).map(|((name, _), _)| name)
     }
 
     fn is_given_more_platform_keys(&self, upper: &Settings) -> bool {
