@@ -101,7 +101,7 @@ impl<'t> Porter<'t> {
         let unknown =
             |ty: &Type| ty.is_object() || matches!(ty, Type::Unit | Type::Body | Type::MaybeBody | Type::Bytes);
         if unknown(&a.ty) || unknown(&b.ty) {
-            return self.left_as(node, "these are no numbers", Type::Int);
+            return self.left_as(node, "these values are not numbers", Type::Int);
         }
         let whole = |ty: &Type| matches!(ty, Type::Int | Type::Status);
         let number = |ty: &Type| whole(ty) || *ty == Type::Float;

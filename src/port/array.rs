@@ -118,7 +118,7 @@ impl<'t> Porter<'t> {
                 let why = "JSON cannot hold this object: give it to Options by a method";
                 self.left(value, why).code
             } else if translated.ty == Type::Unit {
-                self.left(value, "what stands here has no value").code
+                self.left(value, "this expression has no value").code
             } else {
                 self.json(&translated)
             };
@@ -295,7 +295,7 @@ impl<'t> Porter<'t> {
         match of.ty {
             Type::Value => {}
             Type::Null => return Expr::new(code!("{VALUE}::Null"), Type::Value),
-            _ => return self.left(node, "an index into what is no array"),
+            _ => return self.left(node, "an index into a value that is not an array"),
         }
         if key.literal.as_deref().is_some_and(|key| key.parse::<i64>().is_err()) {
             return Expr::place(code!("{}[{}]", of.tight(), key.code), Type::Value);

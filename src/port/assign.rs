@@ -53,7 +53,7 @@ impl<'t> Porter<'t> {
             return self.note_left(node, super::natives::CHANGED).statement();
         }
         if e.ty == Type::Unit {
-            return self.note_left(node, "what is assigned has no value here").statement();
+            return self.note_left(node, "the assigned expression has no value").statement();
         }
         let e = if let Some(property) = super::lower::property(name) {
             let known = self
@@ -302,7 +302,7 @@ impl<'t> Porter<'t> {
     fn unpacked(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> Code {
         let of = self.expression(right);
         if of.ty != Type::Value {
-            return self.note_left(node, "what is taken apart is no array").statement();
+            return self.note_left(node, "the value that is unpacked is not an array").statement();
         }
         self.taken_apart(node, left, of)
     }
@@ -342,7 +342,8 @@ impl<'t> Porter<'t> {
                     out.push(self.taken_apart(node, *part, value));
                 }
                 _ => {
-                    let todo = self.note_left(*part, "what is taken out of an array goes into a variable here");
+                    let todo =
+                        self.note_left(*part, "an unpacked element is assigned to something other than a variable");
                     out.push(code!("{todo}").statement());
                 }
             }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use tree_sitter::Node;
 
-use super::flow::{Flows, is_function};
+use super::flow::Flows;
 use super::natives;
 use super::syntax::{children, field, variable};
 
@@ -357,25 +357,23 @@ impl<'a, 't> Carrier<'a, 't> {
             "class_constant_access_expression" => self.class_constant(node),
             "nullsafe_member_call_expression" => self.input(node, Reading::Call),
             "nullsafe_member_access_expression" => self.value_or_call(node),
-            "arrow_function" | "anonymous_function" => None,
             _ => None,
         }
     }
 }
 
-/// Whether the value of an expression is computed by other code completely.
+/// Whether an expression as a whole becomes a parameter.
 pub(super) fn is_input(carried: &Carried<'_>, value: Node<'_>) -> bool {
     carried.edits.iter().any(|(range, edit)| matches!(edit, Edit::Input(_)) && *range == value.byte_range())
 }
 
-/// The blocks of a statement, and whether each is repeated.
-pub(super) fn blocks(node: Node<'_>) -> Vec<(Node<'_>, bool)> {
-    let is_loop = matches!(node.kind(), "foreach_statement" | "for_statement" | "while_statement" | "do_statement");
+/// The blocks of a statement, and the cases of a `switch`.
+pub(super) fn blocks(node: Node<'_>) -> Vec<Node<'_>> {
     let mut out = Vec::new();
     let mut stack = vec![node];
     while let Some(one) = stack.pop() {
         if let Some(body) = field(one, "body").filter(|body| body.kind() != "switch_block") {
-            out.push((body, is_loop));
+            out.push(body);
         }
         let inner = children(one).into_iter().filter(|child| {
             matches!(
@@ -384,12 +382,11 @@ pub(super) fn blocks(node: Node<'_>) -> Vec<(Node<'_>, bool)> {
             )
         });
         if one.kind() == "switch_block" {
-            out.extend(children(one).into_iter().map(|case| (case, true)));
+            out.extend(children(one));
         } else {
-            stack.extend(inner.filter(|child| !is_function(*child)));
+            stack.extend(inner);
         }
     }
-    // A finally clause has its block as a child.
-    out.sort_by_key(|(body, _)| body.start_byte());
+    out.sort_by_key(Node::start_byte);
     out
 }

@@ -82,7 +82,7 @@ impl<'t> Porter<'t> {
                 code!("return Err({}{into})", e.code).jump().statement()
             }
             Type::BoxError => code!("return Err({})", e.code).jump().statement(),
-            _ => self.note_left(node, "what is thrown is no error that is known").statement(),
+            _ => self.note_left(node, "the thrown value is not a known error").statement(),
         }
     }
 

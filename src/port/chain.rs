@@ -262,7 +262,7 @@ impl<'t> Porter<'t> {
             return Err("a client whose type is not known yet".to_owned());
         }
         if !matches!(root.ty, Type::Client | Type::Chain) {
-            return Err("a chain that begins with what is no client".to_owned());
+            return Err("a chain that does not begin with a client".to_owned());
         }
         self.written_chain(root, &steps)
     }

@@ -76,7 +76,7 @@ impl<'t> Porter<'t> {
             }
         }
         let Some(name) = super::syntax::variable(root, self.php) else {
-            return Err(self.note_left(node, "what is changed here is not known").statement());
+            return Err(self.note_left(node, "the changed value is not known").statement());
         };
         if super::natives::is_of_server(name) {
             return Err(self.note_left(node, super::natives::CHANGED).statement());
@@ -88,7 +88,7 @@ impl<'t> Porter<'t> {
         }
         match self.frame().vars.get(name).cloned() {
             Some(var) if var.ty == Type::Value && var.form == Form::Place => {}
-            _ => return Err(self.note_left(node, "an element of what is no array").statement()),
+            _ => return Err(self.note_left(node, "an element of a value that is not an array").statement()),
         }
         if root == left {
             let place = self.expression(left).code;
@@ -219,7 +219,7 @@ impl<'t> Porter<'t> {
             };
         }
         if value.ty.is_object() {
-            return self.note_left(node, "an object is no operand").statement();
+            return self.note_left(node, "an object is not an operand").statement();
         }
         let result = match operator.as_str() {
             "??=" => self.value(&value),
@@ -284,9 +284,9 @@ impl<'t> Porter<'t> {
             }
             (Type::Text | Type::Bool, Form::Place) => match name {
                 Some(name) => self.loosened(node, name),
-                None => self.note_left(node, "what is counted is no number").statement(),
+                None => self.note_left(node, "the value of ++ or -- is not a number").statement(),
             },
-            _ => self.note_left(node, "what is counted is no number").statement(),
+            _ => self.note_left(node, "the value of ++ or -- is not a number").statement(),
         }
     }
 
@@ -334,7 +334,7 @@ impl<'t> Porter<'t> {
                         }
                     }
                 }
-                _ => return self.note_left(node, "what is taken away is not known").statement(),
+                _ => return self.note_left(node, "the value that unset removes is not known").statement(),
             }
         }
         Code::lines(out)

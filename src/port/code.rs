@@ -1,7 +1,7 @@
 //! Pieces of generated Rust.
 //!
-//! A [`Code`] is text with facts about it. The porter cannot read the text: what it decides, it
-//! decides by the facts. They are set where a piece is written, and [`code!`] joins them when
+//! A [`Code`] is text with facts about it. The porter cannot read the text: it decides by the
+//! facts. They are set where a piece is written, and [`code!`] joins them when
 //! pieces are composed, so that no composition can lose them:
 //!
 //! ```text
@@ -14,7 +14,7 @@
 //! The shape of a piece is its outermost operation, as far as another piece depends on it. A new
 //! composition has none.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt::{self, Display, Write};
 use std::rc::Rc;
@@ -38,7 +38,7 @@ pub(super) struct Code {
     shape: Shape,
 }
 
-/// What holds for a piece if it holds for one of its parts.
+/// Facts that hold for a piece if they hold for one of its parts.
 #[derive(Clone, Debug, Default)]
 struct Facts {
     imports: Imports,
@@ -97,7 +97,7 @@ thread_local! {
     /// The facts of the pieces that the current [`Code::composed`] has written.
     static WRITTEN: RefCell<Facts> = RefCell::default();
     /// Whether what is being written ends with `?`.
-    static TRIED: RefCell<bool> = const { RefCell::new(false) };
+    static TRIED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The text of a composition. `fmt` passes only text to it, so that the facts of the pieces are
@@ -111,7 +111,7 @@ struct Composition {
 impl Write for Composition {
     fn write_str(&mut self, piece: &str) -> fmt::Result {
         if !piece.is_empty() {
-            self.ends_tried = TRIED.with_borrow(|tried| *tried);
+            self.ends_tried = TRIED.get();
             self.text.push_str(piece);
         }
         Ok(())
@@ -395,7 +395,7 @@ impl Code {
         self.text.chars().count()
     }
 
-    /// Appends a piece. What follows decides how it ends.
+    /// Appends a piece. The result ends like that piece.
     pub(super) fn push(&mut self, piece: &Code) {
         self.facts.join(&piece.facts);
         self.text.push_str(&piece.text);

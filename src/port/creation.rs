@@ -73,7 +73,7 @@ impl<'t> Porter<'t> {
                     Some(contents) => Expr::new(code!("{MEDIA}::from_bytes({name}, {contents})"), Type::Media),
                     None => self.left_as(
                         node,
-                        "what the stream holds is not known: give Media::from_bytes its bytes",
+                        "the contents of the stream are not known: give Media::from_bytes its bytes",
                         Type::Media,
                     ),
                 }

@@ -86,7 +86,7 @@ impl<'t> Porter<'t> {
         let class = self.class(right);
         let e = self.expression(left);
         if !matches!(e.ty, Type::Error | Type::BoxError) {
-            return self.left_as(node, "the class of what is no error", Type::Bool);
+            return self.left_as(node, "the class of a value that is not an error", Type::Bool);
         }
         match self.kinds_of(&class) {
             Some(None) if class == "throwable" || (class == "exception" && e.ty == Type::Error) => {

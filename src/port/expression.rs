@@ -293,7 +293,7 @@ impl<'t> Porter<'t> {
             if let Type::Closure(signature) = &closure.ty {
                 return self.own_call(node, &closure.code, signature, &given);
             }
-            return self.left(node, "what is called here is not known");
+            return self.left(node, "the called function is not known");
         }
         let name = self.text(function).trim_start_matches('\\').to_ascii_lowercase();
         let own = self.functions.get(name.rsplit('\\').next().unwrap_or_default()).cloned();

@@ -52,7 +52,6 @@ fn extracted(name: &str, php: &str) -> Result<Ported, String> {
     let mut files = Files::single();
     files.read_aliases(root, php);
     let flows = Flows::new(root, php, &files);
-    let uses = inventory::uses(root, source, &files, &[]);
     let units = units(root, php);
     let mut refused = BTreeSet::new();
     for round in 1.. {
@@ -60,9 +59,10 @@ fn extracted(name: &str, php: &str) -> Result<Ported, String> {
         let mut left = Vec::new();
         let docs = reduced.write(root, (name, source), &units, &refused, &mut left);
         if docs.is_empty() {
+            let uses = inventory::uses(root, source, &files, &[]);
             return Ok(Ported { rust: String::new(), modules: Vec::new(), left, uses });
         }
-        let extraction = Extraction { lines: reduced.lines.clone(), docs };
+        let extraction = Extraction { lines: std::mem::take(&mut reduced.lines), docs };
         let mut ported = super::ported(&reduced.php, Files::extracted(extraction))?;
         let mut is_new = false;
         for one in &mut ported.left {

@@ -264,7 +264,7 @@ impl<'a> Flows<'a> {
         own
     }
 
-    /// The use of the SDK that a node is.
+    /// The use of the SDK in this node itself.
     pub(super) fn sdk_use(&self, node: Node<'_>) -> Option<UseKind> {
         match inventory::direct_use(node, self.php, self.files) {
             Some(UseKind::Notification(_)) => None,

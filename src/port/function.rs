@@ -1,4 +1,4 @@
-//! Converts functions, and builds the program around them.
+//! Converts functions, and builds the parts of the program from them.
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -8,12 +8,11 @@ use tree_sitter::Node;
 use super::code::{Code, code, indent};
 use super::frame::{Flow, Frame, Kind};
 use super::handler;
-use super::helpers::imported;
 use super::imports::{BOX_ERROR, PHP, VALUE};
 use super::modules::Part;
 use super::scope::uses_in;
 use super::syntax::{all, bare, children, field, is_item, named};
-use super::text::{completion_comment, snake};
+use super::text::snake;
 use super::value::{Expr, Form, Type};
 use super::{Ported, Porter};
 
@@ -309,7 +308,9 @@ impl<'t> Porter<'t> {
             }),
             (Some(e), Some(ty)) => match self.owned_as(e, &ty) {
                 Some(code) => Some(code),
-                None => Some(self.note_left(node, &format!("what is given back is no {}", ty.name().into_text()))),
+                None => Some(
+                    self.note_left(node, &format!("the returned value is not of the type {}", ty.name().into_text())),
+                ),
             },
             (Some(e), None) => Some(e.owned()),
         };
@@ -410,35 +411,6 @@ impl<'t> Porter<'t> {
             name.push('_');
         }
         Code::name(name)
-    }
-
-    /// The program: imports, `main`, functions and helpers.
-    fn assembled(&mut self, part: Part) -> String {
-        let Part { main, constants, items } = part;
-        let body = if main.is_empty() { Code::default() } else { code!("{}\n", indent(&main)) };
-        let end = if main.jumps() { "" } else { "    Ok(())\n" };
-        let mut code = Code::joined(constants.iter().map(|item| code!("{item}\n")).collect::<Vec<_>>().iter(), "");
-        if !code.is_empty() {
-            code.push(&"\n".into());
-        }
-        let main = code!("fn main() -> Result<(), {BOX_ERROR}> {{\n{body}{end}}}\n");
-        if self.files.extraction.is_none() {
-            code.push(&main);
-        }
-        for item in items {
-            code.push(&code!("\n{item}\n"));
-        }
-        let (imports, helpers) = imported(code.imports());
-        let mut out = String::new();
-        if !self.state.left.is_empty() {
-            out.push_str(&completion_comment());
-            out.push_str("\n#![allow(unreachable_code, unused_mut, unused_variables)]\n\n");
-        }
-        out.push_str(&format!("{imports}\n{}", code.into_text()));
-        for helper in helpers {
-            out.push_str(&format!("\n{helper}\n"));
-        }
-        out
     }
 }
 

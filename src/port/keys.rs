@@ -1,6 +1,6 @@
-//! Keys in arrays. JSON cannot hold a key, but the text that a key is loaded from, which the client
-//! and the functions of keys accept as well. An array holds keys only if all its uses are known, so
-//! that no text of a key is printed or sent.
+//! Keys in arrays. JSON cannot contain a key. The array contains the text that the key is loaded
+//! from, which the client and `Rsa` accept as well. It contains keys only if all its uses are
+//! known, so that no text of a key is printed or sent.
 
 use tree_sitter::Node;
 

@@ -68,7 +68,7 @@ pub(super) fn is_by_value(name: &str) -> bool {
     is_quiet(name) || is_reading(name) || is_changing(name) || has(BY_VALUE, name)
 }
 
-/// Whether a method is one of a response.
+/// Whether responses have a method of this name.
 pub(super) fn is_of_response(name: &str) -> bool {
     has(RESPONSE, name)
 }

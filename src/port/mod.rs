@@ -252,8 +252,6 @@ fn ported(php: &str, mut files: Files) -> Result<Ported, String> {
             loose: loose.clone(),
         };
         let mut ported = porter.program(tree.root_node())?;
-        let left: Vec<_> = ported.left.iter().filter(|left| !left.is_stub).map(|left| left.span).collect();
-        ported.uses = inventory::uses(tree.root_node(), source, &files, &left);
         let learned = porter.found != porter.known;
         // What was widened because a type was not known yet is not kept.
         if !learned || passes > MAX_PASSES / 2 {
@@ -263,6 +261,8 @@ fn ported(php: &str, mut files: Files) -> Result<Ported, String> {
         // Widening a variable's type can change the types of others, so the file is translated
         // until nothing changes. Assignments that still do not fit are listed.
         if (loose.len() == widened && !learned) || passes == MAX_PASSES {
+            let left: Vec<_> = ported.left.iter().filter(|left| !left.is_stub).map(|left| left.span).collect();
+            ported.uses = inventory::uses(tree.root_node(), source, &files, &left);
             return Ok(ported);
         }
     }

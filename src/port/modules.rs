@@ -1,4 +1,5 @@
-//! Builds a crate: a module for each PHP file, the stubs, and `main.rs`.
+//! Builds the program: one file, or a crate with a module for each PHP file, a module of the
+//! stubs, and `main.rs`.
 
 use super::code::{Code, code, indent};
 use super::helpers::imported;
@@ -15,6 +16,35 @@ pub(super) struct Part {
 }
 
 impl Porter<'_> {
+    /// The program: imports, `main`, functions and helpers.
+    pub(super) fn assembled(&mut self, part: Part) -> String {
+        let Part { main, constants, items } = part;
+        let body = if main.is_empty() { Code::default() } else { code!("{}\n", indent(&main)) };
+        let end = if main.jumps() { "" } else { "    Ok(())\n" };
+        let mut code = Code::joined(constants.iter().map(|item| code!("{item}\n")).collect::<Vec<_>>().iter(), "");
+        if !code.is_empty() {
+            code.push(&"\n".into());
+        }
+        let main = code!("fn main() -> Result<(), {BOX_ERROR}> {{\n{body}{end}}}\n");
+        if self.files.extraction.is_none() {
+            code.push(&main);
+        }
+        for item in items {
+            code.push(&code!("\n{item}\n"));
+        }
+        let (imports, helpers) = imported(code.imports());
+        let mut out = String::new();
+        if !self.state.left.is_empty() {
+            out.push_str(&completion_comment());
+            out.push_str("\n#![allow(unreachable_code, unused_mut, unused_variables)]\n\n");
+        }
+        out.push_str(&format!("{imports}\n{}", code.into_text()));
+        for helper in helpers {
+            out.push_str(&format!("\n{helper}\n"));
+        }
+        out
+    }
+
     /// Builds the files of the folder `src`.
     pub(super) fn modules(&self, parts: Vec<Part>, yours: Option<Code>) -> Vec<Module> {
         let run = if self.function_names.contains("run") { "run_script" } else { "run" };

@@ -171,10 +171,6 @@ impl<'t> Porter<'t> {
                 code!("std::thread::sleep(std::time::Duration::from_secs({}.unsigned_abs()))", literal_i64(time)),
                 Type::Unit,
             ),
-            ("microtime", [yes]) if yes.code.as_truth() == Some(true) => {
-                let since = "std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)";
-                Expr::new(code!("{since}.unwrap_or_default().as_secs_f64()"), Type::Float)
-            }
             _ => return None,
         })
     }

@@ -1,5 +1,5 @@
-//! The next key of an array. After `unset`, PHP continues to count at the highest key that there
-//! was, also in copies of the array. A JSON array does not record that key, so elements with
+//! The next key of an array. After `unset`, PHP counts on from the highest key that the array ever
+//! had, also in copies of the array. A JSON array does not record that key, so elements with
 //! numbers as keys are removed only where nothing is appended to an array of unknown origin.
 
 use std::collections::{HashMap, HashSet};

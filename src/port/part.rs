@@ -74,7 +74,7 @@ impl<'b, 'a, 't> Build<'b, 'a, 't> {
             let statement = inner.nodes.get(inner.at).copied().unwrap_or(node);
             self.notes.insert(line(statement), flows.text(statement).to_owned());
             // The statement may run more than once, or assign before it evaluates this.
-            let target = whole_target(statement, flows.php);
+            let target = assignment(statement).and_then(|(left, _)| variable(left, flows.php));
             for name in flows.definitions(statement).into_iter().filter(|name| target != Some(name)) {
                 if self.needed.contains(&name) {
                     self.cut(&name, line(statement));
@@ -123,7 +123,7 @@ impl<'b, 'a, 't> Build<'b, 'a, 't> {
         let first = inner.nodes.first().copied();
         let is_in = |block: Node<'t>| first.is_some_and(|first| first.parent() == Some(block) || first == block);
         let defined = match node.kind() {
-            "if_statement" if !level.is_loop => {
+            "if_statement" => {
                 let mut heads = Vec::new();
                 for part in [node].into_iter().chain(children(node)) {
                     heads.extend(field(part, "condition"));
@@ -156,13 +156,10 @@ impl<'b, 'a, 't> Build<'b, 'a, 't> {
         if !wanted.is_empty() {
             let is_plain = !(of.net || of.volatile || of.exits || of.breaks);
             let carried = if is_plain { self.slicer.carrier().carried(node) } else { None };
-            let carried = carried.filter(|carried| !assigned_value(node).is_some_and(|value| is_input(carried, value)));
-            match carried {
-                Some(carried) if wanted.iter().any(|name| carried.defined.contains(name)) => {
-                    self.keep(node, carried, false, is_late)?;
-                }
-                Some(_) if is_late => return None,
-                Some(_) => wanted.iter().for_each(|name| self.cut(name, line(node))),
+            let carried =
+                carried.filter(|carried| !assignment(node).is_some_and(|(_, value)| is_input(carried, value)));
+            match carried.filter(|carried| wanted.iter().any(|name| carried.defined.contains(name))) {
+                Some(carried) => self.keep(node, carried, false, is_late)?,
                 None if is_late => return None,
                 None => wanted.iter().for_each(|name| self.cut(name, line(node))),
             }
@@ -195,7 +192,7 @@ impl<'b, 'a, 't> Build<'b, 'a, 't> {
         }
         self.note_stripped(&carried);
         let names = self.names_of(&carried);
-        if let Some(name) = whole_target(node, flows.php) {
+        if let Some(name) = assignment(node).and_then(|(left, _)| variable(left, flows.php)) {
             self.needed.remove(name);
         }
         self.needed.extend(carried.reads.iter().cloned());
@@ -391,8 +388,7 @@ impl<'b, 'a, 't> Build<'b, 'a, 't> {
         }
         match out.as_slice() {
             [] => Some(Returned::Nothing),
-            [_] => Some(Returned::Variables(out)),
-            _ if is_bare || out.iter().any(|name| slicer.objects.contains(name)) => None,
+            [_, _, ..] if is_bare || out.iter().any(|name| slicer.objects.contains(name)) => None,
             _ => Some(Returned::Variables(out)),
         }
     }
@@ -409,19 +405,9 @@ fn free_name(taken: &mut BTreeSet<String>, word: &str) -> String {
     name
 }
 
-/// `$name = ...;` as a whole statement: the name.
-fn whole_target<'a>(node: Node<'_>, php: &'a str) -> Option<&'a str> {
-    let inner = children(node)
-        .first()
-        .copied()
-        .filter(|inner| node.kind() == "expression_statement" && inner.kind() == "assignment_expression")?;
-    variable(field(inner, "left")?, php)
-}
-
-/// The value of an assignment to a whole variable that is a statement.
-fn assigned_value(node: Node<'_>) -> Option<Node<'_>> {
-    let inner = children(node).first().copied()?;
-    let is_whole = field(inner, "left").is_some_and(|left| left.kind() == "variable_name");
-    let is_assignment = node.kind() == "expression_statement" && inner.kind() == "assignment_expression";
-    (is_assignment && is_whole).then(|| field(inner, "right"))?
+/// `$name = value;` as a whole statement: the variable and the value.
+fn assignment(node: Node<'_>) -> Option<(Node<'_>, Node<'_>)> {
+    let inner = children(node).first().copied().filter(|_| node.kind() == "expression_statement")?;
+    let left = field(inner, "left").filter(|left| left.kind() == "variable_name")?;
+    (inner.kind() == "assignment_expression").then(|| Some((left, field(inner, "right")?)))?
 }

@@ -30,7 +30,7 @@ impl<'t> Porter<'t> {
             ("wait", [] | [_]) => {
                 let of = self.promise_of(object, want);
                 let Type::Promise(inner) = of.ty.clone() else {
-                    return self.left(node, "what is waited for is no promise that is known");
+                    return self.left(node, "wait is called on a value that is not a known promise");
                 };
                 let code = self.take(&of, object, node.end_byte());
                 let end = self.try_crate();
@@ -79,13 +79,13 @@ impl<'t> Porter<'t> {
     fn then(&mut self, node: Node<'t>, object: Node<'t>, fulfilled: Node<'t>, want: Option<&Type>) -> Expr {
         let of = self.promise_of(object, None);
         let Type::Promise(inner) = of.ty.clone() else {
-            return self.left(node, "then of what is no promise that is known");
+            return self.left(node, "then is called on a value that is not a known promise");
         };
         if fulfilled.kind() == "null" {
             return of;
         }
         let Some(step) = self.step(fulfilled, &inner, want) else {
-            return self.left_as(node, "what then calls is no closure", of.ty);
+            return self.left_as(node, "the argument of then is not a closure", of.ty);
         };
         let code = self.take(&of, object, node.end_byte());
         let code = Expr { code, ..of }.within(Bond::Tight);
@@ -98,7 +98,7 @@ impl<'t> Porter<'t> {
         }
         let natural = self.dry_run(|porter| porter.promise_of(object, None).ty);
         let Type::Promise(natural) = natural else {
-            return self.left(node, "otherwise of what is no promise that is known");
+            return self.left(node, "otherwise is called on a value that is not a known promise");
         };
         let ty = match want {
             Some(want) => want.clone(),
@@ -114,7 +114,7 @@ impl<'t> Porter<'t> {
         let moved = self.take(&of, object, node.end_byte());
         let mut code = Expr { code: moved, ..of.clone() }.within(Bond::Tight);
         let Type::Promise(found) = of.ty else {
-            return self.left(node, "otherwise of what is no promise that is known");
+            return self.left(node, "otherwise is called on a value that is not a known promise");
         };
         if *found != ty {
             code.push(&match &ty {
@@ -132,7 +132,7 @@ impl<'t> Porter<'t> {
                 code!("{code}\n    .then(Ok)\n    .otherwise({})", step.code.nested()),
                 Type::Promise(Box::new(step.ty)),
             ),
-            None => self.left_as(node, "what otherwise calls is no closure", Type::Promise(Box::new(ty))),
+            None => self.left_as(node, "the argument of otherwise is not a closure", Type::Promise(Box::new(ty))),
         }
     }
 

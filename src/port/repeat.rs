@@ -36,7 +36,7 @@ impl<'t> Porter<'t> {
             _ => Type::Unit,
         };
         if element == Type::Unit || key == Some(None) {
-            return self.note_left(node, "what is walked through is no array that is known").statement();
+            return self.note_left(node, "foreach over a value that may not be an array").statement();
         }
         let span = (node.start_byte(), node.end_byte());
         let key = key.flatten();
@@ -136,7 +136,7 @@ impl<'t> Porter<'t> {
 
     /// `for ($i = 0; $i < $n; $i++)`
     pub(super) fn counted(&mut self, node: Node<'t>) -> Code {
-        let why = "a for whose parts are no plain count: write it with while";
+        let why = "a for loop that does more than count: write it with while";
         let parts = (field(node, "initialize"), field(node, "condition"), field(node, "update"), field(node, "body"));
         let (Some(first), Some(condition), Some(update), Some(body)) = parts else {
             return self.note_left(node, why).statement();
@@ -214,7 +214,7 @@ impl<'t> Porter<'t> {
             "update_expression" => self.update(update),
             "augmented_assignment_expression" => self.augmented(update),
             "assignment_expression" => self.assignment(update),
-            _ => self.note_left(update, "a for whose parts are no plain count: write it with while").statement(),
+            _ => self.note_left(update, "a for loop that does more than count: write it with while").statement(),
         };
         self.frame().loops -= 1;
         code!("{begin}\nwhile {asked} {{\n{}\n}}", indent(&Code::lines(vec![block, step])))

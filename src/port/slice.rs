@@ -1,10 +1,11 @@
 //! Backward slicing for `--calls`: finds the parts of a function that use the SDK, and for each the
 //! statements that compute its values.
 //!
-//! A part runs at one time. Therefore, statements that are not carried over may be between the
-//! uses of a part only if they change nothing, and a value that PHP computes after a call begins a
-//! new part, which takes it as a parameter. Conditions and loops that cannot be carried over
-//! completely are left to the caller, and so is each `try`: the function returns the error.
+//! All statements of a part run together. Therefore, statements that are not carried over may be
+//! between the uses of a part only if they change nothing, and a value that PHP computes after a
+//! call begins a new part, which takes it as a parameter. Conditions and loops that cannot be
+//! carried over completely are left to the caller, and so is each `try`: the function returns the
+//! error.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,8 +79,6 @@ pub(super) struct Part<'t> {
 pub(super) struct Level<'t> {
     pub(super) nodes: Vec<Node<'t>>,
     pub(super) at: usize,
-    /// Whether the inner block may run more than once, or after a part of a sibling.
-    pub(super) is_loop: bool,
 }
 
 pub(super) struct Slicer<'a, 't> {
@@ -185,7 +184,7 @@ impl<'a, 't> Slicer<'a, 't> {
     fn response_type(&self, node: Node<'t>) -> &'static str {
         let node = bare(node);
         let name = field(node, "name").map(|name| self.flows.text(name)).unwrap_or_default();
-        let is_promise = name != "wait" && (name.ends_with("Async") || matches!(name, "then" | "otherwise"));
+        let is_promise = name.ends_with("Async") || matches!(name, "then" | "otherwise");
         if is_promise { "PromiseInterface" } else { "ResponseInterface" }
     }
 
@@ -198,7 +197,7 @@ impl<'a, 't> Slicer<'a, 't> {
         }
         self.block(&[], self.unit.body.clone());
         // Uses of the SDK that no part needs become a separate function.
-        // The last ones need the others.
+        // A later use may contain an earlier one, so the later ones come first.
         for (levels, at) in std::mem::take(&mut self.deferred).into_iter().rev() {
             let node = levels.last().and_then(|level| level.nodes.get(at)).copied();
             let uses = node.map(|node| self.use_ids(node)).unwrap_or_default();
@@ -237,9 +236,9 @@ impl<'a, 't> Slicer<'a, 't> {
 
     /// Finds the parts of a block.
     fn block(&mut self, outer: &[Level<'t>], nodes: Vec<Node<'t>>) {
-        let levels = |at: usize, is_loop: bool| {
+        let levels = |at: usize| {
             let mut levels = outer.to_vec();
-            levels.push(Level { nodes: nodes.clone(), at, is_loop });
+            levels.push(Level { nodes: nodes.clone(), at });
             levels
         };
         let mut current: Vec<usize> = Vec::new();
@@ -248,13 +247,13 @@ impl<'a, 't> Slicer<'a, 't> {
             if !of.uses {
                 continue;
             }
-            let here = levels(nodes.len(), false);
+            let here = levels(nodes.len());
             let solo = self.build(&here, &[at], None);
             let Some(solo) = solo else {
                 if !current.is_empty() {
                     self.flush(&here, std::mem::take(&mut current));
                 }
-                self.inside(*node, &levels(at, false));
+                self.inside(*node, &levels(at));
                 continue;
             };
             let is_changing = of.net || of.volatile;
@@ -282,14 +281,14 @@ impl<'a, 't> Slicer<'a, 't> {
             }
         }
         if !current.is_empty() {
-            self.flush(&levels(nodes.len(), false), current);
+            self.flush(&levels(nodes.len()), current);
         }
     }
 
     /// Finds the parts of a statement that cannot be carried over as a whole.
     fn inside(&mut self, node: Node<'t>, levels: &[Level<'t>]) {
         let bodies = blocks(node);
-        let is_inside = |one: Node<'t>| bodies.iter().any(|(body, _)| *body == one);
+        let is_inside = |one: Node<'t>| bodies.contains(&one);
         // The uses in conditions, and in statements without blocks.
         let mut stack = vec![node];
         let mut heads = Vec::new();
@@ -308,7 +307,7 @@ impl<'a, 't> Slicer<'a, 't> {
         for head in heads {
             self.expression(head, levels);
         }
-        for (body, is_loop) in &bodies {
+        for body in &bodies {
             if !self.flows.of(*body).uses {
                 continue;
             }
@@ -321,11 +320,7 @@ impl<'a, 't> Slicer<'a, 't> {
                 "default_statement" => children(*body),
                 _ => vec![*body],
             };
-            let mut outer = levels.to_vec();
-            if let Some(last) = outer.last_mut() {
-                last.is_loop = *is_loop;
-            }
-            self.block(&outer, nodes);
+            self.block(levels, nodes);
         }
     }
 

@@ -102,7 +102,9 @@ impl<'t> Porter<'t> {
                     asked.push(Code::not(code!("{}.is_null()", e.tight())));
                 }
                 Type::Value => asked.push(Code::not(code!("{}.is_null()", e.tight()))),
-                _ => return Some(self.left_as(node, "what isset asks for is no element of an array", Type::Bool)),
+                _ => {
+                    return Some(self.left_as(node, "the argument of isset is not an element of an array", Type::Bool));
+                }
             }
         }
         let bond = if asked.len() > 1 { Bond::And } else { Bond::Unary };

@@ -152,7 +152,7 @@ impl<'t> Porter<'t> {
         let before = self.static_property(left, false);
         let Some(right) = field(node, "right") else {
             if before.ty.is_object() {
-                return self.note_left(node, "what is counted is no number").statement();
+                return self.note_left(node, "the value of ++ or -- is not a number").statement();
             }
             let function = if self.text(node).contains("++") { "increment" } else { "decrement" };
             let (operand, end) = (self.operand(&before), self.try_any());
@@ -170,7 +170,7 @@ impl<'t> Porter<'t> {
         let operator = field(node, "operator").map(|operator| self.text(operator).trim_end_matches('=').to_owned());
         let (operator, value) = (operator.unwrap_or_default(), self.given_value(right));
         if before.ty.is_object() || value.ty.is_object() {
-            return self.note_left(node, "an object is no operand").statement();
+            return self.note_left(node, "an object is not an operand").statement();
         }
         let after = match operator.as_str() {
             "." => self.joined(vec![before, value]),

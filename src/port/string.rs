@@ -19,11 +19,9 @@ impl<'t> Porter<'t> {
     pub(super) fn encapsed(&mut self, node: Node<'t>) -> Expr {
         match self.pieces(node, node.start_byte() + 1, node.end_byte().saturating_sub(1), None) {
             Some(parts) => self.joined(parts),
-            None => self.left_as(
-                node,
-                "its bytes are no text in UTF-8, or it has a form of variable that is not known",
-                Type::Text,
-            ),
+            None => {
+                self.left_as(node, "its bytes are not UTF-8, or it contains an unknown form of variable", Type::Text)
+            }
         }
     }
 
@@ -46,11 +44,9 @@ impl<'t> Porter<'t> {
         }
         match self.pieces(body, from, to, Some(indent)) {
             Some(parts) => self.joined(parts),
-            None => self.left_as(
-                node,
-                "its bytes are no text in UTF-8, or it has a form of variable that is not known",
-                Type::Text,
-            ),
+            None => {
+                self.left_as(node, "its bytes are not UTF-8, or it contains an unknown form of variable", Type::Text)
+            }
         }
     }
 
