@@ -42,7 +42,7 @@ pub(super) fn signed_at(headers: &HeaderMap) -> Option<i64> {
 
 /// Whether a time is in milliseconds since 1970, and must be in seconds.
 pub(super) fn is_in_milliseconds(time: i64) -> bool {
-    // Seconds have so many digits from the year 33658 on.
+    // Seconds reach 13 digits in the year 33658.
     time >= 1_000_000_000_000
 }
 

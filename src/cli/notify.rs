@@ -65,10 +65,11 @@ fn verify(client: &Client, request: &[u8]) -> Result<Value, Failure> {
             verified = without;
         }
     }
-    let notification = verified.map_err(|error| match verify::mistake(client, &captured).filter(|_| is_refused) {
-        Some(mistake) => verify::invalid(mistake),
-        None => error.into(),
-    })?;
+    let notification =
+        verified.map_err(|error| match is_refused.then(|| verify::mistake(client, &captured)).flatten() {
+            Some(mistake) => verify::invalid(mistake),
+            None => error.into(),
+        })?;
     note_age(signed_at.unwrap_or_default());
     Ok(readable(&notification))
 }

@@ -150,7 +150,7 @@ pub fn number_text(number: f64) -> String {
     decimal(&format!("{number:.13e}"), 14, "E")
 }
 
-/// A `float` with all digits that distinguish it, as in JSON.
+/// The shortest text that is read back as the same `float`, as in JSON.
 pub(super) fn exact_text(number: f64, mark: &str) -> String {
     if number == 0.0 {
         return if number.is_sign_negative() { "-0" } else { "0" }.to_owned();

@@ -106,7 +106,7 @@ fn is_array(value: &Value) -> bool {
     matches!(value, Value::Array(_) | Value::Object(_))
 }
 
-/// A number with all digits that distinguish it, unlike its text.
+/// The shortest text that is read back as the same number. The text of `echo` has 14 digits.
 fn exact(number: &Number) -> String {
     integer(number).map_or_else(|| exact_text(number.as_f64().unwrap_or_default(), "E"), |number| number.to_string())
 }

@@ -157,7 +157,7 @@ fn counted(text: &str) -> String {
             None => return chars.into_iter().collect(),
         }
     }
-    // All characters have begun again: one more is needed, of the kind of the first.
+    // Each character wrapped around, so one of the kind of the first is put in front.
     let one_more = match chars.first() {
         Some('0') | None => '1',
         Some(first) => *first,

@@ -1,6 +1,6 @@
 //! Metrics of calls (feature `metrics`), for the recorder that the program installs with the crate
 //! `metrics`. Names, units and labels are those of OpenTelemetry, as far as it defines them. The
-//! labels do not contain values, also none that the caller formats into the path.
+//! labels contain neither values of variables nor values that the caller formats into the path.
 //!
 //! `transport/open_connections.rs` counts the connections.
 //!

@@ -70,7 +70,7 @@ fn block_on_background<T>(future: impl Future<Output = Result<T, Error>>) -> Res
 ///
 /// The token is not that of `std::thread::park`, which code inside the future may consume. Inside
 /// async code, all polls are part of one poll of the caller's task, so its budget does not apply.
-/// The task's worker would wake code that yields, but it is blocked: hence [`MAX_PARK`].
+/// The task's worker is blocked and cannot wake code that yields, so a wait ends at [`MAX_PARK`].
 pub(crate) fn park_on<T>(future: impl Future<Output = T>) -> T {
     let _blocked = Blocked::enter();
     let (parker, unparker) = parking::pair();
