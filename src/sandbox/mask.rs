@@ -176,6 +176,26 @@ impl Masks {
         }
     }
 
+    /// Replaces values that were replaced before inside the texts of a refusal, whose message can
+    /// repeat them. The values of one character stay, because they occur in most texts.
+    pub(super) fn repeated(&self, value: &mut Value) {
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(|item| self.repeated(item)),
+            Value::Object(members) => members.values_mut().for_each(|member| self.repeated(member)),
+            Value::String(text) if !is_mask(text) => {
+                let numbers = self.numbers.iter().flatten();
+                let mut found: Vec<_> =
+                    numbers.filter(|(value, _)| value.chars().nth(1).is_some() && text.contains(*value)).collect();
+                // A value can be a part of another one.
+                found.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+                for (value, number) in found {
+                    *text = text.replace(value, &format!("{MASK}{number}"));
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// A path in which personal variables are replaced. The documentation has the names of the
     /// variables.
     pub(super) fn path(&mut self, call: Option<&Call>, path: &str) -> String {

@@ -50,6 +50,7 @@ mod ledger_transfers;
 // The state of the sandbox.
 mod creatable;
 mod delivery;
+mod difference;
 mod fault;
 mod mask;
 mod mentioned;

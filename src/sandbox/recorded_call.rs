@@ -1,12 +1,13 @@
 //! A recorded call: its format, and the comparison with a request. `mask.rs` replaces the personal
-//! values.
+//! values, and `difference.rs` compares values.
 
 use http::{Method, StatusCode, Uri};
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::mask::{Bindings, Masks, decoded, is_mask, plain_text};
+use super::difference::{Difference, Pair, difference};
+use super::mask::{Bindings, Masks, decoded, is_mask};
 use super::query_fields::query_fields;
 use crate::catalog::{Call, Catalog, Place};
 use crate::proto::json_decode;
@@ -14,9 +15,6 @@ use crate::proto::json_decode;
 /// The paths of the lists of platform certificates, which clients download by themselves. They are
 /// not recorded, because they contain the keys of one platform, encrypted with the APIv3 key.
 const CERTIFICATES: [&str; 2] = ["/v3/certificates", "/v3/global/certificates"];
-
-/// The maximum length of a value in a difference, in characters.
-const MAX_SHOWN_CHARS: usize = 200;
 
 /// A request without its headers, after the replacements.
 #[derive(Serialize)]
@@ -100,6 +98,13 @@ impl RecordedRequest {
         RecordedRequest { method: self.method.clone(), path: masked, request }
     }
 
+    /// The method, the path and the query, with masks, of a request with any body.
+    pub(super) fn masked_line(method: &Method, uri: &Uri) -> String {
+        let path = uri.path_and_query().map_or("", |path| path.as_str()).to_owned();
+        let request = RecordedRequest { method: method.to_string(), path, request: Value::Null };
+        request.masked(&mut Masks::default()).line()
+    }
+
     /// The method, the path and the query.
     pub(super) fn line(&self) -> String {
         format!("{} {}", self.method, self.path)
@@ -156,9 +161,13 @@ impl RecordedRequest {
         let mut response = read_json(body).map_err(|_| "the body of the response is not JSON".to_owned())?;
         let call = find(&self.method, self.split().0);
         masks.json(&mut response, call.filter(|_| status.is_success()).map_or(&[], Call::response));
-        // The error for an invalid field repeats the value of the field.
-        if let Some(value) = response.pointer_mut("/detail/value").filter(|_| !status.is_success()) {
-            masks.all(value);
+        // The error for an invalid field repeats the value of the field, also in its texts.
+        if !status.is_success() {
+            if let Some(value) = response.pointer_mut("/detail/value") {
+                masks.all(value);
+            }
+            let members = response.as_object_mut().into_iter().flatten();
+            members.filter(|(name, _)| *name != "code").for_each(|(_, member)| masks.repeated(member));
         }
         Ok(RecordedCall { request: self, status: status.as_u16(), response })
     }
@@ -184,88 +193,6 @@ fn find(method: &str, path: &str) -> Option<&'static Call> {
 /// The JSON in a body; `null` for an empty body.
 fn read_json(body: &[u8]) -> Result<Value, String> {
     if body.is_empty() { Ok(Value::Null) } else { json_decode::from_slice(body) }
-}
-
-/// A difference between a request and a recorded one.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Difference {
-    /// Only the value of a numbered mask: the call is that of another user.
-    Mask(String),
-    Value(String),
-}
-
-/// A value, and the same with masks, for messages.
-#[derive(Clone, Copy)]
-struct Pair<'a> {
-    value: &'a Value,
-    shown: &'a Value,
-}
-
-impl<'a> Pair<'a> {
-    fn member(self, name: &str) -> Option<Pair<'a>> {
-        Some(Pair { value: self.value.get(name)?, shown: self.shown.get(name).unwrap_or(&Value::Null) })
-    }
-
-    fn item(self, index: usize) -> Option<Pair<'a>> {
-        Some(Pair { value: self.value.get(index)?, shown: self.shown.get(index).unwrap_or(&Value::Null) })
-    }
-}
-
-/// The first difference between a recorded value and the one that was sent.
-fn difference(recorded: Pair<'_>, sent: Pair<'_>, bindings: &mut Bindings, at: &str) -> Option<Difference> {
-    match (recorded.value, sent.value) {
-        (Value::String(text), value) if is_mask(text) && !value.is_object() && !value.is_array() => {
-            let accepted = bindings.accept(text, &plain_text(value));
-            (!accepted).then(|| Difference::Mask(format!("{at} is not the value that {text} replaces")))
-        }
-        (Value::String(text), _) if is_mask(text) => None,
-        (Value::Object(members), Value::Object(sent_members)) => {
-            let other = members.keys().find_map(|name| match (recorded.member(name), sent.member(name)) {
-                (Some(recorded), Some(sent)) => difference(recorded, sent, bindings, &format!("{at}.{name}")),
-                _ => Some(Difference::Value(format!("{at}.{name} is missing"))),
-            });
-            let added = || sent_members.keys().find(|name| !members.contains_key(*name));
-            other.or_else(|| added().map(|name| Difference::Value(format!("{at}.{name} is not recorded"))))
-        }
-        (Value::Array(items), Value::Array(sent_items)) if items.len() == sent_items.len() => (0..items.len())
-            .find_map(|index| {
-                difference(recorded.item(index)?, sent.item(index)?, bindings, &format!("{at}[{index}]"))
-            }),
-        (recorded, sent) if recorded == sent => None,
-        (Value::String(text), Value::String(sent_text)) => match (json_in(text), json_in(sent_text)) {
-            // A text that is JSON: the recorded one was written anew when values in it were masked.
-            (Some(recorded_json), Some(sent_json)) => {
-                let shown =
-                    [recorded.shown, sent.shown].map(|text| text.as_str().and_then(json_in).unwrap_or_default());
-                let recorded = Pair { value: &recorded_json, shown: &shown[0] };
-                difference(recorded, Pair { value: &sent_json, shown: &shown[1] }, bindings, at)
-            }
-            _ => Some(other_value(recorded.shown, sent.shown, at)),
-        },
-        _ => Some(other_value(recorded.shown, sent.shown, at)),
-    }
-}
-
-/// The JSON object or array in a text.
-fn json_in(text: &str) -> Option<Value> {
-    serde_json::from_str(text).ok().filter(|value: &Value| value.is_object() || value.is_array())
-}
-
-fn other_value(recorded: &Value, sent: &Value, at: &str) -> Difference {
-    Difference::Value(if recorded == sent {
-        format!("{at} is another value than the recorded one")
-    } else {
-        format!("{at} is {}, and {} is recorded", shown(sent), shown(recorded))
-    })
-}
-
-/// The beginning of a value.
-fn shown(value: &Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(MAX_SHOWN_CHARS) {
-        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
-        None => text,
-    }
 }
 
 #[cfg(test)]
@@ -358,24 +285,26 @@ mod tests {
     }
 
     #[test]
-    fn differences_name_the_field_and_both_values() {
-        let recorded = json!({ "a": { "b": [1, "***"] }, "c": "x" });
-        for (sent, expected) in [
-            (json!({ "a": { "b": [1, 9] }, "c": "x" }), None),
-            (json!({ "a": { "b": [2, 9] }, "c": "x" }), Some("body.a.b[0] is 2, and 1 is recorded")),
-            (json!({ "a": { "b": [1] }, "c": "x" }), Some("body.a.b is [1], and [1,\"***\"] is recorded")),
-            (json!({ "a": { "b": [1, 9] } }), Some("body.c is missing")),
-            (json!({ "a": { "b": [1, 9] }, "c": "x", "d": 1 }), Some("body.d is not recorded")),
-            (Value::Null, Some("body is null, and {\"a\":{\"b\":[1,\"***\"]},\"c\":\"x\"} is recorded")),
-        ] {
-            let found = difference(
-                Pair { value: &recorded, shown: &recorded },
-                Pair { value: &sent, shown: &sent },
-                &mut Bindings::default(),
-                "body",
-            );
-            assert_eq!(found, expected.map(|reason| Difference::Value(reason.to_owned())));
-        }
+    fn the_texts_of_a_refusal_do_not_repeat_a_replaced_value() {
+        let mut masks = Masks::numbered();
+        let body = json!({ "payer": { "openid": "oPersonal" }, "user_name": "张三", "phone": "3" });
+        let request = raw("POST", "https://x/v3/x", &body).masked(&mut masks);
+        let refused = br#"{"code":"PARAM_oPersonal","message":"oPersonal of \u5f20\u4e09 is not valid: 3",
+            "detail":{"issue":"'oPersonal'"}}"#;
+        let refused = request.with_response(StatusCode::BAD_REQUEST, refused, &mut masks).expect("JSON");
+        let number = |pointer: &str| refused.request.request.pointer(pointer).expect("a mask").as_str().expect("text");
+        let (user, name) = (number("/payer/openid"), number("/user_name"));
+        assert_eq!(refused.response["message"], format!("{user} of {name} is not valid: 3"));
+        assert_eq!(refused.response["detail"]["issue"], format!("'{user}'"));
+        // Programs decide by the code, which is one of a documented list.
+        assert_eq!(refused.response["code"], "PARAM_oPersonal");
+    }
+
+    #[test]
+    fn the_line_of_a_request_contains_masks() {
+        let uri = "https://x/v3/marketing/favor/users/oPersonal/coupons?openid=oPersonal".parse().expect("URI");
+        let line = RecordedRequest::masked_line(&Method::GET, &uri);
+        assert_eq!(line, "GET /v3/marketing/favor/users/***/coupons?openid=***");
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::path::Path;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 
-use super::mask::{Bindings, Masks};
-use super::recorded_call::{Difference, RecordedCall, RecordedRequest, read_calls};
+use super::difference::Difference;
+use super::mask::Bindings;
+use super::recorded_call::{RecordedCall, RecordedRequest, read_calls};
 use super::refusal::Refusal;
 use super::response::RouteResponse;
 use crate::error::Error;
@@ -44,9 +45,9 @@ impl Replay {
     /// only a numbered mask stands for another value is skipped. If the request differs otherwise,
     /// it is refused, and the call stays unused.
     pub(super) fn respond(&mut self, http: &Request<Bytes>) -> Result<RouteResponse, Refusal> {
+        let line = RecordedRequest::masked_line(http.method(), http.uri());
         let sent = RecordedRequest::new(http.method(), http.uri(), http.body())
-            .map_err(|reason| self.refusal(&format!("{} {}: {reason}", http.method(), http.uri().path())))?;
-        let line = sent.masked(&mut Masks::default()).line();
+            .map_err(|reason| self.refusal(&format!("{line}: {reason}")))?;
         let recorded = self.calls.iter().filter(|(call, _)| call.request.has_path_of(&sent)).count();
         let mut difference = None;
         for (index, (call, used)) in self.calls.iter_mut().enumerate() {
