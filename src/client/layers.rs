@@ -2,7 +2,8 @@
 //! mixture of two merchants.
 //!
 //! A layer may fill gaps of the layers below it. It replaces a credential, or adds a platform key
-//! to others, only if both name the same merchant. It replaces `private_key` and `serial` together.
+//! to others, only if it and the layer of the replaced one name the same merchant. It replaces
+//! `private_key` and `serial` together.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,15 @@ impl Source {
 pub(crate) struct Layers {
     settings: Settings,
     /// By the name of the setting.
-    origins: BTreeMap<String, Source>,
+    origins: BTreeMap<String, Origin>,
+}
+
+/// The layer of a setting.
+#[derive(Clone)]
+struct Origin {
+    source: Source,
+    /// Whether this layer contains `mchid`.
+    names_merchant: bool,
 }
 
 impl Layers {
@@ -58,7 +67,8 @@ impl Layers {
         self.refuse_another_merchant(&source, &upper)?;
         self.refuse_unconfirmed_credentials(&source, &upper)?;
         self.refuse_half_a_pair(&source, &upper)?;
-        self.origins.extend(upper.names().into_iter().map(|name| (name, source.clone())));
+        let origin = Origin { source, names_merchant: upper.mchid.is_some() };
+        self.origins.extend(upper.names().into_iter().map(|name| (name, origin.clone())));
         self.settings = self.settings.overlay(upper);
         Ok(self)
     }
@@ -70,14 +80,14 @@ impl Layers {
     /// The names of the settings from a file, and the places of the others.
     #[cfg(feature = "cli")]
     pub(crate) fn origins(&self) -> (Vec<&str>, Vec<String>) {
-        let is_of_file = |source: &Source| matches!(source, Source::File(_));
-        let file = self.origins.iter().filter(|(_, source)| is_of_file(source)).map(|(name, _)| name.as_str());
-        let others = self.origins.iter().filter(|(_, source)| !is_of_file(source));
-        (file.collect(), others.map(|(name, source)| source.place(name)).collect())
+        let is_of_file = |origin: &Origin| matches!(origin.source, Source::File(_));
+        let file = self.origins.iter().filter(|(_, origin)| is_of_file(origin)).map(|(name, _)| name.as_str());
+        let others = self.origins.iter().filter(|(_, origin)| !is_of_file(origin));
+        (file.collect(), others.map(|(name, origin)| origin.source.place(name)).collect())
     }
 
     fn place(&self, setting: &str) -> String {
-        self.origins.get(setting).map(|source| source.place(setting)).unwrap_or_default()
+        self.origins.get(setting).map(|origin| origin.source.place(setting)).unwrap_or_default()
     }
 
     fn refuse_another_merchant(&self, source: &Source, upper: &Settings) -> Result<(), Error> {
@@ -101,30 +111,37 @@ impl Layers {
     /// Refuses to replace a credential, or to add a platform key to others, unless both layers name
     /// the merchant: the two may belong to different merchants.
     fn refuse_unconfirmed_credentials(&self, source: &Source, upper: &Settings) -> Result<(), Error> {
-        if self.settings.mchid.is_some() && upper.mchid.is_some() {
-            return Ok(());
+        let credentials = self.replaced(upper).into_iter().map(|name| (name.to_owned(), name));
+        let platform_keys = self.extended_platform_keys(upper).into_iter().map(|name| (name, "certs"));
+        for (name, setting) in credentials.chain(platform_keys) {
+            let Some(origin) = self.origins.get(&name) else { continue };
+            if origin.names_merchant && upper.mchid.is_some() {
+                continue;
+            }
+            let (place, below) = (source.place(setting), origin.source.place(&name));
+            let number = self.settings.mchid.as_deref().or(upper.mchid.as_deref()).unwrap_or("the merchant's number");
+            let missing = if origin.names_merchant || upper.mchid.is_none() {
+                source.place("mchid")
+            } else {
+                match &origin.source {
+                    Source::File(_) => format!("mchid of {below}"),
+                    other => other.place("mchid"),
+                }
+            };
+            return Err(Error::config(format!(
+                "{place} overrides {setting} of {below}, and one of the two does not name its merchant, so they may be \
+                 of different merchants: leave {place} out, or set {missing} to {number}"
+            )));
         }
-        let replaced = self.replaced(upper);
-        let Some(setting) = replaced.or_else(|| self.is_given_more_platform_keys(upper).then_some("certs")) else {
-            return Ok(());
-        };
-        let (place, origin) = (source.place(setting), self.place_of_credential(setting));
-        let (name, number) = match (&self.settings.mchid, &upper.mchid) {
-            (Some(number), _) => (source.place("mchid"), number.as_str()),
-            (None, number) => (format!("mchid of {origin}"), number.as_deref().unwrap_or("the merchant's number")),
-        };
-        Err(Error::config(format!(
-            "{place} overrides {setting} of {origin}, and one of the two does not name its merchant, so they may be \
-             of different merchants: leave {place} out, or set {name} to {number}"
-        )))
+        Ok(())
     }
 
     /// Refuses a private key with the serial number of another certificate.
     fn refuse_half_a_pair(&self, source: &Source, upper: &Settings) -> Result<(), Error> {
         let pair = self.settings.private_key.is_some() && self.settings.serial.is_some();
-        let (replaced, other) = match self.replaced(upper) {
-            Some("private_key") if pair && upper.serial.is_none() => ("private_key", "serial"),
-            Some("serial") if pair && upper.private_key.is_none() => ("serial", "private_key"),
+        let (replaced, other) = match self.replaced(upper).first() {
+            Some(&"private_key") if pair && upper.serial.is_none() => ("private_key", "serial"),
+            Some(&"serial") if pair && upper.private_key.is_none() => ("serial", "private_key"),
             _ => return Ok(()),
         };
         let (place, origin, missing) = (source.place(replaced), self.place(replaced), source.place(other));
@@ -134,26 +151,18 @@ impl Layers {
         )))
     }
 
-    /// The first credential for which another layer has another value.
-    fn replaced(&self, upper: &Settings) -> Option<&'static str> {
-        let below = self.settings.credentials();
-        let mut credentials = below.into_iter().zip(upper.credentials());
+    /// The credentials for which another layer has another value.
+    fn replaced(&self, upper: &Settings) -> Vec<&'static str> {
+        let credentials = self.settings.credentials().into_iter().zip(upper.credentials());
         let differ = |below: Option<&str>, above: Option<&str>| matches!((below, above), (Some(a), Some(b)) if a != b);
-        credentials.find(|((_, below), (_, above))| differ(*below, *above)).map(|((name, _), _)| name)
+        credentials.filter(|((_, below), (_, above))| differ(*below, *above)).map(|((name, _), _)| name).collect()
     }
 
-    fn is_given_more_platform_keys(&self, upper: &Settings) -> bool {
+    /// The platform keys to which another layer adds one, or of which it replaces one.
+    fn extended_platform_keys(&self, upper: &Settings) -> Vec<String> {
         let certs = &self.settings.certs;
-        !certs.is_empty() && upper.certs.iter().any(|(id, key)| certs.get(id) != Some(key))
-    }
-
-    /// The place of a credential, or of one of the platform keys.
-    fn place_of_credential(&self, setting: &str) -> String {
-        if setting == "certs" {
-            let origin = self.origins.iter().find(|(name, _)| name.starts_with("certs."));
-            return origin.map(|(name, source)| source.place(name)).unwrap_or_default();
-        }
-        self.place(setting)
+        let is_extended = upper.certs.iter().any(|(id, key)| certs.get(id) != Some(key));
+        certs.keys().filter(|_| is_extended).map(|id| format!("certs.{id}")).collect()
     }
 }
 
@@ -162,7 +171,7 @@ mod tests {
     use super::*;
 
     fn settings(text: &str) -> Settings {
-        toml::from_str(text).unwrap_or_default()
+        toml::from_str(text).expect("TOML")
     }
 
     fn both(file: &str, environment: &str) -> Result<Settings, String> {
@@ -202,6 +211,28 @@ mod tests {
             assert!(both("mchid = \"1\"", replacing).is_ok(), "{replacing}");
             assert!(both(&format!("mchid = \"1\"\n{replacing}"), replacing).is_ok(), "{replacing}");
         }
+    }
+
+    /// The environment names the merchant, but the file with the replaced credential does not.
+    #[cfg(feature = "cli")]
+    #[test]
+    fn a_third_layer_replaces_no_credential_of_a_file_that_names_no_merchant() {
+        const OPTIONS: Source = Source::Arguments(&[("apiv3_key", "--apiv3-key"), ("mchid", "--mchid")]);
+        let all = |file: &str, environment: &str, arguments: &str| {
+            let layers = Layers::default().with(Source::File("a.toml".into()), settings(file));
+            let layers = layers.and_then(|layers| layers.with(Source::Environment, settings(environment)));
+            let layers = layers.and_then(|layers| layers.with(OPTIONS, settings(arguments)));
+            layers.map(|_| ()).map_err(|error| error.message().to_owned())
+        };
+        let arguments = "mchid = \"1\"\napiv3_key = \"b\"";
+        let reason = all("apiv3_key = \"a\"", "mchid = \"1\"", arguments).err().unwrap_or_default();
+        assert!(reason.starts_with("--apiv3-key overrides apiv3_key of the settings file a.toml, "), "{reason}");
+        assert!(reason.ends_with("or set mchid of the settings file a.toml to 1"), "{reason}");
+        assert_eq!(all("mchid = \"1\"\napiv3_key = \"a\"", "secret = \"s\"", arguments), Ok(()));
+        assert_eq!(all("secret = \"s\"", "mchid = \"1\"\napiv3_key = \"a\"", arguments), Ok(()));
+        let reason = all("mchid = \"1\"\nsecret = \"s\"", "apiv3_key = \"a\"", arguments).err().unwrap_or_default();
+        assert!(reason.starts_with("--apiv3-key overrides apiv3_key of WXPAY_APIV3_KEY, "), "{reason}");
+        assert!(reason.ends_with("or set WXPAY_MCHID to 1"), "{reason}");
     }
 
     #[test]
