@@ -158,7 +158,7 @@ impl<'t> Porter<'t> {
                         own.unsupported.push((member, "PHP calls this method by itself: call it where it is needed"));
                     }
                     if lower == "__construct" {
-                        own.properties.extend(self.promoted(member));
+                        own.properties.extend(self.promoted(member, &name));
                     }
                     if field(member, "body").is_none() || magic {
                         continue;
@@ -184,7 +184,7 @@ impl<'t> Porter<'t> {
     }
 
     /// The parameters of a constructor that are properties, too.
-    fn promoted(&self, constructor: Node<'t>) -> Vec<Property<'t>> {
+    fn promoted(&self, constructor: Node<'t>, of: &str) -> Vec<Property<'t>> {
         let parameters = field(constructor, "parameters").map(children).unwrap_or_default();
         let promoted = parameters.into_iter().filter(|one| one.kind() == "property_promotion_parameter");
         let property = |one: Node<'t>| {
@@ -198,7 +198,7 @@ impl<'t> Porter<'t> {
                 is_static: false,
                 is_private: is_private(one, self.php),
                 is_promoted: true,
-                of: String::new(),
+                of: of.to_owned(),
                 node: None,
             })
         };
@@ -225,7 +225,7 @@ impl<'t> Porter<'t> {
             if own.name != one.name {
                 class.ancestors.push(own.name.clone());
             }
-            self.inherit(&mut class, own, all, 0);
+            self.inherit(&mut class, own, all, &own.name, 0);
             let parent = own.base.map(|base| self.full_name(base));
             let known = parent
                 .as_ref()
@@ -235,6 +235,12 @@ impl<'t> Porter<'t> {
             }
             next = known;
         }
+        // The parameters of a constructor that runs as a method are assigned by that method.
+        let constructor = class.method("__construct").filter(|method| !returns_early(method));
+        let constructor = constructor.map(|method| method.of.clone());
+        for property in &mut class.properties {
+            property.is_promoted &= constructor.as_ref() == Some(&property.of);
+        }
         self.find_dynamic(&mut class);
         self.find_hidden(&mut class);
         class.name_apart();
@@ -242,18 +248,20 @@ impl<'t> Porter<'t> {
         class
     }
 
-    /// Adds the members of a class and its traits, where a class below has none of that name.
-    fn inherit(&self, class: &mut Class<'t>, own: &Own<'t>, all: &[Own<'t>], depth: usize) {
+    /// Adds the members of a class and its traits, where a class below has none of that name. The
+    /// members of a trait are members of `of`, the class that uses it.
+    fn inherit(&self, class: &mut Class<'t>, own: &Own<'t>, all: &[Own<'t>], of: &str, depth: usize) {
         class.unsupported.extend(own.unsupported.iter().copied());
         for property in &own.properties {
             match class.properties.iter().find(|known| known.name == property.name) {
-                None => class.properties.push(property.clone()),
+                None => class.properties.push(Property { of: of.to_owned(), ..property.clone() }),
                 Some(known) => {
                     // PHP keeps two properties if the one of the parent is private.
                     let apart = property.is_private || known.is_private;
-                    if let (true, Some(node)) = (apart && !property.is_static, property.node.or(known.node)) {
+                    if apart && !property.is_static && known.of != of {
+                        let node = property.node.or(known.node).or(property.declared).or(known.declared);
                         let why = "a private property of this name is in another class of the family, too: rename it";
-                        class.unsupported.push((node, why));
+                        class.unsupported.push((node.unwrap_or(own.node), why));
                     }
                 }
             }
@@ -264,29 +272,23 @@ impl<'t> Porter<'t> {
             }
         }
         for method in &own.methods {
-            let mut method = method.clone();
+            let mut method = Method { of: of.to_owned(), ..method.clone() };
+            let keyed = format!("{of}::{}", method.name);
+            // The class that uses a trait has a method of this name itself.
+            if class.methods.iter().any(|known| known.of == of && (known.name == method.name || known.name == keyed)) {
+                continue;
+            }
             if class.methods.iter().any(|known| known.name == method.name) {
-                let short = own.name.rsplit('\\').next().unwrap_or_default().to_owned();
-                method.rust = format!("{}_of_{}", method.rust.trim_end_matches('_'), snake(&short));
-                method.name = format!("{}::{}", own.name, method.name);
+                let short = of.rsplit('\\').next().unwrap_or_default();
+                method.rust = format!("{}_of_{}", method.rust.trim_end_matches('_'), snake(short));
+                method.name = keyed;
             }
             class.methods.push(method);
         }
         for used in &own.traits {
             let name = self.full_name(*used);
             match all.iter().find(|other| other.name == name && depth < 8) {
-                Some(found) => {
-                    // The methods of a trait see the class that uses it as their own.
-                    let before = class.methods.len();
-                    let properties = class.properties.len();
-                    self.inherit(class, found, all, depth + 1);
-                    for property in class.properties.iter_mut().skip(properties) {
-                        property.of.clone_from(&own.name);
-                    }
-                    for method in class.methods.iter_mut().skip(before) {
-                        method.of.clone_from(&own.name);
-                    }
-                }
+                Some(found) => self.inherit(class, found, all, of, depth + 1),
                 // Its members are found like those of a parent.
                 None if class.base.is_none() => class.base = Some(*used),
                 None => class.unsupported.push((*used, "this trait is not in the file")),
@@ -347,7 +349,7 @@ impl<'t> Porter<'t> {
         let Some(body) = class.method("__construct").and_then(|method| field(method.node, "body")) else {
             return HashSet::new();
         };
-        if contains_return(body) {
+        if class.method("__construct").is_some_and(returns_early) {
             return HashSet::new();
         }
         let until = self.first_other_use(body, &class.properties);
@@ -394,8 +396,13 @@ impl<'t> Porter<'t> {
     }
 }
 
+/// Whether a constructor returns early. It is a method of an object that has its defaults.
+pub(super) fn returns_early(constructor: &Method<'_>) -> bool {
+    field(constructor.node, "body").is_some_and(contains_return)
+}
+
 /// Whether a function contains a `return` of its own.
-pub(super) fn contains_return(node: Node<'_>) -> bool {
+fn contains_return(node: Node<'_>) -> bool {
     match node.kind() {
         "return_statement" => true,
         "anonymous_function" | "arrow_function" | "function_definition" => false,

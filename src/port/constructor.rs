@@ -5,14 +5,14 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use super::Porter;
-use super::class::contains_return;
+use super::class::returns_early;
 use super::code::{Code, End, code, indent};
 use super::frame::{Flow, Frame, Kind};
 use super::imports::{BOX_ERROR, PHP, VALUE};
 use super::lower::PREFIX;
 use super::members::{Class, Method, Property};
 use super::scope::uses;
-use super::syntax::{field, named};
+use super::syntax::{children, field, named};
 use super::text::snake;
 use super::value::{Expr, Form, Type};
 use super::vars::Var;
@@ -35,6 +35,23 @@ impl<'t> Porter<'t> {
         code!("{notes}pub fn new() -> Result<Self, {BOX_ERROR}> {{\n    Ok({})\n}}", literal(&parts))
     }
 
+    /// `new` of an abstract class, whose static methods create an object of the class that is
+    /// called. PHP throws this error where that is the abstract class itself.
+    pub(super) fn abstract_constructor(&mut self, class: &Rc<Class<'t>>) -> Option<Code> {
+        let creates = |method: &&Method<'t>| method.is_static && creates_itself(method.node, self.php);
+        class.methods.iter().find(creates)?;
+        let signature = match class.method("__construct").cloned() {
+            Some(constructor) => self.method_signature(class, &constructor)?.parameters.clone(),
+            None => Vec::new(),
+        };
+        let parameters: Vec<Code> = signature.iter().map(|ty| code!("_: {}", ty.parameter())).collect();
+        let reason = Code::quoted(&format!("Cannot instantiate abstract class {}", class.rust));
+        Some(code!(
+            "fn new({}) -> Result<Self, {BOX_ERROR}> {{\n    Err({PHP}::error({reason}))\n}}",
+            Code::joined(&parameters, ", ")
+        ))
+    }
+
     /// The field of a parent that is in another file. Its constructor is that of the parent.
     pub(super) fn parent_part(&mut self, class: &Rc<Class<'t>>) -> Option<Code> {
         let base = class.base.filter(|_| self.known.parents.contains(&class.rust))?;
@@ -49,7 +66,7 @@ impl<'t> Porter<'t> {
     /// The constructor as `new`: its properties are variables until the object is used as a whole.
     pub(super) fn constructor(&mut self, class: &Rc<Class<'t>>, method: &Method<'t>, members: &[Node<'t>]) -> Code {
         let Some(body) = field(method.node, "body") else { return Code::default() };
-        if contains_return(body) {
+        if returns_early(method) {
             return self.constructor_by_method(class, method, members);
         }
         let comments = self.comments_above(method.node, members, "///");
@@ -207,6 +224,28 @@ impl<'t> Porter<'t> {
         )
     }
 
+    /// Assigns the properties that are parameters of a constructor, where it is a method.
+    pub(super) fn promoted_parameters(&mut self, constructor: Node<'t>, frame: &mut Frame) -> Vec<Code> {
+        let mut lines = Vec::new();
+        for parameter in self.parameters_of(constructor) {
+            let name = field(parameter, "name").and_then(|name| super::syntax::variable(name, self.php));
+            let Some(name) = name.filter(|_| parameter.kind() == "property_promotion_parameter") else { continue };
+            let property = frame.vars.get(&format!("{PREFIX}{name}")).cloned();
+            let (Some(given), Some(property)) = (frame.vars.get(name).cloned(), property) else { continue };
+            frame.mutates = true;
+            let given = Expr::place(given.rust, given.ty).form(given.form);
+            let value = match &property.ty {
+                Type::Option(of) if **of == given.ty => Some(code!("Some({})", given.owned())),
+                ty => self.owned_as(&given, ty),
+            };
+            lines.push(match value {
+                Some(value) => code!("{} = {value};", property.rust),
+                None => self.note_left(parameter, "the property has another type").statement(),
+            });
+        }
+        lines
+    }
+
     /// The value that a property has before it is assigned.
     pub(super) fn initial(&mut self, property: &Property<'t>, ty: &Type) -> Code {
         if let Some(default) = property.default {
@@ -229,6 +268,14 @@ impl<'t> Porter<'t> {
             _ => "None".into(),
         }
     }
+}
+
+/// Whether code contains `new static` or `new self`.
+fn creates_itself(node: Node<'_>, php: &str) -> bool {
+    let created = (node.kind() == "object_creation_expression").then(|| children(node).first().copied()).flatten();
+    let name = created.map(|name| super::syntax::text(name, php).to_ascii_lowercase());
+    matches!(name.as_deref(), Some("static" | "self"))
+        || children(node).into_iter().any(|child| creates_itself(child, php))
 }
 
 /// A place that can be changed.

@@ -23,8 +23,9 @@ impl<'t> Porter<'t> {
         let Some(class) = self.classes.get(number).cloned() else { return Code::default() };
         let mut out = code!("{}", self.comments_above(class.node, siblings, "///"));
         let mut notes = Vec::new();
-        for (member, why) in &class.unsupported {
-            self.note_left(*member, why);
+        let unsupported = class.unsupported.iter().copied().chain(self.properties_of_itself(&class));
+        for (member, why) in unsupported.collect::<Vec<_>>() {
+            self.note_left(member, why);
             notes.extend(std::mem::take(&mut self.state.notes).into_iter().map(|note| note.text));
         }
         for note in notes {
@@ -39,7 +40,9 @@ impl<'t> Porter<'t> {
         out.push(&if fields.is_empty() { ";\n".into() } else { code!(" {{\n{}\n}}\n", indent(&fields)) });
         let mut items = self.class_constants(&class);
         items.extend(functions);
-        if !class.is_abstract && !class.methods.iter().any(|method| method.name == "__construct") {
+        if class.is_abstract {
+            items.extend(self.abstract_constructor(&class));
+        } else if class.method("__construct").is_none() {
             items.push(self.default_constructor(&class));
         }
         let members = field(class.node, "body").map(named).unwrap_or_default();
@@ -97,13 +100,19 @@ impl<'t> Porter<'t> {
         Code::lines(fields)
     }
 
-    /// The type of a property: declared, required by its uses, or joined from its values.
-    pub(super) fn property_type(&mut self, class: &Rc<Class<'t>>, property: &Property<'t>) -> Type {
-        let key = property_key(class, &property.name);
+    /// The declared type of a property.
+    pub(super) fn declared_type(&mut self, class: &Class<'t>, property: &Property<'t>) -> Option<Type> {
         let number = self.class_number(&class.name);
         let outer = std::mem::replace(&mut self.frame().class, number);
         let declared = property.declared.and_then(|ty| self.annotated(self.text(ty), ty.start_byte()));
         self.frame().class = outer;
+        declared
+    }
+
+    /// The type of a property: declared, required by its uses, or joined from its values.
+    pub(super) fn property_type(&mut self, class: &Rc<Class<'t>>, property: &Property<'t>) -> Type {
+        let key = property_key(class, &property.name);
+        let declared = self.declared_type(class, property);
         let always = property.is_promoted || !property.is_static && class.assigned.contains(&property.name);
         let ty = match (declared, self.known.implied.get(&key)) {
             (Some(ty), _) => ty,
@@ -123,6 +132,9 @@ impl<'t> Porter<'t> {
         let scalar = matches!(ty, Type::Text | Type::Int | Type::Float | Type::Bool);
         let unset = property.declared.is_some() && property.default.is_none() && !always;
         if scalar && unset && self.known.tested.contains(key.as_str()) {
+            return Type::Value;
+        }
+        if !property.is_static && self.contains_itself(class, &ty) {
             return Type::Value;
         }
         let optional = matches!(ty, Type::Option(_));

@@ -1,5 +1,6 @@
 //! Converts uses of the file's own classes, and of objects whose class is in another file.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use tree_sitter::Node;
@@ -28,6 +29,42 @@ impl<'t> Porter<'t> {
             })
         });
         !changes && !holds
+    }
+
+    /// The properties that make objects of a class contain others of the same class, and why they
+    /// are not carried over.
+    pub(super) fn properties_of_itself(&mut self, class: &Class<'t>) -> Vec<(Node<'t>, &'static str)> {
+        let mut found = Vec::new();
+        for property in &class.properties {
+            if let (Some(ty), Some(node)) = (self.declared_type(class, property), property.node.or(property.declared)) {
+                if !property.is_static && self.contains_itself(class, &ty) {
+                    found.push((node, "an object that contains objects of its own class: use an array for it"));
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether a property of this type makes objects of a class contain others of the same class,
+    /// which a Rust struct cannot.
+    pub(super) fn contains_itself(&mut self, class: &Class<'t>, ty: &Type) -> bool {
+        let (mut types, mut seen) = (vec![ty.clone()], HashSet::new());
+        while let Some(ty) = types.pop() {
+            match ty {
+                Type::Option(of) => types.push(*of),
+                Type::Object(name) if name == class.rust => return true,
+                Type::Object(name) if seen.insert(Rc::clone(&name)) => {
+                    let Some(other) = self.class_named(&name) else { continue };
+                    for property in other.properties.iter().filter(|property| !property.is_static) {
+                        let declared = self.declared_type(&other, property);
+                        let learned = self.known.types.get(&property_key(&other, &property.name));
+                        types.extend(declared.or_else(|| learned.cloned()));
+                    }
+                }
+                _ => {}
+            }
+        }
+        false
     }
 
     /// Lists the copy of an object that changes. Returns the code of the copy otherwise.
@@ -76,7 +113,7 @@ impl<'t> Porter<'t> {
         let lower = method.to_lowercase();
         // A private method is that of the class whose code calls it.
         let own = format!("{}::{lower}", self.frame().declared_in);
-        let private = class.methods.iter().find(|known| is_this && known.is_private && known.name == own);
+        let private = class.methods.iter().find(|known| known.is_private && known.name == own);
         let found = private.or_else(|| class.methods.iter().find(|known| known.name == lower)).cloned();
         let Some(found) = found else { return self.inherited(node, class, of, method) };
         if found.is_static {

@@ -399,6 +399,7 @@ impl<'t> Porter<'t> {
         self.state.frames.pop();
         let (signature, _) = signature?;
         let mut head = self.bind_parameters(node, &mut frame, &signature);
+        head.extend(self.promoted_parameters(node, &mut frame));
         if frame.handler.as_ref().is_some_and(|handler| handler.is_printing) {
             head.insert(0, code!("let output = {PHP}::Output::new();"));
         }

@@ -97,3 +97,16 @@ fn exceptions_are_those_of_the_sdk() {
     assert!(!before("value").contains("Verification"), "{rust}");
     assert!(before("request").contains("Verification") && !before("request").contains("Fail"), "{rust}");
 }
+
+/// A Rust struct cannot contain itself, also not by way of another struct.
+#[test]
+fn an_object_that_contains_its_own_class_is_listed() {
+    let php = "<?php\nclass Tree { public ?self $left = null; public int $v = 0; }\nclass A { public ?B $b = null; }\n\
+               class B { public ?A $a = null; }\n$t = new Tree(); $b = new B();\n";
+    let output = port(&["-"], php.as_bytes());
+    let message = String::from_utf8_lossy(&output.stderr);
+    for line in ["2: public ?self $left", "3: public ?B $b", "4: public ?A $a"] {
+        assert!(message.contains(&format!("standard input:{line}")), "{message}");
+    }
+    compile("contains-itself", &String::from_utf8_lossy(&output.stdout));
+}
