@@ -70,6 +70,18 @@ pub fn at_most(left: impl Operand, right: impl Operand) -> bool {
     matches!(compare(&left.operand(), &right.operand()), Some(Ordering::Less | Ordering::Equal))
 }
 
+/// `$left > $right`, which is `$right < $left` in PHP.
+#[must_use]
+pub fn more(left: impl Operand, right: impl Operand) -> bool {
+    less(right, left)
+}
+
+/// `$left >= $right`, which is `$right <= $left` in PHP.
+#[must_use]
+pub fn at_least(left: impl Operand, right: impl Operand) -> bool {
+    at_most(right, left)
+}
+
 /// The order of two values; `None` if neither is less than, equal to or greater than the other.
 fn compare(left: &Value, right: &Value) -> Option<Ordering> {
     match (left, right) {

@@ -42,7 +42,7 @@ pub use array::{
     reverse, slot, to_array, unset, values,
 };
 pub use bc::{bcadd, bccomp, bcdiv, bcmul, bcsub};
-pub use compare::{at_most, equal, equal_texts, identical, less, order};
+pub use compare::{at_least, at_most, equal, equal_texts, identical, less, more, order};
 pub use convert::{
     Operand, array_argument, bool_argument, finite, float, float_argument, float_of_text, int, int_argument,
     int_of_float, int_of_text, is_numeric, nullable, number_text, text, text_argument, truth,

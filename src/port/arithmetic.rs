@@ -57,7 +57,7 @@ impl<'t> Porter<'t> {
         } else {
             code!("{{\n    {x} {sign}= 1;\n    {x} {} 1\n}}", if sign == "+" { "-" } else { "+" })
         };
-        Expr::new(code.counting(), Type::Int).bond(Bond::Loose)
+        self.acting(node, Expr::new(code.counting(), Type::Int).bond(Bond::Loose))
     }
 
     /// Converts `$a + $b - $c` without recursion along the chain.

@@ -263,7 +263,8 @@ impl<'t> Porter<'t> {
             return self.left(node, why);
         }
         let read = Expr::place(var.rust, var.ty.clone());
-        Expr::new(code!("({{\n    {code}\n    {}\n}})", read.owned()), var.ty)
+        let assigned = Expr::new(code!("({{\n    {code}\n    {}\n}})", read.owned()), var.ty);
+        self.acting(node, assigned)
     }
 
     /// Whether a value would change in a variable of that type, such as 12.5 in an integer, or a
@@ -311,7 +312,7 @@ impl<'t> Porter<'t> {
         let mut out = Vec::new();
         // The variables that are assigned may be read by the array.
         let mut stack = vec![left];
-        let mut reads = of.form == Form::Owned;
+        let mut reads = of.form == Form::Owned || !of.code.acts().is_empty();
         while let Some(node) = stack.pop() {
             let name = super::syntax::variable(node, self.php).and_then(|name| self.frame().vars.get(name));
             reads |= name.is_some_and(|var| of.code.uses(&var.rust));

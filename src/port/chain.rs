@@ -72,12 +72,13 @@ impl<'t> Porter<'t> {
             _ => return self.left_call(node, "a verb takes one argument, its options", is_async),
         };
         let code = code!("{}.{verb}({options})", chain.tight());
-        if is_async {
+        let called = if is_async {
             Expr::new(code, Type::Promise(Box::new(Type::Response)))
         } else {
             let code = code!("{code}{}", self.try_crate());
             Expr::new(code, Type::Response)
-        }
+        };
+        self.acting(node, called)
     }
 
     /// Converts `->$method($options)`, where the method is any synchronous verb.
@@ -103,7 +104,7 @@ impl<'t> Porter<'t> {
             code.push(&code!("    \"{verb}\" => {}.{verb}({options}){end},\n", chain.tight()));
         }
         code.push(&code!("    verb => return Err({PHP}::error(format!(\"{{verb}} is not a verb\"))),\n}}"));
-        Expr::new(code, Type::Response).bond(Bond::Loose)
+        self.acting(node, Expr::new(code, Type::Response).bond(Bond::Loose))
     }
 
     fn left_call(&mut self, node: Node<'t>, why: &str, is_async: bool) -> Expr {

@@ -5,6 +5,7 @@ use tree_sitter::Node;
 use super::Porter;
 use super::code::{Code, End, code};
 use super::imports::{JSON, PHP, VALUE};
+use super::slot::Keys;
 use super::syntax::{bare, children, field};
 use super::value::{Expr, Form, Type};
 use super::vars::Var;
@@ -40,7 +41,8 @@ impl<'t> Porter<'t> {
             }
             _ => self.value(&value),
         };
-        let Target { before, place, is_slot, list } = match self.place(node, left) {
+        let acts = !value.acts().is_empty();
+        let Target { before, place, is_slot, list } = match self.place(node, left, acts) {
             Ok(target) => target,
             Err(listed) => return listed,
         };
@@ -50,11 +52,13 @@ impl<'t> Porter<'t> {
             _ if place.uses(&value) => Code::lines(vec![before, code!("{place} = {value}.clone()").statement()]),
             // It reads the array that is changed.
             _ if is_slot && value.uses(&self.root_name(left)) => {
-                Code::lines(vec![before, code!("let value = {value};"), code!("{place} = value").statement()])
+                let name = self.fresh_word("value");
+                Code::lines(vec![before, code!("let {name} = {value};"), code!("{place} = {name}").statement()])
             }
             Some(list) if calls => {
-                let push = code!("{PHP}::push({list}, value){end}").statement();
-                Code::lines(vec![before, code!("let value = {value};"), push])
+                let name = self.fresh_word("value");
+                let push = code!("{PHP}::push({list}, {name}){end}").statement();
+                Code::lines(vec![before, code!("let {name} = {value};"), push])
             }
             Some(list) => Code::lines(vec![before, code!("{PHP}::push({list}, {value}){end}").statement()]),
             None => Code::lines(vec![before, code!("{place} = {value}").statement()]),
@@ -62,8 +66,9 @@ impl<'t> Porter<'t> {
     }
 
     /// A variable or an element as the target of an assignment, with what has to come before it.
-    /// Fails with the placeholder of a piece that was not converted.
-    fn place(&mut self, node: Node<'t>, left: Node<'t>) -> Result<Target, Code> {
+    /// With
+    /// `are_early`, the value acts. Fails with the placeholder of a piece that was not converted.
+    fn place(&mut self, node: Node<'t>, left: Node<'t>, are_early: bool) -> Result<Target, Code> {
         let mut root = left;
         while matches!(root.kind(), "subscript_expression" | "member_access_expression") {
             if root.kind() == "member_access_expression" {
@@ -104,14 +109,17 @@ impl<'t> Porter<'t> {
                 return Ok(Target { before, place, is_slot: false, list: None });
             }
         }
+        let mut keys = Keys { first: Vec::new(), are_early };
         let list = match children(left).as_slice() {
-            [of] => self.slot(*of, root),
+            [of] => self.slot(*of, root, &mut keys),
             _ => None,
         };
         let slot = match children(left).len() {
             1 => list.as_ref().map(|list| code!("{PHP}::next({list}){}", End::Try)),
-            _ => self.slot(left, root),
+            _ => self.slot(left, root, &mut keys),
         };
+        keys.first.insert(0, before);
+        let before = Code::lines(keys.first);
         self.try_any();
         match slot {
             Some(slot) => Ok(Target { before, place: code!("*{slot}"), is_slot: true, list }),
@@ -120,7 +128,7 @@ impl<'t> Porter<'t> {
     }
 
     /// The Rust name of the variable that an element belongs to.
-    fn root_name(&mut self, left: Node<'t>) -> Code {
+    pub(super) fn root_name(&mut self, left: Node<'t>) -> Code {
         let mut root = left;
         while let ("subscript_expression", Some(first)) = (root.kind(), children(root).first().copied()) {
             root = first;
@@ -136,22 +144,6 @@ impl<'t> Porter<'t> {
             "parenthesized_expression" => self.is_fraction(bare(node)),
             "unary_op_expression" => field(node, "argument").is_some_and(|inner| self.is_fraction(inner)),
             _ => false,
-        }
-    }
-
-    /// The mutable reference to an element.
-    fn slot(&mut self, left: Node<'t>, root: Node<'t>) -> Option<Code> {
-        if left == root {
-            return Some(code!("&mut {}", self.expression(root).code));
-        }
-        match children(left).as_slice() {
-            [of] => Some(code!("{PHP}::next({}){}", self.slot(*of, root)?, End::Try)),
-            [of, key] => {
-                let key = self.expression(*key);
-                let key = self.key(&key)?;
-                Some(code!("{PHP}::slot({}, {key}){}", self.slot(*of, root)?, End::Try))
-            }
-            _ => None,
         }
     }
 
@@ -172,16 +164,55 @@ impl<'t> Porter<'t> {
             _ => self.expression(left),
         };
         let value = self.given_value(right);
-        let calls = self.calls_this(right) && super::lower::property(name.unwrap_or_default()).is_some();
+        if !value.code.acts().is_empty() && !self.has_fixed_keys(left) {
+            return self.note_left(node, super::acts::ORDER).statement();
+        }
+        let mut before = Code::default();
+        let mut root = left;
+        while let ("subscript_expression", Some(first)) = (root.kind(), children(root).first().copied()) {
+            root = first;
+        }
+        let value = match super::syntax::variable(root, self.php).and_then(super::lower::property) {
+            // The call may change the property, which PHP reads after it.
+            Some(_) if self.calls_this(right) && operator != "??=" => self.first(value, &mut before),
+            _ => value,
+        };
+        let changed = self.changed_by(node, left, right, (place, value, operator));
+        Code::lines(vec![before, changed])
+    }
+
+    /// A value that is evaluated by a statement before.
+    pub(super) fn first(&mut self, value: Expr, before: &mut Code) -> Expr {
+        if value.ty.is_object() || value.code.is_empty() {
+            return value;
+        }
+        let ty = match value.ty {
+            Type::Body | Type::MaybeBody => Type::Text,
+            Type::Null => Type::Value,
+            ref ty => ty.clone(),
+        };
+        let name = self.fresh_word("value");
+        let named = if ty == Type::Int { ": i64" } else { "" };
+        let owned = if ty == Type::Value { self.value(&value) } else { value.owned() };
+        *before = code!("let {name}{named} = {owned};").running();
+        Expr::place(name, ty).small(value.small)
+    }
+
+    /// `$left .= $right` and the like, with the place and the value that they are.
+    fn changed_by(
+        &mut self,
+        node: Node<'t>,
+        left: Node<'t>,
+        right: Node<'t>,
+        (place, value, operator): (Expr, Expr, String),
+    ) -> Code {
+        let name = super::syntax::variable(left, self.php);
         let counter = name.is_some_and(|name| self.frame().is_counter(name));
         let divisor = self.is_fraction(right);
         if place.form == Form::Place {
             match (operator.as_str(), &place.ty) {
                 (".=", Type::Text) => {
                     let value = self.str(&value);
-                    if calls {
-                        return code!("let value = ({value}).to_owned();\n{}.push_str(&value);", place.code).running();
-                    }
                     let value = if value.uses(&place.code) { code!("&({value}).to_owned()") } else { value };
                     return code!("{}.push_str({value})", place.code).statement();
                 }
@@ -237,7 +268,7 @@ impl<'t> Porter<'t> {
                 return self.note_left(node, &why).statement();
             }
         };
-        match self.place(node, left) {
+        match self.place(node, left, false) {
             Ok(Target { before, place: target, .. }) if operator == "??=" => {
                 let assignment = code!("if {}.is_null() {{\n    {target} = {result};\n}}", place.tight());
                 Code::lines(vec![before, assignment.running()])
@@ -275,7 +306,7 @@ impl<'t> Porter<'t> {
             (Type::Value, _) => {
                 let (operand, end) = (self.operand(&place), self.try_any());
                 let function = if up { "increment" } else { "decrement" };
-                match self.place(node, inner) {
+                match self.place(node, inner, false) {
                     Ok(Target { before, place: target, .. }) => {
                         Code::lines(vec![before, code!("{target} = {PHP}::{function}({operand}){end}").statement()])
                     }
@@ -306,7 +337,7 @@ impl<'t> Porter<'t> {
                     let (Some(key), Some(_)) = (self.key(&key), root) else {
                         return self.note_left(node, "an element deeper than one level is removed").statement();
                     };
-                    match self.place(node, *of) {
+                    match self.place(node, *of, false) {
                         Ok(Target { before, place, .. }) => {
                             out.push(Code::lines(vec![before, code!("{PHP}::unset(&mut {place}, {key})").statement()]))
                         }

@@ -15,11 +15,13 @@
 //! composition has none.
 
 use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fmt::{self, Display, Write};
 use std::rc::Rc;
 
 use super::imports::{Import, Imports};
+use super::shape;
 use super::text;
 
 /// Composes a piece from others, like `format!`.
@@ -29,6 +31,13 @@ macro_rules! code {
     };
 }
 pub(super) use code;
+
+/// The outermost operation of a piece.
+pub(super) type Shape = shape::Shape<Code>;
+
+/// The end and the start of a piece of PHP that acts. PHP runs a call when its arguments are
+/// complete, so that the order of these is that of PHP.
+pub(super) type Act = (usize, Reverse<usize>);
 
 /// A piece of generated Rust. Two pieces are equal if they are the same text.
 #[derive(Clone, Debug, Default)]
@@ -52,45 +61,8 @@ struct Facts {
     counts: bool,
     /// It contains a statement, and not only comments.
     runs: bool,
-}
-
-/// The outermost operation of a piece.
-#[derive(Clone, Debug, Default)]
-pub(super) enum Shape {
-    #[default]
-    Other,
-    /// A variable or a constant of one word.
-    Name(Rc<str>),
-    /// A property of the object of the method: `self.name`.
-    Field(Rc<str>),
-    /// A whole number in decimal digits, with a sign if it is negative.
-    Number(i64),
-    /// `true` or `false`.
-    Truth(bool),
-    /// `!part`, and the part.
-    Not(Rc<Code>),
-    /// `left == right`, and the same with `!=`.
-    Equal(Rc<Code>),
-    /// `part.is_some()`, and the same with `is_none()`.
-    Some(Rc<Code>),
-    /// `part as f64` and the like.
-    Cast,
-    /// `part?`
-    Tried,
-    /// Whole numbers that are joined by `|`.
-    Flags(Rc<[Code]>),
-    /// `part.to_string()`, and the part.
-    Shown(Rc<Code>),
-    /// `format!("{:?}", part)`, and the part.
-    Debugged(Rc<Code>),
-    /// `BoxError::from(part)`, and the part.
-    Boxed(Rc<Code>),
-    /// The `todo!` of a piece of PHP that was not converted.
-    Todo,
-    /// A statement of one expression, or the value of a block, and the expression.
-    Expression(Rc<Code>),
-    /// Control does not reach its end.
-    Jump,
+    /// What it does when it runs, in the order of the text, which is the order of its evaluation.
+    acts: Vec<Act>,
 }
 
 thread_local! {
@@ -163,6 +135,7 @@ impl Facts {
         self.is_incomplete |= other.is_incomplete;
         self.counts |= other.counts;
         self.runs |= other.runs;
+        self.acts.extend(&other.acts);
     }
 }
 
@@ -303,6 +276,22 @@ impl Code {
     pub(super) fn running(mut self) -> Self {
         self.facts.runs = true;
         self
+    }
+
+    /// Marks code that does something when it runs, after what its parts do.
+    pub(super) fn acting(mut self, act: Act) -> Self {
+        self.facts.acts.push(act);
+        self
+    }
+
+    /// The code of a statement whose acts have been checked.
+    pub(super) fn settled(mut self) -> Self {
+        self.facts.acts.clear();
+        self
+    }
+
+    pub(super) fn acts(&self) -> &[Act] {
+        &self.facts.acts
     }
 
     pub(super) fn imports(&self) -> Imports {

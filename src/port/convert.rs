@@ -156,12 +156,12 @@ impl<'t> Porter<'t> {
         self.tested(e);
         match &e.ty {
             Type::Bool => e.within(bond),
-            Type::Null => Code::truth(false),
+            Type::Null => self.constant_of(&[e], false).within(bond),
             Type::Int => Expr::new(code!("{} != 0", e.within(Bond::Sum)), Type::Bool).bond(Bond::Compare).within(bond),
             Type::Text => Code::not(code!("matches!({}, \"\" | \"0\")", self.plain_str(e))),
             Type::MaybeResponse | Type::Option(_) => Code::is_some(e.tight()),
-            ty if ty.is_object() => Code::truth(true),
-            Type::Status => Code::truth(true),
+            ty if ty.is_object() || *ty == Type::Status => self.constant_of(&[e], true).within(bond),
+            Type::Unit => self.constant_of(&[e], false).within(bond),
             Type::Value => code!("{PHP}::truth({})", e.reference()),
             Type::Float => {
                 Expr::new(code!("{} != 0.0", e.within(Bond::Sum)), Type::Bool).bond(Bond::Compare).within(bond)
@@ -182,7 +182,7 @@ impl<'t> Porter<'t> {
             Type::Int => "0",
             Type::Float => "0.0",
             _ => {
-                let code = self.truth(e, Bond::Loose);
+                let code = self.truth(e, Bond::Unary);
                 let bond = if matches!(code.shape(), Shape::Not(_)) { Bond::Unary } else { Bond::Tight };
                 return super::operator::negated(&Expr::new(code, Type::Bool).bond(bond));
             }

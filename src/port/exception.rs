@@ -90,9 +90,9 @@ impl<'t> Porter<'t> {
         }
         match self.kinds_of(&class) {
             Some(None) if class == "throwable" || (class == "exception" && e.ty == Type::Error) => {
-                Expr::new(Code::truth(true), Type::Bool)
+                self.constant_of(&[&e], true)
             }
-            Some(None) if e.ty == Type::Error => Expr::new(Code::truth(false), Type::Bool),
+            Some(None) if e.ty == Type::Error => self.constant_of(&[&e], false),
             Some(None) => {
                 let fatal = Expr::new(code!("{PHP}::is_fatal(&*{})", e.tight()), Type::Bool);
                 if class == "error" { fatal } else { super::operator::negated(&fatal) }

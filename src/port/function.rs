@@ -293,7 +293,9 @@ impl<'t> Porter<'t> {
             (Some(e), Some(Type::Unit)) => {
                 // The expression is evaluated even if its value is unused.
                 let acts = e.code.is_incomplete() || !e.is_constant && value.is_some_and(may_act);
-                if e.form == Form::Owned && !e.code.is_empty() && acts && e.ty != Type::Null {
+                let acts = acts || !e.code.acts().is_empty();
+                let owned = e.form == Form::Owned || !e.code.acts().is_empty();
+                if owned && !e.code.is_empty() && acts && e.ty != Type::Null {
                     before = if ty == Type::Unit { e.code.clone().statement() } else { code!("let _ = {};", e.code) };
                 }
                 None

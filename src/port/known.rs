@@ -63,9 +63,14 @@ pub(super) fn is_changing(name: &str) -> bool {
     has(CHANGING, name)
 }
 
+/// Whether a function only returns a value.
+pub(super) fn only_returns(name: &str) -> bool {
+    is_quiet(name) || is_reading(name) || is_changing(name)
+}
+
 /// Whether a function takes its arguments by value.
 pub(super) fn is_by_value(name: &str) -> bool {
-    is_quiet(name) || is_reading(name) || is_changing(name) || has(BY_VALUE, name)
+    only_returns(name) || has(BY_VALUE, name)
 }
 
 /// Whether responses have a method of this name.

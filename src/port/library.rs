@@ -260,10 +260,11 @@ impl<'t> Porter<'t> {
             }
             ("equals", [known]) => {
                 let user = given.get(1)?;
+                let never = self.constant_of(&[known, user], false);
                 let (known, text) = (self.str(known), self.str(user));
                 let equals = code!("{HASH}::equals({known}, {text})");
                 match user.ty {
-                    Type::Null => Expr::new(Code::truth(false), Type::Bool),
+                    Type::Null => never,
                     Type::Value => {
                         Expr::new(code!("!{}.is_null() && {equals}", user.tight()), Type::Bool).bond(Bond::And)
                     }

@@ -3,10 +3,12 @@
 //!
 //! ```text
 //! syntax.rs       parses PHP, and reads the syntax tree
-//! statement.rs    statements; assign.rs assignments; change.rs changes; branch.rs, repeat.rs loops
+//! statement.rs    statements; assign.rs assignments; change.rs, slot.rs changes
+//! branch.rs       branches; repeat.rs loops
 //! files.rs        the given files; modules.rs the modules that they become
 //! function.rs     functions, and the program around them; signature.rs their parameters
 //! expression.rs   expressions; operator.rs, arithmetic.rs operators
+//! call.rs         calls of functions; choice.rs choices
 //! array.rs        arrays; string.rs strings
 //! chain.rs        chains and verbs; client.rs Builder::factory
 //! promise.rs      then, otherwise, wait; catch.rs try and catch; exception.rs exception classes
@@ -22,7 +24,8 @@
 //! facts.rs        what one translation finds for the next; learn.rs adds to it
 //! frame.rs        the function that is being converted; vars.rs its variables
 //! left.rs         what is not converted
-//! code.rs         pieces of generated Rust; imports.rs, helpers.rs what they need
+//! code.rs         pieces of generated Rust, shape.rs; imports.rs, helpers.rs what they need
+//! acts.rs         what the code does when it runs, in the order of PHP
 //! marks.rs        what the text of the file contains; next_key.rs arrays that lose elements
 //! value.rs        types; convert.rs conversions; text.rs spelling
 //! inventory.rs    what a file uses of the SDK
@@ -32,16 +35,19 @@
 //! PHP that cannot be converted becomes a `todo!` below a comment with the PHP, and is listed in
 //! [`Ported::left`].
 
+mod acts;
 mod arithmetic;
 mod array;
 mod assign;
 mod branch;
+mod call;
 mod carry;
 mod carry_values;
 mod catch;
 mod chain;
 mod change;
 mod changes;
+mod choice;
 mod class;
 mod client;
 mod code;
@@ -85,8 +91,10 @@ mod promise;
 mod property;
 mod repeat;
 mod scope;
+mod shape;
 mod signature;
 mod slice;
+mod slot;
 mod special;
 mod statement;
 mod statics;
@@ -342,6 +350,8 @@ struct State {
     frames: Vec<Frame>,
     /// How many closures and `try` blocks are open.
     nested: usize,
+    /// What the current statement does when it runs.
+    acts: Vec<code::Act>,
 }
 
 /// A comment above a statement, and the span of the piece that it shows, if that was not converted.
@@ -419,6 +429,7 @@ impl<'t> Porter<'t> {
             frame
         });
         let (left, notes) = (std::mem::take(&mut self.state.left), std::mem::take(&mut self.state.notes));
+        let acts = std::mem::take(&mut self.state.acts);
         let (nested, emitted) = (self.state.nested, self.emitted_comments.1.len());
         self.dry += 1;
         let out = translate(self);
@@ -430,6 +441,7 @@ impl<'t> Porter<'t> {
             *last = Frame { vars, ..frame };
         }
         (self.state.left, self.state.notes, self.state.nested) = (left, notes, nested);
+        self.state.acts = acts;
         for comment in self.emitted_comments.1.split_off(emitted) {
             self.emitted_comments.0.remove(&comment);
         }

@@ -193,8 +193,13 @@ impl<'t> Porter<'t> {
             }
             ("is_string", [thing]) if thing.ty == Type::Value => truth(code!("{}.is_string()", thing.tight())),
             ("is_array", [thing]) if thing.ty == Type::Value && !self.marks.has_loose_objects => {
-                let thing = thing.tight();
-                truth(code!("{thing}.is_array() || {thing}.is_object()")).bond(Bond::Or)
+                if thing.code.acts().is_empty() {
+                    let thing = thing.tight();
+                    truth(code!("{thing}.is_array() || {thing}.is_object()")).bond(Bond::Or)
+                } else {
+                    // It is evaluated once.
+                    truth(code!("matches!({}, {VALUE}::Array(_) | {VALUE}::Object(_))", thing.code))
+                }
             }
             ("is_int", [thing]) if thing.ty == Type::Value => truth(code!("{}.is_i64()", thing.tight())),
             ("is_bool", [thing]) if thing.ty == Type::Value => truth(code!("{}.is_boolean()", thing.tight())),
@@ -210,7 +215,7 @@ impl<'t> Porter<'t> {
                 if !matches!(thing.ty, Type::Text | Type::Int | Type::Bool | Type::Float | Type::Null) {
                     return None;
                 }
-                truth(Code::truth(thing.ty == is))
+                self.constant_of(&[thing], thing.ty == is)
             }
             _ => return None,
         })

@@ -121,13 +121,14 @@ impl<'t> Porter<'t> {
             _ => return None,
         };
         let (verb, uri) = (self.str(&verb), self.str(&uri));
-        Some(if method == "request" {
+        let called = if method == "request" {
             let end = self.try_crate();
             Expr::new(code!("{}.request({verb}, {uri}, {options}){end}", client.tight()), Type::Response)
         } else {
             let code = code!("{}.request_async({verb}, {uri}, {options})", client.tight());
             Expr::new(code, Type::Promise(Box::new(Type::Response)))
-        })
+        };
+        Some(self.acting(node, called))
     }
 
     fn options_array_or(&mut self, node: Node<'t>) -> Expr {

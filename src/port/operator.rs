@@ -4,9 +4,9 @@ use tree_sitter::Node;
 
 use super::Porter;
 use super::code::{Code, Shape, code};
-use super::imports::{PHP, VALUE};
-use super::syntax::{bare, children, field};
-use super::value::{Bond, Expr, Form, Type};
+use super::imports::PHP;
+use super::syntax::{bare, field};
+use super::value::{Bond, Expr, Type};
 
 impl<'t> Porter<'t> {
     pub(super) fn binary(&mut self, node: Node<'t>) -> Expr {
@@ -95,17 +95,19 @@ impl<'t> Porter<'t> {
 
     /// `$a === $b`; `None` for types whose comparison is not carried over.
     pub(super) fn is_identical(&mut self, a: &Expr, b: &Expr) -> Option<Expr> {
-        let (a, b) = if a.ty == Type::Null || (b.ty == Type::Value && a.ty != Type::Value) { (b, a) } else { (a, b) };
+        let swaps = a.ty == Type::Null || (b.ty == Type::Value && a.ty != Type::Value);
+        let (a, b) = if swaps { (b, a) } else { (a, b) };
+        let swaps = swaps && is_ordered(a, b);
         if b.ty == Type::Null {
             self.tested(a);
         }
         Some(match (&a.ty, &b.ty) {
-            (Type::Null, Type::Null) => truth(Code::truth(true), Bond::Tight),
+            (Type::Null, Type::Null) => self.constant_of(&[a, b], true),
             (Type::Value, Type::Null) => truth(code!("{}.is_null()", a.tight()), Bond::Tight),
             (Type::Option(_), Type::Null) if self.is_falsy(a) => return None,
             (Type::MaybeResponse | Type::Option(_), Type::Null) => truth(code!("{}.is_none()", a.tight()), Bond::Tight),
             // A value with a type other than `Value` is never null.
-            (_, Type::Null) => truth(Code::truth(false), Bond::Tight),
+            (_, Type::Null) => self.constant_of(&[a, b], false),
             (Type::Bool, Type::Bool) => match b.code.as_truth() {
                 Some(true) => a.clone(),
                 Some(false) => truth(Code::not(a.within(Bond::Unary)), Bond::Unary),
@@ -117,9 +119,11 @@ impl<'t> Porter<'t> {
             }
             (Type::Value, Type::Text | Type::Int | Type::Bool) => {
                 let plain = if b.ty == Type::Text { self.plain_str(b) } else { b.within(Bond::Sum) };
-                truth(Code::equal(a.within(Bond::Sum), plain), Bond::Compare)
+                let value = a.within(Bond::Sum);
+                truth(if swaps { Code::equal(plain, value) } else { Code::equal(value, plain) }, Bond::Compare)
             }
             (Type::Value, Type::Value | Type::Float | Type::Status) => {
+                let (a, b) = if swaps { (b, a) } else { (a, b) };
                 let (a, b) = (self.operand(a), self.operand(b));
                 truth(code!("{PHP}::identical({a}, {b})"), Bond::Tight)
             }
@@ -127,8 +131,8 @@ impl<'t> Porter<'t> {
                 let (a, b) = self.numbers(a, b);
                 truth(Code::equal(a, b), Bond::Compare)
             }
-            (a, b) if a != b && scalar(a) && scalar(b) && !self.marks.may_return_false => {
-                truth(Code::truth(false), Bond::Tight)
+            (one, other) if one != other && scalar(one) && scalar(other) && !self.marks.may_return_false => {
+                self.constant_of(&[a, b], false)
             }
             _ => return None,
         })
@@ -136,7 +140,9 @@ impl<'t> Porter<'t> {
 
     /// `$a == $b`; `None` for types whose comparison is not carried over.
     pub(super) fn is_equal(&mut self, a: &Expr, b: &Expr) -> Option<Expr> {
-        let (a, b) = if a.ty == Type::Null || a.ty == Type::Bool { (b, a) } else { (a, b) };
+        let swaps = a.ty == Type::Null || a.ty == Type::Bool;
+        let (a, b) = if swaps { (b, a) } else { (a, b) };
+        let swaps = swaps && is_ordered(a, b);
         if !(scalar(&a.ty) || a.ty == Type::Value) || !(scalar(&b.ty) || b.ty == Type::Value) {
             return self.is_identical(a, b).filter(|_| b.ty == Type::Null && a.ty.is_object());
         }
@@ -154,8 +160,8 @@ impl<'t> Porter<'t> {
                     negated(&truth(code, Bond::Unary))
                 }
                 None => {
-                    let code = self.truth(a, Bond::Sum);
-                    truth(Code::equal(code, b.within(Bond::Sum)), Bond::Compare)
+                    let (one, other) = (self.truth(a, Bond::Sum), b.within(Bond::Sum));
+                    truth(if swaps { Code::equal(other, one) } else { Code::equal(one, other) }, Bond::Compare)
                 }
             },
             (Type::Text, Type::Text) if is_word(a) || is_word(b) => return self.is_identical(a, b),
@@ -168,6 +174,7 @@ impl<'t> Porter<'t> {
                 truth(Code::equal(a, b), Bond::Compare)
             }
             _ => {
+                let (a, b) = if swaps { (b, a) } else { (a, b) };
                 let (a, b) = (self.operand(a), self.operand(b));
                 truth(code!("{PHP}::equal({a}, {b})"), Bond::Tight)
             }
@@ -236,174 +243,26 @@ impl<'t> Porter<'t> {
         let (a, b) = (self.operand(&a), self.operand(&b));
         let code = match operator {
             "<" => code!("{PHP}::less({a}, {b})"),
-            ">" => code!("{PHP}::less({b}, {a})"),
+            ">" => code!("{PHP}::more({a}, {b})"),
             "<=" => code!("{PHP}::at_most({a}, {b})"),
-            _ => code!("{PHP}::at_most({b}, {a})"),
+            _ => code!("{PHP}::at_least({a}, {b})"),
         };
         Expr::new(code, Type::Bool)
-    }
-
-    /// `$a ?? $b`
-    fn coalesced(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> Expr {
-        if bare(right).kind() == "throw_expression" {
-            return self.left(node, "an expression that throws: ask before with if");
-        }
-        let name = super::syntax::variable(left, self.php);
-        if let Some(unset) = name.and_then(|name| self.unset_variable(name)) {
-            if !unset {
-                // An expression that has no value in PHP.
-                return self.expression(right);
-            }
-        }
-        let (a, b) = (self.asked(left), self.or_null(right));
-        self.tested(&a);
-        match (&a.ty, &b.ty) {
-            (Type::Null, _) => b,
-            (Type::Option(_), _) if self.is_falsy(&a) => {
-                self.left(node, "false is not null: ask with if whether there is a value")
-            }
-            (Type::Option(_), Type::Null) => a,
-            (Type::Option(of), _) if b.ty == **of || b.ty == a.ty => {
-                let (Some(given), Some(other)) = (self.owned_as(&a, &a.ty), self.owned_as(&b, &b.ty)) else {
-                    return self.left(node, "the two sides have types that do not go together");
-                };
-                let (value, ty) = if b.ty == a.ty { ("Some(value)", b.ty) } else { ("value", b.ty) };
-                let code = code!("match {given} {{ Some(value) => {value}, None => {other} }}");
-                Expr::new(code, ty).bond(Bond::Loose).source(b.source)
-            }
-            (Type::Value, ty) if !ty.is_object() => {
-                let lazy =
-                    b.literal.is_none() && !matches!(bare(right).kind(), "variable_name" | "integer" | "boolean");
-                let other = match (&b.ty, b.form) {
-                    (Type::Null, _) => return Expr::new(a.owned(), Type::Value),
-                    (Type::Text, Form::Ref) | (Type::Int | Type::Bool | Type::Status, _) if !lazy => b.code.clone(),
-                    (Type::Text, _) if !lazy => b.owned(),
-                    _ => self.value(&b),
-                };
-                if lazy && b.inside.is_none() {
-                    // The other side runs only if it is needed.
-                    let code = code!("match {} {{ {VALUE}::Null => {other}, value => value.clone() }}", a.reference());
-                    return Expr::new(code, Type::Value).bond(Bond::Loose);
-                }
-                Expr::new(code!("{PHP}::or({}, {other})", a.reference()), Type::Value)
-            }
-            (Type::MaybeResponse | Type::MaybeBody | Type::Option(_) | Type::Value, _) => {
-                self.left(node, "an answer that may be missing: ask for it with if")
-            }
-            // A value with a type other than `Value` is never null.
-            _ => a,
-        }
-    }
-
-    pub(super) fn ternary(&mut self, node: Node<'t>) -> Expr {
-        let (Some(condition), Some(alternative)) = (field(node, "condition"), field(node, "alternative")) else {
-            return self.left(node, "a condition of an unknown form");
-        };
-        let asked = if field(node, "body").is_some() { self.asked(condition) } else { self.expression(condition) };
-        let Some(body) = field(node, "body") else {
-            // `$a ?: $b`
-            let other = self.expression(alternative);
-            self.tested(&asked);
-            if asked.form == Form::Owned && asked.literal.is_none() {
-                // It is evaluated once.
-                let given = Expr::place(Code::name("value"), asked.ty.clone());
-                let ty = Self::scalar(Self::both(&asked.ty, &other.ty));
-                let condition = self.truth(&given, Bond::Loose);
-                let sides = (self.owned_as(&Expr { form: Form::Owned, ..given }, &ty), self.owned_as(&other, &ty));
-                return match sides {
-                    (Some(value), Some(other)) if condition.as_truth() != Some(true) => {
-                        let code = code!("match {} {{ value if {condition} => {value}, _ => {other} }}", asked.code);
-                        Expr::new(code, ty).bond(Bond::Loose)
-                    }
-                    _ => self.left(node, "the two sides have types that do not go together"),
-                };
-            }
-            let condition = self.truth(&asked, Bond::Loose);
-            return self.either(node, &condition, asked, other);
-        };
-        let condition = self.truth(&asked, Bond::Loose);
-        let (a, b) = (self.expression(body), self.expression(alternative));
-        self.either(node, &condition, a, b)
-    }
-
-    fn either(&mut self, node: Node<'t>, condition: &Code, a: Expr, b: Expr) -> Expr {
-        let ty = Self::scalar(Self::both(&a.ty, &b.ty));
-        let borrowed = ty == Type::Text && a.form == Form::Ref && b.form == Form::Ref && a.ty == b.ty;
-        let (form, sides) = if borrowed {
-            (Form::Ref, (Some(a.code.clone()), Some(b.code.clone())))
-        } else {
-            (Form::Owned, (self.owned_as(&a, &ty), self.owned_as(&b, &ty)))
-        };
-        match sides {
-            (Some(yes), Some(no)) => {
-                self.linked(a.source.clone(), &b);
-                let source = a.source.or(b.source);
-                let code = code!("if {condition} {{ {yes} }} else {{ {no} }}");
-                Expr::new(code, ty).form(form).bond(Bond::Loose).source(source)
-            }
-            _ => self.left(node, "the two sides have types that do not go together"),
-        }
-    }
-
-    /// `match (...) { ... }`
-    pub(super) fn matched(&mut self, node: Node<'t>) -> Expr {
-        let (Some(subject), Some(body)) = (field(node, "condition"), field(node, "body")) else {
-            return self.left(node, "a match of an unknown form");
-        };
-        if !matches!(bare(subject).kind(), "variable_name" | "subscript_expression" | "boolean") {
-            return self.left(node, "a match of a calculation: give it a variable first");
-        }
-        let subject = self.expression(subject);
-        let (mut arms, mut other) = (Vec::new(), None);
-        for arm in children(body) {
-            let Some(result) = field(arm, "return_expression") else {
-                return self.left(node, "a match of an unknown form");
-            };
-            if bare(result).kind() == "throw_expression" {
-                return self.left(node, "a match that throws: write it with if");
-            }
-            let result = self.expression(result);
-            match field(arm, "conditional_expressions") {
-                Some(list) => {
-                    let tests: Vec<Expr> = children(list).into_iter().map(|test| self.expression(test)).collect();
-                    arms.push((tests, result));
-                }
-                None => other = Some(result),
-            }
-        }
-        let Some(other) = other else {
-            return self.left(node, "a match without default fails at run time: add one");
-        };
-        let ty = arms.iter().fold(other.ty.clone(), |ty, (_, result)| Self::both(&ty, &result.ty));
-        let ty = Self::scalar(ty);
-        let mut code = Code::default();
-        for (tests, result) in arms {
-            let mut asked = Vec::new();
-            for test in tests {
-                let test = match subject.code.as_truth() {
-                    Some(true) if test.ty == Type::Bool => Some(test),
-                    _ => self.is_identical(&subject, &test),
-                };
-                let Some(test) = test else {
-                    return self.left(node, "a match of this type: write it with if");
-                };
-                asked.push(test.within(Bond::And));
-            }
-            let Some(result) = self.owned_as(&result, &ty) else {
-                return self.left(node, "the results have types that do not go together");
-            };
-            code.push(&code!("if {} {{\n    {result}\n}} else ", Code::joined(&asked, " || ")));
-        }
-        let Some(other) = self.owned_as(&other, &ty) else {
-            return self.left(node, "the results have types that do not go together");
-        };
-        code.push(&code!("{{\n    {other}\n}}"));
-        Expr::new(code, ty).bond(Bond::Loose)
     }
 }
 
 fn scalar(ty: &Type) -> bool {
     matches!(ty, Type::Text | Type::Int | Type::Float | Type::Bool | Type::Null | Type::Status)
+}
+
+/// Whether the order of two operands matters: one acts, and the other is not fixed.
+fn is_ordered(a: &Expr, b: &Expr) -> bool {
+    let acts = |e: &Expr| !e.code.acts().is_empty();
+    let is_fixed = |e: &Expr| {
+        let code = &e.code;
+        e.literal.is_some() || code.as_signed().is_some() || code.as_truth().is_some() || code.as_word().is_some()
+    };
+    acts(a) && !is_fixed(b) || acts(b) && !is_fixed(a)
 }
 
 fn truth(code: Code, bond: Bond) -> Expr {

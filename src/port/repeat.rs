@@ -170,10 +170,15 @@ impl<'t> Porter<'t> {
                     if let Some(name) = super::syntax::variable(one, self.php) {
                         fixed &= !changed(self, name);
                     }
-                    let known = one.kind() != "function_call_expression"
-                        || field(one, "function")
-                            .is_some_and(|name| matches!(self.text(name), "count" | "sizeof" | "strlen"));
-                    fixed &= known && one.kind() != "member_call_expression";
+                    fixed &= match one.kind() {
+                        "function_call_expression" => field(one, "function")
+                            .is_some_and(|name| matches!(self.text(name), "count" | "sizeof" | "strlen")),
+                        "variable_name" => {
+                            let name = super::syntax::variable(one, self.php).unwrap_or_default();
+                            super::lower::property(name).is_none() || !self.changes_object(body)
+                        }
+                        kind => BOUND.contains(&kind),
+                    };
                     stack.extend(children(one));
                 }
                 let ints = self.dry_run(|porter| (porter.expression(from).ty, porter.expression(to).ty));
@@ -220,6 +225,22 @@ impl<'t> Porter<'t> {
         code!("{begin}\nwhile {asked} {{\n{}\n}}", indent(&Code::lines(vec![block, step])))
     }
 }
+
+/// The parts of a bound that have the same value in each round, besides variables that the body
+/// does not change.
+const BOUND: [&str; 11] = [
+    "name",
+    "qualified_name",
+    "integer",
+    "string",
+    "string_content",
+    "arguments",
+    "argument",
+    "binary_expression",
+    "parenthesized_expression",
+    "subscript_expression",
+    "class_constant_access_expression",
+];
 
 /// Whether a loop's body contains a `continue` of this loop.
 fn has_continue(node: Node<'_>) -> bool {

@@ -91,7 +91,7 @@ impl<'t> Porter<'t> {
         let inside = uses(body, self.php, &[]);
         let (mut parameters, mut defaults, mut written) = (Vec::new(), Vec::new(), Vec::new());
         let mut nullable = Vec::new();
-        let frame = Frame { uses: Rc::new(HashMap::new()), ..Frame::default() };
+        let mut frame = Frame { uses: Rc::new(HashMap::new()), ..Frame::default() };
         if self.handler_of(node).is_some() {
             written.extend(super::handler::parameters());
         }
@@ -144,6 +144,8 @@ impl<'t> Porter<'t> {
                 None => None,
             };
             let rust = self.fresh(&frame, name);
+            // Two names in PHP may be one in Rust.
+            frame.vars.insert(name.to_owned(), super::vars::Var::place(rust.clone(), Type::Value));
             written.push(code!("{rust}: {}", ty.parameter()));
             parameters.push(ty);
             defaults.push(default);

@@ -126,7 +126,7 @@ impl<'t> Porter<'t> {
         }
         self.tested(&e);
         if e.ty.is_object() && !matches!(e.ty, Type::MaybeResponse | Type::Option(_)) {
-            return Some(Expr::new(Code::truth(false), Type::Bool));
+            return Some(self.constant_of(&[&e], false));
         }
         Some(self.not_true(&e))
     }

@@ -39,7 +39,10 @@ impl<'t> Porter<'t> {
             }
             let notes = std::mem::take(&mut self.state.notes);
             let as_tail = tail.filter(|_| Some(number) == end);
+            let acts = std::mem::take(&mut self.state.acts);
             let code = self.statement(*node, as_tail);
+            let code = self.settled(*node, code);
+            self.state.acts = acts;
             let own = std::mem::replace(&mut self.state.notes, notes);
             let mut declared = Vec::new();
             self.frame().hoisted.retain(|(at, code)| {

@@ -92,6 +92,8 @@ impl<'t> Porter<'t> {
         let written = format!("set_{name}");
         let (kind, name) = if value.is_some() { (Kind::Static, written.as_str()) } else { (Kind::Constant, name) };
         let used = Use { kind, owner: Some(owner), object: Code::default(), name, php };
+        // The value is evaluated before the call that sets it.
+        let node = if value.is_some() { node.parent().unwrap_or(node) } else { node };
         self.stub_of(node, &used, value.into_iter().collect())
     }
 
@@ -172,6 +174,8 @@ impl<'t> Porter<'t> {
         if before.ty.is_object() || value.ty.is_object() {
             return self.note_left(node, "an object is not an operand").statement();
         }
+        let mut first = Code::default();
+        let value = if value.code.acts().is_empty() { value } else { self.first(value, &mut first) };
         let after = match operator.as_str() {
             "." => self.joined(vec![before, value]),
             "+" | "-" | "*" | "/" => self.calculated(node, &before, &value, &operator),
@@ -180,7 +184,8 @@ impl<'t> Porter<'t> {
                 return self.note_left(node, &why).statement();
             }
         };
-        self.static_assignment(node, left, after)
+        let assigned = self.static_assignment(node, left, after);
+        Code::lines(vec![first, assigned])
     }
 
     /// The value of a property, converted as PHP converts it.

@@ -153,7 +153,10 @@ impl<'t> Porter<'t> {
             Kind::Method | Kind::Get | Kind::Set => code!("{}.{name}({arguments}){end}", used.object),
         };
         let value = returns == Type::Value && open;
-        Expr::new(code, returns).origin(value.then(|| key.into())).source(source)
+        let used = Expr::new(code, returns).origin(value.then(|| key.into())).source(source);
+        // To read a property or a variable of the web server does nothing else.
+        let calls = node.kind().ends_with("call_expression") || node.kind() == "object_creation_expression";
+        if calls { self.acting(node, used) } else { used }
     }
 
     /// Names for the stubs that are known: no two members of a type have the same.

@@ -8,6 +8,7 @@ mod examples;
 mod handlers;
 mod merchants;
 mod nulls;
+mod order;
 mod php_classes;
 mod php_expressions;
 mod php_output;
