@@ -83,7 +83,7 @@ impl<'t> Porter<'t> {
         };
         let notes = std::mem::take(&mut self.state.notes);
         self.state.frames.push(frame.clone());
-        let signature = self.signature(method.node, Type::Unit);
+        let signature = self.signature(method.node, Type::Unit, &frame);
         self.state.frames.pop();
         let Some((signature, parameters)) = signature else {
             self.note_left(method.node, "a constructor with parameters of an unknown form");

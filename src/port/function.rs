@@ -42,11 +42,16 @@ impl<'t> Porter<'t> {
             let name = field(*function, "name").map(|name| self.text(name)).unwrap_or_default();
             let annotated =
                 field(*function, "return_type").and_then(|ty| self.annotated(self.text(ty), ty.start_byte()));
-            let rust = match snake(name) {
+            let mut rust = match snake(name) {
                 taken if taken == "main" || taken.starts_with("php_") => format!("{taken}_"),
                 free => free,
             };
-            if let Some((signature, _)) = self.signature(*function, annotated.unwrap_or(Type::Value)) {
+            // Two names in PHP may be one in Rust.
+            while self.function_names.contains(&rust) {
+                rust.push('_');
+            }
+            if let Some((signature, _)) = self.signature(*function, annotated.unwrap_or(Type::Value), &Frame::default())
+            {
                 self.function_names.insert(rust.clone());
                 self.functions.insert(name.to_lowercase(), (rust, Rc::new(signature)));
             }

@@ -324,7 +324,7 @@ impl<'t> Porter<'t> {
         returns: Type,
     ) -> Option<(Vec<Code>, Code, Flow, bool)> {
         self.state.frames.push(Frame { uses: Rc::default(), vars: Default::default(), ..frame.clone() });
-        let signature = self.signature(node, returns.clone());
+        let signature = self.signature(node, returns.clone(), &frame);
         self.state.frames.pop();
         let (_, parameters) = signature?;
         let (code, flow, mutates) = self.function_once(node, frame, body, Some(returns))?;

@@ -277,7 +277,9 @@ impl<'t> Porter<'t> {
         let number = self.class_number(&class.name);
         let frame = super::frame::Frame { class: number, declared_in: method.of.clone(), ..Default::default() };
         self.state.frames.push(frame);
-        let signature = self.signature(method.node, returns).map(|(signature, _)| Rc::new(signature));
+        let signature = self
+            .signature(method.node, returns, &super::frame::Frame::default())
+            .map(|(signature, _)| Rc::new(signature));
         self.state.frames.pop();
         self.signatures.insert(key, signature.clone());
         signature

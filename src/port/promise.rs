@@ -275,7 +275,12 @@ impl<'t> Porter<'t> {
             (var.loops, var.is_object) = (0, false);
             let property = super::lower::property(&name);
             if let (Some(property), true) = (property, keeps) {
-                let field = std::mem::replace(&mut var.rust, Code::name(super::text::snake(property)));
+                // A variable that the closure captures may have the same name.
+                let mut own = super::text::snake(property);
+                while self.frame().vars.is_taken(&own, "") || frame.vars.is_taken(&own, "") {
+                    own.push('_');
+                }
+                let field = std::mem::replace(&mut var.rust, Code::name(own));
                 copies.push(code!("let {} = {field}.clone();", var.rust));
                 frame.vars.insert(name, var);
                 continue;
@@ -381,7 +386,7 @@ impl<'t> Porter<'t> {
                 })
             })?,
         };
-        let (signature, parameters) = self.signature(node, returns.clone())?;
+        let (signature, parameters) = self.signature(node, returns.clone(), &frame)?;
         let (code, ..) = self.function_once(node, frame, body, Some(returns))?;
         Some((parameters, signature, code))
     }
@@ -395,7 +400,7 @@ impl<'t> Porter<'t> {
     ) -> Option<(Code, Flow, bool)> {
         let outer = Frame { class: frame.class, declared_in: frame.declared_in.clone(), ..Frame::default() };
         self.state.frames.push(outer);
-        let signature = self.signature(node, Type::Unit);
+        let signature = self.signature(node, Type::Unit, &frame);
         self.state.frames.pop();
         let (signature, _) = signature?;
         let mut head = self.bind_parameters(node, &mut frame, &signature);

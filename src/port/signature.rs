@@ -85,13 +85,20 @@ impl<'t> Porter<'t> {
         matches!(inner, Type::Text | Type::Int | Type::Float | Type::Bool).then_some(inner)
     }
 
-    /// The parameters of a function: their types and their Rust code.
-    pub(super) fn signature(&mut self, node: Node<'t>, returns: Type) -> Option<(Signature, Vec<Code>)> {
+    /// The parameters of a function: their types and their Rust code. Their names are not those of
+    /// the variables that `around` contains, which a closure captures.
+    pub(super) fn signature(
+        &mut self,
+        node: Node<'t>,
+        returns: Type,
+        around: &Frame,
+    ) -> Option<(Signature, Vec<Code>)> {
         let body = field(node, "body").unwrap_or(node);
         let inside = uses(body, self.php, &[]);
         let (mut parameters, mut defaults, mut written) = (Vec::new(), Vec::new(), Vec::new());
         let mut nullable = Vec::new();
-        let mut frame = Frame { uses: Rc::new(HashMap::new()), ..Frame::default() };
+        let (vars, handler) = (around.vars.clone(), around.handler.clone());
+        let mut frame = Frame { uses: Rc::new(HashMap::new()), vars, handler, ..Frame::default() };
         if self.handler_of(node).is_some() {
             written.extend(super::handler::parameters());
         }

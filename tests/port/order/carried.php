@@ -431,3 +431,120 @@ class C8 { public static $n = 1; public static function up() { self::$n = self::
 $a = []; $a[C8::$n] = C8::up(); $a["x"][C8::$n][C8::$n] = C8::up(); $z = C8::$n === C8::up(); echo json_encode($a), json_encode($z), "\n";
 $a["v"] = C8::$n . C8::up();
 $a = ["n" => 1]; $k = "n"; $a[$k] += save(1); $a[count($a)] = save(2); $a[count($a)] = count($a); echo json_encode($a), "\n";
+
+// a try that returns, with finally
+function t1() { try { return save(1); } finally { save(2); } }
+echo t1(), "\n";
+function t2() { try { if (save(1) === null) { return 1; } fails("x"); } catch (Exception $e) { return label($e->getMessage()); } finally { nothing("f"); } return 3; }
+echo t2(), "\n";
+
+// calls in ??
+$x = ["a" => null, "b" => 2];
+echo $x["a"] ?? label("d"), $x["b"] ?? label("e"), $x["c"] ?? save(1), $x[label("b")] ?? 9, "\n";
+
+// calls of an object that may be null
+class N1 { public $k = 1; public function next() { echo "next\n"; return new N1(); } public function none() { echo "none\n"; return null; } public function done(): void { echo "done\n"; } }
+function maybe(bool $b): ?N1 { return $b ? new N1() : null; }
+$o = maybe(flag(true));
+var_dump($o?->done());
+$p = maybe(flag(false));
+var_dump($p?->done());
+var_dump($o->none() === null, $o->none() ?? "d");
+if ($o?->done() === null) { echo "null\n"; }
+
+// die with a call
+die(label("x"));
+
+// exit with a call
+echo "a\n";
+exit(save(3) - 3);
+
+// a loop that is left
+$n = 0;
+while (true) { $n++; if (save($n) === null) { break; } if (flag($n > 2)) { break; } }
+echo $n, "\n";
+
+// calls in calls
+echo save(flag(true) ? save(1) : save(2)), label(any(null) ?? "d"), save(strlen(label("abc"))), "\n";
+
+// closures that give nothing back
+$f = fn() => nothing("x");
+$g = fn($y) => $y === null;
+var_dump($g($f()));
+
+// a recursive function without a result
+function r($n) { if ($n <= 0) { return; } echo $n, "\n"; r($n - 1); }
+var_dump(r(2));
+if (!r(1)) { echo "t\n"; }
+$x = r(0) ?? "d";
+echo $x, "\n";
+
+// conditions of elements
+$x = flag(true) ? nothing("a") : save(1);
+var_dump($x);
+
+// a choice without a result
+flag(true) ? nothing("a") : nothing("b");
+
+// statements of ?:
+$y = [save(1), [save(2), "k" => [save(3)]], save(4) => save(5)];
+echo json_encode($y), "\n";
+
+// an array of all kinds of calls
+const Q = 5;
+define("W", 6);
+echo Q + W + save(1), "\n";
+
+// a static property that a call fills
+class K { private static $c = null; public static function get() { if (self::$c === null) { self::$c = save(7); } return self::$c; } }
+if (K::get() !== null && K::get() > 5) { echo K::get(), "\n"; }
+
+// methods without a result as values
+class Log { private $lines = []; public function add(string $s) { $this->lines[] = $s; } public function all() { return implode(",", $this->lines); } }
+$l = new Log();
+if (!$l->add("a")) { echo "t\n"; }
+$x = $l->add("b") ?? "none";
+echo $x, $l->all(), "\n";
+
+// fractions around the limit of the notation
+echo 123456789012345.0, " ", 100000000000000.0, " ", 1e14 + 0.5, " ", -999999999999999.0, " ", (string) 123456789012345.6, " ", json_encode(123456789012345.0), "\n";
+$v = any(123456789012345.0);
+echo $v, " {$v} ", $v . "", "\n";
+var_dump($v);
+echo print_r($v, true), var_export($v, true), " ", implode(",", [$v, 1e14]), "\n";
+
+// a bound with a call
+$s = "";
+for ($i = 0; $i < 3 && save($i) !== null; $i++) { $s .= $i . label("z"); }
+echo $s, "\n";
+
+// cases that give nothing back
+switch (true) { case flag(false): echo "a"; break; case save(1) > save(2): echo "b"; break; case nothing("x"): echo "c"; break; default: echo "d\n"; }
+
+// a condition without a result
+if (nothing("a")): echo "x"; elseif (save(1) !== null): echo "y\n"; endif;
+
+// variables of a closure whose names are equal in Rust
+$user_id = 1; $userId = 2; $u = function ($userID) use ($user_id, $userId) { return [$user_id, $userId, $userID]; };
+echo json_encode($u(3)), "\n";
+foreach ([7] as $user_ID) { echo $user_ID, $userId, $user_id, "\n"; }
+
+// parameters of a closure whose names are equal in Rust
+$userId = 1; $user_id = 2;
+$f = function ($user_id) use ($userId) { return $userId . "-" . $user_id; };
+echo $f(7), $userId, $user_id, "\n";
+$g = fn($userId) => $user_id . "-" . $userId;
+echo $g(8), "\n";
+
+// parameters of methods whose names are equal in Rust
+class Z1 { public function getUser($userId, $user_id) { $User_Id = $userId . $user_id; return $User_Id; } public static function make(string $aB, string $a_b = "d") { return $aB . $a_b; } }
+echo (new Z1())->getUser(1, 2), Z1::make("x"), Z1::make("x", "y"), "\n";
+
+// parameters whose names are words of Rust
+function v1($type, $Type, $fn, $match) { return $type . $Type . $fn . $match; }
+echo v1(1, 2, 3, 4), "\n";
+
+// functions whose names are equal in Rust
+function getX() { return 1; }
+function get_x() { return 2; }
+echo getX(), get_x(), "\n";
