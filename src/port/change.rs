@@ -334,12 +334,20 @@ impl<'t> Porter<'t> {
                             "after unset, PHP continues to count at the highest key that there was: build a new list";
                         return self.note_left(node, why).statement();
                     }
-                    let (Some(key), Some(_)) = (self.key(&key), root) else {
+                    let (Some(mut code), Some(_)) = (self.key(&key), root) else {
                         return self.note_left(node, "an element deeper than one level is removed").statement();
                     };
                     match self.place(node, *of, false) {
                         Ok(Target { before, place, .. }) => {
-                            out.push(Code::lines(vec![before, code!("{PHP}::unset(&mut {place}, {key})").statement()]))
+                            let mut first = Code::default();
+                            if code.uses(&place) && key.ty == Type::Int {
+                                // The key reads the array that is changed.
+                                let name = self.fresh_word("key");
+                                first = code!("let {name} = {code};");
+                                code = name;
+                            }
+                            let unset = code!("{PHP}::unset(&mut {place}, {code})").statement();
+                            out.push(Code::lines(vec![before, first, unset]));
                         }
                         Err(listed) => return listed,
                     }

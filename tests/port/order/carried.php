@@ -548,3 +548,92 @@ echo v1(1, 2, 3, 4), "\n";
 function getX() { return 1; }
 function get_x() { return 2; }
 echo getX(), get_x(), "\n";
+
+// bounds and lists that methods change
+class A1 { public $l = [1, 2]; public $n = 0; public function add() { if (count($this->l) < 5) { $this->l[] = 9; } return count($this->l); } public function go() { for ($i = 0; $i < count($this->l); $i++) { echo $i, $this->add(), "\n"; } foreach ($this->l as $k => $v) { if ($k < 2) { $this->l[] = $v; } } return $this->l; } }
+$o = new A1();
+echo json_encode($o->go()), "\n";
+for ($i = 0; $i < count($o->l) && $i < 9; $i++) { echo $i; }
+
+// properties that a call in the same condition changes
+class A2 { private $ok = false; public function check() { echo "check\n"; $this->ok = true; return false; } public function ok() { return $this->ok; } public function run() { if ($this->ok || $this->check() || $this->ok) { return "yes"; } return "no"; } public function both() { return $this->ok && !$this->check() && $this->ok ? "b" : "n"; } }
+$o = new A2();
+echo $o->run(), $o->both(), "\n";
+var_dump($o->ok() && $o->check(), !$o->check() || $o->ok());
+
+// texts of a property that a call changes
+class A3 { private $s = "a"; public function push() { $this->s .= "b"; return $this->s; } public function go() { $x = "[" . $this->s . $this->push() . $this->s . "]"; $y = "{$this->s}-{$this->push()}-{$this->s}"; $z = sprintf("%s%s%s", $this->s, $this->push(), $this->s); $w = implode(",", [$this->s, $this->push(), $this->s]); return $x . $y . $z . $w; } }
+$o = new A3();
+echo $o->go(), "\n";
+
+// a property that is compared with a call
+class A4 { private $s = "a"; public function push() { $this->s .= "b"; return $this->s; } public function go() { $this->s = $this->s . $this->push(); echo $this->s, "\n"; if ($this->s === $this->push()) { echo "same\n"; } if ($this->s . "" == $this->push()) { echo "same\n"; } $t = $this->s; $t .= $this->push() . $this->s; return [$t, strlen($this->s) + strlen($this->push())]; } }
+$o = new A4();
+echo json_encode($o->go()), "\n";
+
+// arrays of a property that a call changes
+class A5 { private $a = ["n" => 1]; public function up() { $this->a["n"]++; return $this->a; } public function go() { $x = [$this->a, $this->up(), $this->a]; $y = ["k" => $this->a["n"], "j" => $this->up()["n"], "l" => $this->a["n"]]; return [$x, $y, $this->a + $this->up(), array_merge($this->a, $this->up())]; } }
+$o = new A5();
+echo json_encode($o->go()), "\n";
+
+// calls that a condition decides
+$x = 5;
+$r = $x > 3 && save($x) > 4 || save(0) === 0;
+var_dump($r);
+$y = $x ?: save(1);
+$z = $x ? $y : save(2);
+echo $y, $z, "\n";
+
+// the assignment ??=
+$a = ["k" => null];
+$a["k"] ??= save(1);
+$a["j"] ??= label("j");
+$a["k"] ??= save(2);
+$v = null;
+$v ??= save(3);
+$v ??= save(4);
+echo json_encode($a), $v, "\n";
+
+// the assignment ??= to properties
+class A8 { private $c = null; private $t = ["x" => null]; public function get() { $this->c ??= save(1); $this->t["x"] ??= save(2); $this->t["x"] ??= save(3); return $this->c . $this->t["x"]; } }
+$o = new A8();
+echo $o->get(), $o->get(), "\n";
+
+// elements of results
+$o = null;
+function wrap($x) { return ["v" => $x]; }
+echo wrap(nothing("a"))["v"] ?? "none", wrap(save(1))["v"], "\n";
+
+// a removed element whose key reads the array
+$q = [1, 2, 3];
+while (count($q) > 0) { $x = save(count($q)); unset($q[count($q) - 1]); }
+echo json_encode($q), "\n";
+
+// defaults of a null
+function lazy($a, $b = null) { return $a ?? $b ?? "none"; }
+echo lazy(nothing("a")), lazy(null, save(1)), lazy(any(null), nothing("b")), "\n";
+
+// keys and values in a loop
+$r = [];
+foreach (["a" => 1, "b" => 2] as $k => $v) { $r[label($k)] = save($v); $r["x"][] = [label($k) => save($v)]; }
+echo json_encode($r), "\n";
+
+// exceptions in arrays
+try { $a = [save(1), fails("x"), save(2)]; } catch (RuntimeException $e) { echo "c", $e->getMessage(), "\n"; }
+try { $b = ["k" => fails("y")] + rows(1); } catch (RuntimeException $e) { echo "d\n"; }
+try { $c[label("q")] = fails("z"); } catch (RuntimeException $e) { echo json_encode($c ?? null), "\n"; }
+
+// signs of calls
+echo -save(1) + +save(2), !save(3) ? "a" : "b", (string) save(4) . (int) label("5"), "\n";
+
+// functions of numbers
+echo round(save(5) / save(2), save(1)), floor(save(7) / 2), max(any(1), any("2")), min([save(3), save(1)]), array_sum([save(1), save(2)]), "\n";
+
+// functions that make texts
+echo http_build_query(["a" => label("x"), "b" => save(1)]), md5(label("q")), bin2hex(label("z")), "\n";
+
+// a position in a condition
+if (strpos(label("abc"), label("b")) !== false && strlen(label("x")) === 1) { echo "found\n"; }
+
+// implode and explode
+echo implode(label(","), rows(1)["list"]), json_encode(explode(label(","), label("a,b"))), "\n";

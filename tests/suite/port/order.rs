@@ -72,8 +72,8 @@ fn a_request_whose_result_is_only_tested_is_sent() {
     let rust = ported(&source);
     assert_eq!(rust.matches(".post(").count(), TESTS.len(), "{rust}");
     assert_eq!(rust.matches(")?;").count(), TESTS.len() + 1, "{rust}");
-    let path = folder("order-requests").join("requests.rs");
-    std::fs::create_dir_all(path.parent().expect("folder")).expect("folder");
+    let folder = folder("order-requests");
+    let path = folder.join("requests.rs");
     std::fs::write(&path, rust).expect("written");
     Compiler::get().compile(&path, &["wechatpay_chain", "serde_json"]);
 }
@@ -88,6 +88,23 @@ fn a_promise_that_is_only_tested_is_listed() {
         let message = String::from_utf8_lossy(&output.stderr);
         assert!(message.contains("standard input:4: "), "{test}\n{message}");
     }
+}
+
+/// A step of a promise copies the properties that it reads. Such a copy does not have the name of
+/// a variable that the step captures.
+#[test]
+fn a_copied_property_has_a_name_of_its_own() {
+    let source = "<?php\nclass Pay\n{\n    private $userId;\n    \
+        public function __construct(string $userId) { $this->userId = $userId; }\n    \
+        public function go(BuilderChainable $client, string $userId)\n    {\n        \
+        return $client->chain('v3/certificates')->getAsync()->then(function ($response) use ($userId) {\n            \
+        return $userId . '-' . $this->userId;\n        })->wait();\n    }\n}\n";
+    let rust = ported(source);
+    assert!(rust.contains("let user_id_ = self.user_id.clone();"), "{rust}");
+    assert!(rust.contains("format!(\"{user_id}-{user_id_}\")"), "{rust}");
+    let folder = folder("order-promise");
+    std::fs::write(folder.join("promise.rs"), rust).expect("written");
+    Compiler::get().compile(&folder.join("promise.rs"), &["wechatpay_chain", "serde_json"]);
 }
 
 /// 2,000 fractions of all sizes, among them those around the limits of the notation.
