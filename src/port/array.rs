@@ -229,9 +229,7 @@ impl<'t> Porter<'t> {
     fn opened(&mut self, node: Node<'t>) -> Option<Expr> {
         let arguments = super::syntax::arguments(node)?;
         let opens = match node.kind() {
-            "function_call_expression" => {
-                field(node, "function").is_some_and(|name| self.text(name).trim_start_matches('\\') == "fopen")
-            }
+            "function_call_expression" => super::syntax::called(node, self.php) == "fopen",
             "object_creation_expression" => children(node)
                 .first()
                 .is_some_and(|class| matches!(self.class(*class).as_str(), "guzzlehttp\\psr7\\lazyopenstream")),

@@ -1,7 +1,7 @@
 //! Decides for `--calls` whether a statement can be carried over, and replaces the values in it
 //! that only other code can compute by parameters.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use tree_sitter::Node;
@@ -9,6 +9,7 @@ use tree_sitter::Node;
 use super::flow::Flows;
 use super::natives;
 use super::syntax::{children, field, variable};
+use super::unit::Variables;
 
 /// A change of the PHP of a carried statement.
 #[derive(Clone, Debug)]
@@ -20,23 +21,15 @@ pub(super) enum Edit {
     Text(String),
 }
 
-/// The number of times that an input is evaluated matters for a `Call` only.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Reading {
-    /// A value that is only read, such as a property.
-    Value,
-    /// The client.
-    Client,
-    /// The result of code that is not known.
-    Call,
-}
-
 /// A value that other code computes.
 #[derive(Clone, Debug)]
 pub(super) struct Input<'t> {
     pub(super) node: Node<'t>,
-    pub(super) reading: Reading,
     pub(super) name: String,
+    pub(super) is_client: bool,
+    /// Its code may change something, or gives another value each time. It is evaluated once, at
+    /// its place.
+    pub(super) is_once: bool,
 }
 
 /// A carried statement or expression.
@@ -58,16 +51,14 @@ pub(super) struct Carried<'t> {
 pub(super) struct Carrier<'a, 't> {
     pub(super) flows: &'a Flows<'a>,
     /// The pieces that the translator could not convert.
-    pub(super) refused: &'a BTreeSet<(usize, usize)>,
-    /// The variables that contain responses, and decoded objects.
-    pub(super) responses: &'a BTreeMap<String, &'static str>,
-    pub(super) decoded: &'a BTreeSet<String>,
+    refused: &'a BTreeSet<(usize, usize)>,
+    pub(super) vars: &'a Variables,
     pub(super) out: Carried<'t>,
     /// The number of conditions and loops around the current code.
     pub(super) conditions: usize,
-    loops: usize,
-    /// The variables that change while the current loop runs.
-    changing: Vec<BTreeSet<String>>,
+    pub(super) loops: usize,
+    /// The loops around the current code.
+    repeated: Vec<Node<'t>>,
     /// The key of the current array element.
     pub(super) key: Option<String>,
     /// The whole expression, if it is not a statement.
@@ -77,21 +68,15 @@ pub(super) struct Carrier<'a, 't> {
 pub(super) type Outcome = Option<()>;
 
 impl<'a, 't> Carrier<'a, 't> {
-    pub(super) fn new(
-        flows: &'a Flows<'a>,
-        refused: &'a BTreeSet<(usize, usize)>,
-        responses: &'a BTreeMap<String, &'static str>,
-        decoded: &'a BTreeSet<String>,
-    ) -> Self {
+    pub(super) fn new(flows: &'a Flows<'a>, refused: &'a BTreeSet<(usize, usize)>, vars: &'a Variables) -> Self {
         Carrier {
             flows,
             refused,
-            responses,
-            decoded,
+            vars,
             out: Carried::default(),
             conditions: 0,
             loops: 0,
-            changing: Vec::new(),
+            repeated: Vec::new(),
             key: None,
             root: None,
         }
@@ -183,7 +168,7 @@ impl<'a, 't> Carrier<'a, 't> {
         let inputs = self.out.inputs.len();
         self.expression(field(node, "condition")?)?;
         // A condition around a call is carried over only if it is known completely.
-        let is_known = self.out.inputs.iter().skip(inputs).all(|input| input.reading != Reading::Call);
+        let is_known = self.out.inputs.iter().skip(inputs).all(|input| !input.is_once);
         if self.flows.of(node).net && !is_known {
             return None;
         }
@@ -206,27 +191,41 @@ impl<'a, 't> Carrier<'a, 't> {
     fn looped(&mut self, node: Node<'t>, each: &[Node<'t>], body: Node<'t>) -> Outcome {
         self.conditions += 1;
         self.loops += 1;
-        self.changing.push(self.flows.definitions(node));
+        self.repeated.push(node);
         each.iter().try_for_each(|one| self.expression(*one))?;
         self.statement(body, false)?;
-        self.changing.pop();
+        self.repeated.pop();
         self.loops -= 1;
         self.conditions -= 1;
         Some(())
     }
 
     /// A value that other code computes.
-    pub(super) fn input(&mut self, node: Node<'t>, reading: Reading) -> Outcome {
+    pub(super) fn input(&mut self, node: Node<'t>) -> Outcome {
+        self.add(node, false, false)
+    }
+
+    pub(super) fn input_client(&mut self, node: Node<'t>) -> Outcome {
+        self.add(node, true, false)
+    }
+
+    /// A value that may be computed only once.
+    fn input_once(&mut self, node: Node<'t>) -> Outcome {
+        self.add(node, false, true)
+    }
+
+    fn add(&mut self, node: Node<'t>, is_client: bool, is_once: bool) -> Outcome {
+        let of = self.flows.of(node);
+        let is_once = is_once || of.effect || of.fresh;
         let reads = self.flows.reads(node);
-        let changes = self.changing.iter().any(|names| !names.is_disjoint(&reads));
-        let is_repeated = reading == Reading::Call && self.conditions > 0;
-        if changes || is_repeated || self.flows.of(node).uses {
+        let changes = self.repeated.iter().any(|one| self.flows.may_change(*one, &reads, &self.vars.shared));
+        if changes || is_once && self.conditions > 0 || of.uses {
             return None;
         }
         self.out.changed.extend(self.flows.definitions(node));
-        let name = self.key.clone().filter(|_| reading == Reading::Call).unwrap_or_else(|| self.name(node));
+        let name = self.key.clone().filter(|_| is_once && !is_client).unwrap_or_else(|| self.name(node));
         self.out.edits.push((node.byte_range(), Edit::Input(self.out.inputs.len())));
-        self.out.inputs.push(Input { node, reading, name });
+        self.out.inputs.push(Input { node, name, is_client, is_once });
         Some(())
     }
 
@@ -236,13 +235,21 @@ impl<'a, 't> Carrier<'a, 't> {
             return None;
         }
         if natives::of_request(name).is_some() || name == "GLOBALS" {
-            return self.input(node, Reading::Value);
+            return self.input(node);
+        }
+        if self.is_changed(name) {
+            return self.input(node);
         }
         if super::lower::property(name).is_some() {
             self.out.edits.push((node.byte_range(), Edit::Property(name.to_owned())));
         }
         self.out.reads.insert(name.to_owned());
         Some(())
+    }
+
+    /// Whether the code of an earlier input may have changed a variable.
+    pub(super) fn is_changed(&self, name: &str) -> bool {
+        self.vars.is_outer(name) && self.out.inputs.iter().any(|input| self.flows.of(input.node).effect)
     }
 
     pub(super) fn conditional(&mut self, node: Node<'t>) -> Outcome {
@@ -258,7 +265,7 @@ impl<'a, 't> Carrier<'a, 't> {
         if self.is_refused(node) {
             // A use of the SDK that the translator refuses here may be a function of its own.
             return if !uses {
-                self.input(node, Reading::Call)
+                self.input_once(node)
             } else if self.root == Some(node) {
                 self.converted(node)
             } else {
@@ -268,6 +275,7 @@ impl<'a, 't> Carrier<'a, 't> {
         let is_value = node.kind().ends_with("expression") && self.flows.definitions(node).is_empty();
         let (edits, inputs, stripped) = (self.out.edits.len(), self.out.inputs.len(), self.out.stripped.len());
         let (conditions, key) = (self.conditions, self.key.clone());
+        let reads = self.out.reads.clone();
         let outcome = self.converted(node);
         if outcome.is_some() || uses || !is_value {
             return outcome;
@@ -276,7 +284,8 @@ impl<'a, 't> Carrier<'a, 't> {
         self.out.inputs.truncate(inputs);
         self.out.stripped.truncate(stripped);
         (self.conditions, self.key) = (conditions, key);
-        self.input(node, Reading::Call)
+        self.out.reads = reads;
+        self.input_once(node)
     }
 
     fn converted(&mut self, node: Node<'t>) -> Outcome {
@@ -353,10 +362,9 @@ impl<'a, 't> Carrier<'a, 't> {
             "scoped_call_expression" | "object_creation_expression" => self.static_call(node),
             "member_call_expression" => self.method_call(node),
             "member_access_expression" => self.property(node),
-            "scoped_property_access_expression" => self.input(node, Reading::Value),
+            "scoped_property_access_expression" => self.input(node),
             "class_constant_access_expression" => self.class_constant(node),
-            "nullsafe_member_call_expression" => self.input(node, Reading::Call),
-            "nullsafe_member_access_expression" => self.value_or_call(node),
+            "nullsafe_member_call_expression" | "nullsafe_member_access_expression" => self.input(node),
             _ => None,
         }
     }

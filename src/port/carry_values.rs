@@ -2,12 +2,11 @@
 
 use tree_sitter::Node;
 
-use super::carry::{Carrier, Edit, Outcome, Reading};
+use super::carry::{Carrier, Edit, Outcome};
 use super::inventory::{self, name_of};
-use super::known::is_quiet;
+use super::known::Effect;
 use super::natives;
-use super::scope::changes_argument;
-use super::syntax::{bare, children, field, root_of, variable};
+use super::syntax::{bare, called, children, field, root_of, variable};
 use super::text::{single, snake};
 
 impl<'t> Carrier<'_, 't> {
@@ -46,7 +45,7 @@ impl<'t> Carrier<'_, 't> {
         // The SDK has no way to read a part of a client, so the caller gives it.
         let is_client = variable(*of, self.flows.php).is_some_and(|name| self.flows.is_client(name));
         if is_client && !self.flows.starts_chain(node) {
-            return self.input(node, Reading::Value);
+            return self.input(node);
         }
         self.expression(*of)?;
         // In a text, a key is written without quotes: "$a[key]".
@@ -99,7 +98,7 @@ impl<'t> Carrier<'_, 't> {
         let is_native = ["PHP_", "JSON_", "M_", "ENT_", "DIRECTORY_", "OPENSSL_", "SORT_"];
         let is_native = is_native.iter().any(|prefix| upper.starts_with(prefix))
             || matches!(upper.as_str(), "TRUE" | "FALSE" | "NULL" | "__DIR__");
-        if is_native { Some(()) } else { self.input(node, Reading::Value) }
+        if is_native { Some(()) } else { self.input(node) }
     }
 
     pub(super) fn class_constant(&mut self, node: Node<'t>) -> Outcome {
@@ -108,36 +107,28 @@ impl<'t> Carrier<'_, 't> {
         if inventory::sdk_class(*class, self.flows.php, self.flows.files).is_some() {
             return Some(());
         }
-        if matches!(self.flows.text(*class), "self" | "static") {
-            if let Some(value) = self.flows.constant(self.flows.text(*name)) {
+        // `static::NAME` may be that of another class.
+        if self.flows.text(*class) == "self" {
+            if let Some(value) = self.flows.constant(node, self.flows.text(*name)) {
                 self.out.edits.push((node.byte_range(), Edit::Text(value.to_owned())));
                 return Some(());
             }
         }
-        self.input(node, Reading::Value)
+        self.input(node)
     }
 
     pub(super) fn call(&mut self, node: Node<'t>) -> Outcome {
-        let name = self.flows.called(node);
-        if self.flows.is_reading(node) {
-            let given = super::syntax::arguments(node).unwrap_or_default();
-            let is_plain = given.first().is_some_and(|first| first.kind() == "string")
-                && given.iter().skip(1).all(|one| matches!(one.kind(), "string" | "integer" | "boolean" | "null"));
-            return self.input(node, if is_plain { Reading::Value } else { Reading::Call });
+        match self.flows.function(node) {
+            Effect::Nothing => self.expression(field(node, "arguments")?),
+            Effect::Argument => {
+                let given = super::syntax::arguments(node)?;
+                let first = *given.first()?;
+                self.place(first)?;
+                self.read_root(first);
+                given.into_iter().skip(1).try_for_each(|one| self.expression(one))
+            }
+            Effect::Reads | Effect::Differs | Effect::Unknown => self.input(node),
         }
-        let arguments = field(node, "arguments")?;
-        let reads_request = self.flows.text(arguments).contains("php://");
-        if is_quiet(&name) && !reads_request {
-            return self.expression(arguments);
-        }
-        if changes_argument(&name) {
-            let given = super::syntax::arguments(node)?;
-            let first = *given.first()?;
-            self.place(first)?;
-            self.read_root(first);
-            return given.into_iter().skip(1).try_for_each(|one| self.expression(one));
-        }
-        self.input(node, Reading::Call)
     }
 
     pub(super) fn static_call(&mut self, node: Node<'t>) -> Outcome {
@@ -146,26 +137,7 @@ impl<'t> Carrier<'_, 't> {
                 field(node, "arguments").or_else(|| children(node).into_iter().find(|one| one.kind() == "arguments"));
             return list.map_or(Some(()), |list| self.expression(list));
         }
-        self.value_or_call(node)
-    }
-
-    pub(super) fn value_or_call(&mut self, node: Node<'t>) -> Outcome {
-        let of = self.flows.of(node);
-        let reading = if of.effect || self.calls_changing(node) { Reading::Call } else { Reading::Value };
-        self.input(node, reading)
-    }
-
-    /// Whether a piece contains a function whose results differ between calls.
-    fn calls_changing(&self, node: Node<'t>) -> bool {
-        let mut stack = vec![node];
-        while let Some(node) = stack.pop() {
-            let is_call = node.kind() == "function_call_expression";
-            if is_call && !is_quiet(&self.flows.called(node)) && !self.flows.is_reading(node) {
-                return true;
-            }
-            stack.extend(children(node));
-        }
-        false
+        self.input(node)
     }
 
     pub(super) fn method_call(&mut self, node: Node<'t>) -> Outcome {
@@ -177,7 +149,11 @@ impl<'t> Carrier<'_, 't> {
         }
         let uses = self.flows.of(object).uses;
         if uses && matches!(name.as_str(), "then" | "otherwise") {
-            // The functions that PHP calls later are left to the caller.
+            // The functions that PHP calls later are left to the caller, who cannot call them
+            // between two rounds of a loop.
+            if self.loops > 0 {
+                return None;
+            }
             self.out.edits.push((object.end_byte()..node.end_byte(), Edit::Text(String::new())));
             self.out.stripped.push(node);
             return self.expression(object);
@@ -190,13 +166,13 @@ impl<'t> Carrier<'_, 't> {
         }
         let root = variable(bare(object), self.flows.php);
         let is_response = uses
-            || root.is_some_and(|root| self.responses.contains_key(root))
+            || root.is_some_and(|root| self.vars.responses.contains_key(root))
             || object.kind() == "member_call_expression" && self.flows.is_response_method(object);
         if self.flows.is_response_method(node) && is_response {
             self.expression(object)?;
             return self.expression(field(node, "arguments")?);
         }
-        self.value_or_call(node)
+        self.input(node)
     }
 
     /// `$client->v3->pay`, up to its client.
@@ -208,31 +184,29 @@ impl<'t> Carrier<'_, 't> {
         match node.kind() {
             "member_access_expression" => {
                 let name = field(node, "name")?;
-                if name.kind() != "name" {
-                    self.expression(name)?;
-                }
-                self.chain(field(node, "object")?)
+                self.chain(field(node, "object")?)?;
+                if name.kind() == "name" { Some(()) } else { self.expression(name) }
             }
             "subscript_expression" => {
                 let parts = children(node);
                 let [of, key] = parts.as_slice() else { return None };
-                self.expression(*key)?;
-                self.chain(*of)
+                self.chain(*of)?;
+                self.expression(*key)
             }
             "member_call_expression" => {
-                self.expression(field(node, "arguments")?)?;
-                self.chain(field(node, "object")?)
+                self.chain(field(node, "object")?)?;
+                self.expression(field(node, "arguments")?)
             }
             _ => self.expression(node),
         }
     }
 
     fn client(&mut self, node: Node<'t>) -> Outcome {
-        if let Some(name) = variable(node, self.flows.php) {
+        if let Some(name) = variable(node, self.flows.php).filter(|name| !self.is_changed(name)) {
             self.out.clients.insert(name.to_owned());
             return self.read(node);
         }
-        if self.flows.of(node).uses { self.expression(node) } else { self.input(node, Reading::Client) }
+        if self.flows.of(node).uses { self.expression(node) } else { self.input_client(node) }
     }
 
     pub(super) fn property(&mut self, node: Node<'t>) -> Outcome {
@@ -241,10 +215,10 @@ impl<'t> Carrier<'_, 't> {
         }
         let object = field(node, "object")?;
         let root = variable(root_of(object), self.flows.php);
-        if root.is_some_and(|root| self.decoded.contains(root)) && field(node, "name")?.kind() == "name" {
+        if root.is_some_and(|root| self.vars.decoded.contains(root)) && field(node, "name")?.kind() == "name" {
             return self.expression(object);
         }
-        self.value_or_call(node)
+        self.input(node)
     }
 
     /// A name for the value of a piece of PHP.
@@ -258,7 +232,7 @@ impl<'t> Carrier<'_, 't> {
             (plain && word.len() < 40).then(|| word.replace(['.', '-'], "_"))
         };
         let word = match node.kind() {
-            "function_call_expression" => given(node).unwrap_or_else(|| self.flows.called(node)),
+            "function_call_expression" => given(node).unwrap_or_else(|| called(node, self.flows.php)),
             "member_call_expression" | "nullsafe_member_call_expression" | "scoped_call_expression" => {
                 let own = last(node).unwrap_or("value");
                 let own =

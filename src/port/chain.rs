@@ -20,14 +20,10 @@ enum Step<'t> {
     Path(Node<'t>, bool),
 }
 
-const VERBS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
-
 /// The name of a verb in PHP and in this crate.
 fn verb(name: &str) -> Option<(String, bool)> {
-    let base = name.strip_suffix("Async").unwrap_or(name);
-    let is_async = base.len() < name.len();
-    let found = VERBS.iter().find(|verb| verb.eq_ignore_ascii_case(base))?;
-    Some((if is_async { format!("{found}_async") } else { (*found).to_owned() }, is_async))
+    let (verb, is_async) = super::inventory::verb(name)?;
+    Some((if is_async { format!("{verb}_async") } else { verb.to_owned() }, is_async))
 }
 
 impl<'t> Porter<'t> {
@@ -100,7 +96,7 @@ impl<'t> Porter<'t> {
         };
         let end = self.try_any();
         let mut code = code!("match {verb}.to_ascii_lowercase().as_str() {{\n");
-        for verb in VERBS {
+        for verb in super::inventory::VERBS {
             code.push(&code!("    \"{verb}\" => {}.{verb}({options}){end},\n", chain.tight()));
         }
         code.push(&code!("    verb => return Err({PHP}::error(format!(\"{{verb}} is not a verb\"))),\n}}"));

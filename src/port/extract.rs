@@ -1,9 +1,10 @@
 //! `wxpay port --calls`: extracts the code that uses the SDK from code of a framework.
 //!
 //! ```text
-//! flow.rs     effects, definitions and reads of each piece of the syntax tree
-//! slice.rs    the parts of a function that use the SDK, and the statements that they need
-//! carry.rs    the values in these statements that become parameters
+//! flow.rs     effects of each piece of the syntax tree; changes.rs what it may change and reads
+//! unit.rs     a function and its variables; routine.rs which methods are certain
+//! slice.rs    the parts of a function that use the SDK; part.rs the statements that they need
+//! carry.rs    the values in these statements that become parameters; parameters.rs their names
 //! extract.rs  the reduced PHP: one function for each part, which is converted like other PHP
 //! ```
 //!
@@ -21,9 +22,10 @@ use super::carry::{Carried, Edit};
 use super::files::{Extraction, Files, module_name};
 use super::flow::{Flows, is_function};
 use super::inventory;
-use super::slice::{Part, Returned, Slicer, Unit};
+use super::slice::{Part, Returned, Slicer};
 use super::syntax::{all, children, field, line, text, variable};
 use super::text::snake;
+use super::unit::Unit;
 use super::{Left, Module, Ported, lower, natives, on_large_stack, prepared};
 
 /// The maximum number of times that a file is reduced. Files of merchants take two or three.
@@ -267,7 +269,7 @@ impl Reduced<'_> {
                 self.text(";\n", line(*node));
             }
             Returned::Variables(names) => {
-                let names: Vec<String> = names.iter().map(|name| slicer.local(name)).collect();
+                let names: Vec<String> = names.iter().map(|name| slicer.vars.local(name)).collect();
                 let code = match names.as_slice() {
                     [name] => format!("return ${name};\n"),
                     names => {
@@ -283,7 +285,7 @@ impl Reduced<'_> {
 
     fn assignments(&mut self, before: &[(String, String)], slicer: &Slicer<'_, '_>, at: usize) {
         for (name, of) in before {
-            self.text(&format!("${} = ${of};\n", slicer.local(name)), at);
+            self.text(&format!("${} = ${of};\n", slicer.vars.local(name)), at);
         }
     }
 
@@ -293,7 +295,7 @@ impl Reduced<'_> {
         for (range, edit) in &carried.edits {
             let new = match edit {
                 Edit::Input(number) => format!("${}", names.get(*number).map_or("value", String::as_str)),
-                Edit::Property(name) => format!("${}", slicer.local(name)),
+                Edit::Property(name) => format!("${}", slicer.vars.local(name)),
                 Edit::Text(text) => text.clone(),
             };
             edits.push((range.clone(), Some(new)));

@@ -1,15 +1,15 @@
 //! Data flow for `--calls`: the effects of a piece of PHP, and the variables it defines and reads.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use tree_sitter::Node;
 
 use super::files::Files;
 use super::inventory::{self, UseKind};
-use super::known::{is_changing, is_object, is_of_response, is_quiet, is_reading};
-use super::lower;
-use super::scope::changes_argument;
-use super::syntax::{bare, children, field, is_chain_name, root_of, text, variable};
+use super::known::{Effect, is_object, is_of_response};
+use super::routine::{Routine, class_of, is_replaceable};
+use super::syntax::{bare, called, children, field, is_chain_name, text, variable};
+use super::{lower, natives};
 
 /// The properties of a node. Those of functions inside of it do not count.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,6 +22,8 @@ pub(super) struct Traits {
     pub(super) volatile: bool,
     /// May change more than the local variables.
     pub(super) effect: bool,
+    /// Contains other code whose results differ between two evaluations.
+    pub(super) fresh: bool,
     /// May leave the function.
     pub(super) exits: bool,
     /// May leave the loop around it.
@@ -38,6 +40,7 @@ impl Traits {
         self.net |= other.net;
         self.volatile |= other.volatile;
         self.effect |= other.effect;
+        self.fresh |= other.fresh;
         self.exits |= other.exits;
         self.breaks |= other.breaks;
         self.property |= other.property;
@@ -49,18 +52,29 @@ pub(super) struct Flows<'a> {
     pub(super) php: &'a str,
     pub(super) files: &'a Files,
     traits: HashMap<usize, Traits>,
-    /// The methods that only calculate with the properties of their object, in lower case.
-    pure_methods: HashSet<String>,
-    /// The methods of the file without parameters by reference, in lower case.
-    pub(super) by_value: HashSet<String>,
-    /// The scalar constants of the classes of the file, with their PHP.
-    constants: HashMap<String, String>,
+    /// The functions and methods that only calculate with their arguments and the properties of
+    /// their object, and that no other class replaces.
+    pub(super) pure: HashSet<Routine>,
+    /// Those without parameters by reference.
+    pub(super) by_value: HashSet<Routine>,
+    /// The functions that the file declares.
+    pub(super) functions: HashSet<String>,
+    /// The variables of the file that are properties.
+    pub(super) properties: BTreeSet<String>,
+    /// The variables of the script that functions can change; none if these are not known.
+    globals: Option<HashSet<String>>,
     /// The variables that contain a part of a path.
     chains: HashSet<String>,
     /// The variables with clients.
     clients: HashSet<String>,
     /// The properties that contain keys and other objects of the SDK.
-    objects: HashSet<String>,
+    pub(super) objects: HashSet<String>,
+}
+
+/// Whether a function changes variables of the code around it through references.
+fn has_reference(function: Node<'_>) -> bool {
+    let clauses = children(function).into_iter().filter(|one| one.kind() == "anonymous_function_use_clause");
+    clauses.flat_map(children).any(|one| one.kind() == "by_ref")
 }
 
 pub(super) fn is_function(node: Node<'_>) -> bool {
@@ -84,30 +98,44 @@ impl<'a> Flows<'a> {
             php,
             files,
             traits: HashMap::new(),
-            pure_methods: HashSet::new(),
+            pure: HashSet::new(),
             by_value: HashSet::new(),
-            constants: HashMap::new(),
+            functions: HashSet::new(),
+            properties: BTreeSet::new(),
+            globals: Some(HashSet::new()),
             chains: HashSet::new(),
             clients: HashSet::new(),
             objects: HashSet::new(),
         };
-        let (mut methods, mut names) = (Vec::new(), HashMap::<String, usize>::new());
+        let mut routines = HashMap::<Routine, Vec<Node<'_>>>::new();
         let mut stack = vec![root];
         while let Some(node) = stack.pop() {
             match node.kind() {
-                "method_declaration" => {
+                "method_declaration" | "function_definition" => {
                     let name = field(node, "name").map(|name| text(name, php).to_lowercase()).unwrap_or_default();
-                    *names.entry(name.clone()).or_default() += 1;
-                    methods.push((name, node));
+                    let class = class_of(node).filter(|_| node.kind() == "method_declaration");
+                    if class.is_none() {
+                        flows.functions.insert(name.clone());
+                    }
+                    routines.entry((class.map_or(0, |class| class.id()), name)).or_default().push(node);
                 }
-                "const_element" => {
-                    if let [name, value] = children(node).as_slice() {
-                        if matches!(value.kind(), "string" | "integer" | "float" | "boolean") {
-                            let of = flows.constants.entry(text(*name, php).to_owned());
-                            // A name that several classes declare is not certain.
-                            of.and_modify(String::clear).or_insert_with(|| text(*value, php).to_owned());
+                "global_declaration" => {
+                    let names = children(node).into_iter().map(|one| variable(one, php).map(str::to_owned));
+                    names.for_each(|name| flows.note_global(name));
+                }
+                "subscript_expression" => {
+                    if let [of, key] = children(node).as_slice() {
+                        if text(*of, php) == "$GLOBALS" {
+                            let key = (key.kind() == "string").then(|| text(*key, php).trim_matches(['\'', '"']));
+                            flows.note_global(key.map(str::to_owned));
                         }
                     }
+                }
+                // The functions of another file may change them.
+                _ if flows.is_include(node) => flows.globals = None,
+                "variable_name" => {
+                    let own = variable(node, php).filter(|name| lower::property(name).is_some());
+                    flows.properties.extend(own.map(str::to_owned));
                 }
                 "assignment_expression" => {
                     let right = field(node, "right").map(bare);
@@ -138,29 +166,32 @@ impl<'a> Flows<'a> {
             }
             stack.extend(children(node));
         }
-        methods.retain(|(name, _)| names.get(name) == Some(&1));
+        // One of several functions of the same name is not certain.
+        routines.retain(|_, found| found.len() == 1);
+        let routines: Vec<(Routine, Node<'_>)> =
+            routines.into_iter().filter_map(|(name, found)| Some((name, *found.first()?))).collect();
         let takes_reference = |node: Node<'_>| {
             let parameters = field(node, "parameters").map(children).unwrap_or_default();
             parameters.iter().any(|one| field(*one, "reference_modifier").is_some())
         };
-        flows.by_value =
-            methods.iter().filter(|(_, node)| !takes_reference(*node)).map(|(name, _)| name.clone()).collect();
+        let by_value = routines.iter().filter(|(_, node)| !takes_reference(*node));
+        flows.by_value = by_value.map(|(name, _)| name.clone()).collect();
         for _ in 0..4 {
             flows.visit(root);
-            let found: HashSet<String> = methods
-                .iter()
-                .filter(|(_, node)| {
-                    field(*node, "body").is_some_and(|body| {
-                        let of = flows.of(body);
-                        !(of.uses || of.effect || of.property || of.hidden)
-                    })
+            let is_pure = |node: Node<'_>| {
+                field(node, "body").is_some_and(|body| {
+                    let of = flows.of(body);
+                    !(of.net || of.volatile || of.effect || of.fresh || of.property || of.hidden)
                 })
-                .map(|(name, _)| name.clone())
-                .collect();
-            if found == flows.pure_methods {
+            };
+            let found = routines
+                .iter()
+                .filter(|(name, node)| flows.by_value.contains(name) && !is_replaceable(*node, php) && is_pure(*node));
+            let found: HashSet<Routine> = found.map(|(name, _)| name.clone()).collect();
+            if found == flows.pure {
                 break;
             }
-            flows.pure_methods = found;
+            flows.pure = found;
         }
         flows
     }
@@ -178,14 +209,23 @@ impl<'a> Flows<'a> {
         self.clients.contains(name)
     }
 
-    /// Whether a property contains an object of the SDK.
-    pub(super) fn has_object(&self, property: &str) -> bool {
-        self.objects.contains(property)
+    fn note_global(&mut self, name: Option<String>) {
+        match (name, &mut self.globals) {
+            (Some(name), Some(known)) => drop(known.insert(name)),
+            _ => self.globals = None,
+        }
     }
 
-    /// The PHP of a scalar constant of a class of the file.
-    pub(super) fn constant(&self, name: &str) -> Option<&str> {
-        self.constants.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    /// Whether functions may change a variable of the script.
+    pub(super) fn is_global(&self, name: &str) -> bool {
+        self.globals.as_ref().is_none_or(|names| names.contains(name))
+    }
+
+    /// Whether a piece runs another file, other than the autoloader, in the scope that it is in.
+    pub(super) fn is_include(&self, node: Node<'_>) -> bool {
+        let kind = node.kind().strip_suffix("_expression").unwrap_or_default();
+        matches!(kind, "include" | "include_once" | "require" | "require_once")
+            && !self.text(node).contains("autoload.php")
     }
 
     fn visit(&mut self, node: Node<'_>) -> Traits {
@@ -196,7 +236,8 @@ impl<'a> Flows<'a> {
                 found.add(inner);
             } else if node.kind() == "argument" {
                 // The called function may call this one.
-                found.effect |= inner.effect || inner.net || inner.property;
+                found.effect |= inner.effect || inner.net || inner.property || has_reference(child);
+                found.fresh |= inner.fresh;
             }
         }
         match node.kind() {
@@ -224,13 +265,18 @@ impl<'a> Flows<'a> {
         }
         match node.kind() {
             "function_call_expression" => {
-                let name = self.called(node);
-                own.hidden =
-                    matches!(name.as_str(), "extract" | "get_defined_vars" | "eval" | "parse_str" | "func_get_args");
-                own.effect = !(is_quiet(&name) || is_reading(&name) || is_changing(&name) || changes_argument(&name));
+                let hides = ["extract", "get_defined_vars", "eval", "parse_str", "mb_parse_str", "func_get_args"];
+                own.hidden = hides.contains(&called(node, self.php).as_str());
+                let effect = self.function(node);
+                own.effect = effect == Effect::Unknown;
+                own.fresh = effect == Effect::Differs;
             }
             "scoped_call_expression" => own.effect = !(self.is_pure_call(node) || self.is_sdk_class(node)),
-            "member_call_expression" => own.effect = !(self.is_pure_call(node) || self.is_response_method(node)),
+            "member_call_expression" => {
+                let is_known = self.is_pure_call(node) || self.starts_chain(node) || self.is_awaited(node);
+                own.fresh = !is_known && self.is_response_method(node);
+                own.effect = !is_known && !own.fresh;
+            }
             "object_creation_expression" => {
                 let class = children(node).first().map(|class| self.text(*class).to_lowercase()).unwrap_or_default();
                 own.effect = !class.ends_with("exception");
@@ -247,19 +293,20 @@ impl<'a> Flows<'a> {
             "return_statement" | "throw_expression" | "exit_statement" => own.exits = true,
             "break_statement" | "continue_statement" => own.breaks = true,
             "dynamic_variable_name" | "goto_statement" | "yield_expression" => own.hidden = true,
-            "assignment_expression" | "augmented_assignment_expression" | "update_expression" | "unset_statement" => {
-                let target = field(node, "left").or_else(|| field(node, "argument"));
-                for target in target.map_or_else(|| children(node), |target| vec![target]) {
-                    match root_of(target) {
-                        root if root.kind() == "variable_name" => {
-                            own.property |=
-                                variable(root, self.php).is_some_and(|name| lower::property(name).is_some());
-                        }
-                        root => own.effect |= root.kind() != "list_literal",
-                    }
-                }
+            // A variable of these keeps its value between calls, or has it from elsewhere.
+            "global_declaration" | "function_static_declaration" | "reference_assignment_expression" => {
+                own.fresh = true;
             }
+            "variable_name" => own.fresh = self.text(node) == "$GLOBALS",
             _ => {}
+        }
+        for root in self.targets(node) {
+            match variable(root, self.php) {
+                Some(name) if lower::property(name).is_some() => own.property = true,
+                Some(name) => own.effect |= name == "GLOBALS" || natives::of_request(name).is_some(),
+                // A part of another object, or a property of a class.
+                None => own.effect |= root.kind().ends_with("_expression"),
+            }
         }
         own
     }
@@ -272,20 +319,35 @@ impl<'a> Flows<'a> {
             None if node.kind() == "member_call_expression" => {
                 let object = field(node, "object").map(bare)?;
                 let name = self.text(field(node, "name")?);
-                let base = name.strip_suffix("Async").unwrap_or(name);
-                let is_verb = ["get", "put", "post", "patch", "delete"].contains(&base);
                 let is_chain = variable(object, self.php).is_some_and(|object| self.chains.contains(object));
                 // `$client->getDriver()->request('GET', ...)`
                 let is_driver = || field(object, "name").is_some_and(|name| self.text(name) == "getDriver");
-                (is_verb && is_chain || base == "request" && is_driver()).then(|| UseKind::Call {
-                    verb: base.to_uppercase(),
-                    path: None,
-                    is_async: base.len() < name.len(),
-                    options: Vec::new(),
-                })
+                let (verb, is_async) = match name {
+                    "request" | "requestAsync" if is_driver() => ("request", name == "requestAsync"),
+                    _ => inventory::verb(name).filter(|_| is_chain)?,
+                };
+                Some(UseKind::Call { verb: verb.to_uppercase(), path: None, is_async, options: Vec::new() })
             }
             None => None,
         }
+    }
+
+    /// Whether the value of an expression is a response or a promise of a call in it.
+    pub(super) fn is_response(&self, node: Node<'_>) -> bool {
+        let node = bare(node);
+        matches!(self.sdk_use(node), Some(UseKind::Call { .. }))
+            || self.continues(node) && field(node, "object").is_some_and(|object| self.is_response(object))
+    }
+
+    fn continues(&self, node: Node<'_>) -> bool {
+        let name = field(node, "name").map(|name| self.text(name)).unwrap_or_default();
+        node.kind() == "member_call_expression" && matches!(name, "then" | "otherwise" | "wait")
+    }
+
+    /// Whether a node waits for a call, or adds functions to it whose code is in the arguments.
+    fn is_awaited(&self, node: Node<'_>) -> bool {
+        let given = super::syntax::arguments(node).unwrap_or_default();
+        self.is_response(node) && self.continues(node) && given.iter().all(|one| is_function(*one))
     }
 
     /// Whether a node or what it continues begins a path, as `$client->v3` and
@@ -309,29 +371,6 @@ impl<'a> Flows<'a> {
             "variable_name" => variable(node, self.php).is_some_and(|name| self.chains.contains(name)),
             _ => false,
         }
-    }
-
-    /// The name of a called function, in lower case; empty if it is not a name.
-    pub(super) fn called(&self, node: Node<'_>) -> String {
-        let name = field(node, "function").filter(|name| matches!(name.kind(), "name" | "qualified_name"));
-        name.map(|name| self.text(name).trim_start_matches('\\').to_lowercase()).unwrap_or_default()
-    }
-
-    /// Whether a call reads a value that does not change while the method runs.
-    pub(super) fn is_reading(&self, node: Node<'_>) -> bool {
-        is_reading(&self.called(node))
-    }
-
-    /// `$this->name()` and `self::name()` of a method that only calculates.
-    pub(super) fn is_pure_call(&self, node: Node<'_>) -> bool {
-        self.own_method(node).is_some_and(|name| self.pure_methods.contains(&name))
-    }
-
-    /// The method of the same object that a call calls, in lower case.
-    pub(super) fn own_method(&self, node: Node<'_>) -> Option<String> {
-        let of = field(node, "object").or_else(|| field(node, "scope")).map(|of| self.text(of));
-        let name = field(node, "name").filter(|_| matches!(of, Some("$this" | "self" | "static")))?;
-        Some(self.text(name).to_lowercase())
     }
 
     pub(super) fn is_sdk_class(&self, node: Node<'_>) -> bool {

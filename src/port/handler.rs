@@ -10,7 +10,7 @@ use super::Porter;
 use super::code::{Code, code};
 use super::frame::Handler;
 use super::imports::{PHP, VERIFIER};
-use super::syntax::{arguments, bare, children, field, variable};
+use super::syntax::{arguments, bare, called, children, field, variable};
 use super::value::{Expr, Type};
 
 /// The parameters of a handler in Rust.
@@ -199,8 +199,7 @@ impl<'t> Porter<'t> {
             }
             "argument" => {
                 let call = parent.parent().and_then(|list| list.parent());
-                let name = call.and_then(|call| field(call, "function"));
-                !name.is_some_and(|name| super::scope::changes_argument(self.text(name)))
+                !call.is_some_and(|call| super::scope::changes_argument(&called(call, self.php)))
             }
             "binary_expression"
             | "parenthesized_expression"
@@ -263,16 +262,11 @@ impl<'t> Porter<'t> {
                 let name = self.plain_text(*key).filter(|_| self.text(*of) == "$_SERVER")?;
                 Some(Source::Header(name.strip_prefix("HTTP_")?.replace('_', "-").to_lowercase()))
             }
-            "function_call_expression" => {
-                let name = self.text(field(node, "function")?).trim_start_matches('\\').to_lowercase();
-                match (name.as_str(), arguments(node)?.as_slice()) {
-                    ("file_get_contents", [path]) if self.plain_text(*path) == Some("php://input") => {
-                        Some(Source::Body)
-                    }
-                    ("getallheaders" | "apache_request_headers", []) => Some(Source::Headers),
-                    _ => None,
-                }
-            }
+            "function_call_expression" => match (called(node, self.php).as_str(), arguments(node)?.as_slice()) {
+                ("file_get_contents", [path]) if self.plain_text(*path) == Some("php://input") => Some(Source::Body),
+                ("getallheaders" | "apache_request_headers", []) => Some(Source::Headers),
+                _ => None,
+            },
             "member_call_expression" => {
                 let (object, method) = (bare(field(node, "object")?), self.text(field(node, "name")?));
                 let given = arguments(node)?;
@@ -355,15 +349,12 @@ enum Answer {
 fn answer(porter: &Porter<'_>, node: Node<'_>) -> Option<Answer> {
     match node.kind() {
         "exit_statement" | "echo_statement" | "print_intrinsic" => Some(Answer::Statement),
-        "function_call_expression" => {
-            let name = field(node, "function").map(|name| porter.text(name).to_lowercase())?;
-            match name.trim_start_matches('\\') {
-                "header" | "http_response_code" | "die" | "exit" => Some(Answer::Statement),
-                "printf" | "print_r" | "var_dump" | "var_export" | "setcookie" | "header_remove" | "ob_start"
-                | "readfile" | "fpassthru" => Some(Answer::Other),
-                _ => None,
-            }
-        }
+        "function_call_expression" => match called(node, porter.php).as_str() {
+            "header" | "http_response_code" | "die" | "exit" => Some(Answer::Statement),
+            "printf" | "print_r" | "var_dump" | "var_export" | "setcookie" | "header_remove" | "ob_start"
+            | "readfile" | "fpassthru" => Some(Answer::Other),
+            _ => None,
+        },
         _ => None,
     }
 }

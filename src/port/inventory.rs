@@ -41,7 +41,16 @@ pub(crate) enum UseKind {
 /// The maximum number of variables that a chain is followed through.
 const MAX_VARIABLES: usize = 4;
 
-const VERBS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
+pub(super) const VERBS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
+
+/// The verb in the name of a method, such as `postAsync`, and whether it is asynchronous. PHP
+/// ignores the case of names.
+pub(super) fn verb(method: &str) -> Option<(&'static str, bool)> {
+    let lower = method.to_ascii_lowercase();
+    let base = lower.strip_suffix("async").unwrap_or(&lower);
+    let verb = VERBS.into_iter().find(|verb| *verb == base)?;
+    Some((verb, base.len() < lower.len()))
+}
 
 /// The uses of the SDK in a file, in the order of their positions. `left` are the spans that were
 /// not converted.
@@ -144,16 +153,14 @@ pub(super) fn sdk_class(node: Node<'_>, php: &str, files: &Files) -> Option<Stri
 /// `$client->v3->pay->post([...])` and the like.
 fn call(node: Node<'_>, scope: usize, code: &Code<'_>) -> Option<UseKind> {
     let php = code.php;
-    let name = text(field(node, "name")?, php);
-    let base = name.strip_suffix("Async").unwrap_or(name);
-    let verb = VERBS.iter().find(|verb| verb.eq_ignore_ascii_case(base))?;
+    let (verb, is_async) = verb(text(field(node, "name")?, php))?;
     let (path, is_sdk) = chain(field(node, "object")?, scope, code, MAX_VARIABLES)?;
     if !is_sdk {
         return None;
     }
     let options = arguments(node).unwrap_or_default();
     let options = options.first().map(|options| names(*options, php)).unwrap_or_default();
-    Some(UseKind::Call { verb: verb.to_uppercase(), path, is_async: base.len() < name.len(), options })
+    Some(UseKind::Call { verb: verb.to_uppercase(), path, is_async, options })
 }
 
 /// The path of a chain as a template, and whether the chain belongs to the SDK. The path is `None`

@@ -7,7 +7,7 @@ use tree_sitter::Node;
 use super::Porter;
 use super::code::{Code, code};
 use super::imports::{BASE64, CLIENT_BUILDER, JSON};
-use super::syntax::{arguments, bare, children, field, variable};
+use super::syntax::{arguments, bare, called, children, field, root_of, variable};
 use super::value::{Expr, Form, Type};
 
 impl<'t> Porter<'t> {
@@ -48,7 +48,7 @@ impl<'t> Porter<'t> {
                 "array_element_initializer" | "array_creation_expression" | "parenthesized_expression" => at = parent,
                 "assignment_expression" if field(parent, "right") == Some(at) => {
                     let Some(left) = field(parent, "left") else { return false };
-                    let Some(name) = root(left).and_then(|root| variable(root, self.php)) else { return false };
+                    let Some(name) = variable(root_of(left), self.php) else { return false };
                     return self.is_used_for_keys(parent, name);
                 }
                 _ => return self.is_setting(at),
@@ -94,9 +94,8 @@ impl<'t> Porter<'t> {
         if let Some(call) = call {
             match call.kind() {
                 "function_call_expression" => {
-                    let name = field(call, "function").map(|name| self.text(name).trim_start_matches('\\'));
-                    let asks = ["count", "empty", "isset", "array_key_exists"];
-                    if name.is_some_and(|name| asks.iter().any(|asks| name.eq_ignore_ascii_case(asks))) {
+                    let name = called(call, self.php);
+                    if matches!(name.as_str(), "count" | "empty" | "isset" | "array_key_exists") {
                         return true;
                     }
                 }
@@ -122,12 +121,7 @@ impl<'t> Porter<'t> {
                 "binary_expression" if field(parent, "operator").is_some_and(|one| self.text(one) == "+") => {
                     at = parent
                 }
-                "function_call_expression"
-                    if field(parent, "function")
-                        .is_some_and(|name| self.text(name).trim_start_matches('\\') == "array_merge") =>
-                {
-                    at = parent;
-                }
+                "function_call_expression" if called(parent, self.php) == "array_merge" => at = parent,
                 "scoped_call_expression" => return self.is_class(parent, "wechatpay\\builder"),
                 _ => return false,
             }
@@ -171,13 +165,4 @@ impl<'t> Porter<'t> {
         let end = self.try_crate();
         Some(code!("{CLIENT_BUILDER}::from_settings({JSON}!({{ \"certs\": {} }})){end}", self.json(&certs)))
     }
-}
-
-/// The variable that a place belongs to.
-fn root(place: Node<'_>) -> Option<Node<'_>> {
-    let mut root = place;
-    while root.kind() == "subscript_expression" {
-        root = *children(root).first()?;
-    }
-    Some(root)
 }

@@ -4,12 +4,12 @@
 //! ```text
 //! syntax.rs       parses PHP, and reads the syntax tree
 //! statement.rs    statements; assign.rs assignments; change.rs, slot.rs changes
-//! branch.rs       branches; repeat.rs loops
+//! branch.rs       branches; repeat.rs loops; acts.rs what runs in the order of PHP
 //! files.rs        the given files; modules.rs the modules that they become
 //! function.rs     functions, and the program around them; signature.rs their parameters
 //! expression.rs   expressions; operator.rs, arithmetic.rs operators
 //! call.rs         calls of functions; choice.rs choices
-//! array.rs        arrays; string.rs strings
+//! array.rs        arrays; next_key.rs those that lose elements; string.rs strings
 //! chain.rs        chains and verbs; client.rs Builder::factory
 //! promise.rs      then, otherwise, wait; catch.rs try and catch; exception.rs exception classes
 //! library.rs      the SDK's classes; keys.rs keys in arrays; creation.rs new objects
@@ -20,16 +20,13 @@
 //! method.rs       structs and methods; constructor.rs constructors; own.rs calls of methods
 //! property.rs     properties; statics.rs static ones; naming.rs names of classes
 //! yours.rs        stubs for other files; nulls.rs objects that may be null
-//! handler.rs      handlers of notifications
 //! facts.rs        what one translation finds for the next; learn.rs adds to it
 //! frame.rs        the function that is being converted; vars.rs its variables
-//! left.rs         what is not converted
 //! code.rs         pieces of generated Rust, shape.rs; imports.rs, helpers.rs what they need
-//! acts.rs         what the code does when it runs, in the order of PHP
-//! marks.rs        what the text of the file contains; next_key.rs arrays that lose elements
+//! marks.rs        what the text of the file contains; left.rs what is not converted
 //! value.rs        types; convert.rs conversions; text.rs spelling
-//! inventory.rs    what a file uses of the SDK
-//! extract.rs      only the code that uses the SDK, with slice.rs, carry.rs and flow.rs
+//! handler.rs      handlers of notifications; inventory.rs what a file uses of the SDK
+//! extract.rs      only the code that uses the SDK; it lists its files
 //! ```
 //!
 //! PHP that cannot be converted becomes a `todo!` below a comment with the PHP, and is listed in
@@ -86,10 +83,12 @@ mod nulls;
 mod object;
 mod operator;
 mod own;
+mod parameters;
 mod part;
 mod promise;
 mod property;
 mod repeat;
+mod routine;
 mod scope;
 mod shape;
 mod signature;
@@ -101,6 +100,7 @@ mod statics;
 mod string;
 mod syntax;
 mod text;
+mod unit;
 mod value;
 mod vars;
 mod yours;

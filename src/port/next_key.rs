@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use tree_sitter::Node;
 
-use super::syntax::{bare, children, field, text, variable};
+use super::syntax::{bare, called, children, field, text, variable};
 
 /// A variable, by the number of its function. Properties of `$this` have the number 0.
 type Name<'a> = (usize, &'a str);
@@ -43,11 +43,8 @@ pub(super) fn appends_to_old(root: Node<'_>, php: &str) -> bool {
                     origins.append(Some(*of), number, php);
                 }
             }
-            "function_call_expression" => {
-                let name = field(node, "function").map(|name| text(name, php).trim_start_matches('\\'));
-                if name.is_some_and(|name| name.eq_ignore_ascii_case("array_push")) {
-                    origins.append(pushed(node), number, php);
-                }
+            "function_call_expression" if called(node, php) == "array_push" => {
+                origins.append(pushed(node), number, php);
             }
             "assignment_expression" => {
                 let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else { continue };

@@ -235,8 +235,7 @@ impl<'t> Porter<'t> {
                 // PHP passes JSON text; the value before json_encode is used instead.
                 let inner = match (meta.kind(), arguments(*meta).as_deref()) {
                     ("function_call_expression", Some([array, ..]))
-                        if field(*meta, "function")
-                            .is_some_and(|name| self.text(name).trim_start_matches('\\') == "json_encode") =>
+                        if super::syntax::called(*meta, self.php) == "json_encode" =>
                     {
                         let array = self.expression(*array);
                         self.value(&array)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tree_sitter::Node;
 
-use super::carry::{Carried, Reading, is_input};
+use super::carry::{Carried, is_input};
 use super::lower;
 use super::slice::{Kept, Level, Parameter, Part, Returned, Slicer};
 use super::syntax::{bare, children, field, line, variable};
@@ -21,21 +21,22 @@ impl<'t> Slicer<'_, 't> {
 
 /// A part that is being built, from its end to its beginning.
 pub(super) struct Build<'b, 'a, 't> {
-    slicer: &'b Slicer<'a, 't>,
-    kept: Vec<Kept<'t>>,
-    needed: BTreeSet<String>,
-    parameters: Vec<Parameter>,
-    notes: BTreeMap<usize, String>,
-    taken: BTreeSet<String>,
-    /// The parameters of values that are read, by their PHP and the number of statements with
-    /// effects before them.
-    inputs: BTreeMap<(String, usize), String>,
-    /// The variables whose value is a parameter from here on, and its line.
-    pending: Vec<(String, usize)>,
+    pub(super) slicer: &'b Slicer<'a, 't>,
+    pub(super) kept: Vec<Kept<'t>>,
+    pub(super) needed: BTreeSet<String>,
+    pub(super) parameters: Vec<Parameter>,
+    pub(super) notes: BTreeMap<usize, String>,
+    pub(super) taken: BTreeSet<String>,
+    /// The parameters of values that are read, by their PHP and the last change before them.
+    pub(super) inputs: BTreeMap<(String, usize), String>,
+    /// The variables whose value is a parameter from here on, and the line and the position.
+    pub(super) pending: Vec<(String, (usize, usize))>,
     /// The assignments before the returned expression.
-    before: Vec<(String, String)>,
+    pub(super) before: Vec<(String, String)>,
     /// The variables with clients.
-    clients: BTreeSet<String>,
+    pub(super) clients: BTreeSet<String>,
+    /// Whether a `catch` or `finally` around the part can read variables after an error.
+    is_in_try: bool,
 }
 
 impl<'b, 'a, 't> Build<'b, 'a, 't> {
@@ -46,17 +47,20 @@ impl<'b, 'a, 't> Build<'b, 'a, 't> {
             needed: BTreeSet::new(),
             parameters: Vec::new(),
             notes: BTreeMap::new(),
-            taken: slicer.names.iter().map(|name| snake(name)).collect(),
+            taken: slicer.vars.names.iter().map(|name| snake(name)).collect(),
             inputs: BTreeMap::new(),
             pending: Vec::new(),
             before: Vec::new(),
             clients: BTreeSet::new(),
+            is_in_try: false,
         }
     }
 
     pub(super) fn part(mut self, levels: &[Level<'t>], members: &[usize], tail: Option<Node<'t>>) -> Option<Part<'t>> {
         let flows = self.slicer.flows;
         let inner = levels.last()?;
+        let around = levels.iter().filter_map(|level| level.nodes.get(level.at));
+        self.is_in_try = tail.is_none() && around.into_iter().any(|node| node.kind() == "try_statement");
         let member = |at: usize| inner.nodes.get(at).copied();
         let changes = |node: Node<'t>| flows.of(node).net || flows.of(node).volatile;
         let first_call = members.iter().copied().find(|at| member(*at).is_some_and(changes));
@@ -77,10 +81,13 @@ impl<'b, 'a, 't> Build<'b, 'a, 't> {
             let target = assignment(statement).and_then(|(left, _)| variable(left, flows.php));
             for name in flows.definitions(statement).into_iter().filter(|name| target != Some(name)) {
                 if self.needed.contains(&name) {
-                    self.cut(&name, line(statement));
+                    self.cut(&name, before(statement));
                 }
             }
-            self.cut_shared(line(statement), false)?;
+            if flows.of(statement).effect {
+                self.cut_outer(before(statement));
+            }
+            self.cut_shared(before(statement), false)?;
             returned = Returned::Expression(node, carried, names);
         }
         for (depth, level) in levels.iter().enumerate().rev() {
@@ -99,9 +106,9 @@ impl<'b, 'a, 't> Build<'b, 'a, 't> {
         self.kept.reverse();
         for name in std::mem::take(&mut self.needed) {
             let ty = self.slicer.unit.parameters.get(&name).cloned().flatten();
-            self.parameter(&name, &name, ty, line(self.slicer.unit.node));
+            self.parameter(&name, &name, ty, before(self.slicer.unit.node));
         }
-        self.resolve_pending();
+        self.resolve_pending()?;
         let last = members.last().and_then(|at| member(*at));
         if tail.is_none() {
             returned = self.returned(last?)?;
@@ -109,7 +116,8 @@ impl<'b, 'a, 't> Build<'b, 'a, 't> {
         let line = tail.or(members.first().and_then(|at| member(*at))).map(line)?;
         let nodes = self.kept.iter().map(|kept| kept.node).chain(tail);
         let ids = nodes.flat_map(|node| self.slicer.use_ids(node)).collect();
-        self.parameters.sort_by_key(|parameter| (parameter.line, parameter.at));
+        // The order in which PHP evaluates them.
+        self.parameters.sort_by_key(|parameter| parameter.at);
         self.number(&mut returned);
         let shown = |php: &str| short(&php.replace(&format!("${}", lower::PREFIX), "$this->"), 80);
         let notes = self.notes.iter().map(|(line, php)| (*line, shown(php))).collect();
@@ -122,22 +130,26 @@ impl<'b, 'a, 't> Build<'b, 'a, 't> {
         let node = level.nodes.get(level.at).copied()?;
         let first = inner.nodes.first().copied();
         let is_in = |block: Node<'t>| first.is_some_and(|first| first.parent() == Some(block) || first == block);
-        let defined = match node.kind() {
+        // The pieces that run before the block, or between two rounds of it.
+        let pieces = match node.kind() {
             "if_statement" => {
-                let mut heads = Vec::new();
-                for part in [node].into_iter().chain(children(node)) {
-                    heads.extend(field(part, "condition"));
-                }
-                heads.into_iter().flat_map(|head| flows.definitions(head)).collect()
+                let parts = [node].into_iter().chain(children(node));
+                parts.filter_map(|part| field(part, "condition")).collect()
             }
             // The statements before the part were passed one by one.
-            "try_statement" if field(node, "body").is_some_and(is_in) => BTreeSet::new(),
-            _ => flows.definitions(node),
+            "try_statement" if field(node, "body").is_some_and(is_in) => Vec::new(),
+            _ => vec![node],
         };
-        for name in self.needed.clone().into_iter().filter(|name| defined.contains(name)) {
-            self.cut(&name, line(node));
-        }
+        let defined: BTreeSet<String> = pieces.iter().flat_map(|piece| flows.definitions(*piece)).collect();
         let block = first.and_then(|first| first.parent()).filter(|block| *block != node).or(first);
+        // The parameters have the values of the beginning of the block.
+        let start = before(block.unwrap_or(node));
+        for name in self.needed.intersection(&defined).cloned().collect::<Vec<_>>() {
+            self.cut(&name, start);
+        }
+        if pieces.iter().any(|piece| flows.of(*piece).effect) {
+            self.cut_outer(start);
+        }
         let head = block.and_then(|block| flows.php.get(node.start_byte()..block.start_byte()));
         self.notes.insert(line(node), head.unwrap_or_default().trim_end().to_owned());
         Some(())
@@ -156,15 +168,26 @@ impl<'b, 'a, 't> Build<'b, 'a, 't> {
         if !wanted.is_empty() {
             let is_plain = !(of.net || of.volatile || of.exits || of.breaks);
             let carried = if is_plain { self.slicer.carrier().carried(node) } else { None };
+            // The SDK has no way to read a client from an array.
+            let is_given = |carried: &Carried<'t>, left: Node<'t>, value: Node<'t>| {
+                let is_client = variable(left, flows.php).is_some_and(|name| self.clients.contains(name));
+                is_input(carried, value) || is_client && value.kind() != "variable_name" && !flows.of(value).uses
+            };
             let carried =
-                carried.filter(|carried| !assignment(node).is_some_and(|(_, value)| is_input(carried, value)));
-            match carried.filter(|carried| wanted.iter().any(|name| carried.defined.contains(name))) {
-                Some(carried) => self.keep(node, carried, false, is_late)?,
+                carried.filter(|carried| !assignment(node).is_some_and(|(left, value)| is_given(carried, left, value)));
+            // The caller keeps what the method assigns for later, such as the next number.
+            let is_carried = |carried: &Carried<'t>| {
+                wanted.iter().any(|name| carried.defined.contains(name))
+                    && !carried.defined.iter().any(|name| self.slicer.vars.is_kept(name))
+            };
+            match carried.filter(is_carried) {
+                Some(carried) => return self.keep(node, carried, false, is_late),
                 None if is_late => return None,
-                None => wanted.iter().for_each(|name| self.cut(name, line(node))),
+                None => wanted.iter().for_each(|name| self.cut(name, after(node))),
             }
-        } else if of.effect {
-            self.cut_properties(line(node));
+        }
+        if of.effect {
+            self.cut_outer(after(node));
         }
         if of.exits {
             self.notes.insert(line(node), flows.text(node).to_owned());
@@ -174,21 +197,28 @@ impl<'b, 'a, 't> Build<'b, 'a, 't> {
 
     fn keep(&mut self, node: Node<'t>, carried: Carried<'t>, is_member: bool, is_late: bool) -> Option<()> {
         let flows = self.slicer.flows;
-        if is_late && carried.inputs.iter().any(|input| input.reading == Reading::Call) {
+        if is_late && carried.inputs.iter().any(|input| input.is_once) {
             return None;
         }
-        // The functions that are left to the caller may change the result.
-        if !carried.stripped.is_empty() && carried.defined.iter().any(|name| self.needed.contains(name)) {
+        // The functions that are left to the caller may change the result, or what comes after it.
+        let is_followed = is_member && self.kept.iter().any(|kept| kept.is_member);
+        if !carried.stripped.is_empty()
+            && (is_followed || carried.defined.iter().any(|name| self.needed.contains(name)))
+        {
             return None;
         }
-        if carried.inputs.iter().any(|input| input.reading == Reading::Call) {
-            self.cut_properties(line(node));
+        if flows.of(node).effect {
+            // A value from between two calls cannot be a parameter.
+            if is_followed && self.needed.iter().any(|name| self.slicer.vars.is_outer(name)) {
+                return None;
+            }
+            self.cut_outer(after(node));
         }
         for name in carried.changed.intersection(&self.needed).cloned().collect::<Vec<_>>() {
             if is_late || is_member && carried.defined.contains(&name) {
                 return None;
             }
-            self.cut(&name, line(node));
+            self.cut(&name, after(node));
         }
         self.note_stripped(&carried);
         let names = self.names_of(&carried);
@@ -198,24 +228,24 @@ impl<'b, 'a, 't> Build<'b, 'a, 't> {
         self.needed.extend(carried.reads.iter().cloned());
         self.clients.extend(carried.clients.iter().cloned());
         self.kept.push(Kept { node, carried, names, before: Vec::new(), is_member });
-        self.cut_shared(line(node), is_late)
+        self.cut_shared(before(node), is_late)
     }
 
-    /// A method that is not known may change the properties of its object.
-    fn cut_properties(&mut self, line: usize) {
-        let properties = self.needed.iter().filter(|name| lower::property(name).is_some());
-        for name in properties.cloned().collect::<Vec<_>>() {
-            self.cut(&name, line);
+    /// Code that is not known may change the properties of its object, and global variables.
+    fn cut_outer(&mut self, at: (usize, usize)) {
+        let outer = self.needed.iter().filter(|name| self.slicer.vars.is_outer(name));
+        for name in outer.cloned().collect::<Vec<_>>() {
+            self.cut(&name, at);
         }
     }
 
     /// Makes parameters of the variables whose values may change between statements.
-    fn cut_shared(&mut self, line: usize, is_late: bool) -> Option<()> {
-        for name in self.needed.intersection(&self.slicer.shared).cloned().collect::<Vec<_>>() {
+    fn cut_shared(&mut self, at: (usize, usize), is_late: bool) -> Option<()> {
+        for name in self.needed.intersection(&self.slicer.vars.shared).cloned().collect::<Vec<_>>() {
             if is_late {
                 return None;
             }
-            self.cut(&name, line);
+            self.cut(&name, at);
         }
         Some(())
     }
@@ -228,122 +258,15 @@ impl<'b, 'a, 't> Build<'b, 'a, 't> {
     }
 
     /// From this statement on, the value of a variable is a parameter.
-    fn cut(&mut self, name: &str, line: usize) {
+    fn cut(&mut self, name: &str, at: (usize, usize)) {
         self.needed.remove(name);
-        self.pending.push((name.to_owned(), line));
+        self.pending.push((name.to_owned(), at));
         // The assignment belongs before the statement that was kept last.
         let parameter = format!("\u{0}{}", self.pending.len() - 1);
         match self.kept.last_mut() {
             Some(next) => next.before.push((name.to_owned(), parameter)),
             None => self.before.push((name.to_owned(), parameter)),
         }
-    }
-
-    /// A parameter that other code gives the value of a variable takes the name of the variable if
-    /// no statement before it uses the variable for another value.
-    fn resolve_pending(&mut self) {
-        for (number, (name, line)) in std::mem::take(&mut self.pending).into_iter().enumerate() {
-            let mark = format!("\u{0}{number}");
-            let at = self.kept.iter().position(|kept| kept.before.iter().any(|(_, of)| *of == mark));
-            let before = self.kept.iter().take(at.unwrap_or(usize::MAX));
-            let is_used = before
-                .into_iter()
-                .any(|kept| kept.carried.defined.contains(&name) || kept.carried.reads.contains(&name));
-            let is_taken = self.parameters.iter().any(|parameter| parameter.php == format!("${name}"));
-            let parameter = if is_used || is_taken {
-                let word = format!("{}_2", lower::property(&name).unwrap_or(&name));
-                let free = self.free(&word);
-                self.parameter(&free, &name, None, line);
-                if let Some(last) = self.parameters.last_mut() {
-                    last.word = Some(word);
-                }
-                Some(free)
-            } else {
-                self.parameter(&name, &name, None, line);
-                None
-            };
-            let all = self.kept.iter_mut().map(|kept| &mut kept.before).chain([&mut self.before]);
-            for before in all {
-                before.retain_mut(|(_, of)| match (&parameter, *of == mark) {
-                    (None, true) => false,
-                    (Some(free), true) => {
-                        of.clone_from(free);
-                        true
-                    }
-                    _ => true,
-                });
-            }
-        }
-    }
-
-    fn parameter(&mut self, name: &str, of: &str, ty: Option<String>, line: usize) {
-        let php = format!("${}", lower::property(of).map_or_else(|| of.to_owned(), |own| format!("this->{own}")));
-        let name = if name == of { self.slicer.local(of) } else { name.to_owned() };
-        let is_client = self.clients.contains(of).then_some("BuilderChainable");
-        let known = is_client.or_else(|| self.slicer.responses.get(of).copied());
-        let ty = ty.or_else(|| known.map(str::to_owned)).or_else(|| self.slicer.other_type(of));
-        self.parameters.push(Parameter { name, word: None, ty, of: Some(of.to_owned()), php, line, at: 0 });
-    }
-
-    fn free(&mut self, word: &str) -> String {
-        free_name(&mut self.taken, word)
-    }
-
-    /// Numbers the parameters of the same name in the order of the source.
-    fn number(&mut self, returned: &mut Returned<'t>) {
-        let mut taken = self.slicer.names.iter().map(|name| snake(name)).collect();
-        let mut names = BTreeMap::new();
-        for parameter in &mut self.parameters {
-            if let Some(word) = &parameter.word {
-                let name = free_name(&mut taken, word);
-                names.insert(std::mem::replace(&mut parameter.name, name.clone()), name);
-            }
-        }
-        let rename = |name: &mut String| {
-            if let Some(new) = names.get(name) {
-                name.clone_from(new);
-            }
-        };
-        for kept in &mut self.kept {
-            kept.names.iter_mut().for_each(&rename);
-            kept.before.iter_mut().for_each(|(_, of)| rename(of));
-        }
-        self.before.iter_mut().for_each(|(_, of)| rename(of));
-        if let Returned::Expression(_, _, own) = returned {
-            own.iter_mut().for_each(&rename);
-        }
-    }
-
-    /// The names of the parameters for the inputs of a statement.
-    fn names_of(&mut self, carried: &Carried<'t>) -> Vec<String> {
-        let flows = self.slicer.flows;
-        let mut names = Vec::new();
-        for input in &carried.inputs {
-            let php = flows.text(input.node).split_whitespace().collect::<Vec<_>>().join(" ");
-            let is_fixed = input.reading == Reading::Client || input.node.kind() == "function_call_expression";
-            let key = match input.reading {
-                Reading::Call => (format!("{php} {}", input.node.start_byte()), 0),
-                _ if is_fixed => (php.clone(), 0),
-                _ => (php.clone(), self.slicer.last_change(input.node, &flows.reads(input.node))),
-            };
-            let name = match self.inputs.get(&key) {
-                Some(known) => known.clone(),
-                None => {
-                    let name = self.free(&input.name);
-                    self.inputs.insert(key, name.clone());
-                    let php = php.replace(&format!("${}", lower::PREFIX), "$this->");
-                    let ty = if input.reading == Reading::Client { "BuilderChainable" } else { "mixed" };
-                    let ty = Some(ty.to_owned());
-                    let (at, word) = (input.node.start_byte(), Some(input.name.clone()));
-                    let parameter =
-                        Parameter { name: name.clone(), word, ty, of: None, php, line: line(input.node), at };
-                    self.parameters.push(parameter);
-                    name
-                }
-            };
-            names.push(name);
-        }
-        names
     }
 
     /// The result of the part.
@@ -353,23 +276,32 @@ impl<'b, 'a, 't> Build<'b, 'a, 't> {
         let elsewhere = slicer.read_elsewhere(&self.kept);
         let (mut tainted, mut out) = (BTreeSet::new(), Vec::<String>::new());
         let mut fallback = None;
-        for kept in &self.kept {
+        for (number, kept) in self.kept.iter().enumerate() {
             let defined = &kept.carried.defined;
-            let is_tainted = kept.is_member || !kept.carried.reads.is_disjoint(&tainted);
-            if !is_tainted {
-                continue;
-            }
+            // The error of a later call would take the place of what is assigned before it.
+            let is_plain = matches!(kept.node.kind(), "expression_statement" | "return_statement");
+            let later = self.kept.iter().skip(number + usize::from(is_plain));
+            let is_lost = later.into_iter().any(|kept| flows.of(kept.node).net);
             // A value from before the call must not be read from code that runs after it.
             if kept.carried.inputs.iter().any(|input| !flows.reads(input.node).is_disjoint(&tainted)) {
                 return None;
             }
+            if !kept.is_member && kept.carried.reads.is_disjoint(&tainted) {
+                continue;
+            }
             tainted.extend(defined.iter().cloned());
             for name in defined {
                 let is_read = elsewhere.contains(name) || lower::property(name).is_some();
+                if is_read && is_lost && (self.is_in_try || slicer.vars.is_kept(name)) {
+                    return None;
+                }
                 if is_read && !out.contains(name) {
                     out.push(name.clone());
                 }
-                fallback = Some(name.clone());
+                // The variable of a loop has no value if the loop does not run.
+                if kept.node.kind() != "foreach_statement" {
+                    fallback = Some(name.clone());
+                }
             }
         }
         let is_return = last.kind() == "return_statement" && !children(last).is_empty();
@@ -379,7 +311,7 @@ impl<'b, 'a, 't> Build<'b, 'a, 't> {
         let is_bare = last.kind() == "expression_statement"
             && children(last)
                 .first()
-                .is_some_and(|inner| slicer.flows.sdk_use(bare(*inner)).is_some() || slicer.is_response(*inner));
+                .is_some_and(|inner| flows.sdk_use(bare(*inner)).is_some() || flows.is_response(*inner));
         if out.is_empty() && is_bare {
             return Some(Returned::Last);
         }
@@ -388,21 +320,19 @@ impl<'b, 'a, 't> Build<'b, 'a, 't> {
         }
         match out.as_slice() {
             [] => Some(Returned::Nothing),
-            [_, _, ..] if is_bare || out.iter().any(|name| slicer.objects.contains(name)) => None,
+            [_, _, ..] if is_bare || out.iter().any(|name| slicer.vars.objects.contains(name)) => None,
             _ => Some(Returned::Variables(out)),
         }
     }
 }
 
-/// A name that is not taken: the word, or the word with a number.
-fn free_name(taken: &mut BTreeSet<String>, word: &str) -> String {
-    let mut name = word.to_owned();
-    let mut number = 2;
-    while !taken.insert(snake(&name)) {
-        name = format!("{word}_{number}");
-        number += 1;
-    }
-    name
+/// The line of a statement, and its start or its end.
+fn before(node: Node<'_>) -> (usize, usize) {
+    (line(node), node.start_byte())
+}
+
+fn after(node: Node<'_>) -> (usize, usize) {
+    (line(node), node.end_byte())
 }
 
 /// `$name = value;` as a whole statement: the variable and the value.

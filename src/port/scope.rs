@@ -150,7 +150,7 @@ impl Story {
 /// Whether a function of PHP changes the variable that is its first argument.
 pub(super) fn changes_argument(function: &str) -> bool {
     matches!(
-        function.trim_start_matches('\\').to_ascii_lowercase().as_str(),
+        function,
         "sort"
             | "rsort"
             | "usort"
@@ -302,10 +302,7 @@ impl Walk<'_> {
                     }
                 }
             }
-            "function_call_expression"
-                if field(node, "function")
-                    .is_some_and(|name| changes_argument(super::syntax::text(name, self.php))) =>
-            {
+            "function_call_expression" if changes_argument(&super::syntax::called(node, self.php)) => {
                 let given = field(node, "arguments").map(children).unwrap_or_default();
                 for (number, argument) in given.into_iter().enumerate() {
                     match children(argument).first() {

@@ -7,25 +7,14 @@
 //! carried over completely are left to the caller, and so is each `try`: the function returns the
 //! error.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use tree_sitter::Node;
 
 use super::carry::{Carried, Carrier, blocks};
 use super::flow::{Flows, is_function};
-use super::inventory::UseKind;
-use super::known::is_object;
-use super::lower;
-use super::syntax::{bare, children, field, variable};
-
-/// A function or method that uses the SDK.
-pub(super) struct Unit<'t> {
-    /// The node of the function, or of the file for code outside of functions.
-    pub(super) node: Node<'t>,
-    pub(super) body: Vec<Node<'t>>,
-    /// Its parameters, and their declared types if Rust has the same.
-    pub(super) parameters: BTreeMap<String, Option<String>>,
-}
+use super::syntax::{children, field};
+use super::unit::{Unit, Variables};
 
 /// A carried statement of a part.
 pub(super) struct Kept<'t> {
@@ -83,109 +72,20 @@ pub(super) struct Level<'t> {
 
 pub(super) struct Slicer<'a, 't> {
     pub(super) flows: &'a Flows<'a>,
-    refused: &'a BTreeSet<(usize, usize)>,
+    /// The pieces that the translator could not convert.
+    pub(super) refused: &'a BTreeSet<(usize, usize)>,
     pub(super) unit: &'a Unit<'t>,
-    /// The variables without properties, and with them.
-    locals: BTreeSet<String>,
-    pub(super) names: BTreeSet<String>,
-    /// With their types.
-    pub(super) responses: BTreeMap<String, &'static str>,
-    decoded: BTreeSet<String>,
-    /// The variables with objects that JSON cannot hold.
-    pub(super) objects: BTreeSet<String>,
-    /// The variables whose values may change anywhere.
-    pub(super) shared: BTreeSet<String>,
+    pub(super) vars: Variables,
     pub(super) parts: Vec<Part<'t>>,
-    /// Uses that no other part needed yet, with their levels.
-    deferred: Vec<(Vec<Level<'t>>, usize)>,
+    /// Uses that no other part needed yet, as parts of their own.
+    deferred: Vec<(Node<'t>, Part<'t>)>,
     pub(super) left: Vec<(Node<'t>, &'static str)>,
 }
 
 impl<'a, 't> Slicer<'a, 't> {
     pub(super) fn new(flows: &'a Flows<'a>, refused: &'a BTreeSet<(usize, usize)>, unit: &'a Unit<'t>) -> Self {
-        let mut slicer = Slicer {
-            flows,
-            refused,
-            unit,
-            locals: BTreeSet::new(),
-            names: BTreeSet::new(),
-            responses: BTreeMap::new(),
-            decoded: BTreeSet::new(),
-            objects: BTreeSet::new(),
-            shared: BTreeSet::new(),
-            parts: Vec::new(),
-            deferred: Vec::new(),
-            left: Vec::new(),
-        };
-        slicer.read_variables();
-        slicer
-    }
-
-    /// Finds the variables of the unit, and those with responses and decoded objects.
-    fn read_variables(&mut self) {
-        let mut others: BTreeSet<String> = BTreeSet::new();
-        let mut stack = self.unit.body.clone();
-        while let Some(node) = stack.pop() {
-            if let Some(name) = variable(node, self.flows.php) {
-                match lower::property(name) {
-                    Some(own) => drop(self.names.insert(own.to_owned())),
-                    None => drop(self.locals.insert(name.to_owned())),
-                }
-            }
-            if let ("assignment_expression", Some(right)) = (node.kind(), field(node, "right").map(bare)) {
-                let left = field(node, "left").and_then(|left| variable(left, self.flows.php)).map(str::to_owned);
-                let of = self.flows.of(right);
-                let decodes = right.kind() == "function_call_expression" && self.flows.called(right) == "json_decode";
-                match left {
-                    Some(left) if self.is_response(right) => {
-                        self.responses.insert(left.clone(), self.response_type(right));
-                        self.objects.insert(left);
-                    }
-                    Some(left) if decodes => drop(self.decoded.insert(left)),
-                    Some(left) => {
-                        let holds = self.flows.sdk_use(right).is_some_and(|kind| match kind {
-                            UseKind::Client { .. } => true,
-                            UseKind::Function(name) => is_object(&name),
-                            _ => false,
-                        });
-                        if holds {
-                            self.objects.insert(left.clone());
-                        }
-                        if !of.net {
-                            others.insert(left);
-                        }
-                    }
-                    None => {}
-                }
-            }
-            stack.extend(children(node));
-        }
-        for node in &self.unit.body {
-            self.flows.shared(*node, &mut self.shared);
-        }
-        self.names.extend(self.locals.iter().cloned());
-        // A variable with other values does not certainly contain a response.
-        self.responses.retain(|name, _| !others.contains(name) && !self.unit.parameters.contains_key(name));
-        self.decoded.retain(|name| !others.contains(name) && !self.unit.parameters.contains_key(name));
-    }
-
-    /// Whether the value of an expression is a response or a promise.
-    pub(super) fn is_response(&self, node: Node<'t>) -> bool {
-        let node = bare(node);
-        if self.flows.sdk_use(node).is_some_and(|kind| matches!(kind, UseKind::Call { .. })) {
-            return true;
-        }
-        let name = field(node, "name").map(|name| self.flows.text(name)).unwrap_or_default();
-        node.kind() == "member_call_expression"
-            && matches!(name, "then" | "otherwise" | "wait")
-            && field(node, "object").is_some_and(|object| self.is_response(object))
-    }
-
-    fn response_type(&self, node: Node<'t>) -> &'static str {
-        let node = bare(node);
-        let name = field(node, "name").map(|name| self.flows.text(name)).unwrap_or_default();
-        let is_promise = name.ends_with("Async") || matches!(name, "then" | "otherwise");
-        if is_promise { "PromiseInterface" } else { "ResponseInterface" }
+        let vars = Variables::new(flows, unit);
+        Slicer { flows, refused, unit, vars, parts: Vec::new(), deferred: Vec::new(), left: Vec::new() }
     }
 
     pub(super) fn run(&mut self) {
@@ -198,12 +98,10 @@ impl<'a, 't> Slicer<'a, 't> {
         self.block(&[], self.unit.body.clone());
         // Uses of the SDK that no part needs become a separate function.
         // A later use may contain an earlier one, so the later ones come first.
-        for (levels, at) in std::mem::take(&mut self.deferred).into_iter().rev() {
-            let node = levels.last().and_then(|level| level.nodes.get(at)).copied();
-            let uses = node.map(|node| self.use_ids(node)).unwrap_or_default();
-            let is_used = self.parts.iter().any(|part| uses.iter().all(|id| part.ids.contains(id)));
-            if !is_used {
-                self.flush(&levels, vec![at]);
+        for (node, part) in std::mem::take(&mut self.deferred).into_iter().rev() {
+            let uses = self.use_ids(node);
+            if !self.parts.iter().any(|part| uses.iter().all(|id| part.ids.contains(id))) {
+                self.parts.push(part);
             }
         }
         self.parts.sort_by_key(|part| part.line);
@@ -231,7 +129,7 @@ impl<'a, 't> Slicer<'a, 't> {
     }
 
     pub(super) fn carrier(&self) -> Carrier<'_, 't> {
-        Carrier::new(self.flows, self.refused, &self.responses, &self.decoded)
+        Carrier::new(self.flows, self.refused, &self.vars)
     }
 
     /// Finds the parts of a block.
@@ -241,48 +139,53 @@ impl<'a, 't> Slicer<'a, 't> {
             levels.push(Level { nodes: nodes.clone(), at });
             levels
         };
-        let mut current: Vec<usize> = Vec::new();
+        let here = levels(nodes.len());
+        let mut current: Option<(Vec<usize>, Part<'t>)> = None;
         for (at, node) in nodes.iter().enumerate() {
             let of = self.flows.of(*node);
             if !of.uses {
                 continue;
             }
-            let here = levels(nodes.len());
-            let solo = self.build(&here, &[at], None);
-            let Some(solo) = solo else {
-                if !current.is_empty() {
-                    self.flush(&here, std::mem::take(&mut current));
-                }
+            let Some(solo) = self.build(&here, &[at], None) else {
+                self.parts.extend(current.take().map(|(_, part)| part));
                 self.inside(*node, &levels(at));
                 continue;
             };
             let is_changing = of.net || of.volatile;
-            let depends = current.iter().any(|member| {
-                let defined = nodes.get(*member).map(|node| self.flows.definitions(*node)).unwrap_or_default();
-                solo.parameters.iter().any(|parameter| parameter.of.as_ref().is_some_and(|of| defined.contains(of)))
-            });
-            if !current.is_empty() && (is_changing || depends) {
-                let first = current.first().copied().unwrap_or(at);
-                let joined: Vec<usize> = current.iter().copied().chain([at]).collect();
-                let is_free = nodes.get(first + 1..at).unwrap_or_default().iter().all(|between| {
-                    let of = self.flows.of(*between);
-                    !(of.effect || of.exits || of.breaks || of.property && !of.uses)
-                });
-                if is_free && self.build(&here, &joined, None).is_some() {
-                    current = joined;
-                    continue;
+            if let Some((members, part)) = current.take() {
+                let defined: BTreeSet<String> = members
+                    .iter()
+                    .filter_map(|member| nodes.get(*member))
+                    .flat_map(|node| self.flows.definitions(*node))
+                    .collect();
+                let depends = solo.parameters.iter().any(|one| one.of.as_ref().is_some_and(|of| defined.contains(of)));
+                if !is_changing && !depends {
+                    current = Some((members, part));
+                } else {
+                    let between = members.first().and_then(|first| nodes.get(first + 1..at)).unwrap_or_default();
+                    let joined: Vec<usize> = members.into_iter().chain([at]).collect();
+                    let built = between.iter().all(|one| self.is_free(*one)).then(|| self.build(&here, &joined, None));
+                    if let Some(built) = built.flatten() {
+                        current = Some((joined, built));
+                        continue;
+                    }
+                    self.parts.push(part);
                 }
-                self.flush(&here, std::mem::take(&mut current));
             }
             if is_changing {
-                current = vec![at];
+                self.parts.extend(current.replace((vec![at], solo)).map(|(_, part)| part));
             } else {
-                self.deferred.push((here, at));
+                self.deferred.push((*node, solo));
             }
         }
-        if !current.is_empty() {
-            self.flush(&levels(nodes.len()), current);
-        }
+        self.parts.extend(current.map(|(_, part)| part));
+    }
+
+    /// Whether the caller may run a statement between two calls before or after both.
+    fn is_free(&self, node: Node<'t>) -> bool {
+        let of = self.flows.of(node);
+        let leaves = of.exits || of.breaks || of.property && !of.uses;
+        !leaves && !self.flows.may_change(node, &BTreeSet::new(), &self.vars.shared)
     }
 
     /// Finds the parts of a statement that cannot be carried over as a whole.
@@ -345,12 +248,6 @@ impl<'a, 't> Slicer<'a, 't> {
             self.expression(child, levels);
         }
     }
-
-    fn flush(&mut self, levels: &[Level<'t>], members: Vec<usize>) {
-        if let Some(part) = self.build(levels, &members, None) {
-            self.parts.push(part);
-        }
-    }
 }
 
 impl<'t> Slicer<'_, 't> {
@@ -374,36 +271,28 @@ impl<'t> Slicer<'_, 't> {
         out
     }
 
-    /// The end of the last piece before a node that may change a value with these variables. Two
-    /// reads with the same end have the same value.
-    pub(super) fn last_change(&self, node: Node<'t>, reads: &BTreeSet<String>) -> usize {
+    /// The end of the last piece before an expression that may change its value. Two evaluations
+    /// with the same end have the same value.
+    pub(super) fn last_change(&self, node: Node<'t>) -> usize {
+        let reads = self.flows.reads(node);
         let (mut last, mut stack) = (0, self.unit.body.clone());
         while let Some(one) = stack.pop() {
             if one.start_byte() >= node.start_byte() {
                 continue;
             }
-            if one.end_byte() > node.start_byte() {
+            let is_around = one.end_byte() > node.start_byte();
+            // What comes later in a loop comes before its next round.
+            if (!is_around || is_loop(one)) && self.flows.may_change(one, &reads, &self.vars.shared) {
+                last = last.max(if is_around { one.start_byte() + 1 } else { one.end_byte() });
+            }
+            if is_around {
                 stack.extend(children(one));
-            } else if self.flows.of(one).effect || !self.flows.definitions(one).is_disjoint(reads) {
-                last = last.max(one.end_byte());
             }
         }
         last
     }
+}
 
-    /// The type of a parameter that is not certainly a client or a response. The translator finds
-    /// the type of a key by its uses.
-    pub(super) fn other_type(&self, name: &str) -> Option<String> {
-        let is_object = self.objects.contains(name) || self.flows.has_object(name);
-        (!is_object).then(|| "mixed".to_owned())
-    }
-
-    /// The name in the reduced PHP of a variable, or of a property.
-    pub(super) fn local(&self, name: &str) -> String {
-        match lower::property(name) {
-            Some(own) if self.locals.contains(own) => format!("this_{own}"),
-            Some(own) => own.to_owned(),
-            None => name.to_owned(),
-        }
-    }
+fn is_loop(node: Node<'_>) -> bool {
+    matches!(node.kind(), "foreach_statement" | "for_statement" | "while_statement" | "do_statement")
 }

@@ -179,6 +179,12 @@ pub(super) fn arguments(call: Node<'_>) -> Option<Vec<Node<'_>>> {
     Some(out)
 }
 
+/// The name of the function that a call calls, in lower case; empty if it is not a name.
+pub(super) fn called(call: Node<'_>, php: &str) -> String {
+    let name = field(call, "function").filter(|name| matches!(name.kind(), "name" | "qualified_name"));
+    name.map(|name| text(name, php).trim_start_matches('\\').to_lowercase()).unwrap_or_default()
+}
+
 /// A parenthesised expression without its parentheses.
 pub(super) fn bare(mut node: Node<'_>) -> Node<'_> {
     while node.kind() == "parenthesized_expression" {

@@ -29,7 +29,11 @@ namespace {
 
     function config($name)
     {
-        return ['wechat.mchid' => '1900000109', 'wechat.appid' => 'wx8888888888888888'][$name] ?? $name;
+        static $own = ['wechat.mchid' => '1900000109', 'wechat.appid' => 'wx8888888888888888'];
+        if (is_array($name)) {
+            return $own = $name + $own;
+        }
+        return $own[$name] ?? $name;
     }
 
     function url($path)
@@ -109,6 +113,23 @@ namespace think\facade {
     }
 }
 
+namespace shop {
+    class Base
+    {
+        const KIND = 'base';
+    }
+
+    class Order
+    {
+        public $a = 1;
+
+        public function next()
+        {
+            $this->a++;
+        }
+    }
+}
+
 namespace WeChatPay {
     class Formatter
     {
@@ -142,6 +163,7 @@ namespace WeChatPay\Crypto {
 namespace {
     require __DIR__ . '/laravel.php';
     require __DIR__ . '/think.php';
+    require __DIR__ . '/shop.php';
 
     $client = \WeChatPay\Builder::factory([]);
     $controller = new \App\Http\Controllers\OrderController($client);
@@ -154,4 +176,16 @@ namespace {
     })->call($refund);
     $refund->create(7, 0.1);
     $refund->both('L1000004');
+    $counter = 0;
+    $shop = new \shop\Shop(['1900000110' => $client, '1900000111' => $client]);
+    $shop->refunds(['a' => 1, 'b' => 2]);
+    $shop->rows([7, 8]);
+    $shop->merchants('1900000110');
+    $shop->settings();
+    $shop->byReference();
+    $shop->changed();
+    $shop->globals();
+    $shop->included('a');
+    $shop->model(new \shop\Order());
+    $shop->upper('U1');
 }

@@ -30,7 +30,7 @@ fn joined(rust: &str) -> String {
 #[test]
 fn extracted_functions_send_what_php_sends() {
     let folder = folder("calls");
-    for name in ["laravel", "think"] {
+    for name in ["laravel", "think", "shop"] {
         let output = port(&["--calls", "-"], source(&format!("calls/{name}.php")).as_bytes());
         let message = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && message.is_empty(), "{message}");
@@ -39,7 +39,9 @@ fn extracted_functions_send_what_php_sends() {
     }
     let response = source("sdk.php").replace("return '{}';", "return '{\"prepay_id\":\"wx1\"}';");
     std::fs::write(folder.join("sdk.php"), response).expect("written");
-    std::fs::write(folder.join("run.php"), source("calls/run.php")).expect("written");
+    for name in ["run.php", "fee.php"] {
+        std::fs::write(folder.join(name), source(&format!("calls/{name}"))).expect("written");
+    }
     let Some(made) = php(&folder, &["-d", "display_errors=stdout", "run.php"]) else { return };
     assert!(made.status.success() && made.stdout.is_empty(), "{}", String::from_utf8_lossy(&made.stdout));
     std::fs::write(folder.join("calls.jsonl"), &made.stderr).expect("written");
@@ -53,7 +55,7 @@ fn extracted_functions_send_what_php_sends() {
         let requests: Value = serde_json::from_str(line).expect("JSON");
         assert_eq!(requests["rust"], requests["php"]);
     }
-    assert_eq!(printed.lines().count(), 6);
+    assert_eq!(printed.lines().count(), 29);
 }
 
 /// Nothing that PHP does between two calls may move before the first one or after the second one.
@@ -119,6 +121,217 @@ fn what_is_not_certain_is_a_parameter() {
             found.trim_end_matches(',').split(',').map(str::trim).filter(|one| *one != "client: &Client").collect();
         assert_eq!(own.join(","), parameters, "{code}\n{rust}{message}");
         assert_eq!(message, "", "{code}\n{rust}");
+    }
+}
+
+/// A value that may differ between two evaluations is a parameter for each of them. It is not taken
+/// out of a loop, and not computed before a call that comes first in PHP.
+#[test]
+fn each_evaluation_of_a_value_that_may_differ_is_a_parameter() {
+    for (method, is_same) in [
+        ("private function v() { return $this->x; }", true),
+        ("private function v() { return $this->w() . 'a'; } private function w() { return md5($this->x); }", true),
+        ("final protected function v() { return self::X; }", true),
+        // A class of another file may replace it.
+        ("function v() { return $this->x; }", false),
+        ("private function v() { return uniqid(); }", false),
+        ("private function v() { return $this->w(); } private function w() { return date('His') . mt_rand(); }", false),
+        ("private function v() { static $n = 0; return ++$n; }", false),
+        ("private function v() { global $n; return $n; }", false),
+        ("private function v() { return $GLOBALS['n']; }", false),
+        ("private function v() { return $this->n++; }", false),
+        ("private function v() { return self::$n++; }", false),
+        ("private function v() { return next_no(); }", false),
+        ("private function v() { return $this->numbers->next(); }", false),
+        ("private function v() { return array_map('next_no', [1]); }", false),
+        ("private function v() { return file_get_contents('counter'); }", false),
+        ("private function v() { return array_shift($this->list); }", false),
+        ("private function v() { [$this->a, $b] = [1, 2]; return $b; }", false),
+        ("private function v() { foreach ($this->list as &$one) { $one++; } return 1; }", false),
+        ("private function v() { include 'v.php'; return $v; }", false),
+        ("private function v() { return parent::v(); }", false),
+    ] {
+        let functions = |body: &str| {
+            let (rust, message) = extracted(&format!("{method}\nfunction f($list) {{\n{body}\n}}"));
+            assert_eq!(message, "", "{method}\n{rust}");
+            rust
+        };
+        let chain = "$this->client->chain('v3/a')";
+        let rust = functions(&format!("$p = [[$this->v()], [$this->v()]]; {chain}->post(['json' => $p]);"));
+        assert_eq!(
+            joined(&rust).contains("pub fn f(v: &Value,client: &Client)")
+                || joined(&rust).contains("pub fn f(client: &Client, v: &Value)"),
+            is_same,
+            "{method}\n{rust}"
+        );
+        assert_eq!(rust.contains("v_2: "), !is_same, "{method}\n{rust}");
+        let rust = functions(&format!("foreach ($list as $one) {{ {chain}->post(['json' => [$this->v(), $one]]); }}"));
+        assert_eq!(rust.contains("foreach ($list as $one)"), !is_same, "{method}\n{rust}");
+        let rust = functions(&format!("{chain}->get(); {chain}->post(['json' => [$this->v()]]);"));
+        assert_eq!(rust.contains("pub fn f_2("), !is_same, "{method}\n{rust}");
+    }
+}
+
+/// A value from before a change is not sent after it.
+#[test]
+fn what_other_code_may_change_is_a_parameter_after_it() {
+    for (code, parameter) in [
+        ("$this->x = 1; $this->change();", "$this->x"),
+        ("$this->x = 1; $y = $this->change(); $p['y'] = $y;", "$this->x"),
+        ("$this->x = 1; sort_all($this->list);", "$this->x"),
+        ("$x = 1; $y = &$x; $y = 2; $p['z'] = $x;", "$x"),
+        ("$x = [1]; foreach ($x as &$y) { $y++; } unset($y); $p['z'] = $x;", "$x"),
+        ("$x = [1]; foreach ($x as $k => &$y) { $y++; } $p['z'] = $x;", "$x"),
+        ("$x = 1; $set = function () use (&$x) { $x = 2; }; $set(); $p['z'] = $x;", "$x"),
+        ("$x = 1; include 'settings.php'; $p['z'] = $x;", "$x"),
+        ("global $x; $x = 1; $this->change(); $p['z'] = $x;", "$x"),
+        ("static $x = 1; $p['z'] = $x;", "$x"),
+        ("$x = [1]; array_multisort($list, $x); $p['z'] = $x;", "$x"),
+        ("$x = [1]; Arr::set($x, 'a', 1); $p['z'] = $x;", "$x"),
+        ("$x = 1; preg_replace('/a/', 'b', 'a', -1, $x); $p['z'] = $x;", "$x"),
+        ("$x = [1]; $this->byReference($x); $p['z'] = $x;", "$x"),
+        ("$x = [1]; usort($x, 'compare'); $p['z'] = $x;", "$x"),
+        ("$x = [1]; change(...$x); $p['z'] = $x;", "$x"),
+    ] {
+        let (rust, message) = extracted(&format!(
+            "private function change() {{ $this->x = 2; }}\nprivate function byReference(&$x) {{ $x = 2; }}\n\
+             function f($list) {{\n$p = [];\n{code}\n$p['x'] = $this->x;\n\
+             $this->client->chain('v3/a')->post(['json' => $p]);\n}}"
+        ));
+        let line = rust.lines().find(|line| line.contains(&format!(": `{parameter}`, line "))).unwrap_or_default();
+        assert!(!line.is_empty() && (parameter == "$x" || line.ends_with("line 9")), "{code}\n{rust}");
+        assert_eq!(message, "", "{code}\n{rust}");
+    }
+    // A constant of another class of the file, or of a class that extends this one.
+    for constant in ["self::OTHER", "static::OWN"] {
+        let output = port(
+            &["--calls", "-"],
+            format!(
+                "<?php\nclass C extends B {{\nconst OWN = 'own';\nfunction f() {{\n\
+                 $this->client->chain('v3/a')->post(['json' => ['a' => self::OWN, 'b' => {constant}]]);\n}}\n}}\n\
+                 class D {{ const OTHER = 'other'; }}\n"
+            )
+            .as_bytes(),
+        );
+        let rust = String::from_utf8_lossy(&output.stdout);
+        assert!(rust.contains("\"a\": \"own\"") && rust.contains(&format!("`{constant}`, line 5")), "{rust}");
+    }
+}
+
+/// Two evaluations of the expression of a client are one client only if nothing changes between
+/// them.
+#[test]
+fn each_merchant_has_a_client() {
+    let chain = "->chain('v3/a')->get();";
+    for (between, client) in [
+        ("$m = 'b';", "$this->clients[$m]"),
+        ("$this->clients = $other;", "$this->clients[$m]"),
+        ("use_merchant('b');", "$this->clients[$m]"),
+        ("", "get_client($m)"),
+        ("", "$this->make($m)"),
+        ("", "self::instance()"),
+        ("", "app('wechat')"),
+        ("config(['wechat.mchid' => 2]);", "config('wechat.client')"),
+    ] {
+        let (rust, message) = extracted(&format!("function f($m) {{\n{client}{chain}\n{between}\n{client}{chain}\n}}"));
+        assert_eq!(rust.matches(&format!(": `{client}`, line ")).count(), 2, "{client}\n{rust}");
+        assert_eq!(message, "", "{rust}");
+    }
+    for client in ["$this->clients[$m]", "$this->own()", "config('wechat.client')"] {
+        let own = "private function own() { return $this->client; }";
+        let (rust, _) = extracted(&format!("{own}\nfunction f($m) {{\n{client}{chain}\n$n = 1;\n{client}{chain}\n}}"));
+        assert_eq!(rust.matches(&format!(": `{client}`, line ")).count(), 1, "{client}\n{rust}");
+        assert!(!rust.contains("pub fn f_2("), "{rust}");
+    }
+}
+
+/// A client that is read from an array, or that other code replaces, is a parameter.
+#[test]
+fn a_client_in_a_variable_is_a_parameter() {
+    for (code, functions) in [
+        ("$c = $this->clients[$m]; $c->chain('v3/a')->get();", 1),
+        ("foreach ($list as $one) { $c = $this->clients[$one]; $c->chain('v3/a')->get(); }", 1),
+        (
+            "$a = $this->client->chain('v3/a'); $this->change(); $b = $this->client->chain('v3/b'); $a->get(); $b->get();",
+            2,
+        ),
+    ] {
+        let (rust, message) = extracted(&format!("function f($m, $list) {{\n{code}\n}}"));
+        assert_eq!(message, "", "{rust}");
+        assert_eq!(rust.matches(": &Client").count(), functions, "{code}\n{rust}");
+        assert_eq!(rust.matches("pub fn f").count(), functions, "{code}\n{rust}");
+    }
+}
+
+/// Parameters are listed in the order in which PHP evaluates them.
+#[test]
+fn a_property_after_a_method_that_may_change_it_is_a_parameter_of_its_own() {
+    let (rust, message) = extracted(
+        "function f() {\n$p = [$this->seq, $this->next(), $this->seq];\n\
+         $this->client->chain('v3/a')->post(['json' => $p]);\n}",
+    );
+    assert_eq!(message, "", "{rust}");
+    let parameters = "pub fn f(seq: &Value, next: &Value, seq_2: &Value, client: &Client) ->";
+    assert!(joined(&rust).contains(parameters) && joined(&rust).contains("json!([seq, next, seq_2])"), "{rust}");
+}
+
+/// The method is called again with the property that it assigned, so the caller must assign it.
+#[test]
+fn an_assignment_to_a_property_is_left_to_the_caller() {
+    for code in [
+        "$this->seq++;",
+        "$this->seq = $this->seq + 1;",
+        "$this->seq = 5;",
+        "global $next; $next = 5; $this->seq = $next;",
+    ] {
+        let (rust, message) = extracted(&format!(
+            "function f() {{\n{code}\n$this->client->chain('v3/a')->post(['json' => [$this->seq]]);\n}}"
+        ));
+        assert_eq!(message, "", "{rust}");
+        assert!(
+            rust.contains("/// - `seq`: `$this->seq`, line 6") && rust.contains("json!({ \"json\": [seq] })"),
+            "{code}\n{rust}"
+        );
+    }
+}
+
+/// The error of a call does not take the place of what the method assigned before it.
+#[test]
+fn what_is_assigned_before_an_error_is_left_to_the_caller() {
+    let call = |json: &str| format!("$this->client->chain('v3/a')->post(['json' => [{json}]]);");
+    let (one, seq, row) = (call("1"), call("$this->seq"), call("$row"));
+    for (code, functions) in [
+        (format!("foreach ($list as $row) {{ $this->seq++; {seq} }}"), 1),
+        (format!("$this->a = {one} $this->b = {one}"), 2),
+        (format!("try {{ foreach ($list as $row) {{ {row} $done[] = $row; }} }} catch (E $e) {{ save($done); }}"), 1),
+        (format!("try {{ $a = {one} $b = {one} }} catch (E $e) {{ undo($a); }}"), 2),
+    ] {
+        let (rust, message) = extracted(&format!("function f($list) {{\n{code}\n}}"));
+        assert_eq!(message, "", "{code}\n{rust}");
+        assert!(!rust.contains("for row in") && rust.matches("pub fn f").count() == functions, "{code}\n{rust}");
+    }
+    let (rust, _) = extracted(&format!("function f($list) {{\nforeach ($list as $row) {{ {row} }}\n}}"));
+    assert!(rust.contains("for row in"), "{rust}");
+}
+
+/// What `catch` or `finally` sends is what the variables have there.
+#[test]
+fn parameters_of_a_block_have_the_values_of_its_beginning() {
+    let call = "$this->client->chain('v3/a')->post(['json' => [$this->host]]);";
+    let (rust, _) = extracted(&format!(
+        "function f() {{\n$this->host = 'a';\ntry {{\n$this->call();\n}} catch (\\Exception $e) {{\n\
+         $this->host = 'b';\n}} finally {{\n{call}\n}}\n}}"
+    ));
+    assert!(rust.contains("/// - `host`: `$this->host`, line 11"), "{rust}");
+}
+
+/// The names of methods have no case.
+#[test]
+fn the_case_of_a_verb_does_not_matter() {
+    for verb in ["POST", "Post", "postASYNC"] {
+        let (rust, message) =
+            extracted(&format!("function f() {{\n$chain = $this->client->chain('v3/a');\n$chain->{verb}();\n}}"));
+        assert!(rust.contains("chain.post"), "{verb}\n{rust}{message}");
     }
 }
 
