@@ -3,7 +3,7 @@
 use tree_sitter::Node;
 
 use super::Porter;
-use super::code::{Code, code, indent};
+use super::code::{Code, Shape, code, indent};
 use super::imports::{JSON, OPTIONS, PHP, VALUE};
 use super::syntax::{all, children, field, line};
 use super::text::comment;
@@ -12,6 +12,10 @@ use crate::options;
 
 /// The maximum length of an array that PHP has on one line and that stays on one line.
 const ONE_LINE: usize = 88;
+
+/// The depth of `json!` above which an array is written without it. The compiler's limit for macros
+/// is 128.
+const MAX_DEPTH: usize = 100;
 
 /// The key of an element.
 #[derive(Clone, PartialEq)]
@@ -196,14 +200,14 @@ impl<'t> Porter<'t> {
         if empty && headers_gone && media.is_none() && !is_options {
             return Expr::new("()", Type::MediaHeaders);
         }
-        let inside = written(&items, sequential && media.is_none(), short);
+        let (inside, array) = literal(&items, sequential && media.is_none(), short);
         let Some(media) = media else {
-            return Expr { inside: Some(inside.clone()), ..Expr::new(code!("{JSON}!({inside})"), Type::Value) };
+            return Expr { inside: Some(inside), ..Expr::new(array, Type::Value) };
         };
         if empty {
             return media;
         }
-        Expr::new(code!("{OPTIONS}::from({JSON}!({inside})).media({})", media.code), Type::Options)
+        Expr::new(code!("{OPTIONS}::from({array}).media({})", media.code), Type::Options)
     }
 
     /// The value of one option of a call.
@@ -269,7 +273,7 @@ impl<'t> Porter<'t> {
         let flush = |run: &mut Vec<Item>, arrays: &mut Vec<Code>| {
             if !run.is_empty() {
                 let list = run.iter().all(|item| !matches!(item, Item::Element { key: Some(_), .. }));
-                arrays.push(code!("{JSON}!({})", written(run, list, short)));
+                arrays.push(literal(run, list, short).1);
                 run.clear();
             }
         };
@@ -323,13 +327,60 @@ impl<'t> Porter<'t> {
     }
 }
 
-/// The elements in brackets or braces, in the form that `json!` takes.
-fn written(items: &[Item], list: bool, short: bool) -> Code {
+/// An array: what `json!` takes for it, and an expression.
+fn literal(items: &[Item], list: bool, short: bool) -> (Code, Code) {
+    let depth = depth(items, list);
+    if depth > MAX_DEPTH {
+        let elements = written(items, '[', ']', short, |key, value| {
+            let value = if matches!(value.shape(), Shape::Array) { value.clone() } else { code!("{JSON}!({value})") };
+            match key {
+                Some(key) => code!("({key}, {value})"),
+                None => value,
+            }
+        });
+        // Each array around it is written without `json!`, too.
+        let array = code!("{VALUE}::from_iter({elements})").array().of_depth(MAX_DEPTH);
+        return (array.clone(), array);
+    }
     let (open, close) = if list { ('[', ']') } else { ('{', '}') };
-    let element = |key: &Option<Key>, value: &Code| match key {
-        Some(Key::Dynamic(key)) => code!("({key}): {value}"),
-        Some(Key::Fixed(key)) => code!("{}: {value}", Code::quoted(key)),
+    let inside = written(items, open, close, short, |key, value| match key {
+        Some(key) => code!("{key}: {value}"),
         None => value.clone(),
+    });
+    let inside = inside.of_depth(depth);
+    (inside.clone(), code!("{JSON}!({inside})"))
+}
+
+/// The depth to which `json!` expands itself for an array. Each member of an object is three steps
+/// inside the one before it. The elements of a list are inside all steps for the list.
+fn depth(items: &[Item], list: bool) -> usize {
+    let values = items.iter().filter_map(|item| match item {
+        Item::Element { value, .. } => Some(value.depth()),
+        _ => None,
+    });
+    if list {
+        let (count, deepest) = values.fold((0, 0), |(count, deepest), depth| (count + 1, depth.max(deepest)));
+        1 + 2 * count + deepest
+    } else {
+        1 + values.enumerate().map(|(number, depth)| 3 * (number + 1) + depth).max().unwrap_or_default()
+    }
+}
+
+/// The elements between two brackets. A short array is on one line.
+fn written(
+    items: &[Item],
+    open: char,
+    close: char,
+    short: bool,
+    element: impl Fn(Option<Code>, &Code) -> Code,
+) -> Code {
+    let list = open == '[';
+    let element = |key: &Option<Key>, value: &Code| {
+        let key = key.as_ref().map(|key| match key {
+            Key::Dynamic(key) => code!("({key})"),
+            Key::Fixed(key) => Code::quoted(key),
+        });
+        element(key, value)
     };
     let elements: Vec<Code> = items
         .iter()

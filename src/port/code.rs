@@ -15,11 +15,12 @@
 //! composition has none.
 
 use std::cell::{Cell, RefCell};
-use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fmt::{self, Display, Write};
 use std::rc::Rc;
 
+pub(super) use super::code_facts::Act;
+use super::code_facts::Facts;
 use super::imports::{Import, Imports};
 use super::shape;
 use super::text;
@@ -35,34 +36,12 @@ pub(super) use code;
 /// The outermost operation of a piece.
 pub(super) type Shape = shape::Shape<Code>;
 
-/// The end and the start of a piece of PHP that acts. PHP runs a call when its arguments are
-/// complete, so that the order of these is that of PHP.
-pub(super) type Act = (usize, Reverse<usize>);
-
 /// A piece of generated Rust. Two pieces are equal if they are the same text.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Code {
     text: String,
     facts: Facts,
     shape: Shape,
-}
-
-/// Facts that hold for a piece if they hold for one of its parts.
-#[derive(Clone, Debug, Default)]
-struct Facts {
-    imports: Imports,
-    /// The variables that it mentions, by their names in Rust.
-    variables: BTreeSet<Rc<str>>,
-    /// It contains a `?`.
-    fails: bool,
-    /// It contains a `todo!`.
-    is_incomplete: bool,
-    /// It counts a variable up or down.
-    counts: bool,
-    /// It contains a statement, and not only comments.
-    runs: bool,
-    /// What it does when it runs, in the order of the text, which is the order of its evaluation.
-    acts: Vec<Act>,
 }
 
 thread_local! {
@@ -124,18 +103,6 @@ impl Display for End {
         let done = f.write_str("?");
         TRIED.set(outer);
         done
-    }
-}
-
-impl Facts {
-    fn join(&mut self, other: &Facts) {
-        self.imports.join(other.imports);
-        self.variables.extend(other.variables.iter().cloned());
-        self.fails |= other.fails;
-        self.is_incomplete |= other.is_incomplete;
-        self.counts |= other.counts;
-        self.runs |= other.runs;
-        self.acts.extend(&other.acts);
     }
 }
 
@@ -292,6 +259,21 @@ impl Code {
 
     pub(super) fn acts(&self) -> &[Act] {
         &self.facts.acts
+    }
+
+    /// Sets the recursion of `json!` that an array needs.
+    pub(super) fn of_depth(mut self, depth: usize) -> Self {
+        self.facts.depth = depth;
+        self
+    }
+
+    /// Marks an array that is written without `json!`.
+    pub(super) fn array(self) -> Self {
+        self.shaped(Shape::Array)
+    }
+
+    pub(super) fn depth(&self) -> usize {
+        self.facts.depth
     }
 
     pub(super) fn imports(&self) -> Imports {

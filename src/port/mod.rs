@@ -48,6 +48,7 @@ mod choice;
 mod class;
 mod client;
 mod code;
+mod code_facts;
 mod constructor;
 mod convert;
 mod creation;

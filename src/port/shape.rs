@@ -33,6 +33,8 @@ pub(super) enum Shape<C> {
     Debugged(Rc<C>),
     /// `BoxError::from(part)`, and the part.
     Boxed(Rc<C>),
+    /// `Value::from_iter([...])`
+    Array,
     /// The `todo!` of a piece of PHP that was not converted.
     Todo,
     /// A statement of one expression, or the value of a block, and the expression.

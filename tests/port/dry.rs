@@ -1,8 +1,6 @@
 //! Calls the functions of a ported program with a client whose outermost layer records the requests
 //! instead of sending them.
 
-#![recursion_limit = "1024"]
-
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
