@@ -55,6 +55,11 @@ impl<'t> Porter<'t> {
     /// A truth value that follows from the types of the operands. What they do when they run is
     /// kept.
     pub(super) fn constant_of(&mut self, operands: &[&Expr], value: bool) -> Expr {
+        let is_uncertain = |e: &&&Expr| e.source.as_ref().is_some_and(|source| self.found.uncertain.contains(source));
+        if let (Some(_), Some(node)) = (operands.iter().find(is_uncertain), self.statement) {
+            let why = "the variable gets a value that is not converted: test it when that value is known";
+            return self.left_as(node, why, Type::Bool);
+        }
         let mut before = Code::default();
         for e in operands.iter().filter(|e| !e.code.acts().is_empty() || e.code.fails()) {
             if matches!(e.ty, Type::Promise(_) | Type::Promises(_)) {

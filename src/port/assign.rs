@@ -16,6 +16,15 @@ impl<'t> Porter<'t> {
         let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else {
             return self.note_left(node, "an assignment of an unknown form").statement();
         };
+        let code = self.assignment_of(node, left, right);
+        if let Some(name) = super::syntax::variable(left, self.php).filter(|_| code.is_incomplete()) {
+            let place = self.place_source(name);
+            self.found.uncertain.insert(place);
+        }
+        code
+    }
+
+    fn assignment_of(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> Code {
         match left.kind() {
             "variable_name" => {
                 // `$a = $b = 1`

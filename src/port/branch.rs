@@ -58,6 +58,7 @@ impl<'t> Porter<'t> {
             }
             return code!("{word} {answer}.is_some() {{\n{}\n}}", indent(&block));
         }
+        self.statement = Some(condition);
         let detached = self.calls_changing(condition);
         let outer = std::mem::replace(&mut self.frame().detached, detached);
         let asked = self.asked(condition);

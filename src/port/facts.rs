@@ -23,6 +23,9 @@ pub(super) struct Facts {
     pub(super) tested: BTreeSet<Rc<str>>,
     /// The properties of objects that begin with false, which is not null.
     pub(super) falsy: BTreeSet<Rc<str>>,
+    /// The variables and properties that get a value which is not converted, so that their types
+    /// are not certain.
+    pub(super) uncertain: BTreeSet<Rc<str>>,
     /// Pairs of places and stubs of which one gets the values of the other.
     pub(super) links: BTreeSet<(Rc<str>, Rc<str>)>,
 }

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use tree_sitter::Node;
+
 use super::syntax;
 
 #[derive(Debug, Default)]
@@ -148,4 +150,12 @@ pub(super) fn module_name(path: &str, taken: &mut HashSet<String>) -> String {
         };
     }
     name
+}
+
+/// The namespaces and the positions at which they begin. Each file begins without a namespace.
+pub(super) fn namespaces(root: Node<'_>, php: &str, files: &Files) -> Vec<(usize, String)> {
+    let mut found = syntax::namespaces(root, php);
+    found.extend(files.starts().map(|at| (at, String::new())));
+    found.sort_by_key(|(at, _)| *at);
+    found
 }

@@ -13,7 +13,7 @@ use super::text::{short, single};
 pub(crate) struct SdkUse {
     pub(crate) line: usize,
     pub(crate) kind: UseKind,
-    /// Whether it is part of the generated program.
+    /// Whether it is part of the generated program, with all of its arguments.
     pub(crate) is_carried: bool,
     /// Its start and end, in bytes.
     span: (usize, usize),
@@ -25,6 +25,7 @@ pub(crate) enum UseKind {
     Client { settings: Vec<(String, String)> },
     /// A call.
     Call {
+        /// In upper case, or the variable that contains it.
         verb: String,
         /// The path as a template; `None` if only the running program knows it.
         path: Option<String>,
@@ -65,16 +66,22 @@ pub(super) fn uses(root: Node<'_>, php: &str, files: &Files, left: &[(usize, usi
         furthest = furthest.max(one.1);
         one.1 = furthest;
     }
-    let is_left = |span: (usize, usize)| {
-        let before = left.partition_point(|(start, _)| *start <= span.0);
-        before.checked_sub(1).and_then(|last| left.get(last)).is_some_and(|(_, end)| span.1 <= *end)
+    let furthest_before = |at: usize| {
+        let before = left.partition_point(|(start, _)| *start < at);
+        before.checked_sub(1).and_then(|last| left.get(last)).map_or(0, |(_, end)| *end)
+    };
+    // A piece that overlaps a use contains it, or is one of its arguments. A handler of
+    // notifications is a whole function, which may contain pieces that are left.
+    let is_left = |kind: &UseKind, (start, end): (usize, usize)| match kind {
+        UseKind::Notification(_) => furthest_before(start + 1) >= end,
+        _ => furthest_before(end) > start,
     };
     let code = Code { php, files, assignments: assignments(root, php) };
     let mut stack = vec![(root, root.id())];
     while let Some((node, scope)) = stack.pop() {
         if let Some(kind) = kind(node, scope, &code) {
             let span = (node.start_byte(), node.end_byte());
-            let is_carried = !is_left(span);
+            let is_carried = !is_left(&kind, span);
             found.push(SdkUse { line: line(node), kind, is_carried, span });
         }
         let within = scope_within(node, scope);
@@ -153,14 +160,22 @@ pub(super) fn sdk_class(node: Node<'_>, php: &str, files: &Files) -> Option<Stri
 /// `$client->v3->pay->post([...])` and the like.
 fn call(node: Node<'_>, scope: usize, code: &Code<'_>) -> Option<UseKind> {
     let php = code.php;
-    let (verb, is_async) = verb(text(field(node, "name")?, php))?;
+    let name = field(node, "name")?;
+    // The verb can be in a variable: `->$method(...)` and `->{$method}(...)`.
+    let is_dynamic = name.kind() != "name";
+    let name = text(name, php);
+    let (verb, is_async) = match verb(name) {
+        Some((verb, is_async)) => (verb.to_uppercase(), is_async),
+        None if is_dynamic => (short(name, 60), false),
+        None => return None,
+    };
     let (path, is_sdk) = chain(field(node, "object")?, scope, code, MAX_VARIABLES)?;
     if !is_sdk {
         return None;
     }
     let options = arguments(node).unwrap_or_default();
     let options = options.first().map(|options| names(*options, php)).unwrap_or_default();
-    Some(UseKind::Call { verb: verb.to_uppercase(), path, is_async, options })
+    Some(UseKind::Call { verb, path, is_async, options })
 }
 
 /// The path of a chain as a template, and whether the chain belongs to the SDK. The path is `None`

@@ -233,7 +233,7 @@ fn ported(php: &str, mut files: Files) -> Result<Ported, String> {
             php,
             source,
             files: Rc::clone(&files),
-            namespaces: namespaces(tree.root_node(), php, &files),
+            namespaces: files::namespaces(tree.root_node(), php, &files),
             marks: Rc::clone(&marks),
             functions: HashMap::new(),
             function_names: HashSet::new(),
@@ -275,14 +275,6 @@ fn ported(php: &str, mut files: Files) -> Result<Ported, String> {
             return Ok(ported);
         }
     }
-}
-
-/// The namespaces and the positions at which they begin. Each file begins without a namespace.
-fn namespaces(root: Node<'_>, php: &str, files: &Files) -> Vec<(usize, String)> {
-    let mut found = syntax::namespaces(root, php);
-    found.extend(files.starts().map(|at| (at, String::new())));
-    found.sort_by_key(|(at, _)| *at);
-    found
 }
 
 /// The maximum number of translations of a file. Hand-written files take two or three passes.

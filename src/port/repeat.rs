@@ -128,6 +128,7 @@ impl<'t> Porter<'t> {
         }
         self.frame().loops += 1;
         let block = self.block(body);
+        self.statement = Some(condition);
         let asked = self.asked(condition);
         let asked = self.truth(&asked, Bond::Unary);
         self.frame().loops -= 1;

@@ -159,3 +159,23 @@ fn requests_of_a_client_that_may_be_null_are_carried_over() {
         Compiler::get().compile(path, &["wechatpay_chain", "serde_json"]);
     }
 }
+
+/// A variable that gets a value which is not converted may be null after it.
+#[test]
+fn a_test_of_a_variable_with_an_unknown_value_is_listed() {
+    let assigned = "$model = strtr($model, 'a', 'b', 'c');";
+    for test in
+        ["if ($model) {", "if (!$model) {", "if (empty($model)) {", "while ($model !== null) {", "if ($x && $model) {"]
+    {
+        let php = |before: &str, inside: &str| {
+            format!("<?php\nfunction f(\\DateTimeZone $model, $x) {{\n{before}\n{test}\n echo 1;\n{inside}\n}}\n}}\n")
+        };
+        for php in [php(assigned, ""), php("", assigned)] {
+            let output = port(&["-"], php.as_bytes());
+            let message = String::from_utf8_lossy(&output.stderr);
+            assert!(message.contains("the variable gets a value that is not converted"), "{php}{message}");
+            let rust = String::from_utf8_lossy(&output.stdout);
+            assert!(!["if true", "if false", "while true"].iter().any(|test| rust.contains(test)), "{rust}");
+        }
+    }
+}

@@ -159,3 +159,18 @@ fn gbk_is_read_and_listed() {
     assert!(message.contains("standard input:1: the file is in GBK"), "{message}");
     assert_eq!(output.status.code(), Some(1));
 }
+
+#[test]
+fn a_use_with_an_argument_that_is_left_is_not_carried_over() {
+    let php = "<?php\nuse WeChatPay\\Crypto\\Rsa;\nclass A {\n    private $client;\n    \
+               function sign($text) { return Rsa::sign($text, strtr($text, 'a', 'b', 'c')); }\n    \
+               function both($text) { return Rsa::sign($text, 'k') . strtr($text, 'a', 'b', 'c'); }\n    \
+               function verb($method, $o) { return $this->client->chain('v3/certificates')->{$method}($o); }\n}\n";
+    let report: Value =
+        serde_json::from_slice(&port(&["--report", "--json", "-"], php.as_bytes()).stdout).expect("JSON");
+    let uses = report["files"][0]["sdk"].as_array().expect("uses");
+    let found: Vec<_> = uses.iter().map(|one| (one["line"].as_u64(), one["carried"].as_bool())).collect();
+    assert_eq!(found, [(Some(5), Some(false)), (Some(6), Some(true)), (Some(7), Some(true))], "{report:#}");
+    assert_eq!(uses[2]["method"], "$method");
+    assert_eq!(uses[2]["path"], "v3/certificates");
+}
