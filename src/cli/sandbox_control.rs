@@ -13,6 +13,9 @@ pub(super) enum SandboxControl {
     Pay {
         /// The merchant's order number
         out_trade_no: String,
+        /// Date the payment this number of days before today, for the bill of that day
+        #[arg(long, value_name = "DAYS")]
+        days_ago: Option<u32>,
     },
     /// Refund an order, fully or in part
     Refund {
@@ -169,7 +172,9 @@ impl SandboxControl {
     /// control call.
     pub(super) fn request(&self) -> Result<Option<(&'static str, Value)>, Failure> {
         let request = match self {
-            SandboxControl::Pay { out_trade_no } => ("pay", json!({ "out_trade_no": out_trade_no })),
+            SandboxControl::Pay { out_trade_no, days_ago } => {
+                ("pay", json!({ "out_trade_no": out_trade_no, "days_ago": days_ago }))
+            }
             SandboxControl::Refund { out_trade_no, amount } => {
                 ("refund", json!({ "out_trade_no": out_trade_no, "amount": amount }))
             }

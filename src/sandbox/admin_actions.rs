@@ -14,6 +14,10 @@ use super::{admin_states, api_refunds, stub, trigger};
 use crate::crypto::random;
 use crate::error::Error;
 
+/// The largest `days_ago` of a payment. The service keeps bills for three months.
+const MAX_DAYS_AGO: i64 = 90;
+const SECONDS_PER_DAY: i64 = 86_400;
+
 /// The list of the control calls, for an unknown one.
 pub(super) fn calls() -> String {
     let actions: Vec<&str> = ACTIONS.iter().map(|(name, _)| *name).collect();
@@ -66,9 +70,21 @@ pub(super) fn run(state: &mut State, call: &str, fields: &Value, now: i64) -> Op
     }))
 }
 
+/// The time of a payment, for the bill of an earlier day.
+fn paid_at(fields: &Value, now: i64) -> Result<i64, Error> {
+    let days = match fields.get("days_ago") {
+        None | Some(Value::Null) => Some(0),
+        Some(days) => days.as_i64().filter(|days| (0..=MAX_DAYS_AGO).contains(days)),
+    };
+    let days =
+        days.ok_or_else(|| Error::options(format!("\"days_ago\" must be an integer from 0 to {MAX_DAYS_AGO}")))?;
+    Ok(now - days * SECONDS_PER_DAY)
+}
+
 /// The buyer pays an order, or all orders of a combined order.
 fn pay(state: &mut State, fields: &Value, now: i64) -> Result<Done, Error> {
     let number = required(fields, "out_trade_no")?;
+    let paid_at = paid_at(fields, now)?;
     let refusal = |error| refusal("order", number, error);
     let keys = state.ledger.find_payable_keys(number, owner(fields));
     // All of them are paid, or none.
@@ -77,7 +93,7 @@ fn pay(state: &mut State, fields: &Value, now: i64) -> Result<Done, Error> {
     }
     let mut transaction_id = Err(LedgerError::NotFound);
     for key in &keys {
-        transaction_id = state.ledger.pay(key, now);
+        transaction_id = state.ledger.pay(key, paid_at);
     }
     let transaction_id = transaction_id.map_err(refusal)?;
     // The orders of a combined order are reported together, so one of them is enough.

@@ -73,6 +73,29 @@ fn rows_are_printed_as_csv_or_json() {
     let (printed, notes) = run(&["--raw", "-o", &path]);
     assert_eq!((printed.as_str(), std::fs::read_to_string(&path).expect("file")), ("", raw));
     assert!(notes.contains("bytes written to"), "{notes}");
+    // A payment can be dated to another day, whose bill contains it alone.
+    let order = json!({
+        "appid": "wxd678efh567hg6787", "mchid": "1900000109", "description": "ink", "out_trade_no": "order-2",
+        "notify_url": "http://127.0.0.1:9/notify", "amount": { "total": 5 },
+    });
+    let client = sandbox.client().expect("client");
+    client.chain("v3/pay/transactions/native").post(json!({ "json": order })).expect("ordered");
+    for refused in [json!(-1), json!(91), json!("1"), json!(1.5)] {
+        let fields = json!({ "out_trade_no": "order-2", "days_ago": refused });
+        let error = sandbox.control("pay", &fields).expect_err("a number of days");
+        assert_eq!(error.message(), "\"days_ago\" must be an integer from 0 to 90");
+    }
+    sandbox.control("pay", &json!({ "out_trade_no": "order-2", "days_ago": 2 })).expect("paid");
+    let query = json!({ "query": { "mchid": "1900000109" } });
+    let paid: Value =
+        client.chain("v3/pay/transactions/out-trade-no/order-2").get(query).expect("paid").json().expect("JSON");
+    let day = &paid["success_time"].as_str().expect("a time")[..10];
+    assert_ne!(day, date);
+    let earlier = settings.run(&["bill", day, "--json"], "");
+    let earlier: Value = serde_json::from_slice(&earlier.stdout).expect("JSON");
+    assert_eq!(earlier["rows"].as_array().map(Vec::len), Some(1), "{earlier:#}");
+    assert_eq!(earlier["rows"][0]["商户订单号"], "order-2");
+    sandbox.audit().expect("consistent");
     // `today` and `yesterday` are days in China.
     let today = settings.run(&["bill", "today", "--csv"], "");
     let yesterday = settings.run(&["bill", "yesterday", "--csv"], "");

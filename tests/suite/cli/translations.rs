@@ -141,6 +141,7 @@ const NOT_TRANSLATED: &[(&str, &[&str])] = &[
         "of the library's sandbox in a test, or as it breaks down",
         &[
             "src/sandbox/expectation.rs",
+            "src/sandbox/difference.rs",
             "src/sandbox/recorded_call.rs",
             "src/sandbox/recording.rs",
             "src/sandbox/replay.rs",
