@@ -1,6 +1,7 @@
 //! `wxpay bill`: downloads the bill of a day and prints its rows.
 
 use std::io::{self, Read as _, Write as _};
+use std::ops::Range;
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -92,8 +93,17 @@ fn date(argument: &str) -> Result<String, Failure> {
     let form = "0000-00-00";
     let has_form = argument.len() == form.len()
         && argument.bytes().zip(form.bytes()).all(|(byte, form)| byte == form || form == b'0' && byte.is_ascii_digit());
+    let number = |range: Range<usize>| argument.get(range).and_then(|digits| digits.parse::<u16>().ok());
     if has_form {
-        return Ok(argument.to_owned());
+        let (year, month, day) = (number(0..4), number(5..7), number(8..10));
+        let month = month.and_then(|month| time::Month::try_from(u8::try_from(month).ok()?).ok());
+        let date = month
+            .zip(day)
+            .and_then(|(month, day)| time::Date::from_calendar_date(year?.into(), month, u8::try_from(day).ok()?).ok());
+        return match date {
+            Some(_) => Ok(argument.to_owned()),
+            None => Err(Failure::usage(format!("{argument} is not a day of the calendar"))),
+        };
     }
     Err(Failure::usage(format!("{argument:?} is not a date such as 2026-11-29, yesterday or today")))
 }
@@ -183,7 +193,17 @@ mod tests {
     #[test]
     fn dates_are_days_in_china() {
         assert_eq!(date("2026-11-29").map_err(|failure| failure.message), Ok("2026-11-29".to_owned()));
-        for wrong in ["20261129", "2026-11-9", "2026-11-29 ", "", "tomorrow", "２026-11-29"] {
+        for wrong in [
+            "20261129",
+            "2026-11-9",
+            "2026-11-29 ",
+            "",
+            "tomorrow",
+            "２026-11-29",
+            "2026-11-31",
+            "2026-02-29",
+            "2026-13-01",
+        ] {
             assert!(date(wrong).is_err(), "{wrong}");
         }
         assert_eq!(clock::china_date(1_528_473_600), "2018-06-09", "midnight in China is 16:00 UTC");

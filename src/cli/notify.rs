@@ -65,11 +65,13 @@ fn verify(client: &Client, request: &[u8]) -> Result<Value, Failure> {
             verified = without;
         }
     }
-    let notification =
-        verified.map_err(|error| match is_refused.then(|| verify::mistake(client, &captured)).flatten() {
+    let notification = verified.map_err(|error| {
+        let mistake = || verify::mistake(client, &captured).or_else(|| verify::origin(client, &captured));
+        match is_refused.then(mistake).flatten() {
             Some(mistake) => verify::invalid(mistake),
             None => error.into(),
-        })?;
+        }
+    })?;
     note_age(signed_at.unwrap_or_default());
     Ok(readable(&notification))
 }

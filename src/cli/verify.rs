@@ -18,6 +18,7 @@ use crate::crypto::file_digest::{Algorithm, FileDigest};
 use crate::crypto::{PrivateKey, PublicKey};
 use crate::pipeline::send::Promise;
 use crate::proto::base_uri::BaseUri;
+use crate::proto::signature_origin::{SignatureOrigin, signature_origin};
 use crate::proto::signing_mistakes::{self, SignedParts};
 use crate::proto::signing_string::{self, Authorization};
 use crate::proto::verify::{self, Signed};
@@ -57,14 +58,13 @@ fn request(settings: &Settings, file: &[u8]) -> Result<String, Failure> {
     let header = |name| captured.headers.get(name).and_then(|value| value.to_str().ok());
     let authorization = verify::only(&captured.headers, AUTHORIZATION.as_str()).map_err(invalid)?;
     let fields = Authorization::parse(authorization).map_err(invalid)?;
-    let differs = |name: &str, signed: &str, setting: &Option<String>| match setting {
-        Some(setting) if !setting.eq_ignore_ascii_case(signed) => {
-            output::note(&format!("{name} of Authorization is {signed}, and that of the settings is {setting}"));
-        }
-        _ => {}
+    let differs = |name: &str, signed: &str, setting: &Option<String>| {
+        let setting = setting.as_deref().filter(|setting| !setting.eq_ignore_ascii_case(signed))?;
+        Some(format!("{name} of Authorization is {signed}, and that of the settings is {setting}"))
     };
-    differs("mchid", fields.mchid, &settings.mchid);
-    differs("serial_no", fields.serial, &settings.serial);
+    let differences =
+        [differs("mchid", fields.mchid, &settings.mchid), differs("serial_no", fields.serial, &settings.serial)];
+    differences.iter().flatten().for_each(|difference| output::note(difference));
     let message = |body: &[u8]| signing_string::request(method, &target, fields.timestamp, fields.nonce, body);
     let signature = decode(fields.signature)?;
     let is_valid = key.verify(&message(body), &signature);
@@ -76,6 +76,11 @@ fn request(settings: &Settings, file: &[u8]) -> Result<String, Failure> {
             return Err(invalid("the time in Authorization is in milliseconds, and must be in seconds"));
         }
         note_age(fields.timestamp);
+        if let Some(difference) = differences.iter().flatten().next() {
+            let message =
+                format!("the signature is valid for this key, but WeChat Pay refuses the request: {difference}");
+            return Err(Failure { code: 6, message });
+        }
         return Ok("the signature is valid: it was made with the merchant's private key".to_owned());
     }
     let base_uri = header(HOST).map_or_else(|| BaseUri::DEFAULT.to_owned(), |host| format!("https://{host}/"));
@@ -170,9 +175,27 @@ fn response(client: &Client, file: &[u8]) -> Result<String, Failure> {
         Some(mistake) => Err(invalid(mistake)),
         None => {
             output::signed_message(&message);
-            Err(invalid(reason))
+            Err(invalid(origin(client, &captured).unwrap_or_else(|| reason.to_string())))
         }
     }
+}
+
+/// Whether the platform key of a response or a notification made its invalid signature. `None` if
+/// the key is not known, or the headers cannot be read.
+pub(super) fn origin(client: &Client, captured: &Captured) -> Option<String> {
+    let Signed { serial, signature, .. } = signed(captured, &captured.body, signed_at(&captured.headers)?).ok()?;
+    let key = client.inner.platform_keys.known_key(serial)?;
+    Some(match signature_origin(&key, &signature) {
+        SignatureOrigin::WrongDigest => other_digest(&format!("the platform key {serial}")),
+        SignatureOrigin::SameKey => format!(
+            "it was made with the platform key {serial}, but over other bytes: the time, the nonce or the body in the file \
+             is not the one that was signed"
+        ),
+        SignatureOrigin::AnotherKey => format!(
+            "it does not match the platform key {serial}: another key made it, or its characters were changed; compare the \
+             key in the settings with the one of this ID on the merchant platform"
+        ),
+    })
 }
 
 /// Finds the mistake that makes the signature of a response or a notification invalid. `None` if no
@@ -248,12 +271,27 @@ fn message(settings: &Settings, message: &[u8], signature: &str) -> Result<Strin
         return Err(invalid(format!("it is valid for the message {change}")));
     }
     output::signed_message(message);
+    for (name, key) in &keys {
+        match signature_origin(key, &signature) {
+            SignatureOrigin::SameKey => {
+                return Err(invalid(format!(
+                    "it was made with {name}, but over other bytes, and no usual mistake in the line ends explains it: \
+                     compare each line with what was signed"
+                )));
+            }
+            SignatureOrigin::WrongDigest => return Err(invalid(other_digest(name))),
+            SignatureOrigin::AnotherKey => {}
+        }
+    }
     let names: Vec<&str> = keys.iter().map(|(name, _)| name.as_str()).collect();
     Err(invalid(format!(
-        "no usual mistake in the line ends explains it, so either a line has other bytes than were signed, or another key was \
-         used than {}",
+        "another key made it than {}, or its characters were changed, or its padding is not PKCS#1 v1.5",
         names.join(", ")
     )))
+}
+
+fn other_digest(key: &str) -> String {
+    format!("it was made with {key}, but the digest is not SHA-256: sign with SHA256withRSA")
 }
 
 /// The public key of the merchant.

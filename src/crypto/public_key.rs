@@ -134,6 +134,12 @@ impl PublicKey {
         Ok(PublicKey { pkcs1: der.into(), modulus_len: modulus.len(), certificate: None })
     }
 
+    /// The modulus and the exponent.
+    #[cfg(any(feature = "cli", feature = "sandbox"))]
+    pub(crate) fn numbers(&self) -> Result<RsaNumbers<'_>, x509_cert::der::Error> {
+        der::rsa_numbers(&self.pkcs1)
+    }
+
     /// Returns the serial number of the certificate that contained this key, as upper-case
     /// hexadecimal digits; `None` for a bare key.
     #[must_use]

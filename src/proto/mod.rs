@@ -20,6 +20,8 @@ pub(crate) mod query;
 pub(crate) mod redirect;
 pub(crate) mod request;
 #[cfg(any(feature = "cli", feature = "sandbox"))]
+pub(crate) mod signature_origin;
+#[cfg(any(feature = "cli", feature = "sandbox"))]
 pub(crate) mod signing_mistakes;
 pub(crate) mod signing_string;
 pub(crate) mod similar;

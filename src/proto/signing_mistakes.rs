@@ -5,6 +5,7 @@
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use super::signature_origin::{SignatureOrigin, signature_origin};
 #[cfg(feature = "cli")]
 use super::verify::MAX_CLOCK_OFFSET;
 use crate::crypto::PublicKey;
@@ -70,13 +71,30 @@ pub(crate) fn diagnose(parts: &SignedParts<'_>, expected: &[u8], signature: &[u8
             }
         }
     }
-    let reason = if is_long {
-        "no usual mistake outside of the body explains the signature, and the body is too long to try others"
-    } else {
-        "no usual mistake explains the signature: check that it was made with this merchant's apiclient_key.pem, with \
-         SHA256withRSA, over exactly the bytes of the body that were sent"
+    let origin = signature_origin(key, signature);
+    let explanation = match origin {
+        SignatureOrigin::SameKey if parts.body.is_empty() => {
+            "the key is right, but other bytes were signed: compare the method, the path with its query, the time and the \
+             nonce with those that were sent"
+        }
+        SignatureOrigin::SameKey => {
+            "the key is right, but other bytes were signed: compare the method, the path with its query, the time, the \
+             nonce and each byte of the body with those that were sent"
+        }
+        SignatureOrigin::WrongDigest => "the key is right, but the digest is not SHA-256: sign with SHA256withRSA",
+        SignatureOrigin::AnotherKey => {
+            "another key made it, or its characters were changed, or its padding is not PKCS#1 v1.5: sign with this \
+             merchant's apiclient_key.pem and SHA256withRSA"
+        }
     };
-    Diagnosis { signed: None, reason: reason.to_owned() }
+    // With another key, a mistake in the message cannot be found, however long the body is.
+    let reason = match is_long && origin != SignatureOrigin::AnotherKey {
+        true => format!(
+            "no usual mistake outside of the body explains the signature, and the body is too long to try others: {explanation}"
+        ),
+        false => format!("no usual mistake explains the signature: {explanation}"),
+    };
+    Diagnosis { signed: None, reason }
 }
 
 /// Finds the change to a message that makes a signature valid: to the ends of its lines, or to the

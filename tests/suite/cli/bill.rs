@@ -189,6 +189,7 @@ fn errors_name_the_remedy() {
             failed(2, &["2026-11-29", "--account", "DEPOSIT"])
         }),
         ("is not a date such as 2026-11-29, yesterday or today", failed(2, &["20261129"])),
+        ("2026-11-31 is not a day of the calendar", failed(2, &["2026-11-31"])),
         ("exists from about 10:00 of the next day, in China's time zone", failed(5, &["2026-11-29"])),
         ("the bill is not valid UTF-8: --raw prints it unchanged", {
             serve(&sandbox, b"\xff\xff", b"\xff\xff");

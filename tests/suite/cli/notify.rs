@@ -76,7 +76,12 @@ fn a_captured_notification_is_verified_and_printed() {
     let changed = captured(&request, "\n").replace("transaction", "Transaction");
     let (code, printed, notes) = shop.run("verify", &changed);
     assert_eq!((code, printed.as_str()), (Some(6), ""), "{notes}");
-    assert!(notes.contains("the notification is not authentic"), "{notes}");
+    assert!(notes.contains(", but over other bytes: the time, the nonce or the body"), "{notes}");
+    let signature = request.headers()["wechatpay-signature"].to_str().expect("text");
+    let other = if signature.starts_with('A') { "B" } else { "A" };
+    let flipped = captured(&request, "\n").replace(signature, &format!("{other}{}", &signature[1..]));
+    let (code, _, notes) = shop.run("verify", &flipped);
+    assert!(code == Some(6) && notes.contains(": another key made it, or its characters"), "{notes}");
     let (code, printed, notes) = shop.run("verify", &captured(&request, "\n").replace("wechatpay-nonce", "x-nonce"));
     assert_eq!((code, printed.as_str()), (Some(6), ""), "{notes}");
     assert!(notes.contains("Wechatpay-Nonce"), "{notes}");

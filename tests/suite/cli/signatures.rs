@@ -27,6 +27,28 @@ fn request(sandbox: &Sandbox, line: &str, time: i64, signed: &str, body: &str) -
     )
 }
 
+/// Replaces the third character of the signature that follows `before`.
+fn flip_signature(text: &str, before: &str) -> String {
+    let at = text.find(before).expect("a signature") + before.len() + 2;
+    let other = if text[at..].starts_with('A') { "B" } else { "A" };
+    format!("{}{other}{}", &text[..at], &text[at + 1..])
+}
+
+/// The signature in an `Authorization`.
+fn signature_of(request: &str) -> String {
+    let (_, rest) = request.split_once("signature=\"").expect("a signature");
+    rest.split('"').next().expect("quoted").to_owned()
+}
+
+/// A signature by a key that no settings contain.
+fn other_key_signature(message: &str) -> String {
+    let pair = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).expect("a key");
+    let mut signature = vec![0; pair.public_modulus_len()];
+    let random = aws_lc_rs::rand::SystemRandom::new();
+    pair.sign(&aws_lc_rs::signature::RSA_PKCS1_SHA256, &random, message.as_bytes(), &mut signature).expect("signed");
+    BASE64_STANDARD.encode(signature)
+}
+
 #[test]
 fn a_signed_request_is_accepted() {
     let sandbox = sandbox();
@@ -89,7 +111,20 @@ fn the_mistake_in_a_request_is_found() {
         ("GET /v3/x", good.clone(), "{\"a\": 1}", "another method was signed"),
         ("POST /v3/x", good.replace("POST", "PATCH"), "{\"a\": 1}", "another method was signed"),
         ("PUT /v3/x", good.replace("POST", "DELETE"), "{\"a\": 1}", "another method was signed"),
-        ("POST /v3/x", "nonsense".to_owned(), "{\"a\": 1}", "no usual mistake explains the signature"),
+        (
+            "POST /v3/x",
+            "nonsense".to_owned(),
+            "{\"a\": 1}",
+            "no usual mistake explains the signature: the key is right, but other bytes were signed: compare the method, \
+             the path with its query, the time, the nonce and each byte of the body",
+        ),
+        ("POST /v3/x", good.clone(), "{\"a\": 2}", "the key is right, but other bytes were signed"),
+        (
+            "GET /v3/x?a=1",
+            format!("GET\n/v3/x?a=2\n{time}\nN\n\n"),
+            "",
+            "other bytes were signed: compare the method, the path with its query, the time and the nonce with",
+        ),
     ] {
         let (code, valid, notes) = verify(line, time, &signed, body);
         assert_eq!((code, valid.as_str()), (Some(6), ""), "{notes}");
@@ -142,8 +177,19 @@ fn the_mistake_in_a_request_is_found() {
             "the header Authorization appears twice",
         ),
         (whole.replacen("signature=\"", "signature=\"A", 1), 6, "it is not base64"),
-        (whole.replace("mchid=\"1900000109\"", "mchid=\"1900000110\""), 0, "mchid of Authorization is 1900000110"),
-        (whole.replace(SERIAL, "3775"), 0, "serial_no of Authorization is 3775"),
+        (
+            whole.replace("mchid=\"1900000109\"", "mchid=\"1900000110\""),
+            6,
+            "the signature is valid for this key, but WeChat Pay refuses the request: mchid of Authorization is \
+             1900000110, and that of the settings is 1900000109",
+        ),
+        (
+            whole.replace(SERIAL, "3775"),
+            6,
+            "the signature is valid for this key, but WeChat Pay refuses the request: serial_no of Authorization is 3775",
+        ),
+        (flip_signature(&whole, "signature=\""), 6, "no usual mistake explains the signature: another key made it, or"),
+        (whole.replace(&signature_of(&whole), &other_key_signature(&good)), 6, "another key made it, or"),
     ] {
         let (actual, _, notes) = run(&settings, &["verify", "request", "-"], &captured);
         assert_eq!(actual, Some(code), "{notes}");
@@ -203,7 +249,16 @@ fn the_mistake_in_a_response_is_found() {
             6,
             "it is valid for the body without its indentation: the file",
         ),
-        (response.replace("\"a\":1", "\"a\":2"), 6, "it does not match the platform key"),
+        (
+            response.replace("\"a\":1", "\"a\":2"),
+            6,
+            "it was made with the platform key PUB_KEY_ID_0119000001092026010100000000000000, but over other bytes",
+        ),
+        (
+            flip_signature(&response, "wechatpay-signature: "),
+            6,
+            "it does not match the platform key PUB_KEY_ID_0119000001092026010100000000000000: another key made it",
+        ),
         (response.replace("wechatpay-nonce", "x-nonce"), 6, "the header Wechatpay-Nonce is missing"),
         (response.replace(PUBLIC_KEY_ID, "PUB_KEY_ID_1"), 2, "the signature cannot be verified: "),
         (format!("{response}\n\n"), 6, "it is valid for the body without the whitespace around it: the file"),
@@ -312,10 +367,14 @@ fn the_mistake_in_a_message_is_found() {
         let (code, _, notes) = verify(&message, "other");
         assert!(code == Some(6) && notes.contains(&format!("the message: {problem}")), "{problem}: {notes}");
         assert!(
-            notes.contains("another key was used than the merchant's private key, the platform key PUB_KEY"),
+            notes.contains("it was made with the merchant's private key, but over other bytes, and no usual"),
             "{notes}"
         );
     }
+    let arguments = ["verify", "message", "-", "--signature", &other_key_signature(&good)];
+    let (code, _, notes) = run(&settings, &arguments, &good);
+    assert!(code == Some(6), "{notes}");
+    assert!(notes.contains("another key made it than the merchant's private key, the platform key PUB_KEY"), "{notes}");
     // A signature of the platform is recognized.
     let captured = sandbox.notification("TRANSACTION.SUCCESS", "transaction", &json!({})).expect("notification");
     let header = |name: &str| captured.headers()[name].to_str().expect("text").to_owned();
@@ -359,7 +418,7 @@ fn hints_of_signatures() {
             run(&["verify", "message", "-", "--signature", &valid.replace('+', " ").replacen('A', " ", 1)], "x")
         }),
         (
-            "so either a line has other bytes than were signed",
+            "over other bytes, and no usual mistake in the line ends explains it",
             run(&["verify", "message", "-", "--signature", &valid], "y"),
         ),
         ("the file is a request, such as a notification, and not a response", {
