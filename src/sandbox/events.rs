@@ -5,13 +5,20 @@ use serde_json::{Value, json};
 use super::china_time;
 use super::delivery::{Message, Notification};
 use super::ledger::Ledger;
-use super::ledger_records::{Order, OrderApi, ProfitSharing, Refund, SharingReceiver, TradeType, Transfer};
+use super::ledger_records::{
+    Order, OrderApi, OrderTerms, Payment, ProfitSharing, Refund, RefundStatus, SharingReceiver, TradeState, TradeType,
+    Transfer,
+};
 use super::merchant::{BUYER_OPENID, MCHID};
 use super::resources::{self, BUYER_BALANCE, buyer};
 use super::route_request::text;
 use super::string_enum::string_enum;
 use crate::clock::china_digits;
 use crate::crypto::hash;
+
+/// The app and the sub-merchant of a payment that is not in the ledger.
+const EXAMPLE_APPID: &str = "wx8888888888888888";
+const EXAMPLE_SUB_MCHID: &str = "1900000110";
 
 /// The notification of a payment. The orders of a combined order are paid together and have one
 /// notification. A payment with a code does not have one.
@@ -72,6 +79,72 @@ fn refund_v3(order: &Order, refund: &Refund) -> Message {
         resource["amount"][name] = whole["amount"][name].clone();
     }
     Message::v3(&format!("REFUND.{}", refund.status.as_str()), "refund", resource)
+}
+
+/// A payment of a JSAPI order, or a refund of it, that is not in the ledger. It has the form of
+/// those in the ledger: of a direct merchant, or of a partner. `number` makes its numbers unique.
+/// `None` if the event is neither.
+pub(super) fn without_cause(event_type: &str, is_partner: bool, number: u32, now: i64) -> Option<Message> {
+    let refund_status = match event_type {
+        "TRANSACTION.SUCCESS" => None,
+        "REFUND.SUCCESS" => Some(RefundStatus::Success),
+        "REFUND.CLOSED" => Some(RefundStatus::Closed),
+        "REFUND.ABNORMAL" => Some(RefundStatus::Abnormal),
+        _ => return None,
+    };
+    let (api, request) = match is_partner {
+        true => {
+            (OrderApi::Partner, json!({ "sp_appid": EXAMPLE_APPID, "sp_mchid": MCHID, "sub_mchid": EXAMPLE_SUB_MCHID }))
+        }
+        false => (OrderApi::Direct, json!({ "appid": EXAMPLE_APPID, "mchid": MCHID })),
+    };
+    let total = 100;
+    let out_trade_no = format!("order-{number:010}");
+    let transaction_id = format!("42000011{}{number:010}", china_digits(now).get(..10).unwrap_or_default());
+    let terms = OrderTerms {
+        api,
+        owner: if is_partner { EXAMPLE_SUB_MCHID } else { MCHID }.to_owned(),
+        out_trade_no: out_trade_no.clone(),
+        trade_type: TradeType::Jsapi,
+        total,
+        notify_url: String::new(),
+        profit_sharing: false,
+        combine_out_trade_no: None,
+        request,
+    };
+    let order = Order {
+        terms,
+        prepay_id: String::new(),
+        state: TradeState::Success,
+        payment: Some(Payment { transaction_id: transaction_id.clone(), paid_at: now }),
+        created_at: now,
+        refunded: 0,
+        shared: 0,
+        frozen: 0,
+        in_sharing: 0,
+        sharing_finished: false,
+        revoked_at: None,
+    };
+    let Some(status) = refund_status else {
+        return Some(Message::v3(event_type, "transaction", resources::transaction(&order)));
+    };
+    let refund = Refund {
+        order: order.key(),
+        out_trade_no,
+        transaction_id,
+        out_refund_no: format!("refund-{number:010}"),
+        refund_id: format!("50000011{}{number:010}", china_digits(now).get(..10).unwrap_or_default()),
+        amount: total,
+        total,
+        created_at: now,
+        notify_url: None,
+        reason: None,
+        status,
+        succeeded_at: (status == RefundStatus::Success).then_some(now),
+        from_frozen: 0,
+        other_account: None,
+    };
+    Some(refund_v3(&order, &refund))
 }
 
 /// The end of a transfer.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::delivery::Message;
 use super::documented_response::Sources;
+use super::events;
 use super::plausible::Seed;
 use crate::catalog::{Catalog, Encoding, Field, FieldType, Notification};
 use crate::crypto::random;
@@ -12,6 +13,9 @@ use crate::proto::similar::similar;
 
 /// Fields that each notification of APIv2 gets when it is sent.
 const ADDED_V2: [&str; 4] = ["sign", "nonce_str", "event_nonce", "event_algorithm"];
+
+/// How the fields begin that only the payments and refunds of partners have.
+const PARTNER: [&str; 4] = ["sp_", "sub_", "payer.sp_", "payer.sub_"];
 
 /// The notification of an event. `event` is an event type or the name of its page. `set` are values
 /// by the paths of their fields, such as `amount.total`: in the resource, or in APIv2 in the
@@ -27,6 +31,18 @@ pub(super) fn message(catalog: &Catalog, event: &str, set: &Map<String, Value>, 
     let seed = Seed { text: &text, created_at: now, change, is_v2, path: "", is_paid: true };
     let named = named(set);
     let sources = Sources { named: &named, seed, creates: true, total: None, encrypt: &|text| Ok(text.into()) };
+    // The documentation has one table for the payments and refunds of direct merchants, partners
+    // and combined orders. The name of the page prints all of its fields.
+    let is_partner = set.keys().any(|path| PARTNER.iter().any(|beginning| path.starts_with(beginning)));
+    let ledger_form = (event == event_type && !is_v2)
+        .then(|| events::without_cause(event_type, is_partner, number(&text), now))
+        .flatten();
+    if let Some(mut message) = ledger_form {
+        for (path, value) in set {
+            insert(&mut message.resource, notification.resource(), path, value)?;
+        }
+        return Ok(message);
+    }
     let fields = if is_v2 { notification.body() } else { notification.resource() };
     let mut members = Map::new();
     for field in fields.iter().filter(|field| !is_v2 || !ADDED_V2.contains(&field.name.as_str())) {
@@ -46,6 +62,11 @@ pub(super) fn message(catalog: &Catalog, event: &str, set: &Map<String, Value>, 
     }
     let original_type = notification.original_types().first().map_or("resource", String::as_str);
     Ok(Message::v3(event_type, original_type, resource))
+}
+
+/// A number from a random text.
+fn number(text: &str) -> u32 {
+    text.bytes().fold(0, |number: u32, byte| number.wrapping_mul(31).wrapping_add(byte.into()))
 }
 
 /// The names of a notification: its event types, or its name in the catalogue.
@@ -86,16 +107,21 @@ fn insert(resource: &mut Value, fields: &[Field], path: &str, value: &Value) -> 
             continue;
         }
         let field = fields.iter().find(|field| field.name.replace("$n", "0").replace("$m", "0") == name);
-        let field = field.ok_or_else(undocumented)?;
         let members = part.as_object_mut().ok_or_else(undocumented)?;
-        part = members.entry(name).or_insert_with(|| if field.list { Value::Array(Vec::new()) } else { empty(field) });
-        fields = &field.fields;
-        found = Some(field);
-    }
-    *part = match (found, value) {
-        (Some(field), Value::String(text)) if field.field_type != FieldType::String || field.list => {
-            serde_json::from_str(text).unwrap_or_else(|_| value.clone())
+        // The tables lack fields that the ledger's payments have, such as `amount.total`.
+        if field.is_none() && !members.contains_key(name) {
+            return Err(undocumented());
         }
+        part = members.entry(name).or_insert_with(|| match field {
+            Some(field) if field.list => Value::Array(Vec::new()),
+            field => field.map_or(Value::Null, empty),
+        });
+        fields = field.map_or(&[], |field| &field.fields);
+        found = field;
+    }
+    let is_text = found.map_or(part.is_string(), |field| field.field_type == FieldType::String && !field.list);
+    *part = match value {
+        Value::String(text) if !is_text => serde_json::from_str(text).unwrap_or_else(|_| value.clone()),
         _ => value.clone(),
     };
     Ok(())

@@ -35,7 +35,11 @@ fn every_documented_notification_is_triggered_verified_and_opened() {
             v3 += 1;
             let opened = verify_delivery(&sandbox, &delivery).expect(event);
             assert_eq!(opened.event_type(), event);
-            differences(notification.resource(), opened.resource(), "", false)
+            match IN_LEDGER.contains(&event) {
+                // Their tables mix the fields of direct merchants, partners and combined orders.
+                true => Vec::new(),
+                false => differences(notification.resource(), opened.resource(), "", false),
+            }
         } else {
             v2 += 1;
             let opened = verifier_v2.verify(&delivery.1).expect(event);
@@ -61,6 +65,44 @@ fn every_documented_notification_is_triggered_verified_and_opened() {
     println!("{v3} of APIv3, {v2} of APIv2");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!((v3, v2), (102, 10));
+}
+
+/// The events whose notifications have the form of those of the ledger.
+const IN_LEDGER: [&str; 4] = ["TRANSACTION.SUCCESS", "REFUND.SUCCESS", "REFUND.CLOSED", "REFUND.ABNORMAL"];
+
+#[test]
+fn payments_and_refunds_have_the_form_of_the_ledger() {
+    let sandbox = sandbox();
+    let (url, receive) = notify_server(Vec::new());
+    let resource = |event: &str, set: Value| {
+        trigger(&sandbox, event, &url, set).expect(event);
+        verify_delivery(&sandbox, &next_delivery(&receive)).expect(event).resource().clone()
+    };
+    let paid = resource("TRANSACTION.SUCCESS", json!({}));
+    assert_eq!((&paid["mchid"], &paid["trade_state"]), (&json!("1900000109"), &json!("SUCCESS")), "{paid}");
+    assert!(paid["payer"]["openid"].is_string() && paid["out_trade_no"].is_string(), "{paid}");
+    assert_eq!((&paid["amount"]["total"], &paid["amount"]["payer_total"]), (&json!(100), &json!(100)));
+    assert_eq!(paid["transaction_id"].as_str().map(str::len), Some(28), "{paid}");
+    for event in IN_LEDGER {
+        let resource = resource(event, json!({}));
+        let names: Vec<&String> = resource.as_object().expect("an object").keys().collect();
+        let is_other = |name: &&&String| ["sp_", "sub_", "combine_"].iter().any(|other| name.starts_with(other));
+        assert!(resource["mchid"] == "1900000109" && !names.iter().any(|name| is_other(&name)), "{event}: {resource}");
+    }
+    let refund = resource("REFUND.CLOSED", json!({}));
+    assert_eq!((&refund["refund_status"], &refund["amount"]["refund"]), (&json!("CLOSED"), &json!(100)), "{refund}");
+    let set =
+        resource("TRANSACTION.SUCCESS", json!({ "amount.total": "30", "out_trade_no": "77", "payer.openid": "o" }));
+    assert_eq!(
+        (&set["amount"]["total"], &set["out_trade_no"], &set["payer"]["openid"]),
+        (&json!(30), &json!("77"), &json!("o")),
+        "{set}"
+    );
+    let partner = resource("TRANSACTION.SUCCESS", json!({ "sub_mchid": "1900000111" }));
+    assert_eq!((&partner["sp_mchid"], &partner["sub_mchid"]), (&json!("1900000109"), &json!("1900000111")));
+    assert!(partner.get("mchid").is_none() && partner["payer"]["sp_openid"].is_string(), "{partner}");
+    let all = resource("v3/TRANSACTION.SUCCESS", json!({}));
+    assert!(all.get("parking_info").is_some() || all.get("sp_mchid").is_some(), "{all}");
 }
 
 #[test]
