@@ -11,7 +11,6 @@ use super::frame::{Flow, Frame, Kind};
 use super::imports::{BOX_ERROR, PHP, VALUE};
 use super::lower::PREFIX;
 use super::members::{Class, Method, Property};
-use super::scope::uses;
 use super::syntax::{children, field, named};
 use super::text::snake;
 use super::value::{Expr, Form, Type};
@@ -76,7 +75,7 @@ impl<'t> Porter<'t> {
         known.extend(class.properties.iter().filter(later).map(|property| format!("{PREFIX}{}", property.name)));
         let number = self.class_number(&class.name);
         let mut frame = Frame {
-            uses: Rc::new(uses(body, self.php, &known)),
+            uses: self.uses_of(body, &known),
             class: number,
             declared_in: method.of.clone(),
             ..Frame::default()

@@ -12,7 +12,6 @@ use super::imports::{BOX_ERROR, VALUE};
 use super::lower::PREFIX;
 use super::members::{Class, Method, Property};
 use super::own::{method_key, plain_constant, property_key};
-use super::scope::uses;
 use super::syntax::{field, named};
 use super::value::{Expr, Form, Type};
 use super::vars::Var;
@@ -210,7 +209,7 @@ impl<'t> Porter<'t> {
         known.push("this".to_owned());
         let number = self.class_number(&class.name);
         Frame {
-            uses: Rc::new(uses(body, self.php, &known)),
+            uses: self.uses_of(body, &known),
             class: number,
             declared_in: of.to_owned(),
             receiver,

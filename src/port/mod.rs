@@ -225,6 +225,7 @@ fn ported(php: &str, mut files: Files) -> Result<Ported, String> {
     let files = Rc::new(files);
     let marks = Rc::new(Marks::new(tree.root_node(), php));
     let (mut loose, mut known) = (HashSet::new(), Facts::default());
+    let uses = Rc::default();
     let mut passes = 0;
     loop {
         passes += 1;
@@ -235,6 +236,7 @@ fn ported(php: &str, mut files: Files) -> Result<Ported, String> {
             files: Rc::clone(&files),
             namespaces: files::namespaces(tree.root_node(), php, &files),
             marks: Rc::clone(&marks),
+            uses: Rc::clone(&uses),
             functions: HashMap::new(),
             function_names: HashSet::new(),
             constants: HashMap::new(),
@@ -290,6 +292,8 @@ struct Porter<'t> {
     /// The Rust names of these functions.
     function_names: HashSet<String>,
     marks: Rc<Marks>,
+    /// The uses of variables in bodies of functions, by the body and the parameters.
+    uses: Rc<RefCell<scope::Bodies>>,
     /// The file's constants: their name in Rust and their type.
     constants: HashMap<String, (Code, Type)>,
     /// The namespaces, by the position that they begin at.

@@ -7,7 +7,6 @@ use tree_sitter::Node;
 use super::code::{Code, Shape, code, indent};
 use super::frame::{Facts, Flow, Frame, Kind};
 use super::imports::{BOX_ERROR, JSON, PHP};
-use super::scope::uses;
 use super::syntax::{arguments, bare, children, field};
 use super::value::{Bond, Expr, Form, Signature, Type};
 use super::vars::Var;
@@ -153,7 +152,7 @@ impl<'t> Porter<'t> {
         }
         // A promise cannot borrow the object.
         let body = field(node, "body").unwrap_or(node);
-        if uses(body, self.php, &[]).contains_key("this") || self.changes_object(body) {
+        if self.uses_of(body, &[]).contains_key("this") || self.changes_object(body) {
             return None;
         }
         self.state.nested += 1;
@@ -234,7 +233,7 @@ impl<'t> Porter<'t> {
     fn captured(&mut self, node: Node<'t>, keeps: bool) -> (Frame, Vec<Code>) {
         let body = field(node, "body").unwrap_or(node);
         let names: Vec<String> = if node.kind() == "arrow_function" {
-            uses(body, self.php, &[]).into_keys().collect()
+            self.uses_of(body, &[]).keys().cloned().collect()
         } else {
             children(node)
                 .into_iter()
@@ -255,7 +254,7 @@ impl<'t> Porter<'t> {
         let mut names = names;
         if node.kind() != "arrow_function" {
             let own = |name: &String| super::lower::property(name).is_some() || name == "this";
-            names.extend(uses(body, self.php, &[]).into_keys().filter(own));
+            names.extend(self.uses_of(body, &[]).keys().filter(|name| own(name)).cloned());
         }
         let given: Vec<String> = self.parameter_names(node).into_iter().chain(names.iter().cloned()).collect();
         let outer = self.frame();
@@ -263,7 +262,7 @@ impl<'t> Porter<'t> {
             class: outer.class,
             declared_in: outer.declared_in.clone(),
             receiver: outer.receiver,
-            uses: Rc::new(uses(body, self.php, &given)),
+            uses: self.uses_of(body, &given),
             ..Frame::default()
         };
         let mut copies = Vec::new();

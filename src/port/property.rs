@@ -138,7 +138,7 @@ impl<'t> Porter<'t> {
 
     /// Whether a piece assigns properties of its object, or calls a method that does.
     pub(super) fn changes_object(&mut self, node: Node<'t>) -> bool {
-        let uses = super::scope::uses(node, self.php, &[]);
+        let uses = self.uses_of(node, &[]);
         let assigns = uses.iter().any(|(name, story)| {
             super::lower::property(name).is_some() && story.uses.iter().any(|one| one.act != super::scope::Act::Read)
         });

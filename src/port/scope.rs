@@ -59,6 +59,9 @@ pub(super) struct Story {
 
 pub(super) type Uses = HashMap<String, Story>;
 
+/// The uses in bodies of functions, by the body and the parameters.
+pub(super) type Bodies = HashMap<(usize, Vec<String>), Rc<Uses>>;
+
 /// All uses in the body of a function with these parameters and captured variables.
 pub(super) fn uses(body: Node<'_>, php: &str, parameters: &[String]) -> Uses {
     let is_block = matches!(body.kind(), "compound_statement" | "program");

@@ -8,7 +8,7 @@ use tree_sitter::Node;
 use super::Porter;
 use super::code::{Code, code};
 use super::frame::Frame;
-use super::scope::uses;
+use super::scope::{Uses, uses};
 use super::syntax::{all, children, field};
 use super::value::{Signature, Type};
 
@@ -16,7 +16,19 @@ impl<'t> Porter<'t> {
     /// A frame for the body of a function.
     pub(super) fn frame_of(&self, node: Node<'t>, body: Node<'t>) -> Frame {
         let handler = self.handler_of(node);
-        Frame { uses: Rc::new(uses(body, self.php, &self.parameter_names(node))), handler, ..Frame::default() }
+        Frame { uses: self.uses_of(body, &self.parameter_names(node)), handler, ..Frame::default() }
+    }
+
+    /// All uses in the body of a function with these parameters and captured variables. They are
+    /// the same in each translation of the file.
+    pub(super) fn uses_of(&self, body: Node<'t>, parameters: &[String]) -> Rc<Uses> {
+        let key = (body.id(), parameters.to_vec());
+        let known = self.uses.borrow().get(&key).cloned();
+        known.unwrap_or_else(|| {
+            let found = Rc::new(uses(body, self.php, parameters));
+            self.uses.borrow_mut().insert(key, Rc::clone(&found));
+            found
+        })
     }
 
     /// The parameters. In a handler, the framework's request is left out.
@@ -94,7 +106,7 @@ impl<'t> Porter<'t> {
         around: &Frame,
     ) -> Option<(Signature, Vec<Code>)> {
         let body = field(node, "body").unwrap_or(node);
-        let inside = uses(body, self.php, &[]);
+        let inside = self.uses_of(body, &[]);
         let (mut parameters, mut defaults, mut written) = (Vec::new(), Vec::new(), Vec::new());
         let mut nullable = Vec::new();
         let (vars, handler) = (around.vars.clone(), around.handler.clone());

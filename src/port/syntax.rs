@@ -1,5 +1,8 @@
 //! Parses PHP, and reads the nodes of the syntax tree.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use tree_sitter::{Node, Parser, Tree};
 
 /// The limits on nesting and on the length of a file. Hand-written code is far below both. The
@@ -144,8 +147,15 @@ pub(super) fn all(node: Node<'_>) -> Vec<Node<'_>> {
 }
 
 pub(super) fn field<'t>(node: Node<'t>, name: &str) -> Option<Node<'t>> {
-    node.child_by_field_name(name)
+    node.child_by_field_id(*FIELDS.get(name)?)
 }
+
+/// The fields of the grammar. tree-sitter compares a name with each of them.
+static FIELDS: LazyLock<HashMap<&'static str, u16>> = LazyLock::new(|| {
+    let language = tree_sitter::Language::from(tree_sitter_php::LANGUAGE_PHP);
+    let fields = 1..=u16::try_from(language.field_count()).unwrap_or(u16::MAX);
+    fields.filter_map(|id| Some((language.field_name_for_id(id)?, id))).collect()
+});
 
 /// The name in `$name`; `None` for `$$name` and the like.
 pub(super) fn variable<'a>(node: Node<'_>, php: &'a str) -> Option<&'a str> {
