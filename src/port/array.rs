@@ -297,6 +297,9 @@ impl<'t> Porter<'t> {
         match of.ty {
             Type::Value => {}
             Type::Null => return Expr::new(code!("{VALUE}::Null"), Type::Value),
+            Type::Foreign(ref owner) if node.kind() == "subscript_expression" => {
+                return self.offset(node, owner, &of, key);
+            }
             _ => return self.left(node, "an index into a value that is not an array"),
         }
         if key.literal.as_deref().is_some_and(|key| key.parse::<i64>().is_err()) {

@@ -18,6 +18,9 @@ pub(super) struct Marks {
     pub(super) may_return_false: bool,
     /// Whether it reads the code of an exception.
     pub(super) reads_codes: bool,
+    /// Whether it may set the number of decimal places of the functions of bcmath. The names of
+    /// functions can also be in texts.
+    pub(super) sets_scale: bool,
     /// Whether it removes elements of arrays.
     pub(super) unsets: bool,
     /// Whether it reads the request of a web server or writes the response.
@@ -63,6 +66,7 @@ impl Marks {
             stack.extend(all(node));
         }
         let has = |words: &[&str]| words.iter().any(|word| php.contains(word));
+        let lower = php.to_ascii_lowercase();
         let digits = |run: &[u8]| run.len() > 15 && run.first().is_some_and(u8::is_ascii_digit);
         let part = |c: char| c == '\\' || c == '_' || c.is_alphanumeric();
         let thrown = php.split("throw new").skip(1).map(|after| {
@@ -82,6 +86,7 @@ impl Marks {
             has_loose_objects: has(&["stdClass", "(object)"]) || decodes_objects,
             may_return_false: has(&["env(", "file_get_contents", "_file(", "file_put_contents"]),
             reads_codes: has(&["getCode"]),
+            sets_scale: ["bcscale", "ini_set", "ini_alter"].iter().any(|name| lower.contains(name)),
             unsets: has(&["unset(", "unset ("]),
             answers_requests: has(&[
                 "$_SERVER",

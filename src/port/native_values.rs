@@ -81,11 +81,17 @@ impl<'t> Porter<'t> {
                 let (list, name) = (self.operand(list), name.trim_start_matches("array_"));
                 Expr::new(code!("{PHP}::{name}({list})"), Type::Value)
             }
-            ("bcadd" | "bcsub" | "bcmul" | "bcdiv" | "bccomp", [a, b, scale])
-                if !a.ty.is_object() && !b.ty.is_object() && scale.ty == Type::Int =>
+            // Without a scale, PHP's is that of `bcscale` or of the setting bcmath.scale, whose
+            // default is 0.
+            ("bcadd" | "bcsub" | "bcmul" | "bcdiv" | "bccomp", [a, b, scale @ ..])
+                if !a.ty.is_object()
+                    && !b.ty.is_object()
+                    && scale.len() < 2
+                    && scale.first().map_or(!self.marks.sets_scale, |scale| scale.ty == Type::Int) =>
             {
                 let (a, b) = (self.coerced(a, &Type::Text)?, self.coerced(b, &Type::Text)?);
-                let (a, b, scale) = (self.str(&a), self.str(&b), self.int(scale));
+                let scale = scale.first().map_or_else(|| Code::number(0), |scale| self.int(scale));
+                let (a, b) = (self.str(&a), self.str(&b));
                 let end = self.try_any();
                 let ty = if name == "bccomp" { Type::Int } else { Type::Text };
                 Expr::new(code!("{PHP}::{name}({a}, {b}, {scale}){end}"), ty).small(name == "bccomp")

@@ -9,6 +9,7 @@ use tree_sitter::Node;
 use super::code::{Code, code, indent};
 use super::facts::{Kind, Stub};
 use super::imports::BOX_ERROR;
+use super::syntax::{children, field};
 use super::text::{pascal, snake};
 use super::value::{Expr, Type};
 use super::{Left, Porter};
@@ -61,6 +62,45 @@ impl<'t> Porter<'t> {
         let shown = stub.map_or_else(|| format!("the class of ${short}"), |stub| format!("the class of {}", stub.php));
         self.foreign_lines.borrow_mut().entry(name.clone()).or_insert_with(|| (shown, at));
         Type::Foreign(name)
+    }
+
+    /// `$object[$key]`, read, of a class of another file: PHP calls the method `offsetGet`.
+    pub(super) fn offset(&mut self, node: Node<'t>, owner: &Rc<str>, of: &Expr, key: &Expr) -> Expr {
+        if self.only_asks(node) {
+            return self.left(node, "PHP calls offsetExists here: call the methods of the object");
+        }
+        if key.ty.is_object() {
+            return self.left(node, "a key of this type is not carried over");
+        }
+        let php = format!("{}, for which PHP calls offsetGet()", super::text::short(self.text(node), 40));
+        let (owner, object) = (Some(Rc::clone(owner)), of.tight());
+        let used = Use { kind: Kind::Method, owner, object, name: "offsetGet", php };
+        self.stub_of(node, &used, vec![key.clone()])
+    }
+
+    /// Whether it is only asked whether a place, or a part of it, has a value.
+    fn only_asks(&self, node: Node<'t>) -> bool {
+        let mut at = node;
+        while let Some(parent) = at.parent() {
+            match parent.kind() {
+                "binary_expression" => {
+                    let coalesces = field(parent, "operator").is_some_and(|operator| operator.kind() == "??");
+                    return coalesces && field(parent, "left") == Some(at);
+                }
+                "augmented_assignment_expression" => return field(parent, "left") == Some(at),
+                "function_call_expression" => {
+                    let name = field(parent, "function").map(|name| self.text(name).to_ascii_lowercase());
+                    return matches!(name.as_deref(), Some("isset" | "empty"));
+                }
+                "argument" | "arguments" => {}
+                _ if parent.kind().ends_with("call_expression") || children(parent).first() != Some(&at) => {
+                    return false;
+                }
+                _ => {}
+            }
+            at = parent;
+        }
+        false
     }
 
     /// A use of something that another file defines.
@@ -155,7 +195,8 @@ impl<'t> Porter<'t> {
         let value = returns == Type::Value && open;
         let used = Expr::new(code, returns).origin(value.then(|| key.into())).source(source);
         // To read a property or a variable of the web server does nothing else.
-        let calls = node.kind().ends_with("call_expression") || node.kind() == "object_creation_expression";
+        let calls = node.kind().ends_with("call_expression")
+            || matches!(node.kind(), "object_creation_expression" | "subscript_expression");
         if calls { self.acting(node, used) } else { used }
     }
 

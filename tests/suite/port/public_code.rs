@@ -110,3 +110,39 @@ fn an_object_that_contains_its_own_class_is_listed() {
     }
     compile("contains-itself", &String::from_utf8_lossy(&output.stdout));
 }
+
+/// PHP calls `offsetGet` for an element of an object of another file.
+#[test]
+fn an_element_of_an_object_is_a_stub() {
+    let php = "<?php\nfunction pay(\\App\\Order $order) {\n    return ['mchid' => $order['wx_mchid'], 'name' => \"x{$order['name']}\"];\n}\n";
+    let output = port(&["-"], php.as_bytes());
+    let (rust, message) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(rust.contains("order.offset_get(\"wx_mchid\")?"), "{rust}");
+    assert!(rust.contains("/// PHP: $order['wx_mchid'], for which PHP calls offsetGet(), line 3."), "{rust}");
+    assert!(!message.contains("standard input:3: "), "{message}");
+    compile("offset-get", &rust);
+    let uses = [
+        "isset($order['a'])",
+        "isset($order['a']['b'])",
+        "empty($order['a'])",
+        "$order['a'] ?? 1",
+        "($order['a']['b']) ?? 1",
+        "$order['a'] ??= 1",
+        "$order['a'] .= 'b'",
+        "$order['a']['b'] = 1",
+        "ksort($order['a'])",
+        "change($order['a'])",
+    ];
+    for used in uses {
+        let php = format!(
+            "<?php\nfunction change(&$list) {{ $list = 1; }}\nfunction ask(\\App\\Order $order) {{ $order->id();\n{used};\n$x = {used};\nreturn $x; }}\n"
+        );
+        let output = port(&["-"], php.as_bytes());
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            message.contains("standard input:4: ") || message.contains("standard input:5: "),
+            "{used}\n{message}\n{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+    }
+}
