@@ -275,6 +275,19 @@ impl Error {
             && !self.0.earlier_sent
     }
 
+    /// Returns what is known of the outcome of a call that changes something, such as a payment or
+    /// a refund.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        if self.is_before_send() {
+            Outcome::NotSent
+        } else if self.is_refusal() {
+            Outcome::Refused
+        } else {
+            Outcome::Unknown
+        }
+    }
+
     /// Returns whether a time limit was reached, while connecting or later.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
@@ -298,6 +311,20 @@ impl Error {
         );
         !self.0.earlier_sent && (by_kind || self.0.not_sent)
     }
+}
+
+/// What is known of the outcome of a call that failed. It is that of the call that returned the
+/// error: the error of a query says nothing about the payment or refund that it asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing was sent ([`Error::is_before_send`]): the call may be repeated with the same number.
+    NotSent,
+    /// WeChat Pay refused the call in a verified response, and did not execute it
+    /// ([`Error::is_refusal`]). After a code such as `FREQUENCY_LIMITED`, repeat it later with the
+    /// same number.
+    Refused,
+    /// The call may have been executed. Query it before it is repeated, with the same number.
+    Unknown,
 }
 
 impl fmt::Display for Error {
@@ -367,6 +394,15 @@ impl From<std::convert::Infallible> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_verified_refusal_and_an_unsent_call_have_a_known_outcome() {
+        assert_eq!(Error::config("a setting").outcome(), Outcome::NotSent);
+        assert_eq!(Error::new(ErrorKind::Transport, "broke").outcome(), Outcome::Unknown);
+        assert_eq!(Error::new(ErrorKind::Timeout, "late").before_sending().outcome(), Outcome::NotSent);
+        // Without a verified response.
+        assert_eq!(Error::new(ErrorKind::ClientError, "refused").outcome(), Outcome::Unknown);
+    }
 
     #[test]
     fn one_pointer_wide() {

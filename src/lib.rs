@@ -33,7 +33,7 @@ pub use client::payment::{voucher_sign, workwx_sign};
 pub use crypto::Encrypted;
 pub use crypto::secret::Secret;
 pub use crypto::{Apiv3Key, Certificate, PrivateKey, PublicKey};
-pub use error::{BoxError, Error, ErrorKind};
+pub use error::{BoxError, Error, ErrorKind, Outcome};
 pub use http;
 pub use options::media::Media;
 pub use options::{IntoOptions, Options};
