@@ -98,8 +98,7 @@ impl<'t> Porter<'t> {
     /// The basic operations. Whole numbers stay whole, except for a division with a rest. A result
     /// beyond 64 bits is an error.
     pub(super) fn calculated(&mut self, node: Node<'t>, a: &Expr, b: &Expr, operator: &str) -> Expr {
-        let unknown =
-            |ty: &Type| ty.is_object() || matches!(ty, Type::Unit | Type::Body | Type::MaybeBody | Type::Bytes);
+        let unknown = |ty: &Type| ty.is_object() || matches!(ty, Type::Unit | Type::Body | Type::Bytes);
         if unknown(&a.ty) || unknown(&b.ty) {
             return self.left_as(node, "these values are not numbers", Type::Int);
         }

@@ -141,7 +141,7 @@ impl<'t> Porter<'t> {
             && (straight || assignments == 1)
             && (here == depth || declared.is_some());
         let mut ty = match e.ty.clone() {
-            Type::Body | Type::MaybeBody => Type::Text,
+            Type::Body => Type::Text,
             Type::Null => Type::Value,
             ty => ty,
         };
@@ -259,7 +259,7 @@ impl<'t> Porter<'t> {
             return self.left(node, why);
         }
         let ty = match value.ty {
-            Type::Body | Type::MaybeBody => Type::Text,
+            Type::Body => Type::Text,
             Type::Null => Type::Value,
             Type::Status => Type::Int,
             ref ty => ty.clone(),
@@ -282,7 +282,7 @@ impl<'t> Porter<'t> {
         match to {
             Type::Int => *from != Type::Status,
             Type::Float | Type::Bool => true,
-            Type::Text => !matches!(from, Type::Body | Type::MaybeBody),
+            Type::Text => *from != Type::Body,
             _ => false,
         }
     }

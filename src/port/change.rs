@@ -187,7 +187,7 @@ impl<'t> Porter<'t> {
             return value;
         }
         let ty = match value.ty {
-            Type::Body | Type::MaybeBody => Type::Text,
+            Type::Body => Type::Text,
             Type::Null => Type::Value,
             ref ty => ty.clone(),
         };

@@ -53,7 +53,7 @@ impl<'t> Porter<'t> {
                 }
                 Expr::new(code!("{PHP}::or({}, {other})", a.reference()), Type::Value)
             }
-            (Type::MaybeResponse | Type::MaybeBody | Type::Option(_) | Type::Value, _) => {
+            (Type::MaybeResponse | Type::Option(_) | Type::Value, _) => {
                 self.left(node, "an answer that may be missing: ask for it with if")
             }
             // A value with a type other than `Value` is never null.

@@ -22,7 +22,7 @@ impl<'t> Porter<'t> {
     pub(super) fn string(&mut self, e: &Expr) -> Code {
         match &e.ty {
             Type::Object(_) | Type::Foreign(_) => self.object_text(e),
-            Type::Text | Type::Body | Type::MaybeBody => e.owned(),
+            Type::Text | Type::Body => e.owned(),
             Type::Null => "String::new()".into(),
             Type::Bool => code!("String::from(if {} {{ \"1\" }} else {{ \"\" }})", e.code),
             Type::Float => code!("{PHP}::number_text({})", e.code),
@@ -52,7 +52,6 @@ impl<'t> Porter<'t> {
             (Some(inside), _) => inside.clone(),
             (None, Type::Null) => "null".into(),
             (None, Type::Body) => code!("{}.text()", e.tight()),
-            (None, Type::MaybeBody) => e.owned(),
             (None, Type::Float) => {
                 let end = self.try_any();
                 code!("{PHP}::finite({}){end}", e.code)
@@ -121,7 +120,7 @@ impl<'t> Porter<'t> {
             _ if e.ty == *ty => true,
             Type::Int => e.ty == Type::Status,
             Type::Float => matches!(e.ty, Type::Int | Type::Status),
-            Type::Text => matches!(e.ty, Type::Body | Type::MaybeBody | Type::Int | Type::Float | Type::Bool),
+            Type::Text => matches!(e.ty, Type::Body | Type::Int | Type::Float | Type::Bool),
             Type::Bool => matches!(e.ty, Type::Int | Type::Float | Type::Text),
             _ => false,
         };
@@ -270,7 +269,7 @@ impl<'t> Porter<'t> {
             Type::Value if !e.ty.is_object() && e.ty != Type::Unit => self.value_ref(e),
             _ if e.ty == *ty => e.reference(),
             Type::Any => match &e.ty {
-                Type::Text | Type::Body | Type::MaybeBody => code!("&{}", self.string(e)),
+                Type::Text | Type::Body => code!("&{}", self.string(e)),
                 Type::Null | Type::Value => self.value_ref(e),
                 Type::Closure(_) => return None,
                 _ => e.reference(),
@@ -329,7 +328,7 @@ impl<'t> Porter<'t> {
             (T::Null | T::Unit, T::Option(of)) | (T::Option(of), T::Null | T::Unit) => T::Option(of.clone()),
             (T::Null | T::Unit, T::Value) | (T::Value, T::Null | T::Unit) => T::Value,
             (T::Null | T::Unit, other) | (other, T::Null | T::Unit) => T::Option(Box::new(other.clone())),
-            (T::Body | T::MaybeBody | T::Text, T::Body | T::MaybeBody | T::Text) => T::Text,
+            (T::Body | T::Text, T::Body | T::Text) => T::Text,
             (T::Int | T::Status, T::Int | T::Status) => T::Int,
             _ => T::Value,
         }

@@ -213,8 +213,7 @@ impl<'t> Porter<'t> {
         let name = root.and_then(|root| super::syntax::variable(root, self.php));
         let last = name.is_some_and(|name| !self.frame().used_after(name, at.max(node.end_byte()) - 1));
         let movable = matches!(e.ty, Type::Promise(_) | Type::Promises(_) | Type::Options);
-        if e.form == Form::Place && (last || movable) && !matches!(e.ty, Type::Body | Type::MaybeBody) && name.is_some()
-        {
+        if e.form == Form::Place && (last || movable) && e.ty != Type::Body && name.is_some() {
             return e.code.clone();
         }
         if let Some(listed) = self.shared(e, node) {
@@ -261,7 +260,7 @@ impl<'t> Porter<'t> {
             return self.left(node, "this object has no such value");
         }
         match ty.as_str() {
-            "string" | "binary" if matches!(e.ty, Type::Text | Type::Body | Type::MaybeBody) => e,
+            "string" | "binary" if matches!(e.ty, Type::Text | Type::Body) => e,
             "string" | "binary" => Expr::new(self.string(&e), Type::Text),
             "int" | "integer" if matches!(e.ty, Type::Int) => e,
             "int" | "integer" => {

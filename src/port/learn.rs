@@ -15,7 +15,7 @@ impl Porter<'_> {
             return;
         }
         let ty = match ty {
-            Type::Body | Type::MaybeBody => Type::Text,
+            Type::Body => Type::Text,
             Type::Status => Type::Int,
             Type::MaybeResponse => Type::Option(Box::new(Type::Response)),
             other => other.clone(),

@@ -63,7 +63,7 @@ impl<'t> Porter<'t> {
         }
         let named = match ty {
             Type::Null | Type::Closure(_) | Type::MediaHeaders => Type::Value,
-            Type::Body | Type::MaybeBody => Type::Text,
+            Type::Body => Type::Text,
             Type::MaybeResponse => Type::Response,
             Type::MediaStream => Type::Media,
             other => other,

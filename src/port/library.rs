@@ -325,14 +325,11 @@ impl<'t> Porter<'t> {
 
     fn transformer(&mut self, method: &str, given: &[Node<'t>]) -> Option<Expr> {
         let first = self.expression(*given.first()?);
-        let softly = matches!(first.ty, Type::MaybeBody) || (first.ty == Type::Body && self.is_step());
+        // The SDK reads text that is not XML as an empty array.
+        let softly = first.ty == Type::Body && self.is_step();
         let end = if softly { End::Nothing } else { self.try_crate() };
         Some(match (method, &first.ty) {
-            ("toArray", Type::MaybeBody) => {
-                let code = code!("{}.and_then(|response| response.xml().ok()).unwrap_or_default()", first.tight());
-                Expr::new(code, Type::Value)
-            }
-            ("toArray", Type::Body) if self.is_step() => {
+            ("toArray", Type::Body) if softly => {
                 Expr::new(code!("{}.xml().unwrap_or_default()", first.tight()), Type::Value)
             }
             ("toArray", Type::Body) => Expr::new(code!("{}.xml(){end}", first.tight()), Type::Value),

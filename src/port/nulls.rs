@@ -65,15 +65,17 @@ impl<'t> Porter<'t> {
 
     /// The object of an option. Null is an error, as PHP throws one for its use.
     pub(super) fn unwrapped(&mut self, e: Expr, node: Node<'t>) -> Expr {
-        let Type::Option(of) = &e.ty else { return e };
-        let why = Code::quoted(&format!("{} is null", short(self.original(node), 60)));
-        let (of, form) = ((**of).clone(), e.form);
-        let end = self.try_any();
-        let code = match form {
-            Form::Owned => code!("{}.ok_or_else(|| {PHP}::error({why})){end}", e.tight()),
-            Form::Place | Form::Ref => code!("{}.as_ref().ok_or_else(|| {PHP}::error({why})){end}", e.tight()),
+        let (of, borrows) = match &e.ty {
+            Type::Option(of) => ((**of).clone(), e.form != Form::Owned),
+            // An option of a reference.
+            Type::MaybeResponse => (Type::Response, false),
+            _ => return e,
         };
-        let form = if form == Form::Owned { Form::Owned } else { Form::Ref };
+        let why = Code::quoted(&format!("{} is null", short(self.original(node), 60)));
+        let end = self.try_any();
+        let object = if borrows { code!("{}.as_ref()", e.tight()) } else { e.tight() };
+        let code = code!("{object}.ok_or_else(|| {PHP}::error({why})){end}");
+        let form = if borrows || e.ty == Type::MaybeResponse { Form::Ref } else { Form::Owned };
         Expr::new(code, of).form(form).source(e.source)
     }
 
@@ -84,9 +86,13 @@ impl<'t> Porter<'t> {
         if chained {
             return self.left(node, "a chain after ?-> ends at null: give the object a variable, and ask with if");
         }
-        let Type::Option(inner) = &of.ty else { return read(self, of) };
+        let (inner, code) = match &of.ty {
+            Type::Option(inner) => ((**inner).clone(), of.reference()),
+            Type::MaybeResponse => (Type::Response, of.code.clone()),
+            _ => return read(self, of),
+        };
         let name = self.fresh_word("object");
-        let e = read(self, &Expr::place(name.clone(), (**inner).clone()).form(Form::Ref));
+        let e = read(self, &Expr::place(name.clone(), inner).form(Form::Ref));
         let ty = match &e.ty {
             Type::Option(_) => e.ty.clone(),
             ty if ty.is_object() => Type::Option(Box::new(ty.clone())),
@@ -96,7 +102,7 @@ impl<'t> Porter<'t> {
             return self.left(node, "what ?-> reads has no value here");
         };
         let none = if ty == Type::Value { code!("{VALUE}::Null") } else { "None".into() };
-        let code = code!("match {} {{ Some({name}) => {value}, None => {none} }}", of.reference());
+        let code = code!("match {code} {{ Some({name}) => {value}, None => {none} }}");
         Expr::new(code, ty).bond(Bond::Loose).source(e.source)
     }
 }

@@ -81,8 +81,7 @@ impl<'t> Porter<'t> {
         };
         let found = match of.ty {
             Type::Response => self.of_response(&of, method, &given),
-            Type::MaybeResponse => self.of_maybe_response(&of, method, &given),
-            Type::Body | Type::MaybeBody => match method {
+            Type::Body => match method {
                 "getContents" | "__toString" => Some(of.clone()),
                 "getSize" if of.ty == Type::Body => {
                     Some(Expr::new(Code::cast(code!("{}.body().len()", of.tight()), "i64"), Type::Int).bond(Bond::Sum))
@@ -163,15 +162,6 @@ impl<'t> Porter<'t> {
             }
             _ => return None,
         })
-    }
-
-    fn of_maybe_response(&mut self, of: &Expr, method: &str, given: &[Node<'t>]) -> Option<Expr> {
-        if method == "getBody" {
-            return Some(Expr { ty: Type::MaybeBody, ..of.clone() });
-        }
-        let inner = self.of_response(&Expr::new("response", Type::Response), method, given)?;
-        let code = code!("{}.map(|response| {}).unwrap_or_default()", of.tight(), inner.code);
-        Some(Expr { code, ..inner })
     }
 
     /// `$e->getResponse()` where an `if` has checked that there is one.

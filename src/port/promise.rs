@@ -169,7 +169,7 @@ impl<'t> Porter<'t> {
                 .unwrap_or(Type::Unit),
         };
         let ty = match ty {
-            Type::Body | Type::MaybeBody => Type::Text,
+            Type::Body => Type::Text,
             Type::Null => Type::Unit,
             ty => ty,
         };
@@ -375,7 +375,7 @@ impl<'t> Porter<'t> {
                 });
                 Some(match all {
                     Some(Type::Null) | None => Type::Unit,
-                    Some(Type::Body | Type::MaybeBody) => Type::Text,
+                    Some(Type::Body) => Type::Text,
                     Some(Type::Status) => Type::Int,
                     // Nullable text and numbers are `Value`s, too.
                     Some(Type::Option(of)) if matches!(*of, Type::Text | Type::Int | Type::Bool | Type::Float) => {

@@ -49,9 +49,6 @@ impl<'t> Porter<'t> {
         let code = match &text.ty {
             Type::Body if throws => array(code!("{}.json::<{VALUE}>(){}", text.tight(), self.try_crate())),
             Type::Body => code!("{PHP}::{decode}(&{}.text())", text.tight()),
-            Type::MaybeBody => {
-                code!("{}.map(|response| {PHP}::{decode}(&response.text())).unwrap_or_default()", text.tight())
-            }
             ty if ty.is_object() => return None,
             _ => {
                 let text = self.str(&text);

@@ -31,8 +31,6 @@ pub(super) enum Type {
     Body,
     /// `Option<&Response>`: the response of an error.
     MaybeResponse,
-    /// The body of an error's response. The code is the option.
-    MaybeBody,
     Promise(Box<Type>),
     /// `Vec<(&str, Promise<_>)>`: promises in an array.
     Promises(Box<Type>),
@@ -83,7 +81,7 @@ impl Type {
     pub(super) fn name(&self) -> Code {
         match self {
             Type::Value | Type::Null | Type::MediaHeaders | Type::Closure(_) => code!("{VALUE}"),
-            Type::Text | Type::Body | Type::MaybeBody => "String".into(),
+            Type::Text | Type::Body => "String".into(),
             Type::Int => "i64".into(),
             Type::Float => "f64".into(),
             Type::Bool => "bool".into(),
@@ -287,9 +285,6 @@ impl Expr {
         match (&self.ty, self.form) {
             (Type::Text, Form::Ref) => code!("{}.to_owned()", self.tight()),
             (Type::Body, _) => code!("{}.text().into_owned()", self.tight()),
-            (Type::MaybeBody, _) => {
-                code!("{}.map(|response| response.text().into_owned()).unwrap_or_default()", self.tight())
-            }
             (ty, _) if ty.is_copy() => self.code.clone(),
             (_, Form::Owned) => self.code.clone(),
             (_, Form::Place | Form::Ref) => code!("{}.clone()", self.tight()),

@@ -139,7 +139,6 @@ impl<'t> Porter<'t> {
                 Type::Status => Type::Int,
                 Type::Option(of) if !of.is_object() => Type::Value,
                 Type::Unit
-                | Type::MaybeBody
                 | Type::MaybeResponse
                 | Type::Promise(_)
                 | Type::Promises(_)

@@ -75,6 +75,45 @@ fn other_tests_are_listed() {
     }
 }
 
+/// `getResponse()` of an error without a response is null: `?->` reads null, and `->` fails. No
+/// status 0 and no empty body stands for it.
+#[test]
+fn the_missing_response_of_an_error_is_null() {
+    let rust = ported(
+        "<?php
+use GuzzleHttp\\Exception\\RequestException;
+use WeChatPay\\Builder;
+function query(array $config, string $id) {
+    try {
+        return Builder::factory($config)->chain('v3/pay/transactions/id/{id}')->get(['id' => $id])->getStatusCode();
+    } catch (RequestException $e) {
+        $code = $e->getResponse()?->getStatusCode() ?? 500;
+        if ($code === 500) {
+            return $code;
+        }
+        $response = $e->getResponse();
+        return json_decode((string) $response->getBody(), true)['code'] . $e->getResponse()->getStatusCode();
+    }
+}
+function later(array $config) {
+    return Builder::factory($config)->chain('v3/certificates')->getAsync()
+        ->then(function ($response) { return $response->getStatusCode(); })
+        ->otherwise(function ($e) { return $e->getResponse()->getStatusCode(); })
+        ->wait();
+}
+",
+    );
+    let flat = rust.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(!flat.contains("unwrap_or_default"), "{rust}");
+    assert!(flat.contains("None => Value::Null"), "{rust}");
+    assert_eq!(flat.matches("$e->getResponse() is null").count(), 2, "{rust}");
+    assert!(flat.contains("$response is null"), "{rust}");
+    let folder = folder("null-response");
+    let path = folder.join("response.rs");
+    std::fs::write(&path, rust).expect("written");
+    Compiler::get().compile(&path, &["wechatpay_chain", "serde_json"]);
+}
+
 /// Properties that a framework fills, and `env()`, which each framework defines differently.
 #[test]
 fn what_a_framework_provides_is_listed() {
