@@ -8,7 +8,7 @@ use tree_sitter::Node;
 
 use super::flow::Flows;
 use super::natives;
-use super::syntax::{children, field, variable};
+use super::syntax::{bare, children, field, variable};
 use super::unit::Variables;
 
 /// A change of the PHP of a carried statement.
@@ -133,7 +133,13 @@ impl<'a, 't> Carrier<'a, 't> {
             "foreach_statement" => {
                 let body = field(node, "body")?;
                 let parts: Vec<Node<'t>> = children(node).into_iter().filter(|part| *part != body).collect();
-                self.expression(*parts.first()?)?;
+                let head = *parts.first()?;
+                let name = variable(bare(head), self.flows.php);
+                // The code of a generator runs between the rounds.
+                if self.flows.may_be_lazy(head) || name.is_some_and(|name| self.vars.lazy.contains(name)) {
+                    return None;
+                }
+                self.expression(head)?;
                 for part in parts.into_iter().skip(1) {
                     let places = if part.kind() == "pair" { children(part) } else { vec![part] };
                     places.into_iter().try_for_each(|place| self.place(place))?;

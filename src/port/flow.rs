@@ -69,6 +69,9 @@ pub(super) struct Flows<'a> {
     clients: HashSet<String>,
     /// The properties that contain keys and other objects of the SDK.
     pub(super) objects: HashSet<String>,
+    /// Whether a class has a `__get` that does more than calculate, so that each read of a property
+    /// is a call.
+    reads_act: bool,
 }
 
 /// Whether a function changes variables of the code around it through references.
@@ -106,6 +109,7 @@ impl<'a> Flows<'a> {
             chains: HashSet::new(),
             clients: HashSet::new(),
             objects: HashSet::new(),
+            reads_act: false,
         };
         let mut routines = HashMap::<Routine, Vec<Node<'_>>>::new();
         let mut stack = vec![root];
@@ -166,6 +170,7 @@ impl<'a> Flows<'a> {
             }
             stack.extend(children(node));
         }
+        let has_getters = routines.iter().any(|((_, name), found)| name == "__get" && found.len() > 1);
         // One of several functions of the same name is not certain.
         routines.retain(|_, found| found.len() == 1);
         let routines: Vec<(Routine, Node<'_>)> =
@@ -188,10 +193,11 @@ impl<'a> Flows<'a> {
                 .iter()
                 .filter(|(name, node)| flows.by_value.contains(name) && !is_replaceable(*node, php) && is_pure(*node));
             let found: HashSet<Routine> = found.map(|(name, _)| name.clone()).collect();
-            if found == flows.pure {
+            let reads_act = routines.iter().any(|((_, name), node)| name == "__get" && !is_pure(*node)) || has_getters;
+            if found == flows.pure && reads_act == flows.reads_act {
                 break;
             }
-            flows.pure = found;
+            (flows.pure, flows.reads_act) = (found, reads_act);
         }
         flows
     }
@@ -202,6 +208,22 @@ impl<'a> Flows<'a> {
 
     pub(super) fn text(&self, node: Node<'_>) -> &'a str {
         text(node, self.php)
+    }
+
+    /// Whether an expression may be a generator, whose code runs between the rounds of a loop.
+    pub(super) fn may_be_lazy(&self, node: Node<'_>) -> bool {
+        let node = bare(node);
+        let is_call = node.kind().ends_with("call_expression") || node.kind() == "object_creation_expression";
+        match node.kind() {
+            "conditional_expression" => ["condition", "body", "alternative"]
+                .iter()
+                .filter_map(|part| field(node, part))
+                .any(|part| self.may_be_lazy(part)),
+            "binary_expression" if field(node, "operator").is_some_and(|operator| self.text(operator) == "??") => {
+                ["left", "right"].iter().filter_map(|part| field(node, part)).any(|part| self.may_be_lazy(part))
+            }
+            _ => is_call && self.of(node).effect && !self.of(node).uses,
+        }
     }
 
     /// Whether some code of the file uses a variable of this name as a client.
@@ -280,6 +302,9 @@ impl<'a> Flows<'a> {
             "object_creation_expression" => {
                 let class = children(node).first().map(|class| self.text(*class).to_lowercase()).unwrap_or_default();
                 own.effect = !class.ends_with("exception");
+            }
+            "member_access_expression" | "nullsafe_member_access_expression" => {
+                own.effect = self.reads_act && !self.starts_chain(node);
             }
             "nullsafe_member_call_expression"
             | "echo_statement"

@@ -29,6 +29,8 @@ pub(super) struct Variables {
     pub(super) responses: BTreeMap<String, &'static str>,
     /// The variables with decoded objects.
     pub(super) decoded: BTreeSet<String>,
+    /// The variables with results of code that is not known, which may be generators.
+    pub(super) lazy: BTreeSet<String>,
     /// The variables with objects that JSON cannot hold.
     pub(super) objects: BTreeSet<String>,
     /// The variables whose values may change anywhere.
@@ -54,6 +56,9 @@ impl Variables {
                 let left = field(node, "left").and_then(|left| variable(left, flows.php)).map(str::to_owned);
                 let of = flows.of(right);
                 let decodes = right.kind() == "function_call_expression" && called(right, flows.php) == "json_decode";
+                if flows.may_be_lazy(right) {
+                    vars.lazy.extend(left.clone());
+                }
                 match left {
                     Some(left) if flows.is_response(right) => {
                         vars.responses.insert(left.clone(), response_type(flows, right));

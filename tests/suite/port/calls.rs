@@ -173,6 +173,35 @@ fn each_evaluation_of_a_value_that_may_differ_is_a_parameter() {
 }
 
 /// A value from before a change is not sent after it.
+/// A method that PHP calls for each read of a property, and code that runs between the rounds of a
+/// loop.
+#[test]
+fn each_read_and_each_round_of_code_that_is_not_known_is_left_to_the_caller() {
+    let pay = "public function pay($order, $wechat) { return $wechat->chain('v3/a')->post(['json' => ['a' => $order->no, 'b' => $order->no]]); }";
+    let (rust, message) = extracted(pay);
+    assert!(rust.contains("order_no: &Value)") && message.is_empty(), "{rust}{message}");
+    let get = "private static $reads = 0; public function __get($name) { self::$reads++; return self::$reads; }";
+    let (rust, message) = extracted(&format!("{get}\n{pay}"));
+    assert!(joined(&rust).contains("\"a\": a, \"b\": b") && message.is_empty(), "{rust}{message}");
+    let looped = |before: &str, head: &str| {
+        format!(
+            "private function rows() {{ foreach ([1, 2] as $i) {{ echo $i; yield $i; }} }}\n\
+             public function all($wechat, array $given) {{ {before} foreach ({head} as $row) {{ $wechat->chain('v3/a')->post(['json' => ['a' => $row]]); }} }}"
+        )
+    };
+    for (before, head) in [
+        ("", "$this->rows()"),
+        ("$rows = $this->rows();", "$rows"),
+        ("$rows = Order::cursor();", "$rows"),
+        ("$rows = $given ? Order::cursor() : [];", "$rows"),
+    ] {
+        let (rust, message) = extracted(&looped(before, head));
+        assert!(rust.contains("row: &Value)") && !rust.contains("for row in"), "{rust}");
+        assert!(rust.contains("Left to the caller:") && message.is_empty(), "{rust}{message}");
+    }
+    assert!(extracted(&looped("", "$given")).0.contains("for row in"));
+}
+
 #[test]
 fn what_other_code_may_change_is_a_parameter_after_it() {
     for (code, parameter) in [
