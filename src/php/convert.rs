@@ -339,6 +339,15 @@ pub fn array_argument(value: &Value) -> Result<&Value, Fatal> {
     }
 }
 
+/// A value for a place that is declared as `array`.
+///
+/// # Errors
+/// Fails where PHP throws a `TypeError`.
+pub fn array_value(value: Value) -> Result<Value, Fatal> {
+    array_argument(&value)?;
+    Ok(value)
+}
+
 /// The argument of a parameter that may be null: `nullable(value, int_argument)` is PHP's `?int`.
 ///
 /// # Errors

@@ -35,7 +35,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::error::BoxError;
+use crate::error::{BoxError, Error, ErrorKind};
 
 pub use array::{
     Key, array, at, column, count, filter, flip, from_pairs, has, implode, keys, list, merge, next, or, pairs, push,
@@ -44,8 +44,8 @@ pub use array::{
 pub use bc::{bcadd, bccomp, bcdiv, bcmul, bcsub};
 pub use compare::{at_least, at_most, equal, equal_texts, identical, less, more, order};
 pub use convert::{
-    Operand, array_argument, bool_argument, finite, float, float_argument, float_of_text, int, int_argument,
-    int_of_float, int_of_text, is_numeric, nullable, number_text, text, text_argument, truth,
+    Operand, array_argument, array_value, bool_argument, finite, float, float_argument, float_of_text, int,
+    int_argument, int_of_float, int_of_text, is_numeric, nullable, number_text, text, text_argument, truth,
 };
 pub use dump::{print_r, var_dump, var_export};
 pub use json::{
@@ -93,6 +93,23 @@ pub fn file_get_contents(path: &str) -> Result<String, BoxError> {
     std::fs::read_to_string(path).map_err(|error| format!("file_get_contents: {path}: {error}").into())
 }
 
+/// `realpath($path)`: the absolute path without links, or false if there is no such file.
+///
+/// # Errors
+/// Fails for a path that is not UTF-8, and where PHP throws a `ValueError`.
+pub fn realpath(path: &str) -> Result<Value, BoxError> {
+    if path.bytes().any(|byte| byte == 0) {
+        return Err(error("realpath: the path contains a null byte"));
+    }
+    match std::fs::canonicalize(if path.is_empty() { "." } else { path }) {
+        Ok(path) => match path.into_os_string().into_string() {
+            Ok(path) => Ok(Value::String(path)),
+            Err(path) => Err(format!("realpath: the path is not UTF-8: {}", path.to_string_lossy()).into()),
+        },
+        Err(_) => Ok(Value::Bool(false)),
+    }
+}
+
 /// Creates an error of PHP's class `Error`.
 #[must_use]
 pub fn error(message: impl Into<String>) -> BoxError {
@@ -104,6 +121,19 @@ pub fn error(message: impl Into<String>) -> BoxError {
 #[must_use]
 pub fn is_fatal(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
     error.is::<Fatal>()
+}
+
+/// Whether the SDK for PHP reports an error of a call as a `RejectionException`: an APIv2 response
+/// that reports a failure, or whose `sign` is invalid.
+#[must_use]
+pub fn is_rejection(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    let Some(error) = error.downcast_ref::<Error>() else { return false };
+    let path = error.call().and_then(|call| call.split(' ').nth(1)).unwrap_or_default();
+    match error.kind() {
+        ErrorKind::Fail => true,
+        ErrorKind::Verification => path.starts_with("v2/"),
+        _ => false,
+    }
 }
 
 /// PHP's name of a value's type.
@@ -125,6 +155,16 @@ mod tests {
     use super::*;
 
     /// The expected values are what PHP 8.2 prints.
+    #[test]
+    fn rejections_are_those_of_apiv2() {
+        let error = |kind, path| Error::new(kind, "x").with_call(&http::Method::POST, path);
+        assert!(is_rejection(&error(ErrorKind::Fail, "v2/pay/orderquery")));
+        assert!(is_rejection(&error(ErrorKind::Verification, "v2/pay/orderquery")));
+        assert!(!is_rejection(&error(ErrorKind::Verification, "v3/pay/transactions/native")));
+        assert!(!is_rejection(&error(ErrorKind::ClientError, "v2/pay/orderquery")));
+        assert!(!is_rejection(&Fatal::new("x".to_owned())));
+    }
+
     #[test]
     fn numbers_are_those_of_php() {
         assert_eq!(

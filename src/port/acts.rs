@@ -14,7 +14,7 @@ use super::Porter;
 use super::code::{Act, Code, code};
 use super::imports::VALUE;
 use super::syntax::field;
-use super::value::{Bond, Expr, Type};
+use super::value::{Bond, Expr, Form, Type};
 
 pub(super) const ORDER: &str =
     "PHP runs what this statement calls in another order, or not as often: give each result a variable";
@@ -30,14 +30,19 @@ impl<'t> Porter<'t> {
         Expr { code: e.code.acting(act), ..e }
     }
 
-    /// The code of a statement, if it does what was recorded since `acts` was empty.
-    pub(super) fn settled(&mut self, node: Node<'t>, code: Code) -> Code {
+    /// The code of a statement, if it does what was recorded since `acts` was empty. `new` is the
+    /// variable that it declares.
+    pub(super) fn settled(&mut self, node: Node<'t>, code: Code, new: Option<&str>) -> Code {
         let made: BTreeSet<Act> = std::mem::take(&mut self.state.acts).into_iter().collect();
         if self.is_in_order(&made, &code) {
             return code.settled();
         }
         let jumps = code.jumps();
         let listed = self.note_left(node, ORDER);
+        if let Some(var) = new.and_then(|name| self.frame().vars.get(name).cloned()) {
+            let ty = if var.form == Form::Ref { var.ty.parameter() } else { var.ty.name() };
+            return code!("let mut {}: {ty} = {listed};", var.rust).running();
+        }
         if jumps { listed.jump().statement() } else { listed.statement() }
     }
 

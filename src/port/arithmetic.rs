@@ -102,6 +102,7 @@ impl<'t> Porter<'t> {
         if unknown(&a.ty) || unknown(&b.ty) {
             return self.left_as(node, "these values are not numbers", Type::Int);
         }
+        let a = &super::operator::undisturbed(a.clone(), b);
         let whole = |ty: &Type| matches!(ty, Type::Int | Type::Status);
         let number = |ty: &Type| whole(ty) || *ty == Type::Float;
         // Operands that are calculated themselves get parentheses.

@@ -302,6 +302,7 @@ impl<'t> Porter<'t> {
             }
             _ => return self.left(node, "an index into a value that is not an array"),
         }
+        let of = super::operator::undisturbed(of, key);
         if key.literal.as_deref().is_some_and(|key| key.parse::<i64>().is_err()) {
             return Expr::place(code!("{}[{}]", of.tight(), key.code), Type::Value);
         }
@@ -424,6 +425,7 @@ fn is_dynamic(item: &Item) -> bool {
 /// A PHP comment of any kind as a plain Rust comment.
 pub(super) fn rust_comment(php: &str) -> String {
     if let Some(rest) = php.strip_prefix("//").or_else(|| php.strip_prefix('#')) {
+        let rest = rest.trim_start_matches('/');
         return comment("//", rest.strip_prefix(' ').unwrap_or(rest).trim_end());
     }
     let inner = php.trim_start_matches('/').trim_start_matches('*').trim_end_matches('/').trim_end_matches('*');

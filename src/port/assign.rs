@@ -65,6 +65,9 @@ impl<'t> Porter<'t> {
             return self.note_left(node, "the assigned expression has no value").statement();
         }
         let e = if let Some(property) = super::lower::property(name) {
+            if matches!(e.ty, Type::Closure(_)) {
+                return self.note_left(node, "a closure in a property: give the class a method").statement();
+            }
             let known = self
                 .this_class()
                 .is_some_and(|class| class.properties.iter().any(|known| known.name == property && !known.is_static));
@@ -72,6 +75,7 @@ impl<'t> Porter<'t> {
                 let e = self.inherited_property(node, property, Some(e));
                 return e.code.statement();
             }
+            let e = self.for_array_property(property, e, right);
             self.for_property(name, e)
         } else {
             e

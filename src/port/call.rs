@@ -57,16 +57,24 @@ impl<'t> Porter<'t> {
     }
 
     pub(super) fn own_call(&mut self, node: Node<'t>, rust: &Code, signature: &Signature, given: &[Node<'t>]) -> Expr {
-        let mut passed = Vec::new();
+        let mut arguments = Vec::new();
         let detach = std::mem::take(&mut self.detach);
         for (number, ty) in signature.parameters.iter().enumerate() {
-            let code = match given.get(number) {
+            match given.get(number) {
                 Some(argument) => {
                     let e = match ty {
                         Type::Option(_) => self.or_null(*argument),
                         _ => self.expression(*argument),
                     };
                     self.imply(&e, ty);
+                    if let Some(origin) = signature.arrays.get(number).cloned().flatten() {
+                        if self.learns() && !self.is_array(*argument) {
+                            self.found.checked.insert(origin);
+                        }
+                    }
+                    if self.is_read_on(*argument, &e) {
+                        self.note_left(*argument, super::stream::READ);
+                    }
                     if matches!(ty, Type::Option(_)) {
                         // The function may test it.
                         self.tested(&e);
@@ -89,15 +97,25 @@ impl<'t> Porter<'t> {
                         (None, Some(e)) => e,
                         (None, None) => e,
                     };
-                    match self.argument(&e, ty) {
-                        Some(code) if e.ty != Type::Unit => code,
-                        _ => {
-                            let left = self.left_as(*argument, "the function takes another type", ty.clone());
-                            self.argument(&left, ty).unwrap_or(left.code)
-                        }
-                    }
+                    arguments.push(e);
                 }
-                None => match signature.defaults.get(number).cloned().flatten() {
+                None => break,
+            }
+        }
+        let Some((arguments, before)) = self.apart(rust, arguments) else {
+            return self.left_as(node, super::acts::ORDER, signature.returns.clone());
+        };
+        let mut passed = Vec::new();
+        for (number, ty) in signature.parameters.iter().enumerate() {
+            let code = match (arguments.get(number), given.get(number)) {
+                (Some(e), Some(argument)) => match self.argument(e, ty) {
+                    Some(code) if e.ty != Type::Unit => code,
+                    _ => {
+                        let left = self.left_as(*argument, "the function takes another type", ty.clone());
+                        self.argument(&left, ty).unwrap_or(left.code)
+                    }
+                },
+                _ => match signature.defaults.get(number).cloned().flatten() {
                     Some(default) => default,
                     None => return self.left(node, "an argument is missing"),
                 },
@@ -108,7 +126,8 @@ impl<'t> Porter<'t> {
             return self.left(node, "there are more arguments than the function takes");
         }
         let end = self.try_any();
-        let called = Expr::new(code!("{rust}({}){end}", Code::joined(&passed, ", ")), signature.returns.clone());
+        let call = code!("{rust}({}){end}", Code::joined(&passed, ", "));
+        let called = Expr::new(self.after(&before, call), signature.returns.clone());
         let called = self.acting(node, called.source(signature.source.clone()));
         // The code of a constructor has the type of its object.
         if node.kind() == "object_creation_expression" { called } else { self.or_nothing(node, called) }

@@ -4,7 +4,7 @@
 use tree_sitter::Node;
 
 use super::code::{Code, Shape, code, indent};
-use super::exception::{MIXED, Own};
+use super::exception::{MIXED, Own, REJECTED};
 use super::frame::{Facts, Flow, Kind};
 use super::imports::{ERROR, ERROR_KIND, PHP};
 use super::syntax::{children, field, named};
@@ -45,9 +45,10 @@ pub(super) fn diverges(node: Node<'_>) -> bool {
 
 impl<'t> Porter<'t> {
     pub(super) fn patterns(&mut self, kinds: &[&str], boxed: bool) -> Vec<Code> {
-        let name =
-            |kind: &&str| if boxed { code!("Some({ERROR_KIND}::{kind})") } else { code!("{ERROR_KIND}::{kind}") };
-        kinds.iter().map(name).collect()
+        let name = |kind: &str| if boxed { code!("Some({ERROR_KIND}::{kind})") } else { code!("{ERROR_KIND}::{kind}") };
+        let has_both = kinds.contains(&"Verification");
+        let kinds = kinds.iter().filter(|kind| !(has_both && **kind == REJECTED));
+        kinds.map(|kind| name(if *kind == REJECTED { "Verification" } else { kind })).collect()
     }
 
     pub(super) fn kind_of(&mut self, e: &Expr) -> Code {
@@ -136,12 +137,26 @@ impl<'t> Porter<'t> {
                 let value = if given == Type::Option(Box::new(Type::Unit)) { "()" } else { "value" };
                 code!("if let Some({value}) = attempt{end} {{\n    {on};\n}}")
             }
-            None if diverges(node) => code!("attempt{end};\nunreachable!()"),
+            None if diverges(node) => {
+                let never = self.never(&code);
+                code!("attempt{end};\n{never}")
+            }
             None => code!("attempt{end}").statement(),
         };
         let after = if after.is_empty() { after } else { code!("{after}\n") };
         let (given, error) = (given.name(), error.name());
         code!("let attempt = (|| -> Result<{given}, {error}> {{\n{}\n}})();\n{after}{on}", indent(&code)).running()
+    }
+
+    /// What follows code that does not reach its end. The code that replaces a `todo!` may reach
+    /// it.
+    fn never(&mut self, code: &Code) -> Code {
+        if !code.is_incomplete() {
+            return "unreachable!()".into();
+        }
+        self.try_any();
+        let message = "the code that replaces todo!() in the try does not leave the function";
+        code!("return Err({PHP}::error({}))", Code::quoted(message))
     }
 
     /// A `try` and its `catch` arms without the `finally`, as the body of a closure.
@@ -206,8 +221,9 @@ impl<'t> Porter<'t> {
         }
         let on = match (facts.returning, handled) {
             (false, (name, handled)) if diverges(node) => {
+                let never = self.never(&code);
                 code!(
-                    "match attempt {{\n    Ok(()) => unreachable!(),\n    Err({name}) => {{\n{}\n    }}\n}}",
+                    "match attempt {{\n    Ok(()) => {never},\n    Err({name}) => {{\n{}\n    }}\n}}",
                     indent(&indent(&handled))
                 )
             }
@@ -354,7 +370,10 @@ impl<'t> Porter<'t> {
                 Caught::Fatal => code!("_ if {PHP}::is_fatal(&*{rust})"),
                 Caught::Unknown(todo) => code!("_ if {todo}"),
                 Caught::Kinds(kinds, foreign) => {
-                    let new: Vec<&'static str> = kinds.into_iter().filter(|kind| !seen.contains(kind)).collect();
+                    let is_new =
+                        |kind: &&'static str| !seen.contains(kind) && (self.marks.calls_v2 || *kind != REJECTED);
+                    let new: Vec<&'static str> = kinds.into_iter().filter(is_new).collect();
+                    let only = self.guard(&new, &seen, &Expr::place(rust.clone(), error.clone()), foreign);
                     seen.extend(&new);
                     let mut patterns = self.patterns(&new, *error == Type::BoxError);
                     patterns.extend(foreign.then(|| "None".into()));
@@ -362,7 +381,11 @@ impl<'t> Porter<'t> {
                         // The arms above catch everything that this one catches.
                         continue;
                     }
-                    let guard = if foreign { code!(" if !{PHP}::is_fatal(&*{rust})") } else { Code::default() };
+                    let not_fatal = foreign.then(|| code!("!{PHP}::is_fatal(&*{rust})"));
+                    let guard = match (not_fatal, only) {
+                        (Some(one), Some(other)) => code!(" if {one} && ({other})"),
+                        (one, other) => one.or(other).map_or_else(Code::default, |guard| code!(" if {guard}")),
+                    };
                     code!("{}{guard}", Code::joined(&patterns, " | "))
                 }
             };

@@ -24,6 +24,9 @@ struct Target {
 impl<'t> Porter<'t> {
     /// `$a['b']['c'] = value`, `$a[] = value`
     pub(super) fn element(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> Code {
+        if let Some(set) = self.assigned_offset(node, left, right) {
+            return set;
+        }
         let value = self.given_value(right);
         let value = self.as_element(right, value);
         let calls = self.calls_this(right);
@@ -154,6 +157,9 @@ impl<'t> Porter<'t> {
         let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else {
             return self.note_left(node, "an assignment of an unknown form").statement();
         };
+        if let Some(changed) = self.changed_offset(node, left, right) {
+            return changed;
+        }
         let operator = field(node, "operator").map(|operator| self.text(operator)).unwrap_or_default().to_owned();
         let name = super::syntax::variable(left, self.php);
         if let Some(name) = name {
@@ -324,6 +330,10 @@ impl<'t> Porter<'t> {
     pub(super) fn unset(&mut self, node: Node<'t>) -> Code {
         let mut out = Vec::new();
         for one in children(node) {
+            if let Some(removed) = self.unset_offset(one) {
+                out.push(removed);
+                continue;
+            }
             match (one.kind(), children(one).as_slice()) {
                 ("subscript_expression", [of, key]) => {
                     let key = self.expression(*key);

@@ -251,6 +251,24 @@ impl Code {
         self
     }
 
+    /// Marks the call of a method that changes the object of a piece.
+    pub(super) fn changing(mut self, object: &Code) -> Self {
+        self.facts.change(&object.facts.variables);
+        self
+    }
+
+    /// Whether it changes an object that another piece mentions, so that the other piece cannot
+    /// hold a reference meanwhile.
+    pub(super) fn disturbs(&self, other: &Code) -> bool {
+        let is_in = |part: &str, whole: &str| part.strip_prefix(whole).is_some_and(|rest| rest.starts_with('.'));
+        let same = |one: &str, other: &str| one == other || is_in(one, other) || is_in(other, one);
+        self.facts
+            .changed
+            .iter()
+            .flat_map(|changed| changed.iter())
+            .any(|one| other.facts.variables.iter().any(|other| same(one, other)))
+    }
+
     /// The code of a statement whose acts have been checked.
     pub(super) fn settled(mut self) -> Self {
         self.facts.acts.clear();

@@ -16,6 +16,8 @@ pub(super) struct Facts {
     pub(super) imports: Imports,
     /// The variables that it mentions, by their names in Rust.
     pub(super) variables: BTreeSet<Rc<str>>,
+    /// The variables whose objects it borrows mutably, to call methods that change them.
+    pub(super) changed: Option<Rc<BTreeSet<Rc<str>>>>,
     /// It contains a `?`.
     pub(super) fails: bool,
     /// It contains a `todo!`.
@@ -31,9 +33,17 @@ pub(super) struct Facts {
 }
 
 impl Facts {
+    /// Adds variables whose objects are changed.
+    pub(super) fn change(&mut self, variables: &BTreeSet<Rc<str>>) {
+        Rc::make_mut(self.changed.get_or_insert_default()).extend(variables.iter().cloned());
+    }
+
     pub(super) fn join(&mut self, other: &Facts) {
         self.imports.join(other.imports);
         self.variables.extend(other.variables.iter().cloned());
+        if let Some(changed) = &other.changed {
+            self.change(changed);
+        }
         self.fails |= other.fails;
         self.is_incomplete |= other.is_incomplete;
         self.counts |= other.counts;

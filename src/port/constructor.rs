@@ -162,9 +162,9 @@ impl<'t> Porter<'t> {
                 None => self.initial(property, &ty),
                 Some(var) => {
                     let read = Expr::place(var.rust.clone(), var.ty.clone()).form(var.form);
-                    let moves = var.form == Form::Place && var.ty == ty && (!property.is_promoted || var.mutable);
+                    let moves = var.form == Form::Place && (!property.is_promoted || var.mutable);
                     match &ty {
-                        _ if moves => var.rust,
+                        _ if moves && var.ty == ty => var.rust,
                         // It is assigned in each branch that comes here.
                         _ if var.ty == Type::Option(Box::new(ty.clone())) => {
                             let end = self.try_any();
@@ -174,10 +174,7 @@ impl<'t> Porter<'t> {
                                 property.name
                             )
                         }
-                        Type::Option(of) if **of == var.ty => {
-                            code!("Some({})", if moves { var.rust } else { read.owned() })
-                        }
-                        _ if var.ty == ty => read.owned(),
+                        Type::Option(of) if **of == var.ty && moves => code!("Some({})", var.rust),
                         _ => match self.owned_as(&read, &ty) {
                             Some(code) => code,
                             None => {

@@ -283,11 +283,16 @@ impl<'t> Porter<'t> {
     /// The code of `format!`, `println!` and the like for a sequence of texts and values.
     pub(super) fn formatted(&mut self, macro_name: &str, parts: &[Expr]) -> Code {
         let (mut format, mut arguments) = (Code::default(), Vec::new());
-        for part in parts {
+        let parts = self.undisturbed_all(parts.to_vec());
+        for (number, part) in parts.iter().enumerate() {
             match &part.literal {
                 Some(literal) => format.push(&code!("{}", text::braced(literal))),
                 None => {
                     let shown = self.display(part);
+                    // The macro holds references to all arguments. A block has a copy.
+                    let next = parts.iter().skip(number + 1);
+                    let is_changed = part.ty.is_copy() && next.into_iter().any(|next| next.code.disturbs(&part.code));
+                    let shown = if is_changed { code!("{{ {shown} }}") } else { shown };
                     let shown = match shown.shape() {
                         Shape::Debugged(part) => {
                             format.push(&"{:?}".into());

@@ -20,6 +20,7 @@ pub(super) fn kinds(class: &str) -> Option<Option<&'static [&'static str]>> {
             "Redirect",
             "Fail",
             "Verification",
+            REJECTED,
             "Transport",
             "Connect",
             "Timeout",
@@ -40,7 +41,7 @@ pub(super) fn kinds(class: &str) -> Option<Option<&'static [&'static str]>> {
         }
         // What the SDK rejects for APIv2: a response that reports a failure, or one with an invalid
         // `sign`.
-        "guzzlehttp\\promise\\rejectionexception" => Some(&["Fail", "Verification"]),
+        "guzzlehttp\\promise\\rejectionexception" => Some(&["Fail", REJECTED]),
         "guzzlehttp\\exception\\transferexception" | "guzzlehttp\\exception\\guzzleexception" => {
             Some(&["ClientError", "ServerError", "Redirect", "Verification", "Transport", "Connect", "Timeout"])
         }
@@ -53,6 +54,10 @@ pub(super) fn kinds(class: &str) -> Option<Option<&'static [&'static str]>> {
         _ => return None,
     })
 }
+
+/// A `Verification` of APIv2, which is a `RejectionException` in PHP, and that of APIv3 is a
+/// `RequestException`.
+pub(super) const REJECTED: &str = "Verification of APIv2";
 
 /// Whether a built-in exception class of PHP is the other class or a subclass of it.
 fn is_a(class: &str, caught: &str) -> bool {
@@ -102,17 +107,40 @@ impl<'t> Porter<'t> {
                 if own == Own::Some {
                     return self.left_as(node, MIXED, Type::Bool);
                 }
+                let guard = self.guard(kinds, &[], &e, own == Own::All);
                 let mut patterns = self.patterns(kinds, e.ty == Type::BoxError);
                 patterns.extend((own == Own::All).then(|| "None".into()));
                 let patterns = Code::joined(&patterns, " | ");
                 let subject = self.kind_of(&e);
-                Expr::new(code!("matches!({subject}, {patterns})"), Type::Bool)
+                let guard = guard.map_or_else(Code::default, |guard| code!(" if {guard}"));
+                Expr::new(code!("matches!({subject}, {patterns}{guard})"), Type::Bool)
             }
             None => {
                 let code = self.caught_by_stub(right, &e.ty, &e.code);
                 Expr::new(code, Type::Bool)
             }
         }
+    }
+
+    /// The condition of a pattern that takes only one of APIv2's and APIv3's `Verification`. `seen`
+    /// are the kinds that earlier patterns take.
+    pub(super) fn guard(&mut self, kinds: &[&str], seen: &[&str], e: &Expr, is_mixed: bool) -> Option<Code> {
+        let has = |kind: &str| kinds.contains(&kind) || seen.contains(&kind);
+        let (v3, v2) = (has("Verification"), has(REJECTED));
+        if !self.marks.calls_v2 || v2 == v3 {
+            return None;
+        }
+        let error = if e.ty == Type::BoxError { code!("&*{}", e.tight()) } else { e.reference() };
+        let rejected = code!("{PHP}::is_rejection({error})");
+        if v3 {
+            return Some(code!("!{rejected}"));
+        }
+        if !is_mixed && kinds.iter().all(|kind| matches!(*kind, "Fail" | REJECTED)) {
+            return Some(rejected);
+        }
+        let subject = self.kind_of(e);
+        let kind = Code::joined(&self.patterns(&["Verification"], e.ty == Type::BoxError), " | ");
+        Some(code!("{rejected} || {subject} != {kind}"))
     }
 
     /// Whether an error is of a class that another file defines: a stub tells.

@@ -123,7 +123,19 @@ impl<'t> Porter<'t> {
                 Expr::place(var.rust, var.ty).form(var.form).source(source)
             }
             _ if bare(node).kind() == "scoped_property_access_expression" => self.static_property(bare(node), true),
-            _ => self.expression(node),
+            _ => self.given_value(node),
+        }
+    }
+
+    /// Whether a property of this type is cloned where a method changes its object: texts, arrays,
+    /// and objects whose clones are the same object.
+    fn is_copied(&self, ty: &Type) -> bool {
+        match ty {
+            Type::Option(of) => self.is_copied(of),
+            Type::Object(_) => self.is_constant(ty),
+            Type::Value | Type::Text | Type::Client | Type::Chain | Type::Response | Type::Foreign(_) => true,
+            Type::PrivateKey | Type::PublicKey => true,
+            _ => false,
         }
     }
 
@@ -131,7 +143,10 @@ impl<'t> Porter<'t> {
     pub(super) fn or_null(&mut self, node: Node<'t>) -> Expr {
         let place = bare(node).kind() == "scoped_property_access_expression";
         if place || super::syntax::variable(bare(node), self.php).is_some() {
-            self.asked(node)
+            let e = self.asked(node);
+            let is_own = super::syntax::variable(bare(node), self.php).and_then(super::lower::property).is_some();
+            let copies = is_own && self.frame().detached && matches!(e.ty, Type::Option(_)) && self.is_copied(&e.ty);
+            if copies { Expr { code: e.owned(), form: Form::Owned, ..e } } else { e }
         } else {
             self.given_value(node)
         }
@@ -142,9 +157,10 @@ impl<'t> Porter<'t> {
             return self.left(node, "a variable whose name is only known at run time");
         };
         if let Some(var) = self.frame().vars.get(name).cloned() {
-            let plain = matches!(var.ty, Type::Value | Type::Text);
-            if plain && super::lower::property(name).is_some() && self.frame().detached {
-                return Expr::new(code!("{}.clone()", var.rust), var.ty).origin(var.origin);
+            if super::lower::property(name).is_some() && self.frame().detached && self.is_copied(&var.ty) {
+                let copy = Expr::new(code!("{}.clone()", var.rust), var.ty).origin(var.origin);
+                let source = self.place_source(name);
+                return self.unwrapped(copy.source(Some(source)), node);
             }
             let small = var.ty == Type::Int && self.frame().is_counter(name);
             let read = Expr::place(var.rust.clone(), var.ty.clone()).form(var.form).small(small);
@@ -213,6 +229,11 @@ impl<'t> Porter<'t> {
         let name = root.and_then(|root| super::syntax::variable(root, self.php));
         let last = name.is_some_and(|name| !self.frame().used_after(name, at.max(node.end_byte()) - 1));
         let movable = matches!(e.ty, Type::Promise(_) | Type::Promises(_) | Type::Options);
+        if name.and_then(super::lower::property).is_some() && !self.is_constant(&e.ty) && e.form != Form::Owned {
+            return self
+                .left_as(node, "a promise or an exception of a property: give it to the caller", e.ty.clone())
+                .code;
+        }
         if e.form == Form::Place && (last || movable) && e.ty != Type::Body && name.is_some() {
             return e.code.clone();
         }

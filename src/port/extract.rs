@@ -19,14 +19,14 @@ use std::ops::Range;
 use tree_sitter::Node;
 
 use super::carry::{Carried, Edit};
-use super::files::{Extraction, Files, module_name};
+use super::files::{Extraction, Files, module_name, prepared};
 use super::flow::{Flows, is_function};
 use super::inventory;
 use super::slice::{Part, Returned, Slicer};
 use super::syntax::{all, children, field, line, text, variable};
 use super::text::snake;
 use super::unit::Unit;
-use super::{Left, Module, Ported, lower, natives, on_large_stack, prepared};
+use super::{Left, Module, Ported, lower, natives, on_large_stack};
 
 /// The maximum number of times that a file is reduced. Files of merchants take two or three.
 const MAX_ROUNDS: usize = 12;

@@ -21,6 +21,8 @@ pub(super) struct Facts {
     pub(super) stubs: BTreeMap<String, Stub>,
     /// The places and stubs whose values are tested for null.
     pub(super) tested: BTreeSet<Rc<str>>,
+    /// The parameters that are declared as `array` and may get another value.
+    pub(super) checked: BTreeSet<Rc<str>>,
     /// The properties of objects that begin with false, which is not null.
     pub(super) falsy: BTreeSet<Rc<str>>,
     /// The variables and properties that get a value which is not converted, so that their types

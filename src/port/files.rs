@@ -159,3 +159,34 @@ pub(super) fn namespaces(root: Node<'_>, php: &str, files: &Files) -> Vec<(usize
     found.sort_by_key(|(at, _)| *at);
     found
 }
+
+/// Prepares the code for the parser: removes a byte order mark, the interpreter line and data at
+/// the end, and adds a missing tag.
+pub(super) fn prepared(php: &str) -> String {
+    let php = php.strip_prefix('\u{feff}').unwrap_or(php);
+    let php = match php.split_once('\n') {
+        // PHP skips the line that names the interpreter, as it does the line end after a tag.
+        Some((first, rest)) if first.starts_with("#!") => format!("<?php ?>\n{rest}"),
+        // Documentation and copied pieces often lack the tag. Without it, PHP treats everything as
+        // HTML. The tag is added to the first line, so that the line numbers do not change.
+        _ if !php.contains("<?") => format!("<?php {php}"),
+        _ => php.to_owned(),
+    };
+    without_data(&php).to_owned()
+}
+
+/// The code before `__halt_compiler();`, after which a file contains data.
+fn without_data(php: &str) -> &str {
+    let halts = |line: &str| {
+        let rest = line.trim_start().strip_prefix("__halt_compiler");
+        rest.is_some_and(|rest| rest.chars().filter(|c| !c.is_whitespace()).take(3).eq("();".chars()))
+    };
+    let mut at = 0;
+    for line in php.split_inclusive('\n') {
+        if halts(line) {
+            return php.get(..at).unwrap_or(php);
+        }
+        at += line.len();
+    }
+    php
+}

@@ -28,6 +28,7 @@ impl<'t> Porter<'t> {
             }
         }
         self.collect_classes(&nodes);
+        self.find_shared_classes();
         for number in 0..self.classes.len() {
             if let Some(class) = self.classes.get(number).cloned() {
                 self.learn_defaults(&class);
@@ -281,6 +282,12 @@ impl<'t> Porter<'t> {
                 Some(self.unwrapped(e, value))
             }
             (e, ..) => e,
+        };
+        let e = match (e, value) {
+            (Some(e), Some(value)) if flow.kind != Kind::Step && returns == Some(Type::Value) => {
+                Some(self.for_array_result(e, value))
+            }
+            (e, _) => e,
         };
         if let Some(e) = &e {
             self.linked(source, e);

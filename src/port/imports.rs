@@ -115,7 +115,10 @@ impl Imports {
     }
 }
 
+/// The names of Rust's prelude that a program uses.
+const PRELUDE: [&str; 10] = ["Vec", "String", "Result", "Option", "Box", "Some", "None", "Ok", "Err", "Self"];
+
 /// Whether a name would hide one that a program may import.
 pub(super) fn is_imported(name: &str) -> bool {
-    IMPORTS.iter().any(|import| import.name() == name) || matches!(name, "Vec" | "String" | "Result" | "Option" | "Box")
+    IMPORTS.iter().any(|import| import.name() == name) || PRELUDE.contains(&name)
 }

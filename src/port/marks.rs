@@ -21,6 +21,8 @@ pub(super) struct Marks {
     /// Whether it may set the number of decimal places of the functions of bcmath. The names of
     /// functions can also be in texts.
     pub(super) sets_scale: bool,
+    /// Whether it may call APIv2.
+    pub(super) calls_v2: bool,
     /// Whether it removes elements of arrays.
     pub(super) unsets: bool,
     /// Whether it reads the request of a web server or writes the response.
@@ -87,6 +89,7 @@ impl Marks {
             may_return_false: has(&["env(", "file_get_contents", "_file(", "file_put_contents"]),
             reads_codes: has(&["getCode"]),
             sets_scale: ["bcscale", "ini_set", "ini_alter"].iter().any(|name| lower.contains(name)),
+            calls_v2: has(&["v2", "Rejection", "XML_BASED", "chain($", "->{$"]) || !has(&["v3"]),
             unsets: has(&["unset(", "unset ("]),
             answers_requests: has(&[
                 "$_SERVER",

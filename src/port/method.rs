@@ -72,7 +72,9 @@ impl<'t> Porter<'t> {
                 break;
             }
             if self.mark_emitted(*comment) {
-                above.insert(0, super::array::rust_comment(self.text(*comment)).replace("//", mark));
+                let comment = super::array::rust_comment(self.text(*comment));
+                let lines: Vec<String> = comment.lines().map(|line| line.replacen("//", mark, 1)).collect();
+                above.insert(0, lines.join("\n"));
             }
         }
         above.into_iter().map(|comment| format!("{comment}\n")).collect()

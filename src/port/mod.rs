@@ -8,23 +8,23 @@
 //! files.rs        the given files; modules.rs the modules that they become
 //! function.rs     functions, and the program around them; signature.rs their parameters
 //! expression.rs   expressions; operator.rs, arithmetic.rs operators
-//! call.rs         calls of functions; choice.rs choices
+//! call.rs         calls of functions; borrow.rs their arguments; choice.rs choices
 //! array.rs        arrays; next_key.rs those that lose elements; string.rs strings
 //! chain.rs        chains and verbs; client.rs Builder::factory
 //! promise.rs      then, otherwise, wait; catch.rs try and catch; exception.rs exception classes
 //! library.rs      the SDK's classes; keys.rs keys in arrays; creation.rs new objects
 //! native.rs       PHP's functions; natives.rs their names; native_values.rs, special.rs more
-//! object.rs       properties and methods of objects
+//! object.rs       properties and methods of objects; stream.rs bodies that were read
 //! scope.rs        uses of variables; definite.rs definite assignment
 //! lower.rs        properties of $this as variables; class.rs, members.rs classes
 //! method.rs       structs and methods; constructor.rs constructors; own.rs calls of methods
 //! property.rs     properties; statics.rs static ones; naming.rs names of classes
-//! yours.rs        stubs for other files; nulls.rs objects that may be null
+//! yours.rs        stubs for other files; nulls.rs objects that may be null; offset.rs elements
 //! facts.rs        what one translation finds for the next; learn.rs adds to it
 //! frame.rs        the function that is being converted; vars.rs its variables
 //! code.rs         pieces of generated Rust, shape.rs; imports.rs, helpers.rs what they need
 //! marks.rs        what the text of the file contains; left.rs what is not converted
-//! value.rs        types; convert.rs conversions; text.rs spelling
+//! value.rs        types; convert.rs conversions; certain.rs certain arrays; text.rs spelling
 //! handler.rs      handlers of notifications; inventory.rs what a file uses of the SDK
 //! extract.rs      only the code that uses the SDK; it lists its files
 //! ```
@@ -36,11 +36,13 @@ mod acts;
 mod arithmetic;
 mod array;
 mod assign;
+mod borrow;
 mod branch;
 mod call;
 mod carry;
 mod carry_values;
 mod catch;
+mod certain;
 mod chain;
 mod change;
 mod changes;
@@ -82,6 +84,7 @@ mod natives;
 mod next_key;
 mod nulls;
 mod object;
+mod offset;
 mod operator;
 mod own;
 mod parameters;
@@ -98,6 +101,7 @@ mod slot;
 mod special;
 mod statement;
 mod statics;
+mod stream;
 mod string;
 mod syntax;
 mod text;
@@ -158,7 +162,7 @@ pub(crate) struct Left {
 /// # Errors
 /// The syntax errors of the file, with their line numbers.
 pub(crate) fn port(php: &str) -> Result<Ported, String> {
-    let php = prepared(php);
+    let php = files::prepared(php);
     on_large_stack(|| ported(&php, Files::single()))
 }
 
@@ -167,26 +171,11 @@ pub(crate) fn port(php: &str) -> Result<Ported, String> {
 /// # Errors
 /// The syntax errors of the files, with their names and line numbers.
 pub(crate) fn port_files(given: &[(String, String)]) -> Result<Ported, String> {
-    let given: Vec<_> = given.iter().map(|(name, php)| (name.clone(), prepared(php))).collect();
+    let given: Vec<_> = given.iter().map(|(name, php)| (name.clone(), files::prepared(php))).collect();
     on_large_stack(|| {
         let (files, php) = Files::joined(&given)?;
         ported(&php, files)
     })
-}
-
-/// Prepares the code for the parser: removes a byte order mark, the interpreter line and data at
-/// the end, and adds a missing tag.
-fn prepared(php: &str) -> String {
-    let php = php.strip_prefix('\u{feff}').unwrap_or(php);
-    let php = match php.split_once('\n') {
-        // PHP skips the line that names the interpreter, as it does the line end after a tag.
-        Some((first, rest)) if first.starts_with("#!") => format!("<?php ?>\n{rest}"),
-        // Documentation and copied pieces often lack the tag. Without it, PHP treats everything as
-        // HTML. The tag is added to the first line, so that the line numbers do not change.
-        _ if !php.contains("<?") => format!("<?php {php}"),
-        _ => php.to_owned(),
-    };
-    without_data(&php).to_owned()
 }
 
 /// Converts on a thread with a large stack, because nested code is converted recursively.
@@ -196,22 +185,6 @@ fn on_large_stack<T: Send>(convert: impl FnOnce() -> Result<T, String> + Send) -
         let walk = walk.map_err(|error| format!("no thread to work on: {error}"))?;
         walk.join().map_err(|_| "this file cannot be carried over: please report it".to_owned())?
     })
-}
-
-/// The code before `__halt_compiler();`, after which a file contains data.
-fn without_data(php: &str) -> &str {
-    let halts = |line: &str| {
-        let rest = line.trim_start().strip_prefix("__halt_compiler");
-        rest.is_some_and(|rest| rest.chars().filter(|c| !c.is_whitespace()).take(3).eq("();".chars()))
-    };
-    let mut at = 0;
-    for line in php.split_inclusive('\n') {
-        if halts(line) {
-            return php.get(..at).unwrap_or(php);
-        }
-        at += line.len();
-    }
-    php
 }
 
 /// The stack size for the deepest nesting that is accepted.
@@ -253,6 +226,7 @@ fn ported(php: &str, mut files: Files) -> Result<Ported, String> {
             foreign_names: RefCell::default(),
             foreign_lines: RefCell::default(),
             handlers: RefCell::default(),
+            shared_classes: HashSet::new(),
             detach: false,
             hoists: false,
             statement: None,
@@ -318,6 +292,8 @@ struct Porter<'t> {
     foreign_lines: RefCell<BTreeMap<Rc<str>, (String, usize)>>,
     /// The handlers of notifications, by the ids of their functions.
     handlers: RefCell<HashMap<usize, Option<Rc<Handler>>>>,
+    /// The classes whose objects are not cloned.
+    shared_classes: HashSet<Rc<str>>,
     /// The statement that is being converted.
     statement: Option<Node<'t>>,
     /// Whether a variable is declared before the statement that assigns it.

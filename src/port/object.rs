@@ -82,6 +82,7 @@ impl<'t> Porter<'t> {
         let found = match of.ty {
             Type::Response => self.of_response(&of, method, &given),
             Type::Body => match method {
+                "getContents" if self.may_be_read(node) => Some(self.left_as(node, super::stream::READ, Type::Text)),
                 "getContents" | "__toString" => Some(of.clone()),
                 "getSize" if of.ty == Type::Body => {
                     Some(Expr::new(Code::cast(code!("{}.body().len()", of.tight()), "i64"), Type::Int).bond(Bond::Sum))
@@ -110,6 +111,20 @@ impl<'t> Porter<'t> {
         let given = arguments(node)?;
         let [verb, uri, rest @ ..] = given.as_slice() else { return None };
         let root = self.expression(client);
+        if root.ty == Type::Value {
+            // Another library may have a method of this name. The path tells them apart.
+            let path = self.dry_run(|porter| porter.expression(*uri)).literal.unwrap_or_default();
+            if !driver && !matches!(path.trim_start_matches('/').split('/').next(), Some("v2" | "v3")) {
+                return None;
+            }
+            self.imply(&root, &Type::Client);
+            let why = "a client whose type is not known yet";
+            let ty = match method {
+                "request" => Type::Response,
+                _ => Type::Promise(Box::new(Type::Response)),
+            };
+            return Some(self.left_as(node, why, ty));
+        }
         let (client, verb, uri) = (self.unwrapped(root, client), self.expression(*verb), self.expression(*uri));
         let options = match rest {
             [] => "()".into(),

@@ -6,7 +6,7 @@ use super::Porter;
 use super::code::{Code, Shape, code};
 use super::imports::PHP;
 use super::syntax::{bare, field};
-use super::value::{Bond, Expr, Type};
+use super::value::{Bond, Expr, Form, Type};
 
 impl<'t> Porter<'t> {
     pub(super) fn binary(&mut self, node: Node<'t>) -> Expr {
@@ -83,6 +83,7 @@ impl<'t> Porter<'t> {
         let null = |node: Node<'t>| bare(node).kind() == "null";
         let a = if null(right) { self.asked(left) } else { self.expression(left) };
         let b = if null(left) { self.asked(right) } else { self.expression(right) };
+        let a = undisturbed(a, &b);
         let asked = if strict { self.is_identical(&a, &b) } else { self.is_equal(&a, &b) };
         let Some(asked) = asked else {
             return self.left_as(node, "values of these types are not compared here", Type::Bool);
@@ -187,6 +188,7 @@ impl<'t> Porter<'t> {
         if a.ty.is_object() || b.ty.is_object() {
             return self.left_as(node, "objects have no order", Type::Int);
         }
+        let a = undisturbed(a, &b);
         let (a, b) = (self.operand(&a), self.operand(&b));
         Expr::new(code!("{PHP}::order({a}, {b})"), Type::Int)
     }
@@ -232,6 +234,7 @@ impl<'t> Porter<'t> {
         if a.ty.is_object() || b.ty.is_object() || a.ty == Type::Unit || b.ty == Type::Unit {
             return self.left_as(node, "objects have no order", Type::Bool);
         }
+        let a = undisturbed(a, &b);
         if is_number(&a.ty) && is_number(&b.ty) {
             let (a, b) = self.numbers(&a, &b);
             return Expr::new(code!("{a} {operator} {b}"), Type::Bool).bond(Bond::Compare);
@@ -263,6 +266,19 @@ fn is_ordered(a: &Expr, b: &Expr) -> bool {
         e.literal.is_some() || code.as_signed().is_some() || code.as_truth().is_some() || code.as_word().is_some()
     };
     acts(a) && !is_fixed(b) || acts(b) && !is_fixed(a)
+}
+
+/// A value that the next one does not change: a copy, if that calls a method which changes the
+/// object of this one.
+pub(super) fn undisturbed(e: Expr, next: &Expr) -> Expr {
+    if e.form == Form::Owned || e.ty.is_copy() || e.ty.is_object() || !next.code.disturbs(&e.code) {
+        return e;
+    }
+    let ty = match e.ty {
+        Type::Body => Type::Text,
+        ref ty => ty.clone(),
+    };
+    Expr { ty, form: Form::Owned, bond: Bond::Tight, code: e.owned(), ..e }
 }
 
 fn truth(code: Code, bond: Bond) -> Expr {

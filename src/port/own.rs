@@ -19,16 +19,36 @@ const SHARED: &str = "objects that change are shared in PHP, which a copy would 
 impl<'t> Porter<'t> {
     /// Whether objects of a class never change after their construction, so that a clone is equal.
     pub(super) fn is_constant(&self, ty: &Type) -> bool {
-        let Type::Object(name) = ty else { return true };
-        let changes = self.known.is_mutable(name) || self.known.exposed.contains(name);
-        let holds = self.class_named(name).is_some_and(|class| {
-            class.properties.iter().any(|property| {
-                let ty = self.known.types.get(&property_key(&class, &property.name));
-                matches!(ty, Some(Type::Promise(_)))
-                    || matches!(ty, Some(inner @ Type::Object(other)) if other != name && !self.is_constant(inner))
-            })
-        });
-        !changes && !holds
+        match ty {
+            Type::Object(name) => !self.shared_classes.contains(name),
+            Type::Option(of) | Type::Answers(of) => self.is_constant(of),
+            Type::Promise(_) | Type::Promises(_) | Type::Outcome(_) | Type::BoxError => false,
+            _ => true,
+        }
+    }
+
+    /// Finds the classes whose objects change, or contain what has no clone.
+    pub(super) fn find_shared_classes(&mut self) {
+        let changes =
+            |class: &&Rc<Class<'t>>| self.known.is_mutable(&class.rust) || self.known.exposed.contains(&class.rust);
+        self.shared_classes = self.classes.iter().filter(changes).map(|class| Rc::clone(&class.rust)).collect();
+        let classes = self.classes.clone();
+        loop {
+            let found = self.shared_classes.len();
+            for class in &classes {
+                let mut types = Vec::new();
+                for property in class.properties.iter().filter(|property| !property.is_static) {
+                    types.push(self.property_type(class, property));
+                    types.extend(self.known.types.get(&property_key(class, &property.name)).cloned());
+                }
+                if types.iter().any(|ty| !self.is_constant(ty)) {
+                    self.shared_classes.insert(Rc::clone(&class.rust));
+                }
+            }
+            if self.shared_classes.len() == found {
+                return;
+            }
+        }
     }
 
     /// The properties that make objects of a class contain others of the same class, and why they
@@ -120,7 +140,9 @@ impl<'t> Porter<'t> {
             return self.own_static(node, class, &found);
         }
         let changes = self.known.mutating.contains(&(Rc::clone(&class.rust), found.name.clone()));
-        if changes {
+        let exclusive = field(node, "object").filter(|_| changes && !is_this).and_then(|of| self.exclusive(of));
+        let of = exclusive.as_ref().unwrap_or(of);
+        if changes && exclusive.is_none() {
             if is_this {
                 self.frame().mutates = true;
             } else if of.form != Form::Owned && !self.may_change(of) {
@@ -132,7 +154,9 @@ impl<'t> Porter<'t> {
         };
         // The arguments must not borrow the object that the method changes.
         self.detach = changes;
-        let e = self.call_of(node, &code!("{}.{}", of.tight(), found.rust), &signature);
+        let called = code!("{}.{}", of.tight(), found.rust);
+        let called = if changes { called.changing(&of.code) } else { called };
+        let e = self.call_of(node, &called, &signature);
         self.detach = false;
         // A method that returns its object returns a reference.
         if self.is_fluent(found.node) { e.form(Form::Ref) } else { e }
@@ -214,13 +238,19 @@ impl<'t> Porter<'t> {
         if object.code.is_empty() {
             return Some(self.left(node, "a method is called without its object"));
         }
-        if self.known.mutating.contains(&(Rc::clone(&class.rust), found.name.clone())) {
+        let mut called = code!("{}.{}", object.code, found.rust);
+        let changes = self.known.mutating.contains(&(Rc::clone(&class.rust), found.name.clone()));
+        if changes {
             self.frame().mutates = true;
+            called = called.changing(&object.code);
         }
         let Some(signature) = self.method_signature(&class, &found) else {
             return Some(self.left(node, "a method with parameters of an unknown form"));
         };
-        Some(self.call_of(node, &code!("{}.{}", object.code, found.rust), &signature))
+        self.detach = changes;
+        let e = self.call_of(node, &called, &signature);
+        self.detach = false;
+        Some(e)
     }
 
     fn this_object(&mut self) -> Expr {
@@ -246,6 +276,7 @@ impl<'t> Porter<'t> {
                 parameters: Vec::new(),
                 defaults: Vec::new(),
                 nullable: Vec::new(),
+                arrays: Vec::new(),
                 returns: ty.clone(),
                 source: None,
             })),

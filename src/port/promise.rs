@@ -6,7 +6,7 @@ use tree_sitter::Node;
 
 use super::code::{Code, Shape, code, indent};
 use super::frame::{Facts, Flow, Frame, Kind};
-use super::imports::{BOX_ERROR, JSON, PHP};
+use super::imports::{BOX_ERROR, PHP};
 use super::syntax::{arguments, bare, children, field};
 use super::value::{Bond, Expr, Form, Signature, Type};
 use super::vars::Var;
@@ -161,6 +161,8 @@ impl<'t> Porter<'t> {
             let flow = porter.step_body(node, takes, Facts { fallible: true, ..Facts::default() }, None).1;
             (flow.returned, flow.found)
         });
+        // It does not run after a step that failed.
+        facts.fallible |= matches!(takes, Type::Outcome(_));
         let ty = match want {
             Some(want) => want.clone(),
             None => returned
@@ -188,7 +190,12 @@ impl<'t> Porter<'t> {
             .and_then(|v| super::syntax::variable(v, self.php));
         let (mut frame, copies) = self.captured(node, true);
         let body = field(node, "body").unwrap_or(node);
-        let mut rust = Code::from("_");
+        let (takes, is_outcome) = match takes {
+            Type::Outcome(of) => (&**of, true),
+            takes => (takes, false),
+        };
+        let mut rust = Code::from(if is_outcome { "result" } else { "_" });
+        let mut opened = None;
         if let Some(name) = parameter {
             rust = self.fresh(&frame, name);
             if !frame.is_used(name) {
@@ -197,8 +204,11 @@ impl<'t> Porter<'t> {
             }
             let var = Var::place(rust.clone(), takes.clone());
             frame.vars.insert(name.to_owned(), var);
+            opened = Some(code!("let {rust} = {rust}{};", super::code::End::Try));
         }
-        let head = self.copied(&mut frame);
+        let opened = opened.unwrap_or_else(|| code!("{rust}{};", super::code::End::Try));
+        let opened = is_outcome.then(|| opened.running());
+        let head: Vec<Code> = opened.into_iter().chain(self.copied(&mut frame)).collect();
         frame.flows = vec![Flow { kind: Kind::Step, assumed: facts, returns: returns.clone(), ..Flow::default() }];
         self.state.frames.push(frame);
         let ends = returns.clone().unwrap_or(Type::Unit);
@@ -328,34 +338,6 @@ impl<'t> Porter<'t> {
         Expr::new(code, Type::Closure(Rc::new(signature))).bond(Bond::Loose)
     }
 
-    /// Copies of the parameters and captured variables that the function modifies: PHP passes
-    /// them by value.
-    fn copied(&mut self, frame: &mut Frame) -> Vec<Code> {
-        let own = |name: &&String| super::lower::property(name).is_none() && name.as_str() != "this";
-        let mut names: Vec<String> =
-            frame.vars.names().filter(own).filter(|name| frame.is_modified(name)).cloned().collect();
-        names.sort();
-        let mut head = Vec::new();
-        for name in names {
-            let wide = frame.vars.site(&name).is_some_and(|site| self.loose.contains(&site));
-            let Some(mut var) = frame.vars.get(&name).cloned() else { continue };
-            let rust = var.rust.clone();
-            head.push(match (&var.ty, var.form) {
-                (Type::Text | Type::Int | Type::Float | Type::Bool, _) if wide => {
-                    var.ty = Type::Value;
-                    code!("let mut {rust} = {JSON}!({rust});")
-                }
-                (Type::Text, Form::Ref) => code!("let mut {rust} = {rust}.to_owned();"),
-                (ty, _) if ty.is_copy() => code!("let mut {rust} = {rust};"),
-                (Type::Value | Type::Text, _) => code!("let mut {rust} = {rust}.clone();"),
-                _ => continue,
-            });
-            (var.form, var.mutable, var.literal) = (Form::Place, true, None);
-            frame.vars.insert(name, var);
-        }
-        head
-    }
-
     /// The parameters of a function, its return type, and its body.
     pub(super) fn function_parts(
         &mut self,
@@ -422,6 +404,7 @@ impl<'t> Porter<'t> {
     /// modifies.
     pub(super) fn bind_parameters(&mut self, node: Node<'t>, frame: &mut Frame, signature: &Signature) -> Vec<Code> {
         let parameters = self.parameters_of(node);
+        let mut checks = Vec::new();
         for (parameter, ty) in parameters.iter().zip(&signature.parameters) {
             let Some(name) = field(*parameter, "name").and_then(|v| super::syntax::variable(v, self.php)) else {
                 continue;
@@ -430,12 +413,17 @@ impl<'t> Porter<'t> {
             let form = if !ty.is_passed_owned() { Form::Ref } else { Form::Place };
             let origin = super::signature::parameter_origin(*parameter, name);
             let undeclared = field(*parameter, "type").is_none();
+            if self.known.checked.contains(origin.as_str()) {
+                // PHP checks the arguments when all of them are evaluated.
+                checks.push(code!("{PHP}::array_argument({rust}){};", super::code::End::Try).running());
+            }
             let source: Option<std::rc::Rc<str>> = undeclared.then(|| origin.into());
             let origin = source.clone().filter(|_| *ty == Type::Value);
             let var = Var { form, origin, source, ..Var::place(rust, ty.clone()) };
             frame.vars.insert(name.to_owned(), var);
             frame.vars.set_site(name, parameter.start_byte());
         }
-        self.copied(frame)
+        checks.extend(self.copied(frame));
+        checks
     }
 }

@@ -5,11 +5,11 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use super::Porter;
-use super::code::{Shape, code};
+use super::code::{Code, Shape, code};
 use super::facts::Kind;
 use super::imports::PHP;
 use super::own::property_key;
-use super::syntax::{children, field};
+use super::syntax::{bare, children, field};
 use super::value::{Expr, Form, Type};
 use super::yours::Use;
 
@@ -58,9 +58,15 @@ impl<'t> Porter<'t> {
                 if self.learns() {
                     self.found.exposed.insert(Rc::clone(&class.rust));
                 }
-                if !self.may_change(of) {
-                    return Some(self.left(node, "an object is changed that the caller may share: return a new one"));
-                }
+                let place = match self.exclusive(object) {
+                    Some(of) => Expr::place(code!("{}.{}", of.tight(), property.rust), ty.clone()),
+                    None if self.may_change(of) => place,
+                    None => {
+                        let why = "an object is changed that the caller may share: return a new one";
+                        return Some(self.left(node, why));
+                    }
+                };
+                let value = self.for_array(&property, value, field(node, "right"));
                 let key = property_key(&class, &written);
                 let nullable = property.declared.and_then(|ty| self.nullable_of(ty));
                 let declared = property.declared.and_then(|ty| self.annotated(self.text(ty), ty.start_byte()));
@@ -108,7 +114,7 @@ impl<'t> Porter<'t> {
         self.uses_parent();
         let php = format!("{}->{name}", self.text(base));
         let kind = if value.is_some() { Kind::Set } else { Kind::Get };
-        let used = Use { kind, owner: Some(owner), object: code!("{receiver}.parent"), name, php };
+        let used = Use { kind, owner: Some(owner), object: Code::field(receiver, "parent"), name, php };
         self.stub_of(node, &used, value.into_iter().collect())
     }
 
@@ -172,11 +178,34 @@ impl<'t> Porter<'t> {
 
     /// A value. Properties are cloned if a method that the expression calls changes them.
     pub(super) fn given_value(&mut self, node: Node<'t>) -> Expr {
-        let detached = self.calls_changing(node);
+        self.detached_by(node, |porter| porter.expression(node))
+    }
+
+    /// Converts a piece. Properties are cloned if a method that it calls changes them.
+    pub(super) fn detached_by<T>(&mut self, node: Node<'t>, convert: impl FnOnce(&mut Self) -> T) -> T {
+        let detached = self.frame().detached || self.calls_changing(node);
         let outer = std::mem::replace(&mut self.frame().detached, detached);
-        let e = self.expression(node);
+        let out = convert(self);
         self.frame().detached = outer;
-        e
+        out
+    }
+
+    /// The object of a variable that may have none, where it is changed.
+    pub(super) fn exclusive(&mut self, object: Node<'t>) -> Option<Expr> {
+        let name = super::syntax::variable(bare(object), self.php)?;
+        let var = self.frame().vars.get(name).cloned()?;
+        let Type::Option(of) = &var.ty else { return None };
+        let is_own = super::lower::property(name).is_some();
+        if !matches!(**of, Type::Object(_)) || !var.mutable || var.form != Form::Place {
+            return None;
+        }
+        if is_own {
+            self.frame().mutates = true;
+        }
+        let shown = super::text::short(self.original(object), 60);
+        let end = self.try_any();
+        let code = code!("{}.as_mut().ok_or_else(|| {PHP}::error(\"{shown} has no value\")){end}", var.rust);
+        Some(Expr::new(code, (**of).clone()).form(Form::Ref))
     }
 
     /// Whether the place of an object can be changed: a variable of the function, or a property of
@@ -184,7 +213,7 @@ impl<'t> Porter<'t> {
     pub(super) fn may_change(&mut self, of: &Expr) -> bool {
         if of.form != Form::Place {
             // The result of a method that returns its object.
-            return matches!(of.code.shape(), Shape::Tried);
+            return matches!(of.code.shape(), Shape::Tried) && !of.code.acts().is_empty();
         }
         let property = self.frame().vars.find(&of.code);
         let property = property.map(|(name, var)| (super::lower::property(name).is_some(), var.mutable));

@@ -8,9 +8,10 @@ use tree_sitter::Node;
 use super::Porter;
 use super::code::{Code, code};
 use super::frame::Frame;
+use super::imports::JSON;
 use super::scope::{Uses, uses};
 use super::syntax::{all, children, field};
-use super::value::{Signature, Type};
+use super::value::{Form, Signature, Type};
 
 impl<'t> Porter<'t> {
     /// A frame for the body of a function.
@@ -60,7 +61,7 @@ impl<'t> Porter<'t> {
             "array" | "mixed" | "object" | "stdclass" | "iterable" => Type::Value,
             "void" | "never" => return Some(Type::Unit),
             "builderchainable" => Type::Client,
-            "responseinterface" | "response" => Type::Response,
+            "responseinterface" | "response" if self.is_of_psr(written, at) => Type::Response,
             "promiseinterface" => Type::Promise(Box::new(Type::Response)),
             "mediautil" => Type::Media,
             "self" | "static" => match self.state.frames.last().and_then(|frame| frame.class) {
@@ -91,10 +92,47 @@ impl<'t> Porter<'t> {
         })
     }
 
+    /// Whether a class named like PSR's is that class, or Guzzle's, and not the one of a framework.
+    fn is_of_psr(&self, written: &str, at: usize) -> bool {
+        let written = written.trim_start_matches('?').to_lowercase();
+        let name = written.trim_start_matches('\\').split('|').find(|one| *one != "null").unwrap_or_default();
+        let full = self.files.alias(name, at).map_or_else(|| name.to_owned(), |full| full.to_lowercase());
+        let full = full.trim_start_matches('\\');
+        !full.contains('\\') || full.starts_with("psr\\") || full.starts_with("guzzlehttp\\")
+    }
+
     /// The type in `?type`, if PHP converts values to it.
     pub(super) fn nullable_of(&self, written: Node<'t>) -> Option<Type> {
         let inner = self.annotated(self.text(written).strip_prefix('?')?, written.start_byte())?;
         matches!(inner, Type::Text | Type::Int | Type::Float | Type::Bool).then_some(inner)
+    }
+
+    /// Copies of the parameters and captured variables that the function modifies: PHP passes
+    /// them by value.
+    pub(super) fn copied(&mut self, frame: &mut Frame) -> Vec<Code> {
+        let own = |name: &&String| super::lower::property(name).is_none() && name.as_str() != "this";
+        let mut names: Vec<String> =
+            frame.vars.names().filter(own).filter(|name| frame.is_modified(name)).cloned().collect();
+        names.sort();
+        let mut head = Vec::new();
+        for name in names {
+            let wide = frame.vars.site(&name).is_some_and(|site| self.loose.contains(&site));
+            let Some(mut var) = frame.vars.get(&name).cloned() else { continue };
+            let rust = var.rust.clone();
+            head.push(match (&var.ty, var.form) {
+                (Type::Text | Type::Int | Type::Float | Type::Bool, _) if wide => {
+                    var.ty = Type::Value;
+                    code!("let mut {rust} = {JSON}!({rust});")
+                }
+                (Type::Text, Form::Ref) => code!("let mut {rust} = {rust}.to_owned();"),
+                (ty, _) if ty.is_copy() => code!("let mut {rust} = {rust};"),
+                (Type::Value | Type::Text, _) => code!("let mut {rust} = {rust}.clone();"),
+                _ => continue,
+            });
+            (var.form, var.mutable, var.literal) = (Form::Place, true, None);
+            frame.vars.insert(name, var);
+        }
+        head
     }
 
     /// The parameters of a function: their types and their Rust code. Their names are not those of
@@ -108,7 +146,7 @@ impl<'t> Porter<'t> {
         let body = field(node, "body").unwrap_or(node);
         let inside = self.uses_of(body, &[]);
         let (mut parameters, mut defaults, mut written) = (Vec::new(), Vec::new(), Vec::new());
-        let mut nullable = Vec::new();
+        let (mut nullable, mut arrays) = (Vec::new(), Vec::new());
         let (vars, handler) = (around.vars.clone(), around.handler.clone());
         let mut frame = Frame { uses: Rc::new(HashMap::new()), vars, handler, ..Frame::default() };
         if self.handler_of(node).is_some() {
@@ -152,6 +190,8 @@ impl<'t> Porter<'t> {
                 }
             };
             nullable.push(of);
+            let is_array = !is_null && field(parameter, "type").is_some_and(|ty| self.is_array_type(ty));
+            arrays.push(is_array.then(|| parameter_origin(parameter, name).into()));
             let default = match default {
                 Some(default) => {
                     let code = self.dry_run(|porter| {
@@ -170,7 +210,7 @@ impl<'t> Porter<'t> {
             defaults.push(default);
         }
         let source = field(node, "return_type").is_none().then(|| Self::return_source(node));
-        Some((Signature { parameters, defaults, nullable, returns, source }, written))
+        Some((Signature { parameters, defaults, nullable, arrays, returns, source }, written))
     }
 }
 

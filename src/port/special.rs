@@ -87,6 +87,10 @@ impl<'t> Porter<'t> {
                 }
                 continue;
             }
+            if let Some(exists) = self.isset_offset(*one) {
+                asked.push(exists.code);
+                continue;
+            }
             let e = self.asked(*one);
             self.tested(&e);
             if self.is_falsy(&e) {

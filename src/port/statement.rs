@@ -40,8 +40,10 @@ impl<'t> Porter<'t> {
             let notes = std::mem::take(&mut self.state.notes);
             let as_tail = tail.filter(|_| Some(number) == end);
             let acts = std::mem::take(&mut self.state.acts);
+            let (new, hoisted) = (self.new_variable(*node), self.frame().hoisted.len());
             let code = self.statement(*node, as_tail);
-            let code = self.settled(*node, code);
+            let new = new.filter(|_| self.frame().hoisted.len() == hoisted);
+            let code = self.settled(*node, code, new);
             self.state.acts = acts;
             let own = std::mem::replace(&mut self.state.notes, notes);
             let mut declared = Vec::new();
@@ -71,6 +73,14 @@ impl<'t> Porter<'t> {
             1 => out.remove(0),
             _ => Code::joined(&out, "\n"),
         }
+    }
+
+    /// The name of a variable that a statement assigns first.
+    fn new_variable(&mut self, node: Node<'t>) -> Option<&'t str> {
+        let assigned = children(node).first().copied().filter(|_| node.kind() == "expression_statement")?;
+        let left = field(assigned, "left").filter(|_| assigned.kind() == "assignment_expression")?;
+        let name = super::syntax::variable(left, self.php)?;
+        (!self.frame().vars.contains(name)).then_some(name)
     }
 
     /// Whether a statement produces code: the last one that does is the value of a function.
@@ -132,13 +142,7 @@ impl<'t> Porter<'t> {
                 Some(inner) => self.expression_statement(*inner),
                 None => Code::default(),
             },
-            "echo_statement" => {
-                let detached = self.calls_changing(node);
-                let outer = std::mem::replace(&mut self.frame().detached, detached);
-                let code = self.echo(node);
-                self.frame().detached = outer;
-                code
-            }
+            "echo_statement" => self.detached_by(node, |porter| porter.echo(node)),
             "return_statement" => self.give_back(node, children(node).first().copied(), tail.is_some()),
             "if_statement" => self.branch(node),
             "foreach_statement" => self.foreach(node),

@@ -58,6 +58,7 @@ impl<'t> Porter<'t> {
             return self.foreign_static(left, Some(value)).code.statement();
         };
         let ty = self.property_type(&class, &property);
+        let value = self.for_array(&property, value, field(node, "right"));
         let value = self.for_declared(&class, &property, value);
         let code = match &ty {
             Type::Option(of) if value.ty == **of => self.owned_as(&value, of).map(|code| code!("Some({code})")),

@@ -71,6 +71,8 @@ pub(super) struct Signature {
     pub(super) defaults: Vec<Option<Code>>,
     /// The declared type of each parameter that may also be null.
     pub(super) nullable: Vec<Option<Type>>,
+    /// The origin of each parameter that is declared as `array`.
+    pub(super) arrays: Vec<Option<Rc<str>>>,
     pub(super) returns: Type,
     /// The source of the results, if PHP declares no type for them.
     pub(super) source: Option<Rc<str>>,

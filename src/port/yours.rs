@@ -9,7 +9,6 @@ use tree_sitter::Node;
 use super::code::{Code, code, indent};
 use super::facts::{Kind, Stub};
 use super::imports::BOX_ERROR;
-use super::syntax::{children, field};
 use super::text::{pascal, snake};
 use super::value::{Expr, Type};
 use super::{Left, Porter};
@@ -40,7 +39,9 @@ impl<'t> Porter<'t> {
             return Rc::clone(known);
         }
         let mut name = pascal(short);
-        while self.foreign_names.borrow().values().any(|known| **known == *name) {
+        // In the module of the stubs, a type hides what the program imports or defines.
+        let hides = |name: &str| super::imports::is_imported(name) || self.class_rust_names.contains_key(name);
+        while hides(&name) || self.foreign_names.borrow().values().any(|known| **known == *name) {
             name.push('_');
         }
         let name: Rc<str> = name.into();
@@ -62,45 +63,6 @@ impl<'t> Porter<'t> {
         let shown = stub.map_or_else(|| format!("the class of ${short}"), |stub| format!("the class of {}", stub.php));
         self.foreign_lines.borrow_mut().entry(name.clone()).or_insert_with(|| (shown, at));
         Type::Foreign(name)
-    }
-
-    /// `$object[$key]`, read, of a class of another file: PHP calls the method `offsetGet`.
-    pub(super) fn offset(&mut self, node: Node<'t>, owner: &Rc<str>, of: &Expr, key: &Expr) -> Expr {
-        if self.only_asks(node) {
-            return self.left(node, "PHP calls offsetExists here: call the methods of the object");
-        }
-        if key.ty.is_object() {
-            return self.left(node, "a key of this type is not carried over");
-        }
-        let php = format!("{}, for which PHP calls offsetGet()", super::text::short(self.text(node), 40));
-        let (owner, object) = (Some(Rc::clone(owner)), of.tight());
-        let used = Use { kind: Kind::Method, owner, object, name: "offsetGet", php };
-        self.stub_of(node, &used, vec![key.clone()])
-    }
-
-    /// Whether it is only asked whether a place, or a part of it, has a value.
-    fn only_asks(&self, node: Node<'t>) -> bool {
-        let mut at = node;
-        while let Some(parent) = at.parent() {
-            match parent.kind() {
-                "binary_expression" => {
-                    let coalesces = field(parent, "operator").is_some_and(|operator| operator.kind() == "??");
-                    return coalesces && field(parent, "left") == Some(at);
-                }
-                "augmented_assignment_expression" => return field(parent, "left") == Some(at),
-                "function_call_expression" => {
-                    let name = field(parent, "function").map(|name| self.text(name).to_ascii_lowercase());
-                    return matches!(name.as_deref(), Some("isset" | "empty"));
-                }
-                "argument" | "arguments" => {}
-                _ if parent.kind().ends_with("call_expression") || children(parent).first() != Some(&at) => {
-                    return false;
-                }
-                _ => {}
-            }
-            at = parent;
-        }
-        false
     }
 
     /// A use of something that another file defines.
@@ -132,6 +94,7 @@ impl<'t> Porter<'t> {
         };
         let source = (open && !matches!(used.kind, Kind::New | Kind::Set)).then(|| Rc::from(key.as_str()));
         let (mut types, mut passed) = (Vec::new(), Vec::new());
+        let (given, mut is_mixed) = (self.undisturbed_all(given), false);
         for (number, e) in given.iter().enumerate() {
             let ty = match &e.ty {
                 Type::Null => Type::Value,
@@ -153,9 +116,7 @@ impl<'t> Porter<'t> {
             };
             let stub = self.known.stubs.get(&key);
             let wanted = stub.and_then(|stub| stub.parameters.get(number)).cloned().unwrap_or_else(|| ty.clone());
-            if wanted == Type::Any && matches!(ty, Type::Closure(_)) {
-                return self.left_as(node, "its uses give it functions of different types", returns);
-            }
+            is_mixed |= wanted == Type::Any && matches!(ty, Type::Closure(_));
             let code = self.argument(e, &wanted).or_else(|| self.argument(e, &ty)).unwrap_or_else(|| e.reference());
             passed.push(code);
             types.push(ty);
@@ -184,12 +145,22 @@ impl<'t> Porter<'t> {
                 }
             }
         }
+        // Learned before, so that the next translation finds the same types.
+        if is_mixed {
+            return self.left_as(node, "its uses give it functions of different types", returns);
+        }
         let end = self.try_any();
         let arguments = Code::joined(&passed, ", ");
         let code = match used.kind {
             Kind::Function => code!("yours::{name}({arguments}){end}"),
             Kind::New | Kind::Static | Kind::Constant => code!("yours::{owner}::{name}({arguments}){end}"),
-            Kind::Method | Kind::Get | Kind::Set => code!("{}.{name}({arguments}){end}", used.object),
+            Kind::Method | Kind::Get | Kind::Set => {
+                // A clone is the same object, and is not borrowed while the arguments change the
+                // object that holds it.
+                let is_borrowed = arguments.disturbs(&used.object);
+                let object = if is_borrowed { code!("{}.clone()", used.object) } else { used.object.clone() };
+                code!("{object}.{name}({arguments}){end}")
+            }
         };
         let value = returns == Type::Value && open;
         let used = Expr::new(code, returns).origin(value.then(|| key.into())).source(source);

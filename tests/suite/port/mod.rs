@@ -8,6 +8,7 @@ mod examples;
 mod handlers;
 mod merchants;
 mod nulls;
+mod offsets;
 mod order;
 mod php_classes;
 mod php_expressions;
