@@ -57,7 +57,13 @@ impl<'t> Porter<'t> {
             if key == "certs" && has_certs {
                 continue;
             }
-            for call in self.setting(child, &key, *value) {
+            let Some(value) = self.referenced(*value) else {
+                let why = "the client of PHP sees later changes of a variable that is given with &: give its value";
+                let todo = self.note_left(child, why);
+                line(code!(".mchid({{ {todo} }} as &str)"));
+                continue;
+            };
+            for call in self.setting(child, &key, value) {
                 line(call);
             }
         }
@@ -68,7 +74,7 @@ impl<'t> Porter<'t> {
     /// The setting `certs`, if it is not written as an array.
     fn variable_certs(&mut self, settings: Node<'t>) -> Option<Node<'t>> {
         let values = children(settings).into_iter().filter_map(|child| match children(child).as_slice() {
-            [key, value] if self.text(*key).trim_matches(['\'', '"']) == "certs" => Some(bare(*value)),
+            [key, value] if self.text(*key).trim_matches(['\'', '"']) == "certs" => self.referenced(*value).map(bare),
             _ => None,
         });
         values.last().filter(|value| value.kind() != "array_creation_expression")

@@ -2,11 +2,15 @@
 //! from, which the client and `Rsa` accept as well. It contains keys only if all its uses are
 //! known, so that no text of a key is printed or sent.
 
+use std::rc::Rc;
+
 use tree_sitter::Node;
 
 use super::Porter;
+use super::certain::function_around;
 use super::code::{Code, code};
 use super::imports::{BASE64, CLIENT_BUILDER, JSON};
+use super::scope::{Act, Uses};
 use super::syntax::{arguments, bare, called, children, field, root_of, variable};
 use super::value::{Expr, Form, Type};
 
@@ -33,11 +37,80 @@ impl<'t> Porter<'t> {
             let text = self.rsa_text(&method, first, &e.ty)?;
             return matches!(text.ty, Type::Text | Type::Value).then_some(text);
         }
+        if let Some(call) = self.loaded_by(node) {
+            return self.key_text(call, e);
+        }
         if e.ty == Type::PublicKey && variable(node, self.php).is_some() {
             let code = code!("format!(\"public.spki://{{}}\", {BASE64}(&{}.spki()))", e.tight());
             return Some(Expr::new(code, Type::Text));
         }
         None
+    }
+
+    /// The call that loads the key of a variable, if its text is the same here.
+    fn loaded_by(&self, node: Node<'t>) -> Option<Node<'t>> {
+        let name = variable(node, self.php).filter(|name| super::lower::property(name).is_none())?;
+        let (function, uses) = self.uses_around(node);
+        let [set] = uses.get(name)?.uses.iter().filter(|one| one.act != Act::Read).collect::<Vec<_>>()[..] else {
+            return None;
+        };
+        let (mut stack, mut call) = (vec![function], None);
+        while let Some(one) = stack.pop() {
+            if one.kind() == "assignment_expression" && one.start_byte() == set.at && set.at < node.start_byte() {
+                call = field(one, "right").map(bare);
+            }
+            stack.extend(children(one));
+        }
+        let call = call.filter(|call| call.kind() == "scoped_call_expression")?;
+        let first = *arguments(call)?.first()?;
+        self.is_unchanged(first, &uses).then_some(call)
+    }
+
+    /// Whether an expression has one value in the whole function: it consists of literals and of
+    /// variables that the function does not assign.
+    fn is_unchanged(&self, node: Node<'t>, uses: &Uses) -> bool {
+        match node.kind() {
+            "variable_name" => {
+                let name = variable(node, self.php).filter(|name| super::lower::property(name).is_none());
+                let story = name.and_then(|name| uses.get(name));
+                story.is_some_and(|story| story.uses.iter().all(|one| one.act == Act::Read))
+            }
+            "binary_expression"
+            | "subscript_expression"
+            | "parenthesized_expression"
+            | "encapsed_string"
+            | "string" => children(node).into_iter().all(|child| self.is_unchanged(child, uses)),
+            "string_content" | "escape_sequence" | "integer" => true,
+            "name" => self.text(node) == "__DIR__",
+            _ => false,
+        }
+    }
+
+    /// The body of the function around a node, and the uses of variables in it.
+    fn uses_around(&self, node: Node<'t>) -> (Node<'t>, Rc<Uses>) {
+        let function = function_around(node);
+        let body = field(function, "body").unwrap_or(function);
+        (body, self.uses_of(body, &[]))
+    }
+
+    /// The variable in `'certs' => &$certs`, if it is not changed later. The client of PHP reads it
+    /// at each call.
+    pub(super) fn referenced(&self, value: Node<'t>) -> Option<Node<'t>> {
+        if value.kind() != "by_ref" {
+            return Some(value);
+        }
+        let inner = children(value).first().copied()?;
+        let name = variable(inner, self.php).filter(|name| super::lower::property(name).is_none())?;
+        let (_, uses) = self.uses_around(value);
+        let is_later = |one: &super::scope::Use| one.at > value.start_byte() + 1 && one.act != Act::Read;
+        let mut at = value;
+        while let Some(parent) = at.parent() {
+            if matches!(parent.kind(), "foreach_statement" | "for_statement" | "while_statement" | "do_statement") {
+                return None;
+            }
+            at = parent;
+        }
+        (!uses.get(name)?.uses.iter().any(is_later)).then_some(inner)
     }
 
     /// Whether the array that contains this value is only used for keys.
@@ -116,6 +189,7 @@ impl<'t> Porter<'t> {
                 "array_element_initializer"
                 | "array_creation_expression"
                 | "parenthesized_expression"
+                | "by_ref"
                 | "argument"
                 | "arguments" => at = parent,
                 "binary_expression" if field(parent, "operator").is_some_and(|one| self.text(one) == "+") => {

@@ -265,6 +265,11 @@ impl<'t> Porter<'t> {
                 let end = self.try_any();
                 Expr::new(code!("std::fs::remove_file({path}){end}"), Type::Unit)
             }
+            ("realpath", [path]) if !path.ty.is_object() => {
+                let path = self.coerced(path, &Type::Text)?;
+                let (path, end) = (self.str(&path), self.try_any());
+                Expr::new(code!("{PHP}::realpath({path}){end}"), Type::Value)
+            }
             ("file_exists" | "is_file", [path]) => {
                 let path = self.str(path);
                 let asks = if name == "is_file" { "is_file" } else { "exists" };

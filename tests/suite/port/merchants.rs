@@ -163,6 +163,17 @@ fn keys_in_arrays_and_code_for_older_versions_run() {
             "built",
         ),
         carried(
+            "k_later",
+            &format!(
+                "function client($key_file, $id, $public) {{\n    $key = Rsa::from('file://' . $key_file, Rsa::KEY_TYPE_PRIVATE);\n    \
+                 $config = [{serial}, 'privateKey' => $key, 'certs' => []];\n    \
+                 $config['certs'][$id] = Rsa::from($public, Rsa::KEY_TYPE_PUBLIC);\n    return Builder::factory($config);\n}}\n\
+                 $c = client('{key}', '{id}', 'file://{platform_file}'); echo 'built';"
+            ),
+            "built",
+        ),
+        carried("k_reference", &format!("$certs = ['{id}' => {platform}];\n{}", factory("&$certs")), "built"),
+        carried(
             "k_property",
             &format!(
                 "class Pay {{\n    private array $certs = [];\n    private $client;\n    public function __construct(array $config) {{\n        \
@@ -254,7 +265,16 @@ fn keys_in_arrays_of_other_uses_are_listed() {
         assert_listed(&format!("function f() {{ {keys} {rest} }}"), why);
     }
     assert_listed("$k = [WeChatPay\\Crypto\\Rsa::from(['file:///k.pem', 'secret'])];", why);
-    assert_listed("$k = WeChatPay\\Crypto\\Rsa::from('file:///k.pem'); $a = ['k' => $k]; echo count($a);", why);
+    // The path may be another one than that of the key.
+    let key = "$k = WeChatPay\\Crypto\\Rsa::from($path); $path = 'other.pem';";
+    assert_listed(
+        &format!("function f($path) {{ {key} return WeChatPay\\Builder::factory(['privateKey' => $k] + []); }}"),
+        why,
+    );
+    let later =
+        "$c = []; $w = WeChatPay\\Builder::factory(['mchid' => '1', 'certs' => &$c]); $c['a'] = 'file:///k.pem';";
+    assert_listed(later, "sees later changes of a variable");
+    assert_listed("$k = WeChatPay\\Crypto\\Rsa::from('file:///k.pem'); $a = ['k' => $k]; echo json_encode($a);", why);
 }
 
 /// A stub that reads the request does not see what PHP has changed in it.
