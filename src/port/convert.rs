@@ -59,9 +59,8 @@ impl<'t> Porter<'t> {
             (None, Type::Bool) if e.bond > Bond::Compare => code!("({})", e.code),
             (None, Type::Value | Type::Text | Type::Int | Type::Bool | Type::Status) => e.code.clone(),
             (None, Type::Error | Type::BoxError | Type::Bytes) => self.string(e),
-            (None, Type::Object(_) | Type::Foreign(_)) => self.object_text(e),
-            // PHP has no text for these types.
-            _ => Code::debugged(e.code.clone()),
+            // JSON has no form for the other types.
+            _ => self.object_text(e),
         }
     }
 

@@ -207,6 +207,35 @@ impl<'t> Porter<'t> {
         field(call, "scope").is_some_and(|scope| self.class(scope) == class)
     }
 
+    /// The type of a parameter without a declared type that holds a key: each use passes it to
+    /// `Rsa` as a key. The name of the parameter says nothing: it may hold a path or a text.
+    pub(super) fn key_parameter(&self, body: Node<'t>, name: &str) -> Option<Type> {
+        let (mut stack, mut found) = (vec![body], None);
+        while let Some(node) = stack.pop() {
+            if variable(node, self.php) == Some(name) {
+                let ty = self.key_use(node)?;
+                if *found.get_or_insert_with(|| ty.clone()) != ty {
+                    return None;
+                }
+            }
+            stack.extend(children(node));
+        }
+        found
+    }
+
+    /// The type of key that this use of a variable needs: `Rsa::sign($message, $key)`.
+    fn key_use(&self, node: Node<'t>) -> Option<Type> {
+        let argument = node.parent().filter(|parent| parent.kind() == "argument")?;
+        let call = argument.parent()?.parent().filter(|call| call.kind() == "scoped_call_expression")?;
+        let given = arguments(call)?;
+        let place = given.iter().position(|one| one.id() == node.id())?;
+        match (self.is_class(call, "wechatpay\\crypto\\rsa"), self.text(field(call, "name")?), place) {
+            (true, "sign" | "decrypt", 1) => Some(Type::PrivateKey),
+            (true, "encrypt", 1) | (true, "verify", 2) => Some(Type::PublicKey),
+            _ => None,
+        }
+    }
+
     /// The text that `Rsa::from` and its variants load a key from.
     pub(super) fn rsa_text(&mut self, method: &str, first: Node<'t>, ty: &Type) -> Option<Expr> {
         let thing = self.expression(first);

@@ -160,15 +160,6 @@ impl<'t> Porter<'t> {
             }
             let name = field(parameter, "name").and_then(|v| super::syntax::variable(v, self.php))?;
             let declared = field(parameter, "type").and_then(|ty| self.annotated(self.text(ty), ty.start_byte()));
-            let key = || {
-                // `$platformPublicKey`, passed to Rsa::encrypt and the like.
-                let name = name.to_lowercase();
-                match (name.contains("public"), name.contains("private"), name.contains("key")) {
-                    (true, _, true) => Some(Type::PublicKey),
-                    (_, true, true) => Some(Type::PrivateKey),
-                    _ => None,
-                }
-            };
             // The name that PHP's manual uses, even if the function only passes it on.
             let named = matches!(name, "instance" | "client" | "wxpay" | "wechatpay");
             let chained = named || inside.get(name).is_some_and(|story| story.chained);
@@ -185,7 +176,7 @@ impl<'t> Porter<'t> {
                 None if chained => (Type::Client, None),
                 None => {
                     let implied = self.known.implied.get(&parameter_origin(parameter, name)).cloned();
-                    let ty = key().or(implied).unwrap_or(Type::Value);
+                    let ty = self.key_parameter(body, name).or(implied).unwrap_or(Type::Value);
                     (self.or_missing(ty, &parameter_origin(parameter, name)), None)
                 }
             };

@@ -97,6 +97,42 @@ fn invalid_php_is_an_error_with_its_line() {
 }
 
 #[test]
+fn the_name_of_a_parameter_does_not_make_it_a_key() {
+    let php = br"<?php
+use WeChatPay\Crypto\Rsa;
+class Pay {
+    private $key;
+    public function __construct($mch_private_key) {
+        $this->key = Rsa::from('file://' . $mch_private_key);
+    }
+    public function sign($text) { return Rsa::sign($text, $this->key); }
+}
+function file_of($publicKey) { return 'file://' . $publicKey; }
+function sign($text, $privateKey) { return Rsa::sign($text, $privateKey); }
+echo file_of('/etc/pub.pem'), PHP_EOL;
+";
+    let output = port(&["-"], php);
+    let rust = text(&output.stdout);
+    assert!(!rust.contains("{:?}"), "{rust}");
+    assert!(rust.contains("mch_private_key: &Value") && rust.contains("public_key: &Value"), "{rust}");
+    // It is a key if each use needs one.
+    assert!(rust.contains("private_key: &PrivateKey"), "{rust}");
+}
+
+#[test]
+fn the_text_of_a_key_is_listed() {
+    let php = br"<?php
+use WeChatPay\Crypto\Rsa;
+$key = Rsa::from('file:///etc/key.pem');
+echo 'key ' . $key, PHP_EOL;
+";
+    let output = port(&["-"], php);
+    assert_eq!(output.status.code(), Some(UNSUPPORTED), "{output:?}");
+    assert!(text(&output.stderr).contains(":4: "), "{output:?}");
+    assert!(!text(&output.stdout).contains("{:?}"), "{output:?}");
+}
+
+#[test]
 fn camel_case_in_a_path_becomes_kebab_case() {
     let rust = ported(
         r"<?php
