@@ -86,8 +86,16 @@ impl<'t> Porter<'t> {
                         Type::BoxError,
                     );
                 }
+                // Another file may read the code of what a method throws.
+                if given.as_ref().is_some_and(|given| given.len() > 1) && self.frame().class.is_some() {
+                    self.note_left(node, "the code of this exception is lost: other files may read it");
+                }
                 let message = given.as_deref().and_then(|given| given.first().copied());
                 let message = message.map_or_else(|| Expr::literal(&class), |message| self.expression(message));
+                if matches!(message.ty, Type::Error | Type::BoxError) {
+                    let why = "PHP's text of an exception has its class, file and trace: use getMessage()";
+                    return self.left_as(node, why, Type::BoxError);
+                }
                 let message =
                     if message.form == Form::Owned { self.string(&message) } else { self.plain_str(&message) };
                 // `catch (\Exception $e)` does not catch an `Error`.

@@ -207,6 +207,15 @@ impl<'t> Porter<'t> {
             return self.left_as(node, &why, ty);
         }
         // Declared once for the whole function.
+        if node.parent().is_some_and(|parent| parent.kind() == "argument") && ty == Type::Value {
+            // The call may give it its value, so that the call is what is left. Before the call,
+            // PHP reads null.
+            let rust = self.fresh_here(name);
+            self.frame().hoisted.push((1, code!("let mut {rust} = {VALUE}::Null;")));
+            let var = super::vars::Var { mutable: true, ..super::vars::Var::place(rust, ty.clone()) };
+            self.frame().vars.insert(name.to_owned(), var);
+            return self.left_as(node, &why, ty);
+        }
         let notes = self.state.notes.len();
         let todo = self.note_left(node, &why);
         self.state.notes.truncate(notes);

@@ -132,6 +132,79 @@ echo 'key ' . $key, PHP_EOL;
     assert!(!text(&output.stdout).contains("{:?}"), "{output:?}");
 }
 
+/// Ports PHP with something unsupported, and compiles the output.
+fn compiled(name: &str, php: &str) -> (String, String) {
+    let output = port(&["-"], php.as_bytes());
+    let (rust, message) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(UNSUPPORTED), "{message}{rust}");
+    let folder = folder(name);
+    let source = folder.join("left.rs");
+    std::fs::write(&source, &rust).expect("written");
+    Compiler::get().compile(&source, &["wechatpay_chain", "serde_json"]);
+    (rust, message)
+}
+
+#[test]
+fn a_listed_assignment_declares_its_variable() {
+    let (rust, message) = compiled(
+        "declared",
+        r"<?php
+use WeChatPay\Builder;
+class Service {
+    public static function getInstance() { return Builder::factory(['mchid' => '1']); }
+}
+class Trade {
+    public function pay() {
+        $instance = (new Service)->getInstance();
+        return $instance->chain('v3/certificates')->get()->getStatusCode();
+    }
+}
+",
+    );
+    assert!(message.contains(":8: ") && rust.contains("instance: Client = todo!("), "{message}{rust}");
+}
+
+#[test]
+fn an_output_of_a_listed_call_is_null_before_the_call() {
+    let (rust, message) = compiled(
+        "outputs",
+        r"<?php
+function fetch($list) {
+    if (empty($list)) {
+        exec('ls', $output, $code);
+        if ($code !== 0) { echo 'bad'; }
+    }
+    echo 'fine';
+}
+",
+    );
+    let before = rust.split("if !php::truth(list)").next().unwrap_or_default();
+    assert!(before.contains("let mut code = Value::Null;") && !before.contains("todo!(\""), "{rust}");
+    assert!(message.contains(":4: ") && rust.contains("todo!(\"line 4: exec("), "{message}{rust}");
+}
+
+#[test]
+fn what_an_exception_loses_is_listed() {
+    let (rust, message) = compiled(
+        "lost",
+        r"<?php
+class Shop {
+    public function find($id) {
+        try {
+            $this->check($id);
+        } catch (\Exception $e) {
+            throw new \Exception($e);
+        }
+        throw new \Exception('no order', -1);
+    }
+    private function check($id) { throw new \Exception('no ' . $id); }
+}
+",
+    );
+    assert!(message.contains(":7: ") && message.contains(":9: ") && !message.contains(":11: "), "{message}");
+    assert!(rust.contains("Err(\"no order\".into())"), "{rust}");
+}
+
 #[test]
 fn camel_case_in_a_path_becomes_kebab_case() {
     let rust = ported(
