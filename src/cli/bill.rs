@@ -17,7 +17,7 @@ use crate::client::Client;
 use crate::clock;
 use crate::error::Error;
 use crate::options::Options;
-use crate::proto::bill::{Bill, BillRow};
+use crate::proto::bill::Bill;
 use crate::transport::sink;
 
 /// The first bytes of a gzip file.
@@ -141,12 +141,8 @@ fn no_statement(error: Error) -> Failure {
 
 /// Writes the bill as JSON, with each row on its own line, so that it can be read line by line.
 fn as_json(bill: &Bill<'_>) -> Vec<u8> {
-    let object = |row: BillRow<'_>| {
-        let members: Map<String, Value> = row.iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-        Value::from(members)
-    };
-    let rows: Vec<String> = bill.rows().map(|row| object(row).to_string()).collect();
-    format!("{{\"rows\":[\n{}\n],\"summary\":{}}}\n", rows.join(",\n"), object(bill.summary())).into_bytes()
+    let rows: Vec<String> = bill.rows().map(|row| json!(row).to_string()).collect();
+    format!("{{\"rows\":[\n{}\n],\"summary\":{}}}\n", rows.join(",\n"), json!(bill.summary())).into_bytes()
 }
 
 fn as_csv(bill: &Bill<'_>) -> Vec<u8> {

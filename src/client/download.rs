@@ -1,18 +1,20 @@
 //! Downloads of bills and other files whose URL and digest are given in a response.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use flate2::read::MultiGzDecoder;
 use http::Method;
 use serde_json::Value;
 
 use crate::client::inner::ClientInner;
 use crate::crypto::file_digest::{Algorithm, FileDigest};
 use crate::crypto::gcm_decryptor::GcmDecryptor;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::options::Options;
+use crate::pipeline::http_service::MAX_BODY;
 use crate::pipeline::response::Response;
 use crate::pipeline::send::Promise;
 use crate::proto::excerpt;
@@ -56,13 +58,16 @@ use crate::transport::sink::FileCheck;
 /// # std::fs::remove_file(&path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "a download does nothing until save or write is called"]
+#[must_use = "a download does nothing until save, write or text is called"]
 pub struct Download {
     inner: Arc<ClientInner>,
     url: String,
     check: FileCheck,
     options: Options,
 }
+
+/// The first bytes of a gzip file.
+const GZIP: &[u8] = &[0x1f, 0x8b];
 
 /// The fields of a response that offers encrypted files.
 const COUNT: &str = "download_bill_count";
@@ -185,7 +190,10 @@ impl Download {
 
     /// Writes the file to `writer` as it is received, and blocks this thread until it is complete.
     /// The digest is checked at the end. If this method fails, do not use the data that `writer`
-    /// has received.
+    /// has received. For a file in memory, use [`text`](Self::text).
+    ///
+    /// `writer` is `Send + 'static`, because a thread of its own writes to it: a writer that may
+    /// block does not delay the connection. A `&mut Vec<u8>` is therefore not accepted.
     ///
     /// # Errors
     /// The same as for [`save`](Self::save).
@@ -199,11 +207,116 @@ impl Download {
         self.send()
     }
 
+    /// Returns the file as text, and blocks this thread until it is complete. The text is returned
+    /// only after the digest has been checked. A file that was requested as gzip is decompressed.
+    /// [`Bill::parse`](crate::Bill::parse) reads the text of a bill.
+    ///
+    /// ```
+    /// # use serde_json::json;
+    /// # use wechatpay_chain::{Client, sandbox::Sandbox};
+    /// # fn main() -> Result<(), wechatpay_chain::Error> {
+    /// # let sandbox = Sandbox::start()?;
+    /// # let client = sandbox.client()?;
+    /// # let sha1 = sandbox.file("v3/billdownload/file", 1000);
+    /// # sandbox.stub("GET", "v3/bill/tradebill", 200, json!({
+    /// #     "download_url": format!("{}v3/billdownload/file?token=x", sandbox.base_uri()),
+    /// #     "hash_type": "SHA1", "hash_value": sha1,
+    /// # }));
+    /// let query = json!({ "bill_date": "2026-11-01" });
+    /// let bill = client.chain("v3/bill/tradebill").get(json!({ "query": query }))?;
+    /// let text = client.download(&bill)?.text()?;
+    /// # assert_eq!(text.len(), 1000);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Fails with [`ErrorKind::Verification`] if the digest does not match; with
+    /// [`ErrorKind::TooLarge`] if the file, as received or decompressed, is longer than 16 MiB, the
+    /// limit for a body in memory; with [`ErrorKind::Decode`] if it is not UTF-8; and with the
+    /// errors of [`Chain::get`](crate::Chain::get).
+    pub fn text(self) -> Result<String, Error> {
+        self.text_async().wait()
+    }
+
+    /// The asynchronous form of [`text`](Self::text).
+    pub fn text_async(self) -> Promise<String> {
+        let buffer = Buffer::default();
+        let path = path_for_messages(&self.url).to_string();
+        let written = self.write_async(buffer.clone());
+        Promise::new(async move {
+            let failed = |error: Error| error.with_call(&Method::GET, &path);
+            match written.await {
+                Ok(_) => text_of(buffer.take().bytes).map_err(failed),
+                Err(_) if buffer.take().is_full => Err(failed(too_long())),
+                Err(error) => Err(error),
+            }
+        })
+    }
+
     fn send(self) -> Promise<Response> {
         let Download { inner, url, check, mut options } = self;
         options.check_file(check);
         inner.call_uri(Method::GET, &url, options)
     }
+}
+
+/// The bytes of a file in memory, at most [`MAX_BODY`]. Clones share them.
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Contents>>);
+
+#[derive(Default)]
+struct Contents {
+    bytes: Vec<u8>,
+    /// The file is longer than the limit.
+    is_full: bool,
+}
+
+impl Buffer {
+    fn take(&self) -> Contents {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut contents = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        contents.is_full = bytes.len() > MAX_BODY.saturating_sub(contents.bytes.len());
+        if contents.is_full {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        contents.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The text of a file whose digest was checked. A gzip file is decompressed, up to the limit.
+fn text_of(bytes: Vec<u8>) -> Result<String, Error> {
+    let bytes = if bytes.starts_with(GZIP) {
+        let mut text = Vec::new();
+        let limit = MAX_BODY as u64 + 1;
+        MultiGzDecoder::new(&bytes[..]).take(limit).read_to_end(&mut text).map_err(|source| {
+            Error::new(ErrorKind::Decode, "the file begins as gzip and cannot be decompressed").with_source(source)
+        })?;
+        text
+    } else {
+        bytes
+    };
+    if bytes.len() > MAX_BODY {
+        return Err(too_long());
+    }
+    String::from_utf8(bytes)
+        .map_err(|_| Error::new(ErrorKind::Decode, "the file is not UTF-8 text: save it with Download::save"))
+}
+
+fn too_long() -> Error {
+    let message = format!(
+        "the file is longer than {MAX_BODY} bytes, the limit for a file in memory: save it with Download::save"
+    );
+    Error::new(ErrorKind::TooLarge, message)
 }
 
 impl fmt::Debug for Download {

@@ -23,7 +23,7 @@ use crate::transport::sink::{OpenSink, SinkWriter};
 use crate::transport::slot::Slot;
 
 /// The maximum length of a response body that is collected in memory, in bytes.
-const MAX_BODY: usize = 16 * 1024 * 1024;
+pub(crate) const MAX_BODY: usize = 16 * 1024 * 1024;
 
 /// The maximum length of a file in a sink or stream, in bytes. WeChat Pay splits bills above about
 /// 16 GB. Without a limit, a response that does not end would fill the disk.

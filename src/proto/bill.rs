@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 use crate::error::{Error, ErrorKind};
 
 /// The mark before each value. It makes spreadsheets show the value as text.
@@ -13,8 +15,8 @@ const SEPARATOR: &str = ",`";
 /// The columns of a summary that contain the number of rows.
 const COUNTS: [&str; 2] = ["总交易单数", "资金流水总笔数"];
 
-/// A trade bill or a fund-flow bill. [`Client::download`](crate::Client::download) downloads its
-/// text and checks its digest.
+/// A trade bill or a fund-flow bill. [`Download::text`](crate::Download::text) downloads its text
+/// and checks its digest.
 ///
 /// A bill consists of the names of the columns, one row for each payment, refund or entry, and a
 /// summary. The columns depend on the type of the bill, so read values by the name of their column.
@@ -42,7 +44,18 @@ pub struct Bill<'a> {
     summary: &'a str,
 }
 
-/// A row of a bill, or its summary.
+/// A row of a bill, or its summary. It is serialized as a map from the names of the columns to the
+/// values, in the order of the bill. All values are text.
+///
+/// ```
+/// use wechatpay_chain::Bill;
+///
+/// let text = "商户订单号,订单金额\n`order-1,`12.30\n总交易单数,订单总金额\n`1,`12.30\n";
+/// let bill = Bill::parse(text)?;
+/// let rows = serde_json::to_value(bill.rows().collect::<Vec<_>>())?;
+/// assert_eq!(rows, serde_json::json!([{ "商户订单号": "order-1", "订单金额": "12.30" }]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct BillRow<'a> {
     columns: &'a [&'a str],
@@ -133,6 +146,12 @@ impl<'a> BillRow<'a> {
         fen(value).ok_or_else(|| {
             invalid(format!("the value of the column {column:?} is not an amount in yuan with a whole number of fen"))
         })
+    }
+}
+
+impl Serialize for BillRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
     }
 }
 

@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Sandbox;
+use super::china_time;
 use super::delivery::{Delivery, DeliveryOutcome};
 use super::ledger_records::{Order as OrderRecord, Refund as RefundRecord};
 use crate::error::{Error, ErrorKind};
@@ -20,6 +21,9 @@ pub struct Order {
     /// The `trade_state`: `NOTPAY`, `USERPAYING`, `ACCEPT`, `SUCCESS`, `REFUND`, `CLOSED`,
     /// `PAYERROR` or `REVOKED`.
     pub state: &'static str,
+    /// The time of the payment, such as `2026-11-29T10:00:00+08:00`; `None` if the order was never
+    /// paid. Its first ten characters are the date of the bill.
+    pub success_time: Option<String>,
     /// The amount in fen.
     pub total: u64,
     /// The refunded amount in fen.
@@ -92,6 +96,7 @@ impl std::fmt::Debug for Order {
             .field("out_trade_no", &self.out_trade_no)
             .field("transaction_id", &self.transaction_id)
             .field("state", &self.state)
+            .field("success_time", &self.success_time)
             .field("total", &self.total)
             .field("refunded", &self.refunded)
             .finish_non_exhaustive()
@@ -134,6 +139,7 @@ impl Sandbox {
     /// sandbox.pay("order-1")?;
     /// let orders = sandbox.orders();
     /// assert_eq!((orders[0].out_trade_no.as_str(), orders[0].state), ("order-1", "SUCCESS"));
+    /// assert!(orders[0].success_time.as_ref().is_some_and(|time| time.ends_with("+08:00")));
     /// # Ok::<(), wechatpay_chain::Error>(())
     /// ```
     #[must_use]
@@ -167,6 +173,7 @@ fn order(record: &OrderRecord) -> Order {
         out_trade_no: record.terms.out_trade_no.clone(),
         transaction_id: record.payment.as_ref().map(|payment| payment.transaction_id.clone()),
         state: record.state.as_str(),
+        success_time: record.payment.as_ref().map(|payment| china_time::format_seconds(payment.paid_at)),
         total: record.terms.total,
         refunded: record.refunded,
         notify_url: record.terms.notify_url.clone(),

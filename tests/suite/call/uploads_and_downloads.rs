@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use wechatpay_chain::sandbox::{Fault, Sandbox};
 use wechatpay_chain::{Client, Error, ErrorKind, Media, Options};
 
-use crate::support::{CARDS, SharedBuffer, client_at, options, run, server, start};
+use crate::support::{CARDS, SharedBuffer, client_at, each_hint_names_its_condition, options, run, server, start};
 
 const UPLOAD: &str = "v3/merchant/media/upload";
 const FILE: &str = "v3/billdownload/file";
@@ -332,6 +332,60 @@ fn bills_are_verified_by_the_digest_of_the_decompressed_file() {
         }),
     );
     assert_eq!(bill(&client, &path).expect_err("another host").kind(), ErrorKind::Path);
+}
+
+/// The text of the announced bill, by both forms of the call.
+fn bill_text(client: &Client) -> Result<String, Error> {
+    let offer = || client.chain("v3/bill/tradebill").get(json!({ "query": { "bill_date": "2026-11-01" } }));
+    let text = client.download(&offer()?)?.text()?;
+    assert_eq!(run(client.download(&offer()?)?.text_async())?, text);
+    Ok(text)
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+#[test]
+fn the_text_of_a_bill_is_returned_after_its_digest_was_checked() {
+    let (sandbox, client) = start();
+    let serve = |body: &[u8], announced: &[u8]| {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, announced);
+        announce(&sandbox, &digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        for _ in 0..2 {
+            sandbox.inject(Fault::Delay(Duration::ZERO)); // for the announcement
+            let response = HttpResponse::builder().status(200).body(body.to_vec().into());
+            sandbox.inject(Fault::Gateway(response.expect("response")));
+        }
+        let text = bill_text(&client);
+        sandbox.control("clear-faults", &json!({})).expect("cleared");
+        text
+    };
+    let message = |body: &[u8], announced: &[u8], kind| {
+        let error = serve(body, announced).expect_err("not a text");
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.call().is_some_and(|call| call.ends_with("/v3/billdownload/file")), "{error}");
+        error.to_string()
+    };
+    let limit = 16 << 20;
+    let text = "账单\n".as_bytes();
+    assert_eq!(serve(text, text).expect("plain").as_bytes(), text);
+    assert_eq!(serve(&gzip(text), text).expect("gzip").as_bytes(), text);
+    assert_eq!(serve(b"", b"").expect("empty"), "");
+    let longest = vec![b'a'; limit];
+    assert_eq!(serve(&gzip(&longest), &longest).expect("the longest text").len(), limit);
+    assert_eq!(serve(&longest, &longest).expect("the longest text").len(), limit);
+    let longer = vec![b'a'; limit + 1];
+    each_hint_names_its_condition(&[
+        ("the limit for a file in memory: save it", message(&longer, &longer, ErrorKind::TooLarge)),
+        ("the limit for a file in memory: save it", message(&gzip(&longer), &longer, ErrorKind::TooLarge)),
+        ("is not UTF-8 text: save it", message(b"\xff", b"\xff", ErrorKind::Decode)),
+        ("begins as gzip and cannot be decompressed", message(b"\x1f\x8b", b"\x1f\x8b", ErrorKind::Decode)),
+        ("is not the one that the service announced", message(b"\xff", text, ErrorKind::Verification)),
+        ("is not the one that the service announced", message(&gzip(b"x"), text, ErrorKind::Verification)),
+    ]);
 }
 
 #[test]
