@@ -32,3 +32,6 @@ struct CommandLine;
 
 #[doc = include_str!("../../docs/manual/recipes.md")]
 struct Recipes;
+
+#[doc = include_str!("../../docs/SANDBOX.md")]
+struct Sandbox;

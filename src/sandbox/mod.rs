@@ -283,7 +283,27 @@ impl Sandbox {
         })
     }
 
-    /// Returns a client builder with the merchant's settings.
+    /// Returns a client builder with the settings of the sandbox's merchant. These are set:
+    ///
+    /// | setting | value |
+    /// | --- | --- |
+    /// | `mchid` | [`MCHID`] |
+    /// | `serial`, `private_key` | those of the merchant's certificate |
+    /// | `platform_key` | the public key [`PUBLIC_KEY_ID`], so the client is in public-key mode |
+    /// | `secret` | the APIv2 key |
+    /// | `merchant_certificate`, `root_certificate` | for calls over TLS |
+    /// | `base_uri` | [`base_uri`](Self::base_uri), without a proxy |
+    ///
+    /// `apiv3_key` is not set, as for a merchant that only makes calls. Notifications and the
+    /// download of platform certificates need it:
+    ///
+    /// ```
+    /// # let sandbox = wechatpay_chain::sandbox::Sandbox::start()?;
+    /// let client = sandbox.client_builder().apiv3_key(sandbox.apiv3_key()).build()?;
+    /// let notifications = client.notifications()?;
+    /// # let _ = notifications;
+    /// # Ok::<(), wechatpay_chain::Error>(())
+    /// ```
     pub fn client_builder(&self) -> ClientBuilder {
         Client::builder()
             .mchid(MCHID)
@@ -297,7 +317,10 @@ impl Sandbox {
             .no_proxy()
     }
 
-    /// Returns a client with the merchant's settings.
+    /// Returns a client with the settings of [`client_builder`](Self::client_builder). The
+    /// `apiv3_key` is not set, so [`Client::notifications`] fails with
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config). For notifications, build the client with
+    /// `client_builder().apiv3_key(sandbox.apiv3_key())`.
     ///
     /// # Errors
     /// The same as for [`ClientBuilder::build`], but these settings do not cause any.
