@@ -25,7 +25,16 @@ pub(super) fn run(config: &ConfigArgs, api: &Api) -> Result<(), Failure> {
         ApiCommand::List { json } => list(catalog, *json),
         ApiCommand::Search { words, limit } => search(catalog, &words.join(" "), *limit),
         ApiCommand::Show(call) => print(&api_show::table(find(catalog, call)?)),
-        ApiCommand::Example { call, lang, all } => print(&api_example::example(find(catalog, call)?, *lang, *all)),
+        ApiCommand::Example { call, lang, all } => {
+            let call = find(catalog, call)?;
+            if !all && call.example(false) != call.example(true) {
+                output::note(
+                    "optional fields are not shown: --all shows them; where one of several fields is required, \
+                     the documentation lists each of them as optional",
+                );
+            }
+            print(&api_example::example(call, *lang, *all))
+        }
         ApiCommand::Types(call) => print(&api_types::types(find(catalog, call)?)),
         ApiCommand::Import { .. } => Ok(()),
     }

@@ -1,5 +1,6 @@
 //! Checks the settings, with a separate error message for each, and builds the client.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use http::header::HeaderValue;
@@ -8,7 +9,7 @@ use crate::client::Client;
 use crate::client::builder::ClientBuilder;
 use crate::client::inner::ClientInner;
 use crate::crypto::certificate::is_decimal_serial;
-use crate::crypto::{Certificate, PrivateKey};
+use crate::crypto::{Certificate, PrivateKey, PublicKey};
 use crate::error::Error;
 use crate::pipeline::certificate_fetch::CertificateSource;
 use crate::pipeline::http_service::HttpService;
@@ -39,7 +40,7 @@ impl ClientBuilder {
         #[cfg(feature = "metrics")]
         crate::pipeline::metrics::describe();
         let base_uri = self.checked_base_uri()?;
-        let merchant_key = self.private_key.clone();
+        let (merchant_key, merchant_serial) = (self.private_key.clone(), self.serial.clone());
         let credential = Arc::new(self.credential(&base_uri)?);
         let sign = SignLayer(Arc::clone(&credential));
         let retry = RetryLayer::new(base_uri.clone(), self.checked_backup_uri(&base_uri)?, self.retry);
@@ -55,7 +56,8 @@ impl ClientBuilder {
                 SharedDownload { store, key }
             }),
         });
-        let platform_keys = self.checked_platform_keys(&credential, source, merchant_key.as_ref())?;
+        let keys = self.checked_platform_keys(&credential, source.is_some(), merchant_key.as_ref())?;
+        let platform_keys = PlatformKeys::new(keys, source, merchant_serial);
         let verifier = match self.verifier.take() {
             Some(verifier) => verifier,
             None => Arc::new(PlatformKeyVerifier(Arc::clone(&platform_keys))),
@@ -219,14 +221,14 @@ impl ClientBuilder {
     fn checked_platform_keys(
         &mut self,
         credential: &Credential,
-        source: Option<CertificateSource>,
+        has_source: bool,
         merchant_key: Option<&PrivateKey>,
-    ) -> Result<Arc<PlatformKeys>, Error> {
+    ) -> Result<BTreeMap<String, PublicKey>, Error> {
         let keys = std::mem::take(&mut self.platform_keys);
         if self.verifier.is_some() && !keys.is_empty() {
             return Err(Error::config("the setting verifier replaces platform_key (certs): give one or the other"));
         }
-        if self.verifier.is_none() && keys.is_empty() && source.is_none() && credential.signer.is_some() {
+        if self.verifier.is_none() && keys.is_empty() && !has_source && credential.signer.is_some() {
             return Err(Error::config(
                 "the setting platform_key (certs) is missing: without WeChat Pay's public key or platform certificate no \
                  response can be verified; give its ID (PUB_KEY_ID_... or serial number) and pub_key.pem or the certificate, or the \
@@ -243,6 +245,6 @@ impl ClientBuilder {
             platform_key_id::validate_id(id, key)
                 .map_err(|reason| Error::config(format!("the setting platform_key (certs) {id:?}: {reason}")))?;
         }
-        Ok(PlatformKeys::new(keys, source))
+        Ok(keys)
     }
 }

@@ -115,7 +115,7 @@ impl NotificationVerifier {
         if checked.is_empty() {
             return Err(Error::config("notifications cannot be verified without a platform key: give at least one"));
         }
-        Ok(NotificationVerifier::with(Arc::new(PlatformKeyVerifier(PlatformKeys::new(checked, None))), apiv3_key))
+        Ok(NotificationVerifier::with(Arc::new(PlatformKeyVerifier(PlatformKeys::new(checked, None, None))), apiv3_key))
     }
 
     pub(crate) fn with(verifier: Arc<dyn Verifier>, apiv3_key: Apiv3Key) -> Self {

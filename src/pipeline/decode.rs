@@ -138,6 +138,12 @@ impl Response {
     }
 
     fn decode_error(&self, expected: &str, reason: &str) -> Error {
+        if self.is_delivered() {
+            return self.unreadable(format!("the body went to a sink or a stream, and {expected} is read from memory"));
+        }
+        if self.body().is_empty() {
+            return self.unreadable(format!("the body is empty, and {expected} was expected"));
+        }
         let content = content_description(self.headers(), self.body().len());
         self.unreadable(format!("the body is not the expected {expected}, {content}: {reason}"))
     }

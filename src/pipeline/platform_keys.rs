@@ -43,6 +43,8 @@ pub(crate) struct PlatformKeys {
     pub(super) downloaded: RwLock<Downloaded>,
     /// `None` without an APIv3 key.
     source: Option<CertificateSource>,
+    /// The serial number of the merchant's certificate, for messages.
+    merchant_serial: Option<String>,
     fetches: Mutex<FetchState>,
 }
 
@@ -118,8 +120,13 @@ fn missing_apiv3_key(reason: &str) -> Error {
 }
 
 impl PlatformKeys {
-    pub(crate) fn new(configured: BTreeMap<String, PublicKey>, source: Option<CertificateSource>) -> Arc<Self> {
-        Arc::new(PlatformKeys { configured, downloaded: RwLock::default(), source, fetches: Mutex::default() })
+    pub(crate) fn new(
+        configured: BTreeMap<String, PublicKey>,
+        source: Option<CertificateSource>,
+        merchant_serial: Option<String>,
+    ) -> Arc<Self> {
+        let (downloaded, fetches) = (RwLock::default(), Mutex::default());
+        Arc::new(PlatformKeys { configured, downloaded, source, merchant_serial, fetches })
     }
 
     /// The key with this ID or serial number, if it is known and valid. Does not download.
@@ -162,6 +169,13 @@ impl PlatformKeys {
             return Err(format!("{}; the known keys are {}", unknown_public_key(serial), self.known_ids()).into());
         }
         let shown = excerpt(serial);
+        if self.merchant_serial.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(serial)) {
+            return Err(format!(
+                "Wechatpay-Serial names the merchant's own certificate {shown:?} (the setting serial), which signs requests: \
+                 WeChat Pay signs with a platform key"
+            )
+            .into());
+        }
         if self.source.is_none() {
             return Err(format!(
                 "it was made with the platform certificate {shown:?}, which is not one of the platform keys: set the apiv3_key, \

@@ -62,7 +62,7 @@ fn platform_keys(responses: impl IntoIterator<Item = http::Response<Bytes>>) -> 
         refresh_interval: MINUTE,
         shared: None,
     };
-    PlatformKeys::new(BTreeMap::new(), Some(source))
+    PlatformKeys::new(BTreeMap::new(), Some(source), None)
 }
 
 fn fetch(keys: &Arc<PlatformKeys>) -> Result<Vec<Certificate>, Error> {
@@ -120,7 +120,7 @@ fn an_expired_downloaded_certificate_is_unknown() {
         Certificate::from_pem(&issued.pem).expect("certificate")
     };
     let now = SystemTime::now();
-    let platform_keys = PlatformKeys::new(BTreeMap::new(), None);
+    let platform_keys = PlatformKeys::new(BTreeMap::new(), None, None);
     for (certificate, found) in
         [(certificate(now - Duration::from_secs(60)), false), (certificate(now + Duration::from_secs(60)), true)]
     {
@@ -132,7 +132,7 @@ fn an_expired_downloaded_certificate_is_unknown() {
         // In the settings, it verifies after its expiry too, and encrypts only while it is
         // valid.
         let key = platform_keys.downloaded.read().expect("lock").certificates[0].public_key().clone();
-        let configured = PlatformKeys::new(BTreeMap::from([(serial.clone(), key)]), None);
+        let configured = PlatformKeys::new(BTreeMap::from([(serial.clone(), key)]), None, None);
         assert!(configured.known_key(&serial).is_some());
         #[cfg(feature = "aws-lc-rs")]
         assert_eq!(configured.known_encryption_key().is_some(), found);

@@ -136,7 +136,9 @@ impl Response {
         self.info.after_another = true;
     }
 
-    pub(crate) fn without_body(self) -> Self {
+    /// Without the body, which was written to the sink of the call.
+    pub(crate) fn without_body(mut self) -> Self {
+        self.info.body = BodyLocation::Sink;
         Response { body: Bytes::new(), ..self }
     }
 

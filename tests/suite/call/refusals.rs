@@ -7,7 +7,7 @@ use http::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use wechatpay_chain::sandbox::Fault;
-use wechatpay_chain::{Error, ErrorKind, sandbox};
+use wechatpay_chain::{Error, ErrorKind, Options, sandbox};
 
 use crate::support::{CARDS, client_at, options, raw_server, start};
 
@@ -210,6 +210,16 @@ fn an_error_of_decoding_keeps_the_call_and_the_response() {
         assert!(text.contains(&format!("{} bytes of application/json", response.body().len())), "{text}");
         assert!(!text.contains("138001") && !text.contains("secret"), "{text}");
     }
+    // A body that is empty, or not in memory.
+    sandbox.inject(Fault::Gateway(Response::builder().status(200).body(Bytes::new()).expect("response")));
+    let empty = client.chain("v3/billdownload/file").get(()).expect("unsigned");
+    for (error, expected) in [(empty.json::<Value>().err(), "JSON"), (empty.xml().err(), "XML")] {
+        let text = error.expect("empty").to_string();
+        assert!(text.contains(&format!(": 200 OK: the body is empty, and {expected} was expected")), "{text}");
+    }
+    let options = Options::new().var("id", "1").sink(std::io::sink());
+    let text = client.chain("v3/x/{id}").get(options).expect("200").field::<u64>("amount").expect_err("in the sink");
+    assert!(text.to_string().contains("the body went to a sink or a stream"), "{text}");
     // The names in broken XML may be values.
     for body in ["<xml><a>5 <13800138000</a></xml>", "<xml>&#x13800138000;</xml>", "<xml>&oUpF8uMuAJO_M2pxb1Q9;</xml>"]
     {

@@ -203,6 +203,17 @@ fn an_example_is_printed_in_four_languages() {
     assert!(curl.contains("wxpay wire") && curl.contains("curl -X POST"), "{curl}");
 }
 
+/// The catalogue records each field of which a call needs one as optional.
+#[test]
+fn an_example_states_that_optional_fields_are_missing() {
+    let notes = |arguments: &[&str]| text(&run_with_input(wxpay(arguments), "").stderr);
+    let refund = ["api", "example", "POST", "v3/refund/domestic/refunds"];
+    let note = "wxpay: optional fields are not shown: --all shows them; where one of several fields is required, ";
+    assert!(notes(&refund).starts_with(note), "{}", notes(&refund));
+    assert_eq!(notes(&[&refund[..], &["--all"]].concat()), "");
+    assert_eq!(notes(&["api", "example", "GET", "v3/profitsharing/merchant-configs/{sub_mchid}"]), "");
+}
+
 #[test]
 fn the_example_for_curl_is_a_signed_request() {
     let sandbox = wechatpay_chain::sandbox::Sandbox::start().expect("a sandbox");

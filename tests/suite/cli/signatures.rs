@@ -261,6 +261,7 @@ fn the_mistake_in_a_response_is_found() {
         ),
         (response.replace("wechatpay-nonce", "x-nonce"), 6, "the header Wechatpay-Nonce is missing"),
         (response.replace(PUBLIC_KEY_ID, "PUB_KEY_ID_1"), 2, "the signature cannot be verified: "),
+        (response.replace(PUBLIC_KEY_ID, SERIAL), 2, "names the merchant's own certificate \"3775B6A45ACD"),
         (format!("{response}\n\n"), 6, "it is valid for the body without the whitespace around it: the file"),
         (format!("HTTP/1.1 200 Connection established\n\nHTTP/1.1 100 Continue\na: b\n\n{response}"), 0, ""),
     ] {
