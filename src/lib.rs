@@ -29,6 +29,7 @@ pub use client::chain::Chain;
 pub use client::download::Download;
 pub use client::pages::Pages;
 pub use client::payment::{voucher_sign, workwx_sign};
+pub use client::static_text::StaticText;
 #[cfg(feature = "aws-lc-rs")]
 pub use crypto::Encrypted;
 pub use crypto::secret::Secret;
@@ -45,6 +46,7 @@ pub use pipeline::sign::{Signature, Signer};
 pub use pipeline::stack::BoxService;
 pub use pipeline::verify::Verifier;
 pub use proto::bill::{Bill, BillRow};
+pub use proto::json_decode::FromJson;
 pub use transport::BoxFuture;
 
 /// Public only for the macro `chain!`, the binary, and this crate's benchmarks and fuzz targets.

@@ -9,6 +9,7 @@ use http::Method;
 
 use crate::client::chain_cache::ChainCache;
 use crate::client::inner::ClientInner;
+use crate::client::static_text::StaticText;
 use crate::error::Error;
 use crate::options::keys::RESERVED;
 use crate::options::{IntoOptions, Options};
@@ -164,8 +165,8 @@ impl Chain {
     /// # }
     /// ```
     #[must_use]
-    pub fn seg(&self, name: &'static str) -> Chain {
-        self.name(name)
+    pub fn seg(&self, name: impl StaticText) -> Chain {
+        self.name(name.text())
     }
 
     /// Adds a path with any number of segments, also one that is built at run time.
@@ -270,12 +271,13 @@ verbs! {
     delete delete_async DELETE;
 }
 
-impl ops::Index<&'static str> for Chain {
+impl<T: StaticText> ops::Index<T> for Chain {
     type Output = Chain;
 
     /// Adds a path of the program's text, in which camelCase becomes kebab-case. This chain caches
     /// the new one. For a path that is built at run time, call [`chain`](Chain::chain).
-    fn index(&self, path: &'static str) -> &Chain {
+    fn index(&self, path: T) -> &Chain {
+        let path = path.text();
         self.cache.get_or_init(|| Box::new(ChainCache::new())).get_or_insert(path, || self.name(path))
     }
 }

@@ -23,6 +23,7 @@ pub(crate) mod payment;
 pub(crate) mod settings;
 #[cfg(feature = "settings")]
 mod sources;
+pub(crate) mod static_text;
 
 use std::fmt;
 use std::ops;
@@ -36,6 +37,7 @@ use crate::client::chain::Chain;
 use crate::client::chain_cache::ChainCache;
 use crate::client::download::Download;
 use crate::client::inner::ClientInner;
+use crate::client::static_text::StaticText;
 use crate::crypto::Certificate;
 #[cfg(feature = "aws-lc-rs")]
 use crate::crypto::Encrypted;
@@ -108,7 +110,7 @@ impl Client {
 
     /// Starts a chain with one segment. See [`Chain::seg`].
     #[must_use]
-    pub fn seg(&self, name: &'static str) -> Chain {
+    pub fn seg(&self, name: impl StaticText) -> Chain {
         Chain::root(&self.inner).seg(name)
     }
 
@@ -399,12 +401,13 @@ impl Client {
     }
 }
 
-impl ops::Index<&'static str> for Client {
+impl<T: StaticText> ops::Index<T> for Client {
     type Output = Chain;
 
     /// The same as [`chain`](Client::chain), for a string literal. The client caches the chain, so
     /// each literal is parsed only once. Use `chain` for a path built at run time.
-    fn index(&self, path: &'static str) -> &Chain {
+    fn index(&self, path: T) -> &Chain {
+        let path = path.text();
         self.cache.get_or_insert(path, || Chain::root(&self.inner).name(path))
     }
 }

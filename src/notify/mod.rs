@@ -53,7 +53,8 @@ use crate::pipeline::platform_keys::{PlatformKeyVerifier, PlatformKeys};
 use crate::pipeline::send::Promise;
 use crate::pipeline::trace;
 use crate::pipeline::verify::Verifier;
-use crate::proto::{excerpt, json_decode, verify};
+use crate::proto::json_decode::{self, FromJson};
+use crate::proto::{excerpt, verify};
 use crate::store::ReplayMemory;
 pub use crate::store::ReplayStore;
 use crate::transport::runtime;
@@ -368,7 +369,7 @@ impl Notification {
     ///
     /// # Errors
     /// Fails with [`ErrorKind::Decode`] if the resource does not match `T`.
-    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
+    pub fn json<T: FromJson>(&self) -> Result<T, Error> {
         json_decode::from_value(&self.resource)
             .map_err(|reason| decode_error(format!("the resource does not match the expected type: {reason}")))
     }

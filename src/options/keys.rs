@@ -96,7 +96,7 @@ impl Default for Options {
 }
 
 /// The types that a verb accepts as the options of a call: a JSON object, `()` for no options,
-/// [`Options`], or a [`Media`].
+/// [`Options`], or a [`Media`]. `&Value` and `&Options` are cloned, for calls that are repeated.
 ///
 /// ```
 /// # use wechatpay_chain::{Chain, Error, IntoOptions, Response};

@@ -165,7 +165,13 @@ macro_rules! into_options {
     };
 }
 
-into_options! { () &Value Map<String, Value> Media }
+into_options! { () &Value &Options Map<String, Value> Media }
+
+impl From<&Options> for Options {
+    fn from(options: &Options) -> Self {
+        options.clone()
+    }
+}
 
 impl From<Map<String, Value>> for Options {
     fn from(members: Map<String, Value>) -> Self {

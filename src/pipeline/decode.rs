@@ -7,7 +7,8 @@ use serde_json::Value;
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::response::Response;
 use crate::proto::excerpt::content_description;
-use crate::proto::{json_decode, xml};
+use crate::proto::json_decode::{self, FromJson};
+use crate::proto::xml;
 
 impl Response {
     /// Deserializes the JSON body: into a type of your own, or into [`Value`] for any JSON, which
@@ -29,7 +30,7 @@ impl Response {
     /// # Errors
     /// Fails with [`ErrorKind::Decode`] if the body is not JSON or does not match the type. The
     /// empty body of `204 No Content` is not JSON.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+    pub fn json<T: FromJson>(&self) -> Result<T, Error> {
         json_decode::from_slice(self.body()).map_err(|reason| self.decode_error("JSON", &reason))
     }
 
@@ -76,7 +77,7 @@ impl Response {
     /// Fails with [`ErrorKind::Decode`] if the body is not a JSON object, does not have the field,
     /// or if its value does not match the type. An optional field is an `Option<T>`: a missing
     /// field and `null` are `None`.
-    pub fn field<T: DeserializeOwned>(&self, name: &str) -> Result<T, Error> {
+    pub fn field<T: FromJson>(&self, name: &str) -> Result<T, Error> {
         self.at(&[name])
     }
 
@@ -97,7 +98,7 @@ impl Response {
     ///
     /// # Errors
     /// As [`field`](Self::field).
-    pub fn pointer<T: DeserializeOwned>(&self, pointer: &str) -> Result<T, Error> {
+    pub fn pointer<T: FromJson>(&self, pointer: &str) -> Result<T, Error> {
         let names = pointer.split('/').skip(1).map(|name| name.replace("~1", "/").replace("~0", "~"));
         if !pointer.is_empty() && !pointer.starts_with('/') {
             let message = format!("the JSON Pointer {pointer:?} does not begin with \"/\": write \"/amount/total\"");

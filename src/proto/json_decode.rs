@@ -7,6 +7,34 @@ use serde_json::Value;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
+/// The types that are read from JSON: all that implement serde's `DeserializeOwned`.
+///
+/// It exists for the compiler's message if the type of a value is not written, or does not
+/// implement `Deserialize`:
+///
+/// ```compile_fail
+/// # fn show(response: wechatpay_chain::Response) -> Result<(), wechatpay_chain::Error> {
+/// let code_url = response.field("code_url")?;
+/// # Ok(()) }
+/// ```
+///
+/// ```
+/// # fn show(response: wechatpay_chain::Response) -> Result<(), wechatpay_chain::Error> {
+/// let code_url = response.field::<String>("code_url")?;
+/// # Ok(()) }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a type that is read from JSON",
+    label = "write the type of the value",
+    note = "write the type, such as `field::<String>(\"code_url\")`, `pointer::<u64>(\"/amount/total\")` for fen, or `json::<serde_json::Value>()`; a field that may be missing is an `Option`",
+    note = "a type of your own needs `#[derive(serde::Deserialize)]`"
+)]
+pub trait FromJson: DeserializeOwned {}
+
+// Without the attribute, the compiler reports serde's trait instead of this one.
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> FromJson for T {}
+
 /// Deserializes a text. The error is a clause.
 pub(crate) fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
     let first = match serde_json::from_slice(json) {

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind};
-use crate::proto::json_decode;
+use crate::proto::json_decode::{self, FromJson};
 
 use super::mentioned::Mentioned;
 use super::query_fields::parameters;
@@ -79,7 +78,7 @@ impl Received {
     ///
     /// # Errors
     /// Fails with [`ErrorKind::Decode`] if the body is not JSON or does not match `T`.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+    pub fn json<T: FromJson>(&self) -> Result<T, Error> {
         json_decode::from_slice(&self.body)
             .map_err(|reason| Error::new(ErrorKind::Decode, format!("the body of the request: {reason}")))
     }

@@ -1,6 +1,5 @@
 //! The contents of a sandbox as typed values, for the assertions of a test.
 
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Sandbox;
@@ -8,7 +7,7 @@ use super::china_time;
 use super::delivery::{Delivery, DeliveryOutcome};
 use super::ledger_records::{Order as OrderRecord, Refund as RefundRecord};
 use crate::error::{Error, ErrorKind};
-use crate::proto::json_decode;
+use crate::proto::json_decode::{self, FromJson};
 
 /// An order in a sandbox. `Debug` omits the request, which may contain personal values.
 #[derive(Clone)]
@@ -83,7 +82,7 @@ impl SentNotification {
     ///
     /// # Errors
     /// Fails with [`ErrorKind::Decode`] if the resource does not match `T`.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+    pub fn json<T: FromJson>(&self) -> Result<T, Error> {
         json_decode::from_value(&self.resource).map_err(|reason| {
             Error::new(ErrorKind::Decode, format!("the resource does not match the expected type: {reason}"))
         })

@@ -195,7 +195,7 @@ fn the_macro_builds_the_same_path_as_seg() {
             String::from_utf8(text[..length].to_vec()).expect("text")
         });
         let (first, others) = names.split_first().expect("a name");
-        let chain = others.iter().fold(client.seg(first), |chain, name| chain.seg(name));
+        let chain = others.iter().fold(client.seg(*first), |chain, name| chain.seg(*name));
         proptest::prop_assert_eq!(written.ok(), chain.template().ok().map(str::to_owned), "{:?}", names);
     });
     let chain = chain!(client->v3["pay/"]["/"]->"//transactions");

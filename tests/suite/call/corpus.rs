@@ -113,7 +113,7 @@ pub(crate) fn each_form(client: &Client, row: &Value, mut check: impl FnMut(&str
     let leaked = |text: &str| -> &'static str { text.to_owned().leak() };
     let names: Vec<&'static str> =
         row["pure_chain"].as_array().expect("chain").iter().map(|name| leaked(name.as_str().expect("name"))).collect();
-    let pure = names[1..].iter().fold(client.seg(names[0]), |chain, name| chain.seg(name));
+    let pure = names[1..].iter().fold(client.seg(names[0]), |chain, name| chain.seg(*name));
     let path = client.chain(template);
     let index = &client[leaked(template)];
     for (form, form_async, chain) in

@@ -22,9 +22,14 @@ const NOT_TRANSLATED: &[(&str, &[&str])] = &[
     ("what wxpay port writes, and why it leaves what it leaves, is in the language of the program", &["src/port/"]),
     ("wxpay has no fields of its own in XML, and runs no ported program", &["src/php/"]),
     (
-        "what the compiler says of chain! and of a verb",
+        "what the compiler says of chain!, of a verb and of a type",
         &[
             "src/client/chain_macro.rs",
+            "src/client/static_text.rs",
+            "`{Self}` is not a type that is read from JSON",
+            "a type of your own needs `#[derive(serde::Deserialize)]`",
+            "write the type of the value",
+            "write the type, such as `field::<String>(\"code_url\")`, `pointer::<u64>(\"/amount/total\")` for fen, or `json::<serde_json::Value>()`; a field that may be missing is an `Option`",
             "`{Self}` cannot be the options of a call",
             "for a call without options, write `()`",
             "not options",

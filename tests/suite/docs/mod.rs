@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+mod compile_errors;
 mod hints;
 mod import_parser;
 mod imports;
