@@ -100,6 +100,7 @@ impl Shown {
         self.display(error);
         self.debug(error);
         self.debug(&error.kind());
+        self.debug(&error.outcome());
         self.display(&error.kind());
         self.kinds.insert(format!("{:?}", error.kind()));
         self.display(error.message());
