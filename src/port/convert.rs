@@ -250,6 +250,9 @@ impl<'t> Porter<'t> {
             Type::Float => self.float(e),
             Type::Bool => self.truth(e, Bond::Loose),
             Type::Option(_) if e.ty == Type::Null || e.ty == Type::Unit => "None".into(),
+            Type::Option(of) if e.ty == Type::MaybeResponse && **of == Type::Response => {
+                code!("{}.cloned()", e.tight())
+            }
             Type::Option(of) => code!("Some({})", self.owned_as(e, of)?),
             Type::Unit => return None,
             Type::Client | Type::Chain => return None,
@@ -331,6 +334,9 @@ impl<'t> Porter<'t> {
             (T::Null | T::Unit, T::Null | T::Unit) => T::Unit,
             (T::Null | T::Unit, T::Option(of)) | (T::Option(of), T::Null | T::Unit) => T::Option(of.clone()),
             (T::Null | T::Unit, T::Value) | (T::Value, T::Null | T::Unit) => T::Value,
+            (T::Null | T::Unit, T::MaybeResponse) | (T::MaybeResponse, T::Null | T::Unit) => {
+                T::Option(Box::new(T::Response))
+            }
             (T::Null | T::Unit, other) | (other, T::Null | T::Unit) => T::Option(Box::new(other.clone())),
             (T::Body | T::Text, T::Body | T::Text) => T::Text,
             (T::Int | T::Status, T::Int | T::Status) => T::Int,

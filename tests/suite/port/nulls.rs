@@ -91,6 +91,10 @@ function query(array $config, string $id) {
         if ($code === 500) {
             return $code;
         }
+        $given = $e->hasResponse() ? $e->getResponse() : null;
+        if ($given === null) {
+            return 'none';
+        }
         $response = $e->getResponse();
         return json_decode((string) $response->getBody(), true)['code'] . $e->getResponse()->getStatusCode();
     }
