@@ -11,6 +11,7 @@ use super::frame::{Flow, Frame, Kind};
 use super::imports::{BOX_ERROR, PHP, VALUE};
 use super::lower::PREFIX;
 use super::members::{Class, Method, Property};
+use super::own::property_key;
 use super::syntax::{children, field, named};
 use super::text::snake;
 use super::value::{Expr, Form, Type};
@@ -25,7 +26,7 @@ impl<'t> Porter<'t> {
         let mut parts = Vec::new();
         for property in class.properties.iter().filter(|property| !property.is_static) {
             let ty = self.property_type(class, property);
-            parts.push(code!("{}: {}", property.rust, self.initial(property, &ty)));
+            parts.push(code!("{}: {}", property.rust, self.initial(class, property, &ty)));
         }
         parts.extend(self.parent_part(class));
         self.state.frames.pop();
@@ -115,7 +116,7 @@ impl<'t> Porter<'t> {
                 continue;
             }
             let ty = self.property_type(class, property);
-            let value = self.initial(property, &ty);
+            let value = self.initial(class, property, &ty);
             let rust = self.fresh_here(&php);
             let named = match &ty {
                 Type::Int | Type::Option(_) => code!(": {}", ty.name()),
@@ -159,7 +160,7 @@ impl<'t> Porter<'t> {
             let ty = self.property_type(class, property);
             let php = format!("{PREFIX}{}", property.name);
             let value = match self.frame().vars.get(&php).cloned() {
-                None => self.initial(property, &ty),
+                None => self.initial(class, property, &ty),
                 Some(var) => {
                     let read = Expr::place(var.rust.clone(), var.ty.clone()).form(var.form);
                     let moves = var.form == Form::Place && (!property.is_promoted || var.mutable);
@@ -243,7 +244,7 @@ impl<'t> Porter<'t> {
     }
 
     /// The value that a property has before it is assigned.
-    pub(super) fn initial(&mut self, property: &Property<'t>, ty: &Type) -> Code {
+    pub(super) fn initial(&mut self, class: &Class<'t>, property: &Property<'t>, ty: &Type) -> Code {
         if let Some(default) = property.default {
             if self.text(default).eq_ignore_ascii_case("false") && matches!(ty, Type::Option(of) if of.is_object()) {
                 return "None".into();
@@ -254,6 +255,14 @@ impl<'t> Porter<'t> {
                 None => self.owned_as(&e, ty),
             };
             return code.unwrap_or_else(|| self.left_as(default, "a default of another type", ty.clone()).code);
+        }
+        // An object begins with `None`, which is an error to read. Other types have no such value,
+        // but PHP code that tests a property expects that it may have none.
+        let tested = self.known.tested.contains(property_key(class, &property.name).as_str());
+        if let (Some(_), Some(node), false) =
+            (property.declared, property.node, tested || matches!(ty, Type::Option(_)))
+        {
+            self.note_left(node, "PHP fails if this property is read before it is assigned: give it a default");
         }
         match ty {
             Type::Text => "String::new()".into(),

@@ -21,7 +21,7 @@ impl<'t> Porter<'t> {
     /// A `String`.
     pub(super) fn string(&mut self, e: &Expr) -> Code {
         match &e.ty {
-            Type::Object(_) | Type::Foreign(_) => self.object_text(e),
+            Type::Object(_) | Type::Foreign(_) => self.object_text(),
             Type::Text | Type::Body => e.owned(),
             Type::Null => "String::new()".into(),
             Type::Bool => code!("String::from(if {} {{ \"1\" }} else {{ \"\" }})", e.code),
@@ -38,7 +38,7 @@ impl<'t> Porter<'t> {
     /// The argument of a format string for it.
     pub(super) fn display(&mut self, e: &Expr) -> Code {
         match &e.ty {
-            Type::Object(_) | Type::Foreign(_) => self.object_text(e),
+            Type::Object(_) | Type::Foreign(_) => self.object_text(),
             Type::Text | Type::Int | Type::Status | Type::Error | Type::BoxError => e.code.clone(),
             Type::Body => code!("{}.text()", e.tight()),
             Type::Bool => code!("if {} {{ \"1\" }} else {{ \"\" }}", e.code),
@@ -60,15 +60,16 @@ impl<'t> Porter<'t> {
             (None, Type::Value | Type::Text | Type::Int | Type::Bool | Type::Status) => e.code.clone(),
             (None, Type::Error | Type::BoxError | Type::Bytes) => self.string(e),
             // JSON has no form for the other types.
-            _ => self.object_text(e),
+            _ => self.object_text(),
         }
     }
 
     /// The text of an object, which its class may define.
-    fn object_text(&mut self, e: &Expr) -> Code {
-        let Some(node) = self.statement else { return "String::new()".into() };
-        let todo = self.note_left(node, "an object as a text: call the method that makes it");
-        let _ = e;
+    fn object_text(&mut self) -> Code {
+        const WHY: &str = "an object as a text: call the method that makes it";
+        // Outside of statements there is no line to list, so the program does not compile.
+        let Some(node) = self.statement else { return code!("compile_error!(\"{WHY}\")") };
+        let todo = self.note_left(node, WHY);
         code!("({todo} as String)")
     }
 

@@ -120,7 +120,7 @@ impl<'t> Porter<'t> {
             let ty = self.property_type(class, &property);
             let frame = self.method_frame(class, &class.name, &[], property.node.unwrap_or(class.node), "");
             self.state.frames.push(frame);
-            let value = self.initial(&property, &ty);
+            let value = self.initial(class, &property, &ty);
             self.state.frames.pop();
             let name = self.static_name(class, &property);
             let cell = format!("{}_{}", super::text::snake(&class.rust), name).to_uppercase();

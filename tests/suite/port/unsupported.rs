@@ -144,6 +144,30 @@ fn compiled(name: &str, php: &str) -> (String, String) {
     (rust, message)
 }
 
+/// Reading a typed property before it is assigned is an error in PHP. No 0 and no empty text stands
+/// for its value.
+#[test]
+fn a_typed_property_without_a_value_is_listed() {
+    let (_, message) = compiled(
+        "typed-properties",
+        r"<?php
+class Refund {
+    private int $fen;
+    private array $goods;
+    private ?string $reason;
+    private string $no = '1';
+    private string $tested;
+    public function set(int $fen) { $this->fen = $fen; $this->goods = [$fen]; $this->reason = 'x'; $this->tested = 'x'; }
+    public function body() { return [$this->fen, $this->goods, $this->reason, $this->no, $this->tested ?? 'none']; }
+}
+",
+    );
+    for line in [3, 4, 5] {
+        assert!(message.contains(&format!(":{line}: private")), "{message}");
+    }
+    assert!(!message.contains(":6: ") && !message.contains(":7: "), "{message}");
+}
+
 #[test]
 fn a_listed_assignment_declares_its_variable() {
     let (rust, message) = compiled(
