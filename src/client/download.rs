@@ -156,7 +156,7 @@ impl Download {
 
     /// Adds an option of the call: `timeout`, `connect_timeout`, `read_timeout`, `proxy`, `headers`
     /// or `debug`. For any other option or an invalid value, [`save`](Self::save) and
-    /// [`write`](Self::write) fail with [`ErrorKind::Options`](crate::ErrorKind::Options).
+    /// [`write`](Self::write) fail with [`ErrorKind::Options`].
     pub fn with(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         let key = key.into();
         self.options = match key.as_str() {
@@ -175,9 +175,9 @@ impl Download {
     /// fails, `path` is left unchanged.
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Verification`](crate::ErrorKind::Verification) if the digest does
-    /// not match; with [`ErrorKind::Sink`](crate::ErrorKind::Sink) if the file cannot be written;
-    /// and with the errors of [`Chain::get`](crate::Chain::get).
+    /// Fails with [`ErrorKind::Verification`] if the digest does not match; with
+    /// [`ErrorKind::Sink`] if the file cannot be written; and with the errors of
+    /// [`Chain::get`](crate::Chain::get).
     pub fn save(self, path: impl Into<PathBuf>) -> Result<Response, Error> {
         self.save_async(path).wait()
     }
