@@ -174,8 +174,9 @@ fn a_v2_failure_with_http_errors_false_leaves_the_sink_unused() {
     let sandbox = sandbox();
     let client = sandbox.client_builder().secret("0123456789abcdef0123456789abcdef").layer(plain_layer());
     let body = "<xml><return_code>FAIL</return_code><return_msg>no bill</return_msg></xml>";
-    let response = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-    let address = crate::support::raw_server(response);
+    // The server closes the connection, so the client must not use it again.
+    let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}", body.len());
+    let address = crate::support::raw_server(format!("{head}\r\n\r\n{body}"));
     let client = client.base_uri(format!("http://{address}/")).build().expect("client");
     for path in ["v2/pay/downloadbill", "v2/pay/unifiedorder"] {
         let written = SharedBuffer::default();

@@ -95,7 +95,9 @@ impl Redis {
 
     pub(crate) fn with(arguments: &[&str]) -> Option<Self> {
         let program = installed("redis-server")?;
-        let (folder, port) = (TempDir::new().expect("a folder"), free_port());
+        // A server of a cluster also needs the port 10,000 above, and ends without it.
+        let port = std::iter::repeat_with(free_port).find(|port| *port < 55_000).expect("a port");
+        let folder = TempDir::new().expect("a folder");
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let child = Redis::spawn(&program, port, folder.path(), &arguments);
         let mut redis = Redis { program, arguments, folder, port, child };
