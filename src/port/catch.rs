@@ -300,6 +300,9 @@ impl<'t> Porter<'t> {
             for ty in types {
                 let inner = children(ty).first().copied().unwrap_or(ty);
                 let class = self.class(inner);
+                if super::exception::kinds(&class).is_some() {
+                    self.list_unimported(inner);
+                }
                 let own = if *error == Type::BoxError { self.of_own(&class) } else { Own::None };
                 match (self.kinds_of(&class), &mut caught) {
                     (Some(None), _) if class == "throwable" => caught = Caught::All,

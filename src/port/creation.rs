@@ -79,6 +79,9 @@ impl<'t> Porter<'t> {
                 }
             }
             _ if class.ends_with("exception") || class == "error" => {
+                if let Some(named) = named.filter(|_| super::exception::kinds(&class).is_some()) {
+                    self.list_unimported(named);
+                }
                 if given.as_ref().is_some_and(|given| given.len() > 1) && self.marks.reads_codes {
                     return self.left_as(
                         node,

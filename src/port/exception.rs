@@ -89,6 +89,9 @@ impl<'t> Porter<'t> {
     /// `$e instanceof Class`
     pub(super) fn instance_of(&mut self, node: Node<'t>, left: Node<'t>, right: Node<'t>) -> Expr {
         let class = self.class(right);
+        if kinds(&class).is_some() {
+            self.list_unimported(right);
+        }
         let e = self.expression(left);
         if !matches!(e.ty, Type::Error | Type::BoxError) {
             return self.left_as(node, "the class of a value that is not an error", Type::Bool);

@@ -67,6 +67,15 @@ impl<'t> Porter<'t> {
         given.iter().map(|argument| self.expression(*argument)).collect()
     }
 
+    /// The arguments of parameters that the SDK declares as text: null is an error, as in PHP.
+    fn texts(&mut self, given: &[Node<'t>]) -> Vec<Expr> {
+        let given = self.given(given);
+        given
+            .into_iter()
+            .map(|e| if e.ty == Type::Value { self.coerced(&e, &Type::Text).unwrap_or(e) } else { e })
+            .collect()
+    }
+
     /// A key given as PEM text, as a file or as an object: a `Type::PublicKey` or
     /// `Type::PrivateKey`.
     fn key_of(&mut self, e: &Expr, ty: &Type) -> Code {
@@ -93,10 +102,16 @@ impl<'t> Porter<'t> {
             _ => None,
         };
         let arguments = match (method, padding) {
-            ("encrypt" | "decrypt", Some(_)) => self.given(given.get(..2).unwrap_or_default()),
-            ("sign" | "verify" | "encrypt" | "decrypt", _) => self.given(given),
-            _ => Vec::new(),
+            ("encrypt" | "decrypt", Some(_)) => given.get(..2).unwrap_or_default(),
+            ("sign" | "verify" | "encrypt" | "decrypt", _) => given,
+            _ => &[],
         };
+        // The key is the last argument, text the others.
+        let (key, texts) = match arguments.split_last() {
+            Some((key, texts)) => (Some(*key), self.texts(texts)),
+            None => (None, Vec::new()),
+        };
+        let arguments: Vec<Expr> = texts.into_iter().chain(key.map(|key| self.expression(key))).collect();
         let method = match (method, padding) {
             (method, None | Some("OPENSSL_PKCS1_OAEP_PADDING")) => method,
             ("encrypt", Some("OPENSSL_PKCS1_PADDING")) => "encrypt_pkcs1v15",
@@ -152,7 +167,7 @@ impl<'t> Porter<'t> {
     }
 
     fn aes_gcm(&mut self, method: &str, given: &[Node<'t>]) -> Option<Expr> {
-        let given = self.given(given);
+        let given = self.texts(given);
         let ([text, key, iv] | [text, key, iv, _]) = given.as_slice() else { return None };
         let aad = match given.get(3) {
             Some(aad) => self.str(aad),
@@ -185,7 +200,7 @@ impl<'t> Porter<'t> {
     }
 
     fn aes_ecb(&mut self, method: &str, given: &[Node<'t>]) -> Option<Expr> {
-        let given = self.given(given);
+        let given = self.texts(given);
         let ([text, key] | [text, key, _]) = given.as_slice() else { return None };
         let key = self.secret(key);
         let end = self.try_any();

@@ -35,6 +35,16 @@ impl<'t> Porter<'t> {
         whole.to_lowercase()
     }
 
+    /// Lists the name of a built-in exception class that is written in a namespace without `use`
+    /// and without a backslash: PHP then means a class of the namespace, which does not exist.
+    pub(super) fn list_unimported(&mut self, name: Node<'t>) {
+        let written = self.text(name);
+        let imported = written.contains('\\') || self.files.alias(&written.to_lowercase(), name.start_byte()).is_some();
+        if !imported && self.in_namespace(written, name.start_byte()) != written {
+            self.note_left(name, "PHP looks for this class in the namespace: import it with use");
+        }
+    }
+
     /// The full name of a class in lower case, in the namespace that the node is in.
     pub(super) fn full_name(&self, node: Node<'t>) -> String {
         self.full_name_of(self.text(node), node.start_byte())

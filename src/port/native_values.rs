@@ -152,9 +152,7 @@ impl<'t> Porter<'t> {
                     things.iter().map(|thing| Some(Expr::new(self.dumped(node, name, thing)?, Type::Text))).collect();
                 Expr::new(self.formatted("print", &dumped?), Type::Unit)
             }
-            ("error_log", [thing, ..]) => {
-                Expr::new(self.formatted("eprintln", std::slice::from_ref(thing)), Type::Unit)
-            }
+            ("error_log", [thing]) => Expr::new(self.formatted("eprintln", std::slice::from_ref(thing)), Type::Unit),
             ("uniqid", [] | [_]) => {
                 let unique = code!("{UNIQID}()");
                 match given.first().filter(|prefix| prefix.literal.as_deref() != Some("")) {

@@ -144,6 +144,50 @@ fn compiled(name: &str, php: &str) -> (String, String) {
     (rust, message)
 }
 
+/// In a namespace, PHP looks for `Exception` there: the clause never matches, and `new` fails.
+#[test]
+fn a_class_of_exceptions_without_use_in_a_namespace_is_listed() {
+    let php = |uses: &str| {
+        format!(
+            "<?php\nnamespace app;\n{uses}\nfunction f($id) {{\n    try {{\n        if (!$id) {{\n            \
+             throw new Exception('none');\n        }}\n        return 1;\n    }} catch (Exception $e) {{\n        \
+             return 2;\n    }}\n}}\n"
+        )
+    };
+    let (_, message) = compiled("unimported", &php(""));
+    assert!(message.contains(":7: Exception") && message.contains(":10: Exception"), "{message}");
+    ported(&php("use Exception;"));
+    ported(&php("").replace("Exception(", "\\Exception(").replace("(Exception", "(\\Exception"));
+}
+
+/// Null given to a parameter that the SDK declares as text is an error in PHP. A notification
+/// without `associated_data` is not decrypted with an empty text instead.
+#[test]
+fn null_is_not_text_for_the_sdk() {
+    let rust = ported(
+        r"<?php
+use WeChatPay\Crypto\AesGcm;
+use WeChatPay\Crypto\Rsa;
+function open(string $body, string $key) {
+    $resource = json_decode($body, true)['resource'];
+    return AesGcm::decrypt($resource['ciphertext'], $key, $resource['nonce'], $resource['associated_data']);
+}
+function check(string $body, string $key) {
+    return Rsa::verify($body, json_decode($body, true)['signature'], Rsa::from($key, Rsa::KEY_TYPE_PUBLIC));
+}
+",
+    );
+    assert_eq!(rust.matches("php::text_argument(").count(), 4, "{rust}");
+    assert!(!rust.contains("php::text(&"), "{rust}");
+}
+
+#[test]
+fn a_log_in_a_file_is_listed() {
+    let output = port(&["-"], b"<?php\nerror_log('a');\nerror_log('b', 3, '/var/log/pay.log');\n");
+    let message = text(&output.stderr);
+    assert!(message.contains(":3: error_log") && !message.contains(":2: "), "{message}");
+}
+
 /// Reading a typed property before it is assigned is an error in PHP. No 0 and no empty text stands
 /// for its value.
 #[test]
